@@ -1,0 +1,91 @@
+"""Every error the controller raises on purpose. Foreign errors are translated into these once, at the edge.
+
+    RoomctlError                 the message is one sentence: what, where, and what to do
+    |-- SettingsError            a setting is missing or wrong: one line per setting
+    |-- RoomsDirError            the rooms folder is missing or cannot be read
+    |-- StoreError               MongoDB
+    |   |-- StoreAway            out of reach, or no primary: retried with backoff
+    |   |-- StoreConflict        a compare-and-set was lost: the room is planned again
+    |   |-- StoreRefused         wrong credentials, another instance's database, a newer schema
+    |   `-- StoreLocked          the embedded store is in use by another process
+    |-- LiveError                LiveKit
+    |   |-- LiveAway             out of reach, too slow, or 5xx: retried with backoff
+    |   |-- LiveDenied           the key or the secret is wrong
+    |   |-- LiveNotFound         no such room or participant
+    |   `-- LiveRejected         the server refused this one call
+    |-- LeaseHeld                another controller is at work on these records
+    `-- LeaseLost                this process no longer holds the lease and must not write
+"""
+
+from collections.abc import Sequence
+
+
+class RoomctlError(Exception):
+    """Base of all errors raised on purpose. `str()` of one is safe to show: it holds no secret."""
+
+
+class SettingsError(RoomctlError):
+    """One or more settings are missing or wrong; `problems` has one line for each."""
+
+    def __init__(self, problems: Sequence[str]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(self.problems))
+
+
+class RoomsDirError(RoomctlError):
+    """The rooms folder is missing or cannot be read as a folder."""
+
+
+class StoreError(RoomctlError):
+    """Something about MongoDB."""
+
+
+class StoreAway(StoreError):
+    """MongoDB is out of reach or has no primary; the call may be repeated."""
+
+
+class StoreConflict(StoreError):
+    """A compare-and-set found another state than it expected; read again and plan again."""
+
+
+class StoreRefused(StoreError):
+    """MongoDB answered and will not serve us: credentials, another instance's data, a newer schema."""
+
+
+class StoreLocked(StoreError):
+    """The embedded store's folder is in use by another process."""
+
+
+class LiveError(RoomctlError):
+    """Something about LiveKit."""
+
+
+class LiveAway(LiveError):
+    """LiveKit is out of reach, too slow, or answered 5xx; the call may be repeated."""
+
+
+class LiveDenied(LiveError):
+    """LiveKit refused the API key or secret (401, 403)."""
+
+
+class LiveNotFound(LiveError):
+    """LiveKit knows no such room or participant (404)."""
+
+
+class LiveRejected(LiveError):
+    """LiveKit refused this one call (400, 409, 412): repeating it unchanged will not help."""
+
+
+class LeaseHeld(RoomctlError):
+    """Another controller is at work on these records; `holder` names it (host, pid, verb)."""
+
+    def __init__(self, holder: str) -> None:
+        self.holder = holder
+        super().__init__(
+            f"another controller is at work on these records: {holder}; "
+            "wait for it with `roomctl wait`, or stop it first"
+        )
+
+
+class LeaseLost(RoomctlError):
+    """This process does not hold the lease (any more): nothing may be written to LiveKit."""

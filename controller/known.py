@@ -1,0 +1,70 @@
+"""What this process knows right now: written by the reconciler, read by the sidecar, kept in memory.
+
+The helpers answer from here alone, so that a guest never waits for MongoDB or for a listing of LiveKit.
+Times are of a monotonic clock, in seconds.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.live.room import LiveRoom
+from controller.records.ports import Records
+from controller.records.record import RoomRecord
+
+STALE_AFTER = 300.0
+"""For how long what was last known still answers guests while LiveKit or MongoDB is away, in seconds."""
+
+
+@dataclass(slots=True)
+class Dependency:
+    """One server that we lean on: whether it answered last, and when it last did."""
+
+    up: bool = False
+    seen: float | None = None
+
+    def answered(self, now: float) -> None:
+        self.up, self.seen = True, now
+
+    def failed(self) -> None:
+        self.up = False
+
+
+@dataclass(slots=True)
+class Known:
+    """The last known state. `records` is the store's own memory: our writes stand in it at once.
+
+    `live` is the last listing by LiveKit name, with our own creations and deletions since.
+    """
+
+    records: Records
+    live: dict[str, LiveRoom] = field(default_factory=dict)
+    livekit: Dependency = field(default_factory=Dependency)
+    mongodb: Dependency = field(default_factory=Dependency)
+    leader: bool = False
+    turned: float | None = None
+
+    def room(self, room_id: str) -> RoomRecord | None:
+        """The record a guest may learn of: there, active, and not removed."""
+        record = self.records.by_id.get(room_id)
+        return record if record is not None and record.wanted else None
+
+    def live_room(self, record: RoomRecord) -> LiveRoom | None:
+        """The live room that stands for `record`, or None while there is none yet."""
+        return self.live.get(record.live.name) if record.live is not None else None
+
+    def ready(self, now: float) -> bool:
+        """Whether guests may be answered: a first full read, and nothing known older than five minutes."""
+        return self.started and all(
+            dependency.seen is not None and now - dependency.seen <= STALE_AFTER
+            for dependency in (self.livekit, self.mongodb)
+        )
+
+    @property
+    def started(self) -> bool:
+        """Whether there was a first full read of both."""
+        return self.livekit.seen is not None and self.mongodb.seen is not None
+
+    def listed(self, rooms: Mapping[str, LiveRoom], now: float) -> None:
+        """A new listing of LiveKit."""
+        self.live = dict(rooms)
+        self.livekit.answered(now)

@@ -1,0 +1,104 @@
+"""What LiveKit shows of its rooms, as frozen data of ours, and the owner mark in a room's metadata. Pure."""
+
+import json
+from dataclasses import dataclass, field
+from typing import Final
+
+from controller.room import RoomSpec
+
+STAY_SECONDS: Final = 10 * 365 * 24 * 3600
+"""empty_timeout and departure_timeout of our rooms: LiveKit has no 'for ever', so ten years."""
+
+
+@dataclass(frozen=True, slots=True)
+class LiveRoom:
+    """A room as ListRooms or CreateRoom answers it.
+
+    `num_participants` lags by seconds (livekit-facts): never decide on it that nobody is inside.
+    `created_at` is in milliseconds since the epoch. The room's TURN password is dropped on reading.
+    """
+
+    name: str
+    sid: str
+    metadata: str = ""
+    max_participants: int = 0
+    empty_timeout: int = 0
+    departure_timeout: int = 0
+    num_participants: int = 0
+    created_at: int = 0
+    active_recording: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Permission:
+    """A participant's permission in LiveKit's terms, every bool set.
+
+    `sources` holds TrackSource names in canonical order (CAMERA, MICROPHONE, SCREEN_SHARE,
+    SCREEN_SHARE_AUDIO); LiveKit reads an empty list as 'all', so nothing to publish means can_publish False.
+    """
+
+    can_subscribe: bool = True
+    can_publish: bool = False
+    can_publish_data: bool = False
+    sources: tuple[str, ...] = ()
+    hidden: bool = False
+    can_update_metadata: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Participant:
+    """Somebody inside a room, by ListParticipants. `kind` is LiveKit's: STANDARD, AGENT, EGRESS, INGRESS, SIP."""
+
+    identity: str
+    sid: str = ""
+    kind: str = "STANDARD"
+    permission: Permission = Permission()
+    recorder: bool = False
+    attributes: dict[str, str] = field(default_factory=dict)
+
+    @property
+    def is_person(self) -> bool:
+        """Counts for deferral and limits: hidden ones too; agents, egress and recorders not."""
+        return self.kind not in ("AGENT", "EGRESS") and not self.recorder
+
+
+@dataclass(frozen=True, slots=True)
+class OwnerMark:
+    """Who made a live room, as its metadata says. Anybody with the API secret can write one."""
+
+    instance: str
+    store: str
+    room_id: str
+
+
+_PREFIX: Final = "roomctl/"
+
+
+def room_metadata(spec: RoomSpec, room_id: str, instance: str, store: str) -> str:
+    """The metadata of a room's live room: canonical JSON, so that equal text means equal content."""
+    content = {
+        "managed_by": _PREFIX + instance,
+        "store": store,
+        "room_id": room_id,
+        "name": spec.name,
+        "mediaType": str(spec.mediaType),
+        "allow_webinar_mode": spec.allow_webinar_mode,
+        "allow_chat": spec.allow_chat,
+        "allow_share_screen": spec.allow_share_screen,
+        "record": spec.record,
+    }
+    return json.dumps(content, separators=(",", ":"))
+
+
+def owner_mark(metadata: str) -> OwnerMark | None:
+    """The mark in a room's metadata; None where there is none of ours (foreign metadata may be anything)."""
+    if _PREFIX not in metadata:
+        return None
+    try:
+        content = json.loads(metadata)
+        managed_by, store, room_id = content["managed_by"], content["store"], content["room_id"]
+    except (ValueError, TypeError, KeyError, RecursionError):
+        return None
+    if not all(isinstance(text, str) for text in (managed_by, store, room_id)):
+        return None
+    return OwnerMark(managed_by.removeprefix(_PREFIX), store, room_id) if managed_by.startswith(_PREFIX) else None

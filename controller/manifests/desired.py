@@ -1,0 +1,69 @@
+"""What rooms.d says: the rooms that are right, and the errors of those that are not. Frozen data."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from controller.room import RoomSpec
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A place in a file; line and column count from 1."""
+
+    line: int
+    column: int
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestRoom:
+    """One valid document.
+
+    `key` is its stable name, `file` its path below rooms.d with forward slashes (`events/keynote.yaml`),
+    `pinned_id` the text of `id:` where it is written (24 hex digits), at `id_mark`.
+    """
+
+    key: str
+    file: str
+    spec: RoomSpec
+    mark: Mark
+    pinned_id: str | None = None
+    id_mark: Mark | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ManifestError:
+    """One thing wrong with one file.
+
+    `key` is the room that the failed document stands for, None where that cannot be known: then it stands
+    for every room whose record names `file`. `mark` is None where there is no place (an unreadable file).
+    """
+
+    file: str
+    message: str
+    mark: Mark | None = None
+    key: str | None = None
+
+
+class RoomsDirState(StrEnum):
+    """Whether a snapshot may be believed when it says that a room is absent."""
+
+    OK = "ok"
+    EMPTY = "empty"
+    MISSING = "missing"
+    UNREADABLE = "unreadable"
+
+
+@dataclass(frozen=True, slots=True)
+class Desired:
+    """One consistent snapshot of rooms.d.
+
+    `rooms` by key; `revision` is the SHA-256 (hex) of the manifests read, independent of their order;
+    `problem` says why the folder itself is MISSING or UNREADABLE.
+    """
+
+    rooms: Mapping[str, ManifestRoom]
+    errors: tuple[ManifestError, ...]
+    revision: str
+    state: RoomsDirState = RoomsDirState.OK
+    problem: str = ""

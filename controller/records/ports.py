@@ -1,0 +1,116 @@
+"""What the rest of the house may ask of the records."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Protocol
+
+from controller.records.record import RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
+class StoreIdentity:
+    """Whose database this is: `store` is its random id (written into live rooms' metadata)."""
+
+    store: str
+    instance: str
+    schema: int
+    secret_fingerprint: str
+
+
+@dataclass(frozen=True, slots=True)
+class RemovalLeave:
+    """Leave to remove these rooms although a guard would refuse; good once, until `expires`."""
+
+    keys: frozenset[str]
+    expires: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Holder:
+    """Who holds, or last held, the lease; `renewed` by the holder's wall clock, `verb` is run or apply."""
+
+    id: str
+    host: str
+    pid: int
+    verb: str
+    renewed: datetime
+    released: bool = False
+
+    def __str__(self) -> str:
+        return f"`roomctl {self.verb}`, pid {self.pid} on {self.host}"
+
+
+class Records(Protocol):
+    """The records as this process knows them, tombstones included. Reading costs nothing."""
+
+    @property
+    def by_id(self) -> Mapping[str, RoomRecord]: ...
+
+    @property
+    def by_key(self) -> Mapping[str, RoomRecord]: ...
+
+
+class RoomStore(Records, Protocol):
+    """The records and the ways to change them. Raises only StoreError's kinds.
+
+    Writes of concurrent callers travel together (group commit), are acknowledged by a majority with
+    journal, and stand in `by_id` before the caller goes on. A reply that was lost is settled by reading.
+    """
+
+    @property
+    def identity(self) -> StoreIdentity: ...
+
+    async def refresh(self) -> bool:
+        """Take in what others wrote (primary, majority); True where anything changed.
+
+        One small read while nobody else has written; a full read at the first call and after that.
+        """
+        ...
+
+    async def insert(self, record: RoomRecord) -> RoomRecord:
+        """A new record. StoreConflict where its id or its key is taken (a lost reply is no conflict)."""
+        ...
+
+    async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
+        """Write what differs between the two. StoreConflict where another writer was faster.
+
+        The desired half is compared on `generation` (and key), the live half on `live.name`; a status
+        older than the stored one (`observed_generation`) is refused. Nothing differs: nothing is sent.
+        """
+        ...
+
+    async def forget(self, record: RoomRecord) -> None:
+        """Drop a tombstone for good; one that was revived meanwhile stays (StoreConflict)."""
+        ...
+
+    async def removal_leave(self) -> RemovalLeave | None: ...
+
+    async def grant_removal_leave(self, leave: RemovalLeave) -> None: ...
+
+    async def spend_removal_leave(self) -> None: ...
+
+    async def holder(self) -> Holder | None:
+        """Who holds or last held the lease, read now."""
+        ...
+
+
+class Lease(Protocol):
+    """The right to write to LiveKit. Held only while renewals succeed."""
+
+    @property
+    def held(self) -> bool:
+        """Whether writing is allowed now: the last renewal is under 8 s old by our monotonic clock."""
+        ...
+
+    def check(self) -> None:
+        """LeaseLost where it is not held."""
+        ...
+
+    async def acquire(self, wait: float) -> None:
+        """Take it when it is free, ours by folder, or its number stood still for 12 s. LeaseHeld after `wait` s."""
+        ...
+
+    async def release(self) -> None: ...
+
+

@@ -1,0 +1,163 @@
+"""The room record: what MongoDB remembers of one room, and how it may change. Frozen and pure.
+
+Two halves with different writers: the desired half (`key` to `removed_at`) belongs to manifests and the
+private API, the live half (`live`, `sid`, `retired`, `status`) to the reconciler that holds the lease.
+Each transition gives a new record; `RoomStore.save` writes the difference by compare-and-set.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any
+
+from controller.room import RoomSpec, format_time, next_modified
+
+
+class Origin(StrEnum):
+    """Who may change the desired half."""
+
+    MANIFEST = "manifest"
+    API = "api"
+
+
+@dataclass(frozen=True, slots=True)
+class LiveName:
+    """The LiveKit room a record stands for; `sid` is None until CreateRoom has answered."""
+
+    name: str
+    sid: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Retired:
+    """A LiveKit name that was given up at `at`, and never becomes current again."""
+
+    name: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Condition:
+    """One statement about a room, as Kubernetes means it; status is True, False or Unknown."""
+
+    type: str
+    status: str
+    reason: str
+    message: str
+    last_transition: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """What the reconciler last said of a room, and about which generation."""
+
+    observed_generation: int = 0
+    conditions: tuple[Condition, ...] = ()
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.conditions if c.type == kind), None)
+
+
+@dataclass(frozen=True, slots=True)
+class RoomRecord:
+    """One room as stored. `id` is 24 hex digits; times are UTC with whole milliseconds.
+
+    `file` is the manifest's path below rooms.d, None for a room made by API. `removed_at` makes the
+    record a tombstone. `sid` is the latest LiveKit sid, kept while inactive.
+    """
+
+    id: str
+    key: str
+    origin: Origin
+    file: str | None
+    spec: RoomSpec
+    created: datetime
+    modified: datetime
+    generation: int = 1
+    removed_at: datetime | None = None
+    live: LiveName | None = None
+    sid: str | None = None
+    retired: tuple[Retired, ...] = ()
+    status: Status = Status()
+
+    @property
+    def removed(self) -> bool:
+        return self.removed_at is not None
+
+    @property
+    def wanted(self) -> bool:
+        """Whether a live room should stand for this record."""
+        return self.spec.active and not self.removed
+
+    def respecified(self, spec: RoomSpec, key: str, file: str | None, now: datetime) -> "RoomRecord":
+        """The desired half as a person changed it; `modified` and `generation` move only with the spec."""
+        if spec == self.spec and not self.removed:
+            return replace(self, key=key, file=file)
+        return replace(
+            self,
+            spec=spec,
+            key=key,
+            file=file,
+            removed_at=None,
+            modified=next_modified(self.modified, now),
+            generation=self.generation + 1,
+        )
+
+    def named(self, name: str, now: datetime) -> "RoomRecord":
+        """A fresh LiveKit name, written before CreateRoom; the one before is retired."""
+        return replace(self.unnamed(now), live=LiveName(name))
+
+    def unnamed(self, now: datetime) -> "RoomRecord":
+        """No live room any more; its name is retired, written before DeleteRoom."""
+        if self.live is None:
+            return self
+        return replace(self, live=None, retired=(*self.retired, Retired(self.live.name, now)))
+
+    def adopted(self, name: str, now: datetime) -> "RoomRecord":
+        """A live room that carries our mark becomes this record's (the database was restored)."""
+        return self.named(name, now)
+
+    def answered(self, sid: str) -> "RoomRecord":
+        """CreateRoom (or a listing) told the sid of the current live room."""
+        if self.live is None:
+            return self
+        return replace(self, live=LiveName(self.live.name, sid), sid=sid)
+
+    def marked_removed(self, now: datetime) -> "RoomRecord":
+        """The tombstone, before anything is taken down; the live name is retired in the same write."""
+        return replace(self.unnamed(now), removed_at=now, generation=self.generation + 1)
+
+    def without_retired(self, names: frozenset[str]) -> "RoomRecord":
+        """Retired names that no token can reach any more are forgotten."""
+        return replace(self, retired=tuple(r for r in self.retired if r.name not in names))
+
+    def with_status(self, status: Status) -> "RoomRecord":
+        return replace(self, status=status)
+
+
+TOMBSTONE_LIFE = timedelta(hours=1)
+"""How long tombstones and retired names stay: longer than any token lives."""
+
+
+def as_reference(record: RoomRecord) -> dict[str, Any]:
+    """The room as the reference's calls return it, field for field, in its order."""
+    spec: Mapping[str, Any] = record.spec.as_dict()
+    return {
+        "_id": record.id,
+        "id": record.id,
+        "name": spec["name"],
+        "user_id": spec["user_id"],
+        "mediaType": spec["mediaType"],
+        "allow_webinar_mode": spec["allow_webinar_mode"],
+        "allow_chat": spec["allow_chat"],
+        "allow_share_screen": spec["allow_share_screen"],
+        "record": spec["record"],
+        "record_mode": spec["record_mode"],
+        "max_participants": spec["max_participants"],
+        "sid": record.sid,
+        "active": spec["active"],
+        "created": format_time(record.created),
+        "modified": format_time(record.modified),
+        "success": True,
+    }

@@ -1,0 +1,154 @@
+"""The reference's room: fields, values, presets, ids and times. Pure: no I/O, no clock, no randomness."""
+
+import hashlib
+import hmac
+from collections.abc import Mapping
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+
+NAME_PATTERN: Final = r"^[A-Za-z0-9 -]+\Z"
+ID_PATTERN: Final = r"^[0-9a-f]{24}\Z"
+DEFAULT_USER_ID: Final = "rooms"
+MAX_PARTICIPANTS: Final = 100_000
+
+
+class MediaType(StrEnum):
+    """Which media a room carries (reference: mediaType)."""
+
+    VIDEO_AUDIO = "MEDIA_TYPE_VIDEO_AUDIO"
+    VIDEO_ONLY = "MEDIA_TYPE_VIDEO_ONLY"
+    AUDIO_ONLY = "MEDIA_TYPE_AUDIO_ONLY"
+
+    @property
+    def has_video(self) -> bool:
+        return self is not MediaType.AUDIO_ONLY
+
+    @property
+    def has_audio(self) -> bool:
+        return self is not MediaType.VIDEO_ONLY
+
+
+class RecordMode(StrEnum):
+    """Layout of a room's composite recording (reference: record_mode)."""
+
+    GRID = "ROOM_COMPOSITE_GRID"
+    SPEAKER = "ROOM_COMPOSITE_SPEAKER"
+    AND_CHAT = "ROOM_COMPOSITE_AND_CHAT"
+
+
+class RoomSpec(BaseModel):
+    """What somebody wants of a room: the body of the reference's create call, defaults filled in.
+
+    Field names are the reference's own. Strict: "20" is no integer and 1 is no boolean.
+    """
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+
+    name: Annotated[
+        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN)
+    ]
+    user_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] = DEFAULT_USER_ID
+    mediaType: Annotated[MediaType, Field(strict=False)] = MediaType.VIDEO_AUDIO
+    max_participants: Annotated[int, Field(ge=1, le=MAX_PARTICIPANTS)]
+    allow_webinar_mode: bool = False
+    allow_chat: bool = False
+    allow_share_screen: bool = False
+    record: bool = False
+    record_mode: Annotated[RecordMode, Field(strict=False)] = RecordMode.GRID
+    active: bool = True
+
+    def as_dict(self) -> dict[str, Any]:
+        """The spec as plain JSON values, in the reference's order of fields."""
+        return {field: str(v) if isinstance(v := getattr(self, field), StrEnum) else v for field in FIELDS}
+
+
+FIELDS: Final[tuple[str, ...]] = tuple(RoomSpec.model_fields)
+"""The ten fields of a room that a caller may write, in the reference's order."""
+
+PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
+    "standard-team": {
+        "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+        "max_participants": 20,
+        "allow_webinar_mode": False,
+        "allow_chat": True,
+        "allow_share_screen": True,
+        "record": False,
+        "record_mode": "ROOM_COMPOSITE_GRID",
+        "active": True,
+    },
+    "guest-webinar": {
+        "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+        "max_participants": 200,
+        "allow_webinar_mode": True,
+        "allow_chat": True,
+        "allow_share_screen": False,
+        "record": False,
+        "record_mode": "ROOM_COMPOSITE_GRID",
+        "active": True,
+    },
+    "audio-briefing": {
+        "mediaType": "MEDIA_TYPE_AUDIO_ONLY",
+        "max_participants": 50,
+        "allow_webinar_mode": False,
+        "allow_chat": True,
+        "allow_share_screen": False,
+        "record": False,
+        "record_mode": "ROOM_COMPOSITE_GRID",
+        "active": True,
+    },
+    "recorded-speaker": {
+        "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+        "max_participants": 50,
+        "allow_webinar_mode": True,
+        "allow_chat": True,
+        "allow_share_screen": True,
+        "record": True,
+        "record_mode": "ROOM_COMPOSITE_SPEAKER",
+        "active": True,
+    },
+}
+"""The reference's four create payloads as defaults, name and user_id excepted."""
+
+
+class Purpose(StrEnum):
+    """What a key derived from ROOMCTL_SECRET is for; each purpose has a key of its own."""
+
+    ROOM_ID = "room-id"
+    INVITE = "invite"
+    EGRESS = "egress"
+    FINGERPRINT = "fingerprint"
+
+
+def derive_key(secret: str, purpose: Purpose) -> bytes:
+    """HKDF-SHA256 (RFC 5869) of `secret`, 32 bytes, separated by purpose."""
+    pseudo_random = hmac.digest(b"roomctl", secret.encode(), hashlib.sha256)
+    return hmac.digest(pseudo_random, f"roomctl/{purpose}".encode() + b"\x01", hashlib.sha256)
+
+
+def room_id(key: str, id_key: bytes) -> str:
+    """The id of the manifest room `key`: 24 hex digits; `id_key` is the derived key of ROOM_ID."""
+    return hmac.digest(id_key, key.encode(), hashlib.sha256)[:12].hex()
+
+
+def short_key(key: str) -> str:
+    """The key as people may see it: an API room's key holds its id, a capability, so it is cut to six digits."""
+    return key[: len("api/") + 6] if key.startswith("api/") else key
+
+
+def at_millis(moment: datetime) -> datetime:
+    """`moment` in UTC, cut to whole milliseconds: what BSON stores and the reference prints."""
+    utc = moment.astimezone(UTC)
+    return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
+
+
+def format_time(moment: datetime) -> str:
+    """UTC, exactly three decimals, `Z`: 2026-03-24T16:00:00.000Z."""
+    return at_millis(moment).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+
+
+def next_modified(previous: datetime, now: datetime) -> datetime:
+    """The time of a person's change: now, but at least 1 ms after the one before, never backwards."""
+    return max(at_millis(now), previous + timedelta(milliseconds=1))
