@@ -1,20 +1,20 @@
 """Every error the controller raises on purpose. Foreign errors are translated into these once, at the edge.
 
-    RoomctlError                 the message is one sentence: what, where, and what to do
-    |-- SettingsError            a setting is missing or wrong: one line per setting
-    |-- RoomsDirError            the rooms folder is missing or cannot be read
-    |-- StoreError               MongoDB
-    |   |-- StoreAway            out of reach, or no primary: retried with backoff
-    |   |-- StoreConflict        a compare-and-set was lost: the room is planned again
-    |   |-- StoreRefused         wrong credentials, another instance's database, a newer schema
-    |   `-- StoreLocked          the embedded store is in use by another process
-    |-- LiveError                LiveKit
-    |   |-- LiveAway             out of reach, too slow, or 5xx: retried with backoff
-    |   |-- LiveDenied           the key or the secret is wrong
-    |   |-- LiveNotFound         no such room or participant
-    |   `-- LiveRejected         the server refused this one call
-    |-- LeaseHeld                another controller is at work on these records
-    `-- LeaseLost                this process no longer holds the lease and must not write
+RoomctlError                 the message is one sentence: what, where, and what to do
+|-- SettingsError            a setting is missing or wrong: one line per setting
+|-- RoomsDirError            the rooms folder is missing or cannot be read
+|-- StoreError               MongoDB
+|   |-- StoreAway            out of reach, or no primary: retried with backoff
+|   |-- StoreConflict        a compare-and-set was lost: the room is planned again
+|   |-- StoreRefused         wrong credentials, another instance's database, a newer schema
+|   `-- StoreLocked          the embedded store is in use by another process
+|-- LiveError                LiveKit
+|   |-- LiveAway             out of reach, too slow, or 5xx: retried with backoff
+|   |-- LiveDenied           the key or the secret is wrong
+|   |-- LiveNotFound         no such room or participant
+|   `-- LiveRejected         the server refused this one call
+|-- LeaseHeld                another controller is at work on these records
+`-- LeaseLost                this process no longer holds the lease and must not write
 """
 
 from collections.abc import Sequence

@@ -16,13 +16,13 @@ class Address:
 class Settings:
     """SKELETON: the attribute names are fixed; the loading is written by its owner."""
 
-    livekit_url: str = ""          # http(s)
+    livekit_url: str = ""  # http(s)
     livekit_api_key: str = ""
     livekit_api_secret: str = ""
-    livekit_public_url: str = ""   # ws(s)
-    mongodb_uri: str = ""          # '' is the embedded server
+    livekit_public_url: str = ""  # ws(s)
+    mongodb_uri: str = ""  # '' is the embedded server
     mongodb_database: str = "roomctl"
-    secret: str = ""               # ROOMCTL_SECRET
+    secret: str = ""  # ROOMCTL_SECRET
     rooms_dir: Path = Path("rooms.d")
     data_dir: Path = Path(".roomctl")
     instance: str = "default"

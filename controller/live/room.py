@@ -101,4 +101,8 @@ def owner_mark(metadata: str) -> OwnerMark | None:
         return None
     if not all(isinstance(text, str) for text in (managed_by, store, room_id)):
         return None
-    return OwnerMark(managed_by.removeprefix(_PREFIX), store, room_id) if managed_by.startswith(_PREFIX) else None
+    return (
+        OwnerMark(managed_by.removeprefix(_PREFIX), store, room_id)
+        if managed_by.startswith(_PREFIX)
+        else None
+    )

@@ -1,0 +1,1 @@
+"""roomctl: room manifests in git become live rooms on LiveKit, and stay so."""

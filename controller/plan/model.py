@@ -1,0 +1,268 @@
+"""The plan: frozen, ordered data. One object for dry run, log, apply and test."""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+from controller.live.room import LiveRoom, Participant
+from controller.manifests.desired import Desired, ManifestError, ManifestRoom
+from controller.records.record import RoomRecord
+
+
+class Word(StrEnum):
+    """What an action is called in front of people: the reference's words, and `recreate`."""
+
+    CREATE = "create"
+    UPDATE = "update"
+    START = "start"
+    STOP = "stop"
+    RECREATE = "recreate"
+    REMOVE = "remove"
+
+
+class Disruption(StrEnum):
+    """What a change does to people who are inside, whether or not anybody is."""
+
+    NONE = "none"
+    RESTRICTS = "restricts"
+    DISCONNECTS = "disconnects"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of the spec, as JSON values; `before` is None on create."""
+
+    field: str
+    before: Any
+    after: Any
+
+
+@dataclass(frozen=True, slots=True)
+class Create:
+    """A record for a manifest that has none; a tombstone of the same key is revived instead."""
+
+    manifest: ManifestRoom
+    id: str
+    word = Word.CREATE
+
+
+@dataclass(frozen=True, slots=True)
+class Update:
+    """The record's desired half follows its manifest; spec, key and file may differ."""
+
+    manifest: ManifestRoom
+    word = Word.UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """A live room under a fresh name."""
+
+    word = Word.START
+
+
+@dataclass(frozen=True, slots=True)
+class Heal:
+    """The live room comes back under the name it has: it expired, was deleted by hand, or never got made."""
+
+    name: str
+    word = Word.START
+
+
+@dataclass(frozen=True, slots=True)
+class Adopt:
+    """A live room that carries our mark becomes the record's: the database was restored."""
+
+    name: str
+    word = Word.START
+
+
+@dataclass(frozen=True, slots=True)
+class Repair:
+    """The live room's metadata is put right, in place."""
+
+    name: str
+    word = Word.UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """The live room goes, at once, whoever is inside: `active: false` says so."""
+
+    word = Word.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Recreate:
+    """A live room that cannot be changed in place is replaced under a fresh name, once it is empty."""
+
+    word = Word.RECREATE
+
+
+@dataclass(frozen=True, slots=True)
+class Finish:
+    """A room still listed under a retired name is deleted: a stop or a recreate that was interrupted."""
+
+    name: str
+    word = Word.STOP
+
+
+@dataclass(frozen=True, slots=True)
+class Remove:
+    """The record is marked, the live room deleted; a tombstone stays for an hour."""
+
+    word = Word.REMOVE
+
+
+Action: TypeAlias = Create | Update | Start | Heal | Adopt | Repair | Stop | Recreate | Finish | Remove
+
+
+class Refusal(StrEnum):
+    """Why a guard holds a removal back."""
+
+    SNAPSHOT = "the manifests could not be read in full"
+    NOT_YET = "missing for less than ten seconds"
+    TOO_MANY = "too many rooms are missing at once"
+    EMPTY = "rooms.d is empty"
+
+
+@dataclass(frozen=True, slots=True)
+class RoomChange:
+    """All that happens to one room, in order.
+
+    `participants` are the people inside by ListParticipants. `deferred`: it waits until they have left.
+    `refused`: a guard holds it back. Held-back actions stand in `actions` too; `due` gives those to do now.
+    """
+
+    key: str
+    id: str
+    name: str
+    actions: tuple[Action, ...]
+    reason: str
+    record: RoomRecord | None = None
+    fields: tuple[FieldChange, ...] = ()
+    disruption: Disruption = Disruption.NONE
+    participants: int = 0
+    deferred: bool = False
+    refused: Refusal | None = None
+
+    @property
+    def due(self) -> tuple[Action, ...]:
+        """What may be done now: a deferred room's other actions are, a refused removal is not."""
+        if self.refused is not None:
+            return ()
+        if self.deferred:
+            return tuple(a for a in self.actions if not isinstance(a, Remove | Recreate))
+        return self.actions
+
+    @property
+    def words(self) -> tuple[Word, ...]:
+        """The actions' words, each once, in order."""
+        return tuple(dict.fromkeys(action.word for action in self.actions))
+
+
+@dataclass(frozen=True, slots=True)
+class Enforce:
+    """The people inside are looked at: each one's permission is brought to what role and policy give."""
+
+    record: RoomRecord
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Bury:
+    """A live room still listed under a tombstone's name is deleted."""
+
+    record: RoomRecord
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class DropOrphan:
+    """A live room with our store's mark that nobody knows, seen empty twice, is deleted."""
+
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Forget:
+    """A tombstone whose hour has passed and whose names are unlisted goes for good."""
+
+    record: RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Tidy:
+    """Retired names that are an hour old and unlisted are dropped from the record."""
+
+    record: RoomRecord
+    names: frozenset[str]
+
+
+Chore: TypeAlias = Enforce | Bury | DropOrphan | Forget | Tidy
+"""Housekeeping: no change of any room as its users see it, so it stands in no plan output."""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What a pass would do, ordered by key. `invalid` holds errors of files and of planning alike.
+
+    `stale` names rooms whose manifest is in error: their record's key, and the first error for it.
+    """
+
+    changes: tuple[RoomChange, ...] = ()
+    chores: tuple[Chore, ...] = ()
+    invalid: tuple[ManifestError, ...] = ()
+    stale: Mapping[str, ManifestError] = field(default_factory=dict)
+    unchanged: int = 0
+    revision: str = ""
+    notes: tuple[str, ...] = ()
+
+    @property
+    def empty(self) -> bool:
+        return not self.changes
+
+    def counts(self) -> Counter[Word]:
+        """How often each action occurs; a room under several words counts in each."""
+        return Counter(word for change in self.changes for word in change.words)
+
+    @property
+    def held_back(self) -> Iterator[RoomChange]:
+        """Changes of which something waits or is refused."""
+        return (change for change in self.changes if change.deferred or change.refused is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Rules:
+    """What planning must know besides the three worlds.
+
+    `id_key` is the derived key for room ids; `gone_for` by key, in seconds, is how long a manifest has
+    been absent from every snapshot that counts (absent from it: just now); `settle` is how long it must
+    have been (0 for `apply`, 10 for `run`); `leave` names rooms that may go although a guard would refuse.
+    """
+
+    instance: str
+    store: str
+    id_key: bytes
+    now: datetime
+    token_ttl: int = 300
+    settle: float = 0.0
+    gone_for: Mapping[str, float] = field(default_factory=dict)
+    leave: frozenset[str] = frozenset()
+    ripe_orphans: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Observed:
+    """The three worlds at one moment: manifests, records by id (tombstones included), live rooms by name.
+
+    `people` holds ListParticipants of the rooms that were looked at; planning asks for those it needs.
+    """
+
+    desired: Desired
+    records: Mapping[str, RoomRecord]
+    live: Mapping[str, LiveRoom]
+    people: Mapping[str, tuple[Participant, ...]] = field(default_factory=dict)
