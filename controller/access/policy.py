@@ -1,0 +1,87 @@
+"""Who may do what inside a room (contract 7): role and policy -> permission. Pure.
+
+A role is what somebody has proven, and stands in the participant's attributes, where its holder cannot
+change it. Rights are never stored: they are computed from role and policy when a token is minted, and
+again for the people inside whenever the policy changes.
+"""
+
+from dataclasses import replace
+from enum import StrEnum
+from typing import Final
+
+from controller.live.room import Participant, Permission
+from controller.room import MediaType, RoomSpec
+
+ROLE_ATTRIBUTE: Final = "role"
+"""The name of the participant attribute that holds the role."""
+
+SOURCES: Final = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
+"""LiveKit's track sources in the one order in which we write and compare them."""
+
+
+class Role(StrEnum):
+    """What a participant has proven when the token was minted."""
+
+    SPEAKER = "speaker"
+    GUEST = "guest"
+    HIDDEN = "hidden"
+
+
+def permission_for(role: Role, spec: RoomSpec) -> Permission:
+    """The permission that `role` has under the policy of `spec`.
+
+    Outside webinar mode a guest has the speaker column.
+    """
+    if role is Role.HIDDEN:
+        return Permission(hidden=True)
+    if role is Role.GUEST and spec.allow_webinar_mode:
+        return Permission(can_publish_data=spec.allow_chat)
+    sources = _sources(spec.mediaType, spec.allow_share_screen)
+    return Permission(can_publish=bool(sources), can_publish_data=spec.allow_chat, sources=sources)
+
+
+def corrected(participant: Participant, spec: RoomSpec) -> Permission | None:
+    """The permission somebody inside should be given as a whole; None where theirs is right already.
+
+    Agents, egress and recorders are left alone. `hidden` cannot be changed on a connected participant, so
+    it stays what it is. One without a role of ours is only narrowed, by mediaType.
+    """
+    if not participant.is_person:
+        return None
+    now, role = participant.permission, role_of(participant)
+    wanted = _narrowed(now, spec.mediaType) if role is None else permission_for(role, spec)
+    wanted = replace(wanted, hidden=now.hidden)
+    return None if _effect(now) == _effect(wanted) else wanted
+
+
+def role_of(participant: Participant) -> Role | None:
+    """The role that was proven at minting; None for somebody who came with a token that is not ours."""
+    try:
+        return Role(participant.attributes.get(ROLE_ATTRIBUTE, ""))
+    except ValueError:
+        return None
+
+
+def _sources(media: MediaType, share_screen: bool) -> tuple[str, ...]:
+    screen = share_screen and media.has_video
+    allowed = (media.has_video, media.has_audio, screen, screen and media.has_audio)
+    return tuple(source for source, may in zip(SOURCES, allowed, strict=True) if may)
+
+
+def _narrowed(now: Permission, media: MediaType) -> Permission:
+    """What is left of a permission that we did not give; LiveKit reads no sources as all of them."""
+    if not now.can_publish or media is MediaType.VIDEO_AUDIO:
+        return now
+    allowed = _sources(media, share_screen=True)
+    left = tuple(source for source in allowed if source in now.sources) if now.sources else allowed
+    return replace(now, can_publish=bool(left), sources=left)
+
+
+def _effect(permission: Permission) -> Permission:
+    """The permission by what it does: sources in canonical order, and none where nothing may be published."""
+    sources = permission.sources if permission.can_publish else ()
+    return replace(permission, sources=tuple(sorted(set(sources), key=_place)))
+
+
+def _place(source: str) -> tuple[int, str]:
+    return (SOURCES.index(source) if source in SOURCES else len(SOURCES), source)
