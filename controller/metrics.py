@@ -1,0 +1,64 @@
+"""Every metric of one controller process, in a registry of its own; served by `/metrics`.
+
+roomctl_passes_total{outcome}                     passes of the loop: ok, failed
+roomctl_pass_seconds                              how long a pass took
+roomctl_actions_total{action,outcome}             steps done: create ... recreate, heal; ok, failed
+roomctl_errors_total{kind}                        errors by their class in controller.errors
+roomctl_rooms{type,status}                        rooms by condition
+roomctl_dependency_up{dependency}                 1 while livekit, mongodb answered last
+roomctl_leader                                    1 while this process holds the lease
+roomctl_watch_restarts_total                      watches started again: silent while a resync saw a change
+roomctl_tokens_total{role}                        tokens minted
+roomctl_refusals_total{code}                      answers of the helpers that are no success, by code
+roomctl_helper_seconds{helper}                    time in findLKRoomNameById and createToken, reading excluded
+roomctl_participant_checks_skipped_total          checks of who is inside that LiveKit did not answer in time
+roomctl_webhooks_total{event,outcome}             webhooks: taken, refused
+roomctl_connections_refused_total{listener}       connections beyond the limit of a listener
+"""
+
+from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+
+_HELPER_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class Metrics:
+    """The metrics as attributes; one instance for each process (tests make their own)."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.passes = self._counter("passes", "Passes of the loop", "outcome")
+        self.pass_seconds = Histogram(
+            "roomctl_pass_seconds", "Duration of a pass, in seconds", registry=self.registry
+        )
+        self.actions = self._counter("actions", "Steps done on rooms", "action", "outcome")
+        self.errors = self._counter("errors", "Errors by class", "kind")
+        self.rooms = self._gauge("rooms", "Rooms by condition", "type", "status")
+        self.dependency_up = self._gauge("dependency_up", "Whether a server answered last", "dependency")
+        self.leader = self._gauge("leader", "Whether this process holds the lease")
+        self.watch_restarts = self._counter("watch_restarts", "Watches that were started again")
+        self.tokens = self._counter("tokens", "Participant tokens minted", "role")
+        self.refusals = self._counter("refusals", "Answers of the helpers that are no success", "code")
+        self.helper_seconds = Histogram(
+            "roomctl_helper_seconds",
+            "Time in a public helper, in seconds",
+            ("helper",),
+            buckets=_HELPER_BUCKETS,
+            registry=self.registry,
+        )
+        self.participant_checks_skipped = self._counter(
+            "participant_checks_skipped", "Checks of who is inside that LiveKit did not answer in time"
+        )
+        self.webhooks = self._counter("webhooks", "Webhooks of LiveKit", "event", "outcome")
+        self.connections_refused = self._counter(
+            "connections_refused", "Connections beyond the limit", "listener"
+        )
+
+    def text(self) -> bytes:
+        """All of it in Prometheus' text format (`text/plain; version=0.0.4`)."""
+        return generate_latest(self.registry)
+
+    def _counter(self, name: str, says: str, *labels: str) -> Counter:
+        return Counter(f"roomctl_{name}", says, labels, registry=self.registry)
+
+    def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
+        return Gauge(f"roomctl_{name}", says, labels, registry=self.registry)
