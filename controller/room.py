@@ -45,7 +45,13 @@ class RoomSpec(BaseModel):
     Field names are the reference's own. Strict: "20" is no integer and 1 is no boolean.
     """
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", hide_input_in_errors=True)
+    model_config = ConfigDict(
+        frozen=True,
+        strict=True,
+        extra="forbid",
+        hide_input_in_errors=True,
+        regex_engine="python-re",  # the default engine knows no \Z, and `$` would let a newline pass
+    )
 
     name: Annotated[
         str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN)
