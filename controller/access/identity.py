@@ -1,0 +1,32 @@
+"""What a guest may call themselves (contract 7). Pure."""
+
+import re
+import unicodedata
+from typing import Final
+
+RESERVED_PREFIXES: Final = ("EG_", "agent-")
+"""Identities of LiveKit's own helpers: egress workers and agents."""
+
+NAME_LENGTH: Final = 64
+
+_IDENTITY: Final = re.compile(r"[A-Za-z0-9._:@+=~-]{1,128}")
+_BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
+_UNSEEN: Final = frozenset({"Cc", "Zl", "Zp"})
+
+
+def identity_problem(identity: str) -> str | None:
+    """Why `identity` cannot be a participant_id, as the end of a sentence; None where it can."""
+    if _IDENTITY.fullmatch(identity) is None:
+        return "must be 1 to 128 of A-Z a-z 0-9 . _ : @ + = ~ -"
+    prefix = next((prefix for prefix in RESERVED_PREFIXES if identity.startswith(prefix)), None)
+    return f"must not begin with {prefix}: LiveKit's own helpers do" if prefix else None
+
+
+def display_name(name: str) -> str | None:
+    """`name` as others may see it: no control and bidi characters, at most 64; None where nothing is left."""
+    seen = name if name.isascii() and name.isprintable() else "".join(filter(_may_be_seen, name))
+    return seen[:NAME_LENGTH] if seen.strip() else None
+
+
+def _may_be_seen(character: str) -> bool:
+    return character not in _BIDI and unicodedata.category(character) not in _UNSEEN
