@@ -1,6 +1,5 @@
-"""The two faces of LiveKit: one that reads and one that writes. What only observes is handed no way to write."""
+"""The two faces of LiveKit: one reads and one writes. What only observes is handed no way to write."""
 
-from collections.abc import Sequence
 from typing import Protocol
 
 from controller.live.room import LiveRoom, Participant, Permission
@@ -13,8 +12,11 @@ class LiveObserver(Protocol):
         """All live rooms, ours or not: one ListRooms."""
         ...
 
-    async def participants(self, name: str) -> list[Participant]:
-        """Who is inside `name` right now; [] where the room is not live."""
+    async def participants(self, name: str, within: float | None = None) -> list[Participant]:
+        """Who is inside `name` right now; [] where the room is not live.
+
+        `within`: at most so many seconds, for a guest who waits (default: the deadline of every call).
+        """
         ...
 
 

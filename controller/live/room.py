@@ -47,7 +47,10 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Somebody inside a room, by ListParticipants. `kind` is LiveKit's: STANDARD, AGENT, EGRESS, INGRESS, SIP."""
+    """Somebody inside a room, by ListParticipants.
+
+    `kind` is LiveKit's own: STANDARD, AGENT, EGRESS, INGRESS, SIP.
+    """
 
     identity: str
     sid: str = ""

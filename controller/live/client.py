@@ -1,0 +1,175 @@
+"""LiveKit over the wire: one connection, and two faces of it, one that reads and one that writes."""
+
+import asyncio
+from collections.abc import Awaitable
+from types import TracebackType
+from typing import Final, Self, TypeVar
+from urllib.parse import urlsplit
+
+import aiohttp
+from livekit.api import LiveKitAPI
+from livekit.protocol.models import ParticipantInfo
+from livekit.protocol.room import (
+    CreateRoomRequest,
+    DeleteRoomRequest,
+    ListParticipantsRequest,
+    ListRoomsRequest,
+    UpdateParticipantRequest,
+    UpdateRoomMetadataRequest,
+)
+
+from controller.errors import LiveAway, LiveNotFound
+from controller.live.failures import FOREIGN, translated
+from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission
+from controller.live.wire import read_participant, read_room, write_permission
+
+DEADLINE: Final = 5.0
+"""Seconds a call may take once it is on its way."""
+
+WRITES: Final = 20
+READS: Final = 8
+GUESTS: Final = 4
+"""Calls in flight, 32 in all, in three lanes: a guest's look never queues behind a thousand creations."""
+
+T = TypeVar("T")
+
+
+class Connection:
+    """A session with one LiveKit server; `url` is http(s) or ws(s). Made and closed inside a running loop.
+
+    Opening it contacts nobody: a server that is away shows at the first call.
+    """
+
+    def __init__(self, url: str, key: str, secret: str, *, deadline: float = DEADLINE) -> None:
+        self.address = _address(url)
+        self.deadline = deadline
+        self.writes = asyncio.Semaphore(WRITES)
+        self.reads = asyncio.Semaphore(READS)
+        self.guests = asyncio.Semaphore(GUESTS)
+        self._session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(limit=WRITES + READS + GUESTS),
+            # every call has its own deadline: the library switches the session's off
+            timeout=aiohttp.ClientTimeout(total=None),
+        )
+        self._api = LiveKitAPI(url, key, secret, session=self._session, failover=False)
+        self.service = self._api.room
+
+    async def call(self, name: str, answer: Awaitable[T], within: float | None = None) -> T:
+        """Await LiveKit's `answer` to the call `name` for at most `within` seconds (default: the deadline).
+
+        Raises LiveError's kinds and nothing else.
+        """
+        try:
+            async with asyncio.timeout(self.deadline if within is None else within):
+                return await answer
+        except FOREIGN as error:
+            raise translated(error, self.address, name) from None
+
+    async def close(self) -> None:
+        await self._session.close()
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self.close()
+
+
+def _address(url: str) -> str:
+    """host:port, and nothing else of `url`: what errors and logs may name."""
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
+    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
+
+
+class Observer:
+    """Reads: a LiveObserver."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+        self._seen: dict[str, LiveRoom] = {}
+
+    async def rooms(self) -> list[LiveRoom]:
+        """All live rooms; one that has not changed since the last call is the same object again."""
+        connection = self._connection
+        async with connection.reads:
+            answer = await connection.call("ListRooms", connection.service.list_rooms(ListRoomsRequest()))
+        before = self._seen
+        self._seen = {room.name: read_room(room, before.get(room.name)) for room in answer.rooms}
+        return list(self._seen.values())
+
+    async def participants(self, name: str, within: float | None = None) -> list[Participant]:
+        """Who is inside `name`; [] where it is not live.
+
+        `within` is for a caller that cannot wait: seconds for everything, the wait for a free slot
+        included, and a lane of its own.
+        """
+        if within is None:
+            async with self._connection.reads:
+                return await self._participants(name, None)
+        try:
+            async with asyncio.timeout(within), self._connection.guests:
+                return await self._participants(name, within)
+        except TimeoutError as error:
+            raise translated(error, self._connection.address, "ListParticipants") from None
+
+    async def _participants(self, name: str, within: float | None) -> list[Participant]:
+        request = ListParticipantsRequest(room=name)
+        answer = self._connection.service.list_participants(request)
+        try:
+            listed = (await self._connection.call("ListParticipants", answer, within)).participants
+        except LiveNotFound:
+            return []
+        return [read_participant(info) for info in listed if info.state != ParticipantInfo.DISCONNECTED]
+
+
+class Actor:
+    """Writes: a LiveActor."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
+        """Make the room, to stay when it is empty; one that is live is answered as it is."""
+        request = CreateRoomRequest(
+            name=name,
+            metadata=metadata,
+            max_participants=max_participants,
+            empty_timeout=STAY_SECONDS,
+            departure_timeout=STAY_SECONDS,
+        )
+        connection = self._connection
+        async with connection.writes:
+            room = await connection.call("CreateRoom", connection.service.create_room(request))
+        if room.name != name or not room.sid:
+            raise LiveAway(f"what answers at {connection.address} is not LiveKit (CreateRoom)")
+        return read_room(room)
+
+    async def delete_room(self, name: str) -> None:
+        """Disconnect everybody and delete the room; one that is not there is done already."""
+        connection = self._connection
+        async with connection.writes:
+            answer = connection.service.delete_room(DeleteRoomRequest(room=name))
+            try:
+                await connection.call("DeleteRoom", answer)
+            except LiveNotFound:
+                return
+
+    async def update_metadata(self, name: str, metadata: str) -> None:
+        """Replace the room's metadata, "" clears it. LiveNotFound where it is not live."""
+        connection = self._connection
+        async with connection.writes:
+            request = UpdateRoomMetadataRequest(room=name, metadata=metadata)
+            await connection.call("UpdateRoomMetadata", connection.service.update_room_metadata(request))
+
+    async def update_permission(self, name: str, identity: str, permission: Permission) -> None:
+        """Replace a participant's permission as a whole. LiveNotFound where they have left."""
+        request = UpdateParticipantRequest(
+            room=name, identity=identity, permission=write_permission(permission)
+        )
+        connection = self._connection
+        async with connection.writes:
+            await connection.call("UpdateParticipant", connection.service.update_participant(request))

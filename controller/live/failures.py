@@ -1,0 +1,64 @@
+"""Foreign errors become LiveError's kinds, once. Their texts are never passed on: one may hold a token."""
+
+from http import HTTPStatus
+from typing import Final
+
+import aiohttp
+from google.protobuf.message import DecodeError
+from livekit.api import ServerError, ServerErrorCode
+
+from controller.errors import LiveAway, LiveDenied, LiveError, LiveNotFound, LiveRejected
+
+FOREIGN: Final = (ServerError, aiohttp.ClientError, OSError, DecodeError)
+"""What LiveKit's client raises: TimeoutError is an OSError."""
+
+_DENIED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
+_UNKNOWN_CALL: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+_PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
+
+
+def translated(error: Exception, address: str, call: str) -> LiveError:
+    """The error of ours for one of FOREIGN, met in `call` (LiveKit's own name of it) at host:port."""
+    if isinstance(error, ServerError):
+        return _refused(error, address, call)
+    if isinstance(error, DecodeError):
+        return _no_livekit(address, call)
+    return LiveAway(f"LiveKit at {address} {_outage(error)} ({call})")
+
+
+def _refused(error: ServerError, address: str, call: str) -> LiveError:
+    """By HTTP status first: a wrong key is answered in plain text, without a code."""
+    status = error.status
+    if status in _DENIED:
+        return LiveDenied(
+            f"LiveKit at {address} refuses our credentials ({call}, {status}): "
+            "check LIVEKIT_API_KEY, LIVEKIT_API_SECRET, and that both clocks agree"
+        )
+    if status == HTTPStatus.NOT_FOUND and error.code == ServerErrorCode.NOT_FOUND:
+        return LiveNotFound(f"LiveKit at {address} knows no such room or participant ({call})")
+    if status in _UNKNOWN_CALL:
+        return _no_livekit(address, call)
+    if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:
+        return LiveAway(f"LiveKit at {address} cannot serve us now ({call}, {status})")
+    return LiveRejected(f"LiveKit at {address} refused the call ({call}, {status})")
+
+
+def _no_livekit(address: str, call: str) -> LiveAway:
+    """Something else answers there (a proxy's page, say): no reason to believe that a room is gone."""
+    return LiveAway(f"what answers at {address} is not LiveKit ({call}): check LIVEKIT_URL")
+
+
+def _outage(error: Exception) -> str:
+    match error:
+        case TimeoutError():
+            return "does not answer in time"
+        case aiohttp.InvalidURL():
+            return "has no usable address: check LIVEKIT_URL"
+        case aiohttp.ClientConnectorDNSError():
+            return "has a host name that does not resolve"
+        case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
+            return "cannot be trusted: its TLS certificate or protocol is wrong"
+        case aiohttp.ClientConnectorError():
+            return "cannot be reached"
+        case _:
+            return "broke off the connection"

@@ -1,0 +1,31 @@
+"""What every test may ask for: the real parts, each started once for the whole run."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+
+from controller.live.client import Actor, Connection, Observer
+from tests.support.livekit import LiveKitServer
+
+
+@pytest.fixture(scope="session")
+async def livekit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveKitServer]:
+    """A livekit-server that tests share; one that stops or freezes it starts its own."""
+    async with LiveKitServer(tmp_path_factory.mktemp("livekit")) as server:
+        yield server
+
+
+@pytest.fixture
+async def connection(livekit: LiveKitServer) -> AsyncIterator[Connection]:
+    async with Connection(livekit.url, livekit.key, livekit.secret) as opened:
+        yield opened
+
+
+@pytest.fixture
+def observer(connection: Connection) -> Observer:
+    return Observer(connection)
+
+
+@pytest.fixture
+def actor(connection: Connection) -> Actor:
+    return Actor(connection)
