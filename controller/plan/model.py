@@ -133,6 +133,7 @@ class Refusal(StrEnum):
 class RoomChange:
     """All that happens to one room, in order.
 
+    `record` is the record as planned on, None where there is none; `live_name` the live room it is about.
     `participants` are the people inside by ListParticipants. `deferred`: it waits until they have left.
     `refused`: a guard holds it back. Held-back actions stand in `actions` too; `due` gives those to do now.
     """
@@ -143,6 +144,7 @@ class RoomChange:
     actions: tuple[Action, ...]
     reason: str
     record: RoomRecord | None = None
+    live_name: str | None = None
     fields: tuple[FieldChange, ...] = ()
     disruption: Disruption = Disruption.NONE
     participants: int = 0
@@ -169,7 +171,6 @@ class Enforce:
     """The people inside are looked at: each one's permission is brought to what role and policy give."""
 
     record: RoomRecord
-    name: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -211,12 +212,14 @@ class Plan:
     """What a pass would do, ordered by key. `invalid` holds errors of files and of planning alike.
 
     `stale` names rooms whose manifest is in error: their record's key, and the first error for it.
+    `orphans` are live rooms that our database made and nobody knows; one goes once it was seen empty twice.
     """
 
     changes: tuple[RoomChange, ...] = ()
     chores: tuple[Chore, ...] = ()
     invalid: tuple[ManifestError, ...] = ()
     stale: Mapping[str, ManifestError] = field(default_factory=dict)
+    orphans: frozenset[str] = frozenset()
     unchanged: int = 0
     revision: str = ""
     notes: tuple[str, ...] = ()

@@ -1,0 +1,52 @@
+"""Housekeeping that no user of a room sees: tombstones, retired names, orphans, looks at who is inside."""
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from controller.plan.matching import Matching
+from controller.plan.model import Bury, Chore, DropOrphan, Enforce, Forget, Observed, Rules, Tidy
+from controller.records.record import TOMBSTONE_LIFE, RoomRecord
+
+LOOK_MARGIN = timedelta(seconds=60)
+"""How long after the last old token could have been used the people inside are still looked at."""
+
+
+def chores(observed: Observed, rules: Rules, matching: Matching, orphans: frozenset[str]) -> Iterator[Chore]:
+    """All of it, in the order of the records."""
+    revived = {found.record.id for found in matching.matches if found.record is not None}
+    for record in observed.records.values():
+        if record.removed and record.id not in revived:
+            yield from _of_tombstone(record, observed, rules)
+        elif record.retired:
+            yield from _tidy(record, observed, rules)
+        if _to_enforce(record, observed, rules):
+            yield Enforce(record)
+    yield from (DropOrphan(name) for name in sorted(orphans & rules.ripe_orphans))
+
+
+def _of_tombstone(record: RoomRecord, observed: Observed, rules: Rules) -> Iterator[Chore]:
+    names = {old.name for old in record.retired} | ({record.live.name} if record.live else set())
+    listed = sorted(names & observed.live.keys())
+    yield from (Bury(record, name) for name in listed)
+    if not listed and record.removed_at is not None and rules.now - record.removed_at >= TOMBSTONE_LIFE:
+        yield Forget(record)
+
+
+def _tidy(record: RoomRecord, observed: Observed, rules: Rules) -> Iterator[Chore]:
+    old = frozenset(
+        retired.name
+        for retired in record.retired
+        if rules.now - retired.at >= TOMBSTONE_LIFE and retired.name not in observed.live
+    )
+    if old:
+        yield Tidy(record, old)
+
+
+def _to_enforce(record: RoomRecord, observed: Observed, rules: Rules) -> bool:
+    """Whether somebody inside, or still to come with an older token, may hold other rights than the policy's."""
+    if record.generation == 1 or not record.wanted:
+        return False
+    if record.live is None or record.live.name not in observed.live:
+        return False
+    recent = rules.now - record.modified <= timedelta(seconds=rules.token_ttl) + LOOK_MARGIN
+    return recent or record.status.observed_generation < record.generation

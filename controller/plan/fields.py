@@ -1,0 +1,43 @@
+"""What changes in a spec, and what that does to people who are inside (contract 4)."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from controller.plan.model import Action, Disruption, FieldChange, Stop
+from controller.room import FIELDS, MediaType, RoomSpec
+
+
+def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange, ...]:
+    """The fields that differ, in the reference's order; all of them, from None, where the room is new."""
+    if before is after:
+        return ()
+    new = after.as_dict()
+    old: dict[str, Any] = before.as_dict() if before is not None else dict.fromkeys(FIELDS)
+    return tuple(
+        FieldChange(field, old[field], new[field])
+        for field in FIELDS
+        if before is None or old[field] != new[field]
+    )
+
+
+def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disruption:
+    """The change's class, even if nobody is inside."""
+    if any(isinstance(action, Stop) for action in actions):
+        return Disruption.DISCONNECTS
+    if any(_restricts(change) for change in fields):
+        return Disruption.RESTRICTS
+    return Disruption.NONE
+
+
+def _restricts(change: FieldChange) -> bool:
+    if change.before is None:
+        return False
+    match change.field:
+        case "allow_chat" | "allow_share_screen":
+            return not change.after
+        case "allow_webinar_mode":
+            return bool(change.after)
+        case "mediaType":
+            return str(change.after) != MediaType.VIDEO_AUDIO
+        case _:
+            return False

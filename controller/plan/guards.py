@@ -1,0 +1,79 @@
+"""Safety as a step of its own: what may not be removed, and what waits for people to leave (contract 9)."""
+
+from collections.abc import Collection, Sequence
+from dataclasses import replace
+from typing import Final
+
+from controller.manifests.desired import RoomsDirState
+from controller.plan.matching import Matching
+from controller.plan.model import (
+    Action,
+    Observed,
+    Recreate,
+    Refusal,
+    Remove,
+    RoomChange,
+    Rules,
+)
+from controller.records.record import Origin
+
+GUARDED_FROM: Final = 10
+"""Below this many manifest rooms the share of missing ones says nothing."""
+MISSING_AT_MOST: Final = 0.3
+"""The share of manifest rooms that may be missing at once."""
+
+
+def guarded(
+    changes: Sequence[RoomChange], matching: Matching, observed: Observed, rules: Rules
+) -> tuple[RoomChange, ...]:
+    """The same changes, with every removal that is not safe refused, and why."""
+    missing = [record.key for record in matching.gone]
+    if not missing:
+        return tuple(changes)
+    total = sum(r.origin is Origin.MANIFEST and not r.removed for r in observed.records.values())
+    refusal = _for_all(matching, observed, missing, total, rules)
+    gone = frozenset(missing)
+    return tuple(_judged(change, refusal, gone, matching.blocked, rules) for change in changes)
+
+
+def too_many(missing: int, total: int) -> bool:
+    """Whether so many of the manifest rooms are missing that a mistake is likelier than a wish."""
+    return total >= GUARDED_FROM and missing > MISSING_AT_MOST * total
+
+
+def _for_all(
+    matching: Matching, observed: Observed, missing: Collection[str], total: int, rules: Rules
+) -> Refusal | None:
+    """The refusal that holds for every missing room without leave to go."""
+    if matching.blocked:
+        return Refusal.SNAPSHOT
+    if observed.desired.state is RoomsDirState.EMPTY:
+        return Refusal.EMPTY
+    without_leave = sum(key not in rules.leave for key in missing)
+    return Refusal.TOO_MANY if too_many(without_leave, total) else None
+
+
+def _judged(
+    change: RoomChange, refusal: Refusal | None, gone: Collection[str], blocked: bool, rules: Rules
+) -> RoomChange:
+    if change.key not in gone or not any(isinstance(action, Remove) for action in change.actions):
+        return change
+    if refusal is not None and (blocked or change.key not in rules.leave):
+        return replace(change, refused=refusal, deferred=False)
+    if rules.gone_for.get(change.key, 0.0) < rules.settle:
+        return replace(change, refused=Refusal.NOT_YET, deferred=False)
+    return change
+
+
+def people_inside(name: str | None, observed: Observed) -> int | None:
+    """How many people are in the live room `name`; None where nobody looked."""
+    if name is None or name not in observed.live:
+        return 0
+    if name not in observed.people:
+        return None
+    return sum(participant.is_person for participant in observed.people[name])
+
+
+def is_deferred(actions: Collection[Action], people: int | None) -> bool:
+    """A prune or a recreate waits until the room is empty; one that nobody looked into may not be."""
+    return any(isinstance(action, Remove | Recreate) for action in actions) and people != 0

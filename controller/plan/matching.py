@@ -1,0 +1,162 @@
+"""Stage 1: which manifest is which record; which are new, gone, or cannot be (contract 1, 2)."""
+
+from collections.abc import Collection, Mapping, Set
+from dataclasses import dataclass, field
+
+from controller.manifests.desired import Desired, ManifestError, ManifestRoom, RoomsDirState
+from controller.records.record import Origin, RoomRecord
+from controller.room import room_id, short_key
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """A manifest and the record it is for; no record for a new room, a tombstone for one that is back."""
+
+    manifest: ManifestRoom
+    id: str
+    record: RoomRecord | None
+
+
+@dataclass(frozen=True, slots=True)
+class Matching:
+    """The outcome of stage 1.
+
+    `untouched`: records that no manifest speaks for now: made by API, in error, or the folder is away.
+    `stale`: by key, the error that keeps a record at its last good spec. `gone`: their manifest is missing.
+    `blocked`: an error stands for no room on record, so nothing at all may be removed.
+    """
+
+    matches: tuple[Match, ...] = ()
+    untouched: tuple[RoomRecord, ...] = ()
+    gone: tuple[RoomRecord, ...] = ()
+    stale: Mapping[str, ManifestError] = field(default_factory=dict)
+    errors: tuple[ManifestError, ...] = ()
+    blocked: bool = False
+
+
+def match(desired: Desired, records: Mapping[str, RoomRecord], id_key: bytes) -> Matching:
+    """Match by key; a new key by its pinned id, where that record's own manifest is gone."""
+    if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+        return Matching(untouched=tuple(r for r in records.values() if not r.removed), errors=desired.errors)
+    by_key = {record.key: record for record in records.values()}
+    spoken_for = _spoken_for(desired.errors, by_key)
+    present = desired.rooms.keys() | spoken_for.keys()
+    matches: list[Match] = []
+    refused: list[ManifestError] = []
+    for manifest in desired.rooms.values():
+        found = _match_one(manifest, _Holders(by_key, records, present), id_key)
+        if isinstance(found, Match):
+            matches.append(found)
+        else:
+            refused.append(found)
+    return _sorted_out(desired, records, matches, refused, spoken_for)
+
+
+@dataclass(frozen=True, slots=True)
+class _Holders:
+    """Who holds which key and id; `present` are the keys that a manifest, right or wrong, speaks for."""
+
+    by_key: Mapping[str, RoomRecord]
+    by_id: Mapping[str, RoomRecord]
+    present: Set[str]
+
+
+def _match_one(manifest: ManifestRoom, held: _Holders, id_key: bytes) -> Match | ManifestError:
+    record = held.by_key.get(manifest.key)
+    if record is not None:
+        return _same_id(manifest, record)
+    wanted = manifest.pinned_id or room_id(manifest.key, id_key)
+    holder = held.by_id.get(wanted)
+    if holder is None:
+        return Match(manifest, wanted, None)
+    orphaned = holder.origin is Origin.MANIFEST and holder.key not in held.present
+    takes_over = orphaned and manifest.pinned_id is not None
+    return Match(manifest, wanted, holder) if takes_over else _held_by(manifest, holder)
+
+
+def _same_id(manifest: ManifestRoom, record: RoomRecord) -> Match | ManifestError:
+    if manifest.pinned_id in (None, record.id):
+        return Match(manifest, record.id, record)
+    return ManifestError(
+        manifest.file,
+        f"id: the room {manifest.key} has another id already, and a room's id never changes; "
+        "write it under a new key, or take the `id:` away",
+        manifest.id_mark or manifest.mark,
+        manifest.key,
+    )
+
+
+def _held_by(manifest: ManifestRoom, holder: RoomRecord) -> ManifestError:
+    owner = f"{short_key(holder.key)} ({holder.file})" if holder.file else short_key(holder.key)
+    return ManifestError(
+        manifest.file,
+        f"id: the room {owner} holds this id; give {manifest.key} an `id:` of its own (24 hex digits)",
+        manifest.id_mark or manifest.mark,
+        manifest.key,
+    )
+
+
+def _spoken_for(
+    errors: Collection[ManifestError], by_key: Mapping[str, RoomRecord]
+) -> dict[str, ManifestError]:
+    """By key of a record, the first error that stands for it."""
+    if not errors:
+        return {}
+    by_file: dict[str, list[str]] = {}
+    for record in by_key.values():
+        if record.file is not None and not record.removed:
+            by_file.setdefault(record.file, []).append(record.key)
+    stale: dict[str, ManifestError] = {}
+    for error in errors:
+        keys = by_file.get(error.file, ()) if error.key is None else (error.key,)
+        for key in keys:
+            if key in by_key and by_key[key].origin is Origin.MANIFEST and not by_key[key].removed:
+                stale.setdefault(key, error)
+    return stale
+
+
+def _sorted_out(
+    desired: Desired,
+    records: Mapping[str, RoomRecord],
+    matches: list[Match],
+    refused: list[ManifestError],
+    stale: dict[str, ManifestError],
+) -> Matching:
+    good, twice = _without_shared_ids(matches)
+    refused = [*refused, *twice]
+    stale = {error.key: error for error in refused if error.key is not None} | stale
+    matched = {found.record.id for found in good if found.record is not None}
+    rest = [r for r in records.values() if r.id not in matched and not r.removed]
+    gone = [r for r in rest if r.origin is Origin.MANIFEST and r.key not in stale]
+    kept = {record.id for record in gone}
+    on_record = {record.key for record in rest}
+    files = {record.file for record in records.values() if not record.removed}
+    errors = (*desired.errors, *refused)
+    return Matching(
+        matches=tuple(good),
+        untouched=tuple(r for r in rest if r.id not in kept),
+        gone=tuple(gone),
+        stale={key: error for key, error in stale.items() if key in on_record},
+        errors=errors,
+        blocked=any(e.file not in files if e.key is None else e.key not in on_record for e in errors),
+    )
+
+
+def _without_shared_ids(matches: list[Match]) -> tuple[list[Match], list[ManifestError]]:
+    """Of two manifests that come to one id (one pins what the other derives) neither is applied."""
+    owners: dict[str, list[Match]] = {}
+    for found in matches:
+        owners.setdefault(found.id, []).append(found)
+    shared = {room: group for room, group in owners.items() if len(group) > 1}
+    errors = [
+        ManifestError(
+            found.manifest.file,
+            f"id: {', '.join(sorted(o.manifest.key for o in group))} come to one id; "
+            "give one of them an `id:` of its own (24 hex digits)",
+            found.manifest.id_mark or found.manifest.mark,
+            found.manifest.key,
+        )
+        for group in shared.values()
+        for found in group
+    ]
+    return [found for found in matches if found.id not in shared], errors

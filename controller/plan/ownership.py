@@ -1,0 +1,62 @@
+"""Whose is a live room: current, retired, adoptable, orphan or foreign (contract 8). Nowhere else.
+
+What is foreign is in none of the answers, so nothing after this step can touch or count it.
+"""
+
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+
+from controller.live.room import LiveRoom, OwnerMark, owner_mark
+from controller.records.record import RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Ownership:
+    """The live rooms that concern us.
+
+    `retired` by record id: the names listed although they were given up. `unknown` by room id: rooms with
+    our mark under a name that no record has, the best one to adopt first. `orphans`: of those, the ones
+    that our own database made (whether one is adopted after all is for the planner to say).
+    """
+
+    retired: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    unknown: Mapping[str, tuple[LiveRoom, ...]] = field(default_factory=dict)
+    orphans: frozenset[str] = frozenset()
+
+
+def sort_out(
+    live: Mapping[str, LiveRoom], records: Collection[RoomRecord], instance: str, store: str
+) -> Ownership:
+    """Sort the listing by owner; costs a set difference where every listed room is a current one."""
+    strangers = live.keys() - {record.live.name for record in records if record.live is not None}
+    if not strangers:
+        return Ownership()
+    retired = _retired(strangers, records)
+    known = {name for names in retired.values() for name in names}
+    marked = [(live[name], mark) for name in strangers - known if (mark := owner_mark(live[name].metadata))]
+    ours = [(room, mark) for room, mark in marked if mark.instance == instance]
+    return Ownership(
+        retired=retired,
+        unknown=_by_room_id(ours),
+        orphans=frozenset(room.name for room, mark in ours if mark.store == store),
+    )
+
+
+def _retired(listed: Collection[str], records: Iterable[RoomRecord]) -> dict[str, tuple[str, ...]]:
+    found = (
+        (record.id, tuple(old.name for old in record.retired if old.name in listed))
+        for record in records
+        if record.retired
+    )
+    return {room_id: names for room_id, names in found if names}
+
+
+def _by_room_id(ours: Iterable[tuple[LiveRoom, OwnerMark]]) -> dict[str, tuple[LiveRoom, ...]]:
+    grouped: dict[str, list[LiveRoom]] = {}
+    for room, mark in ours:
+        grouped.setdefault(mark.room_id, []).append(room)
+    return {room_id: tuple(sorted(rooms, key=_most_people_then_oldest)) for room_id, rooms in grouped.items()}
+
+
+def _most_people_then_oldest(room: LiveRoom) -> tuple[int, int, str]:
+    return -room.num_participants, room.created_at, room.name

@@ -1,0 +1,199 @@
+"""The planner: what is observed and the rules -> one plan for all rooms. Pure.
+
+Stage 1 (matching.py) says which manifest is which record; stage 2 here says what each room needs to be
+as its spec wants it; guards.py refuses removals that are not safe, and defers what would cut people off.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from controller.live.room import STAY_SECONDS, LiveRoom, room_metadata
+from controller.plan.chores import chores
+from controller.plan.fields import disruption, field_changes
+from controller.plan.guards import guarded, is_deferred, people_inside
+from controller.plan.matching import Match, Matching, match
+from controller.plan.model import (
+    Action,
+    Adopt,
+    Create,
+    Disruption,
+    Finish,
+    Heal,
+    Observed,
+    Plan,
+    Recreate,
+    Remove,
+    Repair,
+    RoomChange,
+    Rules,
+    Start,
+    Stop,
+    Update,
+)
+from controller.plan.ownership import Ownership, sort_out
+from controller.records.record import RoomRecord
+from controller.room import RoomSpec
+
+_Step: TypeAlias = tuple[Action, str]
+"""An action and the reason for it."""
+
+
+def make_plan(observed: Observed, rules: Rules) -> Plan:
+    """Everything that a pass should do, ordered by key.
+
+    Who is inside is needed for some changes only: plan once, look at `names_to_look_at` of that draft,
+    and plan again with those people; a room whose people are not known counts as occupied.
+    """
+    owners = sort_out(observed.live, observed.records.values(), rules.instance, rules.store)
+    matching = match(observed.desired, observed.records, rules.id_key)
+    needs = sorted(_needs(matching, _Scene(observed, owners, rules)), key=lambda need: need.key)
+    changes = [_change(need, observed) for need in needs]
+    adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
+    orphans = owners.orphans - adopted
+    return Plan(
+        changes=guarded(changes, matching, observed, rules),
+        chores=tuple(chores(observed, rules, matching, orphans)),
+        orphans=orphans,
+        invalid=matching.errors,
+        stale=matching.stale,
+        unchanged=len(matching.matches) + len(matching.untouched) + len(matching.gone) - len(changes),
+        revision=observed.desired.revision,
+        notes=tuple(_moves(changes)),
+    )
+
+
+def names_to_look_at(plan: Plan) -> frozenset[str]:
+    """The live rooms whose people decide something, or whom a change would touch."""
+    return frozenset(
+        change.live_name
+        for change in plan.changes
+        if change.live_name is not None and change.refused is None
+        if change.disruption is not Disruption.NONE
+        or any(isinstance(action, Remove | Recreate) for action in change.actions)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Scene:
+    """What every room is judged by."""
+
+    observed: Observed
+    owners: Ownership
+    rules: Rules
+
+
+@dataclass(frozen=True, slots=True)
+class _Need:
+    """One room that is not as it should be: who it is, what it should be, and the first actions."""
+
+    key: str
+    id: str
+    spec: RoomSpec
+    record: RoomRecord | None
+    actions: tuple[Action, ...]
+    reasons: tuple[str, ...]
+
+    @property
+    def live_name(self) -> str | None:
+        """The live room that the actions are about."""
+        adopted = next((action.name for action in self.actions if isinstance(action, Adopt)), None)
+        current = self.record.live if self.record is not None else None
+        return adopted or (current.name if current is not None else None)
+
+
+def _needs(matching: Matching, scene: _Scene) -> Iterator[_Need]:
+    for found in matching.matches:
+        spec = found.manifest.spec
+        alive = found.record if found.record is not None and not found.record.removed else None
+        steps = (*_follow_manifest(found), *_live_steps(scene, found.id, spec, alive))
+        if steps:
+            yield _need(found.manifest.key, found.id, spec, found.record, steps)
+    for record in matching.untouched:
+        if steps := tuple(_live_steps(scene, record.id, record.spec, record)):
+            yield _need(record.key, record.id, record.spec, record, steps)
+    for record in matching.gone:
+        yield _need(record.key, record.id, record.spec, record, ((Remove(), "its manifest is gone"),))
+
+
+def _need(key: str, room_id: str, spec: RoomSpec, record: RoomRecord | None, steps: Sequence[_Step]) -> _Need:
+    return _Need(key, room_id, spec, record, tuple(a for a, _ in steps), tuple(why for _, why in steps))
+
+
+def _follow_manifest(found: Match) -> tuple[_Step, ...]:
+    """Stage 1: the record follows its manifest."""
+    manifest, record = found.manifest, found.record
+    if record is None:
+        return ((Create(manifest, found.id), "a new manifest"),)
+    if record.removed:
+        return ((Create(manifest, found.id), "its manifest is back"),)
+    if record.key != manifest.key:
+        return ((Update(manifest), "takes over the room by its id"),)
+    if record.spec is not manifest.spec and record.spec != manifest.spec:
+        return ((Update(manifest), "its manifest changed"),)
+    if record.file != manifest.file:
+        return ((Update(manifest), "its manifest moved to another file"),)
+    return ()
+
+
+def _live_steps(scene: _Scene, room_id: str, spec: RoomSpec, record: RoomRecord | None) -> Iterator[_Step]:
+    """Stage 2: what the live side of one room needs, given the spec it has after stage 1."""
+    live, unknown = scene.observed.live, scene.owners.unknown
+    current = record.live if record is not None else None
+    if not spec.active:
+        if current is not None:
+            yield Stop(), "active is false"
+    elif current is not None and current.name in live:
+        yield from _put_right(live[current.name], spec, room_id, scene.rules)
+    elif room_id in unknown:
+        yield Adopt(unknown[room_id][0].name), "a live room with its mark is there"
+        yield from _put_right(unknown[room_id][0], spec, room_id, scene.rules)
+    elif current is not None:
+        yield Heal(current.name), "its live room is gone" if current.sid else "its live room is not made yet"
+    else:
+        yield Start(), "active is true"
+    for name in scene.owners.retired.get(room_id, ()):
+        yield Finish(name), "a live room that was given up is still there"
+
+
+def _put_right(room: LiveRoom, spec: RoomSpec, room_id: str, rules: Rules) -> Iterator[_Step]:
+    if room.metadata != room_metadata(spec, room_id, rules.instance, rules.store):
+        yield Repair(room.name), "the live room's metadata differs"
+    if room.max_participants != spec.max_participants:
+        yield Recreate(), "max_participants of a live room changes only with a new one"
+    elif min(room.empty_timeout, room.departure_timeout) < STAY_SECONDS:
+        yield Recreate(), "the live room would close when it is empty"
+
+
+def _change(need: _Need, observed: Observed) -> RoomChange:
+    record = need.record
+    created = any(isinstance(action, Create) for action in need.actions)
+    fields = field_changes(None if created or record is None else record.spec, need.spec)
+    people = people_inside(need.live_name, observed)
+    return RoomChange(
+        key=need.key,
+        id=need.id,
+        name=need.spec.name,
+        actions=need.actions,
+        reason="; ".join(need.reasons),
+        record=record,
+        fields=fields,
+        disruption=disruption(need.actions, fields),
+        live_name=need.live_name,
+        participants=people or 0,
+        deferred=is_deferred(need.actions, people),
+    )
+
+
+def _moves(changes: list[RoomChange]) -> Iterator[str]:
+    """Where rooms of equal spec go and come: a file that moved takes a new key, and so a new id."""
+    created: Mapping[RoomSpec, Create] = {
+        action.manifest.spec: action
+        for change in changes
+        for action in change.actions
+        if isinstance(action, Create)
+    }
+    for change in changes:
+        gone = isinstance(change.actions[0], Remove) and change.record is not None
+        if gone and change.record is not None and (twin := created.get(change.record.spec)) is not None:
+            yield f"moved? write `key: {change.key}` into {twin.manifest.file}, and the room keeps its id"
