@@ -1,0 +1,146 @@
+"""Answers in our one form (contract 5): JSON on success, and for every failure a code and a sentence."""
+
+import json
+from collections.abc import Mapping
+from email.utils import formatdate
+from enum import StrEnum
+from functools import lru_cache
+from http import HTTPStatus
+from time import time
+from typing import Final
+
+from aiohttp import web
+from aiohttp.abc import AbstractStreamWriter
+
+JSON: Final = "application/json"
+
+
+class Code(StrEnum):
+    """Why a request was refused. Public: a new meaning needs a new code."""
+
+    BAD_REQUEST = "BAD_REQUEST"
+    INVALID_FIELD = "INVALID_FIELD"
+    PROOF_INVALID = "PROOF_INVALID"
+    UNAUTHORIZED = "UNAUTHORIZED"
+    HIDDEN_NOT_ALLOWED = "HIDDEN_NOT_ALLOWED"
+    NOT_FOUND = "NOT_FOUND"
+    ROOM_NOT_FOUND = "ROOM_NOT_FOUND"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
+    ROOM_NAME_STALE = "ROOM_NAME_STALE"
+    ROOM_FULL = "ROOM_FULL"
+    IDENTITY_IN_USE = "IDENTITY_IN_USE"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
+    INTERNAL = "INTERNAL"
+    STARTING = "STARTING"
+    ROOM_NOT_READY = "ROOM_NOT_READY"
+    UNAVAILABLE = "UNAVAILABLE"
+
+
+STATUS: Final[Mapping[Code, HTTPStatus]] = {
+    Code.BAD_REQUEST: HTTPStatus.BAD_REQUEST,
+    Code.INVALID_FIELD: HTTPStatus.BAD_REQUEST,
+    Code.PROOF_INVALID: HTTPStatus.UNAUTHORIZED,
+    Code.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
+    Code.HIDDEN_NOT_ALLOWED: HTTPStatus.FORBIDDEN,
+    Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Code.ROOM_NOT_FOUND: HTTPStatus.NOT_FOUND,
+    Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
+    Code.ROOM_NAME_STALE: HTTPStatus.CONFLICT,
+    Code.ROOM_FULL: HTTPStatus.CONFLICT,
+    Code.IDENTITY_IN_USE: HTTPStatus.CONFLICT,
+    Code.PAYLOAD_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
+    Code.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
+    Code.TOO_MANY_REQUESTS: HTTPStatus.TOO_MANY_REQUESTS,
+    Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
+    Code.STARTING: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.ROOM_NOT_READY: HTTPStatus.SERVICE_UNAVAILABLE,
+    Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
+}
+
+
+class Refusal(Exception):
+    """Ends a request with `code`; `error` is one sentence that may be shown to anybody.
+
+    Always raised anew: an exception that is raised twice keeps the frames of both.
+    """
+
+    def __init__(self, code: Code, error: str, headers: Mapping[str, str] | None = None) -> None:
+        self.code, self.error, self.headers = code, error, headers or {}
+        super().__init__(code)
+
+
+class Answer(web.StreamResponse):
+    """A whole response, written in one piece: in half the time of aiohttp's own Response.
+
+    `more` is further header lines, each with its CRLF. `close` ends the connection after it.
+    """
+
+    def __init__(
+        self,
+        body: bytes,
+        status: HTTPStatus = HTTPStatus.OK,
+        *,
+        kind: str = JSON,
+        more: str = "",
+        close: bool = False,
+    ) -> None:
+        super().__init__(status=status)
+        self.content, self.kind, self.more, self.ends = body, kind, more, close
+        self._writer: AbstractStreamWriter | None = None
+
+    @property
+    def keep_alive(self) -> bool:
+        """Whether the connection goes on; aiohttp asks."""
+        return not self.ends
+
+    async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
+        """Write it all: called by aiohttp, once."""
+        transport, self._writer = request.transport, request.writer
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError
+        self.ends = self.ends or not request.keep_alive
+        transport.write(self.head() + (b"" if request.method == "HEAD" else self.content))
+        return self._writer
+
+    async def write_eof(self, _data: bytes = b"") -> None:
+        """Wait for a client that does not read: called by aiohttp, once."""
+        if self._writer is not None:
+            await self._writer.drain()
+
+    def head(self) -> bytes:
+        """Status line and headers."""
+        opening = _opening(self.status, self.kind, self.ends)
+        length = "" if self.status == HTTPStatus.NO_CONTENT else f"Content-Length: {len(self.content)}\r\n"
+        return f"{opening}Date: {_date(int(time()))}\r\n{self.more}{length}\r\n".encode("latin-1")
+
+
+def refused(refusal: Refusal, *, close: bool = False) -> Answer:
+    """The answer that says what a refusal says."""
+    content = {"success": False, "code": refusal.code, "error": refusal.error}
+    more = "".join(f"{name}: {value}\r\n" for name, value in refusal.headers.items())
+    close = close or refusal.code is Code.PAYLOAD_TOO_LARGE
+    return Answer(json.dumps(content).encode(), STATUS[refusal.code], more=more, close=close)
+
+
+def retry(code: Code, error: str, after: int) -> Refusal:
+    """A refusal that says when to come back, in seconds."""
+    return Refusal(code, error, {"Retry-After": str(after)})
+
+
+@lru_cache(maxsize=64)
+def _opening(status: int, kind: str, ends: bool) -> str:
+    lines = [
+        f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
+        "Server: roomctl",
+        "Cache-Control: no-store",
+        "X-Content-Type-Options: nosniff",
+        f"Connection: {'close' if ends else 'keep-alive'}",
+    ]
+    return "\r\n".join([*lines, *([f"Content-Type: {kind}"] if kind else []), ""])
+
+
+@lru_cache(maxsize=1)
+def _date(second: int) -> str:
+    return formatdate(second, usegmt=True)

@@ -1,0 +1,148 @@
+"""Request bodies, read within bounds and parsed strictly: what is ambiguous is refused, never guessed."""
+
+import json
+import re
+from typing import Any, Final, NoReturn
+
+from aiohttp import hdrs, web
+
+from controller.sidecar.answer import Code, Refusal
+from controller.sidecar.protocol import Connection
+
+BODY_LIMIT: Final = 64 * 1024
+WEBHOOK_LIMIT: Final = 1024 * 1024
+DEPTH_LIMIT: Final = 8
+
+_INT64: Final = range(-(2**63), 2**63)
+_INT64_LENGTH: Final = len(str(-(2**63)))
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_JSON_TYPE: Final = re.compile(
+    r'application/(?:[a-z0-9.+-]+\+)?json *(?:; *charset *= *"?utf-?8"? *)?;?', re.IGNORECASE
+)
+
+
+async def read(request: web.BaseRequest, limit: int) -> bytes:
+    """The whole body; refused where it is longer than `limit` bytes, encoded, or no JSON by its type."""
+    headers = request.headers
+    if hdrs.CONTENT_ENCODING in headers:
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
+    kind = headers.get(hdrs.CONTENT_TYPE)
+    if kind and kind != "application/json" and _JSON_TYPE.fullmatch(kind.strip()) is None:
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
+    body = await _within(request, limit)
+    connection = request.protocol
+    if isinstance(connection, Connection):
+        connection.has_read()
+    return body
+
+
+async def _within(request: web.BaseRequest, limit: int) -> bytes:
+    length = request.content_length
+    if length is not None and length > limit:
+        raise _too_large(limit)
+    if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport is not None:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    if length is not None:
+        return await request.content.read()
+    body = bytearray()
+    while chunk := await request.content.readany():
+        body += chunk
+        if len(body) > limit:
+            raise _too_large(limit)
+    return bytes(body)
+
+
+def _too_large(limit: int) -> Refusal:
+    return Refusal(Code.PAYLOAD_TOO_LARGE, f"the body is longer than {limit // 1024} KiB")
+
+
+def parse(body: bytes) -> dict[str, Any]:
+    """The JSON object that `body` is; an empty body is {}. Refusal (BAD_REQUEST) for everything else."""
+    if not body:
+        return {}
+    try:
+        text = body.decode()
+        if _depth(text) > DEPTH_LIMIT:
+            raise Refusal(Code.BAD_REQUEST, f"the body is nested deeper than {DEPTH_LIMIT}")
+        content = _DECODER.decode(text)
+        if "\\u" in text:
+            json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate is no text
+    except ValueError as error:
+        raise Refusal(Code.BAD_REQUEST, f"the body is no valid JSON: {_reason(error)}") from None
+    if type(content) is not dict:
+        raise Refusal(Code.BAD_REQUEST, "the body must be a JSON object")
+    return content
+
+
+def _depth(text: str) -> int:
+    """How deep brackets nest, counted before anything is parsed."""
+    if text.count("{") + text.count("[") <= DEPTH_LIMIT:
+        return 0
+    depth = deepest = 0
+    for character in _STRING.sub("", text):
+        if character in "{[":
+            depth += 1
+            deepest = max(deepest, depth)
+        elif character in "}]":
+            depth -= 1
+    return deepest
+
+
+def _reason(error: ValueError) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"line {error.lineno}, column {error.colno}"
+    return "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+
+
+def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    content = dict(pairs)
+    if len(content) != len(pairs):
+        raise ValueError("a key is there twice")
+    return content
+
+
+def _integer(digits: str) -> int:
+    if len(digits) > _INT64_LENGTH or (number := int(digits)) not in _INT64:
+        raise ValueError("a number is beyond 64 bits")
+    return number
+
+
+def _decimal(digits: str) -> float:
+    number = float(digits)
+    if number in (float("inf"), float("-inf")):
+        raise ValueError("a number is beyond 64 bits")
+    return number
+
+
+def _constant(_: str) -> NoReturn:
+    raise ValueError("NaN and Infinity are no numbers")
+
+
+_DECODER: Final = json.JSONDecoder(
+    object_pairs_hook=_object, parse_int=_integer, parse_float=_decimal, parse_constant=_constant
+)
+
+
+def text(content: dict[str, Any], field: str) -> str:
+    """A required string."""
+    value = content.get(field)
+    if type(value) is not str:
+        raise invalid(field, "is required" if value is None else "must be a string")
+    return value
+
+
+def optional_text(content: dict[str, Any], field: str) -> str | None:
+    """A string, or None where it is absent or null."""
+    return None if content.get(field) is None else text(content, field)
+
+
+def flag(content: dict[str, Any], field: str) -> bool:
+    """A boolean, False where it is absent or null."""
+    value = content.get(field)
+    if value is not None and type(value) is not bool:
+        raise invalid(field, "must be true or false")
+    return bool(value)
+
+
+def invalid(field: str, what: str) -> Refusal:
+    return Refusal(Code.INVALID_FIELD, f"{field} {what}")

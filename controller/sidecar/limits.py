@@ -1,0 +1,70 @@
+"""Who may ask how often: token buckets, and the address that a request is counted under."""
+
+import math
+from collections.abc import Iterable, Sequence
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from typing import Final
+
+from controller.sidecar.answer import Code, retry
+from controller.sidecar.protocol import plain
+
+BURST_SECONDS: Final = 10.0
+MOST_KEYS: Final = 50_000
+
+
+class Buckets:
+    """One bucket for each key: `rate` a second, with ten seconds' worth of burst; a rate of 0 is no limit.
+
+    Kept as the one moment at which a bucket is full again, so that an idle key costs nothing for long.
+    """
+
+    def __init__(self, rate: int) -> None:
+        self._interval = 1 / rate if rate else 0.0
+        self._full_at: dict[str, float] = {}
+
+    def take(self, key: str, now: float) -> None:
+        """Take one; Refusal (429, with when to come back) where the bucket is empty."""
+        if not self._interval:
+            return
+        full_at = max(self._full_at.get(key, now), now) + self._interval
+        wait = full_at - now - BURST_SECONDS
+        if wait > 1e-9:  # noqa: PLR2004 - a float's worth of nothing
+            raise retry(Code.TOO_MANY_REQUESTS, "too many requests; slow down", max(1, math.ceil(wait)))
+        self._full_at[key] = full_at
+        if len(self._full_at) > MOST_KEYS:
+            self._forget(now)
+
+    def _forget(self, now: float) -> None:
+        """Drop the full buckets; under a flood of addresses the fullest half goes."""
+        used = sorted(((at, key) for key, at in self._full_at.items() if at > now), reverse=True)
+        self._full_at = {key: at for at, key in used[: MOST_KEYS // 2]}
+
+
+class Proxies:
+    """The proxies whose X-Forwarded-For is believed."""
+
+    def __init__(self, trusted: Iterable[str]) -> None:
+        self._networks: Sequence[IPv4Network | IPv6Network] = [ip_network(n, strict=False) for n in trusted]
+
+    def client(self, peer: str, forwarded: Sequence[str]) -> str:
+        """Whom to count: the nearest address that is no trusted proxy; an IPv6 client by its /64."""
+        hops = [peer, *reversed([hop.strip() for line in forwarded for hop in line.split(",")])]
+        client = peer
+        for hop in hops if self._networks else ():
+            try:
+                client = plain(hop)
+            except ValueError:
+                break
+            if not self._trusts(client):
+                break
+        return _counted(client)
+
+    def _trusts(self, address: str) -> bool:
+        parsed = ip_address(address)
+        return any(parsed in network for network in self._networks)
+
+
+def _counted(address: str) -> str:
+    if ":" not in address:
+        return address
+    return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))

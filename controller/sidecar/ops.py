@@ -1,0 +1,87 @@
+"""What only the private listener has in this version: the webhook, health, readiness, metrics."""
+
+import json
+from collections.abc import Callable
+from http import HTTPStatus
+from typing import Final
+
+import structlog
+from aiohttp import hdrs, web
+
+from controller.errors import RoomctlError
+from controller.known import Known
+from controller.live.webhook import Hint, verify
+from controller.metrics import Metrics
+from controller.settings import Settings
+from controller.sidecar.answer import Answer, Code, Refusal, retry
+from controller.sidecar.body import WEBHOOK_LIMIT, read
+
+TURNS_WITHIN: Final = 60.0
+"""A loop that has not turned for so long hangs, in seconds."""
+
+_DONE: Final = b'{"success": true}'
+_REFUSED: Final = (Code.UNAUTHORIZED, "the webhook is not signed with the key of this controller")
+
+log = structlog.get_logger()
+
+
+class Ops:
+    """Answers to LiveKit, to the orchestrator and to Prometheus. `clock` is monotonic, in seconds."""
+
+    def __init__(
+        self,
+        settings: Settings,
+        known: Known,
+        metrics: Metrics,
+        on_hint: Callable[[Hint], None],
+        clock: Callable[[], float],
+    ) -> None:
+        self._settings, self._known, self._metrics = settings, known, metrics
+        self._on_hint, self._clock = on_hint, clock
+        self._began = clock()
+
+    async def webhook(self, request: web.BaseRequest) -> Answer:
+        """A hint that something happened; nothing depends on it."""
+        body = await read(request, WEBHOOK_LIMIT)
+        try:
+            hint = verify(
+                body,
+                request.headers.get(hdrs.AUTHORIZATION, ""),
+                self._settings.livekit_api_key,
+                self._settings.livekit_api_secret,
+            )
+        except RoomctlError:
+            self._metrics.webhooks.labels("unknown", "refused").inc()
+            log.warning("webhook refused", reason="its signature is not that of LIVEKIT_API_KEY")
+            raise Refusal(*_REFUSED) from None
+        self._metrics.webhooks.labels(hint.event, "taken").inc()
+        self._on_hint(hint)
+        return Answer(_DONE)
+
+    async def health(self, _: web.BaseRequest) -> Answer:
+        """200 while the loop turns."""
+        turned = self._began if self._known.turned is None else self._known.turned
+        if self._clock() - turned > TURNS_WITHIN:
+            raise retry(Code.UNAVAILABLE, f"the loop has not turned for {TURNS_WITHIN:.0f} seconds", 5)
+        return Answer(_DONE)
+
+    async def readiness(self, _: web.BaseRequest) -> Answer:
+        """200 while the helpers can answer; the body says what is away."""
+        known = self._known
+        content = {
+            "ready": known.ready(self._clock()),
+            "leader": known.leader,
+            "livekit": known.livekit.up,
+            "mongodb": known.mongodb.up,
+        }
+        status = HTTPStatus.OK if content["ready"] else HTTPStatus.SERVICE_UNAVAILABLE
+        return Answer(
+            json.dumps(content).encode(), status, more="" if content["ready"] else "Retry-After: 1\r\n"
+        )
+
+    async def metrics(self, _: web.BaseRequest) -> Answer:
+        """Prometheus' text format."""
+        self._metrics.dependency_up.labels("livekit").set(self._known.livekit.up)
+        self._metrics.dependency_up.labels("mongodb").set(self._known.mongodb.up)
+        self._metrics.leader.set(self._known.leader)
+        return Answer(self._metrics.text(), kind="text/plain; version=0.0.4; charset=utf-8")

@@ -1,0 +1,126 @@
+"""The edge: connections in bounded number, requests read in bounded time, every failure in our form.
+
+aiohttp's low-level server without its router: what is answered is decided by the exact text of the target,
+so no way of writing a path (`//`, `..`, encoded slashes) can mean another.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from ipaddress import IPv6Address, ip_address
+from typing import Any, Final
+
+from aiohttp import web
+
+from controller.sidecar.answer import Answer, Code, Refusal, refused, retry
+
+CONNECTIONS: Final = 1024
+READ_SECONDS: Final = 10.0
+IDLE_SECONDS: Final = 75.0
+LINGER_SECONDS: Final = 2.0
+"""For how long the rest of a refused body is read, so that its sender sees the answer."""
+
+Handler = Callable[[web.BaseRequest], Awaitable[Answer]]
+
+
+class Connection(web.RequestHandler):
+    """One connection. `reading_since` is when the request being read began, None between requests."""
+
+    __slots__ = ("address", "reading_since")
+
+    def __init__(self, manager: "Listener", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
+        super().__init__(manager, loop=loop, **kwargs)
+        self.address = ""
+        self.reading_since: float | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Take it, or turn it away where there are too many."""
+        super().connection_made(transport)
+        self.address = peer_address(transport.get_extra_info("peername"))
+        manager = self._manager
+        if isinstance(manager, Listener) and len(manager.open) >= CONNECTIONS:
+            manager.turned_away()
+            self._end(_BUSY)
+        elif isinstance(manager, Listener):
+            manager.open.add(self)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if isinstance(self._manager, Listener):
+            self._manager.open.discard(self)
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if self.reading_since is None:
+            self.reading_since = self._loop.time()
+        super().data_received(data)
+
+    def has_read(self) -> None:
+        """The request is here as a whole."""
+        self.reading_since = None
+
+    def overdue(self, now: float) -> bool:
+        return self.reading_since is not None and now - self.reading_since > READ_SECONDS
+
+    def expire(self) -> None:
+        """End a connection whose request did not arrive in time."""
+        self._end(_SLOW)
+
+    def _end(self, refusal: Refusal) -> None:
+        if self.transport is not None:
+            answer = refused(refusal, close=True)
+            self.transport.write(answer.head() + answer.content)
+        self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,  # noqa: ARG002 - the parent's signature
+        status: int = 500,
+        exc: BaseException | None = None,  # noqa: ARG002
+        message: str | None = None,  # noqa: ARG002
+    ) -> web.StreamResponse:
+        """What is no HTTP; nothing of it is shown or logged."""
+        if status < 500:  # noqa: PLR2004 - the client's fault
+            return refused(Refusal(Code.BAD_REQUEST, "the request is no valid HTTP"), close=True)
+        return refused(Refusal(Code.INTERNAL, "something went wrong on our side"), close=True)
+
+
+class Listener(web.Server):
+    """The connections of one address; `turned_away` is called for each one too many."""
+
+    def __init__(self, handler: Handler, turned_away: Callable[[], None]) -> None:
+        super().__init__(
+            handler,
+            access_log=None,
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            auto_decompress=False,
+        )
+        self.turned_away = turned_away
+        self.open: set[Connection] = set()
+
+    def __call__(self) -> Connection:
+        return Connection(self, loop=self._loop, **self._kwargs)
+
+    async def watch(self) -> None:
+        """End what is overdue, each second, until cancelled."""
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(1)
+            now = loop.time()
+            for connection in [c for c in self.open if c.overdue(now)]:
+                connection.expire()
+
+
+def peer_address(peer: Any) -> str:
+    """The client's address of a transport's peername, '' where there is none."""
+    return plain(str(peer[0])) if isinstance(peer, tuple) else ""
+
+
+def plain(address: str) -> str:
+    """One spelling for each address; IPv4 in IPv6 is IPv4. ValueError where it is none."""
+    parsed = ip_address(address.partition("%")[0])
+    mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
+    return str(mapped or parsed)
+
+
+_BUSY: Final = retry(Code.UNAVAILABLE, "too many connections; try again in a second", 1)
+_SLOW: Final = Refusal(Code.BAD_REQUEST, f"the request did not arrive within {READ_SECONDS:.0f} seconds")
