@@ -18,7 +18,7 @@ from controller.settings import Address, Settings
 from controller.sidecar import Sidecar
 
 FIND = "/api/conferences-public/findLKRoomNameById"
-TOKEN = "/api/conferences-public/createToken"
+TOKEN = "/api/conferences-public/createToken"  # noqa: S105 - a path
 KEY, SECRET = "APIkey", "a-secret-of-at-least-32-characters"
 ROOM_ID = "69f013c1aa11bb22cc33dd44"
 ROOM_NAME = "34d4f497-f95b-4543-8d15-fde0b77d8abc"
