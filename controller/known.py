@@ -4,7 +4,7 @@ The helpers answer from here alone, so that a guest never waits for MongoDB or f
 Times are of a monotonic clock, in seconds.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from controller.live.room import LiveRoom
@@ -42,6 +42,7 @@ class Known:
     mongodb: Dependency = field(default_factory=Dependency)
     leader: bool = False
     turned: float | None = None
+    _ours: dict[str, tuple[float, LiveRoom | None]] = field(default_factory=dict)
 
     def room(self, room_id: str) -> RoomRecord | None:
         """The record a guest may learn of: there, active, and not removed."""
@@ -64,7 +65,24 @@ class Known:
         """Whether there was a first full read of both."""
         return self.livekit.seen is not None and self.mongodb.seen is not None
 
-    def listed(self, rooms: Mapping[str, LiveRoom], now: float) -> None:
-        """A new listing of LiveKit."""
-        self.live = dict(rooms)
+    def listed(self, rooms: Iterable[LiveRoom], asked: float, now: float) -> None:
+        """A listing of LiveKit that was asked for at `asked`; what we changed since then stands over it."""
+        fresh = {room.name: room for room in rooms}
+        self._ours = {name: change for name, change in self._ours.items() if change[0] >= asked}
+        for name, (_, room) in self._ours.items():
+            if room is None:
+                fresh.pop(name, None)
+            else:
+                fresh[name] = room
+        self.live = fresh
         self.livekit.answered(now)
+
+    def made(self, room: LiveRoom, now: float) -> None:
+        """We created or changed a live room."""
+        self.live[room.name] = room
+        self._ours[room.name] = (now, room)
+
+    def unmade(self, name: str, now: float) -> None:
+        """We deleted a live room."""
+        self.live.pop(name, None)
+        self._ours[name] = (now, None)

@@ -1,0 +1,28 @@
+"""Time and randomness as arguments: what a pass needs of them, and nothing else asks the machine."""
+
+import random
+import time
+import uuid
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+from controller.room import at_millis
+
+
+def _wall() -> datetime:
+    return at_millis(datetime.now(UTC))
+
+
+def _name() -> str:
+    return str(uuid.uuid4())
+
+
+@dataclass(frozen=True, slots=True)
+class Clock:
+    """`wall` is UTC with whole milliseconds, `monotonic` seconds; `chance` lies in [0, 1)."""
+
+    wall: Callable[[], datetime] = _wall
+    monotonic: Callable[[], float] = time.monotonic
+    new_name: Callable[[], str] = _name
+    chance: Callable[[], float] = random.random

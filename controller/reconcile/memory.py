@@ -1,0 +1,110 @@
+"""What the loop remembers from pass to pass, as small machines over a monotonic clock in seconds. Pure.
+
+None of it is stored: after a restart every count begins anew, which only ever makes us slower to act.
+"""
+
+from collections import deque
+from collections.abc import Collection, Mapping
+from typing import Final
+
+SETTLE: Final = 10.0
+"""How long a manifest must be absent from every snapshot before its room goes."""
+ORPHAN_GAP: Final = 30.0
+"""How far apart the two looks lie that must find an orphan empty."""
+FLAPS: Final = 5
+FLAP_WINDOW: Final = 600.0
+FLAP_PAUSE: Final = 60.0
+
+
+class Absence:
+    """Since when each missing manifest has been missing from every snapshot that counts."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, float] = {}
+
+    def saw(self, missing: Collection[str], *, counts: bool, now: float) -> None:
+        """A snapshot; one that does not count makes the waiting begin anew."""
+        self._since = {key: self._since.get(key, now) for key in missing} if counts else {}
+
+    def gone_for(self, now: float) -> Mapping[str, float]:
+        return {key: now - since for key, since in self._since.items()}
+
+    def next_due(self) -> float | None:
+        """When the first of them will have been missing for long enough."""
+        return min(self._since.values()) + SETTLE if self._since else None
+
+
+class Orphans:
+    """Which orphans were seen empty, and when first."""
+
+    def __init__(self) -> None:
+        self._empty_since: dict[str, float] = {}
+        self._looked: dict[str, float] = {}
+
+    def to_look_at(self, orphans: Collection[str], now: float) -> list[str]:
+        """Those not looked at within the gap; what is no orphan any more is forgotten."""
+        self._empty_since = {n: t for n, t in self._empty_since.items() if n in orphans}
+        self._looked = {n: t for n, t in self._looked.items() if n in orphans}
+        return sorted(n for n in orphans if now - self._looked.get(n, -ORPHAN_GAP) >= ORPHAN_GAP)
+
+    def saw(self, name: str, people: int, now: float) -> None:
+        self._looked[name] = now
+        if people:
+            self._empty_since.pop(name, None)
+        else:
+            self._empty_since.setdefault(name, now)
+
+    def ripe(self) -> frozenset[str]:
+        """Those that two looks, far enough apart, found empty."""
+        return frozenset(n for n, t in self._empty_since.items() if self._looked[n] - t >= ORPHAN_GAP)
+
+
+class Flapping:
+    """Rooms that vanish again and again: stalled after five times in ten minutes, until one lives ten."""
+
+    def __init__(self) -> None:
+        self._vanished: dict[str, deque[float]] = {}
+        self._stalled: set[str] = set()
+
+    def vanished(self, key: str, now: float) -> None:
+        times = self._vanished.setdefault(key, deque(maxlen=FLAPS))
+        times.append(now)
+        if len(times) == FLAPS and now - times[0] <= FLAP_WINDOW:
+            self._stalled.add(key)
+
+    def stalled(self, key: str, now: float) -> bool:
+        if key in self._stalled and now - self._vanished[key][-1] >= FLAP_WINDOW:
+            self._stalled.discard(key)
+        return key in self._stalled
+
+    def may_heal(self, key: str, now: float) -> bool:
+        """A stalled room is healed at most once a minute."""
+        return not self.stalled(key, now) or now - self._vanished[key][-1] >= FLAP_PAUSE
+
+
+class Backoff:
+    """When a key that failed may be tried again: doubling, capped, with jitter, forgotten on success."""
+
+    def __init__(self, first: float = 0.5, cap: float = 10.0) -> None:
+        self._first, self._cap = first, cap
+        self._failed: dict[str, tuple[int, float]] = {}
+
+    def failed(self, key: str, now: float, chance: float) -> float:
+        """Count a failure; the delay until the next try, between half and all of the doubled one."""
+        count = self._failed.get(key, (0, 0.0))[0] + 1
+        delay = min(self._cap, self._first * 2.0 ** min(count - 1, 16)) * (0.5 + chance / 2)
+        self._failed[key] = (count, now + delay)
+        return delay
+
+    def succeeded(self, key: str) -> None:
+        self._failed.pop(key, None)
+
+    def clear(self) -> None:
+        """What was away is back: everybody may try at once."""
+        self._failed.clear()
+
+    def waits(self, key: str, now: float) -> bool:
+        return key in self._failed and now < self._failed[key][1]
+
+    def count(self, key: str) -> int:
+        return self._failed[key][0] if key in self._failed else 0

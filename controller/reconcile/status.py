@@ -1,0 +1,101 @@
+"""What is said of a room: conditions, made by one pure function from what was found and what came of it."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+from controller.manifests.desired import ManifestError
+from controller.plan.model import Heal, Refusal, RoomChange
+from controller.records.record import Condition, Origin, RoomRecord, Status
+
+TRUE: Final = "True"
+FALSE: Final = "False"
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """What there is to say of a room besides its record.
+
+    `live`: its current live room is there. `failure`: why the last try failed, one sentence. `change`: what
+    still has to happen to it. `stale`: the error that keeps it at its last good spec.
+    """
+
+    live: bool
+    stale: ManifestError | None = None
+    change: RoomChange | None = None
+    failure: str | None = None
+    stalled: bool = False
+
+
+def status_of(record: RoomRecord, found: Findings, now: datetime) -> Status:
+    """The room's status for its present generation; a condition keeps its time while its status stays."""
+    said = [_kept(record.status, condition, now) for condition in _conditions(record, found)]
+    return Status(record.generation, tuple(said))
+
+
+@dataclass(frozen=True, slots=True)
+class _Said:
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+
+
+def _kept(before: Status, said: _Said, now: datetime) -> Condition:
+    old = before.condition(said.type)
+    since = old.last_transition if old is not None and old.status == said.status else now
+    return Condition(said.type, said.status, said.reason, said.message, since)
+
+
+def _conditions(record: RoomRecord, found: Findings) -> Iterator[_Said]:
+    yield _ready(record, found)
+    yield _live(record, found)
+    if record.origin is Origin.MANIFEST:
+        yield _manifest_valid(found.stale)
+    if record.spec.record:
+        yield _Said("Recording", FALSE, "NotConfigured", "nothing records rooms in this version")
+    if found.change is not None and found.change.deferred:
+        yield _Said("Deferred", TRUE, "PeopleInside", _deferral(found.change))
+    if found.stalled:
+        yield _Said("Stalled", TRUE, "Flapping", "vanished five times in ten minutes; healed once a minute")
+
+
+def _ready(record: RoomRecord, found: Findings) -> _Said:
+    if found.failure is not None:
+        return _Said("Ready", FALSE, "Failed", found.failure)
+    if record.wanted and not found.live:
+        return _Said("Ready", FALSE, "NotLive", "its live room is not there yet")
+    if found.change is not None and found.change.refused is not None:
+        return _Said("Ready", TRUE, "AsSpecified", _refusal(found.change.refused))
+    if found.change is not None and found.change.deferred:
+        return _Said("Ready", TRUE, "Deferred", _deferral(found.change))
+    return _Said("Ready", TRUE, "AsSpecified")
+
+
+def _live(record: RoomRecord, found: Findings) -> _Said:
+    if found.live:
+        return _Said("Live", TRUE, "Listed")
+    return _Said("Live", FALSE, "NotListed" if record.wanted else "Inactive")
+
+
+def _manifest_valid(stale: ManifestError | None) -> _Said:
+    if stale is None:
+        return _Said("ManifestValid", TRUE, "Valid")
+    place = f"{stale.file}:{stale.mark.line}:{stale.mark.column}" if stale.mark else stale.file
+    return _Said("ManifestValid", FALSE, "Invalid", f"{place}: {stale.message}")
+
+
+def _deferral(change: RoomChange) -> str:
+    words = " and ".join(word for word in change.words if word in ("remove", "recreate"))
+    return f"{words} waits until the room is empty; {change.participants} inside"
+
+
+def _refusal(refusal: Refusal) -> str:
+    return f"its manifest is gone, and it stays: {refusal}"
+
+
+def vanished(change: RoomChange) -> bool:
+    """Whether the change heals a room that was live before."""
+    made = change.record is not None and change.record.live is not None and change.record.live.sid is not None
+    return made and any(isinstance(action, Heal) for action in change.actions)

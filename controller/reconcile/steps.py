@@ -1,0 +1,226 @@
+"""What each action does to a room: first to its record, in one write, then to LiveKit, then the record again.
+
+A name stands in the record before CreateRoom and among the retired before DeleteRoom (architecture, rule 2),
+so that a crash between any two lines here leaves something that the next plan puts right.
+"""
+
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import assert_never
+
+from controller.access.policy import corrected
+from controller.errors import LiveNotFound, StoreConflict
+from controller.known import Known
+from controller.live.ports import LiveActor, LiveObserver
+from controller.live.room import LiveRoom, Permission, room_metadata
+from controller.plan.model import (
+    Action,
+    Adopt,
+    Bury,
+    Chore,
+    Create,
+    DropOrphan,
+    Enforce,
+    Finish,
+    Forget,
+    Heal,
+    Recreate,
+    Remove,
+    Repair,
+    RoomChange,
+    Start,
+    Stop,
+    Tidy,
+    Update,
+)
+from controller.reconcile.clock import Clock
+from controller.records.ports import RoomStore
+from controller.records.record import Origin, RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The record as it stands now (None where it left people's sight), and what was done of the change."""
+
+    record: RoomRecord | None
+    done: tuple[Action, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Carries out changes and chores. Raises StoreError's and LiveError's kinds, and LeaseLost."""
+
+    store: RoomStore
+    actor: LiveActor
+    observer: LiveObserver
+    known: Known
+    clock: Clock
+    instance: str
+
+    async def carry_out(self, change: RoomChange) -> Result:
+        """One room's due actions, in order."""
+        actions = await self._still_due(change)
+        if not actions:
+            return Result(change.record, ())
+        record = await self._recorded(change, actions)
+        for action in actions:
+            record = await self._done(action, change.record, record)
+        if any(isinstance(action, Update) for action in actions):
+            await self.enforce(record)
+        return Result(None if record.removed else record, actions)
+
+    async def _still_due(self, change: RoomChange) -> tuple[Action, ...]:
+        """Whoever came in since planning still defers a removal or a recreate: look again before the act."""
+        if not any(isinstance(action, Remove | Recreate) for action in change.due):
+            return change.due
+        if change.live_name is None or not await self._people(change.live_name):
+            return change.due
+        return replace(change, deferred=True).due
+
+    async def _people(self, name: str) -> int:
+        return sum(participant.is_person for participant in await self.observer.participants(name))
+
+    async def _recorded(self, change: RoomChange, actions: tuple[Action, ...]) -> RoomRecord:
+        """The one write before LiveKit is asked for anything."""
+        now, before = self.clock.wall(), change.record
+        if before is None:
+            return await self.store.insert(self._after(_new(actions[0], now), actions[1:], now))
+        return await self.store.save(before, self._after(before, actions, now))
+
+    def _after(self, record: RoomRecord, actions: tuple[Action, ...], now: datetime) -> RoomRecord:
+        for action in actions:
+            match action:
+                case Create(manifest) | Update(manifest):
+                    record = record.respecified(manifest.spec, manifest.key, manifest.file, now)
+                case Start() | Recreate():
+                    record = record.named(self.clock.new_name(), now)
+                case Adopt(name):
+                    record = record.adopted(name, now)
+                case Stop():
+                    record = record.unnamed(now)
+                case Remove():
+                    record = record.marked_removed(now)
+                case Heal() | Repair() | Finish():
+                    pass
+                case _:
+                    assert_never(action)
+        return record
+
+    async def _done(self, action: Action, before: RoomRecord | None, record: RoomRecord) -> RoomRecord:
+        """LiveKit's side of one action; `before` is the record as planned on."""
+        match action:
+            case Start() | Heal():
+                return await self._made(record)
+            case Recreate():
+                record = await self._made(record)
+                await self._unmade(before)
+            case Stop() | Remove():
+                await self._unmade(before)
+            case Adopt(name):
+                room = self.known.live.get(name)
+                return record if room is None else record.answered(room.sid)
+            case Repair(name):
+                await self._repaired(name, record)
+            case Finish(name):
+                await self._delete(name)
+            case Create() | Update():
+                pass
+            case _:
+                assert_never(action)
+        return record
+
+    async def _made(self, record: RoomRecord) -> RoomRecord:
+        """CreateRoom, and its answer compared: a room that was there already is answered untouched."""
+        if record.live is None:
+            return record
+        metadata = self._metadata(record)
+        room = await self.actor.create_room(record.live.name, metadata, record.spec.max_participants)
+        self.known.made(room, self.clock.monotonic())
+        if room.metadata != metadata:
+            await self._repaired(room.name, record)
+        return record.answered(room.sid)
+
+    async def _repaired(self, name: str, record: RoomRecord) -> None:
+        metadata = self._metadata(record)
+        await self.actor.update_metadata(name, metadata)
+        room = self.known.live.get(name)
+        if room is not None:
+            self.known.made(replace(room, metadata=metadata), self.clock.monotonic())
+
+    async def _unmade(self, before: RoomRecord | None) -> None:
+        if before is not None and before.live is not None:
+            await self._delete(before.live.name)
+
+    async def _delete(self, name: str) -> None:
+        await self.actor.delete_room(name)
+        self.known.unmade(name, self.clock.monotonic())
+
+    def _metadata(self, record: RoomRecord) -> str:
+        return room_metadata(record.spec, record.id, self.instance, self.store.identity.store)
+
+    async def enforce(self, record: RoomRecord) -> int:
+        """Bring everybody inside to what role and policy give; how many were changed."""
+        room = self._live_room(record)
+        if room is None:
+            return 0
+        changed = 0
+        for participant in await self.observer.participants(room.name):
+            permission = corrected(participant, record.spec)
+            if permission is not None:
+                changed += await self._permit(room.name, participant.identity, permission)
+        return changed
+
+    async def _permit(self, name: str, identity: str, permission: Permission) -> int:
+        try:
+            await self.actor.update_permission(name, identity, permission)
+        except LiveNotFound:
+            return 0  # they have left meanwhile
+        return 1
+
+    def _live_room(self, record: RoomRecord) -> LiveRoom | None:
+        return self.known.live_room(record) if record.wanted else None
+
+    async def chore(self, chore: Chore) -> int:
+        """One piece of housekeeping; how many things it changed."""
+        match chore:
+            case Enforce(record):
+                return await self.enforce(record)
+            case Bury(_, name):
+                await self._delete(name)
+            case DropOrphan(name):
+                return await self._drop_if_empty(name)
+            case Forget(record):
+                await self.store.forget(record)
+            case Tidy(record, names):
+                await self._tidy(record, names)
+            case _:
+                assert_never(chore)
+        return 1
+
+    async def _drop_if_empty(self, name: str) -> int:
+        if await self._people(name):
+            return 0
+        await self._delete(name)
+        return 1
+
+    async def _tidy(self, record: RoomRecord, names: frozenset[str]) -> None:
+        current = self.store.by_id.get(record.id)
+        if current is None:
+            raise StoreConflict(f"the record of {record.key} is gone")
+        await self.store.save(current, current.without_retired(names))
+
+
+def _new(action: Action, now: datetime) -> RoomRecord:
+    """The record of a room that had none; the plan begins such a room with Create."""
+    if not isinstance(action, Create):
+        raise StoreConflict("a room without a record can only be created; it is planned again")
+    manifest = action.manifest
+    return RoomRecord(
+        id=action.id,
+        key=manifest.key,
+        origin=Origin.MANIFEST,
+        file=manifest.file,
+        spec=manifest.spec,
+        created=now,
+        modified=now,
+    )
