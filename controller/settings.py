@@ -1,42 +1,374 @@
-"""Every setting, once (contract 3). Environment variables, NAME_FILE for secrets, flags of the same name."""
+"""Every setting, once (contract 3): its variable, its default, how its text is read, what it is for.
 
-from dataclasses import dataclass
+The class is the table: loading, the flags of the verbs and their help all come from it. Values are read from
+flags and from a mapping that stands for the environment, never from the environment itself.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from enum import Flag, auto
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Annotated, Any, Final, get_type_hints
+
+from controller.errors import SettingsError
+from controller.settings_text import (
+    Address,
+    as_public,
+    choice,
+    database_name,
+    flag,
+    http_url,
+    instance_name,
+    listen_address,
+    mongodb_hosts,
+    mongodb_text,
+    networks,
+    origins,
+    seconds,
+    web_url,
+    whole,
+    word,
+    ws_url,
+)
+
+__all__ = ["SETTINGS", "Address", "Setting", "Settings", "Uses", "load_settings", "mongodb_address"]
+
+_MOST_SECRET: Final = 64 * 1024
+_EMBEDDED: Final = "secantus"
+PUBLIC_LISTEN: Final = Address("127.0.0.1", 8080)
+PRIVATE_LISTEN: Final = Address("127.0.0.1", 8081)
+
+
+class Uses(Flag):
+    """The parts of the settings a verb uses: what it does not use, it does not check."""
+
+    NOTHING = 0
+    ROOMS = auto()
+    DATABASE = auto()
+    LIVEKIT = auto()
+    SIDECAR = auto()
+    LOGS = auto()
+    ALL = ROOMS | DATABASE | LIVEKIT | SIDECAR | LOGS
 
 
 @dataclass(frozen=True, slots=True)
-class Address:
-    """host:port to listen on."""
+class Setting:
+    """One setting. `read` turns its text into its value; its ValueError says what is wrong and what to write.
 
-    host: str
-    port: int
+    `example` is what to write where it is missing, '' where it may be; `help` ends with the [default].
+    """
+
+    variable: str
+    part: Uses
+    read: Callable[[str], Any]
+    help: str
+    secret: bool = False
+    example: str = ""
+
+    @property
+    def attribute(self) -> str:
+        return self.variable.removeprefix("ROOMCTL_").lower()
+
+    @property
+    def flag(self) -> str:
+        """The flag of the same name; a secret has none."""
+        return "" if self.secret else "--" + self.attribute.replace("_", "-")
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """SKELETON: the attribute names are fixed; the loading is written by its owner."""
+    """All settings, read and checked. `livekit_url` is http(s), `livekit_public_url` ws(s); no URL ends in /.
 
-    livekit_url: str = ""  # http(s)
-    livekit_api_key: str = ""
-    livekit_api_secret: str = ""
-    livekit_public_url: str = ""  # ws(s)
-    mongodb_uri: str = ""  # '' is the embedded server
-    mongodb_database: str = "roomctl"
-    secret: str = ""  # ROOMCTL_SECRET
-    rooms_dir: Path = Path("rooms.d")
-    data_dir: Path = Path(".roomctl")
-    instance: str = "default"
-    public_listen: Address = Address("127.0.0.1", 8080)
-    private_listen: Address = Address("127.0.0.1", 8081)
-    public_url: str = ""
-    resync_seconds: float = 5
-    token_ttl_seconds: int = 300
-    hidden_requires_token: bool = False
-    identity_takeover: str = "prove"
-    room_tokens_per_second: int = 200
-    address_requests_per_second: int = 500
-    trusted_proxies: tuple[str, ...] = ()
-    cors_origins: tuple[str, ...] = ()
-    access_tokens_file: Path | None = None
-    log_format: str = ""
-    log_level: str = "info"
+    `mongodb_uri` is '' for the embedded server, `log_format` '' for console on a terminal, else json.
+    """
+
+    livekit_url: Annotated[
+        str,
+        Setting(
+            "LIVEKIT_URL",
+            Uses.LIVEKIT,
+            http_url,
+            "LiveKit's address; http(s) and ws(s) are the same",
+            example="the server's address, such as wss://livekit.example.com",
+        ),
+    ] = ""
+    livekit_api_key: Annotated[
+        str,
+        Setting(
+            "LIVEKIT_API_KEY",
+            Uses.LIVEKIT,
+            word,
+            "LiveKit's API key",
+            example="the key of the LiveKit server",
+        ),
+    ] = ""
+    livekit_api_secret: Annotated[
+        str,
+        Setting(
+            "LIVEKIT_API_SECRET",
+            Uses.LIVEKIT,
+            str,
+            "the API key's secret",
+            secret=True,
+            example="the key's secret, or its file's path as LIVEKIT_API_SECRET_FILE",
+        ),
+    ] = field(default="", repr=False)
+    livekit_public_url: Annotated[
+        str,
+        Setting(
+            "LIVEKIT_PUBLIC_URL", Uses.LIVEKIT, ws_url, "what a browser connects to [LIVEKIT_URL as ws(s)]"
+        ),
+    ] = ""
+    mongodb_uri: Annotated[
+        str,
+        Setting(
+            "MONGODB_URI", Uses.DATABASE, mongodb_text, "the database [the embedded server]", secret=True
+        ),
+    ] = field(default="", repr=False)
+    mongodb_database: Annotated[
+        str, Setting("MONGODB_DATABASE", Uses.DATABASE, database_name, "the database's name [roomctl]")
+    ] = "roomctl"
+    secret: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_SECRET", Uses.LIVEKIT, str, "what ids are derived from [LIVEKIT_API_SECRET]", secret=True
+        ),
+    ] = field(default="", repr=False)
+    rooms_dir: Annotated[
+        Path, Setting("ROOMCTL_ROOMS_DIR", Uses.ROOMS, Path, "the folder of the manifests [rooms.d]")
+    ] = Path("rooms.d")
+    data_dir: Annotated[
+        Path, Setting("ROOMCTL_DATA_DIR", Uses.DATABASE, Path, "the embedded server's folder [.roomctl]")
+    ] = Path(".roomctl")
+    instance: Annotated[
+        str,
+        Setting("ROOMCTL_INSTANCE", Uses.DATABASE, instance_name, "the owner mark on live rooms [default]"),
+    ] = "default"
+    public_listen: Annotated[
+        Address,
+        Setting(
+            "ROOMCTL_PUBLIC_LISTEN",
+            Uses.SIDECAR,
+            listen_address,
+            "where guests are answered [127.0.0.1:8080]",
+        ),
+    ] = PUBLIC_LISTEN
+    private_listen: Annotated[
+        Address,
+        Setting(
+            "ROOMCTL_PRIVATE_LISTEN",
+            Uses.SIDECAR,
+            listen_address,
+            "where operators and webhooks are answered [127.0.0.1:8081]",
+        ),
+    ] = PRIVATE_LISTEN
+    public_url: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_PUBLIC_URL",
+            Uses.SIDECAR,
+            web_url,
+            "the base of links handed out [http:// and ROOMCTL_PUBLIC_LISTEN]",
+        ),
+    ] = ""
+    resync_seconds: Annotated[
+        float,
+        Setting(
+            "ROOMCTL_RESYNC_SECONDS",
+            Uses.LIVEKIT,
+            seconds(0.1, 3600),
+            "a full look at everything this often [5]",
+        ),
+    ] = 5
+    token_ttl_seconds: Annotated[
+        int,
+        Setting(
+            "ROOMCTL_TOKEN_TTL_SECONDS",
+            Uses.SIDECAR,
+            whole(60, 600),
+            "how long a token is good, 60 to 600 [300]",
+        ),
+    ] = 300
+    hidden_requires_token: Annotated[
+        bool,
+        Setting(
+            "ROOMCTL_HIDDEN_REQUIRES_TOKEN",
+            Uses.SIDECAR,
+            flag,
+            "true: a hidden participant needs an egress_mode_token in any room [false]",
+        ),
+    ] = False
+    identity_takeover: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_IDENTITY_TAKEOVER",
+            Uses.SIDECAR,
+            choice("prove", "allow"),
+            "who may take a connected identity: prove or allow [prove]",
+        ),
+    ] = "prove"
+    room_tokens_per_second: Annotated[
+        int,
+        Setting(
+            "ROOMCTL_ROOM_TOKENS_PER_SECOND",
+            Uses.SIDECAR,
+            whole(0, 1_000_000),
+            "tokens for one room; 0 is off [200]",
+        ),
+    ] = 200
+    address_requests_per_second: Annotated[
+        int,
+        Setting(
+            "ROOMCTL_ADDRESS_REQUESTS_PER_SECOND",
+            Uses.SIDECAR,
+            whole(0, 1_000_000),
+            "requests from one address; 0 is off [500]",
+        ),
+    ] = 500
+    trusted_proxies: Annotated[
+        tuple[str, ...],
+        Setting(
+            "ROOMCTL_TRUSTED_PROXIES",
+            Uses.SIDECAR,
+            networks,
+            "proxies whose X-Forwarded-For is believed, with commas between [none]",
+        ),
+    ] = ()
+    cors_origins: Annotated[
+        tuple[str, ...],
+        Setting(
+            "ROOMCTL_CORS_ORIGINS",
+            Uses.SIDECAR,
+            origins,
+            "origins that may call, with commas between, or * alone [none]",
+        ),
+    ] = ()
+    access_tokens_file: Annotated[
+        Path | None,
+        Setting("ROOMCTL_ACCESS_TOKENS_FILE", Uses.SIDECAR, Path, "who may use the private API [nobody]"),
+    ] = None
+    log_format: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_LOG_FORMAT",
+            Uses.LOGS,
+            choice("console", "json"),
+            "console or json [console on a terminal, else json]",
+        ),
+    ] = ""
+    log_level: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_LOG_LEVEL",
+            Uses.LOGS,
+            choice("debug", "info", "warning", "error"),
+            "debug, info, warning or error [info]",
+        ),
+    ] = "info"
+
+
+SETTINGS: Final[tuple[Setting, ...]] = tuple(
+    hint.__metadata__[0] for hint in get_type_hints(Settings, include_extras=True).values()
+)
+"""All of them, in the contract's order."""
+
+
+def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], uses: Uses) -> Settings:
+    """Settings from `flags` (by variable; they win) and `environ`.
+
+    What lies outside `uses` and is missing or wrong has its default. SettingsError names all that is
+    missing or wrong within, one line each, and never shows the value of a secret.
+    """
+    values: dict[str, Any] = {}
+    problems: list[str] = []
+    for setting in SETTINGS:
+        checked = bool(setting.part & uses) or bool(flags.get(setting.variable))
+        try:
+            text = _text(setting, flags, environ)
+            if text:
+                values[setting.attribute] = setting.read(text)
+            elif setting.example and checked:
+                problems.append(f"{setting.variable}: missing; write {setting.example}")
+        except ValueError as error:
+            if checked:
+                problems.append(f"{_named(setting, flags)}: {error}")
+    settings = Settings(**_completed(values))
+    problems.extend(_together(settings, environ, uses))
+    if problems:
+        raise SettingsError(problems)
+    return settings
+
+
+def mongodb_address(uri: str) -> str:
+    """host:port of the database, several with commas between: what messages may show of `uri`."""
+    return mongodb_hosts(uri)
+
+
+def _named(setting: Setting, flags: Mapping[str, str]) -> str:
+    return f"{setting.variable} ({setting.flag})" if flags.get(setting.variable) else setting.variable
+
+
+def _text(setting: Setting, flags: Mapping[str, str], environ: Mapping[str, str]) -> str:
+    """What is written for `setting`, '' where nothing is."""
+    text = flags.get(setting.variable) or environ.get(setting.variable) or ""
+    path = (environ.get(setting.variable + "_FILE") or "") if setting.secret else ""
+    if text and path:
+        raise ValueError(f"{setting.variable}_FILE is set as well; keep one of the two")
+    if path:
+        return _from_file(setting.variable + "_FILE", Path(path))
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is no UTF-8; write it in UTF-8") from None
+    return text
+
+
+def _from_file(variable: str, path: Path) -> str:
+    """A secret from its file, without one trailing newline."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(_MOST_SECRET + 1)
+    except (OSError, ValueError) as error:
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else "no path"
+        raise ValueError(
+            f"the file that {variable} names cannot be read: {why}; write a readable file's path"
+        ) from None
+    if len(content) > _MOST_SECRET:
+        raise ValueError(
+            f"the file that {variable} names is over 64 KiB; write the path of the secret's file"
+        )
+    try:
+        text = content.decode()
+    except UnicodeDecodeError:
+        raise ValueError(f"the file that {variable} names is no UTF-8; write the secret as text") from None
+    text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
+    if not text:
+        raise ValueError(f"the file that {variable} names is empty; write the secret into it")
+    return text
+
+
+def _completed(values: dict[str, Any]) -> dict[str, Any]:
+    """Defaults that follow from other settings."""
+    if "livekit_url" in values:
+        values.setdefault("livekit_public_url", as_public(values["livekit_url"]))
+    if "livekit_api_secret" in values:
+        values.setdefault("secret", values["livekit_api_secret"])
+    values.setdefault("public_url", f"http://{values.get('public_listen', PUBLIC_LISTEN)}")
+    return values
+
+
+def _together(settings: Settings, environ: Mapping[str, str], uses: Uses) -> Iterator[str]:
+    """What is wrong only with another setting beside it."""
+    unset = not (environ.get("MONGODB_URI") or environ.get("MONGODB_URI_FILE"))
+    if uses & Uses.DATABASE and unset and find_spec(_EMBEDDED) is None:
+        yield (
+            "MONGODB_URI: missing, and the embedded store is not installed; "
+            "write mongodb://HOST:PORT, or install roomctl with it: pip install '.[embedded]'"
+        )
+    same = settings.public_listen == settings.private_listen and settings.public_listen.port
+    if uses & Uses.SIDECAR and same:
+        yield (
+            f"ROOMCTL_PRIVATE_LISTEN: {settings.private_listen} is ROOMCTL_PUBLIC_LISTEN as well; "
+            "write another port for one of them"
+        )

@@ -1,0 +1,221 @@
+"""How the text of a setting is read: text -> value, or ValueError with what is wrong and what to write. Pure.
+
+A message shows the text it refuses only where no secret can stand in it: never a URL.
+"""
+
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import ip_network
+from typing import Final
+from urllib.parse import SplitResult, urlsplit
+
+MOST_SHOWN: Final = 80
+_WHOLE: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
+_DECIMAL: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
+_INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
+_DATABASE: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
+_MONGODB: Final = re.compile(r"mongodb(\+srv)?://(?P<rest>.+)", re.DOTALL)
+_SERVERS_OWN: Final = ("admin", "local", "config")
+_MONGODB_MEND: Final = "write mongodb://HOST:PORT or mongodb+srv://HOST"
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """host:port to listen on; port 0 is any free one."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def shown(text: str) -> str:
+    """`text` in quotes, cut to 80 characters, control characters escaped."""
+    return json.dumps(text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…", ensure_ascii=False)
+
+
+def word(text: str) -> str:
+    """One printable word. Not shown: people paste secrets into the wrong variable."""
+    if not text.isprintable() or len(text.split()) != 1:
+        raise ValueError("has spaces or control characters; write it without")
+    return text
+
+
+def http_url(text: str) -> str:
+    """http(s) or ws(s), given back as http(s) without a trailing slash."""
+    return _url(text, {"http": "http", "https": "https", "ws": "http", "wss": "https"})
+
+
+def ws_url(text: str) -> str:
+    """The same, given back as ws(s)."""
+    return _url(text, {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"})
+
+
+def web_url(text: str) -> str:
+    """http(s) alone: what a browser opens."""
+    return _url(text, {"http": "http", "https": "https"})
+
+
+def as_public(url: str) -> str:
+    """An http(s) URL as ws(s)."""
+    return "ws" + url.removeprefix("http")
+
+
+def _url(text: str, schemes: dict[str, str]) -> str:
+    """`text` with its scheme as `schemes` says; its user part, query and fragment are refused, unseen."""
+    mend = "write " + " or ".join(f"{scheme}://HOST:PORT" for scheme in schemes)
+    parts = _split(text)
+    if parts is None or parts.scheme not in schemes or not _HOST.fullmatch(parts.hostname or ""):
+        raise ValueError(f"is no address of a server; {mend}")
+    if "@" in parts.netloc or parts.query or parts.fragment or "?" in text or "#" in text:
+        raise ValueError(f"has more than host, port and path; {mend}, without user, query and fragment")
+    return f"{schemes[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}"
+
+
+def _split(text: str) -> SplitResult | None:
+    try:
+        parts = urlsplit(word(text))
+        _ = parts.port  # read here, where a wrong one is a ValueError
+    except ValueError:
+        return None
+    return parts
+
+
+def mongodb_text(text: str) -> str:
+    """A MongoDB connection string, looked at only so far as to name its hosts."""
+    matched = _MONGODB.fullmatch(text)
+    if matched is None or not text.isprintable() or " " in text:
+        raise ValueError(f"is no MongoDB address; {_MONGODB_MEND}")
+    authority = re.split(r"[/?]", matched["rest"], maxsplit=1)[0]
+    user, _, hosts = authority.rpartition("@")
+    if "@" in user or user.count(":") > 1 or ("@" in matched["rest"] and not user):
+        raise ValueError("has a user or password with @ : or / in it; write those as %40 %3A %2F")
+    for host in hosts.split(","):
+        _mongodb_host(host)
+    return text
+
+
+def _mongodb_host(text: str) -> None:
+    if not _HOST.fullmatch(text.strip("[]")):
+        raise ValueError(f"names no host; {_MONGODB_MEND}")
+    _, _, port = text.rpartition("]")[2].partition(":")
+    if port and not (_WHOLE.fullmatch(port) and 0 < int(port) <= 65535):  # noqa: PLR2004 - ports
+        raise ValueError(f"has a port that is none; {_MONGODB_MEND}")
+
+
+def mongodb_hosts(uri: str) -> str:
+    """host:port of a connection string that was read by `mongodb_text`, several with commas between."""
+    scheme, _, rest = uri.partition("://")
+    hosts = re.split(r"[/?]", rest, maxsplit=1)[0].rpartition("@")[2].split(",")
+    if scheme.endswith("+srv"):
+        return ",".join(hosts)
+    return ",".join(host if re.search(r":[0-9]+$", host) else f"{host}:27017" for host in hosts)
+
+
+def database_name(text: str) -> str:
+    if not _DATABASE.fullmatch(text):
+        raise ValueError(f"{shown(text)} is no database name; write 1 to 63 of A-Z a-z 0-9 _ -")
+    if text in _SERVERS_OWN:
+        raise ValueError(f"{shown(text)} is the server's own database; write another name, such as roomctl")
+    return text
+
+
+def instance_name(text: str) -> str:
+    if not _INSTANCE.fullmatch(text):
+        raise ValueError(
+            f"{shown(text)} is no instance name; write 1 to 63 of A-Z a-z 0-9 . _ -, a letter or digit first"
+        )
+    return text
+
+
+def listen_address(text: str) -> Address:
+    """host:port, [ipv6]:port."""
+    host, separator, port = text.rpartition(":")
+    bracketed = host.startswith("[") and host.endswith("]")
+    bare = host[1:-1] if bracketed else host
+    fits = _WHOLE.fullmatch(port) and int(port) <= 65535  # noqa: PLR2004 - ports
+    if not separator or not _HOST.fullmatch(bare) or (":" in bare) != bracketed or not fits:
+        raise ValueError(f"{shown(text)} is no address to listen on; write HOST:PORT, such as 127.0.0.1:8080")
+    return Address(bare, int(port))
+
+
+def whole(least: int, most: int) -> Callable[[str], int]:
+    """Reads a whole number within the two."""
+
+    def read(text: str) -> int:
+        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
+            raise ValueError(f"{shown(text)} is out of range; write a whole number from {least} to {most}")
+        return int(text)
+
+    return read
+
+
+def seconds(least: float, most: float) -> Callable[[str], float]:
+    """Reads seconds within the two; decimals are fine."""
+
+    def read(text: str) -> float:
+        if not _DECIMAL.fullmatch(text) or not least <= float(text) <= most:
+            raise ValueError(f"{shown(text)} is out of range; write seconds from {least:g} to {most:g}")
+        return float(text)
+
+    return read
+
+
+def flag(text: str) -> bool:
+    return choice("true", "false")(text) == "true"
+
+
+def choice(*words: str) -> Callable[[str], str]:
+    """Reads one of `words`."""
+
+    def read(text: str) -> str:
+        if text not in words:
+            raise ValueError(f"{shown(text)} is not known; write {' or '.join(words)}")
+        return text
+
+    return read
+
+
+def networks(text: str) -> tuple[str, ...]:
+    """Addresses and networks with commas or spaces between, each as CIDR."""
+    return tuple(_network(item) for item in _items(text))
+
+
+def _network(text: str) -> str:
+    try:
+        return str(ip_network(text))
+    except ValueError as error:
+        if "host bits" in str(error):
+            mended = ip_network(text, strict=False)
+            raise ValueError(f"{shown(text)} is an address within a network; write {mended}") from None
+        raise ValueError(
+            f"{shown(text)} is no address or network; write such as 10.0.0.0/8 or 192.0.2.7"
+        ) from None
+
+
+def origins(text: str) -> tuple[str, ...]:
+    """Exact origins as browsers send them, or `*` alone."""
+    items = _items(text)
+    if items == ("*",):
+        return items
+    return tuple(_origin(item) for item in items)
+
+
+def _origin(text: str) -> str:
+    if text == "*":
+        raise ValueError("`*` stands beside other origins; write `*` alone, or the origins without it")
+    parts = _split(text)
+    exact = parts is not None and text == f"{parts.scheme}://{parts.netloc}".lower()
+    if not exact or parts is None or parts.scheme not in ("http", "https") or "@" in parts.netloc:
+        raise ValueError(
+            f"{shown(text.rpartition('@')[2])} is no origin; write scheme and host, such as https://app.example.com"
+        )
+    return text
+
+
+def _items(text: str) -> tuple[str, ...]:
+    return tuple(text.replace(",", " ").split())
