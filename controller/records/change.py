@@ -38,7 +38,10 @@ class Change:
         """Whether the stored `record` is what the writer thought it was. `query` says the same to MongoDB."""
         before, fields = self.before, self.fields
         return (
-            (not DESIRED & fields.keys() or (record.generation, record.key) == (before.generation, before.key))
+            (
+                not DESIRED & fields.keys()
+                or (record.generation, record.key) == (before.generation, before.key)
+            )
             and (not LIVE & fields.keys() or _live_name(record) == _live_name(before))
             and ("retired" not in fields or _retired_mark(record) == _retired_mark(before))
             and (

@@ -87,11 +87,11 @@ ENCODERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "retired": _encode_retired,
     "status": _encode_status,
 }
-"""The fields that may change after the insert, and how each is written. Names equal in record and document."""
+"""The fields that may change after the insert, and how each is written. Same names on both sides."""
 
 
 def decode(document: Mapping[str, Any]) -> RoomRecord:
-    """The record in `document`; Damaged where it is none. Unknown fields are a newer version's, and ignored."""
+    """The record in `document`; Damaged where it is none. Unknown fields are ignored."""
     try:
         return RoomRecord(
             id=_typed(document, "_id", str),

@@ -59,7 +59,19 @@ class RoomStore(Records, Protocol):
     """
 
     @property
-    def identity(self) -> StoreIdentity: ...
+    def identity(self) -> StoreIdentity:
+        """`store` is '' before the first refresh, and on an empty database that was opened for reading."""
+        ...
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Documents that are no records, by id, and what is wrong; the last good record, if known, stays."""
+        ...
+
+    @property
+    def secret_changed(self) -> bool:
+        """Whether the database was made under another ROOMCTL_SECRET."""
+        ...
 
     async def refresh(self) -> bool:
         """Take in what others wrote (primary, majority); True where anything changed.
@@ -77,6 +89,7 @@ class RoomStore(Records, Protocol):
 
         The desired half is compared on `generation` (and key), the live half on `live.name`; a status
         older than the stored one (`observed_generation`) is refused. Nothing differs: nothing is sent.
+        The answer's other half may be newer than `after`'s.
         """
         ...
 
@@ -107,8 +120,11 @@ class Lease(Protocol):
         """LeaseLost where it is not held."""
         ...
 
-    async def acquire(self, wait: float) -> None:
-        """Take it when it is free, ours by folder, or its number stood still for 12 s. LeaseHeld after `wait` s."""
+    async def acquire(self, wait: float | None) -> None:
+        """Take it when it is free, ours by folder, or its number stood still for 12 s.
+
+        LeaseHeld after `wait` seconds, or at once when the number moves: its holder lives. None: for ever.
+        """
         ...
 
     async def release(self) -> None: ...

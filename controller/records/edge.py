@@ -1,0 +1,106 @@
+"""The edge to pymongo: one client, deadlines, and foreign errors translated once into StoreError's kinds.
+
+Foreign texts are never passed on: they may hold the URI. The address is shown, its credentials never.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any, Final
+
+import pymongo
+from bson.errors import BSONError
+from pymongo import AsyncMongoClient, ReadPreference, WriteConcern
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.asynchronous.database import AsyncDatabase
+from pymongo.errors import (
+    ConfigurationError,
+    ConnectionFailure,
+    DuplicateKeyError,
+    OperationFailure,
+    PyMongoError,
+)
+from pymongo.read_concern import ReadConcern
+
+from controller.errors import StoreAway, StoreConflict, StoreRefused
+
+Documents = AsyncCollection[dict[str, Any]]
+
+DEADLINE: Final = 4.0
+"""Seconds that one exchange with MongoDB may take, everything included."""
+
+WRITE_CONCERN_SECONDS: Final = 3.0
+
+_DENIED: Final = frozenset({11, 13, 18, 8000})  # UserNotFound, Unauthorized, AuthenticationFailed, Atlas
+
+
+def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
+    """A client for `uri`; it connects at first use. StoreRefused where the URI cannot be used."""
+    try:
+        return AsyncMongoClient(
+            uri,
+            appname="roomctl",
+            tz_aware=True,
+            retryWrites=False,  # a lost reply is settled by reading; a standalone server knows no retries
+            serverSelectionTimeoutMS=3000,
+            connectTimeoutMS=3000,
+            socketTimeoutMS=5000,
+            **options,
+        )
+    except ConfigurationError as error:
+        hint = " (mongodb+srv needs the package dnspython)" if "dnspython" in str(error) else ""
+        raise StoreRefused(f"MONGODB_URI cannot be used{hint}: write mongodb://HOST:PORT/") from None
+    except (PyMongoError, ValueError, TypeError):
+        raise StoreRefused("MONGODB_URI cannot be used: write mongodb://HOST:PORT/") from None
+
+
+def database(client: AsyncMongoClient[dict[str, Any]], name: str) -> AsyncDatabase[dict[str, Any]]:
+    """The database, read from the primary at majority, written to a majority with journal."""
+    try:
+        return client.get_database(
+            name,
+            read_preference=ReadPreference.PRIMARY,
+            read_concern=ReadConcern("majority"),
+            write_concern=WriteConcern("majority", wtimeout=int(WRITE_CONCERN_SECONDS * 1000), j=True),
+        )
+    except PyMongoError:
+        raise StoreRefused(f"MONGODB_DATABASE: {name[:64]!r} is no name of a database") from None
+
+
+def address(uri: str) -> str:
+    """The hosts and ports in `uri`, without credentials and options."""
+    rest = uri.partition("://")[2]
+    return rest.partition("/")[0].partition("?")[0].rpartition("@")[2] or "MongoDB"
+
+
+@contextmanager
+def translated(where: str, deadline: float = DEADLINE) -> Iterator[None]:
+    """Calls to pymongo inside end within `deadline` seconds, and raise StoreError's kinds alone."""
+    try:
+        with pymongo.timeout(deadline):
+            yield
+    except (PyMongoError, BSONError) as error:
+        raise translate(error, where) from None
+
+
+def translate(error: Exception, where: str) -> StoreAway | StoreConflict | StoreRefused:
+    """The error of ours that says what `error` means for the caller."""
+    if isinstance(error, DuplicateKeyError):
+        return StoreConflict("another writer was faster")
+    if isinstance(error, ConnectionFailure):  # NotPrimaryError is one
+        return StoreAway(f"MongoDB at {where} is out of reach")
+    refusal = _refusal(error)
+    if refusal:
+        return StoreRefused(f"MongoDB at {where} {refusal}")
+    code = error.code if isinstance(error, OperationFailure) else None
+    return StoreAway(
+        f"MongoDB at {where} failed: {type(error).__name__}" + (f", code {code}" if code else "")
+    )
+
+
+def _refusal(error: Exception) -> str:
+    """Why trying again will not help; '' where it may."""
+    if isinstance(error, OperationFailure) and error.code in _DENIED:
+        return "refused our credentials: check the user, its password and its role (readWrite) in MONGODB_URI"
+    if isinstance(error, ConfigurationError):
+        return "cannot be used with the options in MONGODB_URI"
+    return "answered with something that is no BSON" if isinstance(error, BSONError) else ""

@@ -1,0 +1,232 @@
+"""The lease: who may write to LiveKit (rule 4 of the record).
+
+One document, {_id: "lease"}. Its holder raises `number` every 2 s and stops acting when its last success
+is 8 s old, reckoned from before that renewal was sent. Another takes over once it has seen one number
+stand still for 12 s, so the two never act at once, whatever their wall clocks say.
+"""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import socket
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final
+
+import structlog
+from pymongo import ReturnDocument
+from pymongo.errors import DuplicateKeyError
+
+from controller.errors import LeaseHeld, LeaseLost, StoreAway, StoreError
+from controller.records.edge import Documents, translated
+from controller.records.holder import read_holder
+
+RENEW: Final = 2.0
+GOOD_FOR: Final = 8.0
+STANDS_STILL: Final = 12.0
+LOOK: Final = 0.5
+"""Seconds: between renewals, how long one is good for, when a holder counts as dead, between looks."""
+
+DEADLINE: Final = 2.0
+"""Seconds that one renewal may take: several fit into GOOD_FOR."""
+
+log = structlog.get_logger()
+
+
+def steady_clock() -> float:
+    """Seconds that also pass while the machine sleeps, where the system can tell."""
+    return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """This process as others see it. `exclusive`: `id` is the data folder's, and that is proved ours alone."""
+
+    id: str
+    host: str
+    pid: int
+    verb: str
+    exclusive: bool = False
+
+    @classmethod
+    def here(cls, folder_id: str | None, verb: str) -> "Candidate":
+        """This process; without a folder of its own (None) it is known by a random id."""
+        identity = folder_id or secrets.token_hex(12)
+        return cls(identity, socket.gethostname(), os.getpid(), verb, folder_id is not None)
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What was last seen of another's lease: the number, and since when it has stood there."""
+
+    number: int
+    since: float
+
+
+class MongoLease:
+    """Lease on MongoDB. `lost` is set when another took it or its document is gone.
+
+    `on_change` is told of that, of an acquisition (True) and of a release. While renewals merely fail `held`
+    is False after 8 s, and True again when one succeeds.
+    """
+
+    def __init__(
+        self,
+        meta: Documents,
+        where: str,
+        me: Candidate,
+        *,
+        clock: Callable[[], float] = steady_clock,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        on_change: Callable[[bool], None] | None = None,
+    ) -> None:
+        self._meta, self._where, self._me = meta, where, me
+        self._clock, self._sleep, self._on_change = clock, sleep, on_change
+        self._session: str | None = None  # names one acquisition
+        self._renewed = 0.0
+        self._task: asyncio.Task[None] | None = None
+        self.lost = asyncio.Event()
+
+    @property
+    def held(self) -> bool:
+        return self._session is not None and self._clock() - self._renewed < GOOD_FOR
+
+    def check(self) -> None:
+        if not self.held:
+            raise LeaseLost(
+                "this controller does not hold the lease on these records: it writes nothing to LiveKit"
+            )
+
+    async def acquire(self, wait: float | None) -> None:
+        """As the port says. With None a store that is out of reach is waited for too."""
+        began, sight, claim = self._clock(), None, secrets.token_hex(12)
+        while self._session is None:
+            try:
+                sight = await self._attempt(claim, sight, wait is None)
+            except StoreAway:
+                if wait is not None:
+                    raise
+            if self._session is not None:
+                return
+            if wait is not None and self._clock() - began >= wait:
+                raise LeaseHeld(await self._holder())
+            await self._sleep(LOOK)
+
+    async def release(self) -> None:
+        """Give it back, so that another may have it at once; within 2 s, reachable or not."""
+        session, self._session = self._session, None
+        if self._task is not None:
+            self._task.cancel()
+            await asyncio.wait([self._task])
+            self._task = None
+        if session is None:
+            return
+        with contextlib.suppress(StoreError), translated(self._where, DEADLINE):
+            await self._meta.update_one({"_id": "lease", "session": session}, {"$set": {"released": True}})
+        self._changed(gained=False)
+
+    # Taking it
+
+    async def _attempt(self, claim: str, sight: Sight | None, patient: bool) -> Sight | None:
+        """One look, and the lease where it may be had; else what was seen."""
+        now = self._clock()
+        document = await self._look()
+        if document is None or self._free(document, claim, sight, now):
+            await self._take(claim, document)
+            return None
+        number = document["number"]
+        if sight is not None and number == sight.number:
+            return sight
+        if sight is not None and not patient:
+            raise LeaseHeld(str(read_holder(document)))
+        return Sight(number, self._clock())
+
+    def _free(self, document: dict[str, Any], claim: str, sight: Sight | None, now: float) -> bool:
+        """Whether it may be had. The claim stands in it already where the answer to a taking was lost."""
+        if document["released"] or document["session"] == claim or self._left_here(document):
+            return True
+        return sight is not None and document["number"] == sight.number and now - sight.since >= STANDS_STILL
+
+    def _left_here(self, document: dict[str, Any]) -> bool:
+        """Whether a process before us on our data folder left it: it is dead, for the folder is ours alone."""
+        me = self._me
+        return me.exclusive and (document["holder"], document["host"]) == (me.id, me.host)
+
+    async def _look(self) -> dict[str, Any] | None:
+        with translated(self._where, DEADLINE):
+            return await self._meta.find_one({"_id": "lease"})
+
+    async def _holder(self) -> str:
+        document = await self._look()
+        return "unknown" if document is None else str(read_holder(document))
+
+    async def _take(self, session: str, document: dict[str, Any] | None) -> None:
+        """Take it unless the document has changed since it was read."""
+        sent = self._clock()
+        fields = {
+            "holder": self._me.id,
+            "host": self._me.host,
+            "pid": self._me.pid,
+            "verb": self._me.verb,
+            "session": session,
+            "renewed": datetime.now(UTC),
+            "released": False,
+        }
+        if await self._write_mine(document, fields):
+            self._session, self._renewed = session, sent
+            self.lost.clear()
+            self._task = asyncio.create_task(self._keep(session))
+            self._changed(gained=True)
+
+    async def _write_mine(self, document: dict[str, Any] | None, fields: dict[str, Any]) -> bool:
+        with translated(self._where, DEADLINE):
+            if document is not None:
+                query = {"_id": "lease", "number": document["number"], "session": document["session"]}
+                update = {"$set": fields, "$inc": {"number": 1}}
+                return await self._meta.find_one_and_update(query, update) is not None
+            try:
+                await self._meta.insert_one({"_id": "lease", "number": 1, **fields})
+            except DuplicateKeyError:
+                return False
+            return True
+
+    # Keeping it
+
+    async def _keep(self, session: str) -> None:
+        """Renew until another has it; a failed renewal is tried again at once, with a little backoff."""
+        pause = RENEW
+        while True:
+            await self._sleep(pause)
+            sent = self._clock()
+            try:
+                ours = await self._renew(session)
+            except StoreError as error:
+                log.warning("the lease could not be renewed", reason=str(error))
+                pause = LOOK
+                continue
+            if not ours:
+                self._lose()
+                return
+            self._renewed, pause = sent, RENEW
+
+    async def _renew(self, session: str) -> bool:
+        with translated(self._where, DEADLINE):
+            document = await self._meta.find_one_and_update(
+                {"_id": "lease", "session": session},
+                {"$inc": {"number": 1}, "$set": {"renewed": datetime.now(UTC)}},
+                return_document=ReturnDocument.AFTER,
+            )
+        return document is not None
+
+    def _lose(self) -> None:
+        self._session = None
+        self.lost.set()
+        log.warning("the lease is lost: another controller has it, or the database is new")
+        self._changed(gained=False)
+
+    def _changed(self, *, gained: bool) -> None:
+        if self._on_change is not None:
+            self._on_change(gained)

@@ -1,0 +1,42 @@
+"""The records as this process knows them. Each state is a mapping that never changes once it was read."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+
+from controller.records.record import RoomRecord
+
+
+@dataclass(slots=True)
+class Memory:
+    """`by_id` and `by_key`, replaced as a whole: whoever iterates keeps the state of one moment."""
+
+    by_id: Mapping[str, RoomRecord] = field(default_factory=dict)
+    by_key: Mapping[str, RoomRecord] = field(default_factory=dict)
+
+    def put(self, stored: Mapping[str, RoomRecord | None]) -> None:
+        """Take in what is stored now under these ids; None is gone."""
+        by_id = {**self.by_id, **{i: r for i, r in stored.items() if r is not None}}
+        for room_id in [i for i, record in stored.items() if record is None]:
+            by_id.pop(room_id, None)
+        self._set(by_id)
+
+    def replace(self, records: Iterable[RoomRecord]) -> bool:
+        """Take in a full read; whether anything differs. An equal record stays the object it was."""
+        known = self.by_id
+        by_id = {record.id: record for record in records}
+        changed = len(by_id) != len(known)
+        for room_id, record in by_id.items():
+            before = known.get(room_id)
+            if before is record:
+                continue
+            if before == record:
+                by_id[room_id] = before
+            else:
+                changed = True
+        if changed:
+            self._set(by_id)
+        return changed
+
+    def _set(self, by_id: dict[str, RoomRecord]) -> None:
+        self.by_id = by_id
+        self.by_key = {record.key: record for record in by_id.values()}

@@ -1,0 +1,373 @@
+"""The records in MongoDB, kept in memory and written by compare-and-set.
+
+How others' writes are noticed: `meta` has a number that every batch raises after it was written. A refresh
+reads it first and the rooms after it, and only when it is not the number this process accounts for; so a
+room that was written between the two is read, and one that was written after them raises the number again.
+"""
+
+import asyncio
+import secrets
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import bson
+import structlog
+from bson.codec_options import CodecOptions
+from bson.errors import BSONError
+from bson.raw_bson import RawBSONDocument
+from pymongo import AsyncMongoClient, ReturnDocument
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import BulkWriteError
+
+from controller.errors import StoreAway, StoreConflict, StoreError, StoreRefused
+from controller.records.batch import (
+    Forget,
+    GroupCommit,
+    Insert,
+    Pending,
+    Save,
+    Stored,
+    Write,
+    doubtful,
+    fail,
+    settle,
+)
+from controller.records.change import change
+from controller.records.codec import Damaged, decode
+from controller.records.edge import DEADLINE, Documents, database, translated
+from controller.records.holder import read_holder
+from controller.records.memory import Memory
+from controller.records.ports import Holder, RemovalLeave, StoreIdentity
+from controller.records.record import RoomRecord
+from controller.room import short_key
+
+SCHEMA: Final = 1
+"""The version of the documents that this code writes; what is newer is refused."""
+
+AGAIN: Final = 1.5
+"""Seconds for reading back what became of a write whose answer was lost."""
+
+FULL_READ_SECONDS: Final = 60.0
+"""A full read is made at least this often: a writer may have died before it raised the number."""
+
+_RAW: Final = CodecOptions(document_class=RawBSONDocument)
+_AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(tz_aware=True)
+
+log = structlog.get_logger()
+
+
+class MongoStore:
+    """RoomStore on MongoDB. The first `refresh` connects, and makes the database this instance's.
+
+    `read_only` changes nothing at all: no database, no index. `where` is the server's address, to be shown.
+    """
+
+    def __init__(
+        self,
+        client: AsyncMongoClient[dict[str, Any]],
+        name: str,
+        where: str,
+        instance: str,
+        fingerprint: str = "",
+        *,
+        read_only: bool = False,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        base = database(client, name)
+        self.meta: Documents = base.get_collection("meta")
+        self._rooms: Documents = base.get_collection("rooms")
+        self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
+        self.where = where
+        self._name = name
+        self._identity = StoreIdentity("", instance, SCHEMA, fingerprint)
+        self._fingerprint = fingerprint
+        self._read_only = read_only
+        self._clock = clock
+        self._memory = Memory()
+        self._damaged: dict[str, str] = {}
+        self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
+        self._number: int | None = None  # the number of changes that the memory accounts for
+        self._owed = False  # a batch was written and the number not raised
+        self._read_at = 0.0
+        self._lock = asyncio.Lock()  # full reads and batches take turns
+        self._commits = GroupCommit(self._flush)
+
+    @property
+    def by_id(self) -> Mapping[str, RoomRecord]:
+        return self._memory.by_id
+
+    @property
+    def by_key(self) -> Mapping[str, RoomRecord]:
+        return self._memory.by_key
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        """Documents that are no records, by id, and what is wrong. The last good record, if known, stays."""
+        return self._damaged
+
+    @property
+    def identity(self) -> StoreIdentity:
+        """Before the first refresh, and on an empty database opened for reading, `store` is ''."""
+        return self._identity
+
+    @property
+    def secret_changed(self) -> bool:
+        """Whether the database was made under another ROOMCTL_SECRET."""
+        return bool(self._fingerprint) and self._identity.secret_fingerprint != self._fingerprint
+
+    # Reading
+
+    async def refresh(self) -> bool:
+        async with self._lock:
+            await self._pay()
+            documents = await self._look()
+            if documents["store"] is None or not self._identity.store:
+                documents["store"] = await self._establish(documents["store"])
+            self._identify(documents["store"])
+            number = (documents["changes"] or {}).get("n", 0)
+            if number == self._number and self._clock() - self._read_at < FULL_READ_SECONDS:
+                return False
+            return await self._read_all(number)
+
+    async def _look(self) -> dict[str, dict[str, Any] | None]:
+        """The two small documents that say whether anything is new."""
+        found: dict[str, dict[str, Any] | None] = {"store": None, "changes": None}
+        with translated(self.where):
+            async for document in self.meta.find({"_id": {"$in": list(found)}}):
+                found[document["_id"]] = document
+        return found
+
+    async def _establish(self, document: dict[str, Any] | None) -> dict[str, Any] | None:
+        """Make a new database this instance's, once it is clear that it is nobody else's; and the index."""
+        if self._read_only:
+            return document
+        if document is None:
+            document = await self._found()
+        self._identify(document)
+        with translated(self.where):
+            await self._rooms.create_index("key", unique=True)
+        return document
+
+    async def _found(self) -> dict[str, Any] | None:
+        mine = {
+            "_id": "store",
+            "store": secrets.token_hex(12),
+            "instance": self._identity.instance,
+            "schema": SCHEMA,
+            "secret_fingerprint": self._fingerprint,
+        }
+        try:
+            with translated(self.where):
+                await self.meta.insert_one(mine)
+        except StoreConflict:  # another controller was faster
+            return (await self._look())["store"]
+        return mine
+
+    def _identify(self, document: dict[str, Any] | None) -> None:
+        """Take the database's identity, and refuse what is not ours. None: it is empty."""
+        if document is None:
+            self._identity = StoreIdentity("", self._identity.instance, SCHEMA, self._fingerprint)
+            return
+        stored = StoreIdentity(
+            str(document.get("store")),
+            str(document.get("instance")),
+            int(document.get("schema", 0)),
+            str(document.get("secret_fingerprint", "")),
+        )
+        ours = self._identity.instance
+        if stored.schema > SCHEMA:
+            raise StoreRefused(
+                f"database {self._name} at {self.where} has schema {stored.schema} and this roomctl knows "
+                f"{SCHEMA}: use the newer roomctl that wrote it"
+            )
+        if stored.instance != ours:
+            raise StoreRefused(
+                f"database {self._name} at {self.where} belongs to the instance {stored.instance[:64]!r}, "
+                f"not {ours!r}: set ROOMCTL_INSTANCE to that, or MONGODB_DATABASE to another; to rename "
+                "it, stop its controllers and set `instance` in the document {_id: 'store'} of its `meta`"
+            )
+        if stored.store != self._identity.store:
+            self._number = None  # another database: lost, or put back
+        self._identity = stored
+
+    async def _read_all(self, number: int) -> bool:
+        """Every document; those whose bytes were seen before cost no decoding."""
+        decoded: dict[int, RoomRecord] = {}
+        damaged: dict[str, str] = {}
+        with translated(self.where, 3 * DEADLINE):
+            documents = await self._raw.find(batch_size=10_000).to_list()
+        for document in documents:
+            self._take(bytes(document.raw), decoded, damaged)
+        self._report(damaged)
+        self._decoded, self._damaged, self._number, self._read_at = decoded, damaged, number, self._clock()
+        kept = [self._memory.by_id[room_id] for room_id in damaged if room_id in self._memory.by_id]
+        changed = self._memory.replace([*kept, *decoded.values()])
+        self._decoded = {seen: self._memory.by_id[record.id] for seen, record in decoded.items()}
+        return changed
+
+    def _take(self, raw: bytes, decoded: dict[int, RoomRecord], damaged: dict[str, str]) -> None:
+        seen = hash(raw)
+        record = self._decoded.get(seen)
+        try:
+            decoded[seen] = decode(bson.decode(raw, _AWARE)) if record is None else record
+        except (Damaged, BSONError) as error:
+            room_id, reason = _damage(raw, error)
+            damaged[room_id] = reason
+
+    def _report(self, damaged: dict[str, str]) -> None:
+        for room_id in damaged.keys() - self._damaged.keys():
+            log.error("a record is damaged and left alone", room=room_id[:6], reason=damaged[room_id])
+
+    # Writing
+
+    async def insert(self, record: RoomRecord) -> RoomRecord:
+        return _present(await self._write(Insert(record)))
+
+    async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
+        """As the port says. The answer's other half may be newer than `after`'s."""
+        difference = change(before, after)
+        if not difference.fields:
+            return self.by_id.get(after.id, after)
+        return _present(await self._write(Save(difference, after)))
+
+    async def forget(self, record: RoomRecord) -> None:
+        await self._write(Forget(record))
+
+    async def _write(self, write: Write) -> Stored:
+        if self._read_only:
+            raise StoreRefused("the records were opened for reading only")
+        return await self._commits.write(write)
+
+    async def _flush(self, batch: list[Pending]) -> None:
+        """One batch, from the bulk write to the callers' answers. Callers go on once others can see it."""
+        writes = {pending.write.id: pending.write for pending in batch}
+        async with self._lock:
+            stored, failed = await self._send(writes)
+            self._memory.put(stored)
+            self._owed = True
+            if stored:  # else the server is away, and the number is raised when it is back
+                await self._pay_or_owe()
+        for pending in batch:
+            failure = failed.get(pending.write.id)
+            if failure is not None:
+                fail([pending], failure)
+            elif not pending.done.done():
+                pending.done.set_result(stored[pending.write.id])
+
+    async def _send(self, writes: dict[str, Write]) -> tuple[dict[str, Stored], dict[str, StoreError]]:
+        """Write, and settle what the answer leaves open; after a lost answer what did not land is sent again.
+
+        Sending again is harmless: what landed meanwhile loses its comparison, and is settled by reading.
+        """
+        stored: dict[str, Stored] = {}
+        failed: dict[str, StoreError] = {}
+        left = dict(writes)
+        for last in (False, True):
+            doubts, lost = await self._bulk(list(left.values()))
+            for room_id in left.keys() - doubts.keys():
+                stored[room_id] = left[room_id].result(self.by_id.get(room_id))
+            try:
+                found = await self._read(list(doubts), DEADLINE if lost is None else AGAIN)
+            except StoreAway as error:
+                return stored, failed | dict.fromkeys(doubts, error)
+            stored |= found
+            missed = {i: e for i, code in doubts.items() if (e := settle(left[i], code, found[i]))}
+            if lost is None or last or not missed:
+                return stored, failed | ({i: lost or e for i, e in missed.items()})
+            left = {room_id: left[room_id] for room_id in missed}
+        raise AssertionError("the second attempt returns")
+
+    async def _bulk(self, writes: list[Write]) -> tuple[dict[str, int], StoreAway | None]:
+        """One bulk write: the writes in doubt, and the error where the answer was lost as a whole."""
+        try:
+            with translated(self.where, DEADLINE + len(writes) / 200):
+                try:
+                    result = await self._rooms.bulk_write([w.request() for w in writes], ordered=False)
+                    details: Mapping[str, Any] = result.bulk_api_result
+                except BulkWriteError as error:
+                    details = error.details or {}
+        except StoreAway as error:
+            return dict.fromkeys([write.id for write in writes], 0), error
+        if details.get("writeConcernErrors"):
+            away = StoreAway(f"MongoDB at {self.where} has no majority that keeps a write")
+            return dict.fromkeys([write.id for write in writes], 0), away
+        return doubtful(writes, details), None
+
+    async def _read(self, ids: list[str], deadline: float) -> dict[str, Stored]:
+        """What stands under these ids now; None where nothing does."""
+        found: dict[str, Stored] = dict.fromkeys(ids)
+        if not ids:
+            return found
+        with translated(self.where, deadline):
+            async for document in self._rooms.find({"_id": {"$in": ids}}):
+                try:
+                    found[document["_id"]] = decode(document)
+                except Damaged as error:
+                    self._report({document["_id"]: str(error)})
+        return found
+
+    async def _pay(self) -> None:
+        """Raise the number that tells others of our batches; one step from ours: nobody else wrote."""
+        if not self._owed:
+            return
+        try:
+            with translated(self.where):
+                document = await self.meta.find_one_and_update(
+                    {"_id": "changes"}, {"$inc": {"n": 1}}, upsert=True, return_document=ReturnDocument.AFTER
+                )
+        except StoreError:
+            self._number = None  # it may have been raised or not: the next refresh reads everything
+            raise
+        self._owed = False
+        number = None if document is None else document["n"]
+        alone = self._number is not None and number == self._number + 1
+        self._number = number if alone else None
+
+    async def _pay_or_owe(self) -> None:
+        try:
+            await self._pay()
+        except StoreError as error:
+            log.warning("others learn late of what was written", reason=str(error))
+
+    # Leave to remove, and the holder of the lease
+
+    async def removal_leave(self) -> RemovalLeave | None:
+        with translated(self.where):
+            document = await self.meta.find_one({"_id": "leave"})
+        return None if document is None else RemovalLeave(frozenset(document["keys"]), document["expires"])
+
+    async def grant_removal_leave(self, leave: RemovalLeave) -> None:
+        document = {"keys": sorted(leave.keys), "expires": leave.expires}
+        with translated(self.where):
+            await self.meta.replace_one({"_id": "leave"}, document, upsert=True)
+
+    async def spend_removal_leave(self) -> None:
+        with translated(self.where):
+            await self.meta.delete_one({"_id": "leave"})
+
+    async def holder(self) -> Holder | None:
+        with translated(self.where):
+            document = await self.meta.find_one({"_id": "lease"})
+        return None if document is None else read_holder(document)
+
+    async def drain(self) -> None:
+        """Wait until every write that was asked for is sent and settled."""
+        await self._commits.drain()
+
+
+def _present(stored: Stored) -> RoomRecord:
+    if stored is None:
+        raise StoreConflict("the record is gone")
+    return stored
+
+
+def _damage(raw: bytes, error: Exception) -> tuple[str, str]:
+    """The id of a damaged document as far as it can be read, and what is wrong, with its key."""
+    reason = str(error) if isinstance(error, Damaged) else "it is no BSON"
+    try:
+        document = bson.decode(raw, _AWARE)
+    except BSONError:
+        return "", reason
+    key = document.get("key")
+    return str(document.get("_id")), f"{short_key(key)}: {reason}" if isinstance(key, str) else reason
