@@ -20,7 +20,7 @@ from tests.support.cache import go_install
 VERSION = "1.13.3"
 MODULE = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
 KEY = "devkey"
-SECRET = "a-secret-of-the-tests-and-of-nobody-else"  # noqa: S105
+SECRET = "a-secret-of-the-tests-and-of-nobody-else"
 START_SECONDS = 20.0
 
 
@@ -107,7 +107,7 @@ class LiveKitServer:
         return self._folder / "livekit.log"
 
     async def start(self) -> None:
-        """Start, and return when it answers; as long as the ports are free to choose, a lost race is rerun."""
+        """Start, and return when it answers. Where another took its port meanwhile, it tries others."""
         for _ in range(3):
             ports = self._ports or self._pick()
             self._launch(ports)

@@ -1,0 +1,110 @@
+"""LiveKit's webhooks: proof that one is genuine, and what it hints at. Pure, given the time.
+
+A webhook is lossy, unordered and may come twice, so it only says where to look; it carries no facts.
+"""
+
+import base64
+import binascii
+import hashlib
+import hmac
+import json
+import time
+from dataclasses import dataclass
+from typing import Any, Final
+
+import jwt
+
+from controller.errors import LiveError
+
+LEEWAY_SECONDS: Final = 60
+"""How far LiveKit's clock and ours may differ."""
+
+
+class WebhookRefused(LiveError):
+    """Not proven to come from our LiveKit, or not readable: answered with 401."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hint:
+    """Something happened in a room (`room` its name, `sid` its SID), perhaps to a participant.
+
+    Fields that the event does not have are "".
+    """
+
+    event: str
+    id: str = ""
+    room: str = ""
+    sid: str = ""
+    identity: str = ""
+    kind: str = ""
+
+
+def verify(body: bytes, authorization: str | None, key: str, secret: str, now: float | None = None) -> Hint:
+    """The hint in `body`; `authorization` is the header as it came: a bare JWT over the body's hash.
+
+    `now` is in seconds since the epoch (default: this machine's clock). Raises WebhookRefused, whose
+    sentence never quotes header or body.
+    """
+    claims = _claims(authorization or "", key, secret)
+    if not _in_time(claims, time.time() if now is None else now):
+        raise WebhookRefused("the webhook's token is expired or not valid yet: check that both clocks agree")
+    if not _covers(claims, body):
+        raise WebhookRefused("the webhook's body is not the one that was signed")
+    return _hint(body)
+
+
+def _claims(token: str, key: str, secret: str) -> dict[str, Any]:
+    """Signature and issuer; the times are looked at apart, by the caller's clock."""
+    options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
+    try:
+        claims: dict[str, Any] = jwt.decode(token, secret, ["HS256"], options, issuer=key)
+    except jwt.PyJWTError:
+        raise WebhookRefused(
+            "the webhook is not signed with our API key: check webhook.api_key in LiveKit's configuration"
+        ) from None
+    return claims
+
+
+def _in_time(claims: dict[str, Any], now: float) -> bool:
+    """An `exp` is required; `nbf` counts where it stands."""
+    start, end = claims.get("nbf", 0), claims.get("exp")
+    if not isinstance(start, int | float) or not isinstance(end, int | float):
+        return False
+    return start - LEEWAY_SECONDS <= now < end + LEEWAY_SECONDS
+
+
+def _covers(claims: dict[str, Any], body: bytes) -> bool:
+    try:
+        signed = base64.b64decode(claims["sha256"], validate=True)
+    except (KeyError, TypeError, ValueError, binascii.Error):
+        return False
+    return hmac.compare_digest(signed, hashlib.sha256(body).digest())
+
+
+def _hint(body: bytes) -> Hint:
+    """What was signed is LiveKit's own, but may be of a version with other fields."""
+    try:
+        content = json.loads(body)
+    except (ValueError, RecursionError):
+        content = None
+    if not isinstance(content, dict):
+        raise WebhookRefused("the webhook's body is no JSON object")
+    room, participant = _part(content, "room"), _part(content, "participant")
+    return Hint(
+        event=_text(content, "event"),
+        id=_text(content, "id"),
+        room=_text(room, "name"),
+        sid=_text(room, "sid"),
+        identity=_text(participant, "identity"),
+        kind=_text(participant, "kind") or ("STANDARD" if participant else ""),
+    )
+
+
+def _part(content: dict[str, Any], name: str) -> dict[str, Any]:
+    part = content.get(name)
+    return part if isinstance(part, dict) else {}
+
+
+def _text(part: dict[str, Any], name: str) -> str:
+    value = part.get(name)
+    return value if isinstance(value, str) else ""

@@ -1,0 +1,115 @@
+"""LiveKit in memory, for fast tests. It passes the same contract tests as the client on a real server."""
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import replace
+
+from controller.errors import LiveError, LiveNotFound, LiveRejected
+from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission
+
+_CANONICAL = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
+
+
+class FakeLive:
+    """Both faces of LiveKit: a LiveObserver and a LiveActor.
+
+    `fail[call]` is raised by that call (`create_room`, or `create_room NAME` for one room alone) until it
+    is taken out again; `calls` counts each call. `vanish` is what expiry or a hand does to a room, `enter`
+    and `go` are people.
+    """
+
+    def __init__(self) -> None:
+        self.fail: dict[str, LiveError] = {}
+        self.calls: Counter[str] = Counter()
+        self._rooms: dict[str, LiveRoom] = {}
+        self._inside: dict[str, dict[str, Participant]] = {}
+        self._made = 0
+
+    async def rooms(self) -> list[LiveRoom]:
+        self._called("rooms", "")
+        return [
+            replace(room, num_participants=self._people(name)) if self._inside[name] else room
+            for name, room in self._rooms.items()
+        ]
+
+    async def participants(self, name: str, within: float | None = None) -> list[Participant]:
+        del within  # memory is always in time
+        self._called("participants", name)
+        return list(self._inside.get(name, {}).values())
+
+    async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
+        """On a room that is live a pure get, as on the real server."""
+        self._called("create_room", name)
+        if len(name.encode()) > 256:
+            raise LiveRejected("the fake refused the call (CreateRoom, 400)")
+        if name not in self._rooms:
+            self._made += 1
+            self.put(
+                LiveRoom(
+                    name=name,
+                    sid=f"RM_{self._made:012}",
+                    metadata=metadata,
+                    max_participants=max_participants,
+                    empty_timeout=STAY_SECONDS,
+                    departure_timeout=STAY_SECONDS,
+                    created_at=1_700_000_000_000 + self._made,
+                )
+            )
+        return self._rooms[name]
+
+    async def delete_room(self, name: str) -> None:
+        self._called("delete_room", name)
+        self.vanish(name)
+
+    async def update_metadata(self, name: str, metadata: str) -> None:
+        self._called("update_metadata", name)
+        self._rooms[name] = replace(self._room(name), metadata=metadata)
+
+    async def update_permission(self, name: str, identity: str, permission: Permission) -> None:
+        self._called("update_permission", name)
+        inside = self._inside.get(name, {})
+        if identity not in inside:
+            raise LiveNotFound("the fake knows no such participant (UpdateParticipant)")
+        sources = tuple(source for source in _CANONICAL if source in permission.sources)
+        inside[identity] = replace(inside[identity], permission=replace(permission, sources=sources))
+
+    def put(self, room: LiveRoom) -> None:
+        """A room that somebody else made, or one as it is to be found."""
+        self._rooms[room.name] = room
+        self._inside.setdefault(room.name, {})
+
+    def vanish(self, name: str) -> None:
+        """The room is gone, and everybody in it is out; one that is not there is none the less gone."""
+        self._rooms.pop(name, None)
+        self._inside.pop(name, None)
+
+    def enter(
+        self,
+        name: str,
+        identity: str,
+        permission: Permission,
+        attributes: Mapping[str, str] | None = None,
+        kind: str = "STANDARD",
+    ) -> None:
+        """Somebody walks in; a second with the same identity throws the first out."""
+        self._room(name)
+        self._inside[name][identity] = Participant(
+            identity, f"PA_{identity}", kind, permission, attributes=dict(attributes or {})
+        )
+
+    def go(self, name: str, identity: str) -> None:
+        del self._inside[name][identity]
+
+    def _people(self, name: str) -> int:
+        return sum(participant.is_person for participant in self._inside[name].values())
+
+    def _room(self, name: str) -> LiveRoom:
+        if name not in self._rooms:
+            raise LiveNotFound("the fake knows no such room")
+        return self._rooms[name]
+
+    def _called(self, call: str, name: str) -> None:
+        self.calls[call] += 1
+        for failure in (call, f"{call} {name}"):
+            if failure in self.fail:
+                raise self.fail[failure]

@@ -1,0 +1,95 @@
+"""Who is believed to be LiveKit, and what is taken from it."""
+
+import base64
+import hashlib
+import json
+from typing import Any
+
+import jwt
+import pytest
+
+from controller.live.webhook import Hint, WebhookRefused, verify
+
+KEY, SECRET = "devkey", "a-secret-of-thirty-two-characters"
+NOW = 1_800_000_000.0
+BODY = json.dumps(
+    {
+        "event": "participant_joined",
+        "id": "EV_1",
+        "room": {"name": "a-room", "sid": "RM_1"},
+        "participant": {"identity": "ada", "kind": "EGRESS"},
+    }
+).encode()
+
+
+def signed(body: bytes = BODY, secret: str = SECRET, algorithm: str = "HS256", **claims: Any) -> str:
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    content = {"iss": KEY, "nbf": NOW, "exp": NOW + 300, "sha256": digest, **claims}
+    return jwt.encode({k: v for k, v in content.items() if v is not None}, secret, algorithm)
+
+
+def check(header: str | None, body: bytes = BODY, now: float = NOW) -> Hint:
+    return verify(body, header, KEY, SECRET, now)
+
+
+def test_a_genuine_webhook_gives_its_hint() -> None:
+    assert check(signed()) == Hint("participant_joined", "EV_1", "a-room", "RM_1", "ada", "EGRESS")
+
+
+def test_a_participant_without_kind_is_a_standard_one() -> None:
+    body = b'{"event": "participant_left", "participant": {"identity": "ada"}}'
+    assert check(signed(body), body) == Hint("participant_left", identity="ada", kind="STANDARD")
+
+
+def test_fields_of_another_version_are_passed_over() -> None:
+    body = b'{"event": 7, "room": "text", "participant": null, "new": {}}'
+    assert check(signed(body), body) == Hint("")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        None,
+        "",
+        "nonsense",
+        f"Bearer {signed()}",
+        signed(secret="another-secret-of-thirty-two-chars"),
+        signed(iss="another-key"),
+        signed(iss=None),
+        signed(secret=SECRET * 2, algorithm="HS512"),
+        jwt.encode({"iss": KEY, "exp": NOW + 300}, None, "none"),
+        signed(sha256=None),
+        signed(sha256=7),
+        signed(sha256="not base64!"),
+        signed(sha256=""),
+        signed(sha256=hashlib.sha256(BODY).hexdigest()),
+        signed(BODY + b" "),
+        signed(exp=None),
+        signed(exp="later"),
+        signed(exp=NOW - 61),
+        signed(nbf=NOW + 61),
+    ],
+)
+def test_what_is_not_proven_is_refused(header: str | None) -> None:
+    with pytest.raises(WebhookRefused):
+        check(header)
+
+
+@pytest.mark.parametrize("claims", [{"exp": NOW - 59}, {"nbf": NOW + 59}, {"nbf": None}])
+def test_clocks_may_differ_by_a_minute(claims: dict[str, Any]) -> None:
+    assert check(signed(**claims)).event == "participant_joined"
+
+
+@pytest.mark.parametrize("body", [b"", b"[]", b"{", b"\xff", b"[" * 100_000])
+def test_a_body_that_is_no_object_is_refused(body: bytes) -> None:
+    with pytest.raises(WebhookRefused):
+        check(signed(body), body)
+
+
+def test_a_refusal_quotes_neither_token_nor_body() -> None:
+    token = signed(BODY + b"x")
+    with pytest.raises(WebhookRefused) as refused:
+        check(token)
+    assert token not in str(refused.value)
+    assert "a-room" not in str(refused.value)
+    assert SECRET not in str(refused.value)
