@@ -25,7 +25,8 @@ def identity_problem(identity: str) -> str | None:
 def display_name(name: str) -> str | None:
     """`name` as others may see it: no control and bidi characters, at most 64; None where nothing is left."""
     seen = name if name.isascii() and name.isprintable() else "".join(filter(_may_be_seen, name))
-    return seen[:NAME_LENGTH] if seen.strip() else None
+    cut = seen[:NAME_LENGTH]
+    return cut if cut.strip() else None
 
 
 def _may_be_seen(character: str) -> bool:

@@ -7,6 +7,7 @@ again for the people inside whenever the policy changes.
 
 from dataclasses import replace
 from enum import StrEnum
+from functools import lru_cache
 from typing import Final
 
 from controller.live.room import Participant, Permission
@@ -62,6 +63,7 @@ def role_of(participant: Participant) -> Role | None:
         return None
 
 
+@lru_cache
 def _sources(media: MediaType, share_screen: bool) -> tuple[str, ...]:
     screen = share_screen and media.has_video
     allowed = (media.has_video, media.has_audio, screen, screen and media.has_audio)

@@ -43,7 +43,8 @@ async def _within(request: web.BaseRequest, limit: int) -> bytes:
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     if length is not None:
-        return await request.content.read()
+        content = request.content
+        return content.read_nowait() if content.is_eof() else await content.read()
     body = bytearray()
     while chunk := await request.content.readany():
         body += chunk

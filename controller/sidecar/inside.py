@@ -59,8 +59,7 @@ class Lookout:
 
     async def _read(self, room: str) -> Inside | None:
         try:
-            async with asyncio.timeout(WITHIN_SECONDS):
-                participants = await self._observer.participants(room)
-        except (LiveError, TimeoutError):
+            participants = await self._observer.participants(room, within=WITHIN_SECONDS)
+        except LiveError:
             return None
         return Inside(frozenset(p.identity for p in participants), sum(p.is_person for p in participants))

@@ -8,9 +8,8 @@ from typing import Final
 import structlog
 from aiohttp import hdrs, web
 
-from controller.errors import RoomctlError
 from controller.known import Known
-from controller.live.webhook import Hint, verify
+from controller.live.webhook import Hint, WebhookRefused, verify
 from controller.metrics import Metrics
 from controller.settings import Settings
 from controller.sidecar.answer import Answer, Code, Refusal, retry
@@ -26,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Ops:
-    """Answers to LiveKit, to the orchestrator and to Prometheus. `clock` is monotonic, in seconds."""
+    """Answers to LiveKit, to the orchestrator, to Prometheus. `clock` is monotonic, `wall` the time of day."""
 
     def __init__(
         self,
@@ -34,10 +33,12 @@ class Ops:
         known: Known,
         metrics: Metrics,
         on_hint: Callable[[Hint], None],
+        *,
         clock: Callable[[], float],
+        wall: Callable[[], float],
     ) -> None:
         self._settings, self._known, self._metrics = settings, known, metrics
-        self._on_hint, self._clock = on_hint, clock
+        self._on_hint, self._clock, self._wall = on_hint, clock, wall
         self._began = clock()
 
     async def webhook(self, request: web.BaseRequest) -> Answer:
@@ -46,13 +47,14 @@ class Ops:
         try:
             hint = verify(
                 body,
-                request.headers.get(hdrs.AUTHORIZATION, ""),
+                request.headers.get(hdrs.AUTHORIZATION),
                 self._settings.livekit_api_key,
                 self._settings.livekit_api_secret,
+                self._wall(),
             )
-        except RoomctlError:
+        except WebhookRefused as error:
             self._metrics.webhooks.labels("unknown", "refused").inc()
-            log.warning("webhook refused", reason="its signature is not that of LIVEKIT_API_KEY")
+            log.warning("webhook refused", reason=str(error))
             raise Refusal(*_REFUSED) from None
         self._metrics.webhooks.labels(hint.event, "taken").inc()
         self._on_hint(hint)

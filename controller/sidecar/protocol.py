@@ -49,7 +49,7 @@ class Connection(web.RequestHandler):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.reading_since is None:
+        if data and self.reading_since is None:
             self.reading_since = self._loop.time()
         super().data_received(data)
 

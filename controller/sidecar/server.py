@@ -49,7 +49,7 @@ class Sidecar:
         self.public, self.private = settings.public_listen, settings.private_listen
         self._metrics = metrics
         self._helpers = Helpers(settings, known, observer, metrics, clock=clock, wall=wall)
-        ops = Ops(settings, known, metrics, on_hint, clock)
+        ops = Ops(settings, known, metrics, on_hint, clock=clock, wall=wall)
         self._public_site = PublicSite(
             Site(_public_routes(self._helpers, cors := Cors(settings.cors_origins)), metrics),
             cors,

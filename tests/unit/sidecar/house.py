@@ -8,6 +8,7 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from controller.errors import LiveAway
 from controller.known import Known
 from controller.live.room import LiveRoom, Participant
 from controller.live.webhook import Hint
@@ -18,7 +19,7 @@ from controller.settings import Address, Settings
 from controller.sidecar import Sidecar
 
 FIND = "/api/conferences-public/findLKRoomNameById"
-TOKEN = "/api/conferences-public/createToken"  # noqa: S105 - a path
+TOKEN = "/api/conferences-public/createToken"
 KEY, SECRET = "APIkey", "a-secret-of-at-least-32-characters"
 ROOM_ID = "69f013c1aa11bb22cc33dd44"
 ROOM_NAME = "34d4f497-f95b-4543-8d15-fde0b77d8abc"
@@ -57,10 +58,14 @@ class People:
     async def rooms(self) -> list[LiveRoom]:
         return []
 
-    async def participants(self, name: str) -> list[Participant]:
+    async def participants(self, name: str, within: float | None = None) -> list[Participant]:
         self.looks += 1
-        if self.held is not None:
-            await self.held.wait()
+        try:
+            async with asyncio.timeout(within):
+                if self.held is not None:
+                    await self.held.wait()
+        except TimeoutError:
+            raise LiveAway("LiveKit did not answer in time") from None
         if self.error is not None:
             raise self.error
         return self.inside.get(name, [])
@@ -109,7 +114,7 @@ class House:
         self.memory = Memory()
         self.known = Known(self.memory)
         self.known.mongodb.answered(self.clock())
-        self.known.listed({}, self.clock())
+        self.known.livekit.answered(self.clock())
         self.put(record())
         self.sidecar = Sidecar(
             settings,

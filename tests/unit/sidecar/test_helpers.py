@@ -197,7 +197,7 @@ async def test_what_is_no_proof_is_ignored(headers: dict[str, str]) -> None:
 
 async def test_hidden_can_be_made_to_need_a_token_in_any_room() -> None:
     async with serving(replace(SETTINGS, hidden_requires_token=True)) as house:
-        reply = await house.token(hidden=True, **{"egress_mode_token": "x"})
+        reply = await house.token(hidden=True, egress_mode_token="x")
         assert (reply.status, reply.code) == (403, "HIDDEN_NOT_ALLOWED")
 
 
