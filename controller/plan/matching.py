@@ -1,6 +1,7 @@
 """Stage 1: which manifest is which record; which are new, gone, or cannot be (contract 1, 2)."""
 
-from collections.abc import Collection, Mapping, Set
+from collections.abc import Collection, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
 from controller.manifests.desired import Desired, ManifestError, ManifestRoom, RoomsDirState
@@ -58,7 +59,7 @@ class _Holders:
 
     by_key: Mapping[str, RoomRecord]
     by_id: Mapping[str, RoomRecord]
-    present: Set[str]
+    present: AbstractSet[str]
 
 
 def _match_one(manifest: ManifestRoom, held: _Holders, id_key: bytes) -> Match | ManifestError:

@@ -1,0 +1,64 @@
+"""The gathering half of a pass: manifests, live rooms, records, in the order that keeps them consistent."""
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable
+from dataclasses import dataclass
+
+from controller.errors import LiveError
+from controller.known import Known
+from controller.live.ports import LiveObserver
+from controller.live.room import Participant
+from controller.manifests.desired import Desired
+from controller.plan.model import Observed
+from controller.reconcile.clock import Clock
+from controller.records.ports import RoomStore
+
+
+@dataclass(frozen=True, slots=True)
+class Eyes:
+    """Reads all three worlds; writes nothing but what this process knows."""
+
+    read_manifests: Callable[[], Awaitable[Desired]]
+    observer: LiveObserver
+    store: RoomStore
+    known: Known
+    clock: Clock
+
+    async def observe(self, desired: Desired | None) -> Observed:
+        """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
+
+        ListRooms is answered before the records are read, so that a listed room of ours is always among
+        the records (architecture, rule 3). Raises LiveError's and StoreError's kinds.
+        """
+        await self._listing()
+        await self._records()
+        snapshot = desired if desired is not None else await self.read_manifests()
+        return Observed(snapshot, dict(self.store.by_id), dict(self.known.live))
+
+    async def _listing(self) -> None:
+        asked = self.clock.monotonic()
+        try:
+            rooms = await self.observer.rooms()
+        except LiveError:
+            self.known.livekit.failed()
+            raise
+        self.known.listed(rooms, asked, self.clock.monotonic())
+
+    async def _records(self) -> None:
+        try:
+            await self.store.refresh()
+        except Exception:
+            self.known.mongodb.failed()
+            raise
+        self.known.mongodb.answered(self.clock.monotonic())
+
+    async def people(self, names: Iterable[str]) -> dict[str, tuple[Participant, ...]]:
+        """Who is inside each; a room that cannot be looked into is left out, and so counts as occupied."""
+        looks = [(name, asyncio.create_task(self.observer.participants(name))) for name in sorted(names)]
+        found: dict[str, tuple[Participant, ...]] = {}
+        for name, look in looks:
+            try:
+                found[name] = tuple(await look)
+            except LiveError:
+                continue
+        return found

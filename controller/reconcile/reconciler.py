@@ -1,0 +1,142 @@
+"""The reconciler: observe, plan, act, say. Level-triggered: what woke it does not matter.
+
+One pass looks at everything and plans everything, then gives each room that needs something to a task of
+its own (workshop.py) and waits for none of them. What fails is planned again, after a backoff of its own.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import structlog
+
+from controller.live.webhook import Hint
+from controller.manifests.desired import Desired, RoomsDirState
+from controller.plan.model import Enforce, Observed, Plan, Refusal, Remove, Rules
+from controller.plan.planner import make_plan, names_to_look_at
+from controller.reconcile.clock import Clock
+from controller.reconcile.memory import Absence, Orphans
+from controller.reconcile.observe import Eyes
+from controller.reconcile.speaker import Speaker
+from controller.reconcile.triggers import Triggers, Watched, matters
+from controller.reconcile.workshop import Workshop
+from controller.records.ports import Lease, RoomStore
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Planner:
+    """Plans for what is observed, with what is remembered of earlier passes.
+
+    `rules` holds what never changes; each plan fills in the rest.
+    """
+
+    rules: Rules
+    eyes: Eyes
+    store: RoomStore
+    clock: Clock
+    absence: Absence = field(default_factory=Absence)
+    orphans: Orphans = field(default_factory=Orphans)
+
+    async def plan(self, observed: Observed) -> Plan:
+        """The plan; looks inside the rooms where people decide."""
+        rules = replace(
+            self.rules,
+            now=self.clock.wall(),
+            gone_for=self.absence.gone_for(self.clock.monotonic()),
+            ripe_orphans=self.orphans.ripe(),
+        )
+        draft = make_plan(observed, rules)
+        if any(change.refused in (Refusal.TOO_MANY, Refusal.EMPTY) for change in draft.changes):
+            rules = replace(rules, leave=rules.leave | await self._leave(draft, rules))
+            draft = make_plan(observed, rules)
+        names = names_to_look_at(draft)
+        if not names:
+            return draft
+        return make_plan(replace(observed, people=await self.eyes.people(names)), rules)
+
+    async def _leave(self, draft: Plan, rules: Rules) -> frozenset[str]:
+        """The leave that `apply --allow-removals` recorded; spent once none of its rooms is missing."""
+        leave = await self.store.removal_leave()
+        if leave is None or leave.expires <= rules.now:
+            return frozenset()
+        if not leave.keys & {change.key for change in draft.changes if change.refused is not None}:
+            await self.store.spend_removal_leave()
+        return leave.keys
+
+    def remember(self, plan: Plan, observed: Observed) -> float | None:
+        """Take in what this plan says of absence; in how many seconds a removal becomes due."""
+        now = self.clock.monotonic()
+        missing = [c.key for c in plan.changes if any(isinstance(a, Remove) for a in c.actions)]
+        refused = {change.refused for change in plan.changes}
+        counts = observed.desired.state is RoomsDirState.OK and Refusal.SNAPSHOT not in refused
+        self.absence.saw(missing, counts=counts, now=now)
+        due = self.absence.next_due()
+        return due - now if due is not None and Refusal.NOT_YET in refused else None
+
+    async def look_at_orphans(self, plan: Plan) -> None:
+        """The first and the second look at rooms that are ours and nobody knows."""
+        now = self.clock.monotonic()
+        names = self.orphans.to_look_at(plan.orphans, now)
+        for name, people in (await self.eyes.people(names)).items():
+            self.orphans.saw(name, sum(participant.is_person for participant in people), now)
+
+
+class Reconciler:
+    """Makes rooms as their specs want them, and keeps them so, while it holds the lease."""
+
+    def __init__(
+        self, planner: Planner, workshop: Workshop, speaker: Speaker, lease: Lease, triggers: Triggers
+    ) -> None:
+        self._planner = planner
+        self._eyes = planner.eyes
+        self._workshop = workshop
+        self._speaker = speaker
+        self._lease = lease
+        self._triggers = triggers
+        self._desired: Desired | None = None
+        self._refused: frozenset[Refusal] = frozenset()
+        self._watched = Watched()
+
+    @property
+    def desired(self) -> Desired | None:
+        """The last snapshot of rooms.d."""
+        return self._desired
+
+    async def turn(self, *, read_files: bool) -> Plan | None:
+        """One pass; None while another holds the lease. Raises LiveError's and StoreError's kinds.
+
+        What the plan wants is under way when this returns.
+        """
+        observed = await self._eyes.observe(None if read_files else self._desired)
+        self._desired = observed.desired
+        if not self._lease.held:
+            return None
+        plan = await self._planner.plan(observed)
+        self._watched = _watched(plan, observed)
+        if (due := self._planner.remember(plan, observed)) is not None:
+            self._triggers.later(due)
+        self._say_refused(plan)
+        self._workshop.carry_out(plan)
+        self._speaker.speak(plan, observed.records, self._workshop.busy, self._workshop.start)
+        await self._planner.look_at_orphans(plan)
+        return plan
+
+    def hint(self, hint: Hint) -> None:
+        """A verified webhook: wakes the loop where it may mean work."""
+        if self._lease.held and matters(hint, self._eyes.known.live, self._watched):
+            self._triggers.wake()
+
+    def _say_refused(self, plan: Plan) -> None:
+        """Once, when a guard begins to hold removals back."""
+        refused = frozenset(c.refused for c in plan.changes if c.refused is not None) - {Refusal.NOT_YET}
+        for refusal in refused - self._refused:
+            count = sum(change.refused is refusal for change in plan.changes)
+            log.warning("removals held back", reason=str(refusal), rooms=count)
+        self._refused = refused
+
+
+def _watched(plan: Plan, observed: Observed) -> Watched:
+    ours = frozenset(r.live.name for r in observed.records.values() if r.live is not None)
+    enforced = {c.record.live.name for c in plan.chores if isinstance(c, Enforce) and c.record.live}
+    deferred = {change.live_name for change in plan.changes if change.deferred and change.live_name}
+    return Watched(ours, frozenset(enforced | deferred))

@@ -1,0 +1,86 @@
+"""Says of each room how it is: the status in its record, written once, and only when it changed."""
+
+from collections.abc import Coroutine, Mapping
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+from controller.errors import RoomctlError
+from controller.known import Known
+from controller.plan.model import Plan, RoomChange
+from controller.reconcile.clock import Clock
+from controller.reconcile.memory import Flapping
+from controller.reconcile.status import Findings, status_of
+from controller.records.ports import RoomStore
+from controller.records.record import RoomRecord
+
+
+class Start(Protocol):
+    """Gives a room's work to a task of its own."""
+
+    def __call__(self, key: str, work: Coroutine[Any, Any, None]) -> None: ...
+
+
+@dataclass(slots=True)
+class Speaker:
+    """`failures` holds, by room id, why the last try failed where the room itself was refused."""
+
+    store: RoomStore
+    known: Known
+    clock: Clock
+    flapping: Flapping
+    failures: dict[str, str] = field(default_factory=dict)
+    _settled: dict[str, RoomRecord] = field(default_factory=dict)
+
+    async def say(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
+        """The record's sid and status after something was done; `left` is what still has to happen.
+
+        The status is for the generation that was worked on, and never covers a newer one.
+        """
+        current = self.store.by_id.get(record.id)
+        if current is None or current.removed:
+            return
+        after = current
+        if record.live is not None and record.live.sid is not None and current.live is not None:
+            after = current.answered(record.live.sid) if current.live.name == record.live.name else current
+        said = status_of(record, self._findings(record, plan, left), self.clock.wall())
+        if said.observed_generation >= current.status.observed_generation:
+            after = after.with_status(said)
+        await self.store.save(current, after)
+
+    def speak(
+        self, plan: Plan, records: Mapping[str, RoomRecord], busy: AbstractSet[str], start: Start
+    ) -> None:
+        """The rooms that nothing is under way for; one that is the same record as last time costs nothing."""
+        changes = {change.id: change for change in plan.changes}
+        settled: dict[str, RoomRecord] = {}
+        for record in records.values():
+            if record.removed or record.id in busy:
+                continue
+            plain = record.id not in changes and record.key not in plan.stale
+            if plain and self._settled.get(record.id) is record:
+                settled[record.id] = record
+            elif self._changed(record, plan, changes.get(record.id)):
+                start(record.id, self._say_quietly(record, plan, changes.get(record.id)))
+            elif plain and record.id not in self.failures:
+                settled[record.id] = record
+        self._settled = settled
+
+    def _changed(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
+        return status_of(record, self._findings(record, plan, change), self.clock.wall()) != record.status
+
+    async def _say_quietly(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> None:
+        """A status that could not be written is found missing by the next pass."""
+        try:
+            await self.say(record, plan, change)
+        except RoomctlError:
+            return
+
+    def _findings(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> Findings:
+        return Findings(
+            live=self.known.live_room(record) is not None,
+            stale=plan.stale.get(record.key),
+            change=change,
+            failure=self.failures.get(record.id),
+            stalled=self.flapping.stalled(record.id, self.clock.monotonic()),
+        )

@@ -1,0 +1,79 @@
+"""What wakes the loop: a file change, a webhook, a timer. A trigger only wakes; it carries no facts."""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from controller.live.room import LiveRoom
+from controller.live.webhook import Hint
+
+
+class Triggers:
+    """Wakes one waiting loop; wakes that come while a pass is under way count for the next."""
+
+    def __init__(self) -> None:
+        self._woken = asyncio.Event()
+        self._files = True
+        self._timers: set[asyncio.TimerHandle] = set()
+
+    def wake(self) -> None:
+        self._woken.set()
+
+    def files_changed(self) -> None:
+        """Something below rooms.d may have changed: the next pass reads it again."""
+        self._files = True
+        self._woken.set()
+
+    def later(self, delay: float) -> None:
+        """Wake the loop in `delay` seconds."""
+        loop = asyncio.get_running_loop()
+        self._timers = {timer for timer in self._timers if timer.when() > loop.time()}
+        self._timers.add(loop.call_later(max(0.0, delay), self.wake))
+
+    async def wait(self, seconds: float) -> bool:
+        """Until woken, or for `seconds`; whether something woke it."""
+        try:
+            async with asyncio.timeout(seconds):
+                await self._woken.wait()
+        except TimeoutError:
+            return False
+        finally:
+            self._woken.clear()
+        return True
+
+    def take_files(self) -> bool:
+        """Whether rooms.d was said to have changed since the last time this was asked."""
+        changed, self._files = self._files, False
+        return changed
+
+    def close(self) -> None:
+        for timer in self._timers:
+            timer.cancel()
+
+
+@dataclass(frozen=True, slots=True)
+class Watched:
+    """The live names that webhooks are about, as of the last pass.
+
+    `ours` are all current names; `people` those where who is inside decides something: a recent change of
+    policy, or something deferred.
+    """
+
+    ours: frozenset[str] = frozenset()
+    people: frozenset[str] = frozenset()
+
+
+def matters(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
+    """Whether a webhook may mean work: a room of ours came or went, or people moved where that decides."""
+    if hint.room not in watched.ours:
+        return False
+    room = live.get(hint.room)
+    match hint.event:
+        case "room_finished":
+            return room is not None and hint.sid in ("", room.sid)
+        case "room_started":
+            return room is None or room.sid != hint.sid
+        case "participant_joined" | "participant_left" | "participant_connection_aborted":
+            return hint.room in watched.people
+        case _:
+            return False

@@ -1,0 +1,208 @@
+"""Rooms side by side, a room's own steps in order: one task for each, with a backoff of its own.
+
+A room that fails never delays another; nothing that is under way is begun twice.
+"""
+
+import asyncio
+from collections.abc import Callable, Coroutine
+from collections.abc import Set as AbstractSet
+from typing import Any, Final
+
+import structlog
+
+from controller.errors import LeaseLost, LiveAway, LiveError, RoomctlError, StoreAway, StoreConflict
+from controller.metrics import Metrics
+from controller.plan.model import (
+    Action,
+    Bury,
+    Chore,
+    DropOrphan,
+    Enforce,
+    Forget,
+    Heal,
+    Plan,
+    RoomChange,
+    Tidy,
+    Word,
+)
+from controller.reconcile.memory import Backoff, Flapping
+from controller.reconcile.speaker import Speaker
+from controller.reconcile.status import vanished
+from controller.reconcile.steps import Result, Steps
+from controller.reconcile.triggers import Triggers
+from controller.room import short_key
+
+LOOK_AGAIN: Final = 2.0
+"""A healed room is looked at again after so many seconds."""
+
+Progress = Callable[[str, str, str], None]
+"""Told of each thing done: key, the action's word, and `done` or what went wrong."""
+
+log = structlog.get_logger()
+
+
+class Workshop:
+    """Carries out plans. Wakes the loop when something has to be planned again."""
+
+    def __init__(
+        self, steps: Steps, speaker: Speaker, triggers: Triggers, metrics: Metrics, progress: Progress
+    ) -> None:
+        self._steps = steps
+        self._speaker = speaker
+        self._triggers = triggers
+        self._metrics = metrics
+        self._progress = progress
+        self._clock = steps.clock
+        self._flapping: Flapping = speaker.flapping
+        self._backoff = Backoff()
+        self._tasks: dict[str, asyncio.Task[None]] = {}
+
+    @property
+    def busy(self) -> AbstractSet[str]:
+        """The rooms (by id) and chores that something is under way for."""
+        return self._tasks.keys()
+
+    def carry_out(self, plan: Plan) -> None:
+        """Begin what is due, waiting for nothing."""
+        now = self._clock.monotonic()
+        for change in plan.changes:
+            if change.due and self._may_begin(change.id, now) and self._may_heal(change, now):
+                self.start(change.id, self._work(change, plan))
+        for chore in plan.chores:
+            if self._may_begin(key := _chore_key(chore), now):
+                self.start(key, self._keep_house(key, chore))
+
+    def start(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        """Give `work` a task of its own, under `key`."""
+        self._tasks[key] = asyncio.create_task(self._guarded(key, work))
+
+    def recovered(self) -> None:
+        """What was away is back: nobody waits any longer."""
+        self._backoff.clear()
+
+    async def settled(self) -> None:
+        """Until nothing is under way."""
+        while self._tasks:
+            await asyncio.wait(list(self._tasks.values()))
+
+    async def close(self, grace: float) -> None:
+        """Let what is under way end for `grace` seconds, then cut it off: the next start puts it right."""
+        if not self._tasks:
+            return
+        _, pending = await asyncio.wait(list(self._tasks.values()), timeout=grace)
+        for task in pending:
+            task.cancel()
+        await asyncio.gather(*pending, return_exceptions=True)
+
+    def _may_begin(self, key: str, now: float) -> bool:
+        return key not in self._tasks and not self._backoff.waits(key, now)
+
+    def _may_heal(self, change: RoomChange, now: float) -> bool:
+        return not vanished(change) or self._flapping.may_heal(change.id, now)
+
+    async def _guarded(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+        """A fault in one room's work is that room's alone."""
+        try:
+            await work
+        except Exception:
+            self._metrics.errors.labels("Unexpected").inc()
+            log.exception("unexpected fault", retry_in=round(self._retry(key), 1))
+        finally:
+            self._tasks.pop(key, None)
+
+    def _retry(self, key: str) -> float:
+        delay = self._backoff.failed(key, self._clock.monotonic(), self._clock.chance())
+        self._triggers.later(delay)
+        return delay
+
+    async def _work(self, change: RoomChange, plan: Plan) -> None:
+        begun = self._clock.monotonic()
+        if vanished(change):
+            self._flapping.vanished(change.id, begun)
+        try:
+            result = await self._steps.carry_out(change)
+            self._succeeded(change, result, self._clock.monotonic() - begun)
+            if result.record is not None:
+                left = change if set(change.actions) - set(result.done) else None
+                await self._speaker.say(result.record, plan, left)
+        except RoomctlError as error:
+            self._failed(change, error)
+
+    def _succeeded(self, change: RoomChange, result: Result, seconds: float) -> None:
+        self._backoff.succeeded(change.id)
+        self._speaker.failures.pop(change.id, None)
+        for action in result.done:
+            self._metrics.actions.labels(_label(action), "ok").inc()
+        for word in dict.fromkeys(action.word for action in result.done):
+            self._progress(change.key, word, "done")
+            took = round(seconds, 3)
+            log.info(
+                _PAST[word], key=short_key(change.key), action=str(word), reason=change.reason, seconds=took
+            )
+        if any(isinstance(action, Heal) for action in result.done):
+            self._triggers.later(LOOK_AGAIN)
+
+    def _failed(self, change: RoomChange, error: RoomctlError) -> None:
+        """Plan the room again, later; where the room itself was refused, its status says so."""
+        self._metrics.errors.labels(type(error).__name__).inc()
+        delay = self._retry(change.id)
+        if isinstance(error, StoreConflict):
+            log.debug("another writer was faster", key=short_key(change.key))
+            return
+        for action in change.due:
+            self._metrics.actions.labels(_label(action), "failed").inc()
+        self._progress(change.key, change.words[0], str(error))
+        words = "+".join(change.words)
+        log.warning(
+            "failed", key=short_key(change.key), action=words, error=str(error), retry_in=round(delay, 1)
+        )
+        if isinstance(error, LiveError) and not isinstance(error, LiveAway):
+            self._speaker.failures[change.id] = str(error)
+            self._triggers.wake()  # the next pass says so in the room's status
+
+    async def _keep_house(self, key: str, chore: Chore) -> None:
+        try:
+            changed = await self._steps.chore(chore)
+        except (StoreConflict, LiveAway, StoreAway, LeaseLost):
+            self._retry(key)
+        except RoomctlError as error:
+            log.warning("housekeeping failed", error=str(error), retry_in=round(self._retry(key), 1))
+        else:
+            self._backoff.succeeded(key)
+            if changed:
+                log.info(_HOUSE[type(chore)], key=_chore_room(chore), changed=changed)
+
+
+_PAST: Final = {
+    Word.CREATE: "created",
+    Word.UPDATE: "updated",
+    Word.START: "started",
+    Word.STOP: "stopped",
+    Word.RECREATE: "recreated",
+    Word.REMOVE: "removed",
+}
+
+
+def _label(action: Action | Chore) -> str:
+    return type(action).__name__.lower()
+
+
+_HOUSE: Final = {
+    Enforce: "permissions put right",
+    Bury: "live room of a removed room deleted",
+    DropOrphan: "empty orphan deleted",
+    Forget: "tombstone dropped",
+    Tidy: "retired names dropped",
+}
+
+
+def _chore_key(chore: Chore) -> str:
+    match chore:
+        case Enforce(record) | Forget(record) | Tidy(record):
+            return f"{_label(chore)} {record.id}"
+        case Bury(_, name) | DropOrphan(name):
+            return f"{_label(chore)} {name}"
+
+
+def _chore_room(chore: Chore) -> str:
+    return chore.name if isinstance(chore, DropOrphan) else short_key(chore.record.key)
