@@ -1,0 +1,21 @@
+"""rooms.d -> Desired: the rooms as people wrote them, and every error with its place."""
+
+from controller.manifests.desired import (
+    Desired,
+    ManifestError,
+    ManifestRoom,
+    Mark,
+    RoomsDirState,
+)
+from controller.manifests.load import Cache, load, load_paths
+
+__all__ = [
+    "Cache",
+    "Desired",
+    "ManifestError",
+    "ManifestRoom",
+    "Mark",
+    "RoomsDirState",
+    "load",
+    "load_paths",
+]

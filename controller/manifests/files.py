@@ -1,0 +1,233 @@
+"""Which files are manifests, and their bytes: regular files whose real path lies below that of rooms.d.
+
+What is not such a file is never opened: links are resolved first, a FIFO or a device is known by its
+mode, and what was listed is opened without following links and without waiting.
+"""
+
+import os
+import stat
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final, NamedTuple, TypeAlias
+
+from controller.errors import RoomsDirError
+from controller.manifests.document import Unreadable
+from controller.manifests.keys import ENDINGS
+from controller.manifests.words import escaped
+
+MAX_FILES: Final = 20_000
+MAX_FOLDERS: Final = 20_000
+MAX_FILE_BYTES: Final = 256 * 1024
+MAX_BYTES: Final = 64 * 1024 * 1024
+
+_FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
+_READS: Final = 5
+_SWAPPED: Final = "..data"
+"""The link that Kubernetes turns from one state of a mounted ConfigMap to the next."""
+
+Stat: TypeAlias = tuple[int, int, int, int, int]
+"""What tells one content of a file from another: device, inode, size, mtime and ctime in nanoseconds."""
+
+
+class Moved(Exception):
+    """The folder changed under the reader: what was read may be a mixture, and is read again."""
+
+
+class Listed(NamedTuple):
+    """A manifest as listed. `file` is its path below rooms.d, `path` where it is opened.
+
+    `problem` says why it is not read; then `stat` is None.
+    """
+
+    file: str
+    path: str
+    stat: Stat | None
+    problem: str = ""
+
+
+@dataclass(slots=True)
+class Listing:
+    """All manifests below a folder, and the links that led to them, as they stood."""
+
+    files: list[Listed] = field(default_factory=list)
+    links: dict[str, tuple[int, int, str]] = field(default_factory=dict)
+    size: int = 0
+
+    def moved(self) -> bool:
+        """Whether a link on the way leads elsewhere than it did."""
+        return any(_link(path) != before for path, before in self.links.items())
+
+
+def stat_of(status: os.stat_result) -> Stat:
+    return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
+
+
+def list_manifests(root: str, start: str = "") -> Listing:
+    """The manifests below `root`, a real path, from its folder `start` on.
+
+    RoomsDirError where the folder itself cannot be read, or there is more in it than rooms.d may hold.
+    """
+    return _Walk(root).walk(start)
+
+
+def list_one(root: str, file: str) -> Listing:
+    """The one manifest `file` below `root`, a real path, whatever its name."""
+    walk = _Walk(root)
+    walk.follow(str(Path(root, file)), file, (), manifest=True)
+    return walk.listing
+
+
+def read_manifest(path: str) -> tuple[bytes, Stat]:
+    """The file's bytes and the state they belong to. Unreadable where they are not to be had; Moved."""
+    try:
+        descriptor = os.open(path, _FLAGS)
+    except (FileNotFoundError, NotADirectoryError) as gone:
+        raise Moved from gone
+    except OSError as wrong:
+        raise Unreadable(None, _cannot(wrong)) from None
+    try:
+        return _read(descriptor)
+    except OSError as wrong:
+        raise Unreadable(None, _cannot(wrong)) from None
+    finally:
+        os.close(descriptor)
+
+
+def _read(descriptor: int) -> tuple[bytes, Stat]:
+    """Bytes of one state: a file that is written meanwhile is read again."""
+    for _ in range(_READS):
+        status = os.fstat(descriptor)
+        if not stat.S_ISREG(status.st_mode):
+            raise Unreadable(None, _NO_FILE)
+        if status.st_size > MAX_FILE_BYTES:
+            raise Unreadable(None, _too_large(status.st_size))
+        content = os.pread(descriptor, status.st_size + 1, 0)
+        if stat_of(os.fstat(descriptor)) == stat_of(status) and len(content) == status.st_size:
+            return content, stat_of(status)
+    raise Unreadable(
+        None, "it changes while it is read; write it elsewhere, and move it here when it is whole"
+    )
+
+
+_NO_FILE: Final = "this is no regular file and is not opened; put a regular file here"
+_FOLDER: Final = "this is a folder that is named like a manifest; rename it"
+_OUT: Final = "this link leads out of the rooms folder and is not followed; put the file itself here"
+_NOWHERE: Final = "this link leads nowhere; mend it, or take it away"
+_LOOP: Final = "this link leads back to a folder that holds it; take it away"
+_NAME: Final = "this name holds characters that cannot be shown; rename it"
+
+
+def _too_large(size: int) -> str:
+    return f"{size:,} bytes; a file holds at most {MAX_FILE_BYTES // 1024} KiB: split it into several files"
+
+
+def _cannot(wrong: OSError) -> str:
+    return f"this cannot be read ({os.strerror(wrong.errno or 0)}); make it readable to the controller"
+
+
+def _link(path: str) -> tuple[int, int, str]:
+    """What tells one state of a link from another; a link that is gone is like no other."""
+    try:
+        status = os.lstat(path)
+        return status.st_ino, status.st_ctime_ns, str(Path(path).readlink())
+    except OSError:
+        return 0, 0, ""
+
+
+class _Walk:
+    """One walk below one real path."""
+
+    def __init__(self, root: str) -> None:
+        self.root = root
+        self.inside = root.rstrip("/") + "/"
+        self.listing = Listing()
+        self.folders: list[tuple[str, str, tuple[str, ...]]] = []
+        self.seen = 0
+
+    def walk(self, start: str) -> Listing:
+        if start:
+            self.follow(str(Path(self.root, start)), start, (), manifest=False)
+        else:
+            self._enter(self.root, "", ())
+        while self.folders:
+            self._folder(*self.folders.pop())
+        return self.listing
+
+    def _folder(self, path: str, prefix: str, chain: tuple[str, ...]) -> None:
+        try:
+            with os.scandir(path) as entries:
+                for entry in entries:
+                    if entry.name[0] not in "._":
+                        self._entry(entry, prefix + entry.name, chain)
+                    elif entry.name == _SWAPPED and entry.is_symlink():
+                        self.listing.links[entry.path] = _link(entry.path)
+        except FileNotFoundError as gone:
+            raise Moved from gone
+        except OSError as wrong:
+            if not prefix:
+                raise
+            self._refuse(prefix.rstrip("/"), path, _cannot(wrong))
+
+    def _entry(self, entry: os.DirEntry[str], file: str, chain: tuple[str, ...]) -> None:
+        manifest = file.endswith(ENDINGS)
+        if entry.is_symlink():
+            self.follow(entry.path, file, chain, manifest=manifest)
+        elif manifest:
+            self._take(file, entry.path, entry.stat(follow_symlinks=False))
+        elif entry.is_dir(follow_symlinks=False):
+            self._enter(entry.path, file + "/", chain)
+
+    def follow(self, path: str, file: str, chain: tuple[str, ...], *, manifest: bool) -> None:
+        """Take what a link, or a path that was named, leads to."""
+        real = os.path.realpath(path)
+        try:
+            status = os.lstat(real)
+        except OSError:
+            status = None
+        folder = status is not None and stat.S_ISDIR(status.st_mode)
+        if status is not None and not folder and not manifest:
+            return
+        if real != self.root and not real.startswith(self.inside):
+            self._refuse(file, path, _OUT)
+        elif status is None or stat.S_ISLNK(status.st_mode):
+            self._refuse(file, path, _NOWHERE)
+        elif not folder or manifest:
+            self._take(file, real, status)
+        elif real in chain:
+            self._refuse(file, path, _LOOP)
+        else:
+            self.listing.links[path] = _link(path)
+            self._enter(real, file + "/", chain)
+
+    def _enter(self, real: str, prefix: str, chain: tuple[str, ...]) -> None:
+        self.seen += 1
+        if self.seen > MAX_FOLDERS:
+            raise RoomsDirError(f"{self.root} holds more than {MAX_FOLDERS:,} folders; take some away")
+        if not prefix.isprintable():
+            self._refuse(prefix.rstrip("/"), real, _NAME)
+            return
+        self.folders.append((real, prefix, (*chain, real)))
+
+    def _take(self, file: str, path: str, status: os.stat_result) -> None:
+        """Add a manifest, or say why it is not one that is read."""
+        if not stat.S_ISREG(status.st_mode):
+            self._refuse(file, path, _FOLDER if stat.S_ISDIR(status.st_mode) else _NO_FILE)
+        elif not file.isprintable():
+            self._refuse(file, path, _NAME)
+        elif status.st_size > MAX_FILE_BYTES:
+            self._refuse(file, path, _too_large(status.st_size))
+        else:
+            self.listing.size += status.st_size
+            self._add(Listed(file, path, stat_of(status)))
+
+    def _refuse(self, file: str, path: str, problem: str) -> None:
+        self._add(Listed(escaped(file), path, None, problem))
+
+    def _add(self, listed: Listed) -> None:
+        self.listing.files.append(listed)
+        if len(self.listing.files) > MAX_FILES:
+            raise RoomsDirError(f"{self.root} holds more than {MAX_FILES:,} manifests; take some away")
+        if self.listing.size > MAX_BYTES:
+            raise RoomsDirError(
+                f"{self.root} holds more than {MAX_BYTES >> 20} MiB of manifests; take some away"
+            )

@@ -1,0 +1,23 @@
+"""The stable name of a manifest's room: what may stand in it, and what the path below rooms.d gives. Pure."""
+
+import re
+from typing import Final
+
+KEY_LENGTH: Final = 200
+KEY_PATTERN: Final = r"^(?!api/)(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+)*\Z"
+KEY_RULE: Final = (
+    f"1 to {KEY_LENGTH} of A-Z a-z 0-9 . _ / -, with no part empty, . or .., and not beginning with api/"
+)
+ENDINGS: Final = (".yaml", ".yml", ".json")
+
+_KEY: Final = re.compile(KEY_PATTERN)
+
+
+def is_key(text: str) -> bool:
+    """Whether `text` may be the key of a manifest's room."""
+    return len(text) <= KEY_LENGTH and _KEY.match(text) is not None
+
+
+def path_key(file: str) -> str:
+    """What the path below rooms.d, without its ending, would give as key; it need not be a valid one."""
+    return next((file.removesuffix(ending) for ending in ENDINGS if file.endswith(ending)), file)

@@ -1,0 +1,225 @@
+"""rooms.d as one consistent snapshot: `Desired`. A file is parsed once per content, not once per pass.
+
+Kubernetes turns a mounted ConfigMap by its `..data` link, git-sync a worktree by a link above it: the
+links on the way are looked at before and after reading, and where one moved everything is read again.
+"""
+
+import hashlib
+import os
+import time
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from controller.errors import RoomsDirError
+from controller.manifests.claims import settle
+from controller.manifests.desired import Desired, ManifestError, RoomsDirState
+from controller.manifests.document import Unreadable
+from controller.manifests.files import (
+    Listed,
+    Listing,
+    Moved,
+    Stat,
+    list_manifests,
+    list_one,
+    read_manifest,
+)
+from controller.manifests.keys import path_key
+from controller.manifests.parse import Parsed, parse
+
+TRIES: Final = 20
+"""How often a folder that moves while it is read is read again, before it counts as unreadable."""
+
+YOUNG: Final = 2_000_000_000
+"""Nanoseconds: a file that changed so shortly before it was read may change again under the same times."""
+
+
+@dataclass(slots=True)
+class _Entry:
+    """What a file said in one state. It is trusted where a further change would show in `stat`."""
+
+    stat: Stat
+    trusted: bool
+    parsed: Parsed
+
+
+class Cache:
+    """What the passes before have read. Not for two threads at once.
+
+    `now` gives the time of day in nanoseconds, as file systems stamp it.
+    """
+
+    def __init__(self, now: Callable[[], int] = time.time_ns) -> None:
+        self._now = now
+        self._entries: dict[str, _Entry] = {}
+        self._listed: list[Listed] = []
+        self._parsed: list[Parsed] = []
+        self._desired: Desired | None = None
+
+    def desired(self, listing: Listing) -> Desired:
+        """What the listed files say: the very same object while nothing changed."""
+        if self._desired is not None and self._listed == listing.files:
+            return self._desired
+        files = sorted(listing.files)
+        parsed = [self._file(listed) for listed in files]
+        self._entries = {f.file: self._entries[f.file] for f in files if f.file in self._entries}
+        same = len(parsed) == len(self._parsed) and all(map(_is, parsed, self._parsed))
+        if self._desired is None or not same:
+            self._parsed, self._desired = parsed, _desired(parsed)
+        # While one entry is not trusted its file must be read again: no listing may pass for this one.
+        settled = all(entry.trusted for entry in self._entries.values())
+        self._listed = listing.files if settled and files else []
+        return self._desired
+
+    def _file(self, listed: Listed) -> Parsed:
+        known = self._entries.get(listed.file)
+        if listed.stat is None:
+            return self._refused(listed, listed.problem)
+        if known is not None and known.trusted and known.stat == listed.stat:
+            return known.parsed
+        now = self._now()
+        try:
+            content, state = read_manifest(listed.path)
+        except Unreadable as wrong:
+            return self._refused(listed, wrong.message)
+        parsed = known.parsed if known is not None and known.parsed.digest == _digest(content) else None
+        parsed = parsed or parse(content, listed.file, path_key(listed.file))
+        self._entries[listed.file] = _Entry(state, max(state[3:]) + YOUNG < now, parsed)
+        return parsed
+
+    def _refused(self, listed: Listed, problem: str) -> Parsed:
+        """The file's error; the same object while it is the same error."""
+        known = self._entries.get(listed.file)
+        refused = Parsed(listed.file, errors=(ManifestError(listed.file, problem),))
+        if known is not None and known.parsed == refused:
+            return known.parsed
+        trusted = listed.stat is None
+        self._entries[listed.file] = _Entry(listed.stat or (0, 0, 0, 0, 0), trusted, refused)
+        return refused
+
+
+def load(rooms_dir: Path, cache: Cache | None = None) -> Desired:
+    """One consistent snapshot of `rooms_dir`. Never raises: what is wrong stands in the answer.
+
+    Blocks on the disk: call it in a thread. With a `cache` only files that changed are read.
+    """
+    cache = cache or Cache()
+    try:
+        for _ in range(TRIES):
+            try:
+                return _snapshot(rooms_dir, cache)
+            except Moved:
+                continue
+    except (FileNotFoundError, NotADirectoryError) as wrong:
+        missing = isinstance(wrong, FileNotFoundError)
+        problem = (
+            "there is no such folder; make it, or set ROOMCTL_ROOMS_DIR" if missing else "this is no folder"
+        )
+        return _no_folder(rooms_dir, RoomsDirState.MISSING if missing else RoomsDirState.UNREADABLE, problem)
+    except RoomsDirError as wrong:
+        return Desired({}, (), "", RoomsDirState.UNREADABLE, str(wrong))
+    except OSError as wrong:
+        problem = f"this cannot be read ({os.strerror(wrong.errno or 0)})"
+        return _no_folder(rooms_dir, RoomsDirState.UNREADABLE, problem)
+    return _no_folder(rooms_dir, RoomsDirState.UNREADABLE, "it changed again and again while it was read")
+
+
+def load_paths(paths: Sequence[Path], rooms_dir: Path) -> Desired:
+    """What the manifests at `paths` say (none: all of `rooms_dir`), for `validate`. Never raises.
+
+    In errors and rooms alike `file` is relative to the current folder. Default keys come from `rooms_dir`
+    for a path inside it, else from the path itself. EMPTY where no manifest was found.
+    """
+    parsed: dict[str, Parsed] = {}
+    for path in paths or (rooms_dir,):
+        for each in _path(path, rooms_dir):
+            parsed.setdefault(each.file, each)
+    return _desired(sorted(parsed.values(), key=lambda each: each.file))
+
+
+def _snapshot(rooms_dir: Path, cache: Cache) -> Desired:
+    root = os.path.realpath(rooms_dir, strict=True)
+    listing = list_manifests(root)
+    desired = cache.desired(listing)
+    if listing.moved() or os.path.realpath(rooms_dir) != root:
+        raise Moved
+    return desired
+
+
+def _no_folder(rooms_dir: Path, state: RoomsDirState, problem: str) -> Desired:
+    return Desired({}, (), "", state, f"{rooms_dir}: {problem}")
+
+
+def _desired(parsed: Iterable[Parsed]) -> Desired:
+    """All files together: rooms that claim one key or one id fall out, with an error each."""
+    parsed = list(parsed)
+    claims = [claim for file in parsed for claim in file.claims]
+    rooms, clashes = settle(claims)
+    errors = sorted([*(error for file in parsed for error in file.errors), *clashes], key=_place)
+    state = RoomsDirState.OK if parsed else RoomsDirState.EMPTY
+    return Desired(rooms, tuple(errors), _revision(parsed), state)
+
+
+def _place(error: ManifestError) -> tuple[str, int, int]:
+    return (error.file, error.mark.line, error.mark.column) if error.mark else (error.file, 0, 0)
+
+
+def _revision(parsed: Iterable[Parsed]) -> str:
+    lines = sorted(f"{file.digest} {file.file}\n" for file in parsed if file.digest)
+    return _digest("".join(lines).encode())
+
+
+def _path(path: Path, rooms_dir: Path) -> list[Parsed]:
+    """The manifests at one path that was named on the command line."""
+    try:
+        base, file = _base(path, rooms_dir)
+        path.lstat()
+        root = os.path.realpath(base, strict=True)
+        listing = list_manifests(root, file) if path.is_dir() else list_one(root, file)
+    except RoomsDirError as wrong:
+        return [_unreadable(os.path.relpath(path), str(wrong))]
+    except (OSError, Moved):
+        return [_unreadable(os.path.relpath(path), "there is no such file or folder, or it cannot be read")]
+    return [_read_one(listed, os.path.relpath(base / listed.file)) for listed in listing.files]
+
+
+def _base(path: Path, rooms_dir: Path) -> tuple[Path, str]:
+    """The folder from which keys count, and the path below it ('' for the folder itself)."""
+    rooms, named = _absolute(rooms_dir), _absolute(path)
+    for top, below in ((rooms, named), (_real(rooms), _real(named))):
+        if below.is_relative_to(top):
+            return top, "" if below == top else below.relative_to(top).as_posix()
+    return (named, "") if named.is_dir() else (named.parent, named.name)
+
+
+def _absolute(path: Path) -> Path:
+    return Path(os.path.normpath(path.absolute()))
+
+
+def _real(path: Path) -> Path:
+    return Path(os.path.realpath(path))
+
+
+def _read_one(listed: Listed, shown: str) -> Parsed:
+    if listed.stat is None:
+        return _unreadable(shown, listed.problem)
+    try:
+        content, _ = read_manifest(listed.path)
+    except Unreadable as wrong:
+        return _unreadable(shown, wrong.message)
+    except Moved:
+        return _unreadable(shown, "it went away while it was read")
+    return parse(content, shown, path_key(listed.file))
+
+
+def _unreadable(file: str, problem: str) -> Parsed:
+    return Parsed(file, errors=(ManifestError(file, problem),))
+
+
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()
+
+
+def _is(one: object, other: object) -> bool:
+    return one is other

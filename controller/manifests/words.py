@@ -1,0 +1,34 @@
+"""How an error speaks of what somebody wrote: cut, escaped, and with the nearest word that is known. Pure."""
+
+import difflib
+from collections.abc import Iterable
+from typing import Final
+
+QUOTED: Final = 80
+"""The most characters of a manifest's text that an error repeats."""
+
+
+def escaped(text: str) -> str:
+    """`text` in printable characters; all others (controls, bidi, line breaks) as escapes."""
+    return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
+
+
+def quoted(text: str) -> str:
+    """The offending text as an error shows it: escaped, and cut to 80 characters."""
+    shown = escaped(text[: QUOTED + 1])
+    return f'"{shown}"' if len(shown) <= QUOTED else f'"{shown[: QUOTED - 1]}…"'
+
+
+def nearest(word: str, known: Iterable[str]) -> str | None:
+    """The known word that was probably meant, or None where none is near."""
+    folded = {_fold(each): each for each in known}
+    near = difflib.get_close_matches(_fold(word[:QUOTED]), folded, n=1, cutoff=0.5)
+    return folded[near[0]] if near else None
+
+
+def _fold(word: str) -> str:
+    return word.lower().replace("_", "").replace("-", "").replace(" ", "")
+
+
+def _escape(char: str) -> str:
+    return char.encode("unicode_escape").decode("ascii")
