@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 
 class Ops:
-    """Answers to LiveKit, to the orchestrator, to Prometheus. `clock` is monotonic, `wall` the time of day."""
+    """Answers to LiveKit, orchestrator and Prometheus. `clock` is monotonic, `wall` the time of day."""
 
     def __init__(
         self,

@@ -1,0 +1,171 @@
+"""Tokens of the sidecar at a real livekit-server: who gets in, with which rights, and who does not."""
+
+import asyncio
+import json
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, replace
+from typing import Any
+
+import pytest
+
+from controller.access.policy import Role, corrected, permission_for
+from controller.known import Known
+from controller.live.client import Actor, Connection, Observer
+from controller.live.room import Participant
+from controller.live.webhook import Hint
+from controller.metrics import Metrics
+from controller.records.record import LiveName
+from controller.room import RoomSpec
+from controller.settings import Address
+from controller.sidecar import Sidecar
+from tests.support.livekit import LiveKitServer, free_ports
+from tests.support.people import JoinRefused, canary
+from tests.unit.sidecar.house import FIND, ROOM_ID, SETTINGS, TOKEN, Clock, Memory, Reply, ask, record, spec
+
+TIMEOUT = 20
+
+
+@dataclass
+class Venue:
+    """A livekit-server that tells a sidecar, with rooms as a policy says."""
+
+    server: LiveKitServer
+    sidecar: Sidecar
+    known: Known
+    memory: Memory
+    observer: Observer
+    actor: Actor
+    hints: "asyncio.Queue[Hint]"
+    metrics: Metrics
+    clock: Clock
+
+    async def open(self, policy: RoomSpec) -> str:
+        """A live room of this policy under ROOM_ID; its LiveKit name."""
+        name = str(uuid.uuid4())
+        self.memory.by_id[ROOM_ID] = record(spec=policy, live=LiveName(name))
+        self.known.live[name] = await self.actor.create_room(name, "", policy.max_participants)
+        return name
+
+    async def token(self, identity: str, headers: dict[str, str] | None = None, **fields: Any) -> Reply:
+        """Both helpers, as a page calls them."""
+        found = await self.post(FIND, {"id": ROOM_ID})
+        body = {"room_id": ROOM_ID, "LKRoomName": found.json["LKRoomName"], "participant_id": identity}
+        return await self.post(TOKEN, body | fields, headers)
+
+    async def post(self, path: str, content: Any, headers: dict[str, str] | None = None) -> Reply:
+        return await ask(self.sidecar.public, "POST", path, json.dumps(content).encode(), headers)
+
+    @asynccontextmanager
+    async def joined(self, identity: str, **fields: Any) -> AsyncIterator[Participant]:
+        """The participant as the server lists them, once they are inside."""
+        token = (await self.token(identity, **fields)).json["participant_token"]
+        async with canary(self.server.ws_url, token):
+            name = self.memory.by_id[ROOM_ID].live
+            assert name is not None
+            inside = {p.identity: p for p in await self.observer.participants(name.name)}
+            yield inside[identity]
+
+
+@pytest.fixture(name="venue", scope="module")
+async def _venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Venue]:
+    (port,) = free_ports(1)
+    webhook = f"http://127.0.0.1:{port}/livekit/webhook"
+    async with LiveKitServer(tmp_path_factory.mktemp("livekit"), webhook_url=webhook) as server:
+        settings = replace(
+            SETTINGS,
+            livekit_api_key=server.key,
+            livekit_api_secret=server.secret,
+            private_listen=Address("127.0.0.1", port),
+        )
+        async with Connection(server.url, server.key, server.secret) as connection:
+            memory, metrics, hints = Memory(), Metrics(), asyncio.Queue[Hint]()
+            known, observer = Known(memory), Observer(connection)
+            clock = Clock()
+            sidecar = Sidecar(settings, known, observer, metrics, hints.put_nowait, clock=clock)
+            known.livekit.answered(clock())
+            known.mongodb.answered(clock())
+            async with sidecar.listening():
+                yield Venue(
+                    server, sidecar, known, memory, observer, Actor(connection), hints, metrics, clock
+                )
+
+
+@pytest.mark.parametrize("webinar", [False, True])
+@pytest.mark.parametrize(
+    "media", ["MEDIA_TYPE_VIDEO_AUDIO", "MEDIA_TYPE_VIDEO_ONLY", "MEDIA_TYPE_AUDIO_ONLY"]
+)
+async def test_the_server_shows_exactly_the_permission_of_the_policy(
+    venue: Venue, media: str, webinar: bool
+) -> None:
+    policy = spec(mediaType=media, allow_webinar_mode=webinar, allow_chat=True, allow_share_screen=True)
+    await venue.open(policy)
+    role = Role.GUEST if webinar else Role.SPEAKER
+    async with venue.joined("jane", participant_name="Jane") as jane:
+        assert jane.permission == permission_for(role, policy)
+        assert jane.attributes == {"role": role}
+        assert corrected(jane, policy) is None
+
+
+async def test_a_hidden_one_is_hidden(venue: Venue) -> None:
+    policy = spec()
+    await venue.open(policy)
+    async with venue.joined("eye", hidden=True) as eye:
+        assert eye.permission == permission_for(Role.HIDDEN, policy)
+        assert eye.is_person
+
+
+async def test_who_is_inside_keeps_their_place_unless_the_caller_proves_to_be_them(venue: Venue) -> None:
+    await venue.open(spec())
+    first = (await venue.token("jane")).json["participant_token"]
+    async with canary(venue.server.ws_url, first) as jane:
+        venue.clock.now += 1
+        assert (await venue.token("jane")).code == "IDENTITY_IN_USE"
+        again = await venue.token("jane", {"X-Previous-Token": first})
+        async with canary(venue.server.ws_url, again.json["participant_token"]) as second:
+            assert await asyncio.wait_for(jane.left, TIMEOUT) == "DUPLICATE_IDENTITY"
+            assert second.inside
+
+
+async def test_a_full_room_says_so_before_the_server_would(venue: Venue) -> None:
+    await venue.open(spec(max_participants=2))
+    spare = (await venue.token("late")).json["participant_token"]
+    async with venue.joined("jane"), venue.joined("eye", hidden=True):
+        venue.clock.now += 1
+        assert (await venue.token("joe")).code == "ROOM_FULL"
+        with pytest.raises(JoinRefused):
+            async with canary(venue.server.ws_url, spare):
+                pass
+
+
+async def test_a_token_opens_only_its_own_room(venue: Venue) -> None:
+    await venue.open(spec())
+    token = (await venue.token("jane")).json["participant_token"]
+    name = venue.memory.by_id[ROOM_ID].live
+    assert name is not None
+    await venue.actor.delete_room(name.name)
+    with pytest.raises(JoinRefused) as refused:
+        async with canary(venue.server.ws_url, token):
+            pass
+    assert refused.value.status == 404
+
+
+async def test_the_servers_webhooks_arrive_as_hints(venue: Venue) -> None:
+    name = await venue.open(spec())
+    await venue.actor.delete_room(name)
+    async with asyncio.timeout(TIMEOUT):
+        events = set[str]()
+        while not {"room_started", "room_finished"} <= events:
+            hint = await venue.hints.get()
+            events |= {hint.event} if hint.room == name else set()
+
+
+async def test_while_the_server_hangs_guests_still_get_tokens(venue: Venue) -> None:
+    await venue.open(spec())
+    venue.server.pause()
+    try:
+        assert (await asyncio.wait_for(venue.token("jane"), TIMEOUT)).status == 200
+    finally:
+        venue.server.resume()
+    assert b"roomctl_participant_checks_skipped_total 1.0" in venue.metrics.text()
