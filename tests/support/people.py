@@ -152,6 +152,17 @@ class Guest:
         if not self.left.done():
             self.left.set_result(DisconnectReason.Name(DisconnectReason.ValueType(reason)))
 
+    async def until(self, **wanted: Any) -> None:
+        """Return when each field of its own permission is as `wanted`."""
+        changed = asyncio.Event()
+        self.room.on("participant_permissions_changed", lambda *_: changed.set())
+        while any(
+            getattr(self.room.local_participant.permissions, field) != value
+            for field, value in wanted.items()
+        ):
+            changed.clear()
+            await changed.wait()
+
     async def say(self, data: bytes) -> None:
         """Send a chat packet. One who may not send is told nothing: assert on the receiver."""
         await self.room.local_participant.publish_data(data)

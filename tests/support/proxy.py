@@ -109,7 +109,8 @@ async def http(reader: asyncio.StreamReader) -> AsyncIterator[Message]:
         lines = head.decode("latin-1").split("\r\n")
         headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:])}
         body = await _http_body(reader, headers)
-        yield Message(lines[0].split(" ")[1].partition("?")[0].rpartition("/")[2], head + body)
+        target = lines[0].split(" ")[1].partition("?")[0]
+        yield Message(target.rpartition("/")[2] or "/", head + body)
         if "upgrade" in headers:
             async for piece in raw(reader):
                 yield piece
@@ -152,7 +153,8 @@ class Proxy:
         self._wire = wire
         self._counts = counts
         self._server: asyncio.Server | None = None
-        self._links: set[asyncio.Task[None]] = set()
+        self._links: dict[asyncio.Task[None], asyncio.StreamWriter] = {}
+        self._news = asyncio.Event()
 
     @property
     def count(self) -> int:
@@ -175,10 +177,18 @@ class Proxy:
 
     async def cut(self) -> None:
         """Break off all connections; new ones are welcome."""
-        links = list(self._links)
+        links = dict(self._links)
         for link in links:
             link.cancel()
         await asyncio.gather(*links, return_exceptions=True)
+        for writer in links.values():  # a link that never began has closed nothing
+            _break_off(writer)
+
+    async def until(self, count: int) -> None:
+        """Return when `count` requests have arrived."""
+        while self.count < count:
+            self._news.clear()
+            await self._news.wait()
 
     async def __aenter__(self) -> Self:
         await self.accept()
@@ -189,41 +199,53 @@ class Proxy:
     ) -> None:
         await self.refuse()
 
-    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         link = asyncio.create_task(self._link(reader, writer))
-        self._links.add(link)
-        link.add_done_callback(self._links.discard)
+        self._links[link] = writer
+        link.add_done_callback(self._links.pop)
 
     async def _link(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         """One client's connection, with one of its own to the target; when one side ends, both do."""
+        end: Callable[[asyncio.StreamWriter], None] = _break_off
         try:
             there, back = await asyncio.open_connection("127.0.0.1", self.target, limit=2**26)
+            try:
+                if await self._pump(reader, writer, there, back):
+                    end = asyncio.StreamWriter.close
+            finally:
+                end(back)
         except OSError:
-            _break_off(writer)
-            return
-        asked: list[int] = [0]
+            end = _break_off
+        finally:
+            end(writer)
+
+    async def _pump(
+        self,
+        reader: asyncio.StreamReader,
+        writer: asyncio.StreamWriter,
+        there: asyncio.StreamReader,
+        back: asyncio.StreamWriter,
+    ) -> bool:
+        """Pass messages on, both ways, until one side ends; False where it broke."""
+        asked = [0]
         pumps = [
             asyncio.create_task(self._requests(reader, back, asked)),
             asyncio.create_task(self._replies(there, writer, asked)),
         ]
-        broken = True
         try:
-            await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
-            broken = any(pump.done() and not pump.cancelled() and pump.exception() for pump in pumps)
+            done, _ = await asyncio.wait(pumps, return_when=asyncio.FIRST_COMPLETED)
+            return all(pump.exception() is None for pump in done)
         finally:
             for pump in pumps:
                 pump.cancel()
             await asyncio.gather(*pumps, return_exceptions=True)
-            for end in (writer, back):
-                (_break_off if broken else asyncio.StreamWriter.close)(end)
 
     async def _requests(
         self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter, asked: list[int]
     ) -> None:
         with suppress(asyncio.IncompleteReadError):
             async for message in self._wire(reader):
-                number = self._number(message)
-                asked[0] = number or asked[0] * (message.label == "")
+                asked[0] = number = self._number(message)
                 fault = self.before.get(number) or self.request
                 await self._pass_on(Message(message.label, message.content, number), writer, fault)
 
@@ -239,6 +261,7 @@ class Proxy:
         if not self._counts(message.label):
             return 0
         self.seen.append(message.label)
+        self._news.set()
         return len(self.seen)
 
     async def _pass_on(self, message: Message, writer: asyncio.StreamWriter, fault: Fault | None) -> None:

@@ -1,19 +1,220 @@
-"""What the client promises, on a real livekit-server."""
+"""The client on bad days: each failure is of one kind, in time, and tells no secret."""
 
+import asyncio
 import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from pathlib import Path
 
-from controller.live.client import Actor, Observer
-from controller.live.room import STAY_SECONDS
+import pytest
+from livekit.protocol.room import CreateRoomRequest
+
+from controller.errors import LiveAway, LiveDenied, LiveError
+from controller.live.client import GUESTS, READS, WRITES, Actor, Connection, Observer
+from controller.live.room import Permission
+from tests.support.livekit import SECRET, LiveKitServer, free_ports
+from tests.support.people import canary, token
+from tests.support.proxy import Fate, Message, Proxy, drop, hold, http, reset
+from tests.support.wait import until
+
+Call = Callable[[Connection], Awaitable[object]]
+
+CALLS: dict[str, Call] = {
+    "ListRooms": lambda c: Observer(c).rooms(),
+    "ListParticipants": lambda c: Observer(c).participants("room"),
+    "CreateRoom": lambda c: Actor(c).create_room("room", "", 5),
+    "DeleteRoom": lambda c: Actor(c).delete_room("room"),
+    "UpdateRoomMetadata": lambda c: Actor(c).update_metadata("room", "x"),
+    "UpdateParticipant": lambda c: Actor(c).update_permission("room", "ada", Permission()),
+}
 
 
-async def test_a_room_is_made_listed_and_deleted(observer: Observer, actor: Actor) -> None:
+@pytest.fixture
+async def proxy(livekit: LiveKitServer) -> AsyncIterator[Proxy]:
+    async with Proxy(livekit.port, http) as between:
+        yield between
+
+
+async def failure(url: str, name: str, *, key: str = "devkey", secret: str = SECRET) -> LiveError:
+    """How the call `name` fails, with a deadline short enough for a test."""
+    async with Connection(url, key, secret, deadline=0.2) as connection:
+        with pytest.raises(LiveError) as failed:
+            await CALLS[name](connection)
+        assert secret not in str(failed.value)
+        assert failed.value.__cause__ is None
+        assert failed.value.__suppress_context__
+        return failed.value
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("wrong", [{"key": "nobody"}, {"secret": "a-wrong-secret-of-32-characters-and-more"}])
+async def test_wrong_credentials_are_denied(livekit: LiveKitServer, name: str, wrong: dict[str, str]) -> None:
+    denied = await failure(livekit.url, name, **wrong)
+    assert type(denied) is LiveDenied
+    assert f"127.0.0.1:{livekit.port}" in str(denied)
+    assert "LIVEKIT_API_SECRET" in str(denied)
+
+
+@pytest.mark.parametrize("name", CALLS)
+async def test_a_server_that_is_down_is_away(name: str) -> None:
+    (port,) = free_ports(1)
+    away = await failure(f"http://127.0.0.1:{port}", name)
+    assert type(away) is LiveAway
+    assert f"127.0.0.1:{port}" in str(away)
+
+
+@pytest.mark.parametrize("name", CALLS)
+@pytest.mark.parametrize("fault", ["black hole", "one way", "reset before", "reset after"])
+async def test_a_broken_link_is_away(proxy: Proxy, name: str, fault: str) -> None:
+    match fault:
+        case "black hole":
+            proxy.request = drop
+        case "one way":
+            proxy.reply = drop
+        case "reset before":
+            proxy.request = reset
+        case _:
+            proxy.reply = reset
+    assert type(await failure(proxy.url, name)) is LiveAway
+
+
+async def test_a_frozen_server_is_away_within_the_deadline_and_back_when_it_thaws(tmp_path: Path) -> None:
+    async with (
+        LiveKitServer(tmp_path) as server,
+        Connection(server.url, server.key, server.secret, deadline=0.2) as connection,
+    ):
+        server.pause()
+        for call in CALLS.values():
+            with pytest.raises(LiveAway, match="does not answer in time"):
+                await call(connection)
+        with pytest.raises(LiveAway, match="does not answer in time"):
+            await Observer(connection).participants("room", within=0.05)
+        server.resume()
+        assert await Observer(connection).rooms() == []
+
+
+async def test_a_restarted_server_is_met_again_without_a_new_connection(tmp_path: Path) -> None:
+    async with (
+        LiveKitServer(tmp_path) as server,
+        Connection(server.url, server.key, server.secret) as connection,
+    ):
+        observer, actor = Observer(connection), Actor(connection)
+        await actor.create_room("room", "", 5)
+        server.kill()
+        with pytest.raises(LiveAway):
+            await observer.rooms()
+        await server.start()
+        assert await observer.rooms() == []
+
+
+async def test_something_else_at_the_address_is_no_empty_livekit(proxy: Proxy) -> None:
+    """A proxy's 404 page must not read as 'this room is gone, nobody is inside'."""
+
+    async def answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(b"HTTP/1.1 404 Not Found\r\nContent-Length: 9\r\nConnection: close\r\n\r\nnot here\n")
+        await writer.drain()
+        writer.close()
+
+    async with await asyncio.start_server(answer, "127.0.0.1", 0) as other:
+        proxy.target = other.sockets[0].getsockname()[1]
+        for name in CALLS:
+            away = await failure(proxy.url, name)
+            assert type(away) is LiveAway
+            assert "not LiveKit" in str(away)
+
+
+@pytest.mark.parametrize("scheme", ["http", "ws"])
+async def test_http_and_ws_are_the_same(livekit: LiveKitServer, scheme: str) -> None:
+    async with Connection(f"{scheme}://127.0.0.1:{livekit.port}/", livekit.key, livekit.secret) as connection:
+        await Observer(connection).rooms()
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://user:pass@livekit.test/base?x=y", "livekit.test:443"),
+        ("wss://livekit.test:7443", "livekit.test:7443"),
+        ("ws://livekit.test", "livekit.test:80"),
+        ("http://[::1]:7880", "[::1]:7880"),
+    ],
+)
+async def test_the_address_is_host_and_port_and_nothing_else(url: str, address: str) -> None:
+    async with Connection(url, "key", SECRET) as connection:
+        assert connection.address == address
+
+
+async def test_calls_in_flight_are_bounded_in_lanes(proxy: Proxy, livekit: LiveKitServer) -> None:
+    """Forty of each kind: never more than 32 at once, and a guest's look passes by the writes."""
+    released, on_the_way, most = asyncio.Event(), 0, 0
+    held = hold(released)
+
+    async def counted(message: Message) -> Fate:
+        nonlocal on_the_way, most
+        on_the_way += 1
+        most = max(most, on_the_way)
+        fate = await held(message)
+        on_the_way -= 1
+        return fate
+
+    proxy.request = counted
+    async with Connection(proxy.url, livekit.key, livekit.secret) as connection:
+        observer, actor = Observer(connection), Actor(connection)
+        names = [str(uuid.uuid4()) for _ in range(40)]
+        calls = [asyncio.create_task(actor.create_room(name, "", 5)) for name in names]
+        looks = [asyncio.create_task(observer.participants(name)) for name in names]
+        guests = [asyncio.create_task(observer.participants(name, within=60)) for name in names]
+        async with asyncio.timeout(10):
+            await proxy.until(WRITES + READS + GUESTS)
+        assert on_the_way == most == 32
+        released.set()
+        await asyncio.gather(*calls, *looks, *guests)
+        assert most == 32
+        assert proxy.count == 120
+        await asyncio.gather(*(actor.delete_room(name) for name in names))
+
+
+async def test_a_guest_who_finds_no_free_slot_in_time_is_told_so(
+    proxy: Proxy, livekit: LiveKitServer
+) -> None:
+    released = asyncio.Event()
+    proxy.request = hold(released)
+    async with Connection(proxy.url, livekit.key, livekit.secret) as connection:
+        observer = Observer(connection)
+        first = [asyncio.create_task(observer.participants("room", within=60)) for _ in range(GUESTS)]
+        async with asyncio.timeout(10):
+            await proxy.until(GUESTS)
+        with pytest.raises(LiveAway, match="in time"):
+            await observer.participants("room", within=0.05)
+        released.set()
+        assert await asyncio.gather(*first) == [[]] * GUESTS
+
+
+async def test_people_inside_are_told_of_metadata_permission_and_the_end(
+    livekit: LiveKitServer, actor: Actor
+) -> None:
     name = str(uuid.uuid4())
-    made = await actor.create_room(name, "first", 5)
-    listed = {room.name: room for room in await observer.rooms()}
-    assert listed[name] == made
-    assert made.sid.startswith("RM_")
-    assert (made.metadata, made.max_participants) == ("first", 5)
-    assert made.empty_timeout == made.departure_timeout == STAY_SECONDS
-    assert made.created_at > 1_600_000_000_000
-    await actor.delete_room(name)
-    assert name not in {room.name for room in await observer.rooms()}
+    await actor.create_room(name, "first", 5)
+    async with asyncio.timeout(10), canary(livekit.ws_url, token(livekit, name, "ada")) as ada:
+        assert ada.metadata == "first"
+        await actor.update_metadata(name, "second")
+        await ada.until_metadata("second")
+        await actor.update_permission(name, "ada", Permission())
+        await ada.until_permission(can_publish=False, can_publish_data=False, can_subscribe=True)
+        assert ada.inside
+        await actor.delete_room(name)
+        assert await ada.left == "ROOM_DELETED"
+
+
+async def test_an_empty_room_stays_where_a_hasty_one_goes(connection: Connection) -> None:
+    ours, hasty = str(uuid.uuid4()), str(uuid.uuid4())
+    await Actor(connection).create_room(ours, "", 5)
+    await connection.service.create_room(CreateRoomRequest(name=hasty, empty_timeout=1, departure_timeout=1))
+
+    async def listed() -> set[str]:
+        return {room.name for room in await Observer(connection).rooms()}
+
+    async def hasty_is_gone() -> bool:
+        return hasty not in await listed()
+
+    await until(hasty_is_gone)
+    assert ours in await listed()

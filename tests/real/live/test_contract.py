@@ -1,0 +1,162 @@
+"""What both faces of LiveKit promise, held against a real livekit-server and against the fake alike."""
+
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+
+import pytest
+
+from controller.errors import LiveNotFound, LiveRejected
+from controller.live.client import Actor, Connection, Observer
+from controller.live.ports import LiveActor, LiveObserver
+from controller.live.room import STAY_SECONDS, Permission
+from tests.support.fake_live import FakeLive
+from tests.support.livekit import LiveKitServer
+from tests.support.people import canary, token
+
+GUEST = Permission(can_subscribe=True, can_publish=False, can_publish_data=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Live:
+    """One LiveKit by its two faces, and a way for somebody (room, identity) to walk in as GUEST."""
+
+    observer: LiveObserver
+    actor: LiveActor
+    enter: Callable[[str, str], Awaitable[None]]
+
+
+@pytest.fixture(params=["server", "fake"])
+async def live(request: pytest.FixtureRequest, livekit: LiveKitServer) -> AsyncIterator[Live]:
+    if request.param == "fake":
+        fake = FakeLive()
+
+        async def walk_in(room: str, identity: str) -> None:
+            fake.enter(room, identity, GUEST, {"role": "guest"})
+
+        yield Live(fake, fake, walk_in)
+        return
+    async with Connection(livekit.url, livekit.key, livekit.secret) as connection, AsyncExitStack() as people:
+
+        async def join(room: str, identity: str) -> None:
+            pass_ = token(
+                livekit, room, identity,
+                attributes={"role": "guest"}, can_publish=False, can_subscribe=True, can_publish_data=True,
+            )  # fmt: skip
+            await people.enter_async_context(canary(livekit.ws_url, pass_))
+
+        yield Live(Observer(connection), Actor(connection), join)
+
+
+@pytest.fixture
+def name() -> str:
+    return str(uuid.uuid4())
+
+
+async def test_a_room_is_made_as_asked_to_stay_when_empty(live: Live, name: str) -> None:
+    made = await live.actor.create_room(name, "first", 5)
+    assert made.sid.startswith("RM_")
+    assert (made.name, made.metadata, made.max_participants) == (name, "first", 5)
+    assert made.empty_timeout == made.departure_timeout == STAY_SECONDS
+    assert made.created_at > 1_600_000_000_000
+    assert made in await live.observer.rooms()
+
+
+async def test_creating_a_live_room_changes_nothing_of_it(live: Live, name: str) -> None:
+    made = await live.actor.create_room(name, "first", 5)
+    assert await live.actor.create_room(name, "second", 9) == made
+
+
+async def test_a_room_that_comes_back_has_a_sid_of_its_own(live: Live, name: str) -> None:
+    first = await live.actor.create_room(name, "", 5)
+    await live.actor.delete_room(name)
+    assert (await live.actor.create_room(name, "", 5)).sid != first.sid
+
+
+async def test_a_deleted_room_is_listed_no_more(live: Live, name: str) -> None:
+    await live.actor.create_room(name, "", 5)
+    await live.actor.delete_room(name)
+    assert name not in {room.name for room in await live.observer.rooms()}
+
+
+async def test_deleting_what_is_not_there_is_done_already(live: Live, name: str) -> None:
+    await live.actor.delete_room(name)
+
+
+async def test_an_unchanged_room_is_the_same_object_in_the_next_listing(live: Live, name: str) -> None:
+    await live.actor.create_room(name, "", 5)
+    first = {room.name: room for room in await live.observer.rooms()}
+    second = {room.name: room for room in await live.observer.rooms()}
+    assert second[name] is first[name]
+
+
+async def test_metadata_is_replaced_and_cleared_in_place(live: Live, name: str) -> None:
+    made = await live.actor.create_room(name, "first", 5)
+    for metadata in ("second", ""):
+        await live.actor.update_metadata(name, metadata)
+        listed = {room.name: room for room in await live.observer.rooms()}[name]
+        assert (listed.sid, listed.metadata) == (made.sid, metadata)
+
+
+async def test_metadata_of_a_missing_room_is_not_found(live: Live, name: str) -> None:
+    with pytest.raises(LiveNotFound):
+        await live.actor.update_metadata(name, "x")
+
+
+async def test_nobody_is_inside_an_empty_or_a_missing_room(live: Live, name: str) -> None:
+    assert await live.observer.participants(name) == []
+    await live.actor.create_room(name, "", 5)
+    assert await live.observer.participants(name) == []
+
+
+async def test_who_is_inside_is_known_at_once(live: Live, name: str) -> None:
+    await live.actor.create_room(name, "", 5)
+    await live.enter(name, "ada")
+    (ada,) = await live.observer.participants(name, within=2.0)
+    assert (ada.identity, ada.kind, ada.recorder) == ("ada", "STANDARD", False)
+    assert ada.sid.startswith("PA_")
+    assert ada.attributes == {"role": "guest"}
+    assert ada.permission == GUEST
+
+
+async def test_a_permission_is_replaced_whole_and_read_back_equal(live: Live, name: str) -> None:
+    await live.actor.create_room(name, "", 5)
+    await live.enter(name, "ada")
+    for permission in (
+        Permission(can_publish=True, sources=("CAMERA", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")),
+        Permission(can_subscribe=False, can_publish_data=True),
+    ):
+        await live.actor.update_permission(name, "ada", permission)
+        (ada,) = await live.observer.participants(name)
+        assert ada.permission == permission
+
+
+async def test_sources_are_read_in_canonical_order_however_written(live: Live, name: str) -> None:
+    await live.actor.create_room(name, "", 5)
+    await live.enter(name, "ada")
+    await live.actor.update_permission(
+        name, "ada", Permission(can_publish=True, sources=("SCREEN_SHARE", "CAMERA"))
+    )
+    (ada,) = await live.observer.participants(name)
+    assert ada.permission.sources == ("CAMERA", "SCREEN_SHARE")
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_a_permission_of_somebody_missing_is_not_found(live: Live, name: str, exists: bool) -> None:
+    if exists:
+        await live.actor.create_room(name, "", 5)
+    with pytest.raises(LiveNotFound):
+        await live.actor.update_permission(name, "nobody", GUEST)
+
+
+async def test_deleting_a_room_puts_everybody_out(live: Live, name: str) -> None:
+    await live.actor.create_room(name, "", 5)
+    await live.enter(name, "ada")
+    await live.actor.delete_room(name)
+    assert await live.observer.participants(name) == []
+
+
+async def test_a_name_that_is_too_long_is_rejected(live: Live) -> None:
+    with pytest.raises(LiveRejected):
+        await live.actor.create_room("x" * 257, "", 5)

@@ -1,0 +1,96 @@
+"""The people that other tests put into rooms notice what they must."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from controller.live.client import Actor, Connection, Observer
+from controller.live.room import Permission
+from tests.support.livekit import KEY, SECRET, LiveKitServer
+from tests.support.people import CLOSED, JoinRefused, canary, guest, token
+
+
+@pytest.fixture
+async def room(actor: Actor) -> AsyncIterator[str]:
+    name = str(uuid.uuid4())
+    await actor.create_room(name, "", 2)
+    yield name
+    await actor.delete_room(name)
+
+
+async def test_a_canary_is_inside_until_it_leaves(
+    livekit: LiveKitServer, observer: Observer, room: str
+) -> None:
+    async with canary(livekit.ws_url, token(livekit, room, "ada", attributes={"role": "guest"})) as ada:
+        (listed,) = await observer.participants(room)
+        assert (listed.identity, listed.attributes) == ("ada", {"role": "guest"})
+        assert ada.inside
+    async with asyncio.timeout(10), canary(livekit.ws_url, token(livekit, room, "bob")):
+        assert [p.identity for p in await observer.participants(room)] == ["bob"]
+
+
+async def test_a_canary_notices_that_another_takes_its_place(livekit: LiveKitServer, room: str) -> None:
+    pass_ = token(livekit, room, "ada")
+    async with asyncio.timeout(10), canary(livekit.ws_url, pass_) as first, canary(livekit.ws_url, pass_):
+        assert await first.left == "DUPLICATE_IDENTITY"
+
+
+async def test_a_canary_notices_that_the_server_died(tmp_path: Path) -> None:
+    async with LiveKitServer(tmp_path) as server, Connection(server.url, KEY, SECRET) as connection:
+        await Actor(connection).create_room("room", "", 5)
+        async with asyncio.timeout(10), canary(server.ws_url, token(server, "room", "ada")) as ada:
+            server.kill()
+            assert await ada.left == CLOSED
+
+
+async def test_who_is_not_let_in_learns_the_status(livekit: LiveKitServer, room: str) -> None:
+    with pytest.raises(JoinRefused) as missing:
+        async with canary(livekit.ws_url, token(livekit, str(uuid.uuid4()), "ada")):
+            pass
+    assert missing.value.status == 404
+    async with (
+        canary(livekit.ws_url, token(livekit, room, "ada")),
+        canary(livekit.ws_url, token(livekit, room, "bob")),
+    ):
+        with pytest.raises(JoinRefused) as full:
+            async with canary(livekit.ws_url, token(livekit, room, "eve")):
+                pass
+    assert full.value.status == 500
+
+
+async def test_guests_hear_and_see_each_other(livekit: LiveKitServer, room: str) -> None:
+    async with (
+        asyncio.timeout(30),
+        guest(livekit.ws_url, token(livekit, room, "ada")) as ada,
+        guest(livekit.ws_url, token(livekit, room, "bob")) as bob,
+    ):
+        await ada.say(b"hello")
+        assert await bob.hear() == b"hello"
+        await ada.show_camera()
+        assert (await bob.see()).name == "camera"
+        await bob.open_microphone()
+        assert (await ada.see()).name == "microphone"
+
+
+async def test_a_guest_without_the_right_is_not_heard(
+    livekit: LiveKitServer, actor: Actor, room: str
+) -> None:
+    async with (
+        asyncio.timeout(30),
+        guest(livekit.ws_url, token(livekit, room, "ada", can_publish_data=False)) as ada,
+        guest(livekit.ws_url, token(livekit, room, "bob")) as bob,
+    ):
+        await ada.say(b"lost")
+        await actor.update_permission(room, "ada", Permission(can_publish_data=True))
+        await ada.until(can_publish_data=True)
+        await ada.say(b"heard")
+        assert await bob.hear() == b"heard"
+
+
+async def test_a_guest_notices_the_end_of_the_room(livekit: LiveKitServer, actor: Actor, room: str) -> None:
+    async with asyncio.timeout(30), guest(livekit.ws_url, token(livekit, room, "ada")) as ada:
+        await actor.delete_room(room)
+        assert await ada.left == "ROOM_DELETED"
