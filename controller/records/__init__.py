@@ -1,0 +1,22 @@
+"""MongoDB: the room records, written by compare-and-set; the lease; the embedded server.
+
+`open_store` and `open_lease` give what the rest of the house knows by the protocols in `ports`. Inside,
+a write goes `store` -> `change` (what differs, what is compared) -> `batch` (group commit) -> `edge`
+(pymongo, errors); a full read comes through `codec` into `memory`.
+"""
+
+from controller.records.opening import open_lease, open_store
+from controller.records.ports import Holder, Lease, Records, RemovalLeave, RoomStore, StoreIdentity
+from controller.records.record import RoomRecord
+
+__all__ = [
+    "Holder",
+    "Lease",
+    "Records",
+    "RemovalLeave",
+    "RoomRecord",
+    "RoomStore",
+    "StoreIdentity",
+    "open_lease",
+    "open_store",
+]

@@ -43,7 +43,7 @@ def steady_clock() -> float:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """This process as others see it. `exclusive`: `id` is the data folder's, and that is proved ours alone."""
+    """This process as others see it. `exclusive`: `id` is the data folder's, proved ours alone."""
 
     id: str
     host: str
@@ -151,7 +151,7 @@ class MongoLease:
         return sight is not None and document["number"] == sight.number and now - sight.since >= STANDS_STILL
 
     def _left_here(self, document: dict[str, Any]) -> bool:
-        """Whether a process before us on our data folder left it: it is dead, for the folder is ours alone."""
+        """Whether a process before us on our data folder left it: it is dead, the folder being ours."""
         me = self._me
         return me.exclusive and (document["holder"], document["host"]) == (me.id, me.host)
 

@@ -1,0 +1,266 @@
+"""The embedded store: SecantusDB, a MongoDB-compatible server, as a child process. It is never imported.
+
+It has the folder to itself, listens on the loopback only, gets none of our environment, hears no Ctrl-C of
+the terminal, and ends with us, however we end.
+"""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import sys
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Final
+
+import pymongo
+import structlog
+from pymongo.errors import PyMongoError
+
+from controller.errors import SettingsError, StoreAway, StoreLocked
+from controller.records.edge import connect
+from controller.records.folder import Lock, prepare, read_json, signature, take_lock, write_json
+
+HOST: Final = "127.0.0.1"
+LOG: Final = "embedded.log"
+"""What the server has said since its last start, in its folder."""
+
+START_SECONDS: Final = 20.0
+STOP_SECONDS: Final = 2.5
+LOCK_SECONDS: Final = 10.0
+"""For how long another process may hold the folder before we give up: it may be ending, or starting."""
+
+PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+
+SHIM: Final = """
+import os, signal, subprocess, sys
+parent, lock, command = int(sys.argv[1]), int(sys.argv[2]), sys.argv[3:]
+if sys.platform == "linux":
+    import ctypes
+    ctypes.CDLL(None).prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG, which an exec keeps
+    if os.getppid() == parent:
+        os.execv(command[0], command)
+else:
+    child = subprocess.Popen(command, stdin=subprocess.DEVNULL, pass_fds=[lock])
+    signal.signal(signal.SIGTERM, lambda *_: child.terminate())
+    while child.poll() is None and os.getppid() == parent:
+        try:
+            child.wait(0.2)
+        except subprocess.TimeoutExpired:
+            pass
+    child.kill() if child.poll() is None else None
+"""
+"""Between us and the server, so that it ends with us: Linux sees to that, elsewhere the shim watches."""
+
+log = structlog.get_logger()
+
+
+class Embedded:
+    """The server and its folder. Between `start` and `stop` it is started again whenever it dies."""
+
+    def __init__(self, folder: Path, lock: Lock) -> None:
+        self._folder, self._lock = folder, lock
+        self._process: asyncio.subprocess.Process | None = None
+        self._watch: asyncio.Task[None] | None = None
+        self._port = 0
+        self.restarts = 0
+
+    @property
+    def uri(self) -> str:
+        return embedded_uri(self._port)
+
+    @property
+    def pid(self) -> int:
+        return 0 if self._process is None else self._process.pid
+
+    async def start(self) -> None:
+        """Returns when it answers. SettingsError: it is not installed. StoreAway: it does not start."""
+        await self._launch(_program())
+        self._watch = asyncio.create_task(self._keep())
+
+    async def stop(self) -> None:
+        """End it gently, or by force after 2.5 s: what it acknowledged is on disk either way."""
+        if self._watch is not None:
+            self._watch.cancel()
+            await asyncio.wait([self._watch])
+        (self._folder / "address").unlink(missing_ok=True)
+        await self._end()
+
+    async def _launch(self, program: Path) -> None:
+        """Start the server on the port it had before, if that is free: whoever knows it finds it again."""
+        self._port = _free_port(self._port or int(read_json(self._folder / "address").get("port", 0)))
+        with (self._folder / LOG).open("wb") as output:
+            self._process = await asyncio.create_subprocess_exec(
+                *(sys.executable, "-I", "-c", SHIM, str(os.getpid()), str(self._lock.fd), str(program)),
+                *("--config", str(_empty_config(self._folder)), "--host", HOST, "--port", str(self._port)),
+                *(
+                    "--storage-path",
+                    str(self._folder / "store"),
+                    "--sync-on-commit",
+                    "--log-level",
+                    "WARNING",
+                ),
+                cwd=self._folder,
+                env=_environment(),
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                start_new_session=True,
+                pass_fds=(self._lock.fd,),  # the folder stays locked until the server itself is gone
+            )
+        try:
+            async with asyncio.timeout(START_SECONDS):
+                await self._answers(self._process)
+        except TimeoutError:
+            await self._end()
+            raise StoreAway(f"the embedded store did not answer within {START_SECONDS:.0f} s") from None
+        write_json(self._folder / "address", {"port": self._port, "owner": os.getpid()})
+
+    async def _answers(self, process: asyncio.subprocess.Process) -> None:
+        client = connect(self.uri)
+        try:
+            while process.returncode is None:
+                with contextlib.suppress(PyMongoError), pymongo.timeout(1.0):
+                    await client.admin.command("ping")
+                    return
+                await asyncio.sleep(0.05)
+        finally:
+            await client.close()
+        raise StoreAway(
+            f"the embedded store ended at its start (exit {process.returncode}); see {self._folder / LOG}"
+        )
+
+    async def _keep(self) -> None:
+        """Start it again whenever it dies, with backoff: 0.1 s, doubled up to 5 s."""
+        pause = 0.1
+        while True:
+            code = await self._process.wait() if self._process is not None else None
+            self.restarts += 1
+            log.warning("the embedded store ended and is started again", exit=code)
+            await asyncio.sleep(pause)
+            try:
+                await self._launch(_program())
+                pause = 0.1
+            except (StoreAway, SettingsError, OSError) as error:
+                log.warning("the embedded store does not start", reason=str(error))
+                pause = min(pause * 2, 5.0)
+
+    async def _end(self) -> None:
+        process = self._process
+        if process is None or process.returncode is not None:
+            return
+        process.terminate()
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.wait()
+        except TimeoutError:
+            _kill_group(process.pid)
+            await process.wait()
+
+
+@asynccontextmanager
+async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECONDS) -> AsyncIterator[str]:
+    """The URI of the embedded server in `folder`: the running one's, or our own for as long as we need it.
+
+    `run` always has its own. StoreLocked, after `patience` seconds, where another process keeps the folder.
+    """
+    prepare(folder)
+    lock, uri = await _lock_or_address(folder, verb, patience)
+    if lock is None:
+        yield uri
+        return
+    try:
+        lock.sign(verb)
+        server = Embedded(folder, lock)
+        try:
+            await server.start()
+            yield server.uri
+        finally:
+            await server.stop()
+    finally:
+        lock.close()
+
+
+async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lock | None, str]:
+    """The lock on the folder, or for other verbs than `run` the address of the server whose owner has it."""
+    loop = asyncio.get_running_loop()
+    until = loop.time() + patience
+    while True:
+        lock = take_lock(folder / "embedded.lock")
+        if lock is not None:
+            return lock, ""
+        owner = read_json(folder / "embedded.lock")
+        port = served_port(folder)
+        if verb != "run" and port is not None:
+            return None, embedded_uri(port)
+        if loop.time() >= until or (verb == owner.get("verb") == "run" and _alive(owner.get("pid"))):
+            raise StoreLocked(
+                f"the embedded store in {folder} is in use by {signature(folder / 'embedded.lock')}: "
+                "stop that, or give this one another ROOMCTL_DATA_DIR"
+            )
+        await asyncio.sleep(0.05)
+
+
+def served_port(folder: Path) -> int | None:
+    """The port in the folder's address file, if whoever wrote it is the one who signed the lock."""
+    address, owner = read_json(folder / "address"), read_json(folder / "embedded.lock")
+    port = address.get("port")
+    return port if isinstance(port, int) and address.get("owner") == owner.get("pid") else None
+
+
+def _alive(pid: object) -> bool:
+    """Whether the process is there; one of another user counts."""
+    if not isinstance(pid, int):
+        return False
+    try:
+        os.kill(pid, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        return True
+    return True
+
+
+def embedded_uri(port: int) -> str:
+    """The one member is asked directly, whatever set it says it belongs to."""
+    return f"mongodb://{HOST}:{port}/?directConnection=true"
+
+
+def _program() -> Path:
+    beside = Path(sys.executable).parent / "secantusd-py"
+    found = str(beside) if beside.exists() else shutil.which("secantusd-py")
+    if found is None:
+        raise SettingsError(
+            ["MONGODB_URI is not set: set it, or install the embedded store with pip install '.[embedded]'"]
+        )
+    return Path(found)
+
+
+def _environment() -> dict[str, str]:
+    """What the server needs, and nothing of ours: no secret leaves this process."""
+    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+
+
+def _empty_config(folder: Path) -> Path:
+    """A configuration of our own, so that none in the current or the home folder is picked up."""
+    path = folder / "secantusd.toml"
+    path.touch()
+    return path
+
+
+def _free_port(wanted: int) -> int:
+    """`wanted` where it is free, else any."""
+    for port in (wanted, 0):
+        with socket.socket() as probe, contextlib.suppress(OSError):
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((HOST, port))
+            return int(probe.getsockname()[1])
+    raise StoreAway(f"no free port on {HOST} for the embedded store")
+
+
+def _kill_group(pid: int) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(pid, signal.SIGKILL)

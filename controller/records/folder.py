@@ -1,0 +1,120 @@
+"""ROOMCTL_DATA_DIR: the folder, its locks, and the files in it. Nobody but its owner may look inside (0700).
+
+`embedded.lock` is held by whoever runs the embedded server, and by the server itself; `folder.lock` by the
+process that may call the folder's id (`id`) its own. A lock ends with its last process, however that ends.
+"""
+
+import fcntl
+import json
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from controller.errors import SettingsError
+
+
+@dataclass(frozen=True, slots=True)
+class Lock:
+    """A lock that is held: the open file; whoever inherits it holds it too."""
+
+    fd: int
+
+    def sign(self, verb: str) -> None:
+        """Write down who holds it, for the others' error."""
+        os.ftruncate(self.fd, 0)
+        os.pwrite(self.fd, json.dumps({"pid": os.getpid(), "verb": verb}).encode(), 0)
+
+    def close(self) -> None:
+        os.close(self.fd)
+
+
+def prepare(folder: Path) -> None:
+    """Make the folder where it is missing, and close it to others. SettingsError where that cannot be.
+
+    A folder that holds other things than ours keeps its mode: somebody may have named their home.
+    """
+    try:
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        if _is_ours(folder):
+            folder.chmod(0o700)
+        probe = folder / f".probe-{os.getpid()}"
+        probe.touch()
+        probe.unlink()
+    except OSError as error:
+        raise SettingsError(
+            [f"ROOMCTL_DATA_DIR: cannot write the folder {folder}: {error.strerror}; name another"]
+        ) from None
+
+
+def _is_ours(folder: Path) -> bool:
+    return (
+        (folder / "folder.lock").exists() or (folder / "embedded.lock").exists() or not any(folder.iterdir())
+    )
+
+
+def take_lock(path: Path) -> Lock | None:
+    """The lock, or None where another process holds it."""
+    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        os.close(fd)
+        return None
+    return Lock(fd)
+
+
+def signature(path: Path) -> str:
+    """Who wrote down that they hold the lock."""
+    content = read_json(path)
+    if not content:
+        return "another process"
+    return f"`roomctl {content.get('verb')}`, pid {content.get('pid')}"
+
+
+def read_json(path: Path) -> dict[str, Any]:
+    """The object in the file; {} where there is none, or none yet."""
+    try:
+        content = json.loads(path.read_bytes())
+    except (OSError, ValueError):
+        return {}
+    return content if isinstance(content, dict) else {}
+
+
+def write_json(path: Path, content: dict[str, Any]) -> None:
+    """Replace the file as a whole: a reader sees the old or the new."""
+    fresh = path.with_name(f"{path.name}.{os.getpid()}")
+    fresh.write_text(json.dumps(content))
+    fresh.replace(path)
+
+
+@contextmanager
+def own_id(folder: Path) -> Iterator[str | None]:
+    """The folder's id while the folder is ours alone; None where another uses it, or we may not write.
+
+    The id lets a restart take its own lease back at once; without one it waits until the old one is stale.
+    """
+    lock: Lock | None = None
+    try:
+        prepare(folder)
+        lock = take_lock(folder / "folder.lock")
+        identity = _read_id(folder / "id") if lock is not None else None
+    except (OSError, SettingsError):
+        identity = None
+    try:
+        yield identity
+    finally:
+        if lock is not None:
+            lock.close()
+
+
+def _read_id(path: Path) -> str:
+    stored = read_json(path).get("id")
+    if isinstance(stored, str) and stored:
+        return stored
+    identity = secrets.token_hex(12)
+    write_json(path, {"id": identity})
+    return identity

@@ -1,0 +1,72 @@
+"""The records where the embedded store has none yet: empty, until a controller starts it."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NoReturn
+
+from controller.errors import StoreRefused
+from controller.records.embedded import embedded_uri, served_port
+from controller.records.ports import Holder, RemovalLeave, StoreIdentity
+from controller.records.record import RoomRecord
+from controller.records.store import SCHEMA, MongoStore
+
+
+class LateStore:
+    """RoomStore for reading. It makes no folder, starts no server, and finds a `run` that starts later."""
+
+    def __init__(self, folder: Path, store_at: Callable[[str], MongoStore], instance: str) -> None:
+        self._folder, self._store_at = folder, store_at
+        self._nobody = StoreIdentity("", instance, SCHEMA, "")
+        self._store: MongoStore | None = None
+
+    @property
+    def by_id(self) -> Mapping[str, RoomRecord]:
+        return self._store.by_id if self._store is not None else {}
+
+    @property
+    def by_key(self) -> Mapping[str, RoomRecord]:
+        return self._store.by_key if self._store is not None else {}
+
+    @property
+    def damaged(self) -> Mapping[str, str]:
+        return self._store.damaged if self._store is not None else {}
+
+    @property
+    def identity(self) -> StoreIdentity:
+        return self._store.identity if self._store is not None else self._nobody
+
+    @property
+    def secret_changed(self) -> bool:
+        return self._store is not None and self._store.secret_changed
+
+    async def refresh(self) -> bool:
+        if self._store is None:
+            port = served_port(self._folder)
+            if port is None:
+                return False
+            self._store = self._store_at(embedded_uri(port))
+        return await self._store.refresh()
+
+    async def removal_leave(self) -> RemovalLeave | None:
+        return None if self._store is None else await self._store.removal_leave()
+
+    async def holder(self) -> Holder | None:
+        return None if self._store is None else await self._store.holder()
+
+    async def insert(self, record: RoomRecord) -> NoReturn:
+        self._refuse(record)
+
+    async def save(self, before: RoomRecord, after: RoomRecord) -> NoReturn:
+        self._refuse(before, after)
+
+    async def forget(self, record: RoomRecord) -> NoReturn:
+        self._refuse(record)
+
+    async def grant_removal_leave(self, leave: RemovalLeave) -> NoReturn:
+        self._refuse(leave)
+
+    async def spend_removal_leave(self) -> NoReturn:
+        self._refuse()
+
+    def _refuse(self, *_: object) -> NoReturn:
+        raise StoreRefused("the records were opened for reading only")
