@@ -1,12 +1,14 @@
 """Who may ask how often: token buckets, and the address that a request is counted under."""
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
 
+from aiohttp import hdrs, web
+
 from controller.sidecar.answer import Code, retry
-from controller.sidecar.protocol import plain
+from controller.sidecar.protocol import Connection, plain
 
 BURST_SECONDS: Final = 10.0
 MOST_KEYS: Final = 50_000
@@ -62,6 +64,20 @@ class Proxies:
     def _trusts(self, address: str) -> bool:
         parsed = ip_address(address)
         return any(parsed in network for network in self._networks)
+
+
+class AddressLimit:
+    """Counts each request under its client's address."""
+
+    def __init__(self, rate: int, proxies: Iterable[str], clock: Callable[[], float]) -> None:
+        self._buckets, self._proxies, self._clock = Buckets(rate), Proxies(proxies), clock
+
+    def admit(self, request: web.BaseRequest) -> None:
+        """Refusal (429) where the client asks too often."""
+        connection = request.protocol
+        peer = connection.address if isinstance(connection, Connection) else ""
+        client = self._proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
+        self._buckets.take(client, self._clock())
 
 
 def _counted(address: str) -> str:

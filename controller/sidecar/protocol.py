@@ -15,6 +15,9 @@ from controller.sidecar.answer import Answer, Code, Refusal, refused, retry
 
 CONNECTIONS: Final = 1024
 READ_SECONDS: Final = 10.0
+TAKE_SECONDS: Final = 10.0
+"""For how long a client may leave an answer untaken."""
+
 IDLE_SECONDS: Final = 75.0
 LINGER_SECONDS: Final = 2.0
 """For how long the rest of a refused body is read, so that its sender sees the answer."""
@@ -25,16 +28,19 @@ Handler = Callable[[web.BaseRequest], Awaitable[Answer]]
 class Connection(web.RequestHandler):
     """One connection. `reading_since` is when the request being read began, None between requests."""
 
-    __slots__ = ("address", "reading_since")
+    __slots__ = ("_wire", "address", "reading_since", "untaken_since")
 
     def __init__(self, manager: "Listener", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
         self.address = ""
         self.reading_since: float | None = None
+        self.untaken_since: float | None = None
+        self._wire: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Take it, or turn it away where there are too many."""
         super().connection_made(transport)
+        self._wire = self.transport  # aiohttp forgets it before it is closed
         self.address = peer_address(transport.get_extra_info("peername"))
         manager = self._manager
         if isinstance(manager, Listener) and len(manager.open) >= CONNECTIONS:
@@ -57,12 +63,16 @@ class Connection(web.RequestHandler):
         """The request is here as a whole."""
         self.reading_since = None
 
-    def overdue(self, now: float) -> bool:
-        return self.reading_since is not None and now - self.reading_since > READ_SECONDS
-
-    def expire(self) -> None:
-        """End a connection whose request did not arrive in time."""
-        self._end(_SLOW)
+    def check(self, now: float) -> None:
+        """End it where its request does not arrive, or its answer is not taken, in time."""
+        if self.reading_since is not None and now - self.reading_since > READ_SECONDS:
+            self._end(_SLOW)
+        if self._wire is None or not self._wire.get_write_buffer_size():
+            self.untaken_since = None
+        elif self.untaken_since is None:
+            self.untaken_since = now
+        elif now - self.untaken_since > TAKE_SECONDS:
+            self._wire.abort()
 
     def _end(self, refusal: Refusal) -> None:
         if self.transport is not None:
@@ -101,13 +111,13 @@ class Listener(web.Server):
         return Connection(self, loop=self._loop, **self._kwargs)
 
     async def watch(self) -> None:
-        """End what is overdue, each second, until cancelled."""
+        """Check every connection each second, until cancelled."""
         loop = asyncio.get_running_loop()
         while True:
             await asyncio.sleep(1)
             now = loop.time()
-            for connection in [c for c in self.open if c.overdue(now)]:
-                connection.expire()
+            for connection in list(self.open):
+                connection.check(now)
 
 
 def peer_address(peer: Any) -> str:

@@ -5,7 +5,8 @@ import errno
 import os
 import time
 from collections.abc import AsyncIterator, Callable
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 
 from controller.errors import RoomctlError
 from controller.known import Known
@@ -15,10 +16,10 @@ from controller.metrics import Metrics
 from controller.settings import Address, Settings
 from controller.sidecar.cors import Cors
 from controller.sidecar.helpers import Helpers
-from controller.sidecar.limits import Buckets, Proxies
+from controller.sidecar.limits import AddressLimit
 from controller.sidecar.ops import Ops
 from controller.sidecar.protocol import Handler, Listener
-from controller.sidecar.site import PublicSite, Routes, Site, options
+from controller.sidecar.site import Routes, Site, options
 
 FIND = "/api/conferences-public/findLKRoomNameById"
 CREATE_TOKEN = "/api/conferences-public/createToken"  # noqa: S105 - a path
@@ -50,43 +51,50 @@ class Sidecar:
         self._metrics = metrics
         self._helpers = Helpers(settings, known, observer, metrics, clock=clock, wall=wall)
         ops = Ops(settings, known, metrics, on_hint, clock=clock, wall=wall)
-        self._public_site = PublicSite(
-            Site(_public_routes(self._helpers, cors := Cors(settings.cors_origins)), metrics),
-            cors,
-            Buckets(settings.address_requests_per_second),
-            Proxies(settings.trusted_proxies),
-            clock,
-        )
+        cors = Cors(settings.cors_origins)
+        limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, clock)
+        public = _public_routes(self._helpers, cors)
+        self._public_site = Site(public, metrics, limit.admit, cors.lines)
         self._private_site = Site(_private_routes(self._helpers, ops), metrics)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Sidecar"]:
         """Serve until the block is left. RoomctlError where an address cannot be bound."""
-        async with AsyncExitStack() as stack:
-            stack.push_async_callback(self._helpers.lookout.close)
-            self.public = await stack.enter_async_context(
-                self._bound("public", self.public, self._public_site)
-            )
-            self.private = await stack.enter_async_context(
-                self._bound("private", self.private, self._private_site)
-            )
+        bound: list[_Bound] = []
+        try:
+            bound.append(await self._bind("public", self.public, self._public_site))
+            bound.append(await self._bind("private", self.private, self._private_site))
+            self.public, self.private = (each.address for each in bound)
             yield self
+        finally:
+            await asyncio.gather(*(each.close() for each in bound))
+            await self._helpers.lookout.close()
 
-    @asynccontextmanager
-    async def _bound(self, name: str, address: Address, site: Handler) -> AsyncIterator[Address]:
+    async def _bind(self, name: str, address: Address, site: Handler) -> "_Bound":
         listener = Listener(site, self._metrics.connections_refused.labels(name).inc)
         server = await _bind(listener, name, address)
-        watch = asyncio.create_task(listener.watch())
-        try:
-            host, port = server.sockets[0].getsockname()[:2]
-            yield Address(host, port)
-        finally:
-            watch.cancel()
-            server.close()
-            listener.pre_shutdown()
-            await listener.shutdown(_GRACE)
-            with suppress(asyncio.CancelledError):
-                await watch
+        return _Bound(listener, server, asyncio.create_task(listener.watch()))
+
+
+@dataclass(frozen=True, slots=True)
+class _Bound:
+    """A listener at work."""
+
+    listener: Listener
+    server: asyncio.Server
+    watch: asyncio.Task[None]
+
+    @property
+    def address(self) -> Address:
+        return Address(*self.server.sockets[0].getsockname()[:2])
+
+    async def close(self) -> None:
+        """Take no more, let what is under way end, and close what only idles."""
+        self.server.close()
+        self.listener.pre_shutdown()
+        await self.listener.shutdown(_GRACE)
+        self.watch.cancel()
+        await asyncio.gather(self.watch, return_exceptions=True)
 
 
 async def _bind(listener: Listener, name: str, address: Address) -> asyncio.Server:

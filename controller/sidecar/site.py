@@ -9,7 +9,6 @@ from aiohttp import hdrs, web
 from controller.metrics import Metrics
 from controller.sidecar.answer import Answer, Code, Refusal, refused
 from controller.sidecar.cors import Cors
-from controller.sidecar.limits import Buckets, Proxies
 from controller.sidecar.protocol import Connection, Handler
 
 Routes = Mapping[str, Mapping[str, Handler]]
@@ -22,28 +21,52 @@ _INTERNAL = Refusal(Code.INTERNAL, "something went wrong on our side")
 log = structlog.get_logger()
 
 
-class Site:
-    """Answers by exact path and method; every failure in our form."""
+def _nobody_refused(_: web.BaseRequest) -> None:
+    pass
 
-    def __init__(self, routes: Routes, metrics: Metrics) -> None:
-        self._routes, self._metrics = routes, metrics
+
+def _no_lines(_: web.BaseRequest) -> str:
+    return ""
+
+
+class Site:
+    """Answers by exact path and method; every failure in our form.
+
+    `admit` may refuse any request before it is looked at; `lines` are header lines that every answer carries.
+    """
+
+    def __init__(
+        self,
+        routes: Routes,
+        metrics: Metrics,
+        admit: Callable[[web.BaseRequest], None] = _nobody_refused,
+        lines: Callable[[web.BaseRequest], str] = _no_lines,
+    ) -> None:
+        self._routes, self._metrics, self._admit, self._lines = routes, metrics, admit, lines
 
     async def __call__(self, request: web.BaseRequest) -> Answer:
+        answer = await self._answer(request)
+        answer.more += self._lines(request)
+        if not request.content.is_eof():
+            answer.ends = True  # the rest of an unread body is no request
+        if isinstance(request.protocol, Connection):
+            request.protocol.has_read()
+        return answer
+
+    async def _answer(self, request: web.BaseRequest) -> Answer:
         try:
-            answer = await self._route(request)
+            self._admit(request)
+            return await self._route(request)
         except Refusal as refusal:
             self._metrics.refusals.labels(refusal.code).inc()
-            answer = refused(refusal)
+            return refused(refusal)
         except web.RequestPayloadError:
-            answer = refused(_UNREADABLE, close=True)
+            return refused(_UNREADABLE, close=True)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - a guest gets an answer, whatever broke
             log.error("request failed", error=type(error).__name__, where=_where(error))  # noqa: TRY400
-            answer = refused(_INTERNAL)
-        if isinstance(request.protocol, Connection):
-            request.protocol.has_read()
-        return answer
+            return refused(_INTERNAL)
 
     async def _route(self, request: web.BaseRequest) -> Answer:
         methods = self._routes.get(request.raw_path.partition("?")[0])
@@ -53,30 +76,6 @@ class Site:
         if handler is None:
             raise not_allowed(methods)
         return await handler(request)
-
-
-class PublicSite:
-    """A site for guests: counted by address, and open to the pages of chosen origins."""
-
-    def __init__(
-        self, site: Site, cors: Cors, rates: Buckets, proxies: Proxies, clock: Callable[[], float]
-    ) -> None:
-        self._site, self._cors, self._rates, self._proxies, self._clock = site, cors, rates, proxies, clock
-
-    async def __call__(self, request: web.BaseRequest) -> Answer:
-        try:
-            self._rates.take(self._client(request), self._clock())
-        except Refusal as refusal:
-            answer = refused(refusal)
-        else:
-            answer = await self._site(request)
-        answer.more += self._cors.lines(request)
-        return answer
-
-    def _client(self, request: web.BaseRequest) -> str:
-        connection = request.protocol
-        peer = connection.address if isinstance(connection, Connection) else ""
-        return self._proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
 
 
 def not_allowed(methods: Mapping[str, Handler]) -> Refusal:

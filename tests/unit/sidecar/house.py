@@ -162,7 +162,7 @@ async def ask(
     if body:
         lines.append(f"Content-Length: {len(body)}")
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
-    return await raw(address, "\r\n".join([*lines, "", ""]).encode() + body)
+    return await raw(address, "\r\n".join([*lines, "", ""]).encode("latin-1") + body)
 
 
 async def raw(address: Address, data: bytes) -> Reply:

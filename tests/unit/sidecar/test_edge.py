@@ -4,7 +4,6 @@ import asyncio
 import gzip
 import json
 import logging
-import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
@@ -347,17 +346,47 @@ class TestConnections:
                 assert (await ask(house.sidecar.private, "GET", "/healthz")).status == 200
             assert b'connections_refused_total{listener="public"} 1.0' in house.metrics.text()
 
-    async def test_the_end_waits_for_no_idle_connection(self) -> None:
-        house = House()
-        async with house.sidecar.listening() as sidecar:
-            readers = [await asyncio.open_connection(sidecar.public.host, sidecar.public.port)]
-            await house.token()
-            began = time.monotonic()
-        assert time.monotonic() - began < 2
-        for reader, writer in readers:
+    async def test_a_body_that_nobody_read_ends_the_connection(self) -> None:
+        """What comes after it would be taken for a request."""
+        async with serving() as house:
+            address = house.sidecar.public
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            writer.write(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
+            answer = await reader.readuntil(b"}")
+            assert b"Connection: close" in answer
+            writer.write(b"hello")
             assert await reader.read() == b""
             writer.close()
             await writer.wait_closed()
+
+    async def test_a_client_that_takes_no_answers_is_cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.05)
+        async with serving(replace(SETTINGS, address_requests_per_second=0)) as house:
+            address = house.sidecar.public
+            reader, writer = await asyncio.open_connection(address.host, address.port, limit=1)
+            with pytest.raises(ConnectionError):
+                await ask_for_ever(writer)
+            assert reader.exception() is not None
+            assert (await house.token()).status == 200
+
+    async def test_the_end_waits_for_nobody(self) -> None:
+        """Neither for an idle connection, nor for a body that does not come."""
+        house = House()
+        idle = f"POST {FIND} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
+        async with asyncio.timeout(20):
+            async with house.sidecar.listening() as sidecar:
+                address = sidecar.public
+                first, second = [await asyncio.open_connection(address.host, address.port) for _ in "12"]
+                first[1].write(idle)
+                assert b"200 OK" in await first[0].readuntil(b"}")
+                second[1].write(idle[:-1])
+                await second[1].drain()
+                await house.token()
+            assert await first[0].read() == b""
+            for _, writer in (first, second):
+                writer.close()
+        with pytest.raises(ConnectionRefusedError):
+            await asyncio.open_connection(address.host, address.port)
 
 
 class TestAddresses:
@@ -389,6 +418,13 @@ async def test_what_breaks_inside_is_an_internal_error_without_its_words(
         seen = capsys.readouterr()
         assert "request failed" in seen.out + seen.err
         assert "secret" not in answer.json["error"] + caplog.text + seen.out + seen.err
+
+
+async def ask_for_ever(writer: asyncio.StreamWriter) -> None:
+    """Requests without end, and no answer is ever read."""
+    while True:
+        writer.write(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n" * 1000)
+        await writer.drain()
 
 
 @asynccontextmanager

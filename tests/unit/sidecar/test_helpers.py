@@ -237,6 +237,12 @@ class TestIdentityInUse:
             assert (await house.token({"X-Previous-Token": token})).code == "IDENTITY_IN_USE"
             assert (await house.token({"X-Previous-Token": token}, participant_id="new")).status == 200
 
+    @pytest.mark.parametrize("text", ["", "x", "a.b.c", "...", "caf\xe9", "x" * 8000])
+    async def test_nonsense_is_ignored(self, text: str) -> None:
+        async with serving() as house:
+            house.people.inside[ROOM_NAME] = [Participant("jane")]
+            assert (await house.token({"X-Previous-Token": text})).code == "IDENTITY_IN_USE"
+
     async def test_a_previous_token_raises_no_role(self) -> None:
         async with serving() as house:
             before = (await house.token()).json["participant_token"]

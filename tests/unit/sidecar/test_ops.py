@@ -39,6 +39,8 @@ async def test_a_webhook_of_livekit_is_handed_on_as_a_hint() -> None:
     [
         {},
         {"Authorization": "nonsense"},
+        {"Authorization": "a.b.c"},
+        {"Authorization": "caf\xe9"},
         signed(BODY + b" "),
         signed(BODY, key="other"),
         signed(BODY, secret=SECRET[::-1]),
