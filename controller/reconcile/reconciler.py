@@ -41,6 +41,7 @@ class Planner:
         """The plan; looks inside the rooms where people decide."""
         rules = replace(
             self.rules,
+            store=self.store.identity.store,
             now=self.clock.wall(),
             gone_for=self.absence.gone_for(self.clock.monotonic()),
             ripe_orphans=self.orphans.ripe(),
@@ -120,6 +121,11 @@ class Reconciler:
         self._speaker.speak(plan, observed.records, self._workshop.busy, self._workshop.start)
         await self._planner.look_at_orphans(plan)
         return plan
+
+    async def say(self, plan: Plan) -> None:
+        """The statuses that `plan` leaves to be said, and wait until they are."""
+        self._speaker.speak(plan, self._planner.store.by_id, self._workshop.busy, self._workshop.start)
+        await self._workshop.settled()
 
     def hint(self, hint: Hint) -> None:
         """A verified webhook: wakes the loop where it may mean work."""

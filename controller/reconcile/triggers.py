@@ -46,6 +46,10 @@ class Triggers:
         changed, self._files = self._files, False
         return changed
 
+    def files_stay_changed(self) -> None:
+        """The pass that took the change came to nothing: the next one reads rooms.d as well."""
+        self._files = True
+
     def close(self) -> None:
         for timer in self._timers:
             timer.cancel()

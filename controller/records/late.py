@@ -47,6 +47,10 @@ class LateStore:
             self._store = self._store_at(embedded_uri(port))
         return await self._store.refresh()
 
+    def reread(self) -> None:
+        if self._store is not None:
+            self._store.reread()
+
     async def removal_leave(self) -> RemovalLeave | None:
         return None if self._store is None else await self._store.removal_leave()
 

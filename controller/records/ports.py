@@ -1,5 +1,6 @@
 """What the rest of the house may ask of the records."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -80,6 +81,10 @@ class RoomStore(Records, Protocol):
         """
         ...
 
+    def reread(self) -> None:
+        """Trust nothing in memory: the next refresh is a full read. A writer may have died half way."""
+        ...
+
     async def insert(self, record: RoomRecord) -> RoomRecord:
         """A new record. StoreConflict where its id or its key is taken (a lost reply is no conflict)."""
         ...
@@ -109,7 +114,9 @@ class RoomStore(Records, Protocol):
 
 
 class Lease(Protocol):
-    """The right to write to LiveKit. Held only while renewals succeed."""
+    """The right to write to LiveKit. Held only while renewals succeed; `lost` is set when another took it."""
+
+    lost: asyncio.Event
 
     @property
     def held(self) -> bool:

@@ -130,6 +130,9 @@ class MongoStore:
                 return False
             return await self._read_all(number)
 
+    def reread(self) -> None:
+        self._number = None
+
     async def _look(self) -> dict[str, dict[str, Any] | None]:
         """The two small documents that say whether anything is new."""
         found: dict[str, dict[str, Any] | None] = {"store": None, "changes": None}
