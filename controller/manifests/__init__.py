@@ -8,6 +8,8 @@ from controller.manifests.desired import (
     RoomsDirState,
 )
 from controller.manifests.load import Cache, load, load_paths
+from controller.manifests.schema import manifest_schema
+from controller.manifests.watch import Watch
 
 __all__ = [
     "Cache",
@@ -16,6 +18,8 @@ __all__ = [
     "ManifestRoom",
     "Mark",
     "RoomsDirState",
+    "Watch",
     "load",
     "load_paths",
+    "manifest_schema",
 ]

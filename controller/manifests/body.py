@@ -107,7 +107,7 @@ class _Reading:
     def spec(self) -> RoomSpec | None:
         """The room, defaults filled in; what keeps it from being one is told to the document."""
         fields = dict(PRESETS.get(self.values.get("preset", ""), {}))
-        fields |= {name: value for name, value in self.values.items() if name in RoomSpec.model_fields}
+        fields |= {name: value for name, value in self.values.items() if name in FIELDS}
         try:
             return RoomSpec(**fields)
         except ValidationError as wrong:
@@ -209,7 +209,9 @@ def _key(value: ScalarEvent) -> str:
 def _id(value: ScalarEvent) -> str:
     if _ID.match(value.value):
         return value.value
-    raise _Wrong(f"{quoted(value.value)} is no id; write 24 hex digits, 0-9 and a-f")
+    lower = value.value.lower()
+    instead = lower if _ID.match(lower) else "24 hex digits, 0-9 and a-f"
+    raise _Wrong(f"{quoted(value.value)} is no id; write {instead}")
 
 
 def _reader(field: str) -> Callable[[ScalarEvent], Any]:

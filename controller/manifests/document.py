@@ -30,9 +30,11 @@ MAX_DOCUMENTS: Final = 1_000
 NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
 """What a plain scalar says when it says nothing."""
 
+_TOO_DEEP: Final = f"nested more than {MAX_DEPTH} deep; a manifest is a flat list of `key: value`"
 _FORBIDDEN = re.compile(
     r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|(?<=[^\n\r])\ufeff"
 )
+_CORE: Final = "tag:yaml.org,2002:"
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
@@ -179,8 +181,7 @@ def _pass_over(event: Event, events: Iterator[Event], depth: int = 1) -> None:
         if isinstance(event, CollectionStartEvent):
             nested += 1
             if depth + nested > MAX_DEPTH:
-                message = f"nested more than {MAX_DEPTH} deep; a manifest is a flat list of `key: value`"
-                raise Unreadable(mark_of(event), message)
+                raise Unreadable(mark_of(event), _TOO_DEEP)
         elif isinstance(event, CollectionEndEvent):
             nested -= 1
         if nested == 0:
@@ -202,12 +203,16 @@ def _refuse_properties(document: Document, event: Event) -> bool:
             event, f"{quoted(f'&{event.anchor}')}: anchors are not used in manifests; leave it out"
         )
     if event.tag is not None:
-        document.wrong(event, f"{quoted(event.tag)}: tags are not used in manifests; leave it out")
+        document.wrong(
+            event, f"{quoted(event.tag.replace(_CORE, '!!'))}: tags are not used in manifests; leave it out"
+        )
     return event.anchor is None and event.tag is None
 
 
+_NO_TABS: Final = "a tab cannot indent; use spaces"
 _MENDS: Final = (
-    ("tab character", "a tab cannot indent; use spaces"),
+    ("nesting depth", _TOO_DEEP),
+    ("tab character", _NO_TABS),
     (
         "mapping values",
         "a `: ` cannot stand here; give each key its own line, all indented alike, or quote the text",
@@ -249,7 +254,7 @@ def _mend(problem: str, char: str) -> str:
     if "cannot start any token" in problem and char != "\t":
         return f"text cannot begin with {char}; put it in quotes"
     if char == "\t":
-        return _MENDS[0][1]
+        return _NO_TABS
     return next(
         (mend for part, mend in _MENDS if part in problem), "this is no YAML; write one `key: value` a line"
     )

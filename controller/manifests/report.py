@@ -1,0 +1,25 @@
+"""Errors of manifests in front of people and of programs: one form for every verb. Pure."""
+
+from collections.abc import Callable
+from typing import Any
+
+from controller.manifests.desired import ManifestError
+
+Place = Callable[[str], str]
+"""Turns a file's path below rooms.d into the path to show."""
+
+
+def same(file: str) -> str:
+    """The place that changes nothing."""
+    return file
+
+
+def error_dict(error: ManifestError, place: Place = same) -> dict[str, Any]:
+    """One error as JSON values; what is wrong with a file as a whole stands at its beginning."""
+    line, column = (error.mark.line, error.mark.column) if error.mark else (1, 1)
+    return {"file": place(error.file), "line": line, "column": column, "message": error.message}
+
+
+def error_text(error: ManifestError, place: Place = same) -> str:
+    """FILE:LINE:COL: message."""
+    return "{file}:{line}:{column}: {message}".format(**error_dict(error, place))

@@ -1,0 +1,122 @@
+"""Wakes when something below rooms.d may have changed. It carries no facts: whoever is woken reads again."""
+
+import asyncio
+import contextlib
+import os
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
+from pathlib import Path
+from typing import Final, TypeAlias
+
+import structlog
+from watchfiles import Change, awatch
+
+log = structlog.get_logger()
+
+LOOK: Final = 0.5
+"""Seconds between two looks at what no event shows: the folder itself gone, back, or swapped by a link."""
+
+DEBOUNCE: Final = 200
+STEP: Final = 50
+"""Milliseconds: events are gathered until none has come for STEP, for DEBOUNCE at most."""
+
+Identity: TypeAlias = tuple[str, int, int] | None
+"""Which folder it is: real path, device, inode; None while there is none."""
+
+
+class Watch:
+    """`async for _ in Watch(rooms_dir, stop)`: an item when something may have changed, until `stop` is set.
+
+    It never raises. The folder may be missing, come later, go, be swapped by a link (git-sync) or hold one
+    that is (a ConfigMap). Each start of a watch gives an item of its own, for what changed before it. Where
+    the operating system gives no events, the resync is the net.
+    """
+
+    def __init__(self, rooms_dir: Path, stop: asyncio.Event) -> None:
+        self._rooms_dir = rooms_dir
+        self._stop = stop
+        self._round = _Round(stop)
+        self._said = ""
+
+    def restart(self) -> None:
+        """Watch anew: this watch was silent while a resync found a change."""
+        self._round.set()
+
+    async def __aiter__(self) -> AsyncIterator[None]:
+        seen = identity(self._rooms_dir)
+        while not self._stop.is_set():
+            self._round = _Round(self._stop)
+            if seen is not None:
+                async with contextlib.aclosing(self._events(seen)) as events:
+                    async for _ in events:
+                        yield
+            now = identity(self._rooms_dir)
+            if now != seen:
+                seen = now
+                yield
+            elif not self._round.is_set():
+                await self._rest()
+
+    async def _events(self, watched: tuple[str, int, int]) -> AsyncGenerator[None]:
+        """Items from one watch, until it has to be started anew."""
+        root = watched[0]
+        fresh = True
+        try:
+            async for changes in awatch(
+                root,
+                watch_filter=_below(root),
+                debounce=DEBOUNCE,
+                step=STEP,
+                stop_event=self._round,
+                rust_timeout=int(LOOK * 1000),
+                yield_on_timeout=True,
+                ignore_permission_denied=True,
+            ):
+                self._said = ""
+                if changes or fresh:
+                    yield
+                fresh = False
+                if (Change.deleted, root) in changes or identity(self._rooms_dir) != watched:
+                    return
+        except Exception as wrong:  # noqa: BLE001 - a watch that fails only makes changes slower to see
+            self._failed(wrong)
+
+    async def _rest(self) -> None:
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(LOOK):
+                await self._stop.wait()
+
+    def _failed(self, wrong: Exception) -> None:
+        """Said once for each kind of failure, not twice a second."""
+        kind = type(wrong).__name__
+        if kind != self._said and not isinstance(wrong, FileNotFoundError):
+            log.warning("rooms folder cannot be watched; the resync finds changes", error=kind)
+        self._said = kind
+
+
+def identity(folder: Path) -> Identity:
+    """Which folder stands at `folder` now."""
+    try:
+        status = folder.stat()
+    except OSError:
+        return None
+    return os.path.realpath(folder), status.st_dev, status.st_ino
+
+
+class _Round(asyncio.Event):
+    """The end of one watch: set to start anew, and set as well when all is to stop."""
+
+    def __init__(self, stop: asyncio.Event) -> None:
+        super().__init__()
+        self._all = stop
+
+    def is_set(self) -> bool:
+        return super().is_set() or self._all.is_set()
+
+
+def _below(root: str) -> Callable[[Change, str], bool]:
+    """Whether a path may be a manifest, or lead to one: what git does in its own folder is no change."""
+
+    def counts(_change: Change, path: str) -> bool:
+        return "/.git/" not in path.removeprefix(root)
+
+    return counts
