@@ -1,0 +1,50 @@
+"""The verbs: each parses its arguments, calls the house, shows what came of it, and gives an exit code."""
+
+import sys
+import traceback
+from io import TextIOWrapper
+
+import typer
+
+from controller.cli.exits import Exit
+from controller.cli.screen import complain, say
+from controller.cli.verbs import command
+from controller.errors import LeaseHeld, RoomctlError
+
+
+def main() -> None:
+    """The program `roomctl`: never returns, and shows no traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+    sys.exit(run_verb(sys.argv[1:]))
+
+
+def run_verb(arguments: list[str]) -> int:
+    """Run one command line and give its exit code."""
+    try:
+        return int(
+            command().main(arguments, prog_name="roomctl", complete_var="", standalone_mode=False)
+            or Exit.FINE
+        )
+    except typer.TyperException as error:
+        complain(error.format_message() or "no verb is given; `roomctl --help` lists them")
+        return Exit.USAGE
+    except typer.Abort:
+        say("")
+        return Exit.FAILED
+    except LeaseHeld as error:
+        complain(str(error))
+        return Exit.LEFT
+    except RoomctlError as error:
+        complain(str(error))
+        return Exit.FAILED
+    except Exception as error:  # noqa: BLE001 - no traceback reaches a user: its message may hold anything
+        complain(f"an error of roomctl itself: {type(error).__name__}{_where(error)}; please report it")
+        return Exit.FAILED
+
+
+def _where(error: Exception) -> str:
+    """File and line of where it broke, innermost last; never the message."""
+    frames = traceback.extract_tb(error.__traceback__)[-3:]
+    return "".join(f", {frame.filename}:{frame.lineno}" for frame in frames)

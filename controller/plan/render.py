@@ -4,31 +4,20 @@ Text names rooms by key, an API room's cut short: an id is a capability, so ids 
 """
 
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from datetime import datetime
 from typing import Any, Final
 
-from controller.manifests.desired import ManifestError
+from controller.manifests.report import Place, error_dict, error_text, same
 from controller.plan.model import Disruption, FieldChange, Plan, RoomChange, Word
 from controller.room import format_time, short_key
 
-Place = Callable[[str], str]
-"""Turns a file's path below rooms.d into the path to show."""
-
-SIGNS: Final = "+~-±!"
-"""What a line of the text may begin with: made, changed, taken away, replaced, in error."""
-
-_SIGN_OF: Final = (
+_SIGN_OF: Final = (  # the first that fits
     ("±", {Word.RECREATE}),
     ("-", {Word.STOP, Word.REMOVE}),
     ("+", {Word.CREATE, Word.START}),
     ("~", {Word.UPDATE}),
 )
-
-
-def same(file: str) -> str:
-    """The place that changes nothing."""
-    return file
 
 
 def as_text(plan: Plan, place: Place = same) -> str:
@@ -57,22 +46,6 @@ def as_dict(plan: Plan, generated_at: datetime, place: Place = same) -> dict[str
         "changes": [_change(change) for change in plan.changes],
         "invalid": [error_dict(error, place) for error in plan.invalid],
     }
-
-
-def error_dict(error: ManifestError, place: Place = same) -> dict[str, Any]:
-    """One manifest error as JSON values; what is wrong with a file as a whole stands at its beginning."""
-    line, column = (error.mark.line, error.mark.column) if error.mark else (1, 1)
-    return {"file": place(error.file), "line": line, "column": column, "message": error.message}
-
-
-def error_text(error: ManifestError, place: Place = same) -> str:
-    """FILE:LINE:COL: message."""
-    return "{file}:{line}:{column}: {message}".format(**error_dict(error, place))
-
-
-def counted(number: int, thing: str, things: str = "") -> str:
-    """`1 room`, `2 rooms`."""
-    return f"{number} {thing if number == 1 else things or thing + 's'}"
 
 
 def _change(change: RoomChange) -> dict[str, Any]:
@@ -119,7 +92,7 @@ def _sign(change: RoomChange) -> str:
 
 def _effect(change: RoomChange) -> str:
     """What it means for the people inside, '' where it means nothing to them."""
-    people = counted(change.participants, "participant")
+    people = f"{change.participants} participant{'' if change.participants == 1 else 's'}"
     if change.deferred:
         return f" - deferred until the room is empty, {people} inside"
     if change.disruption is Disruption.DISCONNECTS:

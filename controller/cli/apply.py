@@ -1,0 +1,90 @@
+"""roomctl apply: converge in the foreground, asking first on a terminal."""
+
+import asyncio
+import sys
+from typing import Annotated
+
+import typer
+
+from controller.app import ApplyReport
+from controller.app import apply as apply_now
+from controller.cli.exits import Exit
+from controller.cli.flags import with_settings
+from controller.cli.places import below
+from controller.cli.plan import invalid_files, plan_text
+from controller.cli.screen import complain, counted, say, show
+from controller.plan.model import Plan
+from controller.room import short_key
+from controller.settings import Settings, Uses
+
+
+def _may_ask(yes: bool) -> bool:
+    if not yes and not sys.stdin.isatty():
+        raise typer.BadParameter("there is no terminal to ask on; write `roomctl apply --yes`")
+    return yes
+
+
+@with_settings(Uses.ALL)
+def apply(
+    settings: Settings,
+    yes: Annotated[bool, typer.Option("--yes", callback=_may_ask, help="Do not ask.")] = False,
+    allow_removals: Annotated[
+        int | None,
+        typer.Option(
+            "--allow-removals",
+            min=0,
+            metavar="N",
+            help="Remove missing rooms although a guard would refuse, if they are at most N.",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Make the rooms as the manifests say, once; ask first on a terminal."""
+    ask = _Question(settings, asks=not yes)
+    report = asyncio.run(apply_now(settings, confirm=ask, progress=_progress, allow_removals=allow_removals))
+    if not report.confirmed:
+        say("nothing was changed")
+        return Exit.FAILED
+    if not ask.shown:
+        show(plan_text(report.plan, below(settings.rooms_dir)))
+    return _told(report, settings)
+
+
+class _Question:
+    """Shows the plan, and asks whether it may be done."""
+
+    def __init__(self, settings: Settings, *, asks: bool) -> None:
+        self._place, self._asks = below(settings.rooms_dir), asks
+        self.shown = False
+
+    def __call__(self, plan: Plan) -> bool:
+        show(plan_text(plan, self._place))
+        self.shown = True
+        return not self._asks or typer.confirm("Apply this?", err=True)
+
+
+def _progress(key: str, action: str, outcome: str) -> None:
+    say(f"  {short_key(key)}: {action} {outcome}")
+
+
+def _told(report: ApplyReport, settings: Settings) -> Exit:
+    """Say what failed and what was left, and give the code for it."""
+    for key in report.granted:
+        show(short_key(key))
+    if report.granted:
+        say("These rooms may go: the controller removes them within its next passes (leave for 15 minutes).")
+    for key, message in sorted(report.failed.items()):
+        complain(f"{short_key(key)}: {message}")
+    for change in report.left:
+        why = change.refused or f"deferred, {counted(change.participants, 'participant')} inside"
+        say(f"left: {short_key(change.key)}: {', '.join(change.words)}: {why}")
+    if report.plan.invalid:
+        complain(invalid_files(report.plan, below(settings.rooms_dir)))
+    return apply_code(report)
+
+
+def apply_code(report: ApplyReport) -> Exit:
+    """1 where anything failed or is invalid, else 3 where anything was left on purpose."""
+    if report.failed or report.plan.invalid:
+        return Exit.FAILED
+    return Exit.LEFT if report.left else Exit.FINE

@@ -1,0 +1,173 @@
+"""roomctl doctor: does everything that roomctl leans on work? One line each, with the mend."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from enum import StrEnum
+from typing import Final
+from urllib.parse import urlsplit
+
+import aiohttp
+
+from controller.app import opened_store
+from controller.cli.exits import Exit
+from controller.cli.flags import with_settings
+from controller.cli.screen import counted, show
+from controller.cli.table import painted
+from controller.errors import LiveError, StoreError
+from controller.live.client import Connection, Observer
+from controller.manifests import Desired, RoomsDirState, load
+from controller.settings import Settings, Uses, mongodb_address
+
+CLOCK_LIMIT: Final = 10.0
+"""Seconds of difference that a token's times can bear with room to spare: LiveKit allows a minute."""
+
+_ASK_SECONDS: Final = 5.0
+
+
+class Mark(StrEnum):
+    """How a check came out; only FAIL makes the exit code 1."""
+
+    OK = "ok"
+    WARN = "warn"
+    FAIL = "FAIL"
+
+
+_STYLES: Final = {Mark.OK: "green", Mark.WARN: "yellow", Mark.FAIL: "bold red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """One line: what was looked at, and what there is to say, with the mend where there is one."""
+
+    mark: Mark
+    about: str
+    text: str
+
+
+@with_settings(Uses.ALL)
+def doctor(settings: Settings) -> int:
+    """Check settings, manifests, LiveKit, the clock and the database; one line each, with the mend."""
+    return asyncio.run(_doctor(settings))
+
+
+async def _doctor(settings: Settings) -> Exit:
+    failed = False
+    async for finding in _findings(settings):
+        mark = painted(f"{finding.mark:<4}", _STYLES[finding.mark])
+        show(f"{mark}  {finding.about:<9}  {finding.text}")
+        failed |= finding.mark is Mark.FAIL
+    return Exit.FAILED if failed else Exit.FINE
+
+
+async def _findings(settings: Settings) -> AsyncIterator[Finding]:
+    yield Finding(Mark.OK, "settings", "all there, all in range")
+    yield about_hidden(settings)
+    yield about_manifests(load(settings.rooms_dir), settings)
+    yield await _livekit(settings)
+    yield await _clock(settings)
+    async for finding in _database(settings):
+        yield finding
+
+
+def about_hidden(settings: Settings) -> Finding:
+    """Outside webinar mode hidden participants need no token, unless the setting says so."""
+    if settings.hidden_requires_token:
+        return Finding(Mark.OK, "hidden", "every hidden participant needs an egress_mode_token")
+    return Finding(
+        Mark.WARN,
+        "hidden",
+        "whoever knows a room's id can join it unseen (outside webinar mode); "
+        "set ROOMCTL_HIDDEN_REQUIRES_TOKEN=true",
+    )
+
+
+def about_manifests(desired: Desired, settings: Settings) -> Finding:
+    """Whether rooms.d can be read and every manifest in it is right."""
+    if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+        return Finding(Mark.FAIL, "manifests", desired.problem)
+    if desired.errors:
+        wrong = counted(len(desired.errors), "error")
+        return Finding(Mark.FAIL, "manifests", f"{wrong} in {settings.rooms_dir}; see `roomctl validate`")
+    if desired.state is RoomsDirState.EMPTY:
+        return Finding(Mark.WARN, "manifests", f"no manifest in {settings.rooms_dir}; write one there")
+    return Finding(Mark.OK, "manifests", f"{counted(len(desired.rooms), 'room')} in {settings.rooms_dir}")
+
+
+async def _livekit(settings: Settings) -> Finding:
+    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
+    async with Connection(url, key, secret) as connection:
+        try:
+            rooms = await Observer(connection).rooms()
+        except LiveError as error:
+            return Finding(
+                Mark.FAIL, "livekit", f"{error}; check LIVEKIT_URL, LIVEKIT_API_KEY and its secret"
+            )
+        return Finding(Mark.OK, "livekit", f"{counted(len(rooms), 'live room')} at {connection.address}")
+
+
+async def _clock(settings: Settings) -> Finding:
+    """LiveKit's clock by the Date of an answer, beside ours at that moment."""
+    timeout = aiohttp.ClientTimeout(total=_ASK_SECONDS)
+    try:
+        async with (
+            aiohttp.ClientSession(timeout=timeout) as session,
+            session.get(settings.livekit_url, allow_redirects=False) as answer,
+        ):
+            return about_clock(answer.headers.get("Date", ""), datetime.now(UTC))
+    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
+        host = urlsplit(settings.livekit_url).hostname
+        return Finding(Mark.FAIL, "clock", f"cannot be compared: no answer from {host}; see the line above")
+
+
+def about_clock(date: str, now: datetime) -> Finding:
+    """Our clock beside the one of an HTTP answer, which counts whole seconds."""
+    try:
+        theirs = parsedate_to_datetime(date)
+    except ValueError:
+        return Finding(Mark.WARN, "clock", "cannot be compared: LiveKit's answer has no Date")
+    apart = abs((now - theirs).total_seconds())
+    if apart > CLOCK_LIMIT:
+        text = f"{apart:.0f} s apart from LiveKit's: tokens may be refused; set both by NTP"
+        return Finding(Mark.FAIL, "clock", text)
+    return Finding(Mark.OK, "clock", f"within {max(1, round(apart))} s of LiveKit's")
+
+
+async def _database(settings: Settings) -> AsyncIterator[Finding]:
+    where = (
+        mongodb_address(settings.mongodb_uri)
+        if settings.mongodb_uri
+        else f"the embedded server in {settings.data_dir}"
+    )
+    try:
+        async with opened_store(settings, verb="doctor", read_only=True) as store:
+            rooms = sum(not record.removed for record in store.by_id.values())
+            yield Finding(Mark.OK, "mongodb", f"{counted(rooms, 'room')} on record, {where}")
+            yield about_secret(changed=bool(getattr(store, "secret_changed", False)))
+            holder = await store.holder()
+            text = (
+                f"{holder}"
+                if holder is not None and not holder.released
+                else "none at work; start `roomctl run`"
+            )
+            yield Finding(Mark.OK, "controller", text)
+    except StoreError as error:
+        yield Finding(
+            Mark.FAIL,
+            "mongodb",
+            f"{error}; check {'MONGODB_URI' if settings.mongodb_uri else 'ROOMCTL_DATA_DIR'}",
+        )
+
+
+def about_secret(*, changed: bool) -> Finding:
+    """Whether ROOMCTL_SECRET is the one that the records were made under."""
+    if changed:
+        return Finding(
+            Mark.WARN,
+            "secret",
+            "ROOMCTL_SECRET is not the one of before: new rooms get other ids, old invites end; "
+            "put the old one back if that was not meant",
+        )
+    return Finding(Mark.OK, "secret", "the one that the records were made under")

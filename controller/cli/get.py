@@ -1,0 +1,151 @@
+"""roomctl get: the rooms and how they stand. Reads the records; LiveKit only for who is inside."""
+
+import asyncio
+import json
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+import yaml
+
+from controller.app import opened_store
+from controller.cli.exits import Exit
+from controller.cli.flags import with_settings
+from controller.cli.people import count_people
+from controller.cli.screen import complain, say, show
+from controller.cli.standing import Standing, as_dict, choose, standing
+from controller.cli.table import show_table
+from controller.errors import StoreAway
+from controller.records.ports import RoomStore
+from controller.room import format_time, short_key
+from controller.settings import Settings, Uses
+
+LOOK_SECONDS: Final = 1.0
+_STYLES: Final = {"True": "green", "False": "red", "Unknown": "yellow"}
+
+
+class Form(StrEnum):
+    """How rooms are written."""
+
+    TABLE = "table"
+    JSON = "json"
+    YAML = "yaml"
+    WIDE = "wide"
+
+
+@with_settings(Uses.DATABASE)
+def get(
+    settings: Settings,
+    rooms: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY|ID]...", help="Which rooms [all].", show_default=False),
+    ] = None,
+    output: Annotated[Form, typer.Option("--output", "-o", help="How rooms are written.")] = Form.TABLE,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
+) -> int:
+    """Show rooms and how they stand."""
+    names = tuple(rooms or ())
+    if not watch:
+        return asyncio.run(_get(settings, names, output))
+    with suppress(KeyboardInterrupt):  # how a watch ends
+        asyncio.run(_watch(settings, names, output))
+    return Exit.FINE
+
+
+async def _get(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
+    async with opened_store(settings, verb="get", read_only=True) as store:
+        found, unknown = await look(settings, store, names)
+    _show(found, output)
+    for name in unknown:
+        complain(f"there is no room {short_key(name)}; `roomctl get` lists the rooms")
+    if not found and not unknown:
+        say("no rooms")
+    return Exit.FAILED if unknown else Exit.FINE
+
+
+async def _watch(settings: Settings, names: tuple[str, ...], output: Form) -> None:
+    """All rooms once, then those that changed; a database that goes away is said once."""
+    before: dict[str, Standing] = {}
+    away = False
+    async with opened_store(settings, verb="get", read_only=True) as store:
+        while True:
+            try:
+                await store.refresh()
+                found, _ = await look(settings, store, names)
+                away = False
+            except StoreAway as error:
+                if not away:
+                    complain(f"{error}; still trying")
+                away = True
+            else:
+                changed = [room for room in found if before.get(room.record.id) != room]
+                gone = sorted(
+                    room.record.key for id_, room in before.items() if id_ not in {r.record.id for r in found}
+                )
+                if changed:
+                    _show(changed, output)
+                for key in gone:
+                    say(f"{short_key(key)} is gone")
+                before = {room.record.id: room for room in found}
+            await asyncio.sleep(LOOK_SECONDS)
+
+
+async def look(
+    settings: Settings, store: RoomStore, names: tuple[str, ...]
+) -> tuple[list[Standing], list[str]]:
+    """How the rooms that `names` mean stand now, by key, and the names that mean none."""
+    records, unknown = choose(store, names)
+    holder = await store.holder()
+    now = datetime.now(UTC)
+    people = await count_people(settings, records)
+    return [replace(standing(r, holder, now), participants=people.get(r.id)) for r in records], unknown
+
+
+def _show(rooms: Sequence[Standing], output: Form) -> None:
+    match output:
+        case Form.JSON:
+            show(json.dumps([as_dict(room) for room in rooms], indent=2, ensure_ascii=False))
+        case Form.YAML:
+            documents = [as_dict(room) for room in rooms]
+            show(yaml.safe_dump(documents, sort_keys=False, allow_unicode=True).rstrip("\n"))
+        case Form.TABLE | Form.WIDE if rooms:
+            wide = output is Form.WIDE
+            show_table(_HEADER + (_WIDE_HEADER if wide else ()), [_row(r, wide=wide) for r in rooms], _style)
+        case _:
+            pass
+
+
+_HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE")
+_WIDE_HEADER: Final = ("NAME", "ORIGIN", "FILE", "LKROOMNAME", "GENERATION", "MODIFIED")
+
+
+def _row(room: Standing, *, wide: bool) -> tuple[str, ...]:
+    """One room's cells. No id among them: it is a capability."""
+    record, ready, live = room.record, room.condition("Ready"), room.condition("Live")
+    people = "-" if room.participants is None else str(room.participants)
+    cells = (
+        short_key(record.key),
+        ready.status if ready else "Unknown",
+        ready.reason if ready else "",
+        live.status if live else "Unknown",
+        people,
+    )
+    if not wide:
+        return cells
+    return (
+        *cells,
+        record.spec.name,
+        str(record.origin),
+        record.file or "-",
+        record.live.name if record.live is not None else "-",
+        str(record.generation),
+        format_time(record.modified),
+    )
+
+
+def _style(title: str, text: str) -> str:
+    return _STYLES.get(text, "") if title in ("READY", "LIVE") else ""

@@ -1,0 +1,64 @@
+"""roomctl plan: what apply would do now. Changes nothing at all."""
+
+import asyncio
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated
+
+import typer
+
+from controller.app import make_plan
+from controller.cli.exits import Exit
+from controller.cli.flags import with_settings
+from controller.cli.places import below
+from controller.cli.screen import complain, counted, show
+from controller.cli.table import painted
+from controller.manifests.report import Place
+from controller.plan.model import Plan
+from controller.plan.render import as_json, as_text
+from controller.settings import Settings, Uses
+
+_STYLES = {"+": "green", "~": "yellow", "-": "red", "±": "magenta", "!": "bold red", "P": "bold", "N": "bold"}
+"""By the first character of a line: the signs, and the last line."""
+
+
+class Form(StrEnum):
+    """How the plan is written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@with_settings(Uses.ALL)
+def plan(
+    settings: Settings,
+    output: Annotated[Form, typer.Option("--output", "-o", help="How the plan is written.")] = Form.TEXT,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="Exit 2 where there are changes.")
+    ] = False,
+) -> int:
+    """Show what apply would do now; change nothing."""
+    made = asyncio.run(make_plan(settings))
+    place = below(settings.rooms_dir)
+    show(as_json(made, datetime.now(UTC), place) if output is Form.JSON else plan_text(made, place))
+    if made.invalid:
+        complain(invalid_files(made, place))
+    return plan_code(made, detailed=detailed_exitcode)
+
+
+def plan_code(made: Plan, *, detailed: bool) -> Exit:
+    """1 where a manifest is invalid; else 2 where `detailed` is asked for and anything would change."""
+    if made.invalid:
+        return Exit.FAILED
+    return Exit.CHANGES if detailed and made.changes else Exit.FINE
+
+
+def plan_text(made: Plan, place: Place) -> str:
+    """The plan as text, each room's line in the colour of its sign."""
+    return "\n".join(painted(line, _STYLES.get(line[:1], "")) for line in as_text(made, place).splitlines())
+
+
+def invalid_files(made: Plan, place: Place) -> str:
+    """Which files keep the plan from being whole."""
+    files = sorted({place(error.file) for error in made.invalid})
+    return f"{counted(len(files), 'manifest file is', 'manifest files are')} invalid: {', '.join(files)}"

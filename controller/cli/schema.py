@@ -1,0 +1,13 @@
+"""roomctl schema: the JSON Schema of a manifest, for editors."""
+
+import json
+
+from controller.cli.exits import Exit
+from controller.cli.screen import show
+from controller.manifests.schema import manifest_schema
+
+
+def schema() -> int:
+    """Print the JSON Schema of a manifest, for editors."""
+    show(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
+    return Exit.FINE

@@ -1,0 +1,39 @@
+"""Data to stdout, everything else to stderr; colour on a terminal alone, and none with NO_COLOR."""
+
+import os
+import sys
+from typing import TextIO
+
+import typer
+
+
+def no_color() -> bool:
+    """Whether NO_COLOR asks for none."""
+    return bool(os.environ.get("NO_COLOR"))
+
+
+def show(text: str) -> None:
+    """A piece of data, with a newline."""
+    typer.echo(text, color=colored(sys.stdout))
+
+
+def say(text: str) -> None:
+    """Something for people, beside the data."""
+    typer.echo(text, err=True, color=colored(sys.stderr))
+
+
+def complain(text: str) -> None:
+    """An error, one line or several, each with its mark."""
+    mark = typer.style("error:", fg="red", bold=True) if colored(sys.stderr) else "error:"
+    for line in text.splitlines():
+        say(f"{mark} {line}")
+
+
+def counted(number: int, thing: str, things: str = "") -> str:
+    """`1 room`, `2 rooms`."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
+def colored(stream: TextIO) -> bool:
+    """Whether `stream` shows colours."""
+    return stream.isatty() and not no_color()

@@ -1,0 +1,111 @@
+"""How a room stands right now: its record, its conditions, who is inside. Pure."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+from controller.records.ports import Holder, Records
+from controller.records.record import Condition, Origin, RoomRecord, as_reference
+from controller.room import format_time, short_key
+
+AWAY_AFTER: Final = timedelta(seconds=30)
+"""So long after the last sign of a controller what was said of a room is no longer known to be so."""
+
+CONTROLLER_AWAY: Final = "ControllerAway"
+_ALWAYS: Final = ("Ready", "Live", "ManifestValid")
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """One room; `participants` is None where it is not known."""
+
+    record: RoomRecord
+    conditions: tuple[Condition, ...]
+    participants: int | None = None
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.conditions if c.type == kind), None)
+
+
+def standing(record: RoomRecord, holder: Holder | None, now: datetime) -> Standing:
+    """How `record` stands; the conditions are Unknown while no controller is at work."""
+    said = _said(record)
+    if is_away(holder, now):
+        said = tuple(_unknown(condition, holder) for condition in said)
+    return Standing(record, said)
+
+
+def is_away(holder: Holder | None, now: datetime) -> bool:
+    """Whether no controller has been at work for 30 s."""
+    return holder is None or now - holder.renewed > AWAY_AFTER
+
+
+def _said(record: RoomRecord) -> tuple[Condition, ...]:
+    """What the controller said, and Unknown for what it always says and has not said yet."""
+    kinds = _ALWAYS if record.origin is Origin.MANIFEST else _ALWAYS[:2]
+    missing = [kind for kind in kinds if record.status.condition(kind) is None]
+    pending = [
+        Condition(kind, "Unknown", "Pending", "no pass has looked at it yet", record.created)
+        for kind in missing
+    ]
+    return (*pending, *record.status.conditions)
+
+
+def _unknown(condition: Condition, holder: Holder | None) -> Condition:
+    seen = f"the last was {holder}" if holder is not None else "none has been here yet"
+    return replace(
+        condition,
+        status="Unknown",
+        reason=CONTROLLER_AWAY,
+        message=f"no controller is at work; {seen}",
+        last_transition=holder.renewed if holder is not None else condition.last_transition,
+    )
+
+
+def choose(records: Records, names: tuple[str, ...]) -> tuple[list[RoomRecord], list[str]]:
+    """The rooms that `names` (keys or ids; none: all) mean, by key, and the names that mean none.
+
+    An API room may also be named as text shows it, by `api/` and six digits, while that means one room.
+    """
+    alive = [record for record in records.by_id.values() if not record.removed]
+    by_name = _by_name(alive)
+    chosen = {by_name[name].key: by_name[name] for name in names if name in by_name}
+    rooms = list(chosen.values()) if names else alive
+    return sorted(rooms, key=lambda record: record.key), [name for name in names if name not in by_name]
+
+
+def _by_name(records: list[RoomRecord]) -> Mapping[str, RoomRecord]:
+    named: dict[str, list[RoomRecord]] = {}
+    for record in records:
+        named.setdefault(short_key(record.key), []).append(record)
+    unique = {name: found[0] for name, found in named.items() if len(found) == 1}
+    return {**unique, **{r.id: r for r in records}, **{r.key: r for r in records}}
+
+
+def as_dict(room: Standing) -> dict[str, Any]:
+    """One element of `get -o json`: the reference's room object, and what is ours."""
+    record = room.record
+    return {
+        **as_reference(record),
+        "key": record.key,
+        "origin": str(record.origin),
+        "file": record.file,
+        "LKRoomName": record.live.name if record.live is not None else None,
+        "participants": room.participants,
+        "generation": record.generation,
+        "status": {
+            "observedGeneration": record.status.observed_generation,
+            "conditions": [_condition(condition) for condition in room.conditions],
+        },
+    }
+
+
+def _condition(condition: Condition) -> dict[str, str]:
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": format_time(condition.last_transition),
+    }

@@ -1,0 +1,53 @@
+"""All verbs under one name. A verb's module is imported when it is asked for: `validate` knows no MongoDB."""
+
+from importlib import import_module, metadata
+from typing import Annotated, Any, Final
+
+import typer
+from typer.core import TyperGroup
+from typer.main import get_command
+
+from controller.cli.screen import show
+
+VERBS: Final = ("run", "validate", "plan", "apply", "get", "wait", "schema", "doctor")
+
+_PLAIN: Final[dict[str, Any]] = {
+    "add_completion": False,
+    "rich_markup_mode": None,  # help is plain text: no boxes, no colours in a pipe
+    "pretty_exceptions_enable": False,
+}
+
+
+class Verbs(TyperGroup):
+    """A group whose verbs are the modules of this folder, each with a function of its own name."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ARG002 - the parent's signature
+        return list(VERBS)
+
+    def get_command(self, ctx: Any, cmd_name: str) -> Any:  # noqa: ARG002
+        if cmd_name not in VERBS:
+            return None
+        app = typer.Typer(**_PLAIN)
+        app.command(cmd_name)(getattr(import_module(f"controller.cli.{cmd_name}"), cmd_name))
+        return get_command(app)
+
+
+def command() -> Any:
+    """The whole command line."""
+    app = typer.Typer(name="roomctl", cls=Verbs, no_args_is_help=True, **_PLAIN)
+    app.callback()(_roomctl)
+    return get_command(app)
+
+
+def _version(asked: bool) -> None:
+    if asked:
+        show(f"roomctl {metadata.version('roomctl')}")
+        raise typer.Exit
+
+
+def _roomctl(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which roomctl this is.")
+    ] = False,
+) -> None:
+    """Room manifests in git become live rooms on LiveKit, and stay so."""

@@ -1,0 +1,161 @@
+"""roomctl wait: until a condition holds of each room."""
+
+import asyncio
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import PurePosixPath
+from typing import Annotated, Final
+
+import typer
+
+from controller.app import opened_store
+from controller.cli.exits import Exit
+from controller.cli.flags import with_settings
+from controller.cli.goal import Goal, Target, missing_yet, read_goal, read_span
+from controller.cli.places import below
+from controller.cli.screen import complain, counted, say
+from controller.cli.standing import Standing, choose, standing
+from controller.errors import RoomctlError, RoomsDirError, StoreAway
+from controller.manifests import Desired, ManifestError, RoomsDirState, load
+from controller.manifests.report import error_text
+from controller.records.ports import Records, RoomStore
+from controller.room import short_key
+from controller.settings import Settings, Uses
+
+LOOK_SECONDS: Final = 0.25
+
+
+def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
+    """Refuses as wrong usage what `read` refuses."""
+
+    def check(text: str) -> str:
+        try:
+            read(text)
+        except ValueError as error:
+            raise typer.BadParameter(str(error)) from None
+        return text
+
+    return check
+
+
+@with_settings(Uses.DATABASE | Uses.ROOMS)
+def wait(
+    settings: Settings,
+    rooms: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[KEY|ID]...", help="Which rooms [all of the rooms folder].", show_default=False
+        ),
+    ] = None,
+    goal: Annotated[
+        str,
+        typer.Option(
+            "--for",
+            callback=_checked(read_goal),
+            metavar="CONDITION",
+            help="Ready, !Deferred, condition=Live, delete.",
+        ),
+    ] = "Ready",
+    timeout: Annotated[
+        str, typer.Option(callback=_checked(read_span), metavar="TIME", help="60s, 5m, 1h30m.")
+    ] = "60s",
+) -> int:
+    """Wait until a condition holds of each room, for the manifest as it stands here."""
+    watch = Watch(read_goal(goal), load(settings.rooms_dir), tuple(rooms or ()))
+    if watch.desired.state is RoomsDirState.UNREADABLE:
+        raise RoomsDirError(watch.desired.problem)
+    return asyncio.run(_wait(settings, watch, read_span(timeout)))
+
+
+async def _wait(settings: Settings, watch: "Watch", seconds: float) -> Exit:
+    async with opened_store(settings, verb="wait", read_only=True) as store:
+        if wrong := watch.wrong(store):
+            for error in wrong:
+                complain(error_text(error, below(settings.rooms_dir)))
+            return Exit.FAILED
+        if await watch.met_within(seconds, store):
+            return Exit.FINE
+    for name, why in sorted(watch.missing.items()):
+        complain(f"{name}: {why}")
+    complain(f"timed out after {seconds:g} s: {counted(len(watch.missing), 'room')} not there yet")
+    return Exit.TIMED_OUT
+
+
+@dataclass(slots=True)
+class Watch:
+    """What is waited for, of which rooms, and how far it is: `missing` has the reason for each not there."""
+
+    goal: Goal
+    desired: Desired
+    names: tuple[str, ...] = ()
+    missing: dict[str, str] = field(default_factory=dict)
+    deferred: set[str] = field(default_factory=set)
+
+    def wrong(self, records: Records) -> list[ManifestError]:
+        """The errors of the manifests that are waited for: their rooms will not come to be as written."""
+        if self.goal.deletes:
+            return []
+        return [e for e in self.desired.errors if not self.names or self._named(e, records)]
+
+    def _named(self, error: ManifestError, records: Records) -> bool:
+        """Whether an error stands for a room of `names`; one without a key stands for all rooms of its file."""
+        if error.key is not None:
+            return error.key in self.names
+        found, _ = choose(records, self.names)
+        of_file = str(PurePosixPath(error.file).with_suffix(""))
+        return of_file in self.names or error.file in {record.file for record in found}
+
+    def targets(self, records: Records) -> list[Target]:
+        """The rooms to look at: those named, else those of rooms.d, else (there is none) those on record."""
+        if self.names:
+            return [self._target(name, records) for name in self.names]
+        if self.desired.state is not RoomsDirState.MISSING:
+            return [Target(key, room.spec) for key, room in self.desired.rooms.items()]
+        return [Target(record.key) for record in choose(records, ())[0]]
+
+    def _target(self, name: str, records: Records) -> Target:
+        found, _ = choose(records, (name,))
+        key = found[0].key if found else name
+        manifest = self.desired.rooms.get(key)
+        return Target(key, manifest.spec if manifest is not None else None)
+
+    async def met_within(self, seconds: float, store: RoomStore) -> bool:
+        """Look, once at least, until nothing is missing; a database that goes away is waited for."""
+        self._any_target(store)
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        while True:
+            try:
+                await self._look(store)
+            except StoreAway as error:
+                self.missing = self.missing or {"the database": str(error)}
+            left = end - clock()
+            if not self.missing or left <= 0:
+                return not self.missing
+            await asyncio.sleep(min(left, LOOK_SECONDS))
+
+    def _any_target(self, records: Records) -> None:
+        if self.targets(records):
+            return
+        if self.desired.state is RoomsDirState.MISSING:
+            raise RoomctlError("there is no room to wait for: no rooms folder here, and no room on record")
+        say("no room to wait for")
+
+    async def _look(self, store: RoomStore) -> None:
+        await store.refresh()
+        holder = await store.holder()
+        now = datetime.now(UTC)
+        rooms = {record.key: standing(record, holder, now) for record in choose(store, ())[0]}
+        self.look_at(self.targets(store), rooms)
+
+    def look_at(self, targets: Sequence[Target], rooms: Mapping[str, Standing]) -> None:
+        """One look: what is missing now; a room that waits for its people is named, once."""
+        looked = {t.name: missing_yet(self.goal, t, rooms.get(t.name)) for t in targets}
+        self.missing = {short_key(name): why for name, why in looked.items() if why}
+        for target in targets:
+            room = rooms.get(target.name)
+            deferral = room.condition("Deferred") if room is not None else None
+            if deferral is not None and deferral.status == "True" and target.name not in self.deferred:
+                self.deferred.add(target.name)
+                say(f"{short_key(target.name)}: Deferred: {deferral.message}")
