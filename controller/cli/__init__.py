@@ -28,7 +28,7 @@ def run_verb(arguments: list[str]) -> int:
             or Exit.FINE
         )
     except typer.TyperException as error:
-        complain(error.format_message() or "no verb is given; `roomctl --help` lists them")
+        (complain if arguments else say)(error.format_message())  # without arguments it is the help
         return Exit.USAGE
     except typer.Abort:
         say("")

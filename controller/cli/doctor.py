@@ -145,7 +145,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         async with opened_store(settings, verb="doctor", read_only=True) as store:
             rooms = sum(not record.removed for record in store.by_id.values())
             yield Finding(Mark.OK, "mongodb", f"{counted(rooms, 'room')} on record, {where}")
-            yield about_secret(changed=bool(getattr(store, "secret_changed", False)))
+            yield about_secret(changed=store.secret_changed)
             holder = await store.holder()
             text = (
                 f"{holder}"
