@@ -154,11 +154,7 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             )
             yield Finding(Mark.OK, "controller", text)
     except StoreError as error:
-        yield Finding(
-            Mark.FAIL,
-            "mongodb",
-            f"{error}; check {'MONGODB_URI' if settings.mongodb_uri else 'ROOMCTL_DATA_DIR'}",
-        )
+        yield Finding(Mark.FAIL, "mongodb", str(error))
 
 
 def about_secret(*, changed: bool) -> Finding:

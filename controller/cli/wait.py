@@ -99,7 +99,7 @@ class Watch:
         return [e for e in self.desired.errors if not self.names or self._named(e, records)]
 
     def _named(self, error: ManifestError, records: Records) -> bool:
-        """Whether an error stands for a room of `names`; without a key it stands for all rooms of its file."""
+        """Whether an error stands for a room of `names`; without a key: for all rooms of its file."""
         if error.key is not None:
             return error.key in self.names
         found, _ = choose(records, self.names)
