@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Final
 
 from controller.room import RoomSpec
@@ -77,8 +78,12 @@ class OwnerMark:
 _PREFIX: Final = "roomctl/"
 
 
+@lru_cache(maxsize=1 << 15)
 def room_metadata(spec: RoomSpec, room_id: str, instance: str, store: str) -> str:
-    """The metadata of a room's live room: canonical JSON, so that equal text means equal content."""
+    """The metadata of a room's live room: canonical JSON, so that equal text means equal content.
+
+    Remembered, since each pass compares every room's.
+    """
     content = {
         "managed_by": _PREFIX + instance,
         "store": store,
