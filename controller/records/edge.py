@@ -3,6 +3,7 @@
 Foreign texts are never passed on: they may hold the URI. The address is shown, its credentials never.
 """
 
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any, Final
@@ -33,19 +34,25 @@ WRITE_CONCERN_SECONDS: Final = 3.0
 _DENIED: Final = frozenset({11, 13, 18, 8000})  # UserNotFound, Unauthorized, AuthenticationFailed, Atlas
 
 
+class Answered(StoreAway):
+    """The server is there, and answered with an error that says nothing to us."""
+
+
 def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
     """A client for `uri`; it connects at first use. StoreRefused where the URI cannot be used."""
     try:
-        return AsyncMongoClient(
-            uri,
-            appname="roomctl",
-            tz_aware=True,
-            retryWrites=False,  # a lost reply is settled by reading; a standalone server knows no retries
-            serverSelectionTimeoutMS=3000,
-            connectTimeoutMS=3000,
-            socketTimeoutMS=5000,
-            **options,
-        )
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # pymongo's repeat the options' values
+            return AsyncMongoClient(
+                uri,
+                appname="roomctl",
+                tz_aware=True,
+                retryWrites=False,  # a lost reply is settled by reading; a standalone server knows no retries
+                serverSelectionTimeoutMS=3000,
+                connectTimeoutMS=3000,
+                socketTimeoutMS=5000,
+                **options,
+            )
     except ConfigurationError as error:
         hint = " (mongodb+srv needs the package dnspython)" if "dnspython" in str(error) else ""
         raise StoreRefused(f"MONGODB_URI cannot be used{hint}: write mongodb://HOST:PORT/") from None
@@ -91,10 +98,9 @@ def translate(error: Exception, where: str) -> StoreAway | StoreConflict | Store
     refusal = _refusal(error)
     if refusal:
         return StoreRefused(f"MongoDB at {where} {refusal}")
-    code = error.code if isinstance(error, OperationFailure) else None
-    return StoreAway(
-        f"MongoDB at {where} failed: {type(error).__name__}" + (f", code {code}" if code else "")
-    )
+    if isinstance(error, OperationFailure):
+        return Answered(f"MongoDB at {where} answered with error code {error.code}")
+    return StoreAway(f"MongoDB at {where} failed: {type(error).__name__}")
 
 
 def _refusal(error: Exception) -> str:

@@ -35,7 +35,7 @@ from controller.records.batch import (
 )
 from controller.records.change import change
 from controller.records.codec import Damaged, decode
-from controller.records.edge import DEADLINE, Documents, database, translated
+from controller.records.edge import DEADLINE, Answered, Documents, database, translated
 from controller.records.holder import read_holder
 from controller.records.memory import Memory
 from controller.records.ports import Holder, RemovalLeave, StoreIdentity
@@ -89,6 +89,7 @@ class MongoStore:
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
         self._owed = False  # a batch was written and the number not raised
+        self._distrusted = False
         self._read_at = 0.0
         self._lock = asyncio.Lock()  # full reads and batches take turns
         self._commits = GroupCommit(self._flush)
@@ -126,12 +127,13 @@ class MongoStore:
                 documents["store"] = await self._establish(documents["store"])
             self._identify(documents["store"])
             number = (documents["changes"] or {}).get("n", 0)
-            if number == self._number and self._clock() - self._read_at < FULL_READ_SECONDS:
+            trusted = number == self._number and not self._distrusted
+            if trusted and self._clock() - self._read_at < FULL_READ_SECONDS:
                 return False
             return await self._read_all(number)
 
     def reread(self) -> None:
-        self._number = None
+        self._distrusted = True
 
     async def _look(self) -> dict[str, dict[str, Any] | None]:
         """The two small documents that say whether anything is new."""
@@ -198,6 +200,7 @@ class MongoStore:
         """Every document; those whose bytes were seen before cost no decoding."""
         decoded: dict[int, RoomRecord] = {}
         damaged: dict[str, str] = {}
+        self._number, self._distrusted = None, False
         with translated(self.where, 3 * DEADLINE):
             documents = await self._raw.find(batch_size=10_000).to_list()
         for document in documents:
@@ -261,27 +264,35 @@ class MongoStore:
     async def _send(self, writes: dict[str, Write]) -> tuple[dict[str, Stored], dict[str, StoreError]]:
         """Write, and settle what the answer leaves open; after a lost answer what did not land is sent again.
 
-        Sending again is harmless: what landed meanwhile loses its comparison, and is settled by reading.
+        Sending again is harmless: what landed meanwhile loses its comparison, and is settled by reading. If
+        the server did answer each write goes alone then, so that a bad one does not hold the others back.
         """
-        stored: dict[str, Stored] = {}
-        failed: dict[str, StoreError] = {}
-        left = dict(writes)
-        for last in (False, True):
-            doubts, lost = await self._bulk(list(left.values()))
-            for room_id in left.keys() - doubts.keys():
-                stored[room_id] = left[room_id].result(self.by_id.get(room_id))
-            try:
-                found = await self._read(list(doubts), DEADLINE if lost is None else AGAIN)
-            except StoreAway as error:
-                return stored, failed | dict.fromkeys(doubts, error)
-            stored |= found
-            missed = {i: e for i, code in doubts.items() if (e := settle(left[i], code, found[i]))}
-            if lost is None or last or not missed:
-                return stored, failed | ({i: lost or e for i, e in missed.items()})
-            left = {room_id: left[room_id] for room_id in missed}
-        raise AssertionError("the second attempt returns")
+        stored, failed, lost = await self._attempt(writes)
+        if lost is None or not failed or not stored:
+            return stored, failed
+        left = {room_id: writes[room_id] for room_id in failed}
+        groups = [{i: w} for i, w in left.items()] if isinstance(lost, Answered) else [left]
+        failed = {}
+        for group in groups:
+            again = await self._attempt(group)
+            stored |= again[0]
+            failed |= again[1]
+        return stored, failed
 
-    async def _bulk(self, writes: list[Write]) -> tuple[dict[str, int], StoreAway | None]:
+    async def _attempt(
+        self, writes: dict[str, Write]
+    ) -> tuple[dict[str, Stored], dict[str, StoreError], StoreError | None]:
+        """One bulk write and its settling: what stands, what failed, and why the answer was lost, if so."""
+        doubts, lost = await self._bulk(list(writes.values()))
+        stored = {i: w.result(self.by_id.get(i)) for i, w in writes.items() if i not in doubts}
+        try:
+            found = await self._read(list(doubts), DEADLINE if lost is None else AGAIN)
+        except StoreError as error:
+            return stored, dict.fromkeys(doubts, lost or error), lost
+        missed = {i: e for i, code in doubts.items() if (e := settle(writes[i], code, found[i]))}
+        return stored | found, {i: lost or e for i, e in missed.items()}, lost
+
+    async def _bulk(self, writes: list[Write]) -> tuple[dict[str, int], StoreError | None]:
         """One bulk write: the writes in doubt, and the error where the answer was lost as a whole."""
         try:
             with translated(self.where, DEADLINE + len(writes) / 200):
@@ -290,7 +301,7 @@ class MongoStore:
                     details: Mapping[str, Any] = result.bulk_api_result
                 except BulkWriteError as error:
                     details = error.details or {}
-        except StoreAway as error:
+        except StoreError as error:
             return dict.fromkeys([write.id for write in writes], 0), error
         if details.get("writeConcernErrors"):
             away = StoreAway(f"MongoDB at {self.where} has no majority that keeps a write")

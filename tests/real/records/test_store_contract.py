@@ -1,0 +1,244 @@
+"""What every RoomStore keeps to, whatever database is behind it."""
+
+import asyncio
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from controller.errors import StoreAway, StoreConflict
+from controller.records.ports import RemovalLeave, RoomStore
+from controller.records.record import RoomRecord
+from controller.room import RoomSpec
+from tests.real.records.conftest import NewStore
+from tests.support.rooms import NOW, room, status
+
+LATER = NOW + timedelta(minutes=1)
+OTHER = RoomSpec(name="Another", max_participants=7, allow_chat=True)
+
+
+@pytest.fixture
+async def store(new_store: NewStore) -> RoomStore:
+    opened = new_store()
+    await opened.refresh()
+    return opened
+
+
+@pytest.fixture
+async def other(new_store: NewStore, store: RoomStore) -> RoomStore:
+    """A second controller's store on the same records, opened when the first is."""
+    assert store.identity.store
+    opened = new_store()
+    await opened.refresh()
+    return opened
+
+
+def respecified(record: RoomRecord) -> RoomRecord:
+    return record.respecified(OTHER, record.key, record.file, LATER)
+
+
+async def test_a_new_record_stands_in_memory_when_the_insert_returns(store: RoomStore) -> None:
+    record = await store.insert(room())
+    assert store.by_id == {record.id: record} == {room().id: room()}
+    assert store.by_key == {"events/room-1": record}
+
+
+async def test_another_process_reads_what_was_written_field_for_field(
+    store: RoomStore, other: RoomStore
+) -> None:
+    written = replace(
+        room(live="one").named("two", NOW).answered("RM_2").marked_removed(LATER), status=status(2), file=None
+    )
+    await store.insert(written)
+    assert await other.refresh()
+    assert other.by_id[written.id] == written
+
+
+async def test_a_bad_write_does_not_hold_back_those_beside_it(store: RoomStore) -> None:
+    before, taken = await store.insert(room(1)), (await store.insert(room(2))).key
+    others = [await store.insert(room(number)) for number in range(3, 7)]
+    results = await asyncio.gather(
+        store.save(before, replace(before, key=taken)),
+        *(store.save(other, other.named("live", NOW)) for other in others),
+        return_exceptions=True,
+    )
+    assert isinstance(results[0], StoreConflict | StoreAway)
+    assert results[1:] == [other.named("live", NOW) for other in others]
+
+
+async def test_a_refresh_without_news_says_so(store: RoomStore, other: RoomStore) -> None:
+    await store.insert(room())
+    assert not await store.refresh()
+    assert await other.refresh()
+    assert not await other.refresh()
+
+
+async def test_a_taken_id_is_a_conflict(store: RoomStore) -> None:
+    await store.insert(room(1))
+    with pytest.raises(StoreConflict):
+        await store.insert(replace(room(1), key="elsewhere"))
+    assert store.by_id == {room(1).id: room(1)}
+
+
+async def test_a_taken_key_is_a_conflict(store: RoomStore) -> None:
+    await store.insert(room(1))
+    with pytest.raises(StoreConflict):
+        await store.insert(replace(room(2), key=room(1).key))
+    assert list(store.by_id) == [room(1).id]
+
+
+async def test_an_insert_may_be_repeated(store: RoomStore) -> None:
+    assert await store.insert(room()) == await store.insert(room())
+
+
+async def test_a_save_moves_a_record_to_another_key(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room())
+    await store.save(before, replace(before, key="new", file="new.yaml"))
+    assert list(store.by_key) == ["new"]
+    await other.refresh()
+    assert list(other.by_key) == ["new"]
+
+
+async def test_a_save_to_a_key_that_is_taken_is_a_conflict(store: RoomStore) -> None:
+    """FerretDB answers with an internal error there, which is 'away' to us: nothing is written either way."""
+    before = await store.insert(room(1))
+    await store.insert(room(2))
+    with pytest.raises((StoreConflict, StoreAway)):
+        await store.save(before, replace(before, key=room(2).key))
+    assert store.by_id[before.id] == before
+
+
+async def test_the_second_writer_of_the_desired_half_loses(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room())
+    await store.save(before, respecified(before))
+    with pytest.raises(StoreConflict):
+        await other.save(before, before.marked_removed(LATER))
+    await other.refresh()
+    assert other.by_id[before.id].spec == OTHER
+    assert not other.by_id[before.id].removed
+
+
+async def test_the_second_writer_of_the_live_half_loses(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room())
+    await store.save(before, before.named("first", NOW))
+    with pytest.raises(StoreConflict):
+        await other.save(before, before.named("second", NOW))
+
+
+async def test_the_two_halves_do_not_get_in_each_others_way(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room())
+    await other.refresh()
+    await store.save(before, respecified(before))
+    await other.save(before, before.named("live", NOW))
+    await store.refresh()
+    assert store.by_id[before.id].spec == OTHER
+    assert store.by_id[before.id].live == before.named("live", NOW).live
+
+
+async def test_two_callers_in_one_process_keep_each_others_half(store: RoomStore) -> None:
+    before = await store.insert(room())
+    await asyncio.gather(
+        store.save(before, respecified(before)), store.save(before, before.named("live", NOW))
+    )
+    stored = store.by_id[before.id]
+    assert (stored.spec, stored.live) == (OTHER, before.named("live", NOW).live)
+
+
+async def test_a_retired_name_survives_a_writer_who_did_not_know_of_it(
+    store: RoomStore, other: RoomStore
+) -> None:
+    """live.name is None before and after a start and a stop; the names retired meanwhile must not be lost."""
+    before = await store.insert(room(live="one").unnamed(NOW))
+    started = await store.save(before, before.named("two", NOW))
+    await store.save(started, started.unnamed(NOW))
+    with pytest.raises(StoreConflict):
+        await other.save(before, before.without_retired(frozenset({"one"})))
+
+
+async def test_retired_names_are_dropped(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room(live="one").unnamed(NOW))
+    await store.save(before, before.without_retired(frozenset({"one"})))
+    await other.refresh()
+    assert other.by_id[before.id].retired == ()
+
+
+async def test_an_older_status_is_refused(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room())
+    await store.save(before, before.with_status(status(2)))
+    with pytest.raises(StoreConflict):
+        await other.save(before, before.with_status(status(1)))
+    await other.refresh()
+    assert other.by_id[before.id].status == status(2)
+
+
+async def test_a_save_of_a_record_that_is_gone_is_a_conflict(store: RoomStore) -> None:
+    with pytest.raises(StoreConflict):
+        await store.save(room(), room().named("live", NOW))
+    assert not store.by_id
+
+
+async def test_a_conflict_brings_the_winner_into_memory(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room())
+    await other.refresh()
+    await store.save(before, respecified(before))
+    with pytest.raises(StoreConflict):
+        await other.save(before, before.marked_removed(LATER))
+    assert other.by_id[before.id].spec == OTHER
+
+
+async def test_a_tombstone_is_forgotten(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room())
+    await other.refresh()
+    await store.forget(await store.save(before, before.marked_removed(LATER)))
+    assert not store.by_id
+    assert not store.by_key
+    assert await other.refresh()
+    assert not other.by_id
+
+
+async def test_a_revived_tombstone_stays(store: RoomStore, other: RoomStore) -> None:
+    before = await store.insert(room())
+    dead = await store.save(before, before.marked_removed(LATER))
+    await other.refresh()
+    await other.save(dead, respecified(dead))
+    with pytest.raises(StoreConflict):
+        await store.forget(dead)
+    assert not store.by_id[before.id].removed
+
+
+async def test_forgetting_may_be_repeated(store: RoomStore) -> None:
+    before = await store.insert(room())
+    dead = await store.save(before, before.marked_removed(LATER))
+    await store.forget(dead)
+    await store.forget(dead)
+    assert not store.by_id
+
+
+async def test_an_unchanged_record_stays_the_same_object(store: RoomStore, other: RoomStore) -> None:
+    first, second = await store.insert(room(1)), await store.insert(room(2))
+    await other.refresh()
+    seen = other.by_id[first.id]
+    await store.save(second, second.named("live", NOW))
+    await other.refresh()
+    assert other.by_id[first.id] is seen
+    assert other.by_id[second.id].live is not None
+
+
+async def test_a_mapping_that_was_read_does_not_change(store: RoomStore) -> None:
+    await store.insert(room(1))
+    seen = store.by_id
+    await store.insert(room(2))
+    assert list(seen) == [room(1).id]
+
+
+async def test_the_leave_to_remove_is_spent_once(store: RoomStore, other: RoomStore) -> None:
+    assert await store.removal_leave() is None
+    leave = RemovalLeave(frozenset({"a", "b/c"}), LATER)
+    await store.grant_removal_leave(leave)
+    assert await other.removal_leave() == leave
+    await other.spend_removal_leave()
+    assert await store.removal_leave() is None
+
+
+async def test_nobody_holds_a_lease_that_nobody_took(store: RoomStore) -> None:
+    assert await store.holder() is None

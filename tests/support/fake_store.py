@@ -1,0 +1,115 @@
+"""The records in memory, under the same rules as MongoStore; held to the same contract tests."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from controller.errors import StoreConflict
+from controller.records.change import change
+from controller.records.memory import Memory
+from controller.records.ports import Holder, RemovalLeave, StoreIdentity
+from controller.records.record import RoomRecord
+
+IDENTITY = StoreIdentity("feedfeedfeedfeedfeedfeed", "default", 1, "")
+
+
+@dataclass(slots=True)
+class FakeDatabase:
+    """What several FakeStores share."""
+
+    rooms: dict[str, RoomRecord] = field(default_factory=dict)
+    leave: RemovalLeave | None = None
+    holder: Holder | None = None
+    identity: StoreIdentity = IDENTITY
+
+
+class FakeStore:
+    """RoomStore on a FakeDatabase. `writes` counts changes; `fail`, while set, is raised by each call."""
+
+    def __init__(self, database: FakeDatabase | None = None) -> None:
+        self.database = database or FakeDatabase()
+        self.fail: Exception | None = None
+        self.writes = 0
+        self.damaged: Mapping[str, str] = {}
+        self.secret_changed = False
+        self._memory = Memory()
+
+    @property
+    def by_id(self) -> Mapping[str, RoomRecord]:
+        return self._memory.by_id
+
+    @property
+    def by_key(self) -> Mapping[str, RoomRecord]:
+        return self._memory.by_key
+
+    @property
+    def identity(self) -> StoreIdentity:
+        return self.database.identity
+
+    async def refresh(self) -> bool:
+        self._reached()
+        return self._memory.replace(self.database.rooms.values())
+
+    def reread(self) -> None:
+        """Every refresh is a full read."""
+
+    async def insert(self, record: RoomRecord) -> RoomRecord:
+        self._reached()
+        stored = self.database.rooms.get(record.id)
+        if stored == record:
+            return record
+        if stored is not None or self._owner(record.key) is not None:
+            raise StoreConflict("the id or the key is taken")
+        return self._put(record)
+
+    async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
+        difference = change(before, after)
+        if not difference.fields:
+            return self.by_id.get(after.id, after)
+        self._reached()
+        stored = self.database.rooms.get(after.id)
+        if stored is not None and difference.landed(stored):
+            return self._put(stored)
+        owner = self._owner(after.key)
+        if stored is None or not difference.admitted(stored) or owner not in (None, after.id):
+            self._memory.put({after.id: stored})
+            raise StoreConflict("another writer was faster")
+        return self._put(difference.onto(stored))
+
+    async def forget(self, record: RoomRecord) -> None:
+        self._reached()
+        stored = self.database.rooms.get(record.id)
+        if stored is not None and (not stored.removed or stored.generation != record.generation):
+            self._memory.put({record.id: stored})
+            raise StoreConflict("it was revived")
+        self.database.rooms.pop(record.id, None)
+        self.writes += 1
+        self._memory.put({record.id: None})
+
+    async def removal_leave(self) -> RemovalLeave | None:
+        self._reached()
+        return self.database.leave
+
+    async def grant_removal_leave(self, leave: RemovalLeave) -> None:
+        self._reached()
+        self.database.leave = leave
+
+    async def spend_removal_leave(self) -> None:
+        self._reached()
+        self.database.leave = None
+
+    async def holder(self) -> Holder | None:
+        self._reached()
+        return self.database.holder
+
+    def _put(self, record: RoomRecord) -> RoomRecord:
+        self.database.rooms[record.id] = record
+        self.writes += 1
+        self._memory.put({record.id: record})
+        return record
+
+    def _owner(self, key: str) -> str | None:
+        return next((r.id for r in self.database.rooms.values() if r.key == key), None)
+
+    def _reached(self) -> None:
+        if self.fail is not None:
+            raise self.fail
