@@ -45,5 +45,6 @@ def _errors(
             others = [place for i, place in enumerate(places) if i != index][:_NAMED]
             more = len(group) - 1 - len(others)
             also = ", ".join(others) + (f" and {more} more" if more else "")
-            message = f"{name} {quoted(value)} is claimed by {also} too; give each room a {name} of its own"
+            own = "an id" if name == "id" else f"a {name}"
+            message = f"{name} {quoted(value)} is claimed by {also} too; give each room {own} of its own"
             yield ManifestError(claim.file, message, at(claim), claim.key)

@@ -5,7 +5,7 @@ billion laughs end at the first event that goes too far. Scalars stay what was w
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from typing import Final, NamedTuple
 
@@ -235,19 +235,24 @@ def _no_yaml(wrong: yaml.MarkedYAMLError, text: str) -> Unreadable:
     """The parser's complaint in words of ours, with the text at its place."""
     lines = _BREAK.split(text)
     problem = wrong.problem or ""
-    place = wrong.problem_mark or wrong.context_mark
-    at_end = place is None or place.line >= len(lines) or not lines[place.line][place.column :]
-    if wrong.context_mark is not None and (
-        at_end or ("scalar" in (wrong.context or "") and "tab" not in problem)
-    ):
-        place = wrong.context_mark
-    if place is None:
-        return Unreadable(Mark(1, 1), "this is no YAML; write one `key: value` a line")
-    line = lines[place.line] if place.line < len(lines) else ""
+    line, column = _place(wrong, lines)
+    rest = lines[line][column:]
     return Unreadable(
-        Mark(place.line + 1, place.column + 1),
-        f"{quoted(line[place.column :] or line)}: {_mend(problem, line[place.column : place.column + 1])}",
+        Mark(line + 1, column + 1), f"{quoted(rest or lines[line])}: {_mend(problem, rest[:1])}"
     )
+
+
+def _place(wrong: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int]:
+    """Where to look, counted from 0: what was never closed is best mended where it was opened."""
+    opened = wrong.context_mark
+    place = wrong.problem_mark or opened
+    at_end = place is None or place.line >= len(lines) or not lines[place.line][place.column :]
+    in_text = "scalar" in (wrong.context or "") and "tab" not in (wrong.problem or "")
+    if opened is not None and (at_end or in_text):
+        place = opened
+    if place is not None and place.line < len(lines):
+        return place.line, place.column
+    return max((n for n, line in enumerate(lines) if line.strip()), default=0), 0
 
 
 def _mend(problem: str, char: str) -> str:

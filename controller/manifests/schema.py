@@ -30,7 +30,7 @@ _SAYS: Final = {
 
 
 def manifest_schema() -> dict[str, Any]:
-    """JSON Schema, draft 2020-12, of one document; how a scalar is written, and other files, are beyond it."""
+    """JSON Schema, draft 2020-12, of one document; how a scalar is written, or other files, it cannot say."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Room manifest",

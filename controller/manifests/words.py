@@ -22,7 +22,7 @@ def quoted(text: str) -> str:
 def nearest(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, or None where none is near."""
     folded = {_fold(each): each for each in known}
-    near = difflib.get_close_matches(_fold(word[:QUOTED]), folded, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(_fold(word[:QUOTED]), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else None
 
 

@@ -39,9 +39,8 @@ def main(files: int) -> None:
         first = load(folder, cache)
         warm = best(lambda: load(folder, cache))
         same = load(folder, cache) is first
-    say(
-        f"{files:,} files, Python {platform.python_version()}, {os.cpu_count()} cores; CPU s, best of {ROUNDS} rounds"
-    )
+    machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
+    say(f"{files:,} files, {machine}; CPU seconds, best of {ROUNDS} rounds")
     say(f"yaml.load(CSafeLoader) of each  {plain:7.3f}   1.00")
     say(f"load, nothing known             {cold:7.3f}   {cold / plain:.2f}   ({len(first.rooms):,} rooms)")
     say(f"load, nothing changed           {warm:7.3f}   {warm / plain:.2f}   (the same object: {same})")
