@@ -26,14 +26,18 @@ Handler = Callable[[web.BaseRequest], Awaitable[Answer]]
 
 
 class Connection(web.RequestHandler):
-    """One connection. `reading_since` is when the request being read began, None between requests."""
+    """One connection. `reading_since` is when the request being read began, None between requests.
 
-    __slots__ = ("_wire", "address", "reading_since", "untaken_since")
+    `silent_since` is when it was opened, None once anything came: older aiohttp minds only later pauses.
+    """
+
+    __slots__ = ("_wire", "address", "reading_since", "silent_since", "untaken_since")
 
     def __init__(self, manager: "Listener", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
         self.address = ""
         self.reading_since: float | None = None
+        self.silent_since: float | None = loop.time()
         self.untaken_since: float | None = None
         self._wire: asyncio.Transport | None = None
 
@@ -56,7 +60,7 @@ class Connection(web.RequestHandler):
 
     def data_received(self, data: bytes) -> None:
         if data and self.reading_since is None:
-            self.reading_since = self._loop.time()
+            self.reading_since, self.silent_since = self._loop.time(), None
         super().data_received(data)
 
     def has_read(self) -> None:
@@ -67,6 +71,8 @@ class Connection(web.RequestHandler):
         """End it where its request does not arrive, or its answer is not taken, in time."""
         if self.reading_since is not None and now - self.reading_since > READ_SECONDS:
             self._end(_SLOW)
+        elif self.silent_since is not None and now - self.silent_since > IDLE_SECONDS:
+            self.force_close()
         if self._wire is None or not self._wire.get_write_buffer_size():
             self.untaken_since = None
         elif self.untaken_since is None:
