@@ -1,0 +1,191 @@
+"""A plan as text and as JSON, to the letter of the contract."""
+
+import json
+from dataclasses import replace
+
+import pytest
+
+from controller.manifests.desired import ManifestError, ManifestRoom, Mark
+from controller.plan.model import (
+    Action,
+    Create,
+    Disruption,
+    FieldChange,
+    Heal,
+    Plan,
+    Recreate,
+    Refusal,
+    Remove,
+    RoomChange,
+    Start,
+    Stop,
+    Update,
+)
+from controller.plan.render import as_json, as_text
+from tests.support.rooms import NOW, room
+
+ROOM = room()
+MANIFEST = ManifestRoom(ROOM.key, "events/room-1.yaml", ROOM.spec, Mark(1, 1))
+NEW = RoomChange(
+    key="events/keynote",
+    id="69f013c1aa11bb22cc33dd44",
+    name="Keynote",
+    actions=(Create(MANIFEST, "69f013c1aa11bb22cc33dd44"), Start()),
+    reason="a new manifest",
+    fields=(FieldChange("name", None, "Keynote"), FieldChange("max_participants", None, 20)),
+)
+
+
+def change(*actions: Action, **facts: object) -> RoomChange:
+    made = RoomChange("team/standup", ROOM.id, "Standup", actions, "its manifest changed")
+    return replace(made, **facts)  # type: ignore[arg-type] # what each test says of it
+
+
+def test_the_json_is_the_contracts_to_the_letter() -> None:
+    plan = Plan(
+        changes=(
+            NEW,
+            change(
+                Update(MANIFEST),
+                fields=(FieldChange("allow_chat", True, False),),
+                disruption=Disruption.RESTRICTS,
+                participants=3,
+            ),
+        ),
+        invalid=(ManifestError("bad.yaml", "a tab", Mark(3, 7)), ManifestError("gone.yaml", "no file")),
+        unchanged=5,
+        revision="ab" * 32,
+    )
+    assert as_json(plan, NOW, lambda file: f"rooms.d/{file}") == json.dumps(
+        {
+            "version": 1,
+            "generated_at": "2026-03-24T16:00:00.123Z",
+            "revision": "ab" * 32,
+            "summary": {
+                "create": 1,
+                "update": 1,
+                "start": 1,
+                "stop": 0,
+                "recreate": 0,
+                "remove": 0,
+                "unchanged": 5,
+                "deferred": 0,
+                "invalid": 2,
+            },
+            "changes": [
+                {
+                    "key": "events/keynote",
+                    "id": "69f013c1aa11bb22cc33dd44",
+                    "name": "Keynote",
+                    "actions": ["create", "start"],
+                    "fields": [
+                        {"field": "name", "from": None, "to": "Keynote"},
+                        {"field": "max_participants", "from": None, "to": 20},
+                    ],
+                    "disruption": "none",
+                    "participants": 0,
+                    "deferred": False,
+                    "reason": "a new manifest",
+                },
+                {
+                    "key": "team/standup",
+                    "id": ROOM.id,
+                    "name": "Standup",
+                    "actions": ["update"],
+                    "fields": [{"field": "allow_chat", "from": True, "to": False}],
+                    "disruption": "restricts",
+                    "participants": 3,
+                    "deferred": False,
+                    "reason": "its manifest changed",
+                },
+            ],
+            "invalid": [
+                {"file": "rooms.d/bad.yaml", "line": 3, "column": 7, "message": "a tab"},
+                {"file": "rooms.d/gone.yaml", "line": 1, "column": 1, "message": "no file"},
+            ],
+        },
+        indent=2,
+    )
+
+
+def test_nothing_to_do_is_one_line() -> None:
+    assert as_text(Plan(unchanged=4)) == "No changes."
+
+
+def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> None:
+    assert as_text(Plan(changes=(NEW,))).splitlines() == [
+        "+ events/keynote: create, start (a new manifest)",
+        '    name              "Keynote"',
+        "    max_participants  20",
+        "",
+        "Plan: 1 to create, 1 to start.",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("made", "line"),
+    [
+        (change(Start()), "+ team/standup: start (its manifest changed)"),
+        (change(Heal("n")), "+ team/standup: start (its manifest changed)"),
+        (change(Update(MANIFEST)), "~ team/standup: update (its manifest changed)"),
+        (change(Update(MANIFEST), Start()), "+ team/standup: update, start (its manifest changed)"),
+        (
+            change(Update(MANIFEST), Stop(), disruption=Disruption.DISCONNECTS, participants=1),
+            "- team/standup: update, stop (its manifest changed) - disconnects 1 participant",
+        ),
+        (
+            change(Stop(), disruption=Disruption.DISCONNECTS),
+            "- team/standup: stop (its manifest changed) - disconnects 0 participants",
+        ),
+        (
+            change(Update(MANIFEST), disruption=Disruption.RESTRICTS, participants=2),
+            "~ team/standup: update (its manifest changed) - restricts 2 participants",
+        ),
+        (
+            change(Update(MANIFEST), Recreate(), participants=2, deferred=True),
+            ("± team/standup: update, recreate (its manifest changed)"
+            " - deferred until the room is empty, 2 participants inside"),
+        ),
+        (
+            change(Remove(), refused=Refusal.TOO_MANY),
+            "- team/standup: remove (its manifest changed; held back: too many rooms are missing at once)",
+        ),
+    ],
+)
+def test_a_room_is_shown_by_what_happens_to_it(made: RoomChange, line: str) -> None:
+    assert as_text(Plan(changes=(made,))).splitlines()[0] == line
+
+
+def test_the_last_line_counts_what_waits() -> None:
+    plan = Plan(
+        changes=(
+            change(Recreate(), deferred=True),
+            change(Remove(), refused=Refusal.EMPTY),
+            change(Update(MANIFEST)),
+        )
+    )
+    assert as_text(plan).splitlines()[-1] == (
+        "Plan: 1 to update, 1 to recreate, 1 to remove (1 deferred, 1 held back)."
+    )
+
+
+def test_an_api_room_is_cut_short_and_no_id_is_in_the_text() -> None:
+    key = f"api/{ROOM.id}"
+    text = as_text(Plan(changes=(change(Heal("n"), key=key), NEW)))
+    assert "+ api/000000: start" in text
+    assert ROOM.id not in text
+    assert NEW.id not in text
+
+
+def test_errors_and_notes_stand_before_the_counts() -> None:
+    plan = Plan(
+        changes=(change(Update(MANIFEST)),),
+        invalid=(ManifestError("bad.yaml", "a tab", Mark(3, 7)),),
+        notes=("moved? write `key: old` into new.yaml",),
+    )
+    assert as_text(plan).splitlines()[1:] == [
+        "! bad.yaml:3:7: a tab",
+        "  moved? write `key: old` into new.yaml",
+        "",
+        "Plan: 1 to update.",
+    ]
