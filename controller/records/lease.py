@@ -33,6 +33,8 @@ LOOK: Final = 0.5
 DEADLINE: Final = 2.0
 """Seconds that one renewal may take: several fit into GOOD_FOR."""
 
+RELEASE: Final = 1.5
+
 log = structlog.get_logger()
 
 
@@ -116,7 +118,7 @@ class MongoLease:
             await self._sleep(LOOK)
 
     async def release(self) -> None:
-        """Give it back, so that another may have it at once; within 2 s, reachable or not."""
+        """Give it back, so that another may have it at once; within 1.5 s, reachable or not."""
         session, self._session = self._session, None
         if self._task is not None:
             self._task.cancel()
@@ -124,7 +126,7 @@ class MongoLease:
             self._task = None
         if session is None:
             return
-        with contextlib.suppress(StoreError), translated(self._where, DEADLINE):
+        with contextlib.suppress(StoreError), translated(self._where, RELEASE):
             await self._meta.update_one({"_id": "lease", "session": session}, {"$set": {"released": True}})
         self._changed(gained=False)
 

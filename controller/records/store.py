@@ -6,6 +6,7 @@ room that was written between the two is read, and one that was written after th
 """
 
 import asyncio
+import contextlib
 import secrets
 import time
 from collections.abc import Callable, Mapping
@@ -366,8 +367,10 @@ class MongoStore:
         return None if document is None else read_holder(document)
 
     async def drain(self) -> None:
-        """Wait until every write that was asked for is sent and settled."""
-        await self._commits.drain()
+        """Wait until every write that was asked for is sent and settled; 1.5 s at most."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(AGAIN):
+                await self._commits.drain()
 
 
 def _present(stored: Stored) -> RoomRecord:

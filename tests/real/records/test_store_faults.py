@@ -25,7 +25,7 @@ from tests.support.rooms import NOW, room
 from tests.support.wait import until
 
 pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-"""pymongo forgets to close a socket whose connecting it cancels; `proxied` collects them while it is ignored."""
+"""pymongo leaves a socket open whose connecting it cancels; `proxied` collects them while that is ignored."""
 
 UNUSED = "mongodb://someone:sesame-street@127.0.0.1:1/?directConnection=true"
 

