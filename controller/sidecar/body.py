@@ -15,7 +15,9 @@ DEPTH_LIMIT: Final = 8
 
 _INT64: Final = range(-(2**63), 2**63)
 _INT64_LENGTH: Final = len(str(-(2**63)))
-_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"', re.DOTALL)
+_STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
+"""A string, one without its end too: else each quote in it would be tried as a beginning."""
+
 _JSON_TYPE: Final = re.compile(
     r'application/(?:[a-z0-9.+-]+\+)?json *(?:; *charset *= *"?utf-?8"? *)?;?', re.IGNORECASE
 )
