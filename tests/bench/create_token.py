@@ -61,14 +61,17 @@ def main() -> None:
 
 
 def _report(loads: dict[str, list[Load]]) -> None:
-    rates = {name: statistics.median(run.rate for run in runs) for name, runs in loads.items()}
     for name, runs in loads.items():
         p50, p99 = (statistics.median(run.percentile(share) for run in runs) * 1000 for share in (0.5, 0.99))
-        _say(f"{name:8} {rates[name]:8.0f} tokens/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms")
+        rate = statistics.median(run.rate for run in runs)
+        _say(f"{name:8} {rate:8.0f} tokens/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms")
     for name, goal in (("Flask", 8), ("FastAPI", 3)):
-        _say(f"roomctl is {rates['roomctl'] / rates[name]:.1f} times {name} (goal {goal})")
+        rounds = zip(loads["roomctl"], loads[name], strict=True)
+        times = sorted(ours.rate / theirs.rate for ours, theirs in rounds)
+        shown = ", ".join(f"{ratio:.1f}" for ratio in times)
+        _say(f"roomctl is {statistics.median(times):.1f} times {name} (goal {goal}; the rounds: {shown})")
     _say(
-        f"measured on {platform.processor() or platform.machine()}, {os.cpu_count()} cores, "
+        f"measured on {platform.machine()}, {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), "
         f"Python {platform.python_version()}, aiohttp {version('aiohttp')}, {', '.join(PINNED)}"
     )
 
