@@ -62,8 +62,9 @@ def free_ports(count: int) -> list[int]:
 class LiveKitServer:
     """One server, started and stopped at will, always on the same port: `async with LiveKitServer(folder)`.
 
-    Its config and log lie in `folder`. Without `webhook_url` it sends no webhooks; `config` is merged
-    over the top level of what it is started with. A server does not outlive its parent.
+    Its config and log lie in `folder`. Without `webhook_url` (read at each start) it sends no webhooks;
+    `config` is merged over the top level of what it is started with. A server does not outlive the
+    thread that started it, so start it from one that stays.
     """
 
     key = KEY
@@ -78,7 +79,7 @@ class LiveKitServer:
         config: dict[str, Any] | None = None,
     ) -> None:
         self._folder = folder
-        self._webhook_url = webhook_url
+        self.webhook_url = webhook_url
         self._config = config or {}
         self._given_port = port
         self._process: subprocess.Popen[bytes] | None = None
@@ -147,8 +148,8 @@ class LiveKitServer:
             "keys": {KEY: SECRET},
             "logging": {"level": "warn"},
         }
-        if self._webhook_url is not None:
-            settings["webhook"] = {"api_key": KEY, "urls": [self._webhook_url]}
+        if self.webhook_url is not None:
+            settings["webhook"] = {"api_key": KEY, "urls": [self.webhook_url]}
         return settings | self._config
 
     async def _ready(self, port: int) -> bool:
