@@ -43,7 +43,7 @@ def _tidy(record: RoomRecord, observed: Observed, rules: Rules) -> Iterator[Chor
 
 
 def _to_enforce(record: RoomRecord, observed: Observed, rules: Rules) -> bool:
-    """Whether somebody inside, or still to come with an older token, may hold other rights than the policy's."""
+    """Whether somebody inside, or still to come with an older token, may hold rights of an older policy."""
     if record.generation == 1 or not record.wanted:
         return False
     if record.live is None or record.live.name not in observed.live:

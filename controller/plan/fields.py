@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from controller.plan.model import Action, Disruption, FieldChange, Stop
+from controller.plan.model import Action, Disruption, FieldChange, Finish, Stop
 from controller.room import FIELDS, MediaType, RoomSpec
 
 
@@ -22,7 +22,7 @@ def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange
 
 def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disruption:
     """The change's class, even if nobody is inside."""
-    if any(isinstance(action, Stop) for action in actions):
+    if any(isinstance(action, Stop | Finish) for action in actions):
         return Disruption.DISCONNECTS
     if any(_restricts(change) for change in fields):
         return Disruption.RESTRICTS

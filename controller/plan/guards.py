@@ -5,9 +5,11 @@ from dataclasses import replace
 from typing import Final
 
 from controller.manifests.desired import RoomsDirState
+from controller.plan.fields import disruption
 from controller.plan.matching import Matching
 from controller.plan.model import (
     Action,
+    Finish,
     Observed,
     Recreate,
     Refusal,
@@ -31,7 +33,7 @@ def guarded(
     if not missing:
         return tuple(changes)
     total = sum(r.origin is Origin.MANIFEST and not r.removed for r in observed.records.values())
-    refusal = _for_all(matching, observed, missing, total, rules)
+    refusal = _for_all(matching, observed, missing, total)
     gone = frozenset(missing)
     return tuple(_judged(change, refusal, gone, matching.blocked, rules) for change in changes)
 
@@ -41,16 +43,13 @@ def too_many(missing: int, total: int) -> bool:
     return total >= GUARDED_FROM and missing > MISSING_AT_MOST * total
 
 
-def _for_all(
-    matching: Matching, observed: Observed, missing: Collection[str], total: int, rules: Rules
-) -> Refusal | None:
+def _for_all(matching: Matching, observed: Observed, missing: Collection[str], total: int) -> Refusal | None:
     """The refusal that holds for every missing room without leave to go."""
     if matching.blocked:
         return Refusal.SNAPSHOT
     if observed.desired.state is RoomsDirState.EMPTY:
         return Refusal.EMPTY
-    without_leave = sum(key not in rules.leave for key in missing)
-    return Refusal.TOO_MANY if too_many(without_leave, total) else None
+    return Refusal.TOO_MANY if too_many(len(missing), total) else None
 
 
 def _judged(
@@ -58,11 +57,19 @@ def _judged(
 ) -> RoomChange:
     if change.key not in gone or not any(isinstance(action, Remove) for action in change.actions):
         return change
-    if refusal is not None and (blocked or change.key not in rules.leave):
-        return replace(change, refused=refusal, deferred=False)
-    if rules.gone_for.get(change.key, 0.0) < rules.settle:
-        return replace(change, refused=Refusal.NOT_YET, deferred=False)
-    return change
+    if blocked or change.key not in rules.leave:
+        if refusal is not None:
+            return replace(change, refused=refusal, deferred=False)
+        if rules.gone_for.get(change.key, 0.0) < rules.settle:
+            return replace(change, refused=Refusal.NOT_YET, deferred=False)
+    return change if change.deferred else _removed_alone(change)
+
+
+def _removed_alone(change: RoomChange) -> RoomChange:
+    """A room that goes now is not healed first."""
+    actions = tuple(action for action in change.actions if isinstance(action, Finish | Remove))
+    reason = change.reason.rpartition("; ")[2]
+    return replace(change, actions=actions, reason=reason, disruption=disruption(actions, ()))
 
 
 def people_inside(name: str | None, observed: Observed) -> int | None:

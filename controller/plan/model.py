@@ -153,10 +153,8 @@ class RoomChange:
 
     @property
     def due(self) -> tuple[Action, ...]:
-        """What may be done now: a deferred room's other actions are, a refused removal is not."""
-        if self.refused is not None:
-            return ()
-        if self.deferred:
+        """What may be done now: all but a removal or a recreate that is held back."""
+        if self.refused is not None or self.deferred:
             return tuple(a for a in self.actions if not isinstance(a, Remove | Recreate))
         return self.actions
 

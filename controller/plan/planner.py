@@ -48,11 +48,11 @@ def make_plan(observed: Observed, rules: Rules) -> Plan:
     owners = sort_out(observed.live, observed.records.values(), rules.instance, rules.store)
     matching = match(observed.desired, observed.records, rules.id_key)
     needs = sorted(_needs(matching, _Scene(observed, owners, rules)), key=lambda need: need.key)
-    changes = [_change(need, observed) for need in needs]
+    changes = guarded([_change(need, observed) for need in needs], matching, observed, rules)
     adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
     orphans = owners.orphans - adopted
     return Plan(
-        changes=guarded(changes, matching, observed, rules),
+        changes=changes,
         chores=tuple(chores(observed, rules, matching, orphans)),
         orphans=orphans,
         invalid=matching.errors,
@@ -99,7 +99,8 @@ class _Need:
         """The live room that the actions are about."""
         adopted = next((action.name for action in self.actions if isinstance(action, Adopt)), None)
         current = self.record.live if self.record is not None else None
-        return adopted or (current.name if current is not None else None)
+        given_up = next((action.name for action in self.actions if isinstance(action, Finish)), None)
+        return adopted or (current.name if current is not None else given_up)
 
 
 def _needs(matching: Matching, scene: _Scene) -> Iterator[_Need]:
@@ -113,7 +114,13 @@ def _needs(matching: Matching, scene: _Scene) -> Iterator[_Need]:
         if steps := tuple(_live_steps(scene, record.id, record.spec, record)):
             yield _need(record.key, record.id, record.spec, record, steps)
     for record in matching.gone:
-        yield _need(record.key, record.id, record.spec, record, ((Remove(), "its manifest is gone"),))
+        serve = _in_service(_live_steps(scene, record.id, record.spec, record))
+        yield _need(record.key, record.id, record.spec, record, (*serve, (Remove(), "its manifest is gone")))
+
+
+def _in_service(steps: Iterator[_Step]) -> Iterator[_Step]:
+    """What a room needs while its removal is held back; replacing it is not worth it any more."""
+    return (step for step in steps if not isinstance(step[0], Recreate))
 
 
 def _need(key: str, room_id: str, spec: RoomSpec, record: RoomRecord | None, steps: Sequence[_Step]) -> _Need:
@@ -185,7 +192,7 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
     )
 
 
-def _moves(changes: list[RoomChange]) -> Iterator[str]:
+def _moves(changes: Sequence[RoomChange]) -> Iterator[str]:
     """Where rooms of equal spec go and come: a file that moved takes a new key, and so a new id."""
     created: Mapping[RoomSpec, Create] = {
         action.manifest.spec: action
@@ -194,6 +201,6 @@ def _moves(changes: list[RoomChange]) -> Iterator[str]:
         if isinstance(action, Create)
     }
     for change in changes:
-        gone = isinstance(change.actions[0], Remove) and change.record is not None
+        gone = isinstance(change.actions[-1], Remove) and change.record is not None
         if gone and change.record is not None and (twin := created.get(change.record.spec)) is not None:
             yield f"moved? write `key: {change.key}` into {twin.manifest.file}, and the room keeps its id"
