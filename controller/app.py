@@ -1,6 +1,7 @@
 """The composition root: settings -> clients -> reconciler -> sidecar. The only place that builds them."""
 
 import asyncio
+import gc
 import os
 import signal
 import threading
@@ -44,6 +45,8 @@ STOP_AT_MOST: Final = 4.5
 """Seconds that rooms under way are given at the end, and that all of the ending may take."""
 LEASE_WAIT: Final = 15.0
 LEAVE_LIFE: Final = timedelta(minutes=15)
+RARELY: Final = (50_000, 20, 50)
+"""Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
 ROUNDS: Final = 5
 """How often `apply` looks again at the rooms of its plan that are not as they should be."""
 
@@ -79,7 +82,7 @@ def _silent(_key: str, _word: str, _outcome: str) -> None:
 
 
 @dataclass(slots=True)
-class _Process:
+class Process:
     """What one controlling process shares: what it knows, what it counts, what wakes it."""
 
     settings: Settings
@@ -90,12 +93,12 @@ class _Process:
     clock: Clock
 
     @classmethod
-    def of(cls, settings: Settings, live: Connection) -> "_Process":
+    def of(cls, settings: Settings, live: Connection) -> "Process":
         return cls(settings, live, Known(Memory()), Metrics(), Triggers(), Clock())
 
 
 @dataclass(frozen=True, slots=True)
-class _Engine:
+class Engine:
     """The parts that plan and act, once the records are open."""
 
     planner: Planner
@@ -103,7 +106,7 @@ class _Engine:
     reconciler: Reconciler
 
 
-def _planner(process: _Process, store: RoomStore, settle: float) -> Planner:
+def _planner(process: Process, store: RoomStore, settle: float) -> Planner:
     """Reads and plans; has no way to write."""
     cache, rooms_dir = Cache(), process.settings.rooms_dir
 
@@ -115,7 +118,7 @@ def _planner(process: _Process, store: RoomStore, settle: float) -> Planner:
     return Planner(_rules(process, store, settle), eyes, store, process.clock)
 
 
-def _rules(process: _Process, store: RoomStore, settle: float) -> Rules:
+def _rules(process: Process, store: RoomStore, settle: float) -> Rules:
     return Rules(
         instance=process.settings.instance,
         store=store.identity.store,
@@ -126,16 +129,16 @@ def _rules(process: _Process, store: RoomStore, settle: float) -> Rules:
     )
 
 
-def _engine(
-    process: _Process, store: RoomStore, lease: Lease, settle: float, progress: Progress = _silent
-) -> _Engine:
+def engine(
+    process: Process, store: RoomStore, lease: Lease, settle: float, progress: Progress = _silent
+) -> Engine:
     planner = _planner(process, store, settle)
     actor = Leased(Actor(process.live), lease)
     known, clock, instance = process.known, process.clock, process.settings.instance
     steps = Steps(store, actor, Observer(process.live), known, clock, instance)
     speaker = Speaker(store, known, clock, Flapping())
     workshop = Workshop(steps, speaker, process.triggers, process.metrics, progress)
-    return _Engine(planner, workshop, Reconciler(planner, workshop, speaker, lease, process.triggers))
+    return Engine(planner, workshop, Reconciler(planner, workshop, speaker, lease, process.triggers))
 
 
 def _connection(settings: Settings) -> Connection:
@@ -175,7 +178,7 @@ def _fingerprint(settings: Settings) -> str:
 async def make_plan(settings: Settings) -> Plan:
     """What `apply` would do now. Changes nothing at all. RoomctlError where it cannot be said."""
     async with _connection(settings) as live, opened_store(settings, verb="plan", read_only=True) as store:
-        planner = _planner(_Process.of(settings, live), store, settle=0.0)
+        planner = _planner(Process.of(settings, live), store, settle=0.0)
         return await _planned(planner)
 
 
@@ -220,7 +223,7 @@ async def apply(
     With `allow_removals` a controller that is at work is given leave instead (contract 4).
     """
     async with _connection(settings) as live, opened_store(settings, verb="apply", read_only=False) as store:
-        process = _Process.of(settings, live)
+        process = Process.of(settings, live)
         async with open_lease(store, settings.data_dir, "apply") as lease:
             try:
                 await lease.acquire(LEASE_WAIT)
@@ -257,10 +260,10 @@ def _missing(plan: Plan) -> frozenset[str]:
 class _Foreground:
     """`apply`: one confirmed plan, carried out with a look after each round until nothing of it is due."""
 
-    def __init__(self, process: _Process, store: RoomStore, lease: Lease, progress: Progress) -> None:
+    def __init__(self, process: Process, store: RoomStore, lease: Lease, progress: Progress) -> None:
         self._failed: dict[str, str] = {}
         self._told = progress
-        self._engine = _engine(process, store, lease, settle=0.0, progress=self._progress)
+        self._engine = engine(process, store, lease, settle=0.0, progress=self._progress)
 
     def _progress(self, key: str, word: str, outcome: str) -> None:
         if outcome == "done":
@@ -311,8 +314,9 @@ async def run(settings: Settings) -> int:
     Both listeners are bound first. RoomctlError where they, or the embedded store, cannot be had.
     """
     stop = asyncio.Event()
+    gc.set_threshold(*RARELY)
     async with AsyncExitStack() as stack:
-        process = _Process.of(settings, await stack.enter_async_context(_connection(settings)))
+        process = Process.of(settings, await stack.enter_async_context(_connection(settings)))
         _end_on_signals(stop, process.triggers)
         hints = _Hints()
         sidecar = Sidecar(settings, process.known, Observer(process.live), process.metrics, hints)
@@ -336,43 +340,43 @@ class _Hints:
             self.target(hint)
 
 
-async def _control(process: _Process, store: RoomStore, hints: _Hints, stop: asyncio.Event) -> None:
+async def _control(process: Process, store: RoomStore, hints: _Hints, stop: asyncio.Event) -> None:
     """Reconcile while the lease is ours, stand by while it is another's."""
     watch = Watch(process.settings.rooms_dir, stop)
     async with open_lease(store, process.settings.data_dir, "run", _leading(process)) as lease:
-        engine = _engine(process, store, lease, settle=SETTLE)
-        hints.target = engine.reconciler.hint
+        parts = engine(process, store, lease, settle=SETTLE)
+        hints.target = parts.reconciler.hint
         background = [
             asyncio.create_task(_lead(lease, store)),
             asyncio.create_task(_watch(watch, process.triggers)),
         ]
         try:
-            await _loop(process, engine, watch).run(stop)
+            await _loop(process, parts, watch).run(stop)
         finally:
             hints.target = None
             process.triggers.close()
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            await engine.workshop.close(STOP_GRACE)
+            await parts.workshop.close(STOP_GRACE)
 
 
-def _loop(process: _Process, engine: _Engine, watch: Watch) -> Loop:
+def _loop(process: Process, parts: Engine, watch: Watch) -> Loop:
     def watch_was_silent() -> None:
         process.metrics.watch_restarts.inc()
         log.warning("the watch on rooms.d was silent while a resync found a change: it begins anew")
         watch.restart()
 
     return Loop(
-        engine.reconciler,
-        engine.workshop,
+        parts.reconciler,
+        parts.workshop,
         Surroundings(process.triggers, process.known, process.metrics, process.clock),
         resync=process.settings.resync_seconds,
         watch_was_silent=watch_was_silent,
     )
 
 
-def _leading(process: _Process) -> Callable[[bool], None]:
+def _leading(process: Process) -> Callable[[bool], None]:
     def told(leads: bool) -> None:
         process.known.leader = leads
         process.metrics.leader.set(leads)

@@ -145,6 +145,8 @@ def _sorted_out(
 
 def _without_shared_ids(matches: list[Match]) -> tuple[list[Match], list[ManifestError]]:
     """Of two manifests that come to one id (one pins what the other derives) neither is applied."""
+    if len({found.id for found in matches}) == len(matches):
+        return matches, []
     owners: dict[str, list[Match]] = {}
     for found in matches:
         owners.setdefault(found.id, []).append(found)

@@ -5,6 +5,7 @@ its own (workshop.py) and waits for none of them. What fails is planned again, a
 """
 
 from dataclasses import dataclass, field, replace
+from typing import Final
 
 import structlog
 
@@ -20,7 +21,19 @@ from controller.reconcile.triggers import Triggers, Watched, matters
 from controller.reconcile.workshop import Workshop
 from controller.records.ports import Lease, RoomStore
 
+QUIET_SECONDS: Final = 60.0
+"""For how long a plan with nothing to do stands, where only the passing of time could change it."""
+
 log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Quiet:
+    """A plan with nothing to do, and the worlds it was made for."""
+
+    observed: Observed
+    plan: Plan
+    until: float
 
 
 @dataclass(slots=True)
@@ -36,9 +49,19 @@ class Planner:
     clock: Clock
     absence: Absence = field(default_factory=Absence)
     orphans: Orphans = field(default_factory=Orphans)
+    _quiet: _Quiet | None = None
 
     async def plan(self, observed: Observed) -> Plan:
-        """The plan; looks inside the rooms where people decide."""
+        """The plan; looks inside the rooms where people decide. The very same one while nothing changes."""
+        now = self.clock.monotonic()
+        if self._quiet is not None and now < self._quiet.until and observed == self._quiet.observed:
+            return self._quiet.plan
+        plan = await self._fresh(observed)
+        idle = plan.empty and not plan.chores and not plan.orphans
+        self._quiet = _Quiet(observed, plan, now + QUIET_SECONDS) if idle else None
+        return plan
+
+    async def _fresh(self, observed: Observed) -> Plan:
         rules = replace(
             self.rules,
             store=self.store.identity.store,

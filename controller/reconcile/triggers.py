@@ -1,10 +1,10 @@
 """What wakes the loop: a file change, a webhook, a timer. A trigger only wakes; it carries no facts."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
-from controller.live.room import LiveRoom
+from controller.live.room import LiveRoom, owner_mark
 from controller.live.webhook import Hint
 
 
@@ -26,9 +26,16 @@ class Triggers:
 
     def later(self, delay: float) -> None:
         """Wake the loop in `delay` seconds."""
+        self._at(delay, self.wake)
+
+    def files_later(self, delay: float) -> None:
+        """Wake it in `delay` seconds, and have rooms.d read again: nothing is removed on an old snapshot."""
+        self._at(delay, self.files_changed)
+
+    def _at(self, delay: float, call: Callable[[], None]) -> None:
         loop = asyncio.get_running_loop()
         self._timers = {timer for timer in self._timers if timer.when() > loop.time()}
-        self._timers.add(loop.call_later(max(0.0, delay), self.wake))
+        self._timers.add(loop.call_later(max(0.0, delay), call))
 
     async def wait(self, seconds: float) -> bool:
         """Until woken, or for `seconds`; whether something woke it."""
@@ -60,18 +67,19 @@ class Watched:
     """The live names that webhooks are about, as of the last pass.
 
     `ours` are all current names; `people` those where who is inside decides something: a recent change of
-    policy, or something deferred.
+    policy, or something deferred. A room made since then is known by the mark of our `instance`.
     """
 
     ours: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
+    instance: str = ""
 
 
 def matters(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
     """Whether a webhook may mean work: a room of ours came or went, or people moved where that decides."""
-    if hint.room not in watched.ours:
-        return False
     room = live.get(hint.room)
+    if hint.room not in watched.ours and not _marked(room, watched.instance):
+        return False
     match hint.event:
         case "room_finished":
             return room is not None and hint.sid in ("", room.sid)
@@ -81,3 +89,8 @@ def matters(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
             return hint.room in watched.people
         case _:
             return False
+
+
+def _marked(room: LiveRoom | None, instance: str) -> bool:
+    mark = owner_mark(room.metadata) if room is not None else None
+    return mark is not None and mark.instance == instance

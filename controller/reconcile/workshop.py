@@ -23,6 +23,7 @@ from controller.plan.model import (
     Plan,
     RoomChange,
     Tidy,
+    Update,
     Word,
 )
 from controller.reconcile.memory import Backoff, Flapping
@@ -117,8 +118,6 @@ class Workshop:
 
     async def _work(self, change: RoomChange, plan: Plan) -> None:
         begun = self._clock.monotonic()
-        if vanished(change):
-            self._flapping.vanished(change.id, begun)
         try:
             result = await self._steps.carry_out(change)
             self._succeeded(change, result, self._clock.monotonic() - begun)
@@ -131,6 +130,8 @@ class Workshop:
     def _succeeded(self, change: RoomChange, result: Result, seconds: float) -> None:
         self._backoff.succeeded(change.id)
         self._speaker.failures.pop(change.id, None)
+        if vanished(change):
+            self._flapping.vanished(change.id, self._clock.monotonic())
         for action in result.done:
             self._metrics.actions.labels(_label(action), "ok").inc()
         for word in dict.fromkeys(action.word for action in result.done):
@@ -141,6 +142,8 @@ class Workshop:
             )
         if any(isinstance(action, Heal) for action in result.done):
             self._triggers.later(LOOK_AGAIN)
+        if any(isinstance(action, Update) for action in result.done):
+            self._triggers.wake()  # from the next pass on, whoever comes in with an older token is looked at
 
     def _failed(self, change: RoomChange, error: RoomctlError) -> None:
         """Plan the room again, later; where the room itself was refused, its status says so."""
