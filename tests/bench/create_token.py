@@ -52,24 +52,33 @@ def main() -> None:
     cores = sorted(os.sched_getaffinity(0))
     os.sched_setaffinity(0, {cores[-1]})
     loads: dict[str, list[Load]] = {name: [] for name in servers}
+    cpu: dict[str, list[float]] = {name: [] for name in servers}
     for _ in range(ROUNDS):
         for name, (command, path) in servers.items():
-            with _running(command, cores[0]) as port:
+            with _running(command, cores[0]) as (port, pid):
                 load(port, _request(path), CONNECTIONS, 0.5)
+                before = _cpu(pid)
                 loads[name].append(load(port, _request(path), CONNECTIONS, SECONDS))
-    _report(loads)
+                cpu[name].append((_cpu(pid) - before) / len(loads[name][-1].latencies))
+    _report(loads, {name: statistics.median(each) for name, each in cpu.items()})
 
 
-def _report(loads: dict[str, list[Load]]) -> None:
+def _report(loads: dict[str, list[Load]], cpu: dict[str, float]) -> None:
     for name, runs in loads.items():
         p50, p99 = (statistics.median(run.percentile(share) for run in runs) * 1000 for share in (0.5, 0.99))
         rate = statistics.median(run.rate for run in runs)
-        _say(f"{name:8} {rate:8.0f} tokens/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms")
+        _say(
+            f"{name:8} {rate:8.0f} tokens/s   p50 {p50:6.1f} ms   p99 {p99:6.1f} ms   "
+            f"{cpu[name] * 1e6:6.0f} us of CPU a token"
+        )
     for name, goal in (("Flask", 8), ("FastAPI", 3)):
         rounds = zip(loads["roomctl"], loads[name], strict=True)
         times = sorted(ours.rate / theirs.rate for ours, theirs in rounds)
         shown = ", ".join(f"{ratio:.1f}" for ratio in times)
-        _say(f"roomctl is {statistics.median(times):.1f} times {name} (goal {goal}; the rounds: {shown})")
+        _say(
+            f"roomctl is {statistics.median(times):.1f} times {name} (goal {goal}; the rounds: {shown}), "
+            f"by CPU {cpu[name] / cpu['roomctl']:.1f} times"
+        )
     _say(
         f"measured on {platform.machine()}, {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), "
         f"Python {platform.python_version()}, aiohttp {version('aiohttp')}, {', '.join(PINNED)}"
@@ -82,8 +91,8 @@ def _request(path: str) -> bytes:
 
 
 @contextmanager
-def _running(command: list[str], core: int) -> Iterator[int]:
-    """The server on a free port and one core; its port."""
+def _running(command: list[str], core: int) -> Iterator[tuple[int, int]]:
+    """The server on a free port and one core; its port and its pid."""
     with socket.create_server(("127.0.0.1", 0)) as probe:
         port = probe.getsockname()[1]
     environ = {**os.environ, "LIVEKIT_API_KEY": KEY, "LIVEKIT_API_SECRET": SECRET}
@@ -93,10 +102,16 @@ def _running(command: list[str], core: int) -> Iterator[int]:
     try:
         os.sched_setaffinity(server.pid, {core})
         _await_port(port, server)
-        yield port
+        yield port, server.pid
     finally:
         server.terminate()
         server.wait()
+
+
+def _cpu(pid: int) -> float:
+    """The CPU seconds a process has used: what other programs on the machine do not change."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _await_port(port: int, server: "subprocess.Popen[bytes]") -> None:
@@ -126,7 +141,7 @@ def _peers_python() -> str:
 
 
 def _say(line: str) -> None:
-    print(line)  # noqa: T201 - a bench prints
+    print(line)
 
 
 if __name__ == "__main__":
