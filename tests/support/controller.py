@@ -1,0 +1,502 @@
+"""`roomctl` as a real child process, with a rooms.d, a data folder and ports of its own.
+
+    site = Site(tmp_path, livekit, mongodb=uri)         # without `mongodb`: the embedded store
+    site.write("team", max_participants=20)
+    async with site.run() as controller:                # ready when the block begins, stopped at its end
+        await site.converged()
+        assert await controller.stop() == 0
+
+Whatever any of its processes wrote is searched for secrets and tracebacks when a site is closed.
+"""
+
+import asyncio
+import json
+import multiprocessing
+import os
+import re
+import secrets
+import signal
+import sys
+import threading
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Final, Protocol, Self
+
+import aiohttp
+
+from controller.app import make_plan
+from controller.cli import run_verb
+from controller.errors import LiveError, StoreError
+from controller.live.client import Actor, Connection, Observer
+from controller.live.room import LiveRoom, Participant, owner_mark
+from controller.plan.model import Plan
+from controller.records import open_store
+from controller.records.embedded import embedded_uri, served_port
+from controller.records.record import RoomRecord
+from controller.settings import Uses, load_settings
+from tests.support.livekit import free_ports
+from tests.support.people import token
+from tests.support.wait import until
+
+ROOT: Final = Path(__file__).parents[2]
+LOOK_EVERY: Final = 0.03
+WARM: Final = ("controller.cli.run", "controller.cli.apply", "controller.records.opening", "uvloop")
+_TELLTALE: Final = re.compile(r"Traceback|eyJ[A-Za-z0-9_-]{8,}|mongodb://[^/\s]*@")
+
+
+class LiveKit(Protocol):
+    """What a site needs to know of a livekit-server, or of the proxy before one."""
+
+    key: str
+    secret: str
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def ws_url(self) -> str: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A verb that has ended."""
+
+    code: int
+    out: str
+    err: str
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """An HTTP answer; `body` is its JSON object."""
+
+    status: int
+    body: dict[str, Any]
+
+
+class Controller:
+    """One process of `roomctl run`; its log is JSON, a line for each event."""
+
+    def __init__(self, site: "Site", pid: int, ended: Awaitable[int], log: Path) -> None:
+        self.site, self.pid, self.log = site, pid, log
+        self._ended = asyncio.ensure_future(ended)
+
+    @property
+    def running(self) -> bool:
+        return not self._ended.done()
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """What it has logged so far."""
+        lines = self.log.read_text().splitlines()
+        return [json.loads(line) for line in lines if line.startswith("{")]
+
+    def said(self, event: str, **fields: Any) -> list[dict[str, Any]]:
+        """The events of that name, with those values."""
+        return [e for e in self.events if e.get("event") == event and fields.items() <= e.items()]
+
+    async def says(self, event: str, *, times: int = 1, within: float = 20.0, **fields: Any) -> None:
+        """Return when it has logged that event so often."""
+
+        async def enough() -> bool:
+            assert self.running, f"it ended instead (exit {self._ended.result()}): {self.log.read_text()}"
+            return len(self.said(event, **fields)) >= times
+
+        await until(enough, within)
+
+    async def ready(self, within: float = 20.0) -> None:
+        """Return when /readyz says 200."""
+
+        async def answers() -> bool:
+            assert self.running, f"it ended at its start: {self.log.read_text()}"
+            with suppress(aiohttp.ClientError, ConnectionError):
+                return (await self.site.get("/readyz")).status == 200
+            return False
+
+        await until(answers, within)
+
+    def signal(self, number: signal.Signals) -> None:
+        os.kill(self.pid, number)
+
+    def pause(self) -> None:
+        self.signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.signal(signal.SIGCONT)
+
+    async def end(self, within: float = 20.0) -> int:
+        """Its exit code, once it has ended by itself."""
+        async with asyncio.timeout(within):
+            return await asyncio.shield(self._ended)
+
+    async def kill(self) -> None:
+        if self.running:
+            with suppress(ProcessLookupError):
+                self.signal(signal.SIGKILL)
+            await self.end()
+
+    async def stop(self, within: float = 6.0) -> int:
+        """SIGTERM, and the exit code."""
+        if self.running:
+            self.signal(signal.SIGTERM)
+        return await self.end(within)
+
+
+class Site:
+    """Everything around one controller, and what a test does there.
+
+    `seen_from` is the LiveKit that tests look at, where the controller's is a proxy or a wrong address.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        livekit: LiveKit,
+        *,
+        mongodb: str = "",
+        url: str | None = None,
+        **settings: str,
+    ) -> None:
+        self.folder, self.livekit, self.mongodb = folder, livekit, mongodb
+        self.instance = f"t-{secrets.token_hex(6)}"
+        self.database = f"t_{secrets.token_hex(6)}"
+        self.rooms_dir, self.data_dir = folder / "rooms.d", folder / "data"
+        self.public, self.private = free_ports(2)
+        self.secret = f"of-this-site-{secrets.token_hex(16)}"
+        self._url, self._more = url or livekit.url, settings
+        self._logs = 0
+        self._manifests: dict[str, dict[str, Any]] = {}
+        self._connection = Connection(livekit.url, livekit.key, livekit.secret)
+        self.observer, self.actor = Observer(self._connection), Actor(self._connection)
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+        self.rooms_dir.mkdir(parents=True, exist_ok=True)
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        await self._connection.close()
+        await self._http.close()
+        if error is None:
+            self.assert_discreet()
+
+    @property
+    def env(self) -> dict[str, str]:
+        """The settings of its controllers; the log is at its most talkative, for the search at the end."""
+        settings = {
+            "PATH": os.environ["PATH"],
+            "HOME": str(self.folder),
+            "LIVEKIT_URL": self._url,
+            "LIVEKIT_API_KEY": self.livekit.key,
+            "LIVEKIT_API_SECRET": self.livekit.secret,
+            "MONGODB_URI": self.mongodb,
+            "MONGODB_DATABASE": self.database,
+            "ROOMCTL_SECRET": self.secret,
+            "ROOMCTL_ROOMS_DIR": str(self.rooms_dir),
+            "ROOMCTL_DATA_DIR": str(self.data_dir),
+            "ROOMCTL_INSTANCE": self.instance,
+            "ROOMCTL_PUBLIC_LISTEN": f"127.0.0.1:{self.public}",
+            "ROOMCTL_PRIVATE_LISTEN": f"127.0.0.1:{self.private}",
+            "ROOMCTL_RESYNC_SECONDS": "1",
+            "ROOMCTL_LOG_FORMAT": "json",
+            "ROOMCTL_LOG_LEVEL": "debug",
+        }
+        return settings | self._more
+
+    def twin(self, name: str) -> "Site":
+        """Another controller's site on the same rooms.d, database and instance."""
+        other = Site(self.folder / name, self.livekit, mongodb=self.mongodb, url=self._url, **self._more)
+        other.instance, other.database, other.secret = self.instance, self.database, self.secret
+        other.rooms_dir, other._manifests = self.rooms_dir, self._manifests
+        return other
+
+    # -- manifests --------------------------------------------------------------------------------------
+
+    def write(self, key: str, /, **fields: Any) -> None:
+        """The manifest of `key`: a video room named after it for ten, but for `fields`."""
+        self._manifests[key] = {"name": key.replace("/", "-"), "max_participants": 10, **fields}
+        self._put(key)
+
+    def edit(self, key: str, /, **fields: Any) -> None:
+        self._manifests[key] |= fields
+        self._put(key)
+
+    def remove(self, *keys: str) -> None:
+        for key in keys:
+            del self._manifests[key]
+            self._file(key).unlink()
+
+    def spoil(self, key: str, text: str = "name: [\n") -> None:
+        """Write something wrong over the manifest; `edit(key)` puts it right."""
+        self._file(key).write_text(text)
+
+    def _file(self, key: str) -> Path:
+        return self.rooms_dir / f"{key}.json"
+
+    def _put(self, key: str) -> None:
+        file = self._file(key)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        fresh = file.with_name(f".{file.name}")
+        fresh.write_text(json.dumps(self._manifests[key], indent=1))  # JSON is YAML
+        fresh.replace(file)
+
+    # -- processes --------------------------------------------------------------------------------------
+
+    @asynccontextmanager
+    async def run(self, *, ready: bool = True, **env: str) -> AsyncIterator[Controller]:
+        """`roomctl run`; killed at the end unless it was stopped."""
+        log = self._log("run")
+        process = await self._spawn(("run",), env, stderr=log)
+        controller = Controller(self, process.pid, process.wait(), log)
+        try:
+            if ready:
+                await controller.ready()
+            yield controller
+        finally:
+            await controller.kill()
+
+    async def verb(self, *words: str, **env: str) -> Ended:
+        """`roomctl WORDS`, until it ends."""
+        out, err = self._log(words[0]), self._log(words[0])
+        process = await self._spawn(words, env, stdout=out, stderr=err)
+        code = await process.wait()
+        return Ended(code, out.read_text(), err.read_text())
+
+    async def _spawn(
+        self, words: tuple[str, ...], env: dict[str, str], *, stderr: Path, stdout: Path | None = None
+    ) -> asyncio.subprocess.Process:
+        with stderr.open("wb") as err, (stdout or Path(os.devnull)).open("wb") as out:
+            return await asyncio.create_subprocess_exec(
+                *(sys.executable, "-m", "controller", *words),
+                cwd=ROOT,
+                env=self.env | env,
+                stdin=asyncio.subprocess.DEVNULL,
+                stdout=out,
+                stderr=err,
+            )
+
+    def warm(self, *words: str) -> Controller:
+        """`roomctl WORDS` as a fork of a process that has imported it already: a start costs little."""
+        context = multiprocessing.get_context("forkserver")
+        context.set_forkserver_preload(list(WARM))
+        log = self._log(words[0])
+        process = context.Process(target=_forked, args=(words, self.env, str(log)), daemon=True)
+        process.start()
+        assert process.pid is not None
+
+        async def ended() -> int:
+            await asyncio.to_thread(process.join)
+            code = process.exitcode
+            process.close()
+            return 0 if code is None else code
+
+        return Controller(self, process.pid, ended(), log)
+
+    def _log(self, verb: str) -> Path:
+        self._logs += 1
+        return self.folder / f"{verb}-{self._logs}.log"
+
+    def assert_discreet(self) -> None:
+        """No secret, token, key or traceback in anything that any of its processes wrote."""
+        written = {log: log.read_text(errors="replace") for log in self.folder.rglob("*.log")}
+        secret = (self.livekit.secret, self.secret, *self._more.get("SECRETS", "").split())
+        for log, text in written.items():
+            for word in filter(None, secret):
+                assert word not in text, f"{log} shows a secret"
+            found = _TELLTALE.search(text)
+            assert found is None, f"{log} shows {found}: {text[-3000:]}"
+
+    # -- what stands where ------------------------------------------------------------------------------
+
+    async def records(self) -> dict[str, RoomRecord]:
+        """The records by key, as the database has them; tombstones among them."""
+        port = served_port(self.data_dir)
+        uri = self.mongodb or embedded_uri(port or 1)
+        async with open_store(uri, self.database, self.data_dir, self.instance, read_only=True) as store:
+            await store.refresh()
+            return dict(store.by_key)
+
+    async def record(self, key: str) -> RoomRecord:
+        return (await self.records())[key]
+
+    async def listed(self) -> dict[str, LiveRoom]:
+        """All live rooms by LiveKit name, whoever's."""
+        return {room.name: room for room in await self.observer.rooms()}
+
+    async def ours(self) -> dict[str, LiveRoom]:
+        """The live rooms with this instance's mark."""
+        return {name: room for name, room in (await self.listed()).items() if self._is_ours(room)}
+
+    def _is_ours(self, room: LiveRoom) -> bool:
+        mark = owner_mark(room.metadata)
+        return mark is not None and mark.instance == self.instance
+
+    async def people(self, key: str) -> list[Participant]:
+        record = await self.record(key)
+        return await self.observer.participants(_name(record))
+
+    async def room_name(self, key: str) -> str:
+        """The LiveKit name of the room."""
+        return _name(await self.record(key))
+
+    async def difference(self) -> str:
+        """Why manifests, records and live rooms are not all the same; '' where they are."""
+        records = await self.records()
+        alive = {key: record for key, record in records.items() if not record.removed}
+        wanted = {fields.get("key", key): fields for key, fields in self._manifests.items()}
+        if alive.keys() != wanted.keys():
+            return f"rooms {sorted(wanted)} have records {sorted(alive)}"
+        live = await self.ours()
+        names = {record.live.name for record in alive.values() if record.live is not None}
+        if names != live.keys():
+            return f"records name {sorted(names)} and LiveKit lists {sorted(live)}"
+        wrong = (_wrong(record, wanted[key], live) for key, record in sorted(alive.items()))
+        return "; ".join(filter(None, wrong))
+
+    async def converged(self, within: float = 20.0) -> dict[str, RoomRecord]:
+        """Return when manifests, records and live rooms are all the same, and each status says so."""
+        told = "nothing was looked at"
+        try:
+            async with asyncio.timeout(within):
+                while told:
+                    try:
+                        told = await self.difference()
+                    except (LiveError, StoreError) as error:
+                        told = str(error)
+                    await asyncio.sleep(LOOK_EVERY if told else 0)
+        except TimeoutError:
+            raise AssertionError(f"not converged within {within} s: {told}\n{self._tail()}") from None
+        return await self.records()
+
+    def _tail(self) -> str:
+        logs = sorted(self.folder.glob("*.log"), key=lambda log: log.stat().st_mtime)
+        return "\n".join(f"{log.name}:\n{log.read_text()[-2500:]}" for log in logs[-2:])
+
+    async def plan(self) -> Plan:
+        """What `roomctl plan` would say now."""
+        return await make_plan(load_settings({}, self.env, Uses.ALL))
+
+    async def until_condition(
+        self, key: str, kind: str, status: str | None, within: float = 20.0, **wanted: str
+    ) -> None:
+        """Return when the condition has that status and `reason`; None: when it is not listed."""
+
+        async def holds() -> bool:
+            try:
+                found = (await self.record(key)).status.condition(kind)
+            except (StoreError, KeyError):
+                return False
+            if found is None or status is None:
+                return found is None and status is None
+            return found.status == status and found.reason == wanted.get("reason", found.reason)
+
+        await until(holds, within)
+
+    async def until_live(self, holds: Callable[[dict[str, LiveRoom]], bool], within: float = 20.0) -> None:
+        """Return when it holds of all live rooms."""
+
+        async def seen() -> bool:
+            with suppress(LiveError):
+                return holds(await self.listed())
+            return False
+
+        await until(seen, within)
+
+    # -- guests -----------------------------------------------------------------------------------------
+
+    async def get(self, path: str) -> Reply:
+        """A GET of the private listener."""
+        async with self._http.get(f"http://127.0.0.1:{self.private}{path}") as answer:
+            return Reply(answer.status, json.loads(await answer.text()))
+
+    async def another_pass(self) -> None:
+        """Return when a pass has ended well that began after now."""
+        target = await self._passes() + 2
+
+        async def passed() -> bool:
+            return await self._passes() >= target
+
+        await until(passed)
+
+    async def _passes(self) -> float:
+        async with self._http.get(f"http://127.0.0.1:{self.private}/metrics") as answer:
+            found = re.search(
+                r'^roomctl_passes_total\{outcome="ok"\} (\S+)$', await answer.text(), re.MULTILINE
+            )
+            return float(found[1]) if found else 0.0
+
+    async def find(self, room_id: str) -> Reply:
+        return await self._call("findLKRoomNameById", {"id": room_id})
+
+    async def token(self, room_id: str, identity: str) -> str:
+        """Both helpers, as a join page calls them: a participant token."""
+        found = await self.find(room_id)
+        assert found.status == 200, found
+        body = {"room_id": room_id, "LKRoomName": found.body["LKRoomName"], "participant_id": identity}
+        reply = await self._call("createToken", body)
+        assert reply.status == 200, reply
+        return str(reply.body["participant_token"])
+
+    async def _call(self, helper: str, body: Mapping[str, Any]) -> Reply:
+        url = f"http://127.0.0.1:{self.public}/api/conferences-public/{helper}"
+        async with self._http.post(url, json=body) as answer:
+            return Reply(answer.status, json.loads(await answer.text()))
+
+    async def pass_key(self, key: str, identity: str = "canary") -> str:
+        """A token for the room of `key`, past the controller: for canaries while it is away."""
+        return token(self.livekit, await self.room_name(key), identity)
+
+
+def _name(record: RoomRecord) -> str:
+    assert record.live is not None, f"{record.key} has no live room"
+    return record.live.name
+
+
+def _wrong(record: RoomRecord, fields: Mapping[str, Any], live: Mapping[str, LiveRoom]) -> str:
+    """What is not yet as the manifest wants it."""
+    spec = record.spec.as_dict()
+    differ = [field for field, value in fields.items() if field in spec and spec[field] != value]
+    if differ:
+        return f"{record.key}: the record differs in {differ}"
+    ready = record.status.condition("Ready")
+    if ready is None or ready.status != "True" or record.status.observed_generation != record.generation:
+        return f"{record.key}: its status is {record.status} at generation {record.generation}"
+    if record.live is None:
+        return f"{record.key}: it is active and has no name" if record.spec.active else ""
+    return _wrong_live(record, live[record.live.name])
+
+
+def _wrong_live(record: RoomRecord, room: LiveRoom) -> str:
+    content = json.loads(room.metadata)
+    stale = [field for field, value in record.spec.as_dict().items() if content.get(field, value) != value]
+    if stale or content["room_id"] != record.id:
+        return f"{record.key}: metadata differ in {stale or 'room_id'}"
+    if room.sid != record.sid:
+        return f"{record.key}: sid {record.sid} on record, {room.sid} live"
+    if room.max_participants != record.spec.max_participants:
+        return f"{record.key}: live for {room.max_participants}"
+    return ""
+
+
+def _forked(words: tuple[str, ...], env: dict[str, str], log: str) -> None:
+    """The child of `warm`: it becomes `roomctl WORDS`, and ends with the process that forked it."""
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+    os.environ.clear()
+    os.environ.update(env)
+    os.chdir(ROOT)
+    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
+    os.dup2(output, 1)
+    os.dup2(output, 2)
+    sys.exit(run_verb(list(words)))
+
+
+def _end_with_parent() -> None:
+    parent = multiprocessing.parent_process()
+    assert parent is not None
+    parent.join()
+    os._exit(1)
