@@ -96,14 +96,17 @@ class Loop:
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pass after pass; `stop` ends it once the loop is woken."""
-        resync_due = True
+        resync_at = self._clock.monotonic()
         while not stop.is_set():
             begun = self._clock.monotonic()
+            resync_due = begun >= resync_at
+            if resync_due:
+                resync_at = begun + self._resync
             rest = await self._turn(resync_due=resync_due)
             took = self._clock.monotonic() - begun
             self._metrics.pass_seconds.observe(took)
             await asyncio.sleep(max(SPACING, min(took, LONGEST_REST)))  # the pace, not a wait for something
-            resync_due = not await self._triggers.wait(rest)
+            await self._triggers.wait(min(rest, max(0.0, resync_at - self._clock.monotonic())))
 
     async def _turn(self, *, resync_due: bool) -> float:
         """One pass; how long to wait for a trigger after it, in seconds."""
@@ -113,6 +116,9 @@ class Loop:
             plan = await self._reconciler.turn(read_files=told or resync_due)
         except RoomctlError as error:
             return self._away(error, told=told)
+        except Exception as error:
+            log.exception("unexpected fault in a pass; the next one tries again")
+            return self._came_to_nothing(error, told=told)
         self._back()
         after = self._reconciler.desired
         if not told and before is not None and after is not None and before.revision != after.revision:
@@ -122,10 +128,15 @@ class Loop:
         return self._resync
 
     def _away(self, error: RoomctlError, *, told: bool) -> float:
+        failed = {_server(e): e for e in (error.__cause__, error) if isinstance(e, RoomctlError)}
+        for server, why in failed.items():
+            self._outage.failed(server, why)
+        return self._came_to_nothing(error, told=told)
+
+    def _came_to_nothing(self, error: Exception, *, told: bool) -> float:
+        """A pass that failed; how long to wait for the next."""
         if told:
             self._triggers.files_stay_changed()
-        server = "LiveKit" if isinstance(error, LiveError) else "MongoDB"
-        self._outage.failed(server, error)
         self._metrics.passes.labels("failed").inc()
         self._metrics.errors.labels(type(error).__name__).inc()
         self._tell_dependencies()
@@ -143,3 +154,7 @@ class Loop:
         self._known.turned = self._clock.monotonic()
         self._metrics.dependency_up.labels("livekit").set(self._known.livekit.up)
         self._metrics.dependency_up.labels("mongodb").set(self._known.mongodb.up)
+
+
+def _server(error: RoomctlError) -> str:
+    return "LiveKit" if isinstance(error, LiveError) else "MongoDB"

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 
-from controller.errors import LiveError
+from controller.errors import LiveError, StoreError
 from controller.known import Known
 from controller.live.ports import LiveObserver
 from controller.live.room import Participant
@@ -28,9 +28,14 @@ class Eyes:
         """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
 
         ListRooms is answered before the records are read, so that a listed room of ours is always among
-        the records (architecture, rule 3). Raises LiveError's and StoreError's kinds.
+        the records (architecture, rule 3). Raises LiveError's and StoreError's kinds; where both servers are
+        away, the one for LiveKit with MongoDB's as its cause.
         """
-        await self._listing()
+        try:
+            await self._listing()
+        except LiveError as error:
+            await self._records_beside(error)
+            raise
         await self._records()
         snapshot = desired if desired is not None else await self.read_manifests()
         return Observed(snapshot, dict(self.store.by_id), dict(self.known.live))
@@ -51,6 +56,13 @@ class Eyes:
             self.known.mongodb.failed()
             raise
         self.known.mongodb.answered(self.clock.monotonic())
+
+    async def _records_beside(self, error: LiveError) -> None:
+        """What MongoDB says is taken in while LiveKit is away, too: guests are answered from it."""
+        try:
+            await self._records()
+        except StoreError as other:
+            raise error from other
 
     async def people(self, names: Iterable[str]) -> dict[str, tuple[Participant, ...]]:
         """Who is inside each; a room that cannot be looked into is left out, and so counts as occupied."""

@@ -40,9 +40,9 @@ class Speaker:
         current = self.store.by_id.get(record.id)
         if current is None or current.removed:
             return
-        after = current
-        if record.live is not None and record.live.sid is not None and current.live is not None:
-            after = current.answered(record.live.sid) if current.live.name == record.live.name else current
+        after, room = current, self.known.live_room(current)
+        if room is not None:
+            after = current.answered(room.sid)
         said = status_of(record, self._findings(record, plan, left), self.clock.wall())
         if said.observed_generation >= current.status.observed_generation:
             after = after.with_status(said)
@@ -53,6 +53,8 @@ class Speaker:
     ) -> None:
         """The rooms that nothing is under way for; one that is the same record as last time costs nothing."""
         changes = {change.id: change for change in plan.changes}
+        for room_id in self.failures.keys() - changes.keys() - busy:
+            del self.failures[room_id]  # what had failed is wanted no more, or came about without us
         settled: dict[str, RoomRecord] = {}
         for record in records.values():
             if record.removed or record.id in busy:
@@ -62,11 +64,14 @@ class Speaker:
                 settled[record.id] = record
             elif self._changed(record, plan, changes.get(record.id)):
                 start(record.id, self._say_quietly(record, plan, changes.get(record.id)))
-            elif plain and record.id not in self.failures:
+            elif plain and not self.flapping.stalled(record.id, self.clock.monotonic()):
                 settled[record.id] = record
         self._settled = settled
 
     def _changed(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
+        room = self.known.live_room(record)
+        if room is not None and room.sid != record.sid:
+            return True  # CreateRoom answered, and we died before it was written down
         return status_of(record, self._findings(record, plan, change), self.clock.wall()) != record.status
 
     async def _say_quietly(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime
 from typing import Final
 
 from controller.manifests.desired import ManifestError
-from controller.plan.model import Heal, Refusal, RoomChange
+from controller.plan.model import Finish, Heal, Refusal, RoomChange
 from controller.records.record import Condition, Origin, RoomRecord, Status
 
 TRUE: Final = "True"
@@ -66,11 +66,18 @@ def _ready(record: RoomRecord, found: Findings) -> _Said:
         return _Said("Ready", FALSE, "Failed", found.failure)
     if record.wanted and not found.live:
         return _Said("Ready", FALSE, "NotLive", "its live room is not there yet")
+    if not record.wanted and (found.live or _given_up(found.change)):
+        return _Said("Ready", FALSE, "StillLive", "its live room is not gone yet")
     if found.change is not None and found.change.refused is not None:
         return _Said("Ready", TRUE, "AsSpecified", _refusal(found.change.refused))
     if found.change is not None and found.change.deferred:
         return _Said("Ready", TRUE, "Deferred", _deferral(found.change))
     return _Said("Ready", TRUE, "AsSpecified")
+
+
+def _given_up(change: RoomChange | None) -> bool:
+    """Whether a live room under a retired name still stands."""
+    return change is not None and any(isinstance(action, Finish) for action in change.actions)
 
 
 def _live(record: RoomRecord, found: Findings) -> _Said:
