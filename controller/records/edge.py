@@ -48,6 +48,7 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
                 appname="roomctl",
                 tz_aware=True,
                 retryWrites=False,  # a lost reply is settled by reading; a standalone server knows no retries
+                serverMonitoringMode="poll",  # one connection less, and none half open when it closes
                 serverSelectionTimeoutMS=3000,
                 connectTimeoutMS=3000,
                 socketTimeoutMS=5000,
@@ -95,6 +96,8 @@ def translate(error: Exception, where: str) -> StoreAway | StoreConflict | Store
         return StoreConflict("another writer was faster")
     if isinstance(error, ConnectionFailure):  # NotPrimaryError is one
         return StoreAway(f"MongoDB at {where} is out of reach")
+    if isinstance(error, PyMongoError) and error.timeout:
+        return StoreAway(f"MongoDB at {where} does not answer in time")
     refusal = _refusal(error)
     if refusal:
         return StoreRefused(f"MongoDB at {where} {refusal}")

@@ -120,15 +120,10 @@ class Embedded:
         write_json(self._folder / "address", {"port": self._port, "owner": os.getpid()})
 
     async def _answers(self, process: asyncio.subprocess.Process) -> None:
-        client = connect(self.uri)
-        try:
-            while process.returncode is None:
-                with contextlib.suppress(PyMongoError), pymongo.timeout(1.0):
-                    await client.admin.command("ping")
-                    return
-                await asyncio.sleep(0.05)
-        finally:
-            await client.close()
+        while process.returncode is None:
+            if await _listens(self._port) and await _pings(self.uri):
+                return
+            await asyncio.sleep(0.05)
         raise StoreAway(
             f"the embedded store ended at its start (exit {process.returncode}); see {self._folder / LOG}"
         )
@@ -221,6 +216,29 @@ def _alive(pid: object) -> bool:
         return False
     except PermissionError:
         return True
+    return True
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection(HOST, port)
+    except OSError:
+        return False
+    writer.close()
+    with contextlib.suppress(OSError):
+        await writer.wait_closed()
+    return True
+
+
+async def _pings(uri: str) -> bool:
+    client = connect(uri)
+    try:
+        with pymongo.timeout(2.0):
+            await client.admin.command("ping")
+    except PyMongoError:
+        return False
+    finally:
+        await client.close()
     return True
 
 

@@ -272,7 +272,7 @@ class MongoStore:
         if lost is None or not failed or not stored:
             return stored, failed
         left = {room_id: writes[room_id] for room_id in failed}
-        groups = [{i: w} for i, w in left.items()] if isinstance(lost, Answered) else [left]
+        groups = [{i: w} for i, w in left.items()] if isinstance(lost, Answered | StoreRefused) else [left]
         failed = {}
         for group in groups:
             again = await self._attempt(group)

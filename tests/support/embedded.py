@@ -51,9 +51,26 @@ class Server:
             await self.process.wait()
 
 
+async def listens(uri: str) -> None:
+    port = int(uri.rpartition(":")[2].partition("/")[0])
+    while True:
+        try:
+            _, writer = await asyncio.open_connection("127.0.0.1", port)
+        except OSError:
+            await asyncio.sleep(0.05)
+            continue
+        writer.close()
+        await writer.wait_closed()
+        return
+
+
 async def answers(uri: str) -> None:
-    """Return when the server there answers a ping."""
-    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(uri)
+    """Return when the server there answers a ping.
+
+    It is asked only once it listens: pymongo leaves a socket open whose connecting it cancels.
+    """
+    await listens(uri)
+    client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(uri, serverMonitoringMode="poll")
     try:
         while True:
             with contextlib.suppress(PyMongoError), pymongo.timeout(1):

@@ -23,11 +23,9 @@ from tests.support.wait import until
 
 def servers(folder: Path) -> list[int]:
     """The processes that have `folder` for a store, by /proc."""
-    found = []
-    for entry in Path("/proc").iterdir():
-        if entry.name.isdigit() and str(folder / "store").encode() in _file(entry / "cmdline"):
-            found.append(int(entry.name))
-    return found
+    store = str(folder / "store").encode()
+    entries = [entry for entry in Path("/proc").iterdir() if entry.name.isdigit()]
+    return [int(entry.name) for entry in entries if store in _file(entry / "cmdline")]
 
 
 def _file(path: Path) -> bytes:

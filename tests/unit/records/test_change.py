@@ -1,0 +1,83 @@
+"""What a write changes, and what it compares."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from controller.records.change import change
+from controller.room import RoomSpec
+from tests.support.rooms import NOW, room, status
+
+LATER = NOW + timedelta(seconds=1)
+SPEC = RoomSpec(name="Another", max_participants=3)
+
+
+def test_nothing_differs() -> None:
+    assert not change(room(), replace(room())).fields
+
+
+def test_the_desired_half_is_compared_on_generation_and_key() -> None:
+    before = room(live="one")
+    difference = change(before, before.respecified(SPEC, before.key, before.file, LATER))
+    assert difference.query() == {"_id": before.id, "generation": 1, "key": before.key}
+    assert difference.update() == {"$set": {"spec": SPEC.as_dict(), "modified": LATER, "generation": 2}}
+
+
+def test_the_live_half_is_compared_on_the_name() -> None:
+    difference = change(room(live="one"), room(live="one").answered("RM_1"))
+    assert difference.query() == {"_id": room().id, "live.name": "one"}
+    assert difference.update() == {"$set": {"live": {"name": "one", "sid": "RM_1"}, "sid": "RM_1"}}
+
+
+def test_a_first_name_expects_none() -> None:
+    assert change(room(), room(live="one")).query() == {"_id": room().id, "live": None}
+
+
+def test_retired_names_are_compared_on_their_number_and_the_last() -> None:
+    before = room(live="one").named("two", NOW)
+    difference = change(before, before.unnamed(LATER))
+    assert difference.query() == {
+        "_id": room().id,
+        "live.name": "two",
+        "retired": {"$size": 1},
+        "retired.0.name": "one",
+    }
+
+
+def test_a_status_expects_one_that_is_no_newer() -> None:
+    difference = change(room(), room().with_status(status(4)))
+    assert difference.query() == {"_id": room().id, "status.observedGeneration": {"$lte": 4}}
+
+
+def test_a_removal_compares_both_halves() -> None:
+    query = change(room(live="one"), room(live="one").marked_removed(LATER)).query()
+    assert query.keys() == {"_id", "generation", "key", "live.name", "retired"}
+
+
+def test_the_other_half_of_a_newer_record_is_kept() -> None:
+    newer = room().respecified(SPEC, room().key, None, LATER)
+    merged = change(room(), room(live="one")).onto(newer)
+    assert (merged.spec, merged.live) == (SPEC, room(live="one").live)
+
+
+def test_it_is_known_again_once_it_landed() -> None:
+    difference = change(room(), room(live="one"))
+    assert difference.landed(room(live="one").with_status(status(1)))
+    assert not difference.landed(room(live="two"))
+    assert not difference.landed(room())
+
+
+def test_it_is_admitted_where_the_stored_record_is_as_expected() -> None:
+    difference = change(room(), room(live="one").with_status(status(2)))
+    assert difference.admitted(room())
+    assert difference.admitted(room().respecified(SPEC, "other", None, LATER))
+    assert not difference.admitted(room(live="two"))
+    assert not difference.admitted(room().with_status(status(3)))
+
+
+@pytest.mark.parametrize("field", ["id", "created"])
+def test_what_the_insert_set_never_changes(field: str) -> None:
+    after = replace(room(), **{field: "f" * 24 if field == "id" else LATER})  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="never change"):
+        change(room(), after)
