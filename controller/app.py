@@ -6,14 +6,14 @@ import os
 import signal
 import threading
 from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Any, Final, TypeVar
 
 import structlog
 
-from controller.errors import LeaseHeld, RoomctlError, RoomsDirError
+from controller.errors import LeaseHeld, RoomctlError, RoomsDirError, StoreError
 from controller.known import Known
 from controller.live.client import Actor, Connection, Observer
 from controller.live.ports import LiveActor
@@ -45,6 +45,7 @@ STOP_AT_MOST: Final = 4.5
 """Seconds that rooms under way are given at the end, and that all of the ending may take."""
 LEASE_WAIT: Final = 15.0
 LEAVE_LIFE: Final = timedelta(minutes=15)
+SECRET_MEND: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
 RARELY: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
 ROUNDS: Final = 5
@@ -185,7 +186,7 @@ async def make_plan(settings: Settings) -> Plan:
 async def _planned(planner: Planner) -> Plan:
     observed = await planner.eyes.observe(None)
     _readable(observed.desired)
-    return await planner.plan(observed)
+    return await planner.plan(observed, everyone=True)
 
 
 def _readable(desired: Desired) -> None:
@@ -343,7 +344,8 @@ class _Hints:
 async def _control(process: Process, store: RoomStore, hints: _Hints, stop: asyncio.Event) -> None:
     """Reconcile while the lease is ours, stand by while it is another's."""
     watch = Watch(process.settings.rooms_dir, stop)
-    async with open_lease(store, process.settings.data_dir, "run", _leading(process)) as lease:
+    told = _leading(process, stop)
+    async with open_lease(store, process.settings.data_dir, "run", told) as lease:
         parts = engine(process, store, lease, settle=SETTLE)
         hints.target = parts.reconciler.hint
         background = [
@@ -376,11 +378,12 @@ def _loop(process: Process, parts: Engine, watch: Watch) -> Loop:
     )
 
 
-def _leading(process: Process) -> Callable[[bool], None]:
+def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
     def told(leads: bool) -> None:
         process.known.leader = leads
         process.metrics.leader.set(leads)
-        log.info("holding the lease: reconciling" if leads else "not holding the lease: standing by")
+        if not stop.is_set():
+            log.info("holding the lease: reconciling" if leads else "the lease is lost: standing by")
         process.triggers.files_changed()
 
     return told
@@ -391,6 +394,10 @@ async def _lead(lease: Lease, store: RoomStore) -> None:
     while True:
         await lease.acquire(None)
         store.reread()
+        with suppress(StoreError):
+            await store.refresh()
+        if store.secret_changed:
+            log.warning("ROOMCTL_SECRET is not the one that this database was made with", mend=SECRET_MEND)
         await lease.lost.wait()
 
 

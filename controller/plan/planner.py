@@ -17,7 +17,6 @@ from controller.plan.model import (
     Action,
     Adopt,
     Create,
-    Disruption,
     Finish,
     Heal,
     Observed,
@@ -63,14 +62,14 @@ def make_plan(observed: Observed, rules: Rules) -> Plan:
     )
 
 
-def names_to_look_at(plan: Plan) -> frozenset[str]:
-    """The live rooms whose people decide something, or whom a change would touch."""
+def names_to_look_at(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
+    """The live rooms whose people decide something; `everyone`: those of all rooms that change."""
     return frozenset(
         change.live_name
         for change in plan.changes
-        if change.live_name is not None and change.refused is None
-        if change.disruption is not Disruption.NONE
-        or any(isinstance(action, Remove | Recreate) for action in change.actions)
+        if change.live_name is not None and not any(isinstance(action, Heal) for action in change.actions)
+        if everyone
+        or (change.refused is None and any(isinstance(a, Remove | Recreate) for a in change.actions))
     )
 
 

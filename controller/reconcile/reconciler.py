@@ -5,6 +5,7 @@ its own (workshop.py) and waits for none of them. What fails is planned again, a
 """
 
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 import structlog
@@ -19,7 +20,7 @@ from controller.reconcile.observe import Eyes
 from controller.reconcile.speaker import Speaker
 from controller.reconcile.triggers import Triggers, Watched, matters
 from controller.reconcile.workshop import Workshop
-from controller.records.ports import Lease, RoomStore
+from controller.records.ports import Lease, RemovalLeave, RoomStore
 
 QUIET_SECONDS: Final = 60.0
 """For how long a plan with nothing to do stands, where only the passing of time could change it."""
@@ -50,18 +51,23 @@ class Planner:
     absence: Absence = field(default_factory=Absence)
     orphans: Orphans = field(default_factory=Orphans)
     _quiet: _Quiet | None = None
+    _leave: RemovalLeave | None = None
+    _leave_known: bool = False
 
-    async def plan(self, observed: Observed) -> Plan:
-        """The plan; looks inside the rooms where people decide. The very same one while nothing changes."""
+    async def plan(self, observed: Observed, *, everyone: bool = False) -> Plan:
+        """The plan; looks inside the rooms where people decide. The very same one while nothing changes.
+
+        `everyone`: inside each room that changes, for a plan that is shown to somebody. Writes nothing.
+        """
         now = self.clock.monotonic()
         if self._quiet is not None and now < self._quiet.until and observed == self._quiet.observed:
             return self._quiet.plan
-        plan = await self._fresh(observed)
+        plan = await self._fresh(observed, everyone=everyone)
         idle = plan.empty and not plan.chores and not plan.orphans
         self._quiet = _Quiet(observed, plan, now + QUIET_SECONDS) if idle else None
         return plan
 
-    async def _fresh(self, observed: Observed) -> Plan:
+    async def _fresh(self, observed: Observed, *, everyone: bool) -> Plan:
         rules = replace(
             self.rules,
             store=self.store.identity.store,
@@ -71,31 +77,41 @@ class Planner:
         )
         draft = make_plan(observed, rules)
         if any(change.refused in (Refusal.TOO_MANY, Refusal.EMPTY) for change in draft.changes):
-            rules = replace(rules, leave=rules.leave | await self._leave(draft, rules))
+            rules = replace(rules, leave=rules.leave | await self._leave_keys(rules.now))
             draft = make_plan(observed, rules)
-        names = names_to_look_at(draft)
+        names = names_to_look_at(draft, everyone=everyone)
         if not names:
             return draft
         return make_plan(replace(observed, people=await self.eyes.people(names)), rules)
 
-    async def _leave(self, draft: Plan, rules: Rules) -> frozenset[str]:
-        """The leave that `apply --allow-removals` recorded; spent once none of its rooms is missing."""
-        leave = await self.store.removal_leave()
-        if leave is None or leave.expires <= rules.now:
-            return frozenset()
-        if not leave.keys & {change.key for change in draft.changes if change.refused is not None}:
+    async def _leave_keys(self, now: datetime) -> frozenset[str]:
+        """The rooms that `apply --allow-removals` gave leave to remove, while that is good."""
+        self._leave, self._leave_known = await self.store.removal_leave(), True
+        return self._leave.keys if self._leave is not None and self._leave.expires > now else frozenset()
+
+    async def spend_leave(self, plan: Plan, observed: Observed) -> None:
+        """Leave is used once: it ends when none of its rooms is missing any more, gone or back."""
+        if observed.desired.state not in (RoomsDirState.OK, RoomsDirState.EMPTY):
+            return
+        if not self._leave_known:  # a controller before us may have used it and died
+            await self._leave_keys(self.clock.wall())
+        if self._leave is not None and not self._leave.keys & set(_missing(plan)):
             await self.store.spend_removal_leave()
-        return leave.keys
+            self._leave = None
 
     def remember(self, plan: Plan, observed: Observed) -> float | None:
         """Take in what this plan says of absence; in how many seconds a removal becomes due."""
         now = self.clock.monotonic()
-        missing = [c.key for c in plan.changes if any(isinstance(a, Remove) for a in c.actions)]
         refused = {change.refused for change in plan.changes}
         counts = observed.desired.state is RoomsDirState.OK and Refusal.SNAPSHOT not in refused
-        self.absence.saw(missing, counts=counts, now=now)
+        self.absence.saw(_missing(plan), counts=counts, now=now)
         due = self.absence.next_due()
         return due - now if due is not None and Refusal.NOT_YET in refused else None
+
+    def stand_by(self) -> None:
+        """Another is at work: whatever was missing meanwhile, the waiting begins anew when it is our turn."""
+        self.absence.saw((), counts=False, now=self.clock.monotonic())
+        self._leave_known = False
 
     async def look_at_orphans(self, plan: Plan) -> None:
         """The first and the second look at rooms that are ours and nobody knows."""
@@ -134,11 +150,13 @@ class Reconciler:
         observed = await self._eyes.observe(None if read_files else self._desired)
         self._desired = observed.desired
         if not self._lease.held:
+            self._planner.stand_by()
             return None
         plan = await self._planner.plan(observed)
-        self._watched = _watched(plan, observed)
+        await self._planner.spend_leave(plan, observed)
+        self._watched = _watched(plan, observed, self._planner.rules.instance)
         if (due := self._planner.remember(plan, observed)) is not None:
-            self._triggers.later(due)
+            self._triggers.files_later(due)
         self._say_refused(plan)
         self._workshop.carry_out(plan)
         self._speaker.speak(plan, observed.records, self._workshop.busy, self._workshop.start)
@@ -164,8 +182,13 @@ class Reconciler:
         self._refused = refused
 
 
-def _watched(plan: Plan, observed: Observed) -> Watched:
+def _missing(plan: Plan) -> list[str]:
+    """The rooms whose manifest is gone."""
+    return [c.key for c in plan.changes if any(isinstance(action, Remove) for action in c.actions)]
+
+
+def _watched(plan: Plan, observed: Observed, instance: str) -> Watched:
     ours = frozenset(r.live.name for r in observed.records.values() if r.live is not None)
     enforced = {c.record.live.name for c in plan.chores if isinstance(c, Enforce) and c.record.live}
     deferred = {change.live_name for change in plan.changes if change.deferred and change.live_name}
-    return Watched(ours, frozenset(enforced | deferred))
+    return Watched(ours, frozenset(enforced | deferred), instance)
