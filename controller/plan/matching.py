@@ -130,8 +130,8 @@ def _sorted_out(
     rest = [r for r in records.values() if r.id not in matched and not r.removed]
     gone = [r for r in rest if r.origin is Origin.MANIFEST and r.key not in stale]
     kept = {record.id for record in gone}
-    on_record = {record.key for record in rest}
-    files = {record.file for record in records.values() if not record.removed}
+    on_record = {record.key for record in rest if record.origin is Origin.MANIFEST}
+    files = {record.file for record in rest}
     errors = (*desired.errors, *refused)
     return Matching(
         matches=tuple(good),

@@ -65,7 +65,7 @@ class Steps:
         record = await self._recorded(change, actions)
         for action in actions:
             record = await self._done(action, change.record, record)
-        if any(isinstance(action, Update) for action in actions):
+        if any(isinstance(action, Update | Adopt) for action in actions):
             await self.enforce(record)
         return Result(None if record.removed else record, actions)
 
