@@ -49,7 +49,11 @@ class StoreConflict(StoreError):
 
 
 class StoreRefused(StoreError):
-    """MongoDB answered and will not serve us: credentials, another instance's data, a newer schema."""
+    """MongoDB answered and will not serve us: credentials, or what it does not let us do."""
+
+
+class StoreForeign(StoreRefused):
+    """The database is another instance's, or of a newer schema: waiting will not help."""
 
 
 class StoreLocked(StoreError):

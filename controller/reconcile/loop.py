@@ -7,15 +7,17 @@ from typing import Final
 
 import structlog
 
-from controller.errors import LiveError, RoomctlError
+from controller.errors import LiveError, RoomctlError, StoreForeign
 from controller.known import Known
 from controller.manifests.desired import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
 from controller.reconcile.clock import Clock
 from controller.reconcile.memory import Backoff
 from controller.reconcile.reconciler import Reconciler
+from controller.reconcile.status import census
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.workshop import Workshop
+from controller.records.record import RoomRecord
 
 SPACING: Final = 0.05
 """Seconds between two passes at least; a pass that took longer is given as long a rest as it took."""
@@ -93,6 +95,7 @@ class Loop:
         self._resync = resync
         self._watch_was_silent = watch_was_silent
         self._outage, self._notices, self._backoff = Outage(), Notices(), Backoff()
+        self._counted: list[RoomRecord] = []
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pass after pass; `stop` ends it once the loop is woken."""
@@ -115,6 +118,8 @@ class Loop:
         try:
             plan = await self._reconciler.turn(read_files=told or resync_due)
         except RoomctlError as error:
+            if isinstance(error, StoreForeign) and self._known.mongodb.seen is None:
+                raise  # at the start it is a mistake in the settings, and waiting will not mend it
             return self._away(error, told=told)
         except Exception as error:
             log.exception("unexpected fault in a pass; the next one tries again")
@@ -148,7 +153,18 @@ class Loop:
             self._workshop.recovered()
         self._backoff.succeeded("pass")
         self._metrics.passes.labels("ok").inc()
+        self._count_rooms()
         self._tell_dependencies()
+
+    def _count_rooms(self) -> None:
+        """Rooms by condition; counted anew only when a record changed."""
+        records = list(self._known.records.by_id.values())
+        if records == self._counted:
+            return
+        self._counted = records
+        self._metrics.rooms.clear()
+        for (kind, status), count in census(records).items():
+            self._metrics.rooms.labels(kind, status).set(count)
 
     def _tell_dependencies(self) -> None:
         self._known.turned = self._clock.monotonic()

@@ -60,7 +60,7 @@ class Speaker:
             if record.removed or record.id in busy:
                 continue
             plain = record.id not in changes and record.key not in plan.stale
-            if plain and self._settled.get(record.id) is record:
+            if plain and self._settled.get(record.id) is record and self._sid_is_right(record):
                 settled[record.id] = record
             elif self._changed(record, plan, changes.get(record.id)):
                 start(record.id, self._say_quietly(record, plan, changes.get(record.id)))
@@ -69,10 +69,14 @@ class Speaker:
         self._settled = settled
 
     def _changed(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
-        room = self.known.live_room(record)
-        if room is not None and room.sid != record.sid:
-            return True  # CreateRoom answered, and we died before it was written down
+        if not self._sid_is_right(record):
+            return True
         return status_of(record, self._findings(record, plan, change), self.clock.wall()) != record.status
+
+    def _sid_is_right(self, record: RoomRecord) -> bool:
+        """False where we died before it was written down, or somebody made the room anew under its name."""
+        room = self.known.live_room(record)
+        return room is None or room.sid == record.sid
 
     async def _say_quietly(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> None:
         """A status that could not be written is found missing by the next pass."""

@@ -1,6 +1,7 @@
 """What is said of a room: conditions, made by one pure function from what was found and what came of it."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -106,3 +107,8 @@ def vanished(change: RoomChange) -> bool:
     """Whether the change heals a room that was live before."""
     made = change.record is not None and change.record.live is not None and change.record.live.sid is not None
     return made and any(isinstance(action, Heal) for action in change.actions)
+
+
+def census(records: Iterable[RoomRecord]) -> Counter[tuple[str, str]]:
+    """How many rooms say what: by condition type and status."""
+    return Counter((c.type, c.status) for r in records if not r.removed for c in r.status.conditions)

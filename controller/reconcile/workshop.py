@@ -36,6 +36,9 @@ from controller.room import short_key
 LOOK_AGAIN: Final = 2.0
 """A healed room is looked at again after so many seconds."""
 
+OUTAGE_TRIES: Final = 3
+"""A room that finds a server away so often while passes find it there has a trouble of its own."""
+
 Progress = Callable[[str, str, str], None]
 """Told of each thing done: key, the action's word, and `done` or what went wrong."""
 
@@ -149,16 +152,16 @@ class Workshop:
         """Plan the room again, later; where the room itself was refused, its status says so."""
         self._metrics.errors.labels(type(error).__name__).inc()
         delay = self._retry(change.id)
-        if isinstance(error, StoreConflict):
-            log.debug("another writer was faster", key=short_key(change.key))
+        if isinstance(error, StoreConflict | LeaseLost):
+            log.debug("another was faster", key=short_key(change.key), error=str(error))
             return
         for action in change.due:
             self._metrics.actions.labels(_label(action), "failed").inc()
         self._progress(change.key, change.words[0], str(error))
+        away = isinstance(error, LiveAway | StoreAway) and self._backoff.count(change.id) < OUTAGE_TRIES
+        say = log.debug if away else log.warning  # an outage is said once, by the loop, not by each room
         words = "+".join(change.words)
-        log.warning(
-            "failed", key=short_key(change.key), action=words, error=str(error), retry_in=round(delay, 1)
-        )
+        say("failed", key=short_key(change.key), action=words, error=str(error), retry_in=round(delay, 1))
         if isinstance(error, LiveError) and not isinstance(error, LiveAway):
             self._speaker.failures[change.id] = str(error)
             self._triggers.wake()  # the next pass says so in the room's status

@@ -21,7 +21,7 @@ from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from controller.errors import StoreAway, StoreConflict, StoreError, StoreRefused
+from controller.errors import StoreAway, StoreConflict, StoreError, StoreForeign, StoreRefused
 from controller.records.batch import (
     Forget,
     GroupCommit,
@@ -183,12 +183,12 @@ class MongoStore:
         )
         ours = self._identity.instance
         if stored.schema > SCHEMA:
-            raise StoreRefused(
+            raise StoreForeign(
                 f"database {self._name} at {self.where} has schema {stored.schema} and this roomctl knows "
                 f"{SCHEMA}: use the newer roomctl that wrote it"
             )
         if stored.instance != ours:
-            raise StoreRefused(
+            raise StoreForeign(
                 f"database {self._name} at {self.where} belongs to the instance {stored.instance[:64]!r}, "
                 f"not {ours!r}: set ROOMCTL_INSTANCE to that, or MONGODB_DATABASE to another; to rename "
                 "it, stop its controllers and set `instance` in the document {_id: 'store'} of its `meta`"
