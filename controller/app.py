@@ -45,7 +45,7 @@ STOP_AT_MOST: Final = 4.5
 """Seconds that rooms under way are given at the end, and that all of the ending may take."""
 LEASE_WAIT: Final = 15.0
 LEAVE_LIFE: Final = timedelta(minutes=15)
-SECRET_MEND: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
+OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
 RARELY: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
 ROUNDS: Final = 5
@@ -397,7 +397,7 @@ async def _lead(lease: Lease, store: RoomStore) -> None:
         with suppress(StoreError):
             await store.refresh()
         if store.secret_changed:
-            log.warning("ROOMCTL_SECRET is not the one that this database was made with", mend=SECRET_MEND)
+            log.warning("ROOMCTL_SECRET is not the one that this database was made with", mend=OTHER_IDS)
         await lease.lost.wait()
 
 

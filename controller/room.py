@@ -140,7 +140,7 @@ def room_id(key: str, id_key: bytes) -> str:
 
 
 def short_key(key: str) -> str:
-    """The key as people may see it: an API room's key holds its id, a capability, so it is cut to six digits."""
+    """The key as people may see it: an API room's holds its id, a capability, so it is cut to six digits."""
     return key[: len("api/") + 6] if key.startswith("api/") else key
 
 
