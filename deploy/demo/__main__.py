@@ -1,0 +1,174 @@
+"""roomctl on one machine: the rooms of rooms.d live on a real LiveKit, ready for guests, until Ctrl-C.
+
+LiveKit is the one in LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET if they are set, else a
+livekit-server on the PATH, else one that Go builds (once). Everything listens on loopback alone. Keys, ids
+and records are fresh in each run, and gone after it; what was installed is kept in the user's cache.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import os
+import shlex
+import sys
+import tempfile
+from asyncio.subprocess import Process
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from environment import environment, install
+from house import House, controlling, given_livekit, program, settings
+from processes import HOST, PORTS, Failure, Ports, Stopped, run, start, unless_stopped
+from server import livekit_server, serving
+from telling import bold, say, show
+
+USAGE: Final = 64
+CHECK_SECONDS: Final = 45.0
+
+GUEST_CALLS: Final = """\
+  curl -s {guests}/api/conferences-public/findLKRoomNameById \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"id": "{id}"}}'
+
+  curl -s {guests}/api/conferences-public/createToken \\
+    -H 'Content-Type: application/json' \\
+    -d '{{"room_id": "{id}",
+         "LKRoomName": "{LKRoomName}",
+         "participant_id": "guest-1", "participant_name": "Jane"}}'
+"""
+
+
+async def quickstart(*, check: bool) -> None:
+    """From nothing to rooms and guests; what was started ends with this, however it ends."""
+    given = given_livekit()
+    await install()
+    server = None if given else await livekit_server()
+    async with contextlib.AsyncExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roomctl-")))
+        ports = Ports(["guests", "operators"] if given else list(PORTS))
+        house = House(folder, ports, settings(folder, ports, given=given))
+        watched = []
+        if server is None:
+            say_given(house)
+            stack.push_async_callback(remove_rooms, house)
+        else:
+            key, secret = house.env["LIVEKIT_API_KEY"], house.env["LIVEKIT_API_SECRET"]
+            watched.append(await stack.enter_async_context(serving(server, folder, ports, key, secret)))
+        controller = await stack.enter_async_context(controlling(house))
+        await all_ready(house, strict=check)
+        await show_rooms(house)
+        if check:
+            await walk_in(house)
+            return
+        await show_calls(house)
+        show_what_next(house)
+        controller.shown = True
+        await until_one_ends([controller.process, *watched])
+
+
+def say_given(house: House) -> None:
+    say(f"  LiveKit: {house.env['LIVEKIT_URL']}, as LIVEKIT_URL says; without a webhook to")
+    say(f"  http://{HOST}:{house.ports['operators']}/livekit/webhook it is looked at every 5 s")
+
+
+async def all_ready(house: House, *, strict: bool) -> None:
+    """Wait for every room. What is wrong with one ends a check; else it is said, and the rest goes on."""
+    try:
+        await house.roomctl("wait", "--timeout", "60s")
+    except Failure as failure:
+        if strict:
+            raise
+        say(str(failure))
+
+
+async def show_rooms(house: House) -> None:
+    show("\n" + bold(f"The rooms of rooms.d, on {house.env['LIVEKIT_URL']}") + "\n")
+    table = await start(program(), "get", env=house.env)
+    await table.wait()
+    show()
+
+
+async def a_room(house: House) -> dict[str, Any]:
+    """The room that guests are shown: the standard team's, else the first that is live."""
+    rooms = json.loads(await house.roomctl("get", "-o", "json"))
+    live = sorted((room for room in rooms if room["LKRoomName"]), key=lambda r: r["key"] != "standard-team")
+    if not live:
+        raise Failure("no room of rooms.d is live; `roomctl validate` says whether a manifest is wrong")
+    return dict(live[0])
+
+
+async def show_calls(house: House) -> None:
+    room = await a_room(house)
+    show(bold(f"A guest of {room['key']} asks for the LiveKit room's name, then for a token") + "\n")
+    show(GUEST_CALLS.format(guests=house.guests, **room))
+
+
+def show_what_next(house: House) -> None:
+    env = house.folder / "env"
+    env.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in house.ours.items()))
+    show(bold("Edit a file in rooms.d: what comes of it is logged below. In another terminal") + "\n")
+    show(f"  . {env}")
+    show("  roomctl get            (or plan, wait, doctor; roomctl --help)\n")
+    show(bold("Ctrl-C ends it all, the rooms too.") + "\n")
+
+
+async def walk_in(house: House) -> None:
+    """A guest resolves a room, gets a token, and joins with it."""
+    room = await a_room(house)
+    guest = Path(__file__).parent / "guest.py"
+    python = environment() / "bin" / "python"
+    show(await run(python, "-I", guest, house.guests, room["id"], within=CHECK_SECONDS, env=house.env))
+
+
+async def remove_rooms(house: House) -> None:
+    """From a LiveKit that is not ours the rooms go the controller's own way: who is inside is not cut off."""
+    nothing = house.folder / "nothing.d"
+    nothing.mkdir()
+    try:
+        await house.roomctl("apply", "--yes", "--allow-removals", "100000", "--rooms-dir", str(nothing))
+    except Failure as failure:
+        say(f"  not every room is gone from LiveKit: {failure}")
+
+
+async def until_one_ends(processes: Sequence[Process]) -> None:
+    """None of them ends by itself; Failure where one does."""
+    waits = [asyncio.create_task(process.wait()) for process in processes]
+    try:
+        await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
+    finally:
+        for wait in waits:
+            wait.cancel()
+    raise Failure("the controller or livekit-server ended by itself; the lines above may say why")
+
+
+def main() -> int:
+    parser = Parser(
+        prog="deploy/quickstart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    parser.add_argument(
+        "--check", action="store_true", help="let a guest walk into a room, then end: 0, or 1"
+    )
+    check: bool = parser.parse_args().check
+    os.umask(0o077)
+    try:
+        asyncio.run(unless_stopped(quickstart(check=check)))
+    except Stopped:
+        say("  ended")
+        return 1 if check else 0
+    except Failure as failure:
+        say(f"quickstart: {failure}")
+        return 1
+    return 0
+
+
+class Parser(argparse.ArgumentParser):
+    """Ends with roomctl's own exit code where it is used wrongly."""
+
+    def error(self, message: str) -> Any:
+        self.exit(USAGE, f"quickstart: {message}; see deploy/quickstart --help\n")
+
+
+if __name__ == "__main__":
+    sys.exit(main())

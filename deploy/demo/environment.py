@@ -1,0 +1,89 @@
+"""What is kept from run to run, in the user's cache: a virtual environment for each checkout."""
+
+import asyncio
+import contextlib
+import fcntl
+import hashlib
+import os
+import shutil
+import sys
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Final
+
+from processes import Failure, run
+from telling import progress, say
+
+ROOT: Final = Path(__file__).resolve().parent.parent.parent
+SECONDS: Final = 900.0
+
+
+def cache() -> Path:
+    """The folder: ROOMCTL_QUICKSTART_CACHE, else `roomctl-quickstart` in the user's cache."""
+    home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
+    return Path(os.environ.get("ROOMCTL_QUICKSTART_CACHE") or Path(home) / "roomctl-quickstart").absolute()
+
+
+def environment() -> Path:
+    """Where this checkout's environment for this Python is, or will be."""
+    mark = hashlib.sha256(f"{ROOT}\n{sys.base_prefix}\n{sys.version}".encode()).hexdigest()[:12]
+    return cache() / f"venv-{mark}"
+
+
+async def install() -> None:
+    """Roomctl with the embedded store, in editable form; anew when pyproject.toml changed."""
+    venv, wanted = environment(), (ROOT / "pyproject.toml").read_bytes()
+    installed = venv / "installed"
+    async with locked():
+        _drop_old()
+        if installed.exists() and installed.read_bytes() == wanted:
+            return
+        async with progress(f"installing roomctl into {_short(venv)}"):
+            await run(sys.executable, "-m", "venv", "--clear", venv, within=SECONDS)
+            (venv / "checkout").write_text(str(ROOT))
+            await _pip(venv, "install", "--quiet", "--editable", f"{ROOT}[embedded]")
+        installed.write_bytes(wanted)
+
+
+async def _pip(venv: Path, *arguments: str) -> None:
+    pip = (venv / "bin" / "python", "-I", "-m", "pip", "--disable-pip-version-check", "--no-input")
+    try:
+        await run(*pip, *arguments, within=SECONDS)
+    except Failure as failure:
+        raise Failure(
+            f"roomctl could not be installed; is PyPI, or the index that pip is set to, in reach?\n{failure}"
+        ) from None
+
+
+def _drop_old() -> None:
+    """Environments whose checkout is gone."""
+    for made in cache().glob("venv-*/checkout"):
+        if not Path(made.read_text()).is_dir():
+            shutil.rmtree(made.parent, ignore_errors=True)
+
+
+def _short(path: Path) -> str:
+    """`path` as a person writes it."""
+    return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
+
+
+@contextlib.asynccontextmanager
+async def locked() -> AsyncIterator[None]:
+    """One quickstart at a time makes or changes what is kept."""
+    cache().mkdir(parents=True, exist_ok=True)
+    with (cache() / "lock").open("w") as file:
+        told = False
+        while not _lock(file.fileno()):
+            if not told:
+                say("  another quickstart is installing; waiting for it")
+            told = True
+            await asyncio.sleep(0.3)
+        yield
+
+
+def _lock(descriptor: int) -> bool:
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    return True

@@ -1,0 +1,96 @@
+"""A guest walks in: both public helpers, then a join on the real server. For `deploy/quickstart --check`.
+
+    python deploy/demo/guest.py http://127.0.0.1:8080 ROOM_ID
+
+With LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET it looks at who is inside. 0, or 1 with the reason.
+Run by the environment that roomctl is installed in.
+"""
+
+import asyncio
+import os
+import sys
+from http import HTTPStatus
+from typing import Any, Final
+
+import aiohttp
+from livekit.protocol.models import DisconnectReason
+from livekit.protocol.rtc import LeaveRequest, SignalRequest, SignalResponse
+
+from controller.errors import RoomctlError
+from controller.live.client import Connection, Observer
+from controller.settings import Settings, Uses, load_settings
+
+WITHIN: Final = aiohttp.ClientTimeout(total=10)
+WHO: Final = "quickstart-guest"
+
+
+class Refused(Exception):
+    """Somebody did not let the guest in; the message is the reason."""
+
+
+async def walk_in(helpers: str, room_id: str, settings: Settings) -> None:
+    async with aiohttp.ClientSession(timeout=WITHIN) as session:
+        found = await _ask(session, f"{helpers}/api/conferences-public/findLKRoomNameById", {"id": room_id})
+        name = found["LKRoomName"]
+        say(f"findLKRoomNameById: the room is {name}")
+        wish = {"room_id": room_id, "LKRoomName": name, "participant_id": WHO}
+        granted = await _ask(session, f"{helpers}/api/conferences-public/createToken", wish)
+        say(f"createToken: a token for {WHO}")
+        await _join(session, settings, name, granted["participant_token"])
+
+
+async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, str]) -> dict[str, Any]:
+    async with session.post(url, json=body) as answer:
+        content: dict[str, Any] = await answer.json()
+    if answer.status != HTTPStatus.OK or content.get("success") is not True:
+        raise Refused(f"{url.rsplit('/', 1)[-1]} answered {answer.status}: {content.get('error')}")
+    return content
+
+
+async def _join(session: aiohttp.ClientSession, settings: Settings, name: str, token: str) -> None:
+    """Join as a browser begins to, see ourselves in LiveKit's list, and leave."""
+    query = {"access_token": token, "protocol": "16", "sdk": "python", "auto_subscribe": "0"}
+    try:
+        socket = await session.ws_connect(f"{settings.livekit_public_url}/rtc", params=query)
+    except aiohttp.WSServerHandshakeError as error:
+        raise Refused(f"LiveKit refused the token with {error.status}") from None
+    async with socket:
+        joined = SignalResponse.FromString(await socket.receive_bytes(timeout=10)).join
+        if joined.participant.identity != WHO or joined.room.name != name:
+            raise Refused("LiveKit answered the join with something else than the room")
+        await _see_inside(settings, name)
+        leave = SignalRequest(leave=LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED))
+        await socket.send_bytes(leave.SerializeToString())
+
+
+async def _see_inside(settings: Settings, name: str) -> None:
+    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
+    async with Connection(url, key, secret) as connection:
+        inside = [participant.identity for participant in await Observer(connection).participants(name)]
+    if WHO not in inside:
+        raise Refused(f"LiveKit does not list {WHO} in the room")
+    say(f"joined: LiveKit lists {WHO} in the room")
+
+
+def say(text: str) -> None:
+    print(f"ok  {text}", flush=True)  # noqa: T201
+
+
+def main() -> int:
+    helpers, room_id = sys.argv[1:]
+    try:
+        asyncio.run(walk_in(helpers, room_id, load_settings({}, os.environ, Uses.LIVEKIT)))
+    except (Refused, RoomctlError) as error:
+        return complain(str(error))
+    except (aiohttp.ClientError, TimeoutError, OSError) as error:
+        return complain(f"no answer: {type(error).__name__}")  # its text may hold the token
+    return 0
+
+
+def complain(reason: str) -> int:
+    print(reason, file=sys.stderr)  # noqa: T201
+    return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,120 @@
+"""The controller for one run: its environment, its start, its end, and its other verbs."""
+
+import asyncio
+import contextlib
+import os
+import secrets
+import subprocess
+import urllib.request
+from asyncio.subprocess import Process
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from environment import ROOT, environment
+from processes import HOST, Failure, Ports, end, run, start, until
+from telling import last_lines, say
+
+START_SECONDS: Final = 60.0
+STOP_SECONDS: Final = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One run: its folder, its ports, and the environment of all that is started in it."""
+
+    folder: Path
+    ports: Ports
+    env: Mapping[str, str]
+
+    @property
+    def guests(self) -> str:
+        return f"http://{HOST}:{self.ports['guests']}"
+
+    @property
+    def ours(self) -> dict[str, str]:
+        """What is not in the environment that we were started in."""
+        return {name: value for name, value in self.env.items() if os.environ.get(name) != value}
+
+    async def roomctl(self, *arguments: str) -> str:
+        """Another verb beside `run`; what it said."""
+        return await run(program(), *arguments, within=2 * START_SECONDS, env=self.env)
+
+
+def program() -> Path:
+    return environment() / "bin" / "roomctl"
+
+
+def given_livekit() -> bool:
+    """Whether our environment names a LiveKit to use; Failure where it does so by half."""
+    if not os.environ.get("LIVEKIT_URL"):
+        return False
+    secret = os.environ.get("LIVEKIT_API_SECRET") or os.environ.get("LIVEKIT_API_SECRET_FILE")
+    if not (secret and os.environ.get("LIVEKIT_API_KEY")):
+        raise Failure(
+            "LIVEKIT_URL is set, and LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not; set all three, or none"
+        )
+    return True
+
+
+def settings(folder: Path, ports: Ports, *, given: bool) -> dict[str, str]:
+    """The environment of a run. No other setting than these reaches it, whatever ours holds."""
+    dropped = ("ROOMCTL_", "MONGODB_") if given else ("ROOMCTL_", "MONGODB_", "LIVEKIT_")
+    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    if not given:
+        env["LIVEKIT_URL"] = f"ws://{HOST}:{ports['LiveKit']}"
+        env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"] = "quickstart", secrets.token_hex(24)
+    return env | {
+        "PATH": f"{program().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "ROOMCTL_ROOMS_DIR": str(ROOT / "rooms.d"),
+        "ROOMCTL_DATA_DIR": str(folder / "data"),
+        "ROOMCTL_INSTANCE": f"quickstart-{secrets.token_hex(4)}",
+        "ROOMCTL_PUBLIC_LISTEN": f"{HOST}:{ports['guests']}",
+        "ROOMCTL_PRIVATE_LISTEN": f"{HOST}:{ports['operators']}",
+        "ROOMCTL_LOG_FORMAT": "console",
+    }
+
+
+@dataclass(slots=True)
+class Controller:
+    """`roomctl run`, and what it logs: kept for an error, and shown while `shown` is true."""
+
+    process: Process
+    shown: bool = False
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=100))
+
+    async def listen(self, log: asyncio.StreamReader) -> None:
+        async for line in log:
+            text = line.decode(errors="replace").rstrip()
+            self.lines.append(text)
+            if self.shown:
+                say(text)
+
+
+@contextlib.asynccontextmanager
+async def controlling(house: House) -> AsyncIterator[Controller]:
+    """The controller, once it can answer guests, until the block is left."""
+    house.ports.release("guests", "operators")
+    pipe, out = subprocess.PIPE, subprocess.STDOUT
+    process = await start(program(), "run", orphan_gets="TERM", env=house.env, stdout=pipe, stderr=out)
+    controller = Controller(process)
+    listening = asyncio.create_task(controller.listen(process.stdout or asyncio.StreamReader()))
+    try:
+        if not await until(lambda: _ready(house.ports["operators"]), process, START_SECONDS):
+            said = last_lines(controller.lines)
+            raise Failure(f"the controller cannot answer guests; it says:\n{said}")
+        yield controller
+    finally:
+        await end(process, STOP_SECONDS)
+        await listening
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=1) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:
+        return False

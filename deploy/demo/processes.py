@@ -1,0 +1,141 @@
+"""Children that end with us, and nothing else that does; and ports for them."""
+
+import asyncio
+import contextlib
+import os
+import shutil
+import signal
+import socket
+import subprocess
+from asyncio.subprocess import Process
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any, Final
+
+from telling import last_lines, say
+
+HOST: Final = "127.0.0.1"
+PORTS: Final = {
+    "guests": 8080,
+    "operators": 8081,
+    "LiveKit": 7880,
+    "media by TCP": 7881,
+    "media by UDP": 7882,
+}
+"""The ports that are used where they are free, all on loopback."""
+
+
+class Failure(Exception):
+    """Why it cannot go on: a sentence with what to do."""
+
+
+class Stopped(Exception):
+    """Ctrl-C, SIGTERM or SIGHUP."""
+
+
+async def start(*command: str | Path, orphan_gets: str = "KILL", **options: Any) -> Process:
+    """A child in a session of its own, so that the terminal's Ctrl-C is for us alone.
+
+    Where the system can, it gets the signal `orphan_gets` if we are killed.
+    """
+    setpriv = shutil.which("setpriv")
+    prefix = (setpriv, "--pdeathsig", orphan_gets, "--") if setpriv else ()
+    return await asyncio.create_subprocess_exec(
+        *prefix, *map(str, command), stdin=subprocess.DEVNULL, start_new_session=True, **options
+    )
+
+
+async def end(process: Process, grace: float) -> None:
+    """SIGTERM, and after `grace` seconds SIGKILL to what is left of its session."""
+    if process.returncode is None:
+        process.terminate()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(grace):
+                await process.wait()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
+
+
+async def run(*command: str | Path, within: float, **options: Any) -> str:
+    """Run to the end; what it wrote. Failure, with its last lines, where it fails or takes too long."""
+    name = " ".join([Path(command[0]).name, *map(str, command[1:4]), *(["..."] if command[4:] else [])])
+    process = await start(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
+    try:
+        async with asyncio.timeout(within):
+            output, _ = await process.communicate()
+    except TimeoutError:
+        raise Failure(f"`{name}` did not end within {within:.0f} s") from None
+    finally:
+        await end(process, grace=0.5)
+    text = output.decode(errors="replace").strip()
+    if process.returncode:
+        raise Failure(f"`{name}` failed (exit {process.returncode}):\n{last_lines(text.splitlines())}")
+    return text
+
+
+async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
+    """Await `work`. The first signal cancels it, so that it ends what it started; then Stopped is raised."""
+    task, stopping = asyncio.ensure_future(work), False
+
+    def stop() -> None:
+        nonlocal stopping
+        if not stopping:
+            stopping = True
+            say("\n  ending ...")
+            task.cancel()
+
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stop)
+    try:
+        await task
+    except asyncio.CancelledError:
+        raise Stopped from None
+
+
+class Ports:
+    """A port on loopback for each purpose, held until whoever is to listen on it is started."""
+
+    def __init__(self, purposes: Sequence[str]) -> None:
+        self._held = {what: _hold(what) for what in purposes}
+        self._numbers: dict[str, int] = {what: held.getsockname()[1] for what, held in self._held.items()}
+
+    def __getitem__(self, what: str) -> int:
+        return self._numbers[what]
+
+    def release(self, *purposes: str) -> None:
+        for what in purposes:
+            self._held[what].close()
+
+
+def _hold(what: str) -> socket.socket:
+    """The usual port, or any other where that is taken."""
+    try:
+        return _bound(what, PORTS[what])
+    except OSError:
+        held = _bound(what, 0)
+        say(f"  port {PORTS[what]} is taken: {held.getsockname()[1]} instead, for {what}")
+        return held
+
+
+def _bound(what: str, port: int) -> socket.socket:
+    if not what.endswith("UDP"):
+        return socket.create_server((HOST, port))
+    held = socket.socket(type=socket.SOCK_DGRAM)
+    try:
+        held.bind((HOST, port))
+    except OSError:
+        held.close()
+        raise
+    return held
+
+
+async def until(holds: Callable[[], bool], process: Process, within: float) -> bool:
+    """Whether `holds` came true while the process lived, within so many seconds."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(within):
+            while process.returncode is None:
+                if await asyncio.to_thread(holds):
+                    return True
+                await asyncio.sleep(0.1)
+    return False

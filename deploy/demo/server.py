@@ -1,0 +1,118 @@
+"""A livekit-server for one run: from the PATH, from the cache, or built by Go."""
+
+import contextlib
+import json
+import os
+import re
+import shutil
+import socket
+from asyncio.subprocess import Process
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any, Final
+
+from environment import cache, locked
+from processes import HOST, Failure, Ports, end, run, start, until
+from telling import last_lines, progress, say
+
+VERSION: Final = "1.13.3"
+MODULE: Final = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
+BUILD_SECONDS: Final = 1800.0
+START_SECONDS: Final = 30.0
+STOP_SECONDS: Final = 2.0
+"""From SIGTERM to SIGKILL: it would wait for the people inside."""
+
+NO_LIVEKIT: Final = """\
+there is no LiveKit to be had. One of these will do:
+  - set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET of a server you have
+  - put a livekit-server on the PATH: https://docs.livekit.io/home/self-hosting/local
+  - install Go 1.21 or newer, and it is built here: https://go.dev/dl"""
+
+
+async def livekit_server() -> Path:
+    """The program."""
+    on_path = shutil.which("livekit-server")
+    if on_path is not None:
+        say(f"  LiveKit: {await run(on_path, '--version', within=10)}, from the PATH")
+        return Path(on_path)
+    binary = cache() / f"livekit-server-{VERSION}" / "server"
+    async with locked():
+        if not binary.exists():
+            await _build(binary)
+    say(f"  LiveKit: livekit-server {VERSION}, built by Go")
+    return binary
+
+
+async def _build(binary: Path) -> None:
+    go = await _suitable_go()
+    fresh = binary.parent / "fresh"
+    fresh.mkdir(parents=True, exist_ok=True)
+    env = {**os.environ, "GOBIN": str(fresh), "GOFLAGS": "-buildvcs=false"}
+    try:
+        async with progress(f"building livekit-server {VERSION}, once, about 2 minutes"):
+            await run(go, "install", MODULE, within=BUILD_SECONDS, env=env, cwd=fresh)
+    except Failure as failure:
+        git = "" if shutil.which("git") else " (and git installed, where Go fetches by git)"
+        raise Failure(
+            f"livekit-server could not be built; Go's module proxy must be in reach{git}\n{failure}"
+        ) from None
+    (fresh / "server").replace(binary)
+
+
+async def _suitable_go() -> str:
+    """The command: Go 1.26, or one from 1.21 on that fetches the newer one itself."""
+    go = shutil.which("go")
+    if go is None:
+        raise Failure(NO_LIVEKIT)
+    told = await run(go, "version", within=30)
+    toolchain = await run(go, "env", "GOTOOLCHAIN", within=30)
+    found = re.search(r"go(\d+)\.(\d+)", told)
+    version = (int(found[1]), int(found[2])) if found else (0, 0)
+    if version < (1, 21) or (version < (1, 26) and toolchain == "local"):
+        raise Failure(f"this Go is too old to build livekit-server ({told}), and {NO_LIVEKIT}")
+    return go
+
+
+@contextlib.asynccontextmanager
+async def serving(program: Path, folder: Path, ports: Ports, key: str, secret: str) -> AsyncIterator[Process]:
+    """The server, once it answers, until the block is left."""
+    config, log = folder / "livekit.json", folder / "livekit.log"
+    config.write_text(json.dumps(_config(ports, key, secret)))  # JSON is YAML
+    ports.release("LiveKit", "media by TCP", "media by UDP")
+    with log.open("wb") as output:
+        process = await start(program, "--config", config, stdout=output, stderr=output)
+    try:
+        if not await until(lambda: _answers(ports["LiveKit"]), process, START_SECONDS):
+            said = last_lines(log.read_text(errors="replace").splitlines())
+            raise Failure(f"livekit-server did not start; it says:\n{said}")
+        yield process
+    finally:
+        await end(process, STOP_SECONDS)
+
+
+def _answers(port: int) -> bool:
+    try:
+        socket.create_connection((HOST, port), timeout=1).close()
+    except OSError:
+        return False
+    return True
+
+
+def _config(ports: Ports, key: str, secret: str) -> dict[str, Any]:
+    """Loopback alone, no room but the controller's, and a webhook to it."""
+    return {
+        "port": ports["LiveKit"],
+        "bind_addresses": [HOST],
+        "rtc": {
+            "tcp_port": ports["media by TCP"],
+            "udp_port": ports["media by UDP"],
+            "use_external_ip": False,
+            "node_ip": HOST,
+            "enable_loopback_candidate": True,
+            "interfaces": {"includes": ["lo", "lo0"]},
+        },
+        "room": {"auto_create": False},
+        "keys": {key: secret},
+        "webhook": {"api_key": key, "urls": [f"http://{HOST}:{ports['operators']}/livekit/webhook"]},
+        "logging": {"level": "warn"},
+    }
