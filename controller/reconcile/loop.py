@@ -95,6 +95,7 @@ class Loop:
         self._resync = resync
         self._watch_was_silent = watch_was_silent
         self._outage, self._notices, self._backoff = Outage(), Notices(), Backoff()
+        self._counted: Mapping[str, RoomRecord] = {}
         self._counted: list[RoomRecord] = []
 
     async def run(self, stop: asyncio.Event) -> None:
