@@ -113,9 +113,9 @@ class Steps:
                 return await self._made(record)
             case Recreate():
                 record = await self._made(record)
-                await self._unmade(before)
+                await self._unmade(before, record)
             case Stop() | Remove():
-                await self._unmade(before)
+                await self._unmade(before, record)
             case Adopt(name):
                 room = self.known.live.get(name)
                 return record if room is None else record.answered(room.sid)
@@ -147,9 +147,12 @@ class Steps:
         if room is not None:
             self.known.made(replace(room, metadata=metadata), self.clock.monotonic())
 
-    async def _unmade(self, before: RoomRecord | None) -> None:
-        if before is not None and before.live is not None:
-            await self._delete(before.live.name)
+    async def _unmade(self, before: RoomRecord | None, record: RoomRecord) -> None:
+        """DeleteRoom on the names that this change retired."""
+        already = {old.name for old in before.retired} if before is not None else set()
+        for old in record.retired:
+            if old.name not in already:
+                await self._delete(old.name)
 
     async def _delete(self, name: str) -> None:
         await self.actor.delete_room(name)
