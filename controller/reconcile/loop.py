@@ -95,7 +95,6 @@ class Loop:
         self._resync = resync
         self._watch_was_silent = watch_was_silent
         self._outage, self._notices, self._backoff = Outage(), Notices(), Backoff()
-        self._counted: Mapping[str, RoomRecord] = {}
         self._counted: list[RoomRecord] = []
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -137,6 +136,8 @@ class Loop:
         failed = {_server(e): e for e in (error.__cause__, error) if isinstance(e, RoomctlError)}
         for server, why in failed.items():
             self._outage.failed(server, why)
+        for server in {"LiveKit", "MongoDB"} - failed.keys():
+            self._outage.answered(server)
         return self._came_to_nothing(error, told=told)
 
     def _came_to_nothing(self, error: Exception, *, told: bool) -> float:
