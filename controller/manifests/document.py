@@ -22,7 +22,7 @@ from yaml.events import (
 )
 
 from controller.manifests.desired import Mark
-from controller.manifests.words import quoted
+from controller.manifests.words import escaped, quoted
 
 MAX_DEPTH: Final = 4
 MAX_DOCUMENTS: Final = 1_000
@@ -257,7 +257,7 @@ def _place(wrong: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int]
 
 def _mend(problem: str, char: str) -> str:
     if "cannot start any token" in problem and char != "\t":
-        return f"text cannot begin with {char}; put it in quotes"
+        return f"text cannot begin with {escaped(char)}; put it in quotes"
     if char == "\t":
         return _NO_TABS
     return next(

@@ -125,13 +125,16 @@ def _cannot(wrong: OSError) -> str:
     return f"this cannot be read ({os.strerror(wrong.errno or 0)}); make it readable to the controller"
 
 
+_NO_LINK: Final = (0, 0, "")
+
+
 def _link(path: str) -> tuple[int, int, str]:
     """What tells one state of a link from another; a link that is gone is like no other."""
     try:
         status = os.lstat(path)
         return status.st_ino, status.st_ctime_ns, str(Path(path).readlink())
     except OSError:
-        return 0, 0, ""
+        return _NO_LINK
 
 
 class _Walk:
@@ -154,13 +157,17 @@ class _Walk:
         return self.listing
 
     def _folder(self, path: str, prefix: str, chain: tuple[str, ...]) -> None:
+        swapped = f"{path}/{_SWAPPED}"
+        before = _link(swapped)  # before anything is followed through it
+        if before != _NO_LINK:
+            self.listing.links[swapped] = before
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
                     if entry.name[0] not in "._":
                         self._entry(entry, prefix + entry.name, chain)
-                    elif entry.name == _SWAPPED and entry.is_symlink():
-                        self.listing.links[entry.path] = _link(entry.path)
+                    elif entry.name == _SWAPPED and before == _NO_LINK and entry.is_symlink():
+                        raise Moved
         except FileNotFoundError as gone:
             raise Moved from gone
         except OSError as wrong:
@@ -179,6 +186,7 @@ class _Walk:
 
     def follow(self, path: str, file: str, chain: tuple[str, ...], *, manifest: bool) -> None:
         """Take what a link, or a path that was named, leads to."""
+        before = _link(path)
         real = os.path.realpath(path)
         try:
             status = os.lstat(real)
@@ -196,7 +204,7 @@ class _Walk:
         elif real in chain:
             self._refuse(file, path, _LOOP)
         else:
-            self.listing.links[path] = _link(path)
+            self.listing.links[path] = before
             self._enter(real, file + "/", chain)
 
     def _enter(self, real: str, prefix: str, chain: tuple[str, ...]) -> None:

@@ -31,9 +31,10 @@ class Watch:
     the operating system gives no events, the resync is the net.
     """
 
-    def __init__(self, rooms_dir: Path, stop: asyncio.Event) -> None:
+    def __init__(self, rooms_dir: Path, stop: asyncio.Event, look: float = LOOK) -> None:
         self._rooms_dir = rooms_dir
         self._stop = stop
+        self._look = look
         self._round = _Round(stop)
         self._said = ""
 
@@ -67,7 +68,7 @@ class Watch:
                 debounce=DEBOUNCE,
                 step=STEP,
                 stop_event=self._round,
-                rust_timeout=int(LOOK * 1000),
+                rust_timeout=int(self._look * 1000),
                 yield_on_timeout=True,
                 ignore_permission_denied=True,
             ):
@@ -82,7 +83,7 @@ class Watch:
 
     async def _rest(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(LOOK):
+            async with asyncio.timeout(self._look):
                 await self._stop.wait()
 
     def _failed(self, wrong: Exception) -> None:

@@ -75,7 +75,7 @@ def best(work: Callable[[], object]) -> float:
 
 
 def say(line: str) -> None:
-    print(line)  # noqa: T201 - a bench prints
+    print(line)
 
 
 if __name__ == "__main__":

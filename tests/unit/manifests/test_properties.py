@@ -52,6 +52,8 @@ def test_any_bytes_give_rooms_or_errors(content: bytes) -> None:
 
 
 @given(YAMLISH)
+@example("\ufeff\ufeff\t")
+@example("[")
 @settings(max_examples=500, deadline=None)
 def test_anything_like_yaml_gives_rooms_or_errors_within_the_file(text: str) -> None:
     parsed = parse(text.encode(), "f.yaml", "f")

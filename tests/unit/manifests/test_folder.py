@@ -1,0 +1,290 @@
+"""Which files below rooms.d are read, and which are errors without being opened."""
+
+import os
+import socket
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from controller.manifests import RoomsDirState, files, load
+from controller.manifests.document import Unreadable
+from controller.manifests.files import MAX_FILE_BYTES, Moved, read_manifest
+from tests.unit.manifests.corpus import GOOD
+
+NOBODY = 65534
+OUT = "this link leads out of the rooms folder and is not followed; put the file itself here"
+NOWHERE = "this link leads nowhere; mend it, or take it away"
+NO_FILE = "this is no regular file and is not opened; put a regular file here"
+FOLDER = "this is a folder that is named like a manifest; rename it"
+LOOP = "this link leads back to a folder that holds it; take it away"
+UNREADABLE = "this cannot be read (Permission denied); make it readable to the controller"
+
+
+@pytest.fixture
+def rooms(tmp_path: Path) -> Path:
+    folder = tmp_path / "rooms.d"
+    folder.mkdir()
+    write(folder / "good.yaml")
+    return folder
+
+
+@pytest.fixture
+def opened(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """The names of the files that the loader opens."""
+    seen: list[str] = []
+    really = os.open
+
+    def spy(path: str, flags: int, mode: int = 0o777, *, dir_fd: int | None = None) -> int:
+        seen.append(Path(path).name)
+        return really(path, flags, mode, dir_fd=dir_fd)
+
+    monkeypatch.setattr(os, "open", spy)
+    return seen
+
+
+def write(path: Path, content: str = GOOD) -> Path:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(content)
+    return path
+
+
+def said(folder: Path) -> dict[str, str]:
+    """By file what is wrong with it, where there is no place; the good room must not be held back."""
+    desired = load(folder)
+    assert "good" in desired.rooms
+    assert all(error.mark is None and error.key is None for error in desired.errors)
+    return {error.file: error.message for error in desired.errors}
+
+
+@contextmanager
+def as_somebody() -> Iterator[None]:
+    """Without root's leave to read everything."""
+    if os.geteuid() != 0:
+        yield
+        return
+    os.seteuid(NOBODY)
+    try:
+        yield
+    finally:
+        os.seteuid(0)
+
+
+@pytest.fixture
+def shared() -> Iterator[Path]:
+    """A folder of rooms that somebody who is not root may enter."""
+    with tempfile.TemporaryDirectory() as name:
+        Path(name).chmod(0o755)
+        write(Path(name, "good.yaml"))
+        yield Path(name)
+
+
+def test_only_the_three_endings_are_manifests(rooms: Path) -> None:
+    for name in ("a.yml", "b.json", "c.txt", "README.md", "d.yaml.bak", "yaml", "e.YAML"):
+        write(rooms / name)
+    assert sorted(load(rooms).rooms) == ["a", "b", "good"]
+
+
+@pytest.mark.parametrize(
+    "name", [".a.yaml", "_a.yaml", ".git/a.yaml", "_drafts/a.yaml", "x/_y/a.yaml", "..a/a.yaml"]
+)
+def test_names_that_begin_with_a_dot_or_underscore_are_no_manifests(rooms: Path, name: str) -> None:
+    write(rooms / name, "not: [even\n")
+    assert sorted(load(rooms).rooms) == ["good"]
+    assert said(rooms) == {}
+
+
+def test_a_link_is_known_by_the_name_it_is_listed_under(rooms: Path) -> None:
+    write(rooms / "_store/a.yaml")
+    (rooms / "shown.yaml").symlink_to("_store/a.yaml")
+    (rooms / "team").symlink_to("_store")
+    (rooms / "_hidden.yaml").symlink_to("good.yaml")
+    assert sorted(load(rooms).rooms) == ["good", "shown", "team/a"]
+    assert said(rooms) == {}
+
+
+def test_a_link_that_leads_out_is_an_error_and_never_opened(rooms: Path, opened: list[str]) -> None:
+    secret = write(rooms.parent / "secret.yaml", "token: hunter2\n")
+    (rooms / "a.yaml").symlink_to(secret)
+    (rooms / "b.yaml").symlink_to("../secret.yaml")
+    (rooms / "c.yaml").symlink_to("/etc/passwd")
+    (rooms / "d.yaml").symlink_to("/dev/zero")
+    (rooms / "team").symlink_to("..")
+    assert said(rooms) == dict.fromkeys(["a.yaml", "b.yaml", "c.yaml", "d.yaml", "team"], OUT)
+    assert opened == ["good.yaml"]
+
+
+def test_a_folder_whose_name_begins_alike_is_outside(rooms: Path) -> None:
+    write(rooms.parent / "rooms.d.old/a.yaml")
+    (rooms / "a.yaml").symlink_to("../rooms.d.old/a.yaml")
+    assert said(rooms) == {"a.yaml": OUT}
+
+
+def test_a_link_that_leads_nowhere_is_an_error(rooms: Path) -> None:
+    (rooms / "a.yaml").symlink_to("gone.yaml")
+    (rooms / "b.yaml").symlink_to("b.yaml")
+    (rooms / "team").symlink_to("gone")
+    assert said(rooms) == dict.fromkeys(["a.yaml", "b.yaml", "team"], NOWHERE)
+
+
+def test_a_link_that_leads_back_is_an_error_and_no_endless_walk(rooms: Path) -> None:
+    (rooms / "loop").symlink_to(".")
+    write(rooms / "a/x.yaml")
+    write(rooms / "b/y.yaml")
+    (rooms / "a/b").symlink_to("../b")
+    (rooms / "b/a").symlink_to("../a")
+    assert said(rooms) == dict.fromkeys(["loop", "a/b/a", "b/a/b"], LOOP)
+    assert sorted(load(rooms).rooms) == ["a/b/y", "a/x", "b/a/x", "b/y", "good"]
+
+
+def test_what_is_no_file_is_an_error_and_never_opened(rooms: Path, opened: list[str]) -> None:
+    os.mkfifo(rooms / "pipe.yaml")
+    os.mkfifo(rooms / "pipe")
+    (rooms / "linked.yaml").symlink_to("pipe.yaml")
+    write(rooms / "folder.yaml/a.yaml")
+    with socket.socket(socket.AF_UNIX) as bound:
+        bound.bind(os.path.relpath(rooms / "s.yaml"))
+        assert said(rooms) == {
+            "pipe.yaml": NO_FILE,
+            "linked.yaml": NO_FILE,
+            "s.yaml": NO_FILE,
+            "folder.yaml": FOLDER,
+        }
+    assert opened == ["good.yaml"]
+
+
+def test_a_pipe_that_takes_a_files_place_does_not_hang(rooms: Path) -> None:
+    os.mkfifo(rooms / "a.yaml")
+    with pytest.raises(Unreadable, match="no regular file"):
+        read_manifest(str(rooms / "a.yaml"))
+
+
+def test_a_link_that_takes_a_files_place_is_not_followed(rooms: Path) -> None:
+    (rooms / "a.yaml").symlink_to("/etc/passwd")
+    with pytest.raises(Unreadable, match="cannot be read"):
+        read_manifest(str(rooms / "a.yaml"))
+
+
+def test_a_file_that_went_away_means_that_the_folder_moved(rooms: Path) -> None:
+    with pytest.raises(Moved):
+        read_manifest(str(rooms / "a.yaml"))
+
+
+def test_a_file_that_may_not_be_read_is_an_error(shared: Path) -> None:
+    write(shared / "a.yaml").chmod(0)
+    with as_somebody():
+        assert said(shared) == {"a.yaml": UNREADABLE}
+
+
+def test_a_folder_that_may_not_be_read_is_an_error(shared: Path) -> None:
+    write(shared / "team/a.yaml")
+    (shared / "team").chmod(0)
+    with as_somebody():
+        assert said(shared) == {"team": UNREADABLE}
+    (shared / "team").chmod(0o755)
+
+
+def test_a_name_that_cannot_be_shown_is_an_error(rooms: Path) -> None:
+    write(rooms / "a\nb.yaml", f"key: a\n{GOOD}")
+    (rooms / os.fsdecode(b"\xff.yaml")).write_text(f"key: b\n{GOOD}")
+    write(rooms / "te\u202eam/a.yaml")
+    rename = "this name holds characters that cannot be shown; rename it"
+    assert said(rooms) == dict.fromkeys([r"a\nb.yaml", r"\udcff.yaml", r"te\u202eam"], rename)
+
+
+def test_a_file_may_hold_256_kib_and_not_a_byte_more(rooms: Path) -> None:
+    full = GOOD + "#" * (MAX_FILE_BYTES - len(GOOD))
+    write(rooms / "full.yaml", full)
+    write(rooms / "over.yaml", full + "#")
+    message = "262,145 bytes; a file holds at most 256 KiB: split it into several files"
+    assert said(rooms) == {"over.yaml": message}
+    assert "full" in load(rooms).rooms
+
+
+def test_a_file_that_grows_after_it_was_listed_is_not_read_whole(rooms: Path) -> None:
+    with pytest.raises(Unreadable, match="at most 256 KiB"):
+        read_manifest(str(write(rooms / "a.yaml", "#" * (MAX_FILE_BYTES + 1))))
+
+
+def test_a_file_of_a_gigabyte_costs_nothing(rooms: Path, opened: list[str]) -> None:
+    with (rooms / "huge.yaml").open("wb") as sparse:
+        sparse.truncate(1 << 30)
+    assert list(said(rooms)) == ["huge.yaml"]
+    assert opened == ["good.yaml"]
+
+
+def test_a_file_holds_at_most_a_thousand_rooms(rooms: Path) -> None:
+    room = f"---\nkey: k%d\n{GOOD}"
+    write(rooms / "many.yaml", "".join(room % n for n in range(1_000)))
+    assert len(load(rooms).rooms) == 1_001
+
+
+@pytest.mark.parametrize(
+    ("limit", "problem"),
+    [
+        ("MAX_FILES", "holds more than 2 manifests; take some away"),
+        ("MAX_FOLDERS", "holds more than 2 folders; take some away"),
+        ("MAX_BYTES", "holds more than 0 MiB of manifests; take some away"),
+    ],
+)
+def test_a_folder_beyond_the_limits_is_unreadable(
+    rooms: Path, monkeypatch: pytest.MonkeyPatch, limit: str, problem: str
+) -> None:
+    for n in range(2):
+        write(rooms / f"f{n}/a.yaml")
+    monkeypatch.setattr(files, limit, 2)
+    desired = load(rooms)
+    assert (desired.state, desired.rooms) == (RoomsDirState.UNREADABLE, {})
+    assert desired.problem == f"{rooms} {problem}"
+
+
+def test_a_folder_that_is_not_there_is_missing(tmp_path: Path) -> None:
+    (tmp_path / "link").symlink_to("gone")
+    for name in ("gone", "link"):
+        desired = load(tmp_path / name)
+        assert desired.state is RoomsDirState.MISSING
+        assert (
+            desired.problem
+            == f"{tmp_path / name}: there is no such folder; make it, or set ROOMCTL_ROOMS_DIR"
+        )
+
+
+def test_a_file_in_the_folders_place_is_unreadable(tmp_path: Path) -> None:
+    desired = load(write(tmp_path / "rooms.d"))
+    assert (desired.state, desired.problem) == (
+        RoomsDirState.UNREADABLE,
+        f"{tmp_path}/rooms.d: this is no folder",
+    )
+
+
+def test_a_folder_that_may_not_be_entered_is_unreadable(shared: Path) -> None:
+    shared.chmod(0)
+    with as_somebody():
+        desired = load(shared)
+    assert desired.state is RoomsDirState.UNREADABLE
+    assert desired.problem == f"{shared}: this cannot be read (Permission denied)"
+
+
+def test_a_folder_without_a_manifest_is_empty(tmp_path: Path) -> None:
+    write(tmp_path / "README.md")
+    write(tmp_path / "_drafts/a.yaml")
+    desired = load(tmp_path)
+    assert (desired.state, desired.rooms, desired.errors) == (RoomsDirState.EMPTY, {}, ())
+
+
+def test_a_folder_with_nothing_but_errors_is_not_empty(tmp_path: Path) -> None:
+    write(tmp_path / "a.yaml", "")
+    assert load(tmp_path).state is RoomsDirState.OK
+
+
+def test_the_revision_is_the_content_and_its_places(tmp_path: Path) -> None:
+    first, second, third = (tmp_path / name for name in ("one", "two", "three"))
+    for folder in (first, second):
+        write(folder / "a.yaml")
+        write(folder / "b/c.yaml")
+    write(third / "a.yaml")
+    write(third / "c.yaml")
+    assert load(first).revision == load(second).revision != load(third).revision
+    assert len(load(first).revision) == 64
