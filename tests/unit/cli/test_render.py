@@ -143,8 +143,10 @@ def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> 
         ),
         (
             change(Update(MANIFEST), Recreate(), participants=2, deferred=True),
-            ("± team/standup: update, recreate (its manifest changed)"
-            " - deferred until the room is empty, 2 participants inside"),
+            (
+                "± team/standup: update, recreate (its manifest changed)"
+                " - deferred until the room is empty, 2 participants inside"
+            ),
         ),
         (
             change(Remove(), refused=Refusal.TOO_MANY),

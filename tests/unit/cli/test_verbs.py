@@ -1,0 +1,246 @@
+"""What verbs make of what they find: exit codes, and what they say."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+
+import pytest
+
+from controller.app import ApplyReport
+from controller.cli.apply import apply_code, told
+from controller.cli.doctor import Mark, about_clock, about_hidden, about_manifests, about_secret
+from controller.cli.exits import Exit
+from controller.cli.get import look
+from controller.cli.goal import Goal, Target
+from controller.cli.people import count_inside
+from controller.cli.plan import plan_code
+from controller.cli.standing import standing
+from controller.cli.wait import Watch
+from controller.errors import LiveAway, StoreAway
+from controller.live.room import Permission
+from controller.manifests.desired import Desired, ManifestError, ManifestRoom, RoomsDirState
+from controller.manifests.desired import Mark as Place
+from controller.plan.model import Plan, Recreate, Refusal, Remove, RoomChange
+from controller.records.memory import Memory
+from controller.records.ports import Holder
+from controller.records.record import Condition, RoomRecord, Status
+from controller.settings import Settings
+from tests.support.fake_live import FakeLive
+from tests.support.fake_store import FakeDatabase, FakeStore
+from tests.support.rooms import NOW, room
+
+ERROR = ManifestError("bad.yaml", "a tab", Place(1, 1), "bad")
+CHANGE = RoomChange("events/room-1", "1" * 24, "Room 1", (Recreate(),), "max_participants", deferred=True)
+READY = Status(1, (Condition("Ready", "True", "AsSpecified", "", NOW),))
+AT_WORK = Holder("x", "host", 17, "run", NOW)
+SETTINGS = Settings()
+
+
+def records(*rooms: RoomRecord) -> Memory:
+    memory = Memory()
+    memory.replace(rooms)
+    return memory
+
+
+def desired(*errors: ManifestError, state: RoomsDirState = RoomsDirState.OK, **rooms: RoomRecord) -> Desired:
+    found = {r.key: ManifestRoom(r.key, r.file or "", r.spec, Place(1, 1)) for r in rooms.values()}
+    return Desired(found, errors, "", state, "rooms.d: there is no such folder")
+
+
+# -- plan and apply
+
+
+@pytest.mark.parametrize(
+    ("plan", "detailed", "code"),
+    [
+        (Plan(), True, Exit.FINE),
+        (Plan(changes=(CHANGE,)), False, Exit.FINE),
+        (Plan(changes=(CHANGE,)), True, Exit.CHANGES),
+        (Plan(changes=(CHANGE,), invalid=(ERROR,)), True, Exit.FAILED),
+        (Plan(invalid=(ERROR,)), False, Exit.FAILED),
+    ],
+)
+def test_a_plan_ends_with_the_contracts_code(plan: Plan, detailed: bool, code: Exit) -> None:
+    assert plan_code(plan, detailed=detailed) is code
+
+
+@pytest.mark.parametrize(
+    ("report", "code"),
+    [
+        (ApplyReport(Plan()), Exit.FINE),
+        (ApplyReport(Plan(), left=(CHANGE,)), Exit.LEFT),
+        (ApplyReport(Plan(), failed={"a": "no"}, left=(CHANGE,)), Exit.FAILED),
+        (ApplyReport(Plan(invalid=(ERROR,)), left=(CHANGE,)), Exit.FAILED),
+        (ApplyReport(Plan(invalid=(ERROR,)), granted=("a",)), Exit.FINE),
+    ],
+)
+def test_an_apply_ends_with_the_contracts_code(report: ApplyReport, code: Exit) -> None:
+    assert apply_code(report) is code
+
+
+def test_what_an_apply_left_or_could_not_do_is_named(capsys: pytest.CaptureFixture[str]) -> None:
+    held = replace(CHANGE, key="api/" + "a" * 24, actions=(Remove(),), deferred=False, refused=Refusal.EMPTY)
+    left = (replace(CHANGE, participants=2), held)
+    report = ApplyReport(Plan(invalid=(ERROR,)), failed={"team": "no room"}, left=left, granted=("gone",))
+    told(report, SETTINGS)
+    out, err = capsys.readouterr()
+    assert out == "gone\n"
+    assert err.splitlines()[1:] == [
+        "error: team: no room",
+        "left: events/room-1: recreate: deferred, 2 participants inside",
+        "left: api/aaaaaa: remove: rooms.d is empty",
+        "error: 1 manifest file is invalid: rooms.d/bad.yaml",
+    ]
+
+
+# -- wait
+
+
+def test_all_rooms_of_the_folder_are_waited_for_as_they_stand_there() -> None:
+    watch = Watch(Goal(), desired(a=room(1), b=room(2)))
+    assert watch.targets(records(room(1), room(3))) == [
+        Target("events/room-1", room(1).spec),
+        Target("events/room-2", room(2).spec),
+    ]
+
+
+def test_without_a_folder_those_on_record_are_waited_for() -> None:
+    watch = Watch(Goal(), desired(state=RoomsDirState.MISSING))
+    assert watch.targets(records(room(1), replace(room(2), removed_at=NOW))) == [Target("events/room-1")]
+
+
+def test_named_rooms_are_found_by_key_and_by_id_with_their_manifests() -> None:
+    watch = Watch(Goal(), desired(a=room(1)), (room(1).id, "events/room-2", "events/none"))
+    assert watch.targets(records(room(1), room(2))) == [
+        Target("events/room-1", room(1).spec),
+        Target("events/room-2"),
+        Target("events/none"),
+    ]
+
+
+def test_a_wrong_manifest_ends_the_wait_for_the_rooms_it_stands_for() -> None:
+    whole = ManifestError("events/room-1.yaml", "is no UTF-8")
+    found = desired(ERROR, whole)
+    assert Watch(Goal(), found).wrong(records()) == [ERROR, whole]
+    assert Watch(Goal(), found, ("bad",)).wrong(records()) == [ERROR]
+    assert Watch(Goal(), found, ("events/room-1",)).wrong(records()) == [whole]
+    assert Watch(Goal(), found, (room(1).id,)).wrong(records(room(1))) == [whole]
+    assert Watch(Goal(), found, ("events/room-2",)).wrong(records(room(2))) == []
+    assert Watch(Goal("delete"), found).wrong(records()) == []
+
+
+def test_each_room_not_there_yet_has_its_reason() -> None:
+    watch = Watch(Goal(), desired(a=room(1), b=room(2)))
+    now = {"events/room-1": standing(replace(room(1), status=READY), AT_WORK, NOW)}
+    watch.look_at(watch.targets(records()), now)
+    assert watch.missing == {"events/room-2": "Ready: there is no record of it yet"}
+
+
+def test_a_deferred_room_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
+    said = Status(1, (*READY.conditions, Condition("Deferred", "True", "PeopleInside", "2 inside", NOW)))
+    watch = Watch(Goal(), desired(a=room(1)))
+    now = {"events/room-1": standing(replace(room(1), status=said), AT_WORK, NOW)}
+    for _ in range(2):
+        watch.look_at(watch.targets(records()), now)
+    assert watch.missing == {}
+    assert capsys.readouterr().err == "events/room-1: Deferred: 2 inside\n"
+
+
+async def test_one_look_is_taken_however_short_the_time() -> None:
+    ready = replace(room(1), status=READY)
+    holder = replace(AT_WORK, renewed=datetime.now(UTC))
+    store = FakeStore(FakeDatabase(rooms={ready.id: ready}, holder=holder))
+    assert await Watch(Goal(), desired(a=room(1))).met_within(0, store)
+    assert not await Watch(Goal("Live"), desired(a=room(1))).met_within(0, store)
+
+
+async def test_a_database_that_is_away_is_what_is_missing() -> None:
+    store = FakeStore()
+    store.fail = StoreAway("MongoDB at db:27017 does not answer")
+    watch = Watch(Goal(), desired(a=room(1)))
+    assert not await watch.met_within(0, store)
+    assert watch.missing == {"the database": "MongoDB at db:27017 does not answer"}
+
+
+# -- get
+
+
+async def test_rooms_are_looked_at_with_the_holder_of_the_moment() -> None:
+    ready = replace(room(1), status=READY)
+    away = replace(AT_WORK, renewed=datetime.now(UTC) - timedelta(minutes=1))
+    store = FakeStore(FakeDatabase(rooms={ready.id: ready}, holder=away))
+    await store.refresh()
+    (found,), unknown = await look(SETTINGS, store, ("events/room-1", "none"))
+    assert [(c.type, c.reason) for c in found.conditions][-1] == ("Ready", "ControllerAway")
+    assert unknown == ["none"]
+    assert found.participants is None
+
+
+async def test_people_are_counted_room_by_room_without_agents() -> None:
+    live = FakeLive()
+    for name in ("lk-1", "lk-2"):
+        await live.create_room(name, "", 10)
+    live.enter("lk-1", "guest", Permission())
+    live.enter("lk-1", "agent-1", Permission(), kind="AGENT")
+    rooms = [room(1, live="lk-1"), room(2, live="lk-2"), room(3, live="lk-gone"), room(4)]
+    assert await count_inside(live, rooms) == {
+        room(1).id: 1,
+        room(2).id: 0,
+        room(3).id: 0,
+        room(4).id: 0,
+    }
+
+
+async def test_what_livekit_does_not_tell_is_unknown() -> None:
+    live = FakeLive()
+    await live.create_room("lk-1", "", 10)
+    live.fail["participants lk-1"] = LiveAway("too slow")
+    assert await count_inside(live, [room(1, live="lk-1"), room(2)]) == {room(2).id: 0}
+    live.fail["rooms"] = LiveAway("gone")
+    assert await count_inside(live, [room(1, live="lk-1")]) == {}
+
+
+# -- doctor
+
+
+@pytest.mark.parametrize(
+    ("apart", "mark", "text"),
+    [
+        (0, Mark.OK, "within 1 s of LiveKit's"),
+        (-9, Mark.OK, "within 9 s of LiveKit's"),
+        (11, Mark.FAIL, "11 s apart from LiveKit's: tokens may be refused; set both by NTP"),
+        (-3600, Mark.FAIL, "3600 s apart from LiveKit's: tokens may be refused; set both by NTP"),
+    ],
+)
+def test_a_clock_that_is_off_is_a_failure(apart: float, mark: Mark, text: str) -> None:
+    now = NOW.replace(microsecond=0)
+    found = about_clock(format_datetime(now, usegmt=True), now + timedelta(seconds=apart))
+    assert (found.mark, found.text) == (mark, text)
+
+
+def test_a_clock_that_cannot_be_seen_is_a_warning() -> None:
+    assert about_clock("", NOW).mark is Mark.WARN
+
+
+def test_unseen_guests_are_a_warning_until_they_need_a_token() -> None:
+    assert about_hidden(SETTINGS).mark is Mark.WARN
+    assert about_hidden(replace(SETTINGS, hidden_requires_token=True)).mark is Mark.OK
+
+
+def test_another_secret_is_a_warning() -> None:
+    assert about_secret(changed=True).mark is Mark.WARN
+    assert about_secret(changed=False).mark is Mark.OK
+
+
+@pytest.mark.parametrize(
+    ("found", "mark", "text"),
+    [
+        (desired(a=room(1)), Mark.OK, "1 room in rooms.d"),
+        (desired(ERROR), Mark.FAIL, "1 error in rooms.d; see `roomctl validate`"),
+        (desired(state=RoomsDirState.MISSING), Mark.FAIL, "rooms.d: there is no such folder"),
+        (desired(state=RoomsDirState.EMPTY), Mark.WARN, "no manifest in rooms.d; write one there"),
+    ],
+)
+def test_manifests_are_judged(found: Desired, mark: Mark, text: str) -> None:
+    assert about_manifests(found, SETTINGS).mark is mark
+    assert about_manifests(found, SETTINGS).text == text
