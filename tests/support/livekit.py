@@ -5,6 +5,7 @@
 
 import asyncio
 import json
+import os
 import shutil
 import signal
 import socket
@@ -170,8 +171,9 @@ class LiveKitServer:
         return False
 
     def pause(self) -> None:
-        """Freeze it: connections are accepted by the kernel, and nothing answers."""
+        """Freeze it, and return when it stands: the kernel accepts connections, and nothing answers."""
         self._signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
 
     def resume(self) -> None:
         self._signal(signal.SIGCONT)
