@@ -125,8 +125,9 @@ class _Reading:
             self.document.wrong(value, f"{name}: {wrong}")
 
     def _unknown(self, name: str, key: ScalarEvent) -> None:
-        meant = nearest(name, (*FIELDS, *OURS))
-        self.key_stands &= meant != "key"
+        crowded = len(self.document.faults) > MAX_FAULTS  # no more are listed, and each search costs
+        meant = nearest(name, (*FIELDS, *OURS)) if not crowded else None
+        self.key_stands &= meant != "key" and not crowded
         instead = f"write {meant}" if meant else f"the keys are {', '.join((*FIELDS, *OURS))}"
         self.document.wrong(key, f"unknown key {quoted(name)}; {instead}")
 

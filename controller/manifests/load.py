@@ -6,6 +6,7 @@ links on the way are looked at before and after reading, and where one moved eve
 
 import hashlib
 import os
+import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
@@ -45,12 +46,13 @@ class _Entry:
 
 
 class Cache:
-    """What the passes before have read. Not for two threads at once.
+    """What the passes before have read; one thread at a time uses it, others wait.
 
     `now` gives the time of day in nanoseconds, as file systems stamp it.
     """
 
     def __init__(self, now: Callable[[], int] = time.time_ns) -> None:
+        self.lock = threading.Lock()
         self._now = now
         self._entries: dict[str, _Entry] = {}
         self._listed: list[Listed] = []
@@ -108,7 +110,8 @@ def load(rooms_dir: Path, cache: Cache | None = None) -> Desired:
     try:
         for _ in range(TRIES):
             try:
-                return _snapshot(rooms_dir, cache)
+                with cache.lock:
+                    return _snapshot(rooms_dir, cache)
             except Moved:
                 continue
     except (FileNotFoundError, NotADirectoryError) as wrong:
