@@ -208,6 +208,10 @@ class Site:
         }
         return settings | self._more
 
+    def reach(self, url: str) -> None:
+        """Its controllers find LiveKit there."""
+        self._url = url
+
     def twin(self, name: str) -> "Site":
         """Another controller's site on the same rooms.d, database and instance."""
         other = Site(self.folder / name, self.livekit, mongodb=self.mongodb, url=self._url, **self._more)
@@ -414,8 +418,16 @@ class Site:
         async with self._http.get(f"http://127.0.0.1:{self.private}{path}") as answer:
             return Reply(answer.status, json.loads(await answer.text()))
 
+    async def until_leader(self, wanted: bool, within: float = 20.0) -> None:
+        """Return when /readyz says that this site's controller leads, or that it does not."""
+
+        async def so() -> bool:
+            return (await self.get("/readyz")).body["leader"] is wanted
+
+        await until(so, within)
+
     async def another_pass(self) -> None:
-        """Return when a pass has ended well that began after now."""
+        """Return when a pass has ended well that began after now; one that stands by passes too."""
         target = await self._passes() + 2
 
         async def passed() -> bool:

@@ -1,0 +1,121 @@
+"""Two controllers on one database: one acts, the other stands by and takes over. Both answer guests."""
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.controller import Site
+from tests.support.embedded import Server
+from tests.support.livekit import LiveKitServer
+from tests.support.people import canary
+from tests.support.proxy import Proxy, http
+from tests.support.wait import until
+
+WRITES = {"CreateRoom", "DeleteRoom", "UpdateRoomMetadata", "UpdateParticipant"}
+TAKEN_OVER = 15.0
+"""Seconds after a holder's death (contract 3)."""
+
+
+class Pair:
+    """Two sites on one database, each behind a proxy of its own that sees what it asks of LiveKit."""
+
+    def __init__(self, first: Site, second: Site, seen: tuple[Proxy, Proxy]) -> None:
+        self.first, self.second, self._seen = first, second, seen
+
+    def writes(self, which: int) -> int:
+        """How often that controller wrote to LiveKit so far."""
+        return sum(label in WRITES for label in self._seen[which].seen)
+
+
+@pytest.fixture
+async def pair(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> AsyncIterator[Pair]:
+    async with (
+        Proxy(livekit.port, http) as one,
+        Proxy(livekit.port, http) as two,
+        Site(tmp_path, livekit, mongodb=mongodb.uri, url=one.url) as first,
+        first.twin("second") as second,
+    ):
+        second.reach(two.url)
+        yield Pair(first, second, (one, two))
+
+
+async def test_one_acts_and_the_other_takes_over_at_once_after_a_graceful_end(pair: Pair) -> None:
+    pair.first.write("talk")
+    async with pair.first.run() as one:
+        record = (await pair.first.converged())["talk"]
+        async with pair.second.run() as two:
+            async with canary(pair.first.livekit.ws_url, await pair.second.token(record.id, "ann")) as ann:
+                assert (await pair.second.get("/readyz")).body["leader"] is False
+                pair.first.edit("talk", allow_chat=True)
+                await pair.first.converged()
+                assert await one.stop() == 0
+                pair.second.write("more")
+                await pair.second.converged(within=TAKEN_OVER / 3)
+                assert (await pair.second.get("/readyz")).body["leader"] is True
+                assert ann.inside
+            assert pair.writes(1) == 1, "it made one room, after the other had gone"
+            assert two.running
+
+
+async def test_the_other_takes_over_from_one_that_was_killed(pair: Pair) -> None:
+    pair.first.write("talk")
+    async with pair.first.run() as one:
+        record = (await pair.first.converged())["talk"]
+        pass_key = await pair.first.token(record.id, "ann")
+        async with pair.second.run(), canary(pair.first.livekit.ws_url, pass_key) as ann:
+            await one.kill()
+            pair.first.edit("talk", allow_chat=True)
+            await pair.second.until_leader(True, TAKEN_OVER)
+            assert (await pair.second.converged())["talk"].live == record.live
+            assert ann.inside
+
+
+async def test_one_that_was_frozen_never_acts_beside_the_one_that_took_over(pair: Pair) -> None:
+    """Thawed after 20 s with a changed manifest and a missing room before it, it stands by."""
+    pair.first.write("talk")
+    async with pair.first.run() as one:
+        await pair.first.converged()
+        async with pair.second.run() as two:
+            assert (await pair.second.get("/readyz")).body["leader"] is False
+            one.pause()
+            frozen = asyncio.get_running_loop().time()
+            await pair.second.until_leader(True, TAKEN_OVER)
+            pair.first.edit("talk", allow_chat=True, max_participants=4)
+            pair.first.write("more")
+            await pair.second.converged()
+            await asyncio.sleep(20 - (asyncio.get_running_loop().time() - frozen))
+            before = pair.writes(0)
+            await pair.first.actor.delete_room(await pair.first.room_name("talk"))
+            one.resume()
+            await pair.first.until_leader(False)
+            await pair.first.another_pass()
+            await pair.second.converged()
+            assert pair.writes(0) == before, "the thawed one wrote nothing"
+            assert (await pair.first.get("/readyz")).body["leader"] is False
+            two.signal(signal.SIGTERM)
+            assert await two.end() == 0
+            await pair.first.until_leader(True)
+            pair.first.write("last")
+            await pair.first.converged()
+
+
+async def test_guests_learn_of_the_other_controllers_work_within_a_resync(pair: Pair) -> None:
+    pair.first.write("talk")
+    async with pair.first.run(), pair.second.run():
+        await pair.first.converged()
+        pair.first.write("fresh")
+        record = (await pair.first.converged())["fresh"]
+
+        async def found() -> bool:
+            return (await pair.second.find(record.id)).status == 200
+
+        await until(found, 5)
+        pair.first.edit("fresh", active=False)
+
+        async def gone() -> bool:
+            return (await pair.second.find(record.id)).status == 404
+
+        await until(gone, 5)
