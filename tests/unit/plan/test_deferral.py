@@ -1,0 +1,58 @@
+"""What would cut people off waits until they have left."""
+
+from controller.live.room import LiveRoom, Participant
+from controller.plan import Observed, Plan, make_plan, names_to_look_at
+from controller.plan.model import Heal, Remove
+from tests.support.worlds import desired, live_room, manifest, only, planned, record, rules
+
+KEEP = record("b", active=False)
+WITHOUT_A = desired(manifest("b", active=False))
+GONE = record("a", live="x")
+
+
+def removal(*people: Participant, looked: bool = True) -> Plan:
+    live: dict[str, LiveRoom] = {"x": live_room(GONE)}
+    records = {room.id: room for room in (GONE, KEEP)}
+    return make_plan(Observed(WITHOUT_A, records, live, {"x": people} if looked else {}), rules())
+
+
+def test_a_removal_waits_while_somebody_is_inside() -> None:
+    change = only(removal(Participant("ann"), Participant("bob")))
+    assert (change.deferred, change.participants, change.due) == (True, 2, ())
+
+
+def test_one_that_nobody_looked_into_may_not_be_empty() -> None:
+    assert only(removal(looked=False)).deferred
+    assert names_to_look_at(removal(looked=False)) == {"x"}
+
+
+def test_hidden_people_count_and_machines_do_not() -> None:
+    machines = (Participant("agent-1", kind="AGENT"), Participant("EG_1", kind="EGRESS"))
+    assert only(removal(*machines, Participant("rec", recorder=True))).due == (Remove(),)
+    assert only(removal(*machines, Participant("SIP", kind="SIP"))).deferred
+
+
+def test_the_room_is_in_full_service_meanwhile() -> None:
+    live = live_room(GONE, metadata="{}")
+    change = only(planned(WITHOUT_A, (GONE, KEEP), (live,), {"x": 1}))
+    assert [type(action).__name__ for action in change.due] == ["Repair"]
+
+
+def test_a_room_that_is_gone_holds_nobody() -> None:
+    assert only(planned(WITHOUT_A, (GONE, KEEP))).due == (Remove(),)
+
+
+def test_a_refused_removal_looks_at_nobody_but_for_a_shown_plan() -> None:
+    plan = planned(desired(), (GONE,), (live_room(GONE),), {"x": 1})
+    assert names_to_look_at(plan) == frozenset()
+    assert names_to_look_at(plan, everyone=True) == {"x"}
+
+
+def test_a_shown_plan_counts_the_people_of_every_room_that_changes_and_is_live() -> None:
+    room, other = record("a", live="x"), record("b", live="y")
+    wanted = desired(manifest("a", allow_chat=True), manifest("b"))
+    plan = planned(wanted, (room, other), (live_room(room),), {"x": 3})
+    assert [change.participants for change in plan.changes] == [3, 0]
+    assert plan.changes[1].actions == (Heal("y"),)
+    assert names_to_look_at(plan) == frozenset()
+    assert names_to_look_at(plan, everyone=True) == {"x"}
