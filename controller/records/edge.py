@@ -61,6 +61,12 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
         raise StoreRefused("MONGODB_URI cannot be used: write mongodb://HOST:PORT/") from None
 
 
+async def close(client: AsyncMongoClient[dict[str, Any]]) -> None:
+    """Close it, with half a second for a farewell to a server that may be gone."""
+    with pymongo.timeout(0.5):
+        await client.close()
+
+
 def database(client: AsyncMongoClient[dict[str, Any]], name: str) -> AsyncDatabase[dict[str, Any]]:
     """The database, read from the primary at majority, written to a majority with journal."""
     try:

@@ -21,7 +21,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from controller.errors import SettingsError, StoreAway, StoreLocked
-from controller.records.edge import connect
+from controller.records.edge import close, connect
 from controller.records.folder import Lock, prepare, read_json, signature, take_lock, write_json
 
 HOST: Final = "127.0.0.1"
@@ -238,7 +238,7 @@ async def _pings(uri: str) -> bool:
     except PyMongoError:
         return False
     finally:
-        await client.close()
+        await close(client)
     return True
 
 

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
 from controller.errors import StoreRefused
-from controller.records.edge import address, connect
+from controller.records.edge import address, close, connect
 from controller.records.embedded import embedded_server
 from controller.records.folder import own_id
 from controller.records.late import LateStore
@@ -35,7 +35,7 @@ async def open_store(
 
         def store_at(where: str) -> MongoStore:
             client = connect(where)
-            stack.push_async_callback(client.close)
+            stack.push_async_callback(close, client)
             return MongoStore(client, database, address(where), instance, fingerprint, read_only=read_only)
 
         if not uri and read_only and not (data_dir / "store").is_dir():

@@ -1,7 +1,6 @@
 """The lease, on a real database, with each controller's clock in the test's hand."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -19,8 +18,6 @@ from tests.real.records.conftest import Database
 from tests.support.proxy import Proxy, drop, mongodb, not_hello, reset
 from tests.support.time import Time
 from tests.support.wait import until
-
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
 
 
 class Controller:
@@ -59,7 +56,6 @@ async def proxied(database: Database) -> AsyncIterator[tuple[Controller, Proxy]]
     async with Proxy(port, mongodb, counts=not_hello) as proxy:
         store = database.store(uri=f"mongodb://127.0.0.1:{proxy.port}/?directConnection=true")
         yield Controller(store, 1, None), proxy
-    gc.collect()
 
 
 NewController: TypeAlias = Callable[..., Controller]

@@ -1,7 +1,6 @@
 """The store on bad days: lost replies, a server that dies, a database that is lost, damaged or another's."""
 
 import asyncio
-import gc
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
@@ -16,16 +15,13 @@ from pymongo.monitoring import (
 )
 
 from controller.errors import StoreAway, StoreError, StoreRefused
-from controller.records.edge import address, connect
+from controller.records.edge import address, close, connect
 from controller.records.store import MongoStore
 from tests.real.records.conftest import Database
 from tests.support.embedded import secantus
 from tests.support.proxy import Proxy, drop, mongodb, not_hello, reset
 from tests.support.rooms import NOW, room
 from tests.support.wait import until
-
-pytestmark = pytest.mark.filterwarnings("ignore:unclosed <socket:ResourceWarning")
-"""pymongo leaves a socket open whose connecting it cancels; `proxied` collects them while that is ignored."""
 
 UNUSED = "mongodb://someone:sesame-street@127.0.0.1:1/?directConnection=true"
 
@@ -53,7 +49,6 @@ async def proxied(on_secantus: Database) -> AsyncIterator[tuple[MongoStore, Prox
         await store.refresh()
         yield store, proxy
         await store.drain()
-    gc.collect()
 
 
 async def test_a_thousand_new_rooms_are_a_handful_of_commands(on_secantus: Database) -> None:
@@ -142,7 +137,7 @@ async def test_writes_that_nobody_answers_all_fail_and_none_waits_for_ever(
 async def test_a_server_that_was_killed_is_found_again(tmp_path: Path) -> None:
     async with secantus(tmp_path) as server, AsyncExitStack() as stack:
         client = connect(server.uri)
-        stack.push_async_callback(client.close)
+        stack.push_async_callback(close, client)
         store = MongoStore(client, "roomctl", address(server.uri), "default")
         await store.refresh()
         kept = await asyncio.gather(*(store.insert(room(number)) for number in range(50)))
@@ -244,7 +239,7 @@ async def test_an_error_names_the_address_and_no_credentials() -> None:
         with pytest.raises(StoreAway) as caught:
             await store.refresh()
     finally:
-        await client.close()
+        await close(client)
     assert str(caught.value) == "MongoDB at 127.0.0.1:1 is out of reach"
     assert caught.value.__cause__ is None
 
