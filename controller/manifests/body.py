@@ -29,8 +29,9 @@ RULES: Final[Mapping[str, str]] = {
     "mediaType": ", ".join(MediaType),
     "max_participants": f"a whole number from 1 to {MAX_PARTICIPANTS}",
     "record_mode": ", ".join(RecordMode),
+    **{name: "true or false" for name, info in RoomSpec.model_fields.items() if info.annotation is bool},
 }
-"""What a field may be, in words; a boolean explains itself."""
+"""What a field may be, in words."""
 
 _ID: Final = re.compile(ID_PATTERN)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")

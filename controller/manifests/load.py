@@ -28,6 +28,7 @@ from controller.manifests.files import (
 )
 from controller.manifests.keys import path_key
 from controller.manifests.parse import Parsed, parse
+from controller.manifests.words import escaped
 
 TRIES: Final = 20
 """How often a folder that moves while it is read is read again, before it counts as unreadable."""
@@ -181,9 +182,10 @@ def _path(path: Path, rooms_dir: Path) -> list[Parsed]:
         root = os.path.realpath(base, strict=True)
         listing = list_manifests(root, file) if path.is_dir() else list_one(root, file)
     except RoomsDirError as wrong:
-        return [_unreadable(os.path.relpath(path), str(wrong))]
+        return [_unreadable(escaped(os.path.relpath(path)), str(wrong))]
     except (OSError, Moved):
-        return [_unreadable(os.path.relpath(path), "there is no such file or folder, or it cannot be read")]
+        problem = "there is no such file or folder, or it cannot be read"
+        return [_unreadable(escaped(os.path.relpath(path)), problem)]
     return [_read_one(listed, os.path.relpath(base / listed.file)) for listed in listing.files]
 
 

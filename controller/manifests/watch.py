@@ -9,6 +9,7 @@ from typing import Final, TypeAlias
 
 import structlog
 from watchfiles import Change, awatch
+from watchfiles.main import FileChange
 
 log = structlog.get_logger()
 
@@ -62,24 +63,29 @@ class Watch:
         root = watched[0]
         fresh = True
         try:
-            async for changes in awatch(
-                root,
-                watch_filter=_below(root),
-                debounce=DEBOUNCE,
-                step=STEP,
-                stop_event=self._round,
-                rust_timeout=int(self._look * 1000),
-                yield_on_timeout=True,
-                ignore_permission_denied=True,
-            ):
-                self._said = ""
-                if changes or fresh:
-                    yield
-                fresh = False
-                if (Change.deleted, root) in changes or identity(self._rooms_dir) != watched:
-                    return
+            async with contextlib.aclosing(self._awatch(root)) as batches:
+                async for changes in batches:
+                    self._said = ""
+                    if changes or fresh:
+                        yield
+                    fresh = False
+                    if (Change.deleted, root) in changes or identity(self._rooms_dir) != watched:
+                        return
         except Exception as wrong:  # noqa: BLE001 - a watch that fails only makes changes slower to see
             self._failed(wrong)
+
+    def _awatch(self, root: str) -> AsyncGenerator[set[FileChange]]:
+        """Batches of changes, and an empty one whenever it is time to look at the folder itself."""
+        return awatch(
+            root,
+            watch_filter=_below(root),
+            debounce=DEBOUNCE,
+            step=STEP,
+            stop_event=self._round,
+            rust_timeout=int(self._look * 1000),
+            yield_on_timeout=True,
+            ignore_permission_denied=True,
+        )
 
     async def _rest(self) -> None:
         with contextlib.suppress(TimeoutError):

@@ -136,7 +136,7 @@ CORPUS: Final[tuple[Bad, ...]] = (
         schema=True,
     ),
     field(
-        "a list", "record: [true]", 9, "record: a list cannot stand here; write a single value", schema=True
+        "a list", "record: [true]", 9, "record: a list cannot stand here; write true or false", schema=True
     ),
     # integers
     limit("020", 'max_participants: "020" is no integer; write 20'),
@@ -269,7 +269,7 @@ CORPUS: Final[tuple[Bad, ...]] = (
     Bad(
         "deep enough",
         f"{GOOD}active: [[[1]]]\n",
-        ("3:9: active: a list cannot stand here; write a single value",),
+        ("3:9: active: a list cannot stand here; write true or false",),
         schema=True,
     ),
     # no YAML
