@@ -43,8 +43,8 @@ GUEST_CALLS: Final = """\
 async def quickstart(*, check: bool) -> None:
     """From nothing to rooms and guests; what was started ends with this, however it ends."""
     given = given_livekit()
-    await install()
     server = None if given else await livekit_server()
+    await install()
     async with contextlib.AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roomctl-")))
         ports = Ports(["guests", "operators"] if given else list(PORTS))
@@ -101,8 +101,9 @@ async def a_room(house: House) -> dict[str, Any]:
 
 async def show_calls(house: House) -> None:
     room = await a_room(house)
-    show(bold(f"A guest of {room['key']} asks for the LiveKit room's name, then for a token") + "\n")
+    show(bold(f"A guest of {room['key']} asks for the LiveKit room's name, then for a token,") + "\n")
     show(GUEST_CALLS.format(guests=house.guests, **room))
+    show(f"and joins {house.env['LIVEKIT_URL']} with the participant_token, within five minutes.\n")
 
 
 def show_what_next(house: House) -> None:
@@ -155,7 +156,7 @@ def main() -> int:
     try:
         asyncio.run(unless_stopped(quickstart(check=check)))
     except Stopped:
-        say("  ended")
+        say("  ended; nothing is left")
         return 1 if check else 0
     except Failure as failure:
         say(f"quickstart: {failure}")

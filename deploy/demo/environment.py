@@ -39,8 +39,9 @@ async def install() -> None:
         if installed.exists() and installed.read_bytes() == wanted:
             return
         async with progress(f"installing roomctl into {_short(venv)}"):
-            await run(sys.executable, "-m", "venv", "--clear", venv, within=SECONDS)
-            (venv / "checkout").write_text(str(ROOT))
+            if not (venv / "checkout").exists():
+                await run(sys.executable, "-m", "venv", "--clear", venv, within=SECONDS)
+                (venv / "checkout").write_text(str(ROOT))
             await _pip(venv, "install", "--quiet", "--editable", f"{ROOT}[embedded]")
         installed.write_bytes(wanted)
 

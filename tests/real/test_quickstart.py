@@ -1,0 +1,215 @@
+"""deploy/quickstart as a newcomer runs it: what it shows, what it picks, what it leaves behind."""
+
+import asyncio
+import json
+import os
+import shutil
+import signal
+import socket
+import sys
+from asyncio.subprocess import PIPE, Process
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from controller.live.client import Actor, Observer
+from tests.support.cache import cache_dir
+from tests.support.livekit import LiveKitServer, livekit_binary
+from tests.support.wait import until
+
+QUICKSTART: Final = Path(__file__).parents[2] / "deploy" / "quickstart"
+ROOMS: Final = ("audio-briefing", "guest-webinar", "recorded-speaker", "standard-team")
+LAST_LINE: Final = "Ctrl-C ends it all"
+
+
+@pytest.fixture
+def env(tmp_path: Path) -> dict[str, str]:
+    """A newcomer's: a livekit-server on the PATH, no settings, and a folder for temporary files."""
+    programs = tmp_path / "bin"
+    programs.mkdir()
+    (programs / "livekit-server").symlink_to(livekit_binary())
+    (tmp_path / "tmp").mkdir()
+    return {
+        "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
+        "HOME": str(tmp_path),
+        "TMPDIR": str(tmp_path / "tmp"),
+        "PYTHON": sys.executable,
+        "ROOMCTL_QUICKSTART_CACHE": str(cache_dir() / "quickstart"),
+        "MONGODB_URI": "mongodb://somebody-elses.invalid",
+        "ROOMCTL_INSTANCE": "somebody-elses",
+    }
+
+
+async def finished(env: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
+    """Exit code, stdout and stderr of a run that ends by itself."""
+    process = await asyncio.create_subprocess_exec(QUICKSTART, *arguments, env=env, stdout=PIPE, stderr=PIPE)
+    output, told = await process.communicate()
+    return await process.wait(), output.decode(), told.decode()
+
+
+@asynccontextmanager
+async def started(env: Mapping[str, str]) -> AsyncIterator[tuple[Process, str]]:
+    """A run that is up, and all that it showed until then."""
+    process = await asyncio.create_subprocess_exec(
+        QUICKSTART, env=env, stdout=PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
+    )
+    assert process.stdout is not None
+    shown = ""
+    try:
+        while LAST_LINE not in shown:
+            line = await process.stdout.readline()
+            assert line, f"it ended:\n{shown}"
+            shown += line.decode()
+        yield process, shown
+    finally:
+        with suppress(ProcessLookupError):
+            process.kill()
+        await process.communicate()
+
+
+def left_behind(env: Mapping[str, str]) -> list[str]:
+    """What is in the folder for temporary files, and who works there."""
+    return [*os.listdir(env["TMPDIR"]), *at_work(env)]
+
+
+def at_work(env: Mapping[str, str]) -> Iterator[str]:
+    """The command lines of all processes that know this run's folder for temporary files."""
+    for process in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            if (
+                env["TMPDIR"].encode()
+                in (process / "environ").read_bytes() + (process / "cmdline").read_bytes()
+            ):
+                yield (process / "cmdline").read_text().replace("\0", " ")
+
+
+async def test_check_lets_a_guest_walk_into_a_room_and_leaves_nothing(env: dict[str, str]) -> None:
+    code, output, told = await finished(env, "--check")
+    assert code == 0, told
+    assert [line.split()[:2] for line in output.splitlines() if line.startswith(ROOMS)] == [
+        [key, "True"] for key in ROOMS
+    ]
+    assert "ok  joined" in output
+    assert "\033" not in output + told
+    assert left_behind(env) == []
+
+
+async def test_takes_other_ports_and_the_calls_it_shows_work_as_they_stand(env: dict[str, str]) -> None:
+    with taken(8080), taken(7880):
+        async with started(env) as (_, shown):
+            assert "port 8080 is taken" in shown
+            assert "port 7880 is taken" in shown
+            calls = shown[shown.index("  curl") : shown.rindex("\nand joins")]
+            shell = await asyncio.create_subprocess_exec("bash", "-ec", calls, stdout=PIPE)
+            answers, _ = await shell.communicate()
+    found, granted = (json.loads(text + "}") for text in answers.decode().split("}")[:2])
+    assert found["success"] is True
+    assert granted["success"] is True
+    assert found["LKRoomName"] == granted["LKRoomName"]
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
+async def test_ends_all_that_it_started(env: dict[str, str], number: signal.Signals) -> None:
+    async with started(env) as (process, _):
+        assert len(list(at_work(env))) >= 4
+        os.killpg(process.pid, number)
+        assert await process.wait() == 0
+    assert left_behind(env) == []
+
+
+async def test_what_it_started_ends_even_if_it_is_killed(env: dict[str, str]) -> None:
+    async with started(env) as (process, _):
+        process.kill()
+
+    async def nothing_left() -> bool:
+        return not list(at_work(env))
+
+    await until(nothing_left)
+
+
+async def test_uses_the_livekit_it_is_given_and_takes_its_own_rooms_away_again(
+    env: dict[str, str], livekit: LiveKitServer, actor: Actor, observer: Observer
+) -> None:
+    await actor.create_room("somebody-elses", "", 10)
+    given = {
+        "LIVEKIT_URL": livekit.ws_url,
+        "LIVEKIT_API_KEY": livekit.key,
+        "LIVEKIT_API_SECRET": livekit.secret,
+    }
+    code, output, told = await finished(env | given, "--check")
+    assert code == 0, told
+    assert f"on {livekit.ws_url}" in output
+    assert f"LiveKit: {livekit.ws_url}, as LIVEKIT_URL says" in told
+    left = {room.name for room in await observer.rooms() if room.name == "somebody-elses" or room.metadata}
+    assert left == {"somebody-elses"}
+
+
+async def test_a_wrong_key_is_the_reason_given(env: dict[str, str], livekit: LiveKitServer) -> None:
+    given = {
+        "LIVEKIT_URL": livekit.ws_url,
+        "LIVEKIT_API_KEY": livekit.key,
+        "LIVEKIT_API_SECRET": "not-the-secret-of-this-server-at-all",
+    }
+    code, _, told = await finished(env | given, "--check")
+    assert code == 1
+    assert "cannot answer guests" in told
+    assert f"127.0.0.1:{livekit.port}" in told
+
+
+async def test_half_a_livekit_is_refused(env: dict[str, str]) -> None:
+    code, _, told = await finished(env | {"LIVEKIT_URL": "ws://127.0.0.1:1"}, "--check")
+    assert code == 1
+    assert told == (
+        "quickstart: LIVEKIT_URL is set, and LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not; "
+        "set all three, or none\n"
+    )
+
+
+async def test_says_what_to_install_where_there_is_no_python(env: dict[str, str]) -> None:
+    del env["PYTHON"]
+    code, _, told = await finished(env | {"PATH": only(env, "dirname")})
+    assert code == 1
+    assert "no Python 3.11 to 3.14 with venv was found; install one" in told
+
+
+async def test_says_what_to_do_where_there_is_no_livekit(env: dict[str, str]) -> None:
+    code, _, told = await finished(env | {"PATH": only(env, "dirname")})
+    assert code == 1
+    assert "no LiveKit to be had" in told
+    assert "install Go" in told
+
+
+async def test_says_that_go_is_too_old(env: dict[str, str]) -> None:
+    path = Path(only(env, "dirname"))
+    (path / "go").write_text("#!/bin/sh\necho go version go1.19.8 linux/amd64\n")
+    (path / "go").chmod(0o755)
+    code, _, told = await finished(env | {"PATH": str(path)})
+    assert code == 1
+    assert "too old to build livekit-server (go version go1.19.8 linux/amd64)" in told
+
+
+async def test_an_unknown_flag_is_wrong_usage(env: dict[str, str]) -> None:
+    code, _, told = await finished(env, "--chekc")
+    assert code == 64
+    assert "--help" in told
+
+
+def only(env: Mapping[str, str], *programs: str) -> str:
+    """A folder with these programs and no other."""
+    folder = Path(env["HOME"], "only")
+    folder.mkdir()
+    for program in programs:
+        (folder / program).symlink_to(str(shutil.which(program)))
+    return str(folder)
+
+
+@contextmanager
+def taken(port: int) -> Iterator[None]:
+    """A port that somebody listens on: we, if nobody else does."""
+    with ExitStack() as stack:
+        with suppress(OSError):
+            stack.enter_context(socket.create_server(("127.0.0.1", port)))
+        yield
