@@ -72,7 +72,7 @@ async def started(env: Mapping[str, str]) -> AsyncIterator[tuple[Process, str]]:
 
 def left_behind(env: Mapping[str, str]) -> list[str]:
     """What is in the folder for temporary files, and who works there."""
-    return [*os.listdir(env["TMPDIR"]), *at_work(env)]
+    return [*map(str, Path(env["TMPDIR"]).iterdir()), *at_work(env)]
 
 
 def at_work(env: Mapping[str, str]) -> Iterator[str]:
