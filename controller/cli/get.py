@@ -114,7 +114,8 @@ def _show(rooms: Sequence[Standing], output: Form) -> None:
             show(yaml.safe_dump(documents, sort_keys=False, allow_unicode=True).rstrip("\n"))
         case Form.TABLE | Form.WIDE if rooms:
             wide = output is Form.WIDE
-            show_table(_HEADER + (_WIDE_HEADER if wide else ()), [_row(r, wide=wide) for r in rooms], _style)
+            header = _HEADER + (_WIDE_HEADER if wide else ())
+            show_table(header, [_row(room, wide=wide) for room in rooms], _style, fold=not wide)
         case _:
             pass
 
