@@ -6,6 +6,7 @@ the field named, and never takes the other records of a read with it.
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final
 
 from controller.records.record import Condition, LiveName, Origin, Retired, RoomRecord, Status
@@ -27,6 +28,9 @@ _SPEC_TYPES: Final[tuple[tuple[str, type], ...]] = (
     ("active", bool),
 )
 _ALL_FIELDS: Final = set(FIELDS)
+
+_condition = lru_cache(4096)(Condition)
+"""Rooms that were written together share their conditions: less to make, less to keep."""
 
 
 class Damaged(ValueError):
@@ -148,7 +152,7 @@ def _decode_retired(document: Mapping[str, Any]) -> Retired:
 
 def _decode_status(document: Mapping[str, Any]) -> Status:
     conditions = tuple(
-        Condition(c["type"], c["status"], c["reason"], c["message"], c["lastTransitionTime"])
+        _condition(c["type"], c["status"], c["reason"], c["message"], c["lastTransitionTime"])
         for c in document.get("conditions", ())
     )
     return Status(document.get("observedGeneration", 0), conditions)

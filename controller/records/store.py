@@ -7,9 +7,10 @@ room that was written between the two is read, and one that was written after th
 
 import asyncio
 import contextlib
+import gc
 import secrets
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
 import bson
@@ -204,8 +205,9 @@ class MongoStore:
         self._number, self._distrusted = None, False
         with translated(self.where, 3 * DEADLINE):
             documents = await self._raw.find(batch_size=10_000).to_list()
-        for document in documents:
-            self._take(bytes(document.raw), decoded, damaged)
+        with _uncollected():
+            for document in documents:
+                self._take(bytes(document.raw), decoded, damaged)
         self._report(damaged)
         self._decoded, self._damaged, self._number, self._read_at = decoded, damaged, number, self._clock()
         kept = [self._memory.by_id[room_id] for room_id in damaged if room_id in self._memory.by_id]
@@ -371,6 +373,18 @@ class MongoStore:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(AGAIN):
                 await self._commits.drain()
+
+
+@contextlib.contextmanager
+def _uncollected() -> Iterator[None]:
+    """Without the garbage collector: it would look at thousands of new records again and again."""
+    enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if enabled:
+            gc.enable()
 
 
 def _present(stored: Stored) -> RoomRecord:
