@@ -117,7 +117,7 @@ class MongoStore:
     @property
     def secret_changed(self) -> bool:
         """Whether the database was made under another ROOMCTL_SECRET."""
-        return bool(self._fingerprint) and self._identity.secret_fingerprint != self._fingerprint
+        return self._identity.secret_fingerprint not in ("", self._fingerprint) and self._fingerprint != ""
 
     # Reading
 
