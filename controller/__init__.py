@@ -1,1 +1,55 @@
-"""roomctl: room manifests in git become live rooms on LiveKit, and stay so."""
+"""roomctl: room manifests in git become live rooms on LiveKit, and stay so.
+
+A walk through the house, along the way of one manifest. `rooms.d/standup.yaml` is committed, merged, and
+pulled onto the machine where `roomctl run` (cli/run.py, then app.py, which builds everything else) is at
+work:
+
+    name: Team standup
+    preset: standard-team
+
+1. Waking. manifests/watch.py sees that something below rooms.d changed, and marks it in
+   reconcile/triggers.py. A trigger carries no facts: a webhook (sidecar/ops.py, proven by
+   live/webhook.py) or the resync timer would have woken the same pass. reconcile/loop.py runs pass after
+   pass, and outlives whatever goes wrong in one.
+
+2. Reading. reconcile/observe.py gathers the three worlds, in this order: ListRooms (live/client.py, made
+   into frozen data by live/wire.py), the records (records/store.py, which asks for one number, and reads
+   the rooms again only where that has moved), and rooms.d. There manifests/load.py takes one snapshot:
+   files.py finds the files, document.py reads YAML from its events, body.py makes the entries a RoomSpec
+   (room.py), parse.py and claims.py say who claims which key and id. Ours has the key `standup`. What is
+   wrong becomes an error with its place, in the same `Desired` as the rooms that are right: an error
+   never reads as 'room absent'.
+
+3. Deciding. plan/ is pure: (manifests, records, live rooms, rules) -> one frozen Plan for all rooms.
+   plan/ownership.py says whose each live room is, so that nothing after it can touch what is foreign.
+   plan/matching.py finds the record for each manifest: none has our key, so the room is new, and its id
+   follows from the key (room.py: room_id). plan/planner.py says what each room needs, here Create and
+   Start; plan/guards.py refuses removals that look like a mistake, and defers what would cut people off;
+   plan/chores.py adds the housekeeping. `roomctl plan` ends here (plan/render.py).
+
+4. Acting, only while the lease is held (records/lease.py). reconcile/workshop.py gives our room a task of
+   its own, which fails and is tried again without delaying another. reconcile/steps.py does what the plan
+   says: first one write, the record with its fresh LiveKit name already in it (records/batch.py sends it
+   along with those of all other rooms), then CreateRoom under that name. A crash between any two lines
+   there leaves something that step 3 puts right.
+
+5. Saying. reconcile/status.py makes conditions of what came of it, and reconcile/speaker.py writes them,
+   with the sid, into the record, once. `roomctl wait` sees Ready, for this very spec, and exits 0;
+   `roomctl get` shows it.
+
+6. Serving. The new live room stands in known.py, what this process knows, since CreateRoom answered. From
+   there sidecar/helpers.py answers findLKRoomNameById, and createToken with the rights that
+   access/policy.py gives for the role that was proven (a webinar's guest proves nothing, and publishes
+   nothing), signed by access/tokens.py. The guest walks in.
+
+Later. The manifest takes the chat away: Update writes the new spec, Repair puts the live room's metadata
+right, and `enforce` in steps.py brings the permissions of everybody inside to the new policy; for as long
+as an older token may still be used, whoever comes in is looked at too. Somebody deletes the live room:
+Heal makes it again, under the same name. The manifest goes: after ten seconds of absence Remove marks the
+record, retires its name and deletes the live room, once nobody is inside; a tombstone remembers the name
+for an hour.
+
+Beside the way: settings.py is the table of settings, errors.py the tree of errors, metrics.py and logs.py
+what operators see, cli/ one small file for each verb. Imports run one way, and import-linter holds them
+to it (pyproject.toml). What a stranger would question stands in DECISIONS.md.
+"""
