@@ -41,7 +41,7 @@ def match(desired: Desired, records: Mapping[str, RoomRecord], id_key: bytes) ->
         return Matching(untouched=tuple(r for r in records.values() if not r.removed), errors=desired.errors)
     by_key = {record.key: record for record in records.values()}
     spoken_for = _spoken_for(desired.errors, by_key)
-    present = desired.rooms.keys() | spoken_for.keys()
+    present = desired.rooms.keys() | spoken_for.keys() | {e.key for e in desired.errors if e.key is not None}
     matches: list[Match] = []
     refused: list[ManifestError] = []
     for manifest in desired.rooms.values():
@@ -105,8 +105,8 @@ def _spoken_for(
         return {}
     by_file: dict[str, list[str]] = {}
     for record in by_key.values():
-        if record.file is not None and not record.removed:
-            by_file.setdefault(record.file, []).append(record.key)
+        for path in _paths(record) if not record.removed else ():
+            by_file.setdefault(path, []).append(record.key)
     stale: dict[str, ManifestError] = {}
     for error in errors:
         keys = by_file.get(error.file, ()) if error.key is None else (error.key,)
@@ -114,6 +114,12 @@ def _spoken_for(
             if key in by_key and by_key[key].origin is Origin.MANIFEST and not by_key[key].removed:
                 stale.setdefault(key, error)
     return stale
+
+
+def _paths(record: RoomRecord) -> tuple[str, ...]:
+    """The record's file and the folders above it: an error of a folder stands for all that lies in it."""
+    parts = record.file.split("/") if record.file is not None else []
+    return tuple("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
 
 
 def _sorted_out(
@@ -131,7 +137,7 @@ def _sorted_out(
     gone = [r for r in rest if r.origin is Origin.MANIFEST and r.key not in stale]
     kept = {record.id for record in gone}
     on_record = {record.key for record in rest if record.origin is Origin.MANIFEST}
-    files = {record.file for record in rest}
+    files = {path for record in rest for path in _paths(record)}
     errors = (*desired.errors, *refused)
     return Matching(
         matches=tuple(good),
