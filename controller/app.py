@@ -233,7 +233,14 @@ async def apply(
                     raise
                 return await _grant(_planner(process, store, 0.0), store, allow_removals, confirm)
             store.reread()
-            return await _Foreground(process, store, lease, progress).apply(confirm, allow_removals)
+            foreground = _Foreground(process, store, lease, progress)
+            plan = await foreground.plan(allow_removals)
+            if not plan.empty:
+                await lease.release()  # nobody is kept waiting while somebody thinks
+                if not confirm(plan):
+                    return ApplyReport(plan, confirmed=False)
+                await lease.acquire(LEASE_WAIT)
+            return await foreground.converge(plan)
 
 
 async def _grant(
@@ -273,20 +280,18 @@ class _Foreground:
             self._failed[key] = outcome
         self._told(key, word, outcome)
 
-    async def apply(self, confirm: Callable[[Plan], bool], allow_removals: int | None) -> ApplyReport:
+    async def plan(self, allow_removals: int | None) -> Plan:
+        """The plan, with leave for the rooms that are missing now where they are few enough."""
         planner = self._engine.planner
         plan = await _planned(planner)
         missing = _missing(plan)
-        if allow_removals is not None and len(missing) <= allow_removals:
-            planner.rules = replace(planner.rules, leave=missing)
-            plan = await _planned(planner)
-        if not plan.empty and not confirm(plan):
-            return ApplyReport(plan, confirmed=False)
-        left = await self._converge(plan)
-        return ApplyReport(plan, dict(self._failed), left)
+        if allow_removals is None or len(missing) > allow_removals:
+            return plan
+        planner.rules = replace(planner.rules, leave=missing)
+        return await _planned(planner)
 
-    async def _converge(self, plan: Plan) -> tuple[RoomChange, ...]:
-        """Rounds over the rooms of `plan` alone; what is left of it at the end."""
+    async def converge(self, plan: Plan) -> ApplyReport:
+        """Rounds over the rooms of `plan` alone, until nothing of it is due."""
         agreed = frozenset(change.id for change in plan.changes)
         now = plan
         for _ in range(ROUNDS):
@@ -303,7 +308,7 @@ class _Foreground:
             for change in now.changes
             if change.due and change.key not in self._failed
         }
-        return tuple(now.held_back)
+        return ApplyReport(plan, dict(self._failed), tuple(now.held_back))
 
 
 # -- run --------------------------------------------------------------------------------------------------

@@ -29,7 +29,7 @@ LOG: Final = "embedded.log"
 """What the server has said since its last start, in its folder."""
 
 START_SECONDS: Final = 20.0
-STOP_SECONDS: Final = 2.5
+STOP_SECONDS: Final = 0.5
 LOCK_SECONDS: Final = 10.0
 """For how long another process may hold the folder before we give up: it may be ending, or starting."""
 
@@ -82,7 +82,7 @@ class Embedded:
         self._watch = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """End it gently, or by force after 2.5 s: what it acknowledged is on disk either way."""
+        """End it gently, or by force after half a second: what it acknowledged is on disk either way."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait([self._watch])

@@ -20,11 +20,6 @@ NewStore: TypeAlias = Callable[[], RoomStore]
 REAL = ["secantus", "ferret", *(["mongodb"] if os.environ.get("MONGODB_URI") else [])]
 
 
-def pytest_configure(config: pytest.Config) -> None:
-    """pymongo leaves a socket open whose connecting it cancels; it is found at any time after."""
-    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket.socket:ResourceWarning")
-
-
 @pytest.fixture(scope="session")
 async def secantus_uri(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[str]:
     async with secantus(tmp_path_factory.mktemp("secantus")) as server:
