@@ -2,6 +2,7 @@
 
 import sys
 import traceback
+import warnings
 from io import TextIOWrapper
 
 import typer
@@ -14,6 +15,7 @@ from controller.errors import LeaseHeld, RoomctlError
 
 def main() -> None:
     """The program `roomctl`: never returns, and shows no traceback."""
+    warnings.filterwarnings("ignore", message=".*HMAC key")  # LiveKit's own `--dev` secret is a short one
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
