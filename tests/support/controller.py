@@ -19,6 +19,7 @@ import signal
 import sys
 import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -219,6 +220,11 @@ class Site:
         other.rooms_dir, other._manifests = self.rooms_dir, self._manifests
         return other
 
+    @property
+    def keys(self) -> AbstractSet[str]:
+        """The files that manifests stand in, without their ending."""
+        return self._manifests.keys()
+
     # -- manifests --------------------------------------------------------------------------------------
 
     def write(self, key: str, /, **fields: Any) -> None:
@@ -374,10 +380,11 @@ class Site:
                         told = str(error)
                     await asyncio.sleep(LOOK_EVERY if told else 0)
         except TimeoutError:
-            raise AssertionError(f"not converged within {within} s: {told}\n{self._tail()}") from None
+            raise AssertionError(f"not converged within {within} s: {told}\n{self.tail()}") from None
         return await self.records()
 
-    def _tail(self) -> str:
+    def tail(self) -> str:
+        """The ends of the last two logs, for a failure's message."""
         logs = sorted(self.folder.glob("*.log"), key=lambda log: log.stat().st_mtime)
         return "\n".join(f"{log.name}:\n{log.read_text()[-2500:]}" for log in logs[-2:])
 

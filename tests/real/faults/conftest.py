@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.real.faults.line import Line, laid
 from tests.support.controller import Site
 from tests.support.embedded import Server, secantus
 from tests.support.livekit import LiveKitServer
@@ -15,6 +16,13 @@ async def mongodb(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
     """A database server that tests share; one that stops or freezes it starts its own."""
     async with secantus(tmp_path_factory.mktemp("mongodb")) as server:
         yield server
+
+
+@pytest.fixture
+async def line(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> AsyncIterator[Line]:
+    """Both servers behind proxies. The resync is rare: what is tested here does not need it."""
+    async with laid(tmp_path, livekit, mongodb, ROOMCTL_RESYNC_SECONDS="5") as opened:
+        yield opened
 
 
 @pytest.fixture
