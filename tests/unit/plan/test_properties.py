@@ -1,0 +1,195 @@
+"""What holds of every plan, whatever happened to the manifests, the records and the live rooms."""
+
+from collections.abc import Mapping
+from dataclasses import replace
+from random import Random
+from typing import TypeVar
+
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import strategies as st
+
+from controller.live.room import room_metadata
+from controller.manifests.desired import Desired, ManifestError, RoomsDirState
+from controller.plan import Observed, Plan, RoomChange, make_plan
+from controller.plan.model import Bury, Create, Disruption, DropOrphan, Recreate, Refusal, Remove
+from controller.records.record import Origin
+from controller.room import room_id
+from tests.support.histories import Event, events, manifest_events, mend, worlds
+from tests.support.worlds import ID_KEY, INSTANCE, STORE, World, rules
+
+T = TypeVar("T")
+
+many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+
+
+def removals(plan: Plan) -> list[RoomChange]:
+    return [c for c in plan.changes if any(isinstance(action, Remove) for action in c.due)]
+
+
+def empty_orphans(world: World) -> frozenset[str]:
+    return frozenset(name for name in world.plan().orphans if not world.occupied(name))
+
+
+@many
+@given(worlds())
+def test_what_was_carried_out_is_not_planned_again(world: World) -> None:
+    world.settle()
+    again = world.plan()
+    assert not any(change.due for change in again.changes)
+    assert not again.changes or all(c.deferred or c.refused is not None for c in again.changes)
+
+
+@many
+@given(worlds(), st.lists(st.lists(events, max_size=4), max_size=4))
+def test_rooms_come_out_as_they_should_whatever_happens_in_between(
+    world: World, later: list[list[Event]]
+) -> None:
+    for happened in later:
+        for event in happened:
+            event(world)
+        world.converge(world.plan(ripe_orphans=empty_orphans(world)))
+    world.settle()
+    listed = set(world.live)
+    for room in world.records.values():
+        assert not {old.name for old in room.retired} & listed or room.removed
+        assert (room.live is not None) == room.wanted
+        if room.live is not None:
+            live = world.live[room.live.name]
+            assert live.metadata == room_metadata(room.spec, room.id, INSTANCE, STORE)
+    keys = [room.key for room in world.records.values()]
+    assert len(keys) == len(set(keys))
+
+
+@many
+@given(worlds(), st.randoms(use_true_random=False))
+def test_the_order_of_what_is_observed_is_irrelevant(world: World, chance: Random) -> None:
+    observed = world.observed(frozenset(world.live))
+    one, other = make_plan(observed, rules()), make_plan(shuffled(observed, chance), rules())
+    assert one.changes == other.changes
+    assert (one.orphans, one.notes, one.stale) == (other.orphans, other.notes, other.stale)
+    assert sorted(map(repr, one.chores)) == sorted(map(repr, other.chores))
+    assert sorted(map(repr, one.invalid)) == sorted(map(repr, other.invalid))
+
+
+def shuffled(observed: Observed, chance: Random) -> Observed:
+    def mixed(mapping: Mapping[str, T]) -> dict[str, T]:
+        return dict(chance.sample(sorted(mapping.items()), len(mapping)))
+
+    desired = replace(observed.desired, rooms=mixed(observed.desired.rooms))
+    return Observed(desired, mixed(observed.records), mixed(observed.live), mixed(observed.people))
+
+
+@many
+@given(worlds())
+def test_what_is_foreign_is_in_no_plan_and_stays_as_it_is(world: World) -> None:
+    theirs = {name: room for name, room in world.live.items() if name.startswith("foreign")}
+    plan = world.plan(ripe_orphans=frozenset(world.live))
+    assert "foreign" not in repr((plan.changes, plan.chores, plan.orphans))
+    world.converge(plan)
+    world.settle(ripe_orphans=frozenset(world.live))
+    assert {name: world.live.get(name) for name in theirs} == theirs
+
+
+@many
+@given(worlds())
+def test_nobody_is_cut_off_who_was_not_told(world: World) -> None:
+    inside = {name for name in world.live if world.occupied(name)}
+    plan = world.plan(ripe_orphans=empty_orphans(world))
+    buried = {chore.name for chore in plan.chores if isinstance(chore, Bury)}
+    told = {change.id for change in plan.changes if change.disruption is Disruption.DISCONNECTS}
+    retired = {old.name for i, room in world.records.items() if i in told for old in room.retired}
+    current = {room.live.name for i, room in world.records.items() if i in told and room.live}
+    world.converge(plan)
+    assert inside - world.live.keys() <= buried | retired | current
+
+
+@many
+@given(worlds())
+def test_a_removal_or_a_recreate_is_never_due_while_somebody_is_inside(world: World) -> None:
+    draft = make_plan(world.observed(), rules(now=world.now))
+    for plan in (draft, world.plan()):
+        for change in plan.changes:
+            if any(isinstance(action, Remove | Recreate) for action in change.due):
+                assert not world.occupied(change.live_name)
+
+
+@many
+@given(worlds(manifest_events, least=10))
+def test_never_more_than_thirty_of_a_hundred_rooms_go_without_leave(world: World) -> None:
+    total = sum(not r.removed and r.origin is Origin.MANIFEST for r in world.records.values())
+    assert 10 * len(removals(world.plan())) <= 3 * total
+
+
+@many
+@given(worlds(), st.sampled_from([*RoomsDirState]))
+def test_a_folder_that_says_nothing_removes_nothing(world: World, state: RoomsDirState) -> None:
+    if state is RoomsDirState.OK:
+        world.errors.append(ManifestError("a new file.yaml", "it is wrong"))
+    if state is RoomsDirState.EMPTY:
+        world.manifests, world.errors, world.state = {}, [], None
+    else:
+        world.state = state
+    plan = world.plan()
+    assert removals(plan) == []
+    assert not any(isinstance(chore, DropOrphan) for chore in plan.chores)
+    for change in plan.changes:
+        held = any(isinstance(action, Remove) for action in change.actions)
+        assert (change.refused in (Refusal.SNAPSHOT, Refusal.EMPTY)) is held
+
+
+@many
+@given(worlds(manifest_events, least=1), st.integers(0, 13))
+def test_a_wrong_manifest_changes_no_other_rooms_plan_but_may_hold_back_its_removal(
+    world: World, number: int
+) -> None:
+    assume(world.manifests)
+    key = sorted(world.manifests)[number % len(world.manifests)]
+    right = world.plan()
+    del world.manifests[key]
+    world.errors.append(ManifestError(f"somewhere/{key}.yaml", "it is wrong", None, key))
+    for before, after in zip(others(right, key), others(world.plan(), key), strict=True):
+        if any(isinstance(action, Remove) for action in before.actions):
+            assert set(after.due) <= set(before.due) or after.refused is not None
+            assert before.id == after.id
+        else:
+            assert before == after
+
+
+def others(plan: Plan, key: str) -> list[RoomChange]:
+    return [change for change in plan.changes if change.key != key]
+
+
+@many
+@given(worlds(), st.lists(events, max_size=4))
+def test_ids_never_change(world: World, later: list[Event]) -> None:
+    for event in (*later, mend):
+        before = {room.key: room.id for room in world.records.values()}
+        event(world)
+        plan = world.plan()
+        for change in plan.changes:
+            assert change.record is None or change.record.id == change.id
+            for action in change.actions:
+                if isinstance(action, Create) and change.record is None:
+                    assert action.id == (action.manifest.pinned_id or room_id(change.key, ID_KEY))
+        known = set(world.records)
+        world.converge(plan)
+        for room in world.records.values():
+            if room.id in known:
+                assert before.get(room.key, room.id) == room.id
+
+
+@many
+@given(worlds(manifest_events))
+def test_a_lost_database_comes_back_with_the_same_ids_and_the_same_live_rooms(world: World) -> None:
+    world.state, world.errors = None, []
+    world.settle()
+    here = set(world.manifests)
+    before = {r.key: (r.id, r.live and r.live.name) for r in world.records.values() if r.key in here}
+    world.records = {}
+    world.settle()
+    after = {r.key: (r.id, r.live and r.live.name) for r in world.records.values()}
+    assert after == before
+
+
+def test_a_snapshot_of_nothing_plans_nothing() -> None:
+    assert make_plan(Observed(Desired({}, (), ""), {}, {}), rules()) == Plan()
