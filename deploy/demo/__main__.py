@@ -18,9 +18,9 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from environment import environment, install
-from house import House, controlling, given_livekit, program, settings
-from processes import HOST, PORTS, Failure, Ports, Stopped, run, start, unless_stopped
+from environment import environment, install, locked
+from house import Controller, House, controlling, given_livekit, program, settings
+from processes import HOST, PORTS, Failure, Stopped, free_ports, run, start, unless_stopped
 from server import livekit_server, serving
 from telling import bold, say, show
 
@@ -46,17 +46,8 @@ async def quickstart(*, check: bool) -> None:
     server = None if given else await livekit_server()
     await install()
     async with contextlib.AsyncExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roomctl-")))
-        ports = Ports(["guests", "operators"] if given else list(PORTS))
-        house = House(folder, ports, settings(folder, ports, given=given))
-        watched = []
-        if server is None:
-            say_given(house)
-            stack.push_async_callback(remove_rooms, house)
-        else:
-            key, secret = house.env["LIVEKIT_API_KEY"], house.env["LIVEKIT_API_SECRET"]
-            watched.append(await stack.enter_async_context(serving(server, folder, ports, key, secret)))
-        controller = await stack.enter_async_context(controlling(house))
+        async with locked():  # of two at once the second sees which ports the first has taken
+            house, controller, processes = await start_all(stack, server)
         await all_ready(house, strict=check)
         await show_rooms(house)
         if check:
@@ -65,7 +56,25 @@ async def quickstart(*, check: bool) -> None:
         await show_calls(house)
         show_what_next(house)
         controller.shown = True
-        await until_one_ends([controller.process, *watched])
+        await until_one_ends(processes)
+
+
+async def start_all(
+    stack: contextlib.AsyncExitStack, server: Path | None
+) -> tuple[House, Controller, list[Process]]:
+    """LiveKit (without `server`: the one that is given) and the controller, until `stack` is closed."""
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roomctl-")))
+    ports = free_ports(PORTS if server else ("guests", "operators"))
+    house = House(folder, ports, settings(folder, ports, given=server is None))
+    processes = []
+    if server is None:
+        say_given(house)
+        stack.push_async_callback(remove_rooms, house)
+    else:
+        key, secret = house.env["LIVEKIT_API_KEY"], house.env["LIVEKIT_API_SECRET"]
+        processes.append(await stack.enter_async_context(serving(server, folder, ports, key, secret)))
+    controller = await stack.enter_async_context(controlling(house))
+    return house, controller, [controller.process, *processes]
 
 
 def say_given(house: House) -> None:
@@ -158,8 +167,8 @@ def main() -> int:
     except Stopped:
         say("  ended; nothing is left")
         return 1 if check else 0
-    except Failure as failure:
-        say(f"quickstart: {failure}")
+    except (Failure, OSError) as error:
+        say(f"quickstart: {error}")
         return 1
     return 0
 

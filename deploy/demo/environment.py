@@ -70,13 +70,13 @@ def _short(path: Path) -> str:
 
 @contextlib.asynccontextmanager
 async def locked() -> AsyncIterator[None]:
-    """One quickstart at a time makes or changes what is kept."""
+    """One quickstart at a time installs, builds, or starts."""
     cache().mkdir(parents=True, exist_ok=True)
     with (cache() / "lock").open("w") as file:
         told = False
         while not _lock(file.fileno()):
             if not told:
-                say("  another quickstart is installing; waiting for it")
+                say("  another quickstart is getting ready; waiting for it")
             told = True
             await asyncio.sleep(0.3)
         yield

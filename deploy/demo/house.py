@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Final
 
 from environment import ROOT, environment
-from processes import HOST, Failure, Ports, end, run, start, until
+from processes import HOST, Failure, end, run, start, until
 from telling import last_lines, say
 
 START_SECONDS: Final = 25.0
@@ -30,7 +30,7 @@ class House:
     """One run: its folder, its ports, and the environment of all that is started in it."""
 
     folder: Path
-    ports: Ports
+    ports: Mapping[str, int]
     env: Mapping[str, str]
 
     @property
@@ -63,7 +63,7 @@ def given_livekit() -> bool:
     return True
 
 
-def settings(folder: Path, ports: Ports, *, given: bool) -> dict[str, str]:
+def settings(folder: Path, ports: Mapping[str, int], *, given: bool) -> dict[str, str]:
     """The environment of a run. No other setting than these reaches it, whatever ours holds."""
     dropped = ("ROOMCTL_", "MONGODB_") if given else ("ROOMCTL_", "MONGODB_", "LIVEKIT_")
     env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
@@ -100,15 +100,13 @@ class Controller:
 @contextlib.asynccontextmanager
 async def controlling(house: House) -> AsyncIterator[Controller]:
     """The controller, once it can answer guests, until the block is left."""
-    house.ports.release("guests", "operators")
     pipe, out = subprocess.PIPE, subprocess.STDOUT
     process = await start(program(), "run", orphan_gets="TERM", env=house.env, stdout=pipe, stderr=out)
     controller = Controller(process)
     listening = asyncio.create_task(controller.listen(process.stdout or asyncio.StreamReader()))
     try:
         if not await until(lambda: _ready(house.ports["operators"]), process, START_SECONDS):
-            said = last_lines(controller.lines)
-            raise Failure(f"the controller cannot answer guests; it says:\n{said}")
+            raise Failure(f"the controller cannot answer guests; it says:\n{last_lines(controller.lines)}")
         yield controller
     finally:
         controller.shown = False

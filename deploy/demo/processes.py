@@ -8,7 +8,7 @@ import signal
 import socket
 import subprocess
 from asyncio.subprocess import Process
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Callable, Coroutine, Iterable
 from pathlib import Path
 from typing import Any, Final
 
@@ -93,29 +93,19 @@ async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
         raise Stopped from None
 
 
-class Ports:
-    """A port on loopback for each purpose, held until whoever is to listen on it is started."""
-
-    def __init__(self, purposes: Sequence[str]) -> None:
-        self._held = {what: _hold(what) for what in purposes}
-        self._numbers: dict[str, int] = {what: held.getsockname()[1] for what, held in self._held.items()}
-
-    def __getitem__(self, what: str) -> int:
-        return self._numbers[what]
-
-    def release(self, *purposes: str) -> None:
-        for what in purposes:
-            self._held[what].close()
+def free_ports(purposes: Iterable[str]) -> dict[str, int]:
+    """A port for each: the usual one, or any other where that is taken."""
+    return {what: _free_port(what) for what in purposes}
 
 
-def _hold(what: str) -> socket.socket:
-    """The usual port, or any other where that is taken."""
-    try:
-        return _bound(what, PORTS[what])
-    except OSError:
-        held = _bound(what, 0)
-        say(f"  port {PORTS[what]} is taken: {held.getsockname()[1]} instead, for {what}")
-        return held
+def _free_port(what: str) -> int:
+    for port in (PORTS[what], 0):
+        with contextlib.suppress(OSError), _bound(what, port) as held:
+            got: int = held.getsockname()[1]
+            if port == 0:
+                say(f"  port {PORTS[what]} is taken: {got} instead, for {what}")
+            return got
+    raise Failure(f"no port is free on {HOST}")
 
 
 def _bound(what: str, port: int) -> socket.socket:

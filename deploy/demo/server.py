@@ -7,12 +7,12 @@ import re
 import shutil
 import socket
 from asyncio.subprocess import Process
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from environment import cache, locked
-from processes import HOST, Failure, Ports, end, run, start, until
+from processes import HOST, Failure, end, run, start, until
 from telling import last_lines, progress, say
 
 VERSION: Final = "1.13.3"
@@ -74,11 +74,12 @@ async def _suitable_go() -> str:
 
 
 @contextlib.asynccontextmanager
-async def serving(program: Path, folder: Path, ports: Ports, key: str, secret: str) -> AsyncIterator[Process]:
+async def serving(
+    program: Path, folder: Path, ports: Mapping[str, int], key: str, secret: str
+) -> AsyncIterator[Process]:
     """The server, once it answers, until the block is left."""
     config, log = folder / "livekit.json", folder / "livekit.log"
     config.write_text(json.dumps(_config(ports, key, secret)))  # JSON is YAML
-    ports.release("LiveKit", "media by TCP", "media by UDP")
     with log.open("wb") as output:
         process = await start(program, "--config", config, stdout=output, stderr=output)
     try:
@@ -98,7 +99,7 @@ def _answers(port: int) -> bool:
     return True
 
 
-def _config(ports: Ports, key: str, secret: str) -> dict[str, Any]:
+def _config(ports: Mapping[str, int], key: str, secret: str) -> dict[str, Any]:
     """Loopback alone, no room but the controller's, and a webhook to it."""
     return {
         "port": ports["LiveKit"],
