@@ -7,12 +7,12 @@ from typing import Annotated
 
 import typer
 
-from controller.app import make_plan
 from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
 from controller.cli.places import below
 from controller.cli.screen import complain, counted, show
 from controller.cli.table import painted
+from controller.foreground import make_plan
 from controller.manifests.report import Place
 from controller.plan.model import Plan
 from controller.plan.render import as_json, as_text

@@ -4,8 +4,8 @@ import asyncio
 
 import uvloop
 
-from controller.app import run as run_app
 from controller.cli.flags import with_settings
+from controller.service import run as run_app
 from controller.settings import Settings, Uses
 
 

@@ -6,7 +6,6 @@ from email.utils import format_datetime
 
 import pytest
 
-from controller.app import ApplyReport
 from controller.cli.apply import apply_code, told
 from controller.cli.doctor import Mark, about_clock, about_hidden, about_manifests, about_secret
 from controller.cli.exits import Exit
@@ -17,6 +16,7 @@ from controller.cli.plan import plan_code
 from controller.cli.standing import standing
 from controller.cli.wait import Watch
 from controller.errors import LiveAway, StoreAway
+from controller.foreground import ApplyReport
 from controller.live.room import Permission
 from controller.manifests.desired import Desired, ManifestError, ManifestRoom, RoomsDirState
 from controller.manifests.desired import Mark as Place

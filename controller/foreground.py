@@ -1,0 +1,151 @@
+"""plan and apply: one look at the three worlds, and one converging in the foreground."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from controller.app import Process, connection, engine, opened_store, planner, silent
+from controller.errors import LeaseHeld, RoomctlError, RoomsDirError
+from controller.manifests.desired import Desired, RoomsDirState
+from controller.plan.model import Plan, Remove, RoomChange
+from controller.reconcile.reconciler import Planner
+from controller.reconcile.workshop import Progress
+from controller.records import open_lease
+from controller.records.ports import Lease, RemovalLeave, RoomStore
+from controller.settings import Settings
+
+LEASE_WAIT: Final = 15.0
+LEAVE_LIFE: Final = timedelta(minutes=15)
+ROUNDS: Final = 5
+"""How often `apply` looks again at the rooms of its plan that are not as they should be."""
+
+
+async def make_plan(settings: Settings) -> Plan:
+    """What `apply` would do now. Changes nothing at all. RoomctlError where it cannot be said."""
+    async with connection(settings) as live, opened_store(settings, verb="plan", read_only=True) as store:
+        plans = planner(Process.of(settings, live), store, settle=0.0)
+        return await _planned(plans)
+
+
+async def _planned(plans: Planner) -> Plan:
+    observed = await plans.eyes.observe(None)
+    _readable(observed.desired)
+    return await plans.plan(observed, everyone=True)
+
+
+def _readable(desired: Desired) -> None:
+    if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+        raise RoomsDirError(f"rooms.d is {desired.state}: {desired.problem}")
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    """What came of `apply`: the plan it set out with, what failed by key, and what it left on purpose.
+
+    `granted` holds the keys that a running controller was given leave to remove. `confirmed` is False
+    where nothing was done because the answer was no.
+    """
+
+    plan: Plan
+    failed: Mapping[str, str] = field(default_factory=dict)
+    left: tuple[RoomChange, ...] = ()
+    granted: tuple[str, ...] = ()
+    confirmed: bool = True
+
+
+async def apply(
+    settings: Settings,
+    *,
+    confirm: Callable[[Plan], bool],
+    progress: Progress = silent,
+    allow_removals: int | None = None,
+) -> ApplyReport:
+    """Converge in the foreground. LeaseHeld while a controller is at work on the same records.
+
+    With `allow_removals` a controller that is at work is given leave instead (contract 4).
+    """
+    async with connection(settings) as live, opened_store(settings, verb="apply", read_only=False) as store:
+        process = Process.of(settings, live)
+        async with open_lease(store, settings.data_dir, "apply") as lease:
+            try:
+                await lease.acquire(LEASE_WAIT)
+            except LeaseHeld:
+                if allow_removals is None:
+                    raise
+                return await _grant(planner(process, store, settle=0.0), store, allow_removals, confirm)
+            store.reread()
+            foreground = _Foreground(process, store, lease, progress)
+            plan = await foreground.plan(allow_removals)
+            if not plan.empty:
+                await lease.release()  # nobody is kept waiting while somebody thinks
+                if not confirm(plan):
+                    return ApplyReport(plan, confirmed=False)
+                await lease.acquire(LEASE_WAIT)
+            return await foreground.converge(plan)
+
+
+async def _grant(plans: Planner, store: RoomStore, most: int, confirm: Callable[[Plan], bool]) -> ApplyReport:
+    """Record leave for the rooms that are missing now, for the controller that is at work."""
+    plan = await _planned(plans)
+    missing = _missing(plan)
+    if len(missing) > most:
+        raise RoomctlError(
+            f"{len(missing)} rooms are missing, more than --allow-removals {most}: "
+            f"{', '.join(sorted(missing))}"
+        )
+    if not confirm(plan):
+        return ApplyReport(plan, confirmed=False)
+    await store.grant_removal_leave(RemovalLeave(missing, plans.clock.wall() + LEAVE_LIFE))
+    return ApplyReport(plan, granted=tuple(sorted(missing)))
+
+
+def _missing(plan: Plan) -> frozenset[str]:
+    """The rooms whose manifest is gone."""
+    return frozenset(c.key for c in plan.changes if any(isinstance(a, Remove) for a in c.actions))
+
+
+class _Foreground:
+    """`apply`: one confirmed plan, carried out with a look after each round until nothing of it is due."""
+
+    def __init__(self, process: Process, store: RoomStore, lease: Lease, progress: Progress) -> None:
+        self._failed: dict[str, str] = {}
+        self._told = progress
+        self._engine = engine(process, store, lease, settle=0.0, progress=self._progress)
+
+    def _progress(self, key: str, word: str, outcome: str) -> None:
+        if outcome == "done":
+            self._failed.pop(key, None)
+        else:
+            self._failed[key] = outcome
+        self._told(key, word, outcome)
+
+    async def plan(self, allow_removals: int | None) -> Plan:
+        """The plan, with leave for the rooms that are missing now where they are few enough."""
+        plans = self._engine.planner
+        plan = await _planned(plans)
+        missing = _missing(plan)
+        if allow_removals is None or len(missing) > allow_removals:
+            return plan
+        plans.rules = replace(plans.rules, leave=missing)
+        return await _planned(plans)
+
+    async def converge(self, plan: Plan) -> ApplyReport:
+        """Rounds over the rooms of `plan` alone, until nothing of it is due."""
+        agreed = frozenset(change.id for change in plan.changes)
+        now = plan
+        for _ in range(ROUNDS):
+            self._engine.workshop.carry_out(now)
+            await self._engine.workshop.settled()
+            self._engine.workshop.recovered()
+            later = await self._engine.planner.plan(await self._engine.planner.eyes.observe(None))
+            now = replace(later, changes=tuple(c for c in later.changes if c.id in agreed))
+            await self._engine.reconciler.say(now)
+            if not any(change.due for change in now.changes):
+                break
+        self._failed |= {
+            change.key: "it is still not as it should be"
+            for change in now.changes
+            if change.due and change.key not in self._failed
+        }
+        return ApplyReport(plan, dict(self._failed), tuple(now.held_back))

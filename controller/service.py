@@ -1,0 +1,161 @@
+"""run: the controller and the sidecar, until SIGTERM."""
+
+import asyncio
+import gc
+import os
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from controller.app import Engine, Process, connection, engine, store_of
+from controller.errors import StoreError
+from controller.live.client import Observer
+from controller.live.webhook import Hint
+from controller.manifests.watch import Watch
+from controller.reconcile.loop import Loop, Surroundings
+from controller.reconcile.memory import SETTLE
+from controller.reconcile.triggers import Triggers
+from controller.records import open_lease
+from controller.records.ports import Lease, RoomStore
+from controller.settings import Settings
+from controller.sidecar import Sidecar
+
+STOP_GRACE: Final = 1.0
+STOP_AT_MOST: Final = 4.5
+"""Seconds that rooms under way are given at the end, and that all of the ending may take."""
+OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
+RARELY: Final = (50_000, 20, 50)
+"""Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
+
+log = structlog.get_logger()
+
+
+async def run(settings: Settings) -> int:
+    """The controller and the sidecar, until SIGTERM or SIGINT; the exit code.
+
+    Both listeners are bound first. RoomctlError where they, or the embedded store, cannot be had.
+    """
+    stop = asyncio.Event()
+    gc.set_threshold(*RARELY)
+    async with AsyncExitStack() as stack:
+        process = Process.of(settings, await stack.enter_async_context(connection(settings)))
+        _end_on_signals(stop, process.triggers)
+        hints = _Hints()
+        sidecar = Sidecar(settings, process.known, Observer(process.live), process.metrics, hints)
+        await stack.enter_async_context(sidecar.listening())
+        log.info("listening", public=str(sidecar.public), private=str(sidecar.private))
+        store = await _unless(stop, stack.enter_async_context(store_of(settings, verb="run")))
+        if store is not None:
+            await _control(process, store, hints, stop)
+    log.info("stopped; the rooms stay")
+    return 0
+
+
+class _Hints:
+    """Passes webhooks on to the reconciler, once there is one."""
+
+    def __init__(self) -> None:
+        self.target: Callable[[Hint], None] | None = None
+
+    def __call__(self, hint: Hint) -> None:
+        if self.target is not None:
+            self.target(hint)
+
+
+async def _control(process: Process, store: RoomStore, hints: _Hints, stop: asyncio.Event) -> None:
+    """Reconcile while the lease is ours, stand by while it is another's."""
+    watch = Watch(process.settings.rooms_dir, stop)
+    told = _leading(process, stop)
+    async with open_lease(store, process.settings.data_dir, "run", told) as lease:
+        parts = engine(process, store, lease, settle=SETTLE)
+        hints.target = parts.reconciler.hint
+        background = [
+            asyncio.create_task(_lead(lease, store)),
+            asyncio.create_task(_watch(watch, process.triggers)),
+        ]
+        try:
+            await _loop(process, parts, watch).run(stop)
+        finally:
+            hints.target = None
+            process.triggers.close()
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await parts.workshop.close(STOP_GRACE)
+
+
+def _loop(process: Process, parts: Engine, watch: Watch) -> Loop:
+    def watch_was_silent() -> None:
+        process.metrics.watch_restarts.inc()
+        log.warning("the watch on rooms.d was silent while a resync found a change: it begins anew")
+        watch.restart()
+
+    return Loop(
+        parts.reconciler,
+        parts.workshop,
+        Surroundings(process.triggers, process.known, process.metrics, process.clock),
+        resync=process.settings.resync_seconds,
+        watch_was_silent=watch_was_silent,
+    )
+
+
+def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
+    def told(leads: bool) -> None:
+        process.known.leader = leads
+        process.metrics.leader.set(leads)
+        if not stop.is_set():
+            log.info("holding the lease: reconciling" if leads else "the lease is lost: standing by")
+        process.triggers.files_changed()
+
+    return told
+
+
+async def _lead(lease: Lease, store: RoomStore) -> None:
+    """Take the lease whenever it can be had; what stands in memory is not trusted then."""
+    while True:
+        await lease.acquire(None)
+        store.reread()
+        with suppress(StoreError):
+            await store.refresh()
+        if store.secret_changed:
+            log.warning("ROOMCTL_SECRET is not the one that this database was made with", mend=OTHER_IDS)
+        await lease.lost.wait()
+
+
+async def _watch(watch: Watch, triggers: Triggers) -> None:
+    async for _ in watch:
+        triggers.files_changed()
+
+
+T = TypeVar("T")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`, or None where `stop` came first."""
+    working, stopping = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+def _end_on_signals(stop: asyncio.Event, triggers: Triggers) -> None:
+    """SIGTERM and SIGINT end it gently; what hangs is cut off in time, for a crash costs nothing either."""
+
+    def end() -> None:
+        log.info("stopping")
+        stop.set()
+        triggers.wake()
+        watchdog = threading.Timer(STOP_AT_MOST, os._exit, (0,))
+        watchdog.daemon = True
+        watchdog.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)
