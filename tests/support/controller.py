@@ -28,9 +28,9 @@ from typing import Any, Final, Protocol, Self
 
 import aiohttp
 
-from controller.foreground import make_plan
 from controller.cli import run_verb
 from controller.errors import LiveError, StoreError
+from controller.foreground import make_plan
 from controller.live.client import Actor, Connection, Observer
 from controller.live.room import LiveRoom, Participant, owner_mark
 from controller.plan.model import Plan

@@ -14,6 +14,9 @@ from tests.support.livekit import LiveKitServer
 from tests.support.people import canary
 from tests.support.proxy import Proxy, http, kill, mongodb, not_hello
 
+HEALED = 15.0
+"""Seconds after which all is well again once a server is back (contract 4)."""
+
 
 class Line:
     """A site whose controllers reach both servers through proxies that can kill them."""

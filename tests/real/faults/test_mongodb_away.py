@@ -1,0 +1,201 @@
+"""Bad days of the database: out of reach, killed, lost, put back from a copy; and both servers at once."""
+
+import os
+import signal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from pymongo import AsyncMongoClient
+
+from tests.real.faults.line import HEALED, Line
+from tests.support.controller import Site
+from tests.support.livekit import LiveKitServer
+from tests.support.people import canary
+
+Copy = dict[str, list[dict[str, Any]]]
+
+
+async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
+    site, proxy = line.site, line.proxies["mongodb"]
+    site.write("talk")
+    await proxy.refuse()
+    async with site.run(ready=False) as controller:
+        await controller.says("a server is away", server="MongoDB")
+        assert (await site.find("0" * 24)).body["code"] == "STARTING"
+        await proxy.accept()
+        record = (await site.converged(HEALED))["talk"]
+
+        async with canary(site.livekit.ws_url, await site.token(record.id, "ann")) as ann:
+            await proxy.refuse()
+            site.edit("talk", allow_chat=True)
+            site.write("more")
+            await controller.says("a server is away", times=2, server="MongoDB")
+            assert await site.token(record.id, "bob")
+            assert (await site.get("/readyz")).body["mongodb"] is False
+            await proxy.accept()
+            assert (await site.converged(HEALED))["talk"].live == record.live
+            assert ann.inside
+        told = controller.said("a server is away")
+        assert len(told) == 2
+        assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in told)
+        assert len(controller.said("a server is back", server="MongoDB")) == 2
+        loud = [event for event in controller.events if event["level"] in ("warning", "error")]
+        assert len(loud) <= 4, "each outage is said once, and once of the lease"
+
+
+async def test_both_are_away_at_once(line: Line) -> None:
+    site = line.site
+    site.write("talk")
+    async with site.run() as controller:
+        record = (await site.converged())["talk"]
+        async with canary(site.livekit.ws_url, await site.token(record.id, "ann")) as ann:
+            for proxy in line.proxies.values():
+                await proxy.refuse()
+            site.edit("talk", allow_chat=True)
+            await controller.says("a server is away", server="LiveKit")
+            await controller.says("a server is away", server="MongoDB")
+            assert await site.token(record.id, "bob")
+            for proxy in line.proxies.values():
+                await proxy.accept()
+            assert (await site.converged(HEALED))["talk"].live == record.live
+            assert ann.inside
+        for server in ("LiveKit", "MongoDB"):
+            assert len(controller.said("a server is away", server=server)) == 1
+            assert len(controller.said("a server is back", server=server)) == 1
+
+
+async def test_both_are_away_at_the_start_and_come_back_one_after_the_other(line: Line) -> None:
+    for proxy in line.proxies.values():
+        await proxy.refuse()
+    line.site.write("talk")
+    async with line.site.run(ready=False) as controller:
+        await controller.says("a server is away", server="MongoDB")
+        await controller.says("a server is away", server="LiveKit")
+        await line.proxies["livekit"].accept()
+        await controller.says("a server is back", server="LiveKit")
+        await line.proxies["mongodb"].accept()
+        await line.site.converged(HEALED)
+
+
+async def test_its_credentials_are_never_shown(tmp_path: Path, livekit: LiveKitServer) -> None:
+    uri = "mongodb://roomctl:hush-hush@127.0.0.1:1/?authSource=admin"
+    async with Site(tmp_path, livekit, mongodb=uri) as site:
+        async with site.run(ready=False) as controller:
+            await controller.says("a server is away", server="MongoDB")
+            assert "127.0.0.1:1 " in controller.said("a server is away", server="MongoDB")[0]["error"]
+            await controller.stop()
+        planned = await site.verb("plan")
+        assert planned.code == 1
+        assert "hush-hush" not in controller.log.read_text() + planned.err
+        assert "127.0.0.1:1" in planned.err
+
+
+async def test_the_embedded_store_is_killed_under_the_controller(
+    tmp_path: Path, livekit: LiveKitServer
+) -> None:
+    async with Site(tmp_path, livekit) as site:
+        site.write("talk")
+        async with site.run() as controller:
+            record = (await site.converged())["talk"]
+            async with canary(livekit.ws_url, await site.token(record.id, "ann")) as ann:
+                for pid in _below(controller.pid):
+                    os.kill(pid, signal.SIGKILL)
+                site.edit("talk", allow_chat=True)
+                assert await site.token(record.id, "bob")
+                assert (await site.converged(HEALED))["talk"].live == record.live
+                assert ann.inside
+            assert await controller.stop() == 0
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["while it runs", "while it is down"])
+async def test_it_is_lost_and_the_live_rooms_are_adopted(site: Site, up: bool) -> None:
+    site.write("talk", allow_chat=True)
+    site.write("hall", max_participants=30)
+    async with site.run() as controller:
+        before = await site.converged()
+        async with canary(site.livekit.ws_url, await site.token(before["talk"].id, "ann")) as ann:
+            if not up:
+                await controller.stop()
+            await _put_back(site, {"meta": [], "rooms": []})
+            if up:
+                await _same_rooms(site, before)
+            else:
+                async with site.run():
+                    await _same_rooms(site, before)
+            assert ann.inside
+            site.edit("talk", allow_chat=False)
+            if up:
+                await ann.until_permission(can_publish_data=False)
+
+
+@pytest.mark.parametrize("up", [True, False], ids=["while it runs", "while it is down"])
+async def test_it_is_put_back_from_yesterdays_copy(site: Site, up: bool) -> None:
+    """Since the copy a room came, one was recreated, one stopped, one edited; people are in two of them."""
+    for key in ("edited", "recreated", "stopped", "still"):
+        site.write(key)
+    async with site.run() as controller:
+        await site.converged()
+        copy = await _copied(site)
+        site.edit("edited", allow_chat=True)
+        site.edit("recreated", max_participants=4)
+        site.edit("stopped", active=False)
+        site.write("new")
+        today = await site.converged()
+        tokens = {key: await site.token(today[key].id, "ann") for key in ("edited", "recreated", "new")}
+        async with (
+            canary(site.livekit.ws_url, tokens["edited"]) as ann,
+            canary(site.livekit.ws_url, tokens["recreated"]) as bob,
+            canary(site.livekit.ws_url, tokens["new"]) as eve,
+        ):
+            if not up:
+                await controller.stop()
+            await _put_back(site, copy)
+            if up:
+                await _same_rooms(site, today)
+            else:
+                async with site.run():
+                    await _same_rooms(site, today)
+            assert ann.inside
+            assert bob.inside
+            assert eve.inside
+
+
+async def _same_rooms(site: Site, before: dict[str, Any]) -> None:
+    """All is as it should be, under the ids and the LiveKit names that were there."""
+    after = await site.converged(HEALED + 15)
+    assert after.keys() == before.keys()
+    for key, record in before.items():
+        assert after[key].id == record.id, key
+        assert after[key].live == record.live, key
+
+
+async def _copied(site: Site) -> Copy:
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(site.mongodb)
+    async with client:
+        database = client[site.database]
+        return {name: await database[name].find().to_list() for name in ("meta", "rooms")}
+
+
+async def _put_back(site: Site, copy: Copy) -> None:
+    """The database is dropped, and what the copy has is written into a new one."""
+    client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(site.mongodb)
+    async with client:
+        await client.drop_database(site.database)
+        for name, documents in copy.items():
+            if documents:
+                await client[site.database][name].insert_many(documents)
+
+
+def _below(pid: int) -> list[int]:
+    """The children of a process, and theirs."""
+    found = []
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            fields = stat.read_text().rpartition(")")[2].split()
+        except OSError:
+            continue
+        if int(fields[1]) == pid:
+            child = int(stat.parent.name)
+            found += [child, *_below(child)]
+    return found
