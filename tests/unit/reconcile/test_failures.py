@@ -1,0 +1,269 @@
+"""What fails is that one room's affair, is tried again later, and is forgotten when it went well."""
+
+import asyncio
+
+import pytest
+from structlog.testing import capture_logs
+
+from controller.errors import LiveAway, LiveRejected, StoreAway
+from controller.live.room import LiveRoom
+from controller.live.webhook import Hint
+from controller.manifests.desired import Desired
+from controller.reconcile.memory import FLAP_PAUSE, FLAP_WINDOW, FLAPS
+from tests.support.fake_live import FakeLive
+from tests.support.fake_store import FakeStore
+from tests.support.inprocess import InProcess
+from tests.support.wait import until
+from tests.support.worlds import NOW, by_api, desired, manifest, record
+
+THREE = desired(manifest("a", name="slow"), manifest("b"), manifest("c"))
+
+
+class HangingLive(FakeLive):
+    """CreateRoom of the room called `slow` waits until `go` is set."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.free = asyncio.Event()
+
+    async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
+        if '"name":"slow"' in metadata:
+            self._called("create_room", name)
+            await self.free.wait()
+        return await super().create_room(name, metadata, max_participants)
+
+
+def ready(process: InProcess, key: str) -> str:
+    found = process.record(key).status.condition("Ready")
+    return f"{found.status} {found.reason}" if found is not None else ""
+
+
+async def test_a_room_that_hangs_delays_no_other_and_is_begun_once() -> None:
+    live = HangingLive()
+    process = InProcess(live)
+    process.manifests = THREE
+    await process.reconciler.turn(read_files=True)
+
+    async def others_ready() -> bool:
+        rooms = process.store.by_key
+        return all(key in rooms and ready(process, key) == "True AsSpecified" for key in "bc")
+
+    await until(others_ready)
+    for _ in range(3):
+        await process.reconciler.turn(read_files=True)
+    assert process.record("a").id in process.workshop.busy
+    live.free.set()
+    await process.settle()
+    assert ready(process, "a") == "True AsSpecified"
+    assert len(await process.listed()) == 3
+    assert live.calls["create_room"] == 4  # the one that hung is counted by both halves of the fake
+
+
+async def one_failing(error: Exception) -> tuple[InProcess, str]:
+    """Two live rooms, of which `a` vanished and cannot be made."""
+    process = InProcess()
+    process.manifests = desired(manifest("a"), manifest("b"))
+    await process.settle()
+    name = process.name("a")
+    process.live.vanish(name)
+    process.live.fail[f"create_room {name}"] = error  # type: ignore[assignment]
+    process.calls()
+    process.time.chance = 1.0
+    await process.turn()
+    return process, name
+
+
+async def test_a_room_that_failed_waits_twice_as_long_each_time() -> None:
+    process, _ = await one_failing(LiveAway("LiveKit is slow"))
+    waits = [0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0]
+    for wait in waits:
+        process.calls()
+        process.time.seconds += wait - 0.01
+        await process.turn()
+        assert process.calls()["create_room"] == 0
+        process.time.seconds += 0.02
+        await process.turn()
+        assert process.calls()["create_room"] == 1
+    assert process.triggers.delays[-7:] == pytest.approx([1.0, 2.0, 4.0, 8.0, 10.0, 10.0, 10.0])
+
+
+async def test_success_makes_it_forget() -> None:
+    process, name = await one_failing(LiveAway("LiveKit is slow"))
+    process.time.seconds += 20
+    await process.turn()
+    del process.live.fail[f"create_room {name}"]
+    process.time.seconds += 20
+    await process.turn()
+    assert name in await process.listed()
+    process.live.vanish(name)
+    process.live.fail[f"create_room {name}"] = LiveAway("LiveKit is slow")
+    process.triggers.delays.clear()
+    await process.turn()
+    assert process.triggers.delays == [0.5]
+
+
+async def test_what_is_away_for_all_is_no_fault_of_the_room_and_a_refusal_is() -> None:
+    away, _ = await one_failing(LiveAway("LiveKit is slow"))
+    await away.turn()
+    assert ready(away, "a") == "False NotLive"
+    refused, name = await one_failing(LiveRejected("LiveKit refused the name"))
+    await refused.turn()
+    assert ready(refused, "a") == "False Failed"
+    assert ready(refused, "b") == "True AsSpecified"
+    del refused.live.fail[f"create_room {name}"]
+    await refused.settle()
+    assert ready(refused, "a") == "True AsSpecified"
+
+
+async def test_a_failure_whose_cause_went_away_by_itself_is_told_no_more() -> None:
+    process, name = await one_failing(LiveRejected("LiveKit refused the name"))
+    await process.turn()
+    assert ready(process, "a") == "False Failed"
+    del process.live.fail[f"create_room {name}"]
+    room = process.record("a")
+    await process.live.create_room(name, process.steps._metadata(room), room.spec.max_participants)
+    await process.turn()
+    assert ready(process, "a") == "True AsSpecified"
+
+
+async def test_what_was_away_is_back_and_nobody_waits() -> None:
+    process, name = await one_failing(LiveAway("LiveKit is slow"))
+    del process.live.fail[f"create_room {name}"]
+    process.workshop.recovered()
+    await process.turn()
+    assert name in await process.listed()
+
+
+async def test_a_fault_of_ours_is_one_rooms_alone_and_shows_no_locals() -> None:
+    process = InProcess()
+    process.manifests = desired(manifest("a"), manifest("b"))
+    await process.settle()
+    process.live.vanish(process.name("a"))
+    process.live.vanish(process.name("b"))
+    process.live.fail[f"create_room {process.name('a')}"] = ZeroDivisionError()  # type: ignore[assignment]
+    with capture_logs() as logs:
+        await process.turn()
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["unexpected fault"]
+    assert await process.listed() == {process.name("b")}
+
+
+async def test_another_writers_change_is_planned_again_and_nothing_is_made_twice() -> None:
+    process = InProcess()
+    process.manifests = desired(manifest("a"))
+    await process.settle()
+    process.manifests = desired(manifest("a", max_participants=3))
+    plan = await process.planner.plan(await process.planner.eyes.observe(None))
+    other = FakeStore(process.store.database)
+    await other.refresh()
+    room = process.record("a")
+    await other.save(room, room.respecified(manifest("a", name="Faster").spec, "a", "a.yaml", NOW))
+    process.calls()
+    process.workshop.carry_out(plan)
+    await process.workshop.settled()
+    assert process.acts() == 0
+    assert process.told[-1][2] == "done"  # a lost comparison is no failure
+    process.time.seconds += 1
+    await process.settle()
+    assert process.record("a").spec == manifest("a", max_participants=3).spec
+    assert await process.listed() == {process.name("a")}
+
+
+async def test_without_the_lease_nothing_is_planned_or_written() -> None:
+    process = InProcess()
+    process.manifests = desired(manifest("a"))
+    process.lease.held = False
+    assert await process.reconciler.turn(read_files=True) is None
+    await process.workshop.settled()
+    assert (process.acts(), process.store.writes) == (0, 0)
+    assert process.known.started
+
+
+async def test_a_lease_that_is_lost_between_plan_and_act_stops_every_write_to_livekit() -> None:
+    process = InProcess()
+    process.manifests = desired(manifest("a"), manifest("b"), manifest("c", active=False))
+    await process.settle()
+    process.live.vanish(process.name("a"))
+    process.manifests = desired(
+        manifest("a"), manifest("b", allow_chat=True, max_participants=2), manifest("c")
+    )
+    before = await process.listed()
+    plan = await process.planner.plan(await process.planner.eyes.observe(None))
+    process.calls()
+    process.lease.held = False
+    process.workshop.carry_out(plan)
+    await process.workshop.settled()
+    assert (process.acts(), await process.listed()) == (0, before)
+    process.lease.held = True
+    await process.settle()
+    assert await process.listed() == {process.name(key) for key in "abc"}
+
+
+async def test_hints_wake_nobody_who_stands_by() -> None:
+    process = InProcess()
+    process.manifests = desired(manifest("a"))
+    await process.settle()
+    await process.triggers.wait(0)
+    process.lease.held = False
+    sid = process.record("a").sid or ""
+    process.reconciler.hint(Hint("room_finished", room=process.name("a"), sid=sid))
+    assert not process.triggers.woken
+
+
+async def flap(process: InProcess, times: int) -> None:
+    for _ in range(times):
+        process.live.vanish(process.name("a"))
+        await process.turn()
+        process.time.seconds += 1
+
+
+async def test_a_room_that_vanishes_again_and_again_is_healed_once_a_minute_until_it_lives() -> None:
+    process = InProcess()
+    process.manifests = desired(manifest("a"))
+    await process.settle()
+    await flap(process, FLAPS)
+    stalled = process.record("a").status.condition("Stalled")
+    assert stalled is not None
+    assert stalled.reason == "Flapping"
+    await flap(process, 1)
+    assert await process.listed() == set()
+    process.time.seconds += FLAP_PAUSE
+    await process.turn()
+    assert await process.listed() == {process.name("a")}
+    process.time.seconds += FLAP_WINDOW
+    await process.turn()
+    assert process.record("a").status.condition("Stalled") is None
+
+
+async def test_a_room_that_cannot_be_made_again_has_not_vanished_again() -> None:
+    process, name = await one_failing(LiveAway("LiveKit is slow"))
+    for _ in range(FLAPS):
+        process.time.seconds += 20
+        await process.turn()
+    del process.live.fail[f"create_room {name}"]
+    process.time.seconds += 20
+    await process.turn()
+    assert name in await process.listed()
+    assert process.record("a").status.condition("Stalled") is None
+
+
+async def test_mongodb_away_in_the_middle_is_put_right_later() -> None:
+    process = InProcess()
+    process.manifests = THREE
+    await process.reconciler.turn(read_files=True)
+    process.store.fail = StoreAway("MongoDB is away")
+    await process.workshop.settled()
+    process.store.fail = None
+    process.time.seconds += 20
+    await process.settle()
+    assert await process.listed() == {process.name(key) for key in "abc"}
+
+
+async def test_an_api_rooms_id_is_in_no_log() -> None:
+    process = InProcess()
+    process.manifests = Desired({}, (), "")
+    room = by_api(record("a"))
+    await process.store.insert(room)
+    with capture_logs() as logs:
+        await process.settle()
+    assert logs
+    assert room.id not in repr(logs)

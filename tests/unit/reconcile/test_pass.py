@@ -1,0 +1,327 @@
+"""One pass after another on LiveKit, MongoDB and the lease in memory."""
+
+import json
+
+import pytest
+
+from controller.errors import LiveNotFound
+from controller.live.room import Permission
+from controller.live.webhook import Hint
+from controller.manifests.desired import Desired, ManifestError
+from controller.reconcile.reconciler import QUIET_SECONDS
+from controller.reconcile.workshop import LOOK_AGAIN
+from controller.records.record import RoomRecord
+from tests.support.fake_store import FakeStore
+from tests.support.inprocess import InProcess
+from tests.support.worlds import NOW, desired, live_room, manifest
+
+TWO = desired(manifest("a"), manifest("b"))
+
+
+async def converged(manifests: Desired = TWO) -> InProcess:
+    process = InProcess()
+    process.manifests = manifests
+    await process.settle()
+    process.calls()
+    return process
+
+
+def conditions(room: RoomRecord) -> dict[str, str]:
+    return {c.type: f"{c.status} {c.reason}" for c in room.status.conditions}
+
+
+async def test_manifests_become_live_rooms_with_records_that_say_so() -> None:
+    process = await converged()
+    for key in ("a", "b"):
+        room = process.record(key)
+        live = process.live._rooms[process.name(key)]
+        assert room.sid == live.sid == (room.live and room.live.sid)
+        assert json.loads(live.metadata)["room_id"] == room.id
+        assert conditions(room)["Ready"] == "True AsSpecified"
+        assert room.status.observed_generation == room.generation == 1
+
+
+async def test_a_room_is_written_twice_before_and_after_it_is_made() -> None:
+    process = InProcess()
+    process.manifests = TWO
+    await process.turn()
+    assert process.store.writes == 4
+    assert sorted(process.told) == [(key, word, "done") for key in "ab" for word in ("create", "start")]
+
+
+async def test_a_pass_over_unchanged_rooms_lists_once_and_writes_nothing() -> None:
+    process = await converged()
+    writes = process.store.writes
+    for _ in range(3):
+        process.time.seconds += 5
+        await process.turn()
+    assert process.calls() == {"rooms": 3}
+    assert process.store.writes == writes
+
+
+async def test_rooms_d_is_read_when_it_should_be() -> None:
+    process = InProcess()
+    await process.turn(read_files=False)
+    assert process.reads == 1
+    await process.turn(read_files=False)
+    assert process.reads == 1
+    await process.turn(read_files=True)
+    assert process.reads == 2
+
+
+async def test_an_edit_reaches_the_room_its_people_and_its_status() -> None:
+    process = await converged(desired(manifest("a", allow_chat=True)))
+    process.live.enter(
+        process.name("a"), "ann", Permission(True, True, True, ("CAMERA",)), {"role": "speaker"}
+    )
+    process.manifests = desired(manifest("a", allow_chat=False))
+    process.time.seconds += 60
+    await process.turn()
+    (ann,) = await process.live.participants(process.name("a"))
+    assert not ann.permission.can_publish_data
+    room = process.record("a")
+    assert not json.loads(process.live._rooms[process.name("a")].metadata)["allow_chat"]
+    assert (room.generation, room.status.observed_generation) == (2, 2)
+    assert room.modified == process.time.wall() > NOW
+
+
+async def test_after_an_edit_the_next_pass_begins_at_once_and_joiners_wake_the_loop() -> None:
+    process = await converged(desired(manifest("a", allow_chat=True)))
+    process.manifests = desired(manifest("a"))
+    joined = Hint("participant_joined", room=process.name("a"), identity="bob")
+    process.reconciler.hint(joined)
+    assert not process.triggers.woken
+    await process.turn()
+    assert process.triggers.woken
+    await process.triggers.wait(0)
+    await process.turn()
+    process.reconciler.hint(joined)
+    assert process.triggers.woken
+
+
+async def test_somebody_with_an_older_token_is_put_right_by_the_next_pass() -> None:
+    process = await converged(desired(manifest("a", allow_chat=True)))
+    process.manifests = desired(manifest("a"))
+    await process.turn()
+    process.live.enter(process.name("a"), "late", Permission(True, True, True, ()), {"role": "speaker"})
+    await process.turn()
+    (late,) = await process.live.participants(process.name("a"))
+    assert not late.permission.can_publish_data
+
+
+async def test_one_who_leaves_while_looked_at_is_no_failure() -> None:
+    process = await converged(desired(manifest("a", allow_chat=True)))
+    process.live.enter(process.name("a"), "ann", Permission(True, True, True, ()), {"role": "speaker"})
+    process.live.fail["update_permission"] = LiveNotFound("she has left")
+    process.manifests = desired(manifest("a"))
+    await process.turn()
+    assert ("a", "update", "done") in process.told
+    assert conditions(process.record("a"))["Ready"] == "True AsSpecified"
+
+
+async def test_a_vanished_room_comes_back_under_its_name_and_is_looked_at_again() -> None:
+    process = await converged()
+    before = process.record("a")
+    process.live.vanish(process.name("a"))
+    process.triggers.delays.clear()
+    await process.turn()
+    after = process.record("a")
+    assert after.live is not None
+    assert before.live is not None
+    assert after.live.name == before.live.name
+    assert after.sid != before.sid
+    assert after.modified == before.modified
+    assert process.triggers.delays == [LOOK_AGAIN]
+
+
+async def test_a_room_deleted_right_after_it_was_made_wakes_the_loop() -> None:
+    process = InProcess()
+    process.manifests = desired(manifest("a"))
+    await process.turn()
+    assert not process.triggers.woken
+    sid = process.record("a").sid or ""
+    process.reconciler.hint(Hint("room_finished", room=process.name("a"), sid=sid))
+    assert process.triggers.woken
+
+
+async def test_foreign_rooms_wake_nobody_and_stay() -> None:
+    process = await converged()
+    process.live.put(live_room(process.record("a"), "theirs", metadata="theirs"))
+    await process.turn()
+    process.reconciler.hint(Hint("room_finished", room="theirs", sid="RM_theirs"))
+    assert not process.triggers.woken
+    assert "theirs" in await process.listed()
+
+
+async def test_a_stop_retires_the_name_and_deletes_the_room() -> None:
+    process = await converged()
+    name = process.name("a")
+    process.live.enter(name, "ann", Permission())
+    process.manifests = desired(manifest("a", active=False), manifest("b"))
+    await process.turn()
+    room = process.record("a")
+    assert (room.live, [old.name for old in room.retired]) == (None, [name])
+    assert room.sid is not None
+    assert name not in await process.listed()
+    assert conditions(room) == {
+        "Ready": "True AsSpecified",
+        "Live": "False Inactive",
+        "ManifestValid": "True Valid",
+    }
+
+
+async def test_a_start_after_a_stop_has_a_fresh_name() -> None:
+    process = await converged()
+    name = process.name("a")
+    process.manifests = desired(manifest("a", active=False), manifest("b"))
+    await process.turn()
+    process.manifests = TWO
+    await process.turn()
+    assert process.name("a") != name
+    assert len(await process.listed()) == 2
+
+
+async def test_a_recreate_waits_for_the_last_to_leave() -> None:
+    process = await converged()
+    name = process.name("a")
+    process.live.enter(name, "ann", Permission())
+    process.manifests = desired(manifest("a", max_participants=3), manifest("b"))
+    await process.turn()
+    await process.turn()
+    assert process.name("a") == name
+    assert conditions(process.record("a"))["Ready"] == "True Deferred"
+    assert conditions(process.record("a"))["Deferred"] == "True PeopleInside"
+    process.reconciler.hint(Hint("participant_left", room=name, identity="ann"))
+    assert process.triggers.woken
+    process.live.go(name, "ann")
+    await process.turn()
+    assert process.name("a") != name
+    assert await process.listed() == {process.name("a"), process.name("b")}
+    await process.turn()
+    assert "Deferred" not in conditions(process.record("a"))
+
+
+async def test_who_comes_in_between_the_plan_and_the_act_still_defers_it() -> None:
+    process = await converged()
+    name = process.name("a")
+    process.manifests = desired(manifest("b"))
+    observed = await process.planner.eyes.observe(None)
+    plan = await process.planner.plan(observed)
+    process.live.enter(name, "ann", Permission())
+    process.workshop.carry_out(plan)
+    await process.workshop.settled()
+    assert name in await process.listed()
+    assert not process.record("a").removed
+
+
+async def test_a_removal_leaves_a_tombstone_for_an_hour() -> None:
+    process = await converged()
+    name = process.name("a")
+    process.manifests = desired(manifest("b"))
+    await process.turn()
+    assert process.record("a").removed
+    assert name not in await process.listed()
+    process.live.put(live_room(process.record("a"), name))  # a kicked client made it again
+    await process.turn()
+    assert name not in await process.listed()
+    process.time.seconds += 3599
+    await process.turn()
+    assert process.record("a").removed
+    process.time.seconds += QUIET_SECONDS + 1
+    await process.turn()
+    assert [room.key for room in process.store.database.rooms.values()] == ["b"]
+
+
+async def test_a_manifest_that_comes_back_has_its_id_and_another_name() -> None:
+    process = await converged()
+    before = process.record("a")
+    process.manifests = desired(manifest("b"))
+    await process.turn()
+    process.manifests = TWO
+    await process.turn()
+    after = process.record("a")
+    assert (after.id, after.created, after.removed) == (before.id, before.created, False)
+    assert after.live is not None
+    assert before.live is not None
+    assert after.live.name != before.live.name
+
+
+async def test_a_lost_database_adopts_the_live_rooms_and_cuts_nobody_off() -> None:
+    process = await converged()
+    rooms = {key: (process.record(key).id, process.name(key)) for key in "ab"}
+    process.live.enter(process.name("a"), "ann", Permission())
+    fresh = InProcess(process.live, store=FakeStore())
+    fresh.manifests = TWO
+    await fresh.settle()
+    assert {key: (fresh.record(key).id, fresh.name(key)) for key in "ab"} == rooms
+    assert len(await process.live.participants(rooms["a"][1])) == 1
+    assert fresh.record("a").sid is not None
+    assert fresh.live.calls["create_room"] == 0
+    assert fresh.live.calls["delete_room"] == 0
+
+
+async def test_the_people_of_an_adopted_room_get_the_rights_of_its_policy() -> None:
+    process = await converged(desired(manifest("a", allow_chat=True)))
+    process.live.enter(process.name("a"), "ann", Permission(True, True, True, ()), {"role": "speaker"})
+    fresh = InProcess(process.live, store=FakeStore())
+    fresh.manifests = desired(manifest("a"))
+    await fresh.turn()
+    (ann,) = await process.live.participants(fresh.name("a"))
+    assert not ann.permission.can_publish_data
+
+
+async def test_an_orphan_goes_after_two_looks_half_a_minute_apart() -> None:
+    process = await converged()
+    process.live.put(live_room(process.record("a"), "orphan"))
+    process.live.enter("orphan", "ann", Permission())
+    for _ in range(4):
+        await process.turn()
+        process.time.seconds += 30
+    assert "orphan" in await process.listed()
+    process.live.go("orphan", "ann")
+    await process.turn()
+    process.time.seconds += 29
+    await process.turn()
+    assert "orphan" in await process.listed()
+    process.time.seconds += 1
+    await process.turn()
+    await process.turn()
+    assert "orphan" not in await process.listed()
+
+
+async def test_a_wrong_manifest_is_told_in_the_status_and_taken_back() -> None:
+    process = await converged()
+    error = ManifestError("a.yaml", "it is wrong", None, "a")
+    process.manifests = desired(manifest("b"), errors=(error,))
+    await process.turn()
+    assert conditions(process.record("a"))["ManifestValid"] == "False Invalid"
+    process.manifests = TWO
+    await process.turn()
+    assert conditions(process.record("a"))["ManifestValid"] == "True Valid"
+
+
+async def test_a_sid_that_a_crash_kept_back_is_written_down() -> None:
+    process = await converged()
+    room = process.record("a")
+    assert room.live is not None
+    bare = room.named(room.live.name, NOW).without_retired(frozenset({room.live.name}))
+    process.store.database.rooms[room.id] = bare
+    await process.turn()
+    assert process.record("a").sid == process.live._rooms[process.name("a")].sid
+    assert process.acts() == 0
+
+
+@pytest.mark.parametrize("removed", [True, False])
+async def test_a_status_never_covers_a_newer_generation(removed: bool) -> None:
+    process = await converged()
+    old = process.record("a")
+    newer = (
+        old.marked_removed(NOW)
+        if removed
+        else old.respecified(manifest("a", name="N").spec, "a", "a.yaml", NOW)
+    )
+    await process.store.save(old, newer)
+    plan = await process.planner.plan(await process.planner.eyes.observe(None))
+    await process.speaker.say(old, plan, None)
+    status = process.record("a").status
+    assert status.observed_generation == 1

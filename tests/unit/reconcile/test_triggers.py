@@ -1,0 +1,90 @@
+"""What wakes the loop, and what does not."""
+
+import asyncio
+
+import pytest
+
+from controller.live.room import LiveRoom
+from controller.live.webhook import Hint
+from controller.reconcile.triggers import Triggers, Watched, matters
+from tests.support.worlds import INSTANCE, live_room, record
+
+OURS = LiveRoom("ours", "RM_1")
+NEW = live_room(record("a"), "new")
+LIVE = {"ours": OURS, "theirs": LiveRoom("theirs", "RM_2"), "new": NEW}
+WATCHED = Watched(frozenset({"ours", "gone"}), frozenset(), INSTANCE)
+
+
+@pytest.mark.parametrize(
+    ("event", "room", "sid", "wakes"),
+    [
+        ("room_finished", "ours", "RM_1", True),
+        ("room_finished", "ours", "", True),
+        ("room_finished", "ours", "RM_0", False),
+        ("room_finished", "gone", "RM_9", False),
+        ("room_finished", "theirs", "RM_2", False),
+        ("room_finished", "new", "RM_new", True),
+        ("room_finished", "", "", False),
+        ("room_started", "ours", "RM_1", False),
+        ("room_started", "ours", "RM_7", True),
+        ("room_started", "gone", "RM_7", True),
+        ("room_started", "theirs", "RM_7", False),
+        ("room_started", "unheard-of", "RM_7", False),
+        ("track_published", "ours", "RM_1", False),
+        ("an event to come", "ours", "RM_1", False),
+    ],
+)
+def test_a_hint_matters_where_a_room_of_ours_may_have_changed(
+    event: str, room: str, sid: str, wakes: bool
+) -> None:
+    assert matters(Hint(event, room=room, sid=sid), LIVE, WATCHED) is wakes
+
+
+@pytest.mark.parametrize(
+    "event", ["participant_joined", "participant_left", "participant_connection_aborted"]
+)
+def test_people_matter_where_they_decide(event: str) -> None:
+    hint = Hint(event, room="ours", sid="RM_1")
+    assert not matters(hint, LIVE, WATCHED)
+    assert matters(hint, LIVE, Watched(frozenset({"ours"}), frozenset({"ours"}), INSTANCE))
+
+
+def test_a_room_with_another_instances_mark_is_not_ours() -> None:
+    assert not matters(Hint("room_finished", room="new", sid="RM_new"), LIVE, Watched(instance="other"))
+
+
+async def test_a_wake_before_the_wait_counts() -> None:
+    triggers = Triggers()
+    triggers.wake()
+    assert await triggers.wait(60.0)
+    assert not await triggers.wait(0.0)
+
+
+async def test_a_wake_during_the_wait_ends_it() -> None:
+    triggers = Triggers()
+    waiting = asyncio.create_task(triggers.wait(60.0))
+    await asyncio.sleep(0)
+    triggers.wake()
+    assert await waiting
+
+
+async def test_later_wakes_after_a_while_and_not_after_closing() -> None:
+    triggers = Triggers()
+    triggers.later(-1.0)
+    assert await triggers.wait(60.0)
+    triggers.later(0.0)
+    triggers.close()
+    assert not await triggers.wait(0.01)
+
+
+async def test_files_are_read_at_the_start_and_after_each_word_of_a_change() -> None:
+    triggers = Triggers()
+    assert [triggers.take_files(), triggers.take_files()] == [True, False]
+    triggers.files_changed()
+    assert await triggers.wait(60.0)
+    assert triggers.take_files()
+    triggers.files_stay_changed()
+    assert triggers.take_files()
+    triggers.files_later(0.0)
+    assert await triggers.wait(60.0)
+    assert triggers.take_files()
