@@ -1,0 +1,70 @@
+"""A process that dies at its n-th call to LiveKit or MongoDB, before the call or after it."""
+
+from collections.abc import Callable
+from typing import Any, Final
+
+from tests.support.fake_live import FakeLive
+from tests.support.fake_store import FakeStore
+
+READS_AND_WRITES: Final = frozenset(
+    {
+        "rooms",
+        "participants",
+        "create_room",
+        "delete_room",
+        "update_metadata",
+        "update_permission",
+        "refresh",
+        "insert",
+        "save",
+        "forget",
+        "removal_leave",
+        "spend_removal_leave",
+    }
+)
+
+
+class Died(BaseException):
+    """The process is dead: none of its tasks goes on."""
+
+
+class Fuse:
+    """Burns down with each call; once it is burnt every further call dies as well."""
+
+    def __init__(self, calls: int, *, after: bool) -> None:
+        self.left, self.after, self.burnt = calls, after, False
+        self.last = ""
+
+    async def through(self, name: str, call: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+        if self.burnt:
+            raise Died
+        self.left -= 1
+        self.burnt = self.left < 0
+        if self.burnt:
+            self.last = name
+            if self.after:
+                await call(*args, **kwargs)
+            raise Died
+        return await call(*args, **kwargs)
+
+
+class _Fused:
+    """Passes every call of a fake through the fuse."""
+
+    def __init__(self, real: FakeLive | FakeStore, fuse: Fuse) -> None:
+        self._real, self._fuse = real, fuse
+
+    def __getattr__(self, name: str) -> Any:
+        found = getattr(self._real, name)
+        if name not in READS_AND_WRITES:
+            return found
+
+        async def call(*args: Any, **kwargs: Any) -> Any:
+            return await self._fuse.through(name, found, *args, **kwargs)
+
+        return call
+
+
+def fused(real: Any, fuse: Fuse) -> Any:
+    """`real`, dying where `fuse` says."""
+    return _Fused(real, fuse)
