@@ -10,7 +10,6 @@ import asyncio
 import contextlib
 import json
 import os
-import shlex
 import sys
 import tempfile
 from asyncio.subprocess import Process
@@ -56,7 +55,9 @@ async def quickstart(*, check: bool) -> None:
         await show_calls(house)
         show_what_next(house)
         controller.shown = True
-        await until_one_ends(processes)
+        with contextlib.suppress(asyncio.CancelledError):  # how it is meant to end
+            await until_one_ends(processes)
+        say("\n  ending ...")
 
 
 async def start_all(
@@ -68,7 +69,7 @@ async def start_all(
     house = House(folder, ports, settings(folder, ports, given=server is None))
     processes = []
     if server is None:
-        say_given(house)
+        await try_given(house)
         stack.push_async_callback(remove_rooms, house)
     else:
         key, secret = house.env["LIVEKIT_API_KEY"], house.env["LIVEKIT_API_SECRET"]
@@ -77,7 +78,15 @@ async def start_all(
     return house, controller, [controller.process, *processes]
 
 
-def say_given(house: House) -> None:
+async def try_given(house: House) -> None:
+    """Failure at once where the LiveKit that is given does not let us in: `run` would wait for it."""
+    try:
+        await house.roomctl("doctor")
+    except Failure as failure:
+        for line in str(failure).splitlines():
+            _, wrong, why = line.partition("FAIL  livekit")
+            if wrong:
+                raise Failure(why.strip()) from None
     say(f"  LiveKit: {house.env['LIVEKIT_URL']}, as LIVEKIT_URL says; without a webhook to")
     say(f"  http://{HOST}:{house.ports['operators']}/livekit/webhook it is looked at every 5 s")
 
@@ -117,7 +126,7 @@ async def show_calls(house: House) -> None:
 
 def show_what_next(house: House) -> None:
     env = house.folder / "env"
-    env.write_text("".join(f"export {name}={shlex.quote(value)}\n" for name, value in house.ours.items()))
+    env.write_text(house.script())
     show(bold("Edit a file in rooms.d: what comes of it is logged below. In another terminal") + "\n")
     show(f"  . {env}")
     show("  roomctl get            (or plan, wait, doctor; roomctl --help)\n")
@@ -165,11 +174,13 @@ def main() -> int:
     try:
         asyncio.run(unless_stopped(quickstart(check=check)))
     except Stopped:
-        say("  ended; nothing is left")
-        return 1 if check else 0
+        say("\nquickstart: stopped before it was through")
+        return 1
     except (Failure, OSError) as error:
         say(f"quickstart: {error}")
         return 1
+    if not check:
+        say("  ended; nothing is left")
     return 0
 
 

@@ -11,7 +11,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final
 
-from processes import Failure, run
+from processes import Failure, run, run_tidily
 from telling import progress, say
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
@@ -49,7 +49,7 @@ async def install() -> None:
 async def _pip(venv: Path, *arguments: str) -> None:
     pip = (venv / "bin" / "python", "-I", "-m", "pip", "--disable-pip-version-check", "--no-input")
     try:
-        await run(*pip, *arguments, within=SECONDS)
+        await run_tidily(*pip, *arguments, within=SECONDS, env=os.environ)
     except Failure as failure:
         raise Failure(
             f"roomctl could not be installed; is PyPI, or the index that pip is set to, in reach?\n{failure}"

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import os
 import secrets
+import shlex
 import subprocess
 import urllib.request
 from asyncio.subprocess import Process
@@ -37,10 +38,17 @@ class House:
     def guests(self) -> str:
         return f"http://{HOST}:{self.ports['guests']}"
 
-    @property
-    def ours(self) -> dict[str, str]:
-        """What is not in the environment that we were started in."""
-        return {name: value for name, value in self.env.items() if os.environ.get(name) != value}
+    def script(self) -> str:
+        """Lines for a shell: the environment of this run, and no other setting."""
+        foreign = "|".join(_foreign())
+        ours = {name: value for name, value in self.env.items() if os.environ.get(name) != value}
+        return "\n".join(
+            [
+                f"for name in $(env | sed -nE 's/^(({foreign})[A-Z_]*)=.*/\\1/p'); do unset $name; done",
+                *(f"export {name}={shlex.quote(value)}" for name, value in ours.items()),
+                "",
+            ]
+        )
 
     async def roomctl(self, *arguments: str) -> str:
         """Another verb beside `run`; what it said."""
@@ -63,10 +71,14 @@ def given_livekit() -> bool:
     return True
 
 
+def _foreign() -> tuple[str, ...]:
+    """How settings begin that are somebody else's: all but those of a LiveKit that we are given."""
+    return ("ROOMCTL_", "MONGODB_", *(() if os.environ.get("LIVEKIT_URL") else ("LIVEKIT_",)))
+
+
 def settings(folder: Path, ports: Mapping[str, int], *, given: bool) -> dict[str, str]:
     """The environment of a run. No other setting than these reaches it, whatever ours holds."""
-    dropped = ("ROOMCTL_", "MONGODB_") if given else ("ROOMCTL_", "MONGODB_", "LIVEKIT_")
-    env = {name: value for name, value in os.environ.items() if not name.startswith(dropped)}
+    env = {name: value for name, value in os.environ.items() if not name.startswith(_foreign())}
     if not given:
         env["LIVEKIT_URL"] = f"ws://{HOST}:{ports['LiveKit']}"
         env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"] = "quickstart", secrets.token_hex(24)

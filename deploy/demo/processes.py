@@ -7,8 +7,9 @@ import shutil
 import signal
 import socket
 import subprocess
+import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Callable, Coroutine, Iterable
+from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -74,6 +75,12 @@ async def run(*command: str | Path, within: float, **options: Any) -> str:
     return text
 
 
+async def run_tidily(*command: str | Path, within: float, env: Mapping[str, str], **options: Any) -> None:
+    """The same for what leaves temporary files behind when it is interrupted."""
+    with tempfile.TemporaryDirectory(prefix="roomctl-") as scratch:
+        await run(*command, within=within, env={**env, "TMPDIR": scratch}, **options)
+
+
 async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
     """Await `work`. The first signal cancels it, so that it ends what it started; then Stopped is raised."""
     task, stopping = asyncio.ensure_future(work), False
@@ -82,7 +89,6 @@ async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
         nonlocal stopping
         if not stopping:
             stopping = True
-            say("\n  ending ...")
             task.cancel()
 
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):

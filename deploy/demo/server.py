@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from environment import cache, locked
-from processes import HOST, Failure, end, run, start, until
+from processes import HOST, Failure, end, run, run_tidily, start, until
 from telling import last_lines, progress, say
 
 VERSION: Final = "1.13.3"
@@ -50,7 +50,7 @@ async def _build(binary: Path) -> None:
     env = {**os.environ, "GOBIN": str(fresh), "GOFLAGS": "-buildvcs=false"}
     try:
         async with progress(f"building livekit-server {VERSION}, once, about 2 minutes"):
-            await run(go, "install", MODULE, within=BUILD_SECONDS, env=env, cwd=fresh)
+            await run_tidily(go, "install", MODULE, within=BUILD_SECONDS, env=env, cwd=fresh)
     except Failure as failure:
         git = "" if shutil.which("git") else " (and git installed, where Go fetches by git)"
         raise Failure(

@@ -111,6 +111,36 @@ async def test_takes_other_ports_and_the_calls_it_shows_work_as_they_stand(env: 
     assert found["LKRoomName"] == granted["LKRoomName"]
 
 
+async def test_two_at_once_do_not_get_in_each_others_way(env: dict[str, str]) -> None:
+    ends = await asyncio.gather(finished(env, "--check"), finished(env, "--check"))
+    assert [code for code, _, _ in ends] == [0, 0], ends
+
+
+async def test_offers_the_verbs_to_another_terminal(env: dict[str, str]) -> None:
+    async with started(env) as (_, shown):
+        file = next(line.strip() for line in shown.splitlines() if line.startswith("  . "))
+        command = f"{file}; roomctl get -o json; roomctl wait; roomctl plan"
+        shell = await asyncio.create_subprocess_exec("sh", "-ec", command, env=env, stdout=PIPE)
+        output, _ = await shell.communicate()
+    rooms, planned = output.decode().rsplit("\n]\n")
+    assert [room["key"] for room in json.loads(rooms + "]")] == list(ROOMS)
+    assert planned == "No changes.\n"
+
+
+async def test_leaves_nothing_where_it_is_stopped_while_it_installs(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    fresh = env | {"ROOMCTL_QUICKSTART_CACHE": str(tmp_path / "cache")}
+    process = await asyncio.create_subprocess_exec(QUICKSTART, env=fresh, stderr=PIPE)
+    assert process.stderr is not None
+    while b"installing" not in await process.stderr.readline():
+        pass
+    process.terminate()
+    _, told = await process.communicate()
+    assert (process.returncode, told.decode()) == (1, "\nquickstart: stopped before it was through\n")
+    assert left_behind(env) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP])
 async def test_ends_all_that_it_started(env: dict[str, str], number: signal.Signals) -> None:
     async with started(env) as (process, _):
@@ -155,8 +185,8 @@ async def test_a_wrong_key_is_the_reason_given(env: dict[str, str], livekit: Liv
     }
     code, _, told = await finished(env | given, "--check")
     assert code == 1
-    assert "cannot answer guests" in told
-    assert f"127.0.0.1:{livekit.port}" in told
+    assert f"quickstart: LiveKit at 127.0.0.1:{livekit.port} refuses our credentials" in told
+    assert "not-the-secret" not in told
 
 
 async def test_half_a_livekit_is_refused(env: dict[str, str]) -> None:
