@@ -1,0 +1,63 @@
+"""Passes overlap with the work of earlier ones, and with the world's changes, in every order."""
+
+import asyncio
+from random import Random
+from typing import Any
+
+import pytest
+
+from controller.live.room import Permission, owner_mark
+from controller.manifests.desired import Desired, ManifestRoom
+from tests.support.fake_live import FakeLive
+from tests.support.fake_store import FakeDatabase, FakeStore
+from tests.support.inprocess import InProcess
+from tests.support.slow import Slow
+from tests.support.worlds import desired, manifest
+
+KEYS = ("a", "b", "c", "d")
+FIELDS: list[dict[str, Any]] = [{}, {"allow_chat": True}, {"max_participants": 3}, {"active": False}]
+
+
+def drawn(chance: Random) -> Desired:
+    rooms: list[ManifestRoom] = [manifest("stays")]
+    rooms += [manifest(key, **chance.choice(FIELDS)) for key in KEYS if chance.random() < 0.8]
+    return desired(*rooms)
+
+
+async def befall(process: InProcess, live: FakeLive, chance: Random) -> None:
+    process.manifests = drawn(chance)
+    names = sorted(room.name for room in await FakeLive.rooms(live))
+    if names and chance.random() < 0.5:
+        gone = chance.choice(names)
+        if not await live.participants(gone):
+            live.vanish(gone)
+
+
+@pytest.mark.parametrize("seed", range(40))
+async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
+    chance = Random(seed)
+    live, database = FakeLive(), FakeDatabase()
+    process = InProcess(Slow(live, chance), store=Slow(FakeStore(database), chance))  # type: ignore[arg-type]
+    process.manifests = desired(manifest("stays"))
+    await process.turn()
+    stays = process.name("stays")
+    live.enter(stays, "ann", Permission())
+    ids: dict[str, str] = {}
+    for _ in range(12):
+        await befall(process, live, chance)
+        process.time.seconds += chance.choice((0.01, 1.0, 20.0))
+        await process.reconciler.turn(read_files=True)
+        for room in database.rooms.values():
+            assert ids.setdefault(room.key, room.id) == room.id
+        await asyncio.sleep(0)
+    await process.workshop.settled()
+    await process.settle()
+    rooms = database.rooms.values()
+    wanted = {key for key, found in process.manifests.rooms.items() if found.spec.active}
+    assert {room.key for room in rooms if room.live} == wanted
+    listed = await FakeLive.rooms(live)
+    assert {room.name for room in listed} == {room.live.name for room in rooms if room.live}
+    assert len({mark.room_id for room in listed if (mark := owner_mark(room.metadata))}) == len(listed)
+    assert process.name("stays") == stays
+    assert len(await live.participants(stays)) == 1
+    assert all(room.status.observed_generation == room.generation for room in rooms if not room.removed)
