@@ -1,0 +1,238 @@
+"""Pass after pass: nothing that a server does ends it, and each thing is said once."""
+
+import asyncio
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+
+import pytest
+from structlog.testing import capture_logs
+
+from controller.errors import LiveAway, StoreAway
+from controller.live.webhook import Hint
+from controller.manifests.desired import Desired, ManifestError, Mark, RoomsDirState
+from controller.reconcile.clock import Clock
+from controller.reconcile.loop import Loop, Surroundings
+from tests.support.inprocess import InProcess
+from tests.support.wait import until
+from tests.support.worlds import desired, manifest
+
+ONE = desired(manifest("a"))
+
+
+class Turning:
+    """A loop around one controller in memory; `restarts` counts what it did about a silent watch."""
+
+    def __init__(self, *, resync: float = 3600.0, clock: Clock | None = None) -> None:
+        self.process = InProcess()
+        self.process.manifests = ONE
+        self.restarts = 0
+        process = self.process
+        around = Surroundings(process.triggers, process.known, process.metrics, clock or process.time.clock())
+        self.loop = Loop(
+            process.reconciler, process.workshop, around, resync=resync, watch_was_silent=self._restart
+        )
+
+    def _restart(self) -> None:
+        self.restarts += 1
+
+    async def turn(self, *, resync: bool = True) -> float:
+        """One pass of the loop, and what it set under way."""
+        self.process.time.seconds += 1e-6
+        rest = await self.loop._turn(resync_due=resync)
+        await self.process.workshop.settled()
+        return rest
+
+
+@asynccontextmanager
+async def running(turning: Turning) -> AsyncIterator[InProcess]:
+    stop = asyncio.Event()
+    task = asyncio.create_task(turning.loop.run(stop))
+    try:
+        yield turning.process
+    finally:
+        stop.set()
+        turning.process.triggers.wake()
+        await task
+
+
+def events(logs: Sequence[Mapping[str, object]], event: str) -> list[object]:
+    return [entry.get("server", entry.get("file")) for entry in logs if entry["event"] == event]
+
+
+async def test_a_server_that_is_away_is_said_once_and_once_when_it_is_back() -> None:
+    turning = Turning()
+    await turning.turn()
+    turning.process.live.fail["rooms"] = LiveAway("LiveKit at ws://x is out of reach")
+    with capture_logs() as logs:
+        for _ in range(3):
+            await turning.turn()
+        turning.process.live.fail.clear()
+        await turning.turn()
+        await turning.turn()
+    assert events(logs, "a server is away") == ["LiveKit"]
+    assert events(logs, "a server is back") == ["LiveKit"]
+
+
+async def test_both_away_are_both_said_and_what_is_back_first_is_said_first() -> None:
+    turning = Turning()
+    process = turning.process
+    process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
+    process.store.fail = StoreAway("MongoDB is out of reach")
+    with capture_logs() as logs:
+        await turning.turn()
+        assert sorted(map(str, events(logs, "a server is away"))) == ["LiveKit", "MongoDB"]
+        assert not process.known.started
+        process.store.fail = None
+        process.live.fail["rooms"] = LiveAway("LiveKit is still out of reach")
+        await turning.turn()
+        assert (process.known.mongodb.up, process.known.livekit.up) == (True, False)
+        assert events(logs, "a server is back") == ["MongoDB"]
+        process.live.fail.clear()
+        await turning.turn()
+    assert events(logs, "a server is back") == ["MongoDB", "LiveKit"]
+    assert process.name("a") in await process.listed()
+
+
+async def test_records_are_taken_in_while_livekit_is_away() -> None:
+    turning = Turning()
+    await turning.turn()
+    turning.process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
+    room = turning.process.record("a")
+    turning.process.store.database.rooms[room.id] = room.respecified(
+        manifest("a", active=False).spec, "a", "a.yaml", room.created
+    )
+    await turning.turn()
+    assert turning.process.known.room(room.id) is None
+
+
+async def test_a_failing_pass_is_tried_again_ever_more_slowly_up_to_ten_seconds() -> None:
+    turning = Turning()
+    turning.process.time.chance = 1.0
+    turning.process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
+    rests = [await turning.turn() for _ in range(6)]
+    assert rests == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
+    turning.process.live.fail.clear()
+    assert await turning.turn() == 3600.0
+
+
+async def test_a_fault_of_ours_in_a_pass_does_not_end_the_loop() -> None:
+    turning = Turning()
+    turning.process.live.fail["rooms"] = ZeroDivisionError()  # type: ignore[assignment]
+    with capture_logs() as logs:
+        await turning.turn()
+    assert logs[-1]["event"] == "unexpected fault in a pass; the next one tries again"
+    turning.process.live.fail.clear()
+    await turning.turn()
+    assert turning.process.name("a") in await turning.process.listed()
+
+
+async def test_a_file_change_that_met_an_outage_is_read_when_it_is_over() -> None:
+    turning = Turning()
+    process = turning.process
+    await turning.turn()
+    process.manifests = desired(manifest("a"), manifest("b"))
+    process.triggers.files_changed()
+    process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
+    await turning.turn(resync=False)
+    process.live.fail.clear()
+    await turning.turn(resync=False)
+    assert "b" in process.store.by_key
+
+
+async def test_a_watch_that_was_silent_is_started_again() -> None:
+    turning = Turning()
+    await turning.turn()
+    await turning.turn()
+    assert turning.restarts == 0
+    turning.process.manifests = Desired(ONE.rooms, (), "another revision")
+    await turning.turn()
+    assert turning.restarts == 1
+    turning.process.manifests = Desired(ONE.rooms, (), "a third revision")
+    turning.process.triggers.files_changed()
+    await turning.turn()
+    assert turning.restarts == 1
+
+
+async def test_a_wrong_manifest_is_told_once_while_it_lasts() -> None:
+    turning = Turning()
+    wrong = ManifestError("b.yaml", "it is wrong", Mark(2, 3), "b")
+    turning.process.manifests = desired(manifest("a"), errors=(wrong,))
+    with capture_logs() as logs:
+        for _ in range(3):
+            await turning.turn()
+        assert events(logs, "wrong manifest") == ["b.yaml"]
+        turning.process.manifests = ONE
+        await turning.turn()
+        turning.process.manifests = desired(manifest("a"), errors=(wrong,))
+        await turning.turn()
+    assert events(logs, "wrong manifest") == ["b.yaml", "b.yaml"]
+
+
+@pytest.mark.parametrize("state", [RoomsDirState.EMPTY, RoomsDirState.MISSING, RoomsDirState.UNREADABLE])
+async def test_a_folder_that_says_nothing_is_told_once(state: RoomsDirState) -> None:
+    turning = Turning()
+    turning.process.manifests = Desired({}, (), "", state, "rooms.d is not as it was")
+    with capture_logs() as logs:
+        await turning.turn()
+        await turning.turn()
+    told = [entry for entry in logs if "state" in entry]
+    assert [entry["state"] for entry in told] == [str(state)]
+
+
+async def test_rooms_are_counted_by_condition() -> None:
+    turning = Turning()
+    turning.process.manifests = desired(manifest("a"), manifest("b", active=False))
+    await turning.turn()
+    await turning.turn()
+    text = turning.process.metrics.text().decode()
+    assert 'roomctl_rooms{status="True",type="Ready"} 2.0' in text
+    assert 'roomctl_rooms{status="False",type="Live"} 1.0' in text
+    assert 'roomctl_dependency_up{dependency="livekit"} 1.0' in text
+
+
+async def test_the_resync_comes_however_often_the_loop_is_woken() -> None:
+    turning = Turning(resync=0.2, clock=Clock())
+    async with running(turning) as process:
+
+        async def read_often() -> bool:
+            process.triggers.wake()
+            return process.reads > 3
+
+        await until(read_often)
+
+
+async def test_a_hint_brings_a_deleted_room_back_long_before_the_resync() -> None:
+    turning = Turning()
+    async with running(turning) as process:
+
+        async def live() -> bool:
+            room = process.store.by_key.get("a")
+            return room is not None and room.live is not None and room.live.name in await process.listed()
+
+        await until(live)
+        name, sid = process.name("a"), process.record("a").sid or ""
+        process.live.vanish(name)
+        process.time.seconds += 1.0
+        process.reconciler.hint(Hint("room_finished", room=name, sid=sid))
+        await until(live)
+        assert process.name("a") == name
+
+
+async def test_it_stops_when_it_is_told_to() -> None:
+    turning = Turning()
+    async with running(turning) as process:
+
+        async def turned() -> bool:
+            return process.known.turned is not None
+
+        await until(turned)
+
+
+async def test_the_real_clock_gives_utc_in_whole_milliseconds_and_fresh_names() -> None:
+    clock = Clock()
+    assert clock.wall().tzinfo is UTC
+    assert clock.wall().microsecond % 1000 == 0
+    assert isinstance(clock.wall(), datetime)
+    assert len({clock.new_name() for _ in range(100)}) == 100
+    assert 0.0 <= clock.chance() < 1.0
