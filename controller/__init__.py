@@ -1,8 +1,7 @@
 """roomctl: room manifests in git become live rooms on LiveKit, and stay so.
 
 A walk through the house, along the way of one manifest. `rooms.d/standup.yaml` is committed, merged, and
-pulled onto the machine where `roomctl run` (cli/run.py, then app.py, which builds everything else) is at
-work:
+pulled onto the machine where `roomctl run` is at work (cli/run.py, service.py; app.py builds the parts):
 
     name: Team standup
     preset: standard-team
@@ -25,13 +24,13 @@ work:
    plan/matching.py finds the record for each manifest: none has our key, so the room is new, and its id
    follows from the key (room.py: room_id). plan/planner.py says what each room needs, here Create and
    Start; plan/guards.py refuses removals that look like a mistake, and defers what would cut people off;
-   plan/chores.py adds the housekeeping. `roomctl plan` ends here (plan/render.py).
+   plan/chores.py adds the housekeeping. `roomctl plan` (foreground.py) ends here, with plan/render.py.
 
-4. Acting, only while the lease is held (records/lease.py). reconcile/workshop.py gives our room a task of
-   its own, which fails and is tried again without delaying another. reconcile/steps.py does what the plan
-   says: first one write, the record with its fresh LiveKit name already in it (records/batch.py sends it
-   along with those of all other rooms), then CreateRoom under that name. A crash between any two lines
-   there leaves something that step 3 puts right.
+4. Acting, only while the lease is held (records/lease.py, asked by reconcile/leased.py before each call).
+   reconcile/workshop.py gives our room a task of its own, which fails and is tried again without delaying
+   another. reconcile/steps.py does what the plan says: first one write, the record with its fresh LiveKit
+   name already in it (records/batch.py sends it along with those of all other rooms), then CreateRoom
+   under that name. A crash between any two lines there leaves something that step 3 puts right.
 
 5. Saying. reconcile/status.py makes conditions of what came of it, and reconcile/speaker.py writes them,
    with the sid, into the record, once. `roomctl wait` sees Ready, for this very spec, and exits 0;
