@@ -1,11 +1,15 @@
 """What wakes the loop: a file change, a webhook, a timer. A trigger only wakes; it carries no facts."""
 
 import asyncio
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 
 from controller.live.room import LiveRoom, owner_mark
 from controller.live.webhook import Hint
+
+_Slot: TypeAlias = tuple[int, Callable[[], None]]
 
 
 class Triggers:
@@ -14,7 +18,7 @@ class Triggers:
     def __init__(self) -> None:
         self._woken = asyncio.Event()
         self._files = True
-        self._timers: set[asyncio.TimerHandle] = set()
+        self._timers: dict[_Slot, asyncio.TimerHandle] = {}
 
     def wake(self) -> None:
         self._woken.set()
@@ -33,9 +37,15 @@ class Triggers:
         self._at(delay, self.files_changed)
 
     def _at(self, delay: float, call: Callable[[], None]) -> None:
+        """One timer for each tenth of a second is enough, however many rooms ask for it."""
         loop = asyncio.get_running_loop()
-        self._timers = {timer for timer in self._timers if timer.when() > loop.time()}
-        self._timers.add(loop.call_later(max(0.0, delay), call))
+        slot = math.ceil((loop.time() + max(0.0, delay)) * 10), call
+        if slot not in self._timers:
+            self._timers[slot] = loop.call_at(slot[0] / 10, self._ring, slot)
+
+    def _ring(self, slot: _Slot) -> None:
+        del self._timers[slot]
+        slot[1]()
 
     async def wait(self, seconds: float) -> bool:
         """Until woken, or for `seconds`; whether something woke it."""
@@ -58,8 +68,9 @@ class Triggers:
         self._files = True
 
     def close(self) -> None:
-        for timer in self._timers:
+        for timer in self._timers.values():
             timer.cancel()
+        self._timers.clear()
 
 
 @dataclass(frozen=True, slots=True)

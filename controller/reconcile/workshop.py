@@ -35,6 +35,8 @@ from controller.room import short_key
 
 LOOK_AGAIN: Final = 2.0
 """A healed room is looked at again after so many seconds."""
+LOOK_SOON: Final = 0.5
+"""And an updated one: whoever came in with an older token meanwhile is found then, and watched for after."""
 
 OUTAGE_TRIES: Final = 3
 """A room that finds a server away so often while passes find it there has a trouble of its own."""
@@ -146,7 +148,7 @@ class Workshop:
         if any(isinstance(action, Heal) for action in result.done):
             self._triggers.later(LOOK_AGAIN)
         if any(isinstance(action, Update) for action in result.done):
-            self._triggers.wake()  # from the next pass on, whoever comes in with an older token is looked at
+            self._triggers.later(LOOK_SOON)
 
     def _failed(self, change: RoomChange, error: RoomctlError) -> None:
         """Plan the room again, later; where the room itself was refused, its status says so."""

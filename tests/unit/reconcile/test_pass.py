@@ -9,7 +9,7 @@ from controller.live.room import Permission
 from controller.live.webhook import Hint
 from controller.manifests.desired import Desired, ManifestError
 from controller.reconcile.reconciler import QUIET_SECONDS
-from controller.reconcile.workshop import LOOK_AGAIN
+from controller.reconcile.workshop import LOOK_AGAIN, LOOK_SOON
 from controller.records.record import RoomRecord
 from tests.support.fake_store import FakeStore
 from tests.support.inprocess import InProcess
@@ -85,15 +85,15 @@ async def test_an_edit_reaches_the_room_its_people_and_its_status() -> None:
     assert room.modified == process.time.wall() > NOW
 
 
-async def test_after_an_edit_the_next_pass_begins_at_once_and_joiners_wake_the_loop() -> None:
+async def test_soon_after_an_edit_a_pass_follows_and_then_joiners_wake_the_loop() -> None:
     process = await converged(desired(manifest("a", allow_chat=True)))
     process.manifests = desired(manifest("a"))
     joined = Hint("participant_joined", room=process.name("a"), identity="bob")
     process.reconciler.hint(joined)
     assert not process.triggers.woken
+    process.triggers.delays.clear()
     await process.turn()
-    assert process.triggers.woken
-    await process.triggers.wait(0)
+    assert process.triggers.delays == [LOOK_SOON]
     await process.turn()
     process.reconciler.hint(joined)
     assert process.triggers.woken

@@ -88,3 +88,13 @@ async def test_files_are_read_at_the_start_and_after_each_word_of_a_change() -> 
     triggers.files_later(0.0)
     assert await triggers.wait(60.0)
     assert triggers.take_files()
+
+
+async def test_however_many_ask_for_one_moment_it_is_one_timer() -> None:
+    triggers = Triggers()
+    for _ in range(1000):
+        triggers.later(0.0)
+        triggers.files_later(0.0)
+    assert len(triggers._timers) <= 4
+    assert await triggers.wait(60.0)
+    triggers.close()
