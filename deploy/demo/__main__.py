@@ -2,7 +2,8 @@
 
 LiveKit is the one in LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET if they are set, else a
 livekit-server on the PATH, else one that Go builds (once). Everything listens on loopback alone. Keys, ids
-and records are fresh in each run, and gone after it; what was installed is kept in the user's cache.
+and records are fresh in each run, and gone after it; what was installed is kept in the user's cache, or in
+the folder that ROOMCTL_QUICKSTART_CACHE names.
 """
 
 import argparse

@@ -9,7 +9,7 @@ import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Final
+from typing import Final, TextIO
 
 from processes import Failure, run, run_tidily
 from telling import progress, say
@@ -71,8 +71,7 @@ def _short(path: Path) -> str:
 @contextlib.asynccontextmanager
 async def locked() -> AsyncIterator[None]:
     """One quickstart at a time installs, builds, or starts."""
-    cache().mkdir(parents=True, exist_ok=True)
-    with (cache() / "lock").open("w") as file:
+    with _lock_file() as file:
         told = False
         while not _lock(file.fileno()):
             if not told:
@@ -80,6 +79,15 @@ async def locked() -> AsyncIterator[None]:
             told = True
             await asyncio.sleep(0.3)
         yield
+
+
+def _lock_file() -> TextIO:
+    try:
+        cache().mkdir(parents=True, exist_ok=True)
+        return (cache() / "lock").open("w")
+    except OSError as error:
+        why = f"{cache()} cannot be written ({error.strerror})"
+        raise Failure(f"{why}; name another folder in ROOMCTL_QUICKSTART_CACHE") from None
 
 
 def _lock(descriptor: int) -> bool:

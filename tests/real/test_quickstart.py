@@ -221,6 +221,13 @@ async def test_says_that_go_is_too_old(env: dict[str, str]) -> None:
     assert "too old to build livekit-server (go version go1.19.8 linux/amd64)" in told
 
 
+async def test_names_the_folder_that_it_cannot_write(env: dict[str, str], tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    code, _, told = await finished(env | {"ROOMCTL_QUICKSTART_CACHE": str(tmp_path / "file" / "cache")})
+    assert code == 1
+    assert f"{tmp_path}/file/cache cannot be written (Not a directory); name another folder" in told
+
+
 async def test_an_unknown_flag_is_wrong_usage(env: dict[str, str]) -> None:
     code, _, told = await finished(env, "--chekc")
     assert code == 64
