@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
+from typing import Final
 
 from controller.errors import LiveError, StoreError
 from controller.known import Known
@@ -12,6 +13,9 @@ from controller.manifests.desired import Desired
 from controller.plan.model import Observed
 from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
+
+PATIENCE: Final = 0.5
+"""Seconds without any further answer after which those who are still looked for count as inside."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +27,7 @@ class Eyes:
     store: RoomStore
     known: Known
     clock: Clock
+    patience: float = PATIENCE
 
     async def observe(self, desired: Desired | None) -> Observed:
         """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
@@ -65,12 +70,23 @@ class Eyes:
             raise error from other
 
     async def people(self, names: Iterable[str]) -> dict[str, tuple[Participant, ...]]:
-        """Who is inside each; a room that cannot be looked into is left out, and so counts as occupied."""
-        looks = [(name, asyncio.create_task(self.observer.participants(name))) for name in sorted(names)]
-        found: dict[str, tuple[Participant, ...]] = {}
-        for name, look in looks:
-            try:
-                found[name] = tuple(await look)
-            except LiveError:
-                continue
-        return found
+        """Who is inside each; a room that cannot be looked into is left out, and so counts as occupied.
+
+        One whose answer hangs is not waited for once the others have come: it must not delay their rooms.
+        """
+        looks = {asyncio.create_task(self._look(name)): name for name in sorted(names)}
+        waiting = set(looks)
+        while waiting:
+            come, waiting = await asyncio.wait(waiting, timeout=self.patience)
+            if not come:
+                break
+        for late in waiting:
+            late.cancel()
+        seen = {name: look.result() for look, name in looks.items() if look not in waiting}
+        return {name: people for name, people in seen.items() if people is not None}
+
+    async def _look(self, name: str) -> tuple[Participant, ...] | None:
+        try:
+            return tuple(await self.observer.participants(name))
+        except LiveError:
+            return None
