@@ -8,7 +8,7 @@ from typing import Final
 from controller.app import Process, connection, engine, opened_store, planner, silent
 from controller.errors import LeaseHeld, RoomctlError, RoomsDirError
 from controller.manifests.desired import Desired, RoomsDirState
-from controller.plan.model import Plan, Remove, RoomChange
+from controller.plan.model import Observed, Plan, Remove, RoomChange
 from controller.reconcile.reconciler import Planner
 from controller.reconcile.workshop import Progress
 from controller.records import open_lease
@@ -29,14 +29,16 @@ async def make_plan(settings: Settings) -> Plan:
 
 
 async def _planned(plans: Planner) -> Plan:
+    return await plans.plan(await _observed(plans), everyone=True)
+
+
+async def _observed(plans: Planner) -> Observed:
+    """The three worlds, with a rooms.d that can be read."""
     observed = await plans.eyes.observe(None)
-    _readable(observed.desired)
-    return await plans.plan(observed, everyone=True)
-
-
-def _readable(desired: Desired) -> None:
+    desired = observed.desired
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
         raise RoomsDirError(f"rooms.d is {desired.state}: {desired.problem}")
+    return observed
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,7 @@ class _Foreground:
         self._failed: dict[str, str] = {}
         self._told = progress
         self._engine = engine(process, store, lease, settle=0.0, progress=self._progress)
+        self._agreed: Desired | None = None
 
     def _progress(self, key: str, word: str, outcome: str) -> None:
         if outcome == "done":
@@ -123,22 +126,24 @@ class _Foreground:
     async def plan(self, allow_removals: int | None) -> Plan:
         """The plan, with leave for the rooms that are missing now where they are few enough."""
         plans = self._engine.planner
-        plan = await _planned(plans)
+        observed = await _observed(plans)
+        self._agreed = observed.desired
+        plan = await plans.plan(observed, everyone=True)
         missing = _missing(plan)
         if allow_removals is None or len(missing) > allow_removals:
             return plan
         plans.rules = replace(plans.rules, leave=missing)
-        return await _planned(plans)
+        return await plans.plan(observed, everyone=True)
 
     async def converge(self, plan: Plan) -> ApplyReport:
-        """Rounds over the rooms of `plan` alone, until nothing of it is due."""
+        """Rounds over the rooms of `plan` alone, as rooms.d stood then, until nothing of it is due."""
         agreed = frozenset(change.id for change in plan.changes)
         now = plan
         for _ in range(ROUNDS):
             self._engine.workshop.carry_out(now)
             await self._engine.workshop.settled()
             self._engine.workshop.recovered()
-            later = await self._engine.planner.plan(await self._engine.planner.eyes.observe(None))
+            later = await self._engine.planner.plan(await self._engine.planner.eyes.observe(self._agreed))
             now = replace(later, changes=tuple(c for c in later.changes if c.id in agreed))
             await self._engine.reconciler.say(now)
             if not any(change.due for change in now.changes):
