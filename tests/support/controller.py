@@ -209,9 +209,10 @@ class Site:
         }
         return settings | self._more
 
-    def reach(self, url: str) -> None:
-        """Its controllers find LiveKit there."""
-        self._url = url
+    def reach(self, livekit: str, mongodb: str = "") -> None:
+        """Its controllers find LiveKit there, and the database; '': where tests find it."""
+        self._url = livekit
+        self._more["MONGODB_URI"] = mongodb or self.mongodb
 
     def twin(self, name: str) -> "Site":
         """Another controller's site on the same rooms.d, database and instance."""

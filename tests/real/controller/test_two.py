@@ -1,7 +1,6 @@
 """Two controllers on one database: one acts, the other stands by and takes over. Both answer guests."""
 
 import asyncio
-import signal
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -11,7 +10,8 @@ from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary
-from tests.support.proxy import Proxy, http
+from tests.support.proxy import Fate, Fault, Message, Proxy, http
+from tests.support.proxy import mongodb as mongodb_wire
 from tests.support.wait import until
 
 WRITES = {"CreateRoom", "DeleteRoom", "UpdateRoomMetadata", "UpdateParticipant"}
@@ -22,8 +22,10 @@ TAKEN_OVER = 15.0
 class Pair:
     """Two sites on one database, each behind a proxy of its own that sees what it asks of LiveKit."""
 
-    def __init__(self, first: Site, second: Site, seen: tuple[Proxy, Proxy]) -> None:
+    def __init__(self, first: Site, second: Site, seen: tuple[Proxy, Proxy], records: Proxy) -> None:
         self.first, self.second, self._seen = first, second, seen
+        self.records = records
+        """Between the first one and the database."""
 
     def writes(self, which: int) -> int:
         """How often that controller wrote to LiveKit so far."""
@@ -35,11 +37,13 @@ async def pair(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> Async
     async with (
         Proxy(livekit.port, http) as one,
         Proxy(livekit.port, http) as two,
+        Proxy(mongodb.port, mongodb_wire) as records,
         Site(tmp_path, livekit, mongodb=mongodb.uri, url=one.url) as first,
         first.twin("second") as second,
     ):
+        first.reach(one.url, f"mongodb://127.0.0.1:{records.port}/?directConnection=true")
         second.reach(two.url)
-        yield Pair(first, second, (one, two))
+        yield Pair(first, second, (one, two), records)
 
 
 async def test_one_acts_and_the_other_takes_over_at_once_after_a_graceful_end(pair: Pair) -> None:
@@ -74,7 +78,7 @@ async def test_the_other_takes_over_from_one_that_was_killed(pair: Pair) -> None
 
 
 async def test_one_that_was_frozen_never_acts_beside_the_one_that_took_over(pair: Pair) -> None:
-    """Thawed after 20 s with a changed manifest and a missing room before it, it stands by."""
+    """Thawed after 20 s it finds a room missing, and its renewals get no answer: its own clock must tell."""
     pair.first.write("talk")
     async with pair.first.run() as one:
         await pair.first.converged()
@@ -87,19 +91,33 @@ async def test_one_that_was_frozen_never_acts_beside_the_one_that_took_over(pair
             pair.first.write("more")
             await pair.second.converged()
             await asyncio.sleep(20 - (asyncio.get_running_loop().time() - frozen))
-            before = pair.writes(0)
+
+            two.pause()
             await pair.first.actor.delete_room(await pair.first.room_name("talk"))
+            before, heard = pair.writes(0), asyncio.Event()
+            pair.records.request = _hold_renewals(heard)
             one.resume()
-            await pair.first.until_leader(False)
             await pair.first.another_pass()
-            await pair.second.converged()
             assert pair.writes(0) == before, "the thawed one wrote nothing"
-            assert (await pair.first.get("/readyz")).body["leader"] is False
-            two.signal(signal.SIGTERM)
-            assert await two.end() == 0
+            two.resume()
+            heard.set()
+            await pair.first.until_leader(False)
+            await pair.second.converged()
+            assert pair.writes(0) == before
+
+            assert await two.stop() == 0
             await pair.first.until_leader(True)
             pair.first.write("last")
             await pair.first.converged()
+
+
+def _hold_renewals(heard: asyncio.Event) -> Fault:
+    async def hold(message: Message) -> Fate:
+        if message.label == "findAndModify":
+            await heard.wait()
+        return Fate.PASS
+
+    return hold
 
 
 async def test_guests_learn_of_the_other_controllers_work_within_a_resync(pair: Pair) -> None:
