@@ -92,7 +92,7 @@ def test_a_room_is_returned_as_the_reference_prints_it() -> None:
         {"name": " "},
         {"name": "a" * 101},
         {"name": "Käse"},
-        {"name": "a\n"},
+        {"name": "a\nb"},
         {"name": "a_b"},
         {"max_participants": 0},
         {"max_participants": 100_001},
