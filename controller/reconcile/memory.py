@@ -29,9 +29,9 @@ class Absence:
     def gone_for(self, now: float) -> Mapping[str, float]:
         return {key: now - since for key, since in self._since.items()}
 
-    def next_due(self) -> float | None:
-        """When the first of them will have been missing for long enough."""
-        return min(self._since.values()) + SETTLE if self._since else None
+    def next_due(self, now: float) -> float | None:
+        """When the next of them will have been missing for long enough; None where all have been."""
+        return min((since + SETTLE for since in self._since.values() if since + SETTLE > now), default=None)
 
 
 class Orphans:

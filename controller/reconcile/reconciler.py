@@ -105,7 +105,7 @@ class Planner:
         refused = {change.refused for change in plan.changes}
         counts = observed.desired.state is RoomsDirState.OK and Refusal.SNAPSHOT not in refused
         self.absence.saw(_missing(plan), counts=counts, now=now)
-        due = self.absence.next_due()
+        due = self.absence.next_due(now)
         return due - now if due is not None and Refusal.NOT_YET in refused else None
 
     def stand_by(self) -> None:

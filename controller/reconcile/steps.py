@@ -162,13 +162,16 @@ class Steps:
         return room_metadata(record.spec, record.id, self.instance, self.store.identity.store)
 
     async def enforce(self, record: RoomRecord) -> int:
-        """Bring everybody inside to what role and policy give; how many were changed."""
+        """Bring everybody inside to what role and policy give; how many were changed.
+
+        The policy is the one in force by then: an older look must not undo what a newer one did.
+        """
         room = self._live_room(record)
         if room is None:
             return 0
         changed = 0
         for participant in await self.observer.participants(room.name):
-            permission = corrected(participant, record.spec)
+            permission = corrected(participant, self.store.by_id.get(record.id, record).spec)
             if permission is not None:
                 changed += await self._permit(room.name, participant.identity, permission)
         return changed
@@ -201,10 +204,14 @@ class Steps:
         return 1
 
     async def _drop_if_empty(self, name: str) -> int:
-        if await self._people(name):
+        if await self._people(name) or self._is_current(name):
             return 0
         await self._delete(name)
         return 1
+
+    def _is_current(self, name: str) -> bool:
+        """Whether it was adopted since it was found to be an orphan."""
+        return any(r.live is not None and r.live.name == name for r in self.store.by_id.values())
 
     async def _tidy(self, record: RoomRecord, names: frozenset[str]) -> None:
         current = self.store.by_id.get(record.id)

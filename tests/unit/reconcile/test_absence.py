@@ -4,6 +4,7 @@ from datetime import timedelta
 
 import pytest
 
+from controller.live.room import Permission
 from controller.manifests.desired import ManifestError, RoomsDirState
 from controller.plan.model import Refusal
 from controller.records.ports import RemovalLeave
@@ -113,3 +114,15 @@ async def test_a_plan_spends_no_leave() -> None:
     await process.store.grant_removal_leave(RemovalLeave(frozenset({"no such room"}), LEAVE.expires))
     await process.planner.plan(await process.planner.eyes.observe(None), everyone=True)
     assert await process.store.removal_leave() is not None
+
+
+async def test_a_room_that_waits_for_people_does_not_make_the_loop_spin() -> None:
+    process = await running(desired(manifest("a"), manifest("b"), manifest("c")))
+    process.live.enter(process.name("a"), "ann", Permission())
+    process.manifests = desired(manifest("b"), manifest("c"))
+    await process.turn()
+    process.time.seconds += 60
+    process.manifests = desired(manifest("c"))
+    process.triggers.delays.clear()
+    await process.turn()
+    assert process.triggers.delays == pytest.approx([10.0])

@@ -22,7 +22,15 @@ def test_absence_is_counted_from_the_first_snapshot_without_the_room() -> None:
     absence.saw({"a"}, counts=True, now=100.0)
     absence.saw({"a", "b"}, counts=True, now=104.0)
     assert absence.gone_for(110.0) == {"a": 10.0, "b": 6.0}
-    assert absence.next_due() == 100.0 + SETTLE
+    assert absence.next_due(104.0) == 100.0 + SETTLE
+
+
+def test_what_is_due_and_waits_for_something_else_is_not_waited_for() -> None:
+    absence = Absence()
+    absence.saw({"occupied"}, counts=True, now=0.0)
+    absence.saw({"occupied", "new"}, counts=True, now=100.0)
+    assert absence.next_due(100.0) == 100.0 + SETTLE
+    assert absence.next_due(100.0 + SETTLE) is None
 
 
 def test_a_room_that_came_back_begins_anew() -> None:
@@ -36,7 +44,7 @@ def test_a_snapshot_that_does_not_count_makes_all_begin_anew() -> None:
     absence = Absence()
     absence.saw({"a"}, counts=True, now=0.0)
     absence.saw({"a"}, counts=False, now=9.0)
-    assert (absence.gone_for(9.0), absence.next_due()) == ({}, None)
+    assert (absence.gone_for(9.0), absence.next_due(9.0)) == ({}, None)
     absence.saw({"a"}, counts=True, now=9.5)
     assert absence.gone_for(10.0) == {"a": 0.5}
 

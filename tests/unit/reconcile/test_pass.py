@@ -8,6 +8,7 @@ from controller.errors import LiveNotFound
 from controller.live.room import Permission
 from controller.live.webhook import Hint
 from controller.manifests.desired import Desired, ManifestError
+from controller.plan.model import DropOrphan, Enforce
 from controller.reconcile.reconciler import QUIET_SECONDS
 from controller.reconcile.workshop import LOOK_AGAIN, LOOK_SOON
 from controller.records.record import RoomRecord
@@ -325,3 +326,25 @@ async def test_a_status_never_covers_a_newer_generation(removed: bool) -> None:
     await process.speaker.say(old, plan, None)
     status = process.record("a").status
     assert status.observed_generation == 1
+
+
+async def test_an_older_look_at_the_people_does_not_undo_a_newer_policy() -> None:
+    process = await converged(desired(manifest("a", allow_chat=True)))
+    old = process.record("a")
+    process.live.enter(process.name("a"), "ann", Permission(True, True, True, ()), {"role": "speaker"})
+    process.manifests = desired(manifest("a"))
+    await process.turn()
+    await process.steps.chore(Enforce(old))
+    (ann,) = await process.live.participants(process.name("a"))
+    assert not ann.permission.can_publish_data
+
+
+async def test_an_orphan_that_was_adopted_meanwhile_or_has_somebody_inside_stays() -> None:
+    process = await converged()
+    assert await process.steps.chore(DropOrphan(process.name("a"))) == 0
+    process.live.put(live_room(process.record("a"), "orphan"))
+    process.live.enter("orphan", "ann", Permission())
+    assert await process.steps.chore(DropOrphan("orphan")) == 0
+    process.live.go("orphan", "ann")
+    assert await process.steps.chore(DropOrphan("orphan")) == 1
+    assert await process.listed() == {process.name("a"), process.name("b")}
