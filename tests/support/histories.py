@@ -33,7 +33,12 @@ _grown = [grown(count) for count in range(len(KEYS) + 1)]
 
 def commit(key: str, number: int, pinned: str | None) -> Event:
     wanted = manifest(key, pinned=pinned and room_id(pinned, ID_KEY), name=key, **SPECS[number])
-    return lambda world: world.commit(wanted)
+
+    def event(world: World) -> None:
+        world.errors = [error for error in world.errors if error.file != wanted.file]  # it is mended by this
+        world.commit(wanted)
+
+    return event
 
 
 def move(key: str) -> Event:
