@@ -19,7 +19,7 @@ from tests.support.worlds import ID_KEY, INSTANCE, STORE, World, rules
 
 T = TypeVar("T")
 
-many = settings(max_examples=250, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 
 
 def removals(plan: Plan) -> list[RoomChange]:
