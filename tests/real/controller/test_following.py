@@ -1,9 +1,11 @@
 """Manifests become live rooms, and edits reach them: `roomctl run` on a real livekit-server."""
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from controller.live.room import STAY_SECONDS
+from controller.records.record import RoomRecord
 from tests.support.controller import ROOT, Site
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary, token
@@ -111,6 +113,8 @@ async def test_a_new_limit_waits_for_an_empty_room_and_then_takes_a_fresh_name(s
             assert ready is not None
             assert (ready.status, ready.reason) == ("True", "Deferred")
             assert (await site.find(held.id)).body["LKRoomName"] == await site.room_name("busy")
+            site.edit("busy", max_participants=1)
+            await _full(site, held.id)
             assert ann.inside
         after = await site.converged()
         for key in ("busy", "empty"):
@@ -147,7 +151,7 @@ async def test_rooms_keep_their_ids_by_key_by_pin_and_over_another_database(site
         async with canary(site.livekit.ws_url, await site.token(before["events/keynote"].id, "ann")) as ann:
             site.remove("events/keynote")
             site.write("halls/main", user_id="booking", name="events-keynote", key="events/keynote")
-            await _record_names(site, "events/keynote", "halls/main.json")
+            await _record_says(site, "events/keynote", lambda record: record.file == "halls/main.json")
             after = await site.converged()
             assert after["events/keynote"].id == before["events/keynote"].id
             assert after["events/keynote"].live == before["events/keynote"].live
@@ -177,11 +181,33 @@ async def test_a_pinned_id_takes_the_room_over_with_everybody_inside(site: Site)
             assert ann.inside
 
 
-async def _record_names(site: Site, key: str, file: str) -> None:
-    async def names() -> bool:
-        return (await site.record(key)).file == file
+async def test_an_old_token_gives_no_more_than_the_policy_gives_now(site: Site) -> None:
+    """Without webhooks: the resync looks at who is inside."""
+    site.write("talk", allow_chat=True)
+    async with site.run():
+        record = (await site.converged())["talk"]
+        old = await site.token(record.id, "ann")
+        site.edit("talk", allow_chat=False)
+        await site.converged()
+        async with canary(site.livekit.ws_url, old) as ann:
+            await ann.until_permission(can_publish_data=False, can_publish=True)
+            assert ann.inside
 
-    await until(names)
+
+async def _full(site: Site, room_id: str) -> None:
+    """Return when the sidecar lets nobody else in: the smaller of the old and the new limit holds at once."""
+
+    async def refused() -> bool:
+        return (await site.ask_token(room_id, "bob")).body.get("code") == "ROOM_FULL"
+
+    await until(refused)
+
+
+async def _record_says(site: Site, key: str, holds: Callable[[RoomRecord], bool]) -> None:
+    async def said() -> bool:
+        return holds(await site.record(key))
+
+    await until(said)
 
 
 async def _empty(site: Site) -> None:

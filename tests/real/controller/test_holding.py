@@ -1,19 +1,24 @@
 """Rooms are held against everything that would take them away, and nothing of others is touched."""
 
+import asyncio
 import json
 import uuid
+from collections.abc import AsyncIterator
 from pathlib import Path
+
+import pytest
 
 from controller.live.room import LiveRoom
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer, free_ports
-from tests.support.people import canary, token
+from tests.support.people import canary, guest, token
 from tests.support.wait import until
 
 
-async def test_a_room_deleted_behind_our_back_is_back_at_its_webhook(tmp_path: Path, mongodb: Server) -> None:
-    """The resync is an hour away: only the webhook can have told."""
+@pytest.fixture
+async def told(tmp_path: Path, mongodb: Server) -> AsyncIterator[Site]:
+    """Its livekit-server sends webhooks, and the resync is an hour away: only they can have told."""
     (private,) = free_ports(1)
     webhooks = f"http://127.0.0.1:{private}/livekit/webhook"
     async with (
@@ -21,9 +26,24 @@ async def test_a_room_deleted_behind_our_back_is_back_at_its_webhook(tmp_path: P
         Site(tmp_path, server, mongodb=mongodb.uri, ROOMCTL_RESYNC_SECONDS="3600") as site,
     ):
         site.private = private
-        site.write("talk")
-        async with site.run():
-            await _deleted_and_back(site, "talk")
+        yield site
+
+
+async def test_a_room_deleted_behind_our_back_is_back_at_its_webhook(told: Site) -> None:
+    told.write("talk")
+    async with told.run():
+        await _deleted_and_back(told, "talk")
+
+
+async def test_who_joins_with_an_old_token_is_put_right_at_the_webhook(told: Site) -> None:
+    told.write("talk", allow_chat=True)
+    async with told.run():
+        record = (await told.converged())["talk"]
+        old = await told.token(record.id, "ann")
+        told.edit("talk", allow_chat=False, mediaType="MEDIA_TYPE_AUDIO_ONLY")
+        await told.converged()
+        async with guest(told.livekit.ws_url, old) as ann, asyncio.timeout(20):
+            await ann.until(can_publish_data=False, can_publish=True)
 
 
 async def test_a_room_deleted_behind_our_back_is_back_at_the_resync(site: Site) -> None:

@@ -143,6 +143,18 @@ async def test_another_instances_database_is_refused_with_the_way_to_rename(site
     assert (await site.listed()).keys() >= rooms.keys()
 
 
+async def test_another_secret_is_warned_of_and_changes_no_id(site: Site) -> None:
+    site.write("talk")
+    async with site.run() as controller:
+        before = await site.converged()
+        await controller.stop()
+    async with site.run(ROOMCTL_SECRET="another-secret-than-the-one-before") as changed:
+        site.edit("talk", allow_chat=True)
+        assert (await site.converged())["talk"].id == before["talk"].id
+        warned = [event for event in changed.events if "ROOMCTL_SECRET" in str(event)]
+        assert [event["level"] for event in warned] == ["warning"]
+
+
 async def test_apply_beside_a_run_exits_3_and_names_it(site: Site, mongodb: Server) -> None:
     site.write("talk")
     async with site.run() as controller:

@@ -87,6 +87,11 @@ def _half_wrong(site: Site) -> None:
     site.spoil("room-1", "name: x\nmax_participants: yes\n")
 
 
+def _one_gone(site: Site) -> None:
+    """As the witness, but its controller is started anew meanwhile: its ten seconds begin again."""
+    site.remove("room-3")
+
+
 HURT: dict[str, Callable[[Site], None]] = {
     "missing": _missing,
     "emptied": _emptied,
@@ -94,6 +99,7 @@ HURT: dict[str, Callable[[Site], None]] = {
     "a loop of links": _a_loop,
     "a wrong stranger": _with_a_wrong_stranger,
     "half of them wrong": _half_wrong,
+    "started anew": _one_gone,
 }
 
 
@@ -106,13 +112,16 @@ async def test_no_room_goes_where_rooms_d_cannot_be_trusted(
         for place, kind in enumerate(["witness", *HURT]):
             site = Site(tmp_path / str(place), livekit, mongodb=mongodb.uri)
             sites[kind] = await stack.enter_async_context(site)
-        standing = [_standing(site, 4) for site in sites.values()]
-        await asyncio.gather(*(stack.enter_async_context(each) for each in standing))
+        standing = [stack.enter_async_context(_standing(site, 4)) for site in sites.values()]
+        controllers = dict(zip(sites, await asyncio.gather(*standing), strict=True))
         before = {kind: await site.records() for kind, site in sites.items()}
         for kind, hurt in HURT.items():
             hurt(sites[kind])
         witness = sites["witness"]
         witness.remove("room-3")
+        await asyncio.sleep(5)  # half of the ten seconds
+        await controllers["started anew"].stop()
+        await stack.enter_async_context(sites["started anew"].run())
         await _removed(witness, "room-3")
         await asyncio.gather(*(sites[kind].another_pass() for kind in HURT))
         for kind in HURT:

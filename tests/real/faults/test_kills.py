@@ -1,4 +1,4 @@
-"""A controller is killed before and after every message to LiveKit and MongoDB; the next one puts all right.
+"""`apply` is killed before and after every message to LiveKit and MongoDB; the next one puts all right.
 
 Whatever message a round of the scenario dies at, the next start converges: no room doubled, none orphaned,
 no id changed, nobody cut off, nothing left to plan.
@@ -8,11 +8,8 @@ from itertools import count
 
 import pytest
 
-from tests.real.faults.line import Line
-from tests.support.controller import Controller
-from tests.support.wait import until
+from tests.real.faults.line import KILLED, Line
 
-KILLED = -9
 LINKS = ("livekit", "mongodb")
 POINTS = ("before", "after")
 
@@ -32,32 +29,3 @@ async def test_apply_may_be_killed_at_every_message(line: Line, link: str, point
             await line.applied()
         await line.assert_whole(f"killed {point} {link} {number}")
     assert number > 5
-
-
-@pytest.mark.parametrize(("link", "point"), [("livekit", "before"), ("mongodb", "after")])
-async def test_run_may_be_killed_at_every_message(line: Line, link: str, point: str) -> None:
-    """Without removals, which take ten seconds in `run`."""
-    line.flip(removals=False)
-    await line.applied()
-    for number in count(1):
-        line.flip(removals=False)
-        async with line.canaries():
-            if not await _killed(line.start("run", link, point, number)):
-                break
-            line.spare()
-            controller = line.site.warm("run")
-            await controller.ready()
-            await line.site.converged()
-            assert await controller.stop() == 0
-        await line.assert_whole(f"killed {point} {link} {number}")
-    assert number > 5
-
-
-async def _killed(controller: Controller) -> bool:
-    """Whether it is killed before all is as it should be; if not, it is stopped."""
-
-    async def over() -> bool:
-        return not controller.running or not await controller.site.difference()
-
-    await until(over)
-    return await controller.stop() == KILLED
