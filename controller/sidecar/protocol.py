@@ -29,13 +29,14 @@ class Connection(web.RequestHandler):
     """One connection. `reading_since` is when the request being read began, None between requests.
 
     `silent_since` is when it was opened, None once anything came: older aiohttp minds only later pauses.
+    `half_closed`: the client sends no more, and may still wait for answers.
     """
 
-    __slots__ = ("_wire", "address", "reading_since", "silent_since", "untaken_since")
+    __slots__ = ("_wire", "address", "half_closed", "reading_since", "silent_since", "untaken_since")
 
     def __init__(self, manager: "Listener", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
         super().__init__(manager, loop=loop, **kwargs)
-        self.address = ""
+        self.address, self.half_closed = "", False
         self.reading_since: float | None = None
         self.silent_since: float | None = loop.time()
         self.untaken_since: float | None = None
@@ -63,6 +64,21 @@ class Connection(web.RequestHandler):
             self.reading_since, self.silent_since = self._loop.time(), None
         super().data_received(data)
 
+    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's hangs up on who still listens
+        """Stay open, by True, until what was sent is answered."""
+        self.half_closed = True
+        return not self.idle
+
+    @property
+    def idle(self) -> bool:
+        """Whether everything that came is answered."""
+        return self._waiter is not None and not self._waiter.done()
+
+    @property
+    def ends(self) -> bool:
+        """Whether the request being answered is the last."""
+        return self.half_closed and not self._messages
+
     def has_read(self) -> None:
         """The request is here as a whole."""
         self.reading_since = None
@@ -71,7 +87,7 @@ class Connection(web.RequestHandler):
         """End it where its request does not arrive, or its answer is not taken, in time."""
         if self.reading_since is not None and now - self.reading_since > READ_SECONDS:
             self._end(_SLOW)
-        elif self.silent_since is not None and now - self.silent_since > IDLE_SECONDS:
+        elif self._is_over(now):
             self.force_close()
         if self._wire is None or not self._wire.get_write_buffer_size():
             self.untaken_since = None
@@ -79,6 +95,11 @@ class Connection(web.RequestHandler):
             self.untaken_since = now
         elif now - self.untaken_since > TAKE_SECONDS:
             self._wire.abort()
+
+    def _is_over(self, now: float) -> bool:
+        """It never said anything, or said it was the last as its last answer was on its way."""
+        silent = self.silent_since is not None and now - self.silent_since > IDLE_SECONDS
+        return silent or (self.half_closed and self.idle)
 
     def _end(self, refusal: Refusal) -> None:
         if self.transport is not None:

@@ -49,8 +49,10 @@ class Site:
         answer.more += self._lines(request)
         if not request.content.is_eof():
             answer.ends = True  # the rest of an unread body is no request
-        if isinstance(request.protocol, Connection):
-            request.protocol.has_read()
+        connection = request.protocol
+        if isinstance(connection, Connection):
+            connection.has_read()
+            answer.ends = answer.ends or connection.ends
         return answer
 
     async def _answer(self, request: web.BaseRequest) -> Answer:

@@ -317,6 +317,30 @@ class TestConnections:
             writer.close()
             await writer.wait_closed()
 
+    async def test_who_sends_no_more_still_gets_every_answer(self) -> None:
+        async with serving() as house, asyncio.timeout(20):
+            address = house.sidecar.public
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            head = f"POST {FIND} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n"
+            writer.write((head.encode() + GOOD) * 3)
+            writer.write_eof()
+            assert (await reader.read()).count(b"HTTP/1.1 200 OK") == 3
+            writer.close()
+            await writer.wait_closed()
+
+    @pytest.mark.parametrize("answered", [True, False])
+    async def test_who_sends_no_more_and_waits_for_nothing_is_let_go(self, answered: bool) -> None:
+        async with serving() as house, asyncio.timeout(20):
+            address = house.sidecar.public
+            reader, writer = await asyncio.open_connection(address.host, address.port)
+            if answered:
+                writer.write(f"POST {FIND} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
+                await reader.readuntil(b"}")
+            writer.write_eof()
+            assert await reader.read() == b""
+            writer.close()
+            await writer.wait_closed()
+
     @pytest.mark.parametrize(
         "data",
         [b"POST ", f"POST {FIND} HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n{{".encode()],
