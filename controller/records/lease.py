@@ -206,7 +206,8 @@ class MongoLease:
             try:
                 ours = await self._renew(session)
             except StoreError as error:
-                log.warning("the lease could not be renewed", reason=str(error))
+                if pause == RENEW:  # said once, while it lasts
+                    log.warning("the lease could not be renewed", reason=str(error))
                 pause = LOOK
                 continue
             if not ours:

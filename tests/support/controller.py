@@ -436,18 +436,24 @@ class Site:
 
     async def another_pass(self) -> None:
         """Return when a pass has ended well that began after now; one that stands by passes too."""
-        target = await self._passes() + 2
+        await self._more_passes("ok")
+
+    async def tried_again(self) -> None:
+        """Return when two more passes have come to nothing."""
+        await self._more_passes("failed")
+
+    async def _more_passes(self, outcome: str) -> None:
+        target = await self._passes(outcome) + 2
 
         async def passed() -> bool:
-            return await self._passes() >= target
+            return await self._passes(outcome) >= target
 
         await until(passed)
 
-    async def _passes(self) -> float:
+    async def _passes(self, outcome: str) -> float:
         async with self._http.get(f"http://127.0.0.1:{self.private}/metrics") as answer:
-            found = re.search(
-                r'^roomctl_passes_total\{outcome="ok"\} (\S+)$', await answer.text(), re.MULTILINE
-            )
+            line = rf'^roomctl_passes_total\{{outcome="{outcome}"\}} (\S+)$'
+            found = re.search(line, await answer.text(), re.MULTILINE)
             return float(found[1]) if found else 0.0
 
     async def find(self, room_id: str) -> Reply:

@@ -34,6 +34,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
                 "livekit": False,
                 "mongodb": True,
             }
+            await site.tried_again()
             assert await site.token(record.id, "bob"), "guests are answered from what was last known"
             await proxy.accept()
             after = await site.converged(HEALED)
@@ -60,10 +61,12 @@ async def test_it_refuses_the_key_until_it_knows_it(tmp_path: Path, mongodb: Ser
         site.write("talk")
         async with site.run(ready=False) as controller:
             await controller.says("a server is away", server="LiveKit")
+            await site.tried_again()
             assert "LIVEKIT_API_KEY" in controller.said("a server is away")[0]["error"]
             other.kill()
             async with LiveKitServer(tmp_path / "livekit", port=other.port):
                 await site.converged(HEALED)
+                assert len(controller.said("a server is away")) == 1
                 assert len(controller.said("a server is back", server="LiveKit")) == 1
                 assert controller.running
     assert other.secret == SECRET

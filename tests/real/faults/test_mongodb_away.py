@@ -31,6 +31,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
             site.edit("talk", allow_chat=True)
             site.write("more")
             await controller.says("a server is away", times=2, server="MongoDB")
+            await site.tried_again()
             assert await site.token(record.id, "bob")
             assert (await site.get("/readyz")).body["mongodb"] is False
             await proxy.accept()
@@ -55,6 +56,7 @@ async def test_both_are_away_at_once(line: Line) -> None:
             site.edit("talk", allow_chat=True)
             await controller.says("a server is away", server="LiveKit")
             await controller.says("a server is away", server="MongoDB")
+            await site.tried_again()
             assert await site.token(record.id, "bob")
             for proxy in line.proxies.values():
                 await proxy.accept()
