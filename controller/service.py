@@ -3,6 +3,7 @@
 import asyncio
 import gc
 import os
+import resource
 import signal
 import threading
 from collections.abc import Callable, Coroutine
@@ -23,6 +24,7 @@ from controller.records import open_lease
 from controller.records.ports import Lease, RoomStore
 from controller.settings import Settings
 from controller.sidecar import Sidecar
+from controller.sidecar.protocol import CONNECTIONS
 
 STOP_GRACE: Final = 1.0
 STOP_AT_MOST: Final = 4.5
@@ -30,6 +32,8 @@ STOP_AT_MOST: Final = 4.5
 OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
 RARELY: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
+OPEN_FILES: Final = 2 * CONNECTIONS + 1024
+"""For both listeners full of guests and all the rest; the usual limit of 1,024 is what one of them takes."""
 
 log = structlog.get_logger()
 
@@ -41,6 +45,7 @@ async def run(settings: Settings) -> int:
     """
     stop = asyncio.Event()
     gc.set_threshold(*RARELY)
+    _allow_open_files()
     async with AsyncExitStack() as stack:
         process = Process.of(settings, await stack.enter_async_context(connection(settings)))
         _end_on_signals(stop, process.triggers)
@@ -53,6 +58,16 @@ async def run(settings: Settings) -> int:
             await _control(process, store, hints, stop)
     log.info("stopped; the rooms stay")
     return 0
+
+
+def _allow_open_files() -> None:
+    """Else idle guests could leave no descriptor for rooms.d, LiveKit and MongoDB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < OPEN_FILES:
+        log.warning("few files may be open", limit=wanted, mend=f"allow {OPEN_FILES} (ulimit -n)")
 
 
 class _Hints:

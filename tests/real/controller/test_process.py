@@ -1,8 +1,11 @@
 """The process `roomctl run`: how it ends, what it refuses at its start, and who may be beside it."""
 
 import asyncio
+import resource
 import signal
 import socket
+from collections.abc import Iterator
+from contextlib import AsyncExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -175,3 +178,31 @@ def _refused(ended: Ended, *words: str) -> None:
     for word in words:
         assert word in complaints[0], ended
     assert ended.out == ""
+
+
+async def test_idle_guests_leave_it_files_to_open(site: Site) -> None:
+    """Under the limit of 1,024 open files that most systems give a process, and 1,024 guests."""
+    site.write("talk")
+    async with AsyncExitStack() as stack:
+        with usual_limit():
+            await stack.enter_async_context(site.run())
+        await site.converged()
+        for _ in range(1024):
+            stack.enter_context(socket.create_connection(("127.0.0.1", site.public)))
+        async with asyncio.timeout(SOON):
+            reader, writer = await asyncio.open_connection("127.0.0.1", site.public)
+            assert b" 503 " in await reader.readline(), "one too many is told so"
+            writer.close()
+        site.write("more")
+        await site.converged()
+
+
+@contextmanager
+def usual_limit() -> Iterator[None]:
+    """What is started meanwhile may have 1,024 files open, and may ask for more."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (1024, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
