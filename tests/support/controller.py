@@ -27,6 +27,7 @@ from types import TracebackType
 from typing import Any, Final, Protocol, Self
 
 import aiohttp
+from pymongo import AsyncMongoClient
 
 from controller.cli import run_verb
 from controller.errors import LiveError, StoreError
@@ -331,6 +332,12 @@ class Site:
         async with open_store(uri, self.database, self.data_dir, self.instance, read_only=True) as store:
             await store.refresh()
             return dict(store.by_key)
+
+    async def lose_database(self) -> None:
+        """Drop it, under whoever uses it."""
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(self.mongodb)
+        async with client:
+            await client.drop_database(self.database)
 
     async def record(self, key: str) -> RoomRecord:
         return (await self.records())[key]

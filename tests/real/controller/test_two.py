@@ -27,6 +27,10 @@ class Pair:
         self.records = records
         """Between the first one and the database."""
 
+    def labels(self) -> list[str]:
+        """All that both of them asked of LiveKit."""
+        return [label for proxy in self._seen for label in proxy.seen]
+
     def writes(self, which: int) -> int:
         """How often that controller wrote to LiveKit so far."""
         return sum(label in WRITES for label in self._seen[which].seen)
@@ -137,3 +141,26 @@ async def test_guests_learn_of_the_other_controllers_work_within_a_resync(pair: 
             return (await pair.second.find(record.id)).status == 404
 
         await until(gone, 5)
+
+
+async def test_a_lost_database_is_made_anew_by_one_of_them(pair: Pair) -> None:
+    """Both find it empty at once; the live rooms are adopted, and none is made."""
+    for number in range(3):
+        pair.first.write(f"room-{number}")
+    async with pair.first.run(), pair.second.run():
+        before = await pair.first.converged()
+        async with canary(
+            pair.first.livekit.ws_url, await pair.second.token(before["room-0"].id, "ann")
+        ) as ann:
+            made = sum(label == "CreateRoom" for label in pair.labels())
+            await pair.first.lose_database()
+            after = await pair.first.converged()
+            assert {key: (room.id, room.live) for key, room in after.items()} == {
+                key: (room.id, room.live) for key, room in before.items()
+            }
+            await pair.first.another_pass()
+            await pair.second.another_pass()
+            leaders = [(await site.get("/readyz")).body["leader"] for site in (pair.first, pair.second)]
+            assert sorted(leaders) == [False, True]
+            assert sum(label == "CreateRoom" for label in pair.labels()) == made
+            assert ann.inside
