@@ -20,7 +20,7 @@ import structlog
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from controller.errors import LeaseHeld, LeaseLost, StoreAway, StoreError
+from controller.errors import LeaseHeld, LeaseLost, StoreError
 from controller.records.edge import Documents, translated
 from controller.records.holder import read_holder
 
@@ -71,8 +71,8 @@ class Sight:
 class MongoLease:
     """Lease on MongoDB. `lost` is set when another took it or its document is gone.
 
-    `on_change` is told of that, of an acquisition (True) and of a release. While renewals merely fail `held`
-    is False after 8 s, and True again when one succeeds.
+    While renewals merely fail `held` is False after 8 s, and True again when one succeeds. `on_change` is
+    told whenever it is held (True) or is not any more.
     """
 
     def __init__(
@@ -103,12 +103,12 @@ class MongoLease:
             )
 
     async def acquire(self, wait: float | None) -> None:
-        """As the port says. With None a store that is out of reach is waited for too."""
+        """As the port says. With None a store that is out of reach, or refuses us, is waited for too."""
         began, sight, claim = self._clock(), None, secrets.token_hex(12)
         while self._session is None:
             try:
                 sight = await self._attempt(claim, sight, wait is None)
-            except StoreAway:
+            except StoreError:
                 if wait is not None:
                     raise
             if self._session is not None:
@@ -199,7 +199,7 @@ class MongoLease:
 
     async def _keep(self, session: str) -> None:
         """Renew until another has it; a failed renewal is tried again at once, with a little backoff."""
-        pause = RENEW
+        pause, told = RENEW, True
         while True:
             await self._sleep(pause)
             sent = self._clock()
@@ -208,12 +208,21 @@ class MongoLease:
             except StoreError as error:
                 if pause == RENEW:  # said once, while it lasts
                     log.warning("the lease could not be renewed", reason=str(error))
-                pause = LOOK
+                told, pause = self._lapsed(told=told), LOOK
                 continue
             if not ours:
                 self._lose()
                 return
-            self._renewed, pause = sent, RENEW
+            lapsed = not self.held
+            self._renewed, pause, told = sent, RENEW, True
+            if lapsed:  # passes that came meanwhile did nothing
+                self._changed(gained=True)
+
+    def _lapsed(self, *, told: bool) -> bool:
+        """Tell once that it ran out; whether it is still told to be held."""
+        if told and not self.held:
+            self._changed(gained=False)
+        return told and self.held
 
     async def _renew(self, session: str) -> bool:
         with translated(self._where, DEADLINE):

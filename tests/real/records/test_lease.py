@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 import pytest
+from pymongo.errors import OperationFailure
 
 from controller.errors import LeaseHeld, LeaseLost, StoreAway
 from controller.records.edge import address
@@ -220,14 +221,50 @@ async def test_a_holder_that_reaches_nobody_stops_and_goes_on_when_it_does(on_se
         assert not one.lease.held
         proxy.reply = None
         await proxy.cut()
-        await until(lambda: _held_again(one))
+        await until(lambda: _told_again(one))
+        assert one.lease.held
+        assert one.told == [True, False, True]
         assert not one.lease.lost.is_set()
         await one.lease.release()
 
 
-async def _held_again(controller: Controller) -> bool:
+async def _told_again(controller: Controller) -> bool:
     controller.time.pass_by(0.5)
-    return controller.lease.held
+    return controller.told[-1] and len(controller.told) > 1
+
+
+async def test_a_holder_that_slept_past_its_time_is_told_when_it_goes_on(controllers: NewController) -> None:
+    one = controllers(1)
+    await one.lease.acquire(0)
+    one.time.pass_by(9)
+    await until(lambda: _told_again(one))
+    assert one.lease.held
+    assert one.told == [True, True]
+
+
+class RefusedOnce:
+    """A collection whose first read is refused, as where the user is made a minute later."""
+
+    def __init__(self, meta: Any) -> None:
+        self._meta, self._refused = meta, False
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._meta, name)
+
+    async def find_one(self, query: dict[str, Any]) -> Any:
+        if not self._refused:
+            self._refused = True
+            raise OperationFailure("Authentication failed.", 18)
+        return await self._meta.find_one(query)
+
+
+async def test_a_standby_outwaits_a_store_that_refuses_it(controllers: NewController) -> None:
+    one = controllers(1)
+    one.lease._meta = RefusedOnce(one.store.meta)  # type: ignore[assignment]
+    task = asyncio.create_task(one.lease.acquire(None))
+    await wait_out(one, task, 5)
+    await task
+    assert one.lease.held
 
 
 async def test_apply_does_not_wait_for_a_store_that_is_away(on_secantus: Database) -> None:
