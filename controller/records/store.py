@@ -50,8 +50,10 @@ SCHEMA: Final = 1
 AGAIN: Final = 1.5
 """Seconds for reading back what became of a write whose answer was lost."""
 
-FULL_READ_SECONDS: Final = 60.0
-"""A full read is made at least this often: a writer may have died before it raised the number."""
+FULL_READ_SECONDS: Final = (4.0, 60.0)
+FULL_READ_SHARE: Final = 0.01
+"""A full read is made every so often, and takes a hundredth of the time at most: a writer may have died
+before it raised the number, and a hand in the database raises none."""
 
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 _AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(tz_aware=True)
@@ -93,6 +95,7 @@ class MongoStore:
         self._owed = False  # a batch was written and the number not raised
         self._distrusted = False
         self._read_at = 0.0
+        self._good_for = 0.0  # seconds until the next full read
         self._lock = asyncio.Lock()  # full reads and batches take turns
         self._commits = GroupCommit(self._flush)
 
@@ -130,7 +133,7 @@ class MongoStore:
             self._identify(documents["store"])
             number = (documents["changes"] or {}).get("n", 0)
             trusted = number == self._number and not self._distrusted
-            if trusted and self._clock() - self._read_at < FULL_READ_SECONDS:
+            if trusted and self._clock() - self._read_at < self._good_for:
                 return False
             return await self._read_all(number)
 
@@ -202,7 +205,7 @@ class MongoStore:
         """Every document; those whose bytes were seen before cost no decoding."""
         decoded: dict[int, RoomRecord] = {}
         damaged: dict[str, str] = {}
-        self._number, self._distrusted = None, False
+        self._number, self._distrusted, began = None, False, self._clock()
         with translated(self.where, 3 * DEADLINE):
             documents = await self._raw.find(batch_size=10_000).to_list()
         with _uncollected():
@@ -213,6 +216,7 @@ class MongoStore:
         kept = [self._memory.by_id[room_id] for room_id in damaged if room_id in self._memory.by_id]
         changed = self._memory.replace([*kept, *decoded.values()])
         self._decoded = {seen: self._memory.by_id[record.id] for seen, record in decoded.items()}
+        self._good_for = _spacing(self._clock() - began)
         return changed
 
     def _take(self, raw: bytes, decoded: dict[int, RoomRecord], damaged: dict[str, str]) -> None:
@@ -385,6 +389,12 @@ def _uncollected() -> Iterator[None]:
     finally:
         if enabled:
             gc.enable()
+
+
+def _spacing(cost: float) -> float:
+    """How long to go without a full read, after one that took `cost` seconds."""
+    least, most = FULL_READ_SECONDS
+    return min(max(least, cost / FULL_READ_SHARE), most)
 
 
 def _present(stored: Stored) -> RoomRecord:

@@ -16,11 +16,12 @@ from pymongo.monitoring import (
 
 from controller.errors import StoreAway, StoreError, StoreRefused
 from controller.records.edge import address, close, connect
-from controller.records.store import MongoStore
+from controller.records.store import FULL_READ_SECONDS, MongoStore
 from tests.real.records.conftest import Database
 from tests.support.embedded import secantus
 from tests.support.proxy import Proxy, drop, mongodb, not_hello, reset
 from tests.support.rooms import NOW, room
+from tests.support.time import Time
 from tests.support.wait import until
 
 UNUSED = "mongodb://someone:sesame-street@127.0.0.1:1/?directConnection=true"
@@ -169,6 +170,19 @@ async def test_a_lost_database_is_a_new_one(on_secantus: Database) -> None:
     assert not store.by_id
     assert store.identity.store not in ("", before)
     assert "key_1" in await on_secantus.client[on_secantus.name].rooms.index_information()
+
+
+async def test_what_a_hand_did_in_the_database_is_seen_before_long(on_secantus: Database) -> None:
+    time = Time()
+    store = MongoStore(on_secantus.connect(), on_secantus.name, "there", "default", clock=time.clock)
+    await store.refresh()
+    for number in (1, 2):
+        await store.insert(room(number))
+    await store.refresh()
+    await on_secantus.client[on_secantus.name]["rooms"].delete_one({"_id": room(1).id})
+    time.pass_by(FULL_READ_SECONDS[0])
+    assert await store.refresh()
+    assert store.by_id.keys() == {room(2).id}
 
 
 async def test_a_damaged_document_is_named_and_the_others_are_read(on_secantus: Database) -> None:
