@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from controller.known import Known
-from controller.live.client import Actor, Connection, Observer
+from controller.live.client import WRITES, Actor, Connection, Observer
 from controller.manifests import Cache, load
 from controller.manifests.desired import Desired
 from controller.metrics import Metrics
@@ -87,7 +87,7 @@ def engine(
     process: Process, store: RoomStore, lease: Lease, settle: float, progress: Progress = silent
 ) -> Engine:
     plans = planner(process, store, settle)
-    actor = Leased(Actor(process.live), lease)
+    actor = Leased(Actor(process.live), lease, asyncio.Semaphore(WRITES))
     known, clock, instance = process.known, process.clock, process.settings.instance
     steps = Steps(store, actor, Observer(process.live), known, clock, instance)
     speaker = Speaker(store, known, clock, Flapping())

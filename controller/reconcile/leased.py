@@ -1,5 +1,8 @@
 """The actor that writes only while the lease is held (architecture, rule 4)."""
 
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from controller.live.ports import LiveActor
@@ -9,23 +12,34 @@ from controller.records.ports import Lease
 
 @dataclass(frozen=True, slots=True)
 class Leased:
-    """A LiveActor; every call raises LeaseLost instead where the lease is not held."""
+    """A LiveActor; every call raises LeaseLost instead where the lease is not held.
+
+    Calls queue in `lane`, and the lease is looked at when their turn has come: while LiveKit hangs a
+    thousand may wait for minutes, and another controller may be at work by then.
+    """
 
     actor: LiveActor
     lease: Lease
+    lane: asyncio.Semaphore
+
+    @asynccontextmanager
+    async def _turn(self) -> AsyncIterator[None]:
+        async with self.lane:
+            self.lease.check()
+            yield
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
-        self.lease.check()
-        return await self.actor.create_room(name, metadata, max_participants)
+        async with self._turn():
+            return await self.actor.create_room(name, metadata, max_participants)
 
     async def delete_room(self, name: str) -> None:
-        self.lease.check()
-        await self.actor.delete_room(name)
+        async with self._turn():
+            await self.actor.delete_room(name)
 
     async def update_metadata(self, name: str, metadata: str) -> None:
-        self.lease.check()
-        await self.actor.update_metadata(name, metadata)
+        async with self._turn():
+            await self.actor.update_metadata(name, metadata)
 
     async def update_permission(self, name: str, identity: str, permission: Permission) -> None:
-        self.lease.check()
-        await self.actor.update_permission(name, identity, permission)
+        async with self._turn():
+            await self.actor.update_permission(name, identity, permission)

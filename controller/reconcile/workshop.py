@@ -18,6 +18,7 @@ from controller.plan.model import (
     Chore,
     DropOrphan,
     Enforce,
+    Finish,
     Forget,
     Heal,
     Plan,
@@ -62,6 +63,8 @@ class Workshop:
         self._flapping: Flapping = speaker.flapping
         self._backoff = Backoff()
         self._tasks: dict[str, asyncio.Task[None]] = {}
+        self._doing: dict[str, frozenset[Action]] = {}
+        self._missed: set[str] = set()
 
     @property
     def busy(self) -> AbstractSet[str]:
@@ -72,7 +75,10 @@ class Workshop:
         """Begin what is due, waiting for nothing."""
         now = self._clock.monotonic()
         for change in plan.changes:
-            if change.due and self._may_begin(change.id, now) and self._may_heal(change, now):
+            if change.id in self._tasks:
+                self._note(change)
+            elif change.due and self._may_begin(change.id, now) and self._may_heal(change, now):
+                self._doing[change.id] = frozenset(change.due)
                 self.start(change.id, self._work(change, plan))
         for chore in plan.chores:
             if self._may_begin(key := _chore_key(chore), now):
@@ -81,6 +87,16 @@ class Workshop:
     def start(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         """Give `work` a task of its own, under `key`."""
         self._tasks[key] = asyncio.create_task(self._guarded(key, work))
+
+    def _note(self, change: RoomChange) -> None:
+        """Where the world moved on while the room is worked on, it is planned again right afterwards.
+
+        Work under way shows as a live room to make or to finish; that is no news.
+        """
+        doing = self._doing.get(change.id)
+        news = [a for a in change.due if doing is None or not (a in doing or isinstance(a, Heal | Finish))]
+        if news:
+            self._missed.add(change.id)
 
     def recovered(self) -> None:
         """What was away is back: nobody waits any longer."""
@@ -115,6 +131,10 @@ class Workshop:
             log.exception("unexpected fault", retry_in=round(self._retry(key), 1))
         finally:
             self._tasks.pop(key, None)
+            self._doing.pop(key, None)
+            if key in self._missed:
+                self._missed.discard(key)
+                self._triggers.wake()
 
     def _retry(self, key: str) -> float:
         delay = self._backoff.failed(key, self._clock.monotonic(), self._clock.chance())

@@ -102,7 +102,7 @@ class InProcess:
         self.known = Known(self.store)
         eyes = Eyes(self._read, self.live, self.store, self.known, clock)
         self.planner = Planner(replace(rules(), settle=settle), eyes, self.store, clock)
-        actor = Leased(self.live, self.lease)
+        actor = Leased(self.live, self.lease, asyncio.Semaphore(20))
         self.steps = Steps(self.store, actor, self.live, self.known, clock, INSTANCE)
         self.speaker = Speaker(self.store, self.known, clock, Flapping())
         self.workshop = Workshop(self.steps, self.speaker, self.triggers, self.metrics, self._progress)

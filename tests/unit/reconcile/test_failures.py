@@ -59,6 +59,54 @@ async def test_a_room_that_hangs_delays_no_other_and_is_begun_once() -> None:
     assert live.calls["create_room"] == 4  # the one that hung is counted by both halves of the fake
 
 
+async def test_an_edit_that_meets_work_under_way_wakes_the_loop_when_that_is_done() -> None:
+    live = HangingLive()
+    process = InProcess(live)
+    process.manifests = THREE
+    await process.reconciler.turn(read_files=True)
+    await until(lambda: _asked(live))
+    process.manifests = desired(manifest("a", name="slow", allow_chat=True), manifest("b"), manifest("c"))
+    await process.reconciler.turn(read_files=True)
+    assert not process.triggers.woken
+    live.free.set()
+    await process.workshop.settled()
+    assert process.triggers.woken
+    await process.turn()
+    assert process.record("a").spec.allow_chat
+
+
+async def test_work_that_is_merely_under_way_wakes_nobody() -> None:
+    live = HangingLive()
+    process = InProcess(live)
+    process.manifests = THREE
+    await process.reconciler.turn(read_files=True)
+    await until(lambda: _asked(live))
+    await process.reconciler.turn(read_files=True)
+    live.free.set()
+    await process.workshop.settled()
+    assert not process.triggers.woken
+
+
+async def _asked(live: HangingLive) -> bool:
+    return live.calls["create_room"] >= 3
+
+
+async def test_what_waits_its_turn_at_livekit_is_not_sent_without_the_lease() -> None:
+    live = HangingLive()
+    process = InProcess(live)
+    process.manifests = desired(*(manifest(f"r{number:02}", name="slow") for number in range(25)))
+    await process.reconciler.turn(read_files=True)
+    await until(lambda: _in_flight(live, 20))
+    process.lease.held = False
+    live.free.set()
+    await process.workshop.settled()
+    assert len(await process.listed()) == 20
+
+
+async def _in_flight(live: HangingLive, count: int) -> bool:
+    return live.calls["create_room"] >= count
+
+
 async def one_failing(error: Exception) -> tuple[InProcess, str]:
     """Two live rooms, of which `a` vanished and cannot be made."""
     process = InProcess()
