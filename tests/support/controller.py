@@ -15,6 +15,7 @@ import multiprocessing
 import os
 import re
 import secrets
+import shutil
 import signal
 import sys
 import threading
@@ -282,9 +283,11 @@ class Site:
     async def _spawn(
         self, words: tuple[str, ...], env: dict[str, str], *, stderr: Path, stdout: Path | None = None
     ) -> asyncio.subprocess.Process:
+        setpriv = shutil.which("setpriv")  # it ends with the tests, however they end
+        tied = (setpriv, "--pdeathsig", "KILL") if setpriv else ()
         with stderr.open("wb") as err, (stdout or Path(os.devnull)).open("wb") as out:
             return await asyncio.create_subprocess_exec(
-                *(sys.executable, "-m", "controller", *words),
+                *(*tied, sys.executable, "-m", "controller", *words),
                 cwd=ROOT,
                 env=self.env | env,
                 stdin=asyncio.subprocess.DEVNULL,

@@ -37,9 +37,9 @@ async def test_replies_may_never_come(tmp_path: Path, livekit: LiveKitServer, mo
     """The connection stands, and the answer to one write of each kind is swallowed."""
     writes = {"livekit": ("CreateRoom", "DeleteRoom", "UpdateRoomMetadata"), "mongodb": ("update",)}
     kinds = [(link, label) for link, labels in writes.items() for label in labels]
-    await asyncio.gather(
-        *(_swallowed(tmp_path / label, livekit, mongodb, link, label) for link, label in kinds)
-    )
+    async with asyncio.TaskGroup() as group:
+        for link, label in kinds:
+            group.create_task(_swallowed(tmp_path / label, livekit, mongodb, link, label))
 
 
 async def _swallowed(folder: Path, livekit: LiveKitServer, mongodb: Server, link: str, label: str) -> None:
