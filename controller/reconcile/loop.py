@@ -96,6 +96,7 @@ class Loop:
         self._watch_was_silent = watch_was_silent
         self._outage, self._notices, self._backoff = Outage(), Notices(), Backoff()
         self._counted: list[RoomRecord] = []
+        self._untold = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pass after pass; `stop` ends it once the loop is woken."""
@@ -114,6 +115,7 @@ class Loop:
     async def _turn(self, *, resync_due: bool) -> float:
         """One pass; how long to wait for a trigger after it, in seconds."""
         told = self._triggers.take_files()
+        self._judge_watch(told=told, resync_due=resync_due)
         before = self._reconciler.desired
         try:
             plan = await self._reconciler.turn(read_files=told or resync_due)
@@ -127,10 +129,17 @@ class Loop:
         self._back()
         after = self._reconciler.desired
         if not told and before is not None and after is not None and before.revision != after.revision:
-            self._watch_was_silent()
+            self._untold = True
         if plan is not None and after is not None:
             self._notices.about(after, plan.invalid)
         return self._resync
+
+    def _judge_watch(self, *, told: bool, resync_due: bool) -> None:
+        """A resync may see a change before the watch tells of it: silent is one that never told."""
+        if self._untold and resync_due and not told:
+            self._watch_was_silent()
+        if told or resync_due:
+            self._untold = False
 
     def _away(self, error: RoomctlError, *, told: bool) -> float:
         failed = {_server(e): e for e in (error.__cause__, error) if isinstance(e, RoomctlError)}

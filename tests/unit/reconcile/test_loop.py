@@ -143,15 +143,24 @@ async def test_a_file_change_that_met_an_outage_is_read_when_it_is_over() -> Non
 async def test_a_watch_that_was_silent_is_started_again() -> None:
     turning = Turning()
     await turning.turn()
-    await turning.turn()
-    assert turning.restarts == 0
     turning.process.manifests = Desired(ONE.rooms, (), "another revision")
     await turning.turn()
-    assert turning.restarts == 1
-    turning.process.manifests = Desired(ONE.rooms, (), "a third revision")
-    turning.process.triggers.files_changed()
+    assert turning.restarts == 0, "it may be about to tell"
     await turning.turn()
     assert turning.restarts == 1
+    await turning.turn()
+    assert turning.restarts == 1
+
+
+async def test_a_watch_that_tells_after_the_resync_is_not_silent() -> None:
+    turning = Turning()
+    await turning.turn()
+    turning.process.manifests = Desired(ONE.rooms, (), "another revision")
+    await turning.turn()
+    turning.process.triggers.files_changed()
+    await turning.turn(resync=False)
+    await turning.turn()
+    assert turning.restarts == 0
 
 
 async def test_a_wrong_manifest_is_told_once_while_it_lasts() -> None:
