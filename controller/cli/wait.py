@@ -19,11 +19,15 @@ from controller.cli.standing import Standing, choose, standing
 from controller.errors import RoomctlError, RoomsDirError, StoreAway
 from controller.manifests import Desired, ManifestError, RoomsDirState, load
 from controller.manifests.report import error_text
+from controller.plan.matching import match
 from controller.records.ports import Records, RoomStore
 from controller.room import short_key
 from controller.settings import Settings, Uses
 
 LOOK_SECONDS: Final = 0.25
+_NO_ID_KEY: Final = b""
+"""`wait` does not ask for the secret: ids that are written are compared, those that are derived cannot be."""
+_INVALID: Final = Goal("ManifestValid", negated=True)
 
 
 def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
@@ -94,17 +98,19 @@ class Watch:
 
     def wrong(self, records: Records) -> list[ManifestError]:
         """The errors of the manifests that are waited for: their rooms will not come to be as written."""
-        if self.goal.deletes:
+        if self.goal.deletes or self.goal == _INVALID:
             return []
-        return [e for e in self.desired.errors if not self.names or self._named(e, records)]
+        errors = match(self.desired, records.by_id, _NO_ID_KEY).errors
+        return [e for e in errors if not self.names or self._named(e, records)]
 
     def _named(self, error: ManifestError, records: Records) -> bool:
         """Whether an error stands for a room of `names`; without a key: for all rooms of its file."""
-        if error.key is not None:
-            return error.key in self.names
         found, _ = choose(records, self.names)
+        if error.key is not None:
+            return error.key in self.names or error.key in {record.key for record in found}
+        files = [PurePosixPath(record.file) for record in found if record.file is not None]
         of_file = str(PurePosixPath(error.file).with_suffix(""))
-        return of_file in self.names or error.file in {record.file for record in found}
+        return of_file in self.names or any(file.is_relative_to(error.file) for file in files)
 
     def targets(self, records: Records) -> list[Target]:
         """The rooms to look at: those named, else those of rooms.d, else (there is none) those on record."""

@@ -129,6 +129,30 @@ def test_a_wrong_manifest_ends_the_wait_for_the_rooms_it_stands_for() -> None:
     assert Watch(Goal("delete"), found).wrong(records()) == []
 
 
+def test_a_wrong_manifest_ends_the_wait_for_its_room_by_id_too() -> None:
+    wrong = replace(ERROR, key="events/room-1")
+    assert Watch(Goal(), desired(wrong), (room(1).id,)).wrong(records(room(1))) == [wrong]
+    assert Watch(Goal(), desired(wrong), (room(2).id,)).wrong(records(room(1), room(2))) == []
+
+
+def test_a_folder_that_cannot_be_read_ends_the_wait_for_the_rooms_in_it() -> None:
+    folder = ManifestError("events", "this cannot be read")
+    assert Watch(Goal(), desired(folder), ("events/room-1",)).wrong(records(room(1))) == [folder]
+
+
+def test_an_id_that_the_record_does_not_have_ends_the_wait() -> None:
+    found = desired(a=room(1))
+    manifest = replace(found.rooms["events/room-1"], pinned_id=room(2).id)
+    watch = Watch(Goal(), replace(found, rooms={manifest.key: manifest}))
+    assert ["has another id already" in error.message for error in watch.wrong(records(room(1)))] == [True]
+    assert watch.wrong(records()) == []
+
+
+def test_that_a_manifest_is_invalid_can_be_waited_for() -> None:
+    goal = Goal("ManifestValid", negated=True)
+    assert Watch(goal, desired(ERROR), ("bad",)).wrong(records()) == []
+
+
 def test_each_room_not_there_yet_has_its_reason() -> None:
     watch = Watch(Goal(), desired(a=room(1), b=room(2)))
     now = {"events/room-1": standing(replace(room(1), status=READY), AT_WORK, NOW)}
