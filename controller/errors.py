@@ -14,6 +14,7 @@ RoomctlError                 the message is one sentence: what, where, and what 
 |   |-- LiveNotFound         no such room or participant
 |   `-- LiveRejected         the server refused this one call
 |-- LeaseHeld                another controller is at work on these records
+|   `-- LeaveRefused         and more rooms are missing than it may be given leave to remove
 `-- LeaseLost                this process no longer holds the lease and must not write
 """
 
@@ -89,6 +90,15 @@ class LeaseHeld(RoomctlError):
             f"another controller is at work on these records: {holder}; "
             "wait for it with `roomctl wait`, or stop it first"
         )
+
+
+class LeaveRefused(LeaseHeld):
+    """More rooms are missing than the controller at work may be given leave to remove."""
+
+    def __init__(self, holder: str, missing: Sequence[str], most: int) -> None:
+        super().__init__(holder)
+        missed = f"{len(missing)} rooms are missing, more than --allow-removals {most}, so no leave is given"
+        self.args = (f"{missed}: {', '.join(missing)}\n{self}",)
 
 
 class LeaseLost(RoomctlError):

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Final
 
 from controller.app import Process, connection, engine, opened_store, planner, silent
-from controller.errors import LeaseHeld, RoomctlError, RoomsDirError
+from controller.errors import LeaseHeld, LeaveRefused, RoomsDirError
 from controller.manifests.desired import Desired, RoomsDirState
 from controller.plan.model import Observed, Plan, Remove, RoomChange
 from controller.reconcile.reconciler import Planner
@@ -65,17 +65,20 @@ async def apply(
 ) -> ApplyReport:
     """Converge in the foreground. LeaseHeld while a controller is at work on the same records.
 
-    With `allow_removals` a controller that is at work is given leave instead (contract 4).
+    With `allow_removals` a controller that is at work is given leave instead (contract 4), or LeaveRefused.
     """
     async with connection(settings) as live, opened_store(settings, verb="apply", read_only=False) as store:
         process = Process.of(settings, live)
         async with open_lease(store, settings.data_dir, "apply") as lease:
             try:
                 await lease.acquire(LEASE_WAIT)
-            except LeaseHeld:
+            except LeaseHeld as held:
                 if allow_removals is None:
                     raise
-                return await _grant(planner(process, store, settle=0.0), store, allow_removals, confirm)
+                plan = await _planned(planner(process, store, settle=0.0))
+                if len(missing := _missing(plan)) > allow_removals:
+                    raise LeaveRefused(held.holder, sorted(missing), allow_removals) from None
+                return await _grant(plan, store, process, confirm)
             store.reread()
             foreground = _Foreground(process, store, lease, progress)
             plan = await foreground.plan(allow_removals)
@@ -87,18 +90,14 @@ async def apply(
             return await foreground.converge(plan)
 
 
-async def _grant(plans: Planner, store: RoomStore, most: int, confirm: Callable[[Plan], bool]) -> ApplyReport:
+async def _grant(
+    plan: Plan, store: RoomStore, process: Process, confirm: Callable[[Plan], bool]
+) -> ApplyReport:
     """Record leave for the rooms that are missing now, for the controller that is at work."""
-    plan = await _planned(plans)
-    missing = _missing(plan)
-    if len(missing) > most:
-        raise RoomctlError(
-            f"{len(missing)} rooms are missing, more than --allow-removals {most}: "
-            f"{', '.join(sorted(missing))}"
-        )
     if not confirm(plan):
         return ApplyReport(plan, confirmed=False)
-    await store.grant_removal_leave(RemovalLeave(missing, plans.clock.wall() + LEAVE_LIFE))
+    missing = _missing(plan)
+    await store.grant_removal_leave(RemovalLeave(missing, process.clock.wall() + LEAVE_LIFE))
     return ApplyReport(plan, granted=tuple(sorted(missing)))
 
 

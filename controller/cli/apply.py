@@ -1,6 +1,7 @@
 """roomctl apply: converge in the foreground, asking first on a terminal."""
 
 import asyncio
+import signal
 import sys
 from typing import Annotated
 
@@ -60,7 +61,16 @@ class _Question:
     def __call__(self, plan: Plan) -> bool:
         show(plan_text(plan, self._place))
         self.shown = True
-        return not self._asks or typer.confirm("Apply this?", err=True)
+        return not self._asks or _agreed()
+
+
+def _agreed() -> bool:
+    """The answer. Ctrl-C ends it as a no: asyncio's own handler would only take note, and go on waiting."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        return typer.confirm("Apply this?", err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
 
 
 def _progress(key: str, action: str, outcome: str) -> None:

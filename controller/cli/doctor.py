@@ -57,7 +57,7 @@ async def _doctor(settings: Settings) -> Exit:
     failed = False
     async for finding in _findings(settings):
         mark = painted(f"{finding.mark:<4}", _STYLES[finding.mark])
-        show(f"{mark}  {finding.about:<9}  {finding.text}")
+        show(f"{mark}  {finding.about:<10}  {finding.text}")
         failed |= finding.mark is Mark.FAIL
     return Exit.FAILED if failed else Exit.FINE
 

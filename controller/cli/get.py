@@ -3,7 +3,6 @@
 import asyncio
 import json
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -51,27 +50,35 @@ def get(
     names = tuple(rooms or ())
     if not watch:
         return asyncio.run(_get(settings, names, output))
-    with suppress(KeyboardInterrupt):  # how a watch ends
-        asyncio.run(_watch(settings, names, output))
-    return Exit.FINE
+    try:
+        return asyncio.run(_watch(settings, names, output))
+    except KeyboardInterrupt:  # how a watch ends
+        return Exit.FINE
 
 
 async def _get(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
     async with opened_store(settings, verb="get", read_only=True) as store:
         found, unknown = await look(settings, store, names)
     _show(found, output)
-    for name in unknown:
-        complain(f"there is no room {short_key(name)}; `roomctl get` lists the rooms")
+    _no_rooms(unknown)
     if not found and not unknown:
         say("no rooms")
     return Exit.FAILED if unknown else Exit.FINE
 
 
-async def _watch(settings: Settings, names: tuple[str, ...], output: Form) -> None:
+def _no_rooms(unknown: Sequence[str]) -> None:
+    for name in unknown:
+        complain(f"there is no room {short_key(name)}; `roomctl get` lists the rooms")
+
+
+async def _watch(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
     """All rooms once, then those that changed; a database that goes away is said once."""
     before: dict[str, Standing] = {}
     away = False
     async with opened_store(settings, verb="get", read_only=True) as store:
+        if unknown := choose(store, names)[1]:
+            _no_rooms(unknown)
+            return Exit.FAILED
         while True:
             try:
                 await store.refresh()

@@ -2,6 +2,8 @@
 
 import asyncio
 import json
+import os
+import pty
 import re
 import signal
 import sys
@@ -105,6 +107,34 @@ async def test_an_unknown_room_is_named_and_the_others_are_shown(site: Site) -> 
     assert shown.code == 1
     assert shown.err == "error: there is no room nobody; `roomctl get` lists the rooms\n"
     assert [room["key"] for room in json.loads(shown.out)] == ["team"]
+
+
+async def test_a_watch_of_an_unknown_room_ends_at_once(site: Site) -> None:
+    watched = await site.verb("get", "nobody", "--watch")
+    assert (watched.code, watched.out) == (1, "")
+    assert watched.err == "error: there is no room nobody; `roomctl get` lists the rooms\n"
+
+
+async def test_an_interrupt_at_the_question_is_a_no(site: Site) -> None:
+    site.write("team")
+    terminal, theirs = pty.openpty()
+    apply = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "controller", "apply"),
+        cwd=ROOT,
+        env=site.env,
+        stdin=theirs,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    os.close(theirs)
+    try:
+        assert apply.stderr is not None
+        await apply.stderr.readuntil(b"[y/N]")
+        apply.send_signal(signal.SIGINT)
+        assert await asyncio.wait_for(apply.wait(), 10) == 1
+    finally:
+        os.close(terminal)
+    assert await site.records() == {}
 
 
 async def test_beside_a_controller_an_apply_stands_back(site: Site) -> None:
