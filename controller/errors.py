@@ -97,7 +97,7 @@ class LeaveRefused(LeaseHeld):
 
     def __init__(self, holder: str, missing: Sequence[str], most: int) -> None:
         super().__init__(holder)
-        missed = f"{len(missing)} rooms are missing, more than --allow-removals {most}, so no leave is given"
+        missed = f"missing rooms: {len(missing)}, more than --allow-removals {most}, so no leave is given"
         self.args = (f"{missed}: {', '.join(missing)}\n{self}",)
 
 

@@ -16,7 +16,7 @@ from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
 from controller.cli.screen import counted, show
 from controller.cli.table import painted
-from controller.errors import LiveError, StoreError
+from controller.errors import LiveDenied, LiveError, StoreAway, StoreError
 from controller.live.client import Connection, Observer
 from controller.manifests import Desired, RoomsDirState, load
 from controller.settings import Settings, Uses, mongodb_address
@@ -101,10 +101,10 @@ async def _livekit(settings: Settings) -> Finding:
     async with Connection(url, key, secret) as connection:
         try:
             rooms = await Observer(connection).rooms()
+        except LiveDenied as error:
+            return Finding(Mark.FAIL, "livekit", str(error))
         except LiveError as error:
-            return Finding(
-                Mark.FAIL, "livekit", f"{error}; check LIVEKIT_URL, LIVEKIT_API_KEY and its secret"
-            )
+            return Finding(Mark.FAIL, "livekit", f"{error}; start it, or set LIVEKIT_URL to where it is")
         return Finding(Mark.OK, "livekit", f"{counted(len(rooms), 'live room')} at {connection.address}")
 
 
@@ -154,7 +154,9 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
             )
             yield Finding(Mark.OK, "controller", text)
     except StoreError as error:
-        yield Finding(Mark.FAIL, "mongodb", str(error))
+        away = settings.mongodb_uri and isinstance(error, StoreAway)
+        mend = "; start it, or set MONGODB_URI to where it is" if away else ""
+        yield Finding(Mark.FAIL, "mongodb", f"{error}{mend}")
 
 
 def about_secret(*, changed: bool) -> Finding:

@@ -15,6 +15,9 @@ from controller.room import (
     RoomSpec,
 )
 
+_TEXT: Final = ("string", "number", "boolean")
+"""What YAML makes of a scalar whose text counts: `name: 007`, `key: 1.5` and `id: 12e4` need no quotes."""
+
 _SAYS: Final = {
     "name": f"Human-readable room name: {RULES['name']}.",
     "user_id": f"Owner id of the room; {DEFAULT_USER_ID} where it is left out.",
@@ -45,13 +48,13 @@ def manifest_schema() -> dict[str, Any]:
             "key": {
                 "description": f"The room's stable name: {KEY_RULE}. "
                 "Default: the path without its ending; required in a file of several documents.",
-                "type": ["string", "integer", "null"],
+                "type": [*_TEXT, "null"],
                 "pattern": _portable(KEY_PATTERN),
                 "maxLength": KEY_LENGTH,
             },
             "id": {
                 "description": "Pins the room's id: 24 hex digits. All digits need no quotes.",
-                "type": ["string", "integer", "null"],
+                "type": [*_TEXT, "null"],
                 "pattern": _portable(ID_PATTERN),
             },
             **{name: _returned(name) for name in RETURNED},
@@ -77,9 +80,9 @@ def _field(field: str) -> dict[str, Any]:
     elif info.annotation in (MediaType, RecordMode):
         schema |= {"enum": [*map(str, info.annotation), None]}
     elif field == "name":
-        schema |= {"type": ["string", "integer"], "pattern": _TRIMMED_NAME}
+        schema |= {"type": [*_TEXT], "pattern": _TRIMMED_NAME}
     else:
-        schema |= {"type": ["string", "integer", "null"], "minLength": 1, "maxLength": 128}
+        schema |= {"type": [*_TEXT, "null"], "minLength": 1, "maxLength": 128}
     if not info.is_required():
         schema["default"] = str(info.default) if isinstance(info.default, str) else info.default
     return schema
@@ -88,7 +91,7 @@ def _field(field: str) -> dict[str, Any]:
 def _returned(name: str) -> dict[str, Any]:
     return {
         "description": f"The {name} that the API returned with the room: ignored.",
-        "type": ["string", "integer", "number", "boolean", "null"],
+        "type": [*_TEXT, "null"],
     }
 
 

@@ -260,4 +260,6 @@ async def test_the_doctor_finds_what_is_wrong(site: Site) -> None:
     gone = await site.verb("doctor", MONGODB_URI="mongodb://127.0.0.1:1/", LIVEKIT_URL="http://127.0.0.1:1")
     lines = {line.split()[1]: line.split()[0] for line in gone.out.splitlines()}
     assert gone.code == 1
+    assert "; start it, or set LIVEKIT_URL" in gone.out
+    assert "; start it, or set MONGODB_URI" in gone.out
     assert (lines["livekit"], lines["clock"], lines["mongodb"]) == ("FAIL", "FAIL", "FAIL")

@@ -81,6 +81,13 @@ def test_an_example_passes_the_schema(path: Path) -> None:
     SCHEMA.validate(yaml.safe_load(path.read_text()))
 
 
+@pytest.mark.parametrize("line", ["name: true", "user_id: 1.5", "key: 1.5"])
+def test_what_yaml_takes_for_a_number_is_text_to_the_schema_too(line: str) -> None:
+    """The loader takes the scalar's text; an editor has only what YAML makes of it."""
+    written = yaml.safe_load(line)
+    SCHEMA.validate({"name": "Room", "max_participants": 5, **written})
+
+
 def test_the_schema_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(manifest_schema())
     assert json.loads(json.dumps(manifest_schema())) == manifest_schema()
