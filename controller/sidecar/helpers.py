@@ -145,11 +145,11 @@ class Helpers:
         return record, room
 
     def _role(self, wish: Wish, record: RoomRecord, headers: Mapping[str, str]) -> Role:
-        """The role that was proven. No field of the request can raise it."""
+        """The role that was proven; nothing is a guest's, and no field of the request can raise it."""
         if hdrs.AUTHORIZATION in headers and _is_bearer(headers[hdrs.AUTHORIZATION]):
             raise Refusal(*_PROOF_INVALID)
         if not wish.hidden:
-            return Role.GUEST if record.spec.allow_webinar_mode else Role.SPEAKER
+            return Role.GUEST
         if record.spec.allow_webinar_mode or self._settings.hidden_requires_token:
             raise Refusal(*_HIDDEN)
         return Role.HIDDEN

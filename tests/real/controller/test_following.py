@@ -67,7 +67,7 @@ async def test_an_edit_reaches_record_room_and_people_by_their_role(site: Site) 
         ):
             assert ann.permission.can_publish_data
             site.edit("talk", name="Evening talk", allow_chat=False, allow_webinar_mode=True)
-            await ann.until_permission(can_publish_data=False, can_publish=True, can_subscribe=True)
+            await ann.until_permission(can_publish_data=False, can_publish=False, can_subscribe=True)
             after = (await site.converged())["talk"]
             await ann.until_metadata((await site.ours())[await site.room_name("talk")].metadata)
             assert after.spec.name == "Evening talk"

@@ -91,7 +91,7 @@ async def test_create_token_answers_exactly_the_references_fields() -> None:
 
 @pytest.mark.parametrize(
     ("webinar", "hidden", "role"),
-    [(False, False, "speaker"), (True, False, "guest"), (False, True, "hidden"), (False, None, "speaker")],
+    [(False, False, "guest"), (True, False, "guest"), (False, True, "hidden"), (False, None, "guest")],
 )
 async def test_the_role_is_what_was_proven(webinar: bool, hidden: bool | None, role: str) -> None:
     async with serving() as house:

@@ -114,7 +114,7 @@ async def test_metrics_say_what_happened() -> None:
         assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
         lines = answer.body.decode().splitlines()
         assert {
-            'roomctl_tokens_total{role="speaker"} 1.0',
+            'roomctl_tokens_total{role="guest"} 1.0',
             'roomctl_refusals_total{code="ROOM_NOT_FOUND"} 1.0',
             'roomctl_helper_seconds_count{helper="createToken"} 1.0',
             'roomctl_dependency_up{dependency="livekit"} 1.0',
