@@ -93,7 +93,7 @@ async def _control(process: Process, store: RoomStore, hints: _Hints, stop: asyn
             asyncio.create_task(_watch(watch, process.triggers)),
         ]
         try:
-            await _loop(process, parts, watch).run(stop)
+            await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
         finally:
             hints.target = None
             process.triggers.close()

@@ -14,6 +14,7 @@ from tests.support.controller import Ended, Site
 from tests.support.embedded import Server, secantus
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary
+from tests.support.proxy import Proxy, drop, http
 
 SOON = 8.0
 """Seconds within which it ends: five by the contract, and what a busy machine adds."""
@@ -49,6 +50,20 @@ async def test_sigterm_ends_it_while_both_servers_hang(tmp_path: Path) -> None:
             assert await controller.stop(SOON) == 0
         livekit.resume()
         mongodb.signal(signal.SIGCONT)
+
+
+async def test_sigterm_gives_the_lease_back_in_the_middle_of_a_pass_that_hangs(
+    tmp_path: Path, livekit: LiveKitServer, mongodb: Server
+) -> None:
+    async with (
+        Proxy(livekit.port, http) as proxy,
+        Site(tmp_path, livekit, mongodb=mongodb.uri, url=proxy.url) as site,
+        site.run() as controller,
+    ):
+        proxy.request = drop
+        await proxy.until(proxy.count + 1)
+        assert await controller.stop(SOON) == 0
+        assert len(controller.said("stopped; the rooms stay")) == 1
 
 
 async def test_sigterm_ends_it_before_it_has_reached_anybody(tmp_path: Path, livekit: LiveKitServer) -> None:
