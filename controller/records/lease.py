@@ -144,6 +144,8 @@ class MongoLease:
             return sight
         if sight is not None and not patient:
             raise LeaseHeld(str(read_holder(document)))
+        if sight is None and patient:
+            log.info("standing by: another controller holds the lease", holder=str(read_holder(document)))
         return Sight(number, self._clock())
 
     def _free(self, document: dict[str, Any], claim: str, sight: Sight | None, now: float) -> bool:

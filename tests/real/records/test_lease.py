@@ -8,6 +8,7 @@ from typing import Any, TypeAlias
 
 import pytest
 from pymongo.errors import OperationFailure
+from structlog.testing import capture_logs
 
 from controller.errors import LeaseHeld, LeaseLost, StoreAway
 from controller.records.edge import address
@@ -147,11 +148,15 @@ async def test_who_waits_too_short_is_told_who_holds_it(controllers: NewControll
 async def test_a_standby_waits_for_ever_and_takes_over_in_the_end(controllers: NewController) -> None:
     one, two = controllers(1), controllers(2)
     await one.lease.acquire(0)
-    task = await acquiring(two, None)
-    for _ in range(4):
-        await one.renews()
-        await wait_out(two, task, 6)
+    with capture_logs() as logs:
+        task = await acquiring(two, None)
+        for _ in range(4):
+            await one.renews()
+            await wait_out(two, task, 6)
     assert not task.done()
+    assert [(e["event"].partition(":")[0], e["holder"]) for e in logs] == [
+        ("standing by", "`roomctl run`, pid 1 on host")
+    ]
     await one.lease.release()
     await wait_out(two, task, 1)
     await task
