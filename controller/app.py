@@ -107,8 +107,13 @@ async def opened_store(settings: Settings, *, verb: str, read_only: bool) -> Asy
         yield store
 
 
+def followed_store(settings: Settings, *, verb: str) -> AbstractAsyncContextManager[RoomStore]:
+    """The records for whoever looks at them for long: the embedded server is left to a controller."""
+    return store_of(settings, verb=verb, read_only=True, starts=False)
+
+
 def store_of(
-    settings: Settings, *, verb: str, read_only: bool = False
+    settings: Settings, *, verb: str, read_only: bool = False, starts: bool = True
 ) -> AbstractAsyncContextManager[RoomStore]:
     return open_store(
         settings.mongodb_uri,
@@ -117,6 +122,7 @@ def store_of(
         settings.instance,
         _fingerprint(settings),
         read_only=read_only,
+        starts=starts,
         verb=verb,
     )
 

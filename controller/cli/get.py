@@ -11,7 +11,7 @@ from typing import Annotated, Final
 import typer
 import yaml
 
-from controller.app import opened_store
+from controller.app import followed_store, opened_store
 from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
 from controller.cli.people import count_people
@@ -73,12 +73,16 @@ def _no_rooms(unknown: Sequence[str]) -> None:
 
 async def _watch(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
     """All rooms once, then those that changed; a database that goes away is said once."""
-    before: dict[str, Standing] = {}
     away = False
     async with opened_store(settings, verb="get", read_only=True) as store:
-        if unknown := choose(store, names)[1]:
-            _no_rooms(unknown)
-            return Exit.FAILED
+        found, unknown = await look(settings, store, names)
+    if unknown:
+        _no_rooms(unknown)
+        return Exit.FAILED
+    if found:
+        _show(found, output)
+    before = {room.record.id: room for room in found}
+    async with followed_store(settings, verb="get") as store:
         while True:
             try:
                 await store.refresh()

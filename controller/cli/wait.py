@@ -9,7 +9,7 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.app import opened_store
+from controller.app import followed_store, opened_store
 from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
 from controller.cli.goal import Goal, Target, missing_yet, read_goal, read_span
@@ -78,8 +78,13 @@ async def _wait(settings: Settings, watch: "Watch", seconds: float) -> Exit:
             for error in wrong:
                 complain(error_text(error, below(settings.rooms_dir)))
             return Exit.FAILED
-        if await watch.met_within(seconds, store):
-            return Exit.FINE
+        watch.any_target(store)
+        met = await watch.met_within(0, store)
+    if not met:  # only a controller changes anything, and the embedded store has to be free for it
+        async with followed_store(settings, verb="wait") as store:
+            met = await watch.met_within(seconds, store)
+    if met:
+        return Exit.FINE
     for name, why in sorted(watch.missing.items()):
         complain(f"{name}: {why}")
     complain(f"timed out after {seconds:g} s: {counted(len(watch.missing), 'room')} not there yet")
@@ -128,7 +133,6 @@ class Watch:
 
     async def met_within(self, seconds: float, store: RoomStore) -> bool:
         """Look, once at least, until nothing is missing; a database that goes away is waited for."""
-        self._any_target(store)
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
         while True:
@@ -141,7 +145,8 @@ class Watch:
                 return not self.missing
             await asyncio.sleep(min(left, LOOK_SECONDS))
 
-    def _any_target(self, records: Records) -> None:
+    def any_target(self, records: Records) -> None:
+        """Say so where there is nothing to wait for. RoomctlError: there is no folder either."""
         if self.targets(records):
             return
         if self.desired.state is RoomsDirState.MISSING:

@@ -1,10 +1,10 @@
-"""The records where the embedded store has none yet: empty, until a controller starts it."""
+"""The records of an embedded store that does not run: until a controller starts it, away, or empty if new."""
 
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from controller.errors import StoreRefused
+from controller.errors import StoreAway, StoreRefused
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.ports import Holder, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
@@ -18,6 +18,7 @@ class LateStore:
         self._folder, self._store_at = folder, store_at
         self._nobody = StoreIdentity("", instance, SCHEMA, "")
         self._store: MongoStore | None = None
+        self._port = 0
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -40,12 +41,15 @@ class LateStore:
         return self._store is not None and self._store.secret_changed
 
     async def refresh(self) -> bool:
-        if self._store is None:
-            port = served_port(self._folder)
-            if port is None:
-                return False
-            self._store = self._store_at(embedded_uri(port))
-        return await self._store.refresh()
+        port = served_port(self._folder)
+        if port is not None and port != self._port:
+            self._port, self._store = port, self._store_at(embedded_uri(port))
+        return self._nothing_yet() if self._store is None else await self._store.refresh()
+
+    def _nothing_yet(self) -> bool:
+        if (self._folder / "store").is_dir():
+            raise StoreAway(f"no controller runs the embedded store in {self._folder}")
+        return False
 
     def reread(self) -> None:
         if self._store is not None:

@@ -23,13 +23,15 @@ async def open_store(
     fingerprint: str = "",
     *,
     read_only: bool = False,
+    starts: bool = True,
     verb: str = "run",
 ) -> AsyncIterator[RoomStore]:
     """The records at `uri`, or with '' on the embedded server in `data_dir`; `refresh` connects.
 
     `fingerprint` is of ROOMCTL_SECRET, '' where the verb does not know it. `read_only` changes nothing, and
-    does not make `data_dir`. Raises StoreRefused, and for the embedded server StoreLocked, StoreAway and
-    SettingsError; a server out of reach is no error before the first `refresh`.
+    does not make `data_dir`. `starts` False starts no embedded server: it is found once a `run` has it, and
+    until then `refresh` raises StoreAway. Raises StoreRefused, and for the embedded server StoreLocked,
+    StoreAway and SettingsError; a server out of reach is no error before the first `refresh`.
     """
     async with AsyncExitStack() as stack:
 
@@ -38,7 +40,7 @@ async def open_store(
             stack.push_async_callback(close, client)
             return MongoStore(client, database, address(where), instance, fingerprint, read_only=read_only)
 
-        if not uri and read_only and not (data_dir / "store").is_dir():
+        if not uri and read_only and not (starts and (data_dir / "store").is_dir()):
             yield LateStore(data_dir, store_at, instance)
             return
         if not uri:

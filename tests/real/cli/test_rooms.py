@@ -7,13 +7,16 @@ import pty
 import re
 import signal
 import sys
+from pathlib import Path
 from typing import Any
 
 import yaml
 
 from tests.real.cli.process import on_terminal
 from tests.support.controller import ROOT, Site
+from tests.support.livekit import LiveKitServer
 from tests.support.people import canary
+from tests.support.wait import until
 
 LONG = "a" * 100 + "/" + "b" * 99
 
@@ -191,6 +194,23 @@ async def test_wait_names_a_room_that_waits_for_its_people(site: Site) -> None:
             assert waited.code == 0
             assert waited.err.startswith("team: Deferred: ")
         assert (await site.verb("wait", "--for", "!Deferred")).code == 0
+
+
+async def test_a_wait_leaves_the_embedded_store_to_the_controller_it_waits_for(
+    tmp_path: Path, livekit: LiveKitServer
+) -> None:
+    async with Site(tmp_path, livekit) as site:
+        site.write("team")
+        await site.verb("apply", "--yes")
+        site.write("more")
+        waiting = asyncio.create_task(site.verb("wait"))
+
+        async def holding() -> bool:
+            return '"wait"' in (site.data_dir / "embedded.lock").read_text()
+
+        await until(holding, 20)
+        async with site.run():
+            assert (await waiting).code == 0
 
 
 async def test_a_watch_shows_what_changes_until_it_is_interrupted(site: Site) -> None:

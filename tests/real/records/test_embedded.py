@@ -207,6 +207,21 @@ async def test_who_waits_finds_the_run_that_starts_later(tmp_path: Path) -> None
             assert waiting.by_id == running.by_id
 
 
+async def test_who_follows_leaves_the_server_to_each_run(tmp_path: Path) -> None:
+    async with open_store("", "roomctl", tmp_path, "default") as before:
+        await before.refresh()
+        await before.insert(room())
+    following = open_store("", "roomctl", tmp_path, "default", read_only=True, starts=False, verb="wait")
+    async with following as store:
+        with pytest.raises(StoreAway, match="no controller runs the embedded store"):
+            await store.refresh()
+        for _ in range(2):
+            async with open_store("", "roomctl", tmp_path, "default") as running:
+                await running.refresh()
+                await store.refresh()
+                assert store.by_id == running.by_id
+
+
 def test_it_works_under_uvloop(tmp_path: Path) -> None:
     async def use() -> None:
         async with open_store("", "roomctl", tmp_path, "default") as store:
