@@ -208,8 +208,7 @@ class MongoLease:
             try:
                 ours = await self._renew(session)
             except StoreError as error:
-                if pause == RENEW:  # said once, while it lasts
-                    log.warning("the lease could not be renewed", reason=str(error))
+                log.debug("the lease could not be renewed", reason=str(error))  # the loop says the outage
                 told, pause = self._lapsed(told=told), LOOK
                 continue
             if not ours:
