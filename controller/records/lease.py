@@ -62,10 +62,14 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class Sight:
-    """What was last seen of another's lease: the number, and since when it has stood there."""
+    """What was last seen of another's lease: whose, its number, and since when it has stood there."""
 
+    session: str
     number: int
     since: float
+
+    def same(self, document: dict[str, Any]) -> bool:
+        return (document["session"], document["number"]) == (self.session, self.number)
 
 
 class MongoLease:
@@ -136,23 +140,24 @@ class MongoLease:
         """One look, and the lease where it may be had; else what was seen."""
         now = self._clock()
         document = await self._look()
+        if document is None and sight is not None and now - sight.since < STANDS_STILL:
+            return sight  # the database is new, and its last holder is yet to notice
         if document is None or self._free(document, claim, sight, now):
             await self._take(claim, document)
             return None
-        number = document["number"]
-        if sight is not None and number == sight.number:
+        if sight is not None and sight.same(document):
             return sight
         if sight is not None and not patient:
             raise LeaseHeld(str(read_holder(document)))
         if sight is None and patient:
             log.info("standing by: another controller holds the lease", holder=str(read_holder(document)))
-        return Sight(number, self._clock())
+        return Sight(document["session"], document["number"], self._clock())
 
     def _free(self, document: dict[str, Any], claim: str, sight: Sight | None, now: float) -> bool:
         """Whether it may be had. The claim stands in it already where the answer to a taking was lost."""
         if document["released"] or document["session"] == claim or self._left_here(document):
             return True
-        return sight is not None and document["number"] == sight.number and now - sight.since >= STANDS_STILL
+        return sight is not None and sight.same(document) and now - sight.since >= STANDS_STILL
 
     def _left_here(self, document: dict[str, Any]) -> bool:
         """Whether a process before us on our data folder left it: it is dead, the folder being ours."""

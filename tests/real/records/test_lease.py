@@ -163,6 +163,35 @@ async def test_a_standby_waits_for_ever_and_takes_over_in_the_end(controllers: N
     assert two.lease.held
 
 
+async def test_a_lost_database_goes_on_with_the_one_who_held_it(controllers: NewController) -> None:
+    """The standby sees it gone before the holder does, and must not act beside it."""
+    one, two = controllers(1), controllers(2)
+    await one.lease.acquire(0)
+    task = await acquiring(two, None)
+    await one.store.meta.delete_one({"_id": "lease"})
+    await wait_out(two, task, 8)
+    assert not task.done()
+    await one.lease.release()
+    await one.lease.acquire(0)
+    await wait_out(two, task, 8)
+    assert not task.done()
+    assert one.lease.held
+    await one.lease.release()
+    await wait_out(two, task, 1)
+    await task
+
+
+async def test_a_lost_database_is_taken_over_where_its_holder_died(controllers: NewController) -> None:
+    one, two = controllers(1), controllers(2)
+    await one.lease.acquire(0)
+    task = await acquiring(two, None)
+    one.dies()
+    await one.store.meta.delete_one({"_id": "lease"})
+    await wait_out(two, task, 14)
+    await task
+    assert two.lease.held
+
+
 async def test_a_restart_on_the_same_folder_takes_its_own_back_at_once(controllers: NewController) -> None:
     one, two = controllers(1, folder="folder"), controllers(2, folder="folder")
     await one.lease.acquire(0)
