@@ -40,6 +40,7 @@ class Ops:
         self._settings, self._known, self._metrics = settings, known, metrics
         self._on_hint, self._clock, self._wall = on_hint, clock, wall
         self._began = clock()
+        self._said: set[str] = set()
 
     async def webhook(self, request: web.BaseRequest) -> Answer:
         """A hint that something happened; nothing depends on it."""
@@ -55,11 +56,17 @@ class Ops:
             )
         except WebhookRefused as error:
             self._metrics.webhooks.labels("unknown", "refused").inc()
-            log.warning("webhook refused", reason=str(error))
+            self._say_refused(str(error))
             raise Refusal(*_REFUSED) from None
         self._metrics.webhooks.labels(hint.event, "taken").inc()
         self._on_hint(hint)
         return Answer(_DONE)
+
+    def _say_refused(self, reason: str) -> None:
+        """Once for each reason: a LiveKit with another key goes on sending, and so may anybody."""
+        if reason not in self._said:
+            self._said.add(reason)
+            log.warning("webhook refused", reason=reason)
 
     async def health(self, _: web.BaseRequest) -> Answer:
         """200 while the loop turns."""
