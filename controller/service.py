@@ -29,6 +29,8 @@ from controller.sidecar.protocol import CONNECTIONS
 STOP_GRACE: Final = 1.0
 STOP_AT_MOST: Final = 4.5
 """Seconds that rooms under way are given at the end, and that all of the ending may take."""
+FAULT_PAUSE: Final = 0.5
+"""Seconds before something in the background is tried again."""
 OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
 RARELY: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
@@ -89,8 +91,8 @@ async def _control(process: Process, store: RoomStore, hints: _Hints, stop: asyn
         parts = engine(process, store, lease, settle=SETTLE)
         hints.target = parts.reconciler.hint
         background = [
-            asyncio.create_task(_lead(lease, store)),
-            asyncio.create_task(_watch(watch, process.triggers)),
+            asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
+            asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
         ]
         try:
             await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
@@ -129,8 +131,26 @@ def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
     return told
 
 
+async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """What must not end while the process lives: a fault is said, and it begins anew."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("unexpected fault in the background; it begins anew")
+        await asyncio.sleep(FAULT_PAUSE)
+
+
 async def _lead(lease: Lease, store: RoomStore) -> None:
-    """Take the lease whenever it can be had; what stands in memory is not trusted then."""
+    """Take the lease whenever it can be had; what stands in memory is not trusted then.
+
+    Nothing of a database is touched before it is known to be ours.
+    """
+    while not store.identity.store:
+        with suppress(StoreError):  # the loop says what is wrong
+            await store.refresh()
+            break
+        await asyncio.sleep(FAULT_PAUSE)
     while True:
         await lease.acquire(None)
         store.reread()

@@ -254,6 +254,7 @@ class Rules:
     gone_for: Mapping[str, float] = field(default_factory=dict)
     leave: frozenset[str] = frozenset()
     ripe_orphans: frozenset[str] = frozenset()
+    damaged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)

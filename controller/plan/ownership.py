@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controller.live.room import LiveRoom, OwnerMark, owner_mark
+from controller.plan.model import Rules
 from controller.records.record import RoomRecord
 
 
@@ -24,9 +25,7 @@ class Ownership:
     orphans: frozenset[str] = frozenset()
 
 
-def sort_out(
-    live: Mapping[str, LiveRoom], records: Collection[RoomRecord], instance: str, store: str
-) -> Ownership:
+def sort_out(live: Mapping[str, LiveRoom], records: Collection[RoomRecord], rules: Rules) -> Ownership:
     """Sort the listing by owner; costs a set difference where every listed room is a current one."""
     strangers = live.keys() - {record.live.name for record in records if record.live is not None}
     if not strangers:
@@ -34,11 +33,15 @@ def sort_out(
     retired = _retired(strangers, records)
     known = {name for names in retired.values() for name in names}
     marked = [(live[name], mark) for name in strangers - known if (mark := owner_mark(live[name].metadata))]
-    ours = [(room, mark) for room, mark in marked if mark.instance == instance]
+    ours = [(room, mark) for room, mark in marked if mark.instance == rules.instance]
     return Ownership(
         retired=retired,
         unknown=_by_room_id(ours),
-        orphans=frozenset(room.name for room, mark in ours if mark.store == store),
+        orphans=frozenset(
+            room.name
+            for room, mark in ours
+            if mark.store == rules.store and mark.room_id not in rules.damaged
+        ),
     )
 
 

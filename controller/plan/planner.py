@@ -44,7 +44,7 @@ def make_plan(observed: Observed, rules: Rules) -> Plan:
     Who is inside is needed for some changes only: plan once, look at `names_to_look_at` of that draft,
     and plan again with those people; a room whose people are not known counts as occupied.
     """
-    owners = sort_out(observed.live, observed.records.values(), rules.instance, rules.store)
+    owners = sort_out(observed.live, observed.records.values(), rules)
     matching = match(observed.desired, observed.records, rules.id_key)
     needs = sorted(_needs(matching, _Scene(observed, owners, rules)), key=lambda need: need.key)
     changes = guarded([_change(need, observed) for need in needs], matching, observed, rules)

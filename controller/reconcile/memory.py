@@ -66,11 +66,14 @@ class Flapping:
         self._vanished: dict[str, deque[float]] = {}
         self._stalled: set[str] = set()
 
-    def vanished(self, key: str, now: float) -> None:
+    def vanished(self, key: str, now: float) -> bool:
+        """Count it; whether the room is stalled from now on."""
+        before = self.stalled(key, now)
         times = self._vanished.setdefault(key, deque(maxlen=FLAPS))
         times.append(now)
         if len(times) == FLAPS and now - times[0] <= FLAP_WINDOW:
             self._stalled.add(key)
+        return key in self._stalled and not before
 
     def stalled(self, key: str, now: float) -> bool:
         if key in self._stalled and now - self._vanished[key][-1] >= FLAP_WINDOW:

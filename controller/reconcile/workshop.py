@@ -155,8 +155,8 @@ class Workshop:
     def _succeeded(self, change: RoomChange, result: Result, seconds: float) -> None:
         self._backoff.succeeded(change.id)
         self._speaker.failures.pop(change.id, None)
-        if vanished(change):
-            self._flapping.vanished(change.id, self._clock.monotonic())
+        if vanished(change) and self._flapping.vanished(change.id, self._clock.monotonic()):
+            log.warning("stalled: vanished five times in ten minutes", key=short_key(change.key))
         for action in result.done:
             self._metrics.actions.labels(_label(action), "ok").inc()
         for word in dict.fromkeys(action.word for action in result.done):

@@ -7,7 +7,7 @@ import pytest
 from controller.live.room import LiveRoom
 from controller.plan.model import Bury, DropOrphan, Finish, Forget, Tidy
 from controller.plan.ownership import sort_out
-from tests.support.worlds import INSTANCE, NOW, STORE, desired, live_room, manifest, only, planned, record
+from tests.support.worlds import NOW, STORE, desired, live_room, manifest, only, planned, record, rules
 
 HOUR = timedelta(hours=1)
 
@@ -50,6 +50,13 @@ def test_an_orphan_goes_only_once_it_is_ripe() -> None:
     assert planned(wanted, (keep,), live, ripe_orphans=frozenset({"x"})).chores == (DropOrphan("x"),)
 
 
+def test_the_live_room_of_a_damaged_record_is_no_orphan() -> None:
+    keep, lost = record("b", active=False), record("a")
+    wanted, live = desired(manifest("b", active=False)), (live_room(lost, "x"),)
+    plan = planned(wanted, (keep,), live, damaged=frozenset({lost.id}), ripe_orphans=frozenset({"x"}))
+    assert (plan.orphans, plan.chores) == (frozenset(), ())
+
+
 @pytest.mark.parametrize(
     "metadata",
     [
@@ -75,4 +82,4 @@ def test_what_is_foreign_is_no_drift(metadata: str) -> None:
 
 def test_a_listing_of_current_names_alone_needs_no_sorting() -> None:
     room = record("a", live="x")
-    assert sort_out({"x": live_room(room)}, [room], INSTANCE, STORE).unknown == {}
+    assert sort_out({"x": live_room(room)}, [room], rules()).unknown == {}

@@ -87,6 +87,15 @@ def test_what_is_no_orphan_any_more_is_forgotten() -> None:
     assert orphans.ripe() == frozenset()
 
 
+def test_the_fifth_time_is_told() -> None:
+    flapping = Flapping()
+    assert [flapping.vanished("a", float(second)) for second in range(FLAPS + 1)] == [
+        *[False] * (FLAPS - 1),
+        True,
+        False,
+    ]
+
+
 def vanishing(times: int, every: float) -> tuple[Flapping, float]:
     flapping, now = Flapping(), 0.0
     for number in range(times):
@@ -113,6 +122,7 @@ def test_five_times_in_ten_minutes_is_flapping(times: int, every: float, stalled
 
 def test_a_stalled_room_is_healed_once_a_minute() -> None:
     flapping, now = vanishing(FLAPS, 1.0)
+    assert not flapping.vanished("a", now), "it is stalled already"
     assert not flapping.may_heal("a", now + FLAP_PAUSE - 0.1)
     assert flapping.may_heal("a", now + FLAP_PAUSE)
     assert flapping.may_heal("b", now)
