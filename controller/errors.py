@@ -6,7 +6,8 @@ RoomctlError                 the message is one sentence: what, where, and what 
 |-- StoreError               MongoDB
 |   |-- StoreAway            out of reach, or no primary: retried with backoff
 |   |-- StoreConflict        a compare-and-set was lost: the room is planned again
-|   |-- StoreRefused         wrong credentials, another instance's database, a newer schema
+|   |-- StoreRefused         wrong credentials, or what MongoDB does not let us do
+|   |   `-- StoreForeign     another instance's database, or a newer schema: waiting will not help
 |   `-- StoreLocked          the embedded store is in use by another process
 |-- LiveError                LiveKit
 |   |-- LiveAway             out of reach, too slow, or 5xx: retried with backoff

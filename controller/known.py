@@ -33,7 +33,8 @@ class Dependency:
 class Known:
     """The last known state. `records` is the store's own memory: our writes stand in it at once.
 
-    `live` is the last listing by LiveKit name, with our own creations and deletions since.
+    `live` is the last listing by LiveKit name, with our own creations and deletions since. `leader`: this
+    process holds the lease. `turned` is when the loop last ended a pass, None before the first.
     """
 
     records: Records

@@ -243,6 +243,8 @@ class Rules:
     `id_key` is the derived key for room ids; `gone_for` by key, in seconds, is how long a manifest has
     been absent from every snapshot that counts (absent from it: just now); `settle` is how long it must
     have been (0 for `apply`, 10 for `run`); `leave` names rooms that may go although a guard would refuse.
+    `ripe_orphans` are live names seen empty twice. `damaged` are ids whose record cannot be read: a live
+    room of theirs is no orphan.
     """
 
     instance: str
