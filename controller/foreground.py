@@ -8,7 +8,7 @@ from typing import Final
 from controller.app import Process, connection, engine, opened_store, planner, silent
 from controller.errors import LeaseHeld, LeaveRefused, RoomsDirError
 from controller.manifests.desired import Desired, RoomsDirState
-from controller.plan.model import Observed, Plan, Remove, RoomChange
+from controller.plan.model import Observed, Plan, RoomChange
 from controller.reconcile.reconciler import Planner
 from controller.reconcile.workshop import Progress
 from controller.records import open_lease
@@ -76,8 +76,8 @@ async def apply(
                 if allow_removals is None:
                     raise
                 plan = await _planned(planner(process, store, settle=0.0))
-                if len(missing := _missing(plan)) > allow_removals:
-                    raise LeaveRefused(held.holder, sorted(missing), allow_removals) from None
+                if len(plan.missing) > allow_removals:
+                    raise LeaveRefused(held.holder, sorted(plan.missing), allow_removals) from None
                 return await _grant(plan, store, process, confirm)
             store.reread()
             foreground = _Foreground(process, store, lease, progress)
@@ -96,14 +96,8 @@ async def _grant(
     """Record leave for the rooms that are missing now, for the controller that is at work."""
     if not confirm(plan):
         return ApplyReport(plan, confirmed=False)
-    missing = _missing(plan)
-    await store.grant_removal_leave(RemovalLeave(missing, process.clock.wall() + LEAVE_LIFE))
-    return ApplyReport(plan, granted=tuple(sorted(missing)))
-
-
-def _missing(plan: Plan) -> frozenset[str]:
-    """The rooms whose manifest is gone."""
-    return frozenset(c.key for c in plan.changes if any(isinstance(a, Remove) for a in c.actions))
+    await store.grant_removal_leave(RemovalLeave(plan.missing, process.clock.wall() + LEAVE_LIFE))
+    return ApplyReport(plan, granted=tuple(sorted(plan.missing)))
 
 
 class _Foreground:
@@ -128,10 +122,9 @@ class _Foreground:
         observed = await _observed(plans)
         self._agreed = observed.desired
         plan = await plans.plan(observed, everyone=True)
-        missing = _missing(plan)
-        if allow_removals is None or len(missing) > allow_removals:
+        if allow_removals is None or len(plan.missing) > allow_removals:
             return plan
-        plans.rules = replace(plans.rules, leave=missing)
+        plans.rules = replace(plans.rules, leave=plan.missing)
         return await plans.plan(observed, everyone=True)
 
     async def converge(self, plan: Plan) -> ApplyReport:

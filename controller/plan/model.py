@@ -226,6 +226,11 @@ class Plan:
     def empty(self) -> bool:
         return not self.changes
 
+    @property
+    def missing(self) -> frozenset[str]:
+        """The rooms whose manifest is gone, by key, whether or not they may go."""
+        return frozenset(c.key for c in self.changes if any(isinstance(a, Remove) for a in c.actions))
+
     def counts(self) -> Counter[Word]:
         """How often each action occurs; a room under several words counts in each."""
         return Counter(word for change in self.changes for word in change.words)

@@ -12,7 +12,7 @@ import structlog
 
 from controller.live.webhook import Hint
 from controller.manifests.desired import Desired, RoomsDirState
-from controller.plan.model import Enforce, Observed, Plan, Refusal, Remove, Rules
+from controller.plan.model import Enforce, Observed, Plan, Refusal, Rules
 from controller.plan.planner import make_plan, names_to_look_at
 from controller.reconcile.clock import Clock
 from controller.reconcile.memory import Absence, Orphans
@@ -96,7 +96,7 @@ class Planner:
             return
         if not self._leave_known:  # a controller before us may have used it and died
             await self._leave_keys(self.clock.wall())
-        if self._leave is not None and not self._leave.keys & set(_missing(plan)):
+        if self._leave is not None and not self._leave.keys & plan.missing:
             await self.store.spend_removal_leave()
             self._leave = None
 
@@ -105,7 +105,7 @@ class Planner:
         now = self.clock.monotonic()
         refused = {change.refused for change in plan.changes}
         counts = observed.desired.state is RoomsDirState.OK and Refusal.SNAPSHOT not in refused
-        self.absence.saw(_missing(plan), counts=counts, now=now)
+        self.absence.saw(plan.missing, counts=counts, now=now)
         due = self.absence.next_due(now)
         return due - now if due is not None and Refusal.NOT_YET in refused else None
 
@@ -181,11 +181,6 @@ class Reconciler:
             count = sum(change.refused is refusal for change in plan.changes)
             log.warning("removals held back", reason=str(refusal), rooms=count)
         self._refused = refused
-
-
-def _missing(plan: Plan) -> list[str]:
-    """The rooms whose manifest is gone."""
-    return [c.key for c in plan.changes if any(isinstance(action, Remove) for action in c.actions)]
 
 
 def _watched(plan: Plan, observed: Observed, instance: str) -> Watched:
