@@ -10,7 +10,7 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 
 from controller.known import Known
-from controller.live.client import WRITES, Actor, Connection, Observer
+from controller.live.client import DEADLINE, WRITES, Actor, Connection, Observer
 from controller.manifests import Cache, load
 from controller.manifests.desired import Desired
 from controller.metrics import Metrics
@@ -95,8 +95,10 @@ def engine(
     return Engine(plans, workshop, Reconciler(plans, workshop, speaker, lease, process.triggers))
 
 
-def connection(settings: Settings) -> Connection:
-    return Connection(settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret)
+def connection(settings: Settings, deadline: float = DEADLINE) -> Connection:
+    """A session with the LiveKit of `settings`; a call in it takes `deadline` seconds at most."""
+    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
+    return Connection(url, key, secret, deadline=deadline)
 
 
 @asynccontextmanager

@@ -11,13 +11,13 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from controller.app import opened_store
+from controller.app import connection, opened_store
 from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
 from controller.cli.screen import counted, show
 from controller.cli.table import painted
 from controller.errors import LiveDenied, LiveError, StoreAway, StoreError
-from controller.live.client import Connection, Observer
+from controller.live.client import Observer
 from controller.manifests import Desired, RoomsDirState, load
 from controller.settings import Settings, Uses, mongodb_address
 
@@ -97,15 +97,14 @@ def about_manifests(desired: Desired, settings: Settings) -> Finding:
 
 
 async def _livekit(settings: Settings) -> Finding:
-    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
-    async with Connection(url, key, secret) as connection:
+    async with connection(settings) as opened:
         try:
-            rooms = await Observer(connection).rooms()
+            rooms = await Observer(opened).rooms()
         except LiveDenied as error:
             return Finding(Mark.FAIL, "livekit", str(error))
         except LiveError as error:
             return Finding(Mark.FAIL, "livekit", f"{error}; start it, or set LIVEKIT_URL to where it is")
-        return Finding(Mark.OK, "livekit", f"{counted(len(rooms), 'live room')} at {connection.address}")
+        return Finding(Mark.OK, "livekit", f"{counted(len(rooms), 'live room')} at {opened.address}")
 
 
 async def _clock(settings: Settings) -> Finding:

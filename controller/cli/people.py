@@ -5,8 +5,9 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
+from controller.app import connection
 from controller.errors import LiveError
-from controller.live.client import Connection, Observer
+from controller.live.client import Observer
 from controller.live.ports import LiveObserver
 from controller.records.record import RoomRecord
 from controller.settings import Settings
@@ -19,9 +20,8 @@ async def count_people(settings: Settings, records: Sequence[RoomRecord]) -> Map
     """People by room id; a room of which it is not known is absent. Never fails."""
     if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
         return {}
-    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
-    async with Connection(url, key, secret, deadline=WITHIN) as connection:
-        return await count_inside(Observer(connection), records)
+    async with connection(settings, deadline=WITHIN) as opened:
+        return await count_inside(Observer(opened), records)
 
 
 async def count_inside(observer: LiveObserver, records: Sequence[RoomRecord]) -> Mapping[str, int]:
