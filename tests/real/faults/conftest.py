@@ -1,4 +1,4 @@
-"""Sites for tests: each has an instance and a database of its own on servers that all of them share."""
+"""Both servers behind proxies, whose connections a test may cut, delay and mend."""
 
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -6,26 +6,12 @@ from pathlib import Path
 import pytest
 
 from tests.real.faults.line import Line, laid
-from tests.support.controller import Site
-from tests.support.embedded import Server, secantus
+from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-
-
-@pytest.fixture(scope="session")
-async def mongodb(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Server]:
-    """A database server that tests share; one that stops or freezes it starts its own."""
-    async with secantus(tmp_path_factory.mktemp("mongodb")) as server:
-        yield server
 
 
 @pytest.fixture
 async def line(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> AsyncIterator[Line]:
-    """Both servers behind proxies. The resync is rare: what is tested here does not need it."""
+    """The resync is rare: what is tested here does not need it."""
     async with laid(tmp_path, livekit, mongodb, ROOMCTL_RESYNC_SECONDS="5") as opened:
-        yield opened
-
-
-@pytest.fixture
-async def site(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> AsyncIterator[Site]:
-    async with Site(tmp_path, livekit, mongodb=mongodb.uri) as opened:
         yield opened
