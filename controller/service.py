@@ -123,7 +123,6 @@ def _loop(process: Process, parts: Engine, watch: Watch) -> Loop:
 def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
     def told(leads: bool) -> None:
         process.known.leader = leads
-        process.metrics.leader.set(leads)
         if not stop.is_set():
             log.info("holding the lease: reconciling" if leads else "the lease is lost: standing by")
         process.triggers.files_changed()

@@ -1,7 +1,7 @@
 """Pass after pass: woken by triggers, paced, and patient while a server is away."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -95,7 +95,7 @@ class Loop:
         self._resync = resync
         self._watch_was_silent = watch_was_silent
         self._outage, self._notices, self._backoff = Outage(), Notices(), Backoff()
-        self._counted: list[RoomRecord] = []
+        self._counted: Mapping[str, RoomRecord] | None = None
         self._untold = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -155,7 +155,7 @@ class Loop:
             self._triggers.files_stay_changed()
         self._metrics.passes.labels("failed").inc()
         self._metrics.errors.labels(type(error).__name__).inc()
-        self._tell_dependencies()
+        self._known.turned = self._clock.monotonic()
         return self._backoff.failed("pass", self._clock.monotonic(), self._clock.chance())
 
     def _back(self) -> None:
@@ -165,22 +165,17 @@ class Loop:
         self._backoff.succeeded("pass")
         self._metrics.passes.labels("ok").inc()
         self._count_rooms()
-        self._tell_dependencies()
+        self._known.turned = self._clock.monotonic()
 
     def _count_rooms(self) -> None:
         """Rooms by condition; counted anew only when a record changed."""
-        records = list(self._known.records.by_id.values())
-        if records == self._counted:
+        records = self._known.records.by_id  # replaced as a whole where one of them changes
+        if records is self._counted:
             return
         self._counted = records
         self._metrics.rooms.clear()
-        for (kind, status), count in census(records).items():
+        for (kind, status), count in census(records.values()).items():
             self._metrics.rooms.labels(kind, status).set(count)
-
-    def _tell_dependencies(self) -> None:
-        self._known.turned = self._clock.monotonic()
-        self._metrics.dependency_up.labels("livekit").set(self._known.livekit.up)
-        self._metrics.dependency_up.labels("mongodb").set(self._known.mongodb.up)
 
 
 def _server(error: RoomctlError) -> str:

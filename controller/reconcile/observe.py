@@ -43,7 +43,7 @@ class Eyes:
             raise
         await self._records()
         snapshot = desired if desired is not None else await self.read_manifests()
-        return Observed(snapshot, dict(self.store.by_id), dict(self.known.live))
+        return Observed(snapshot, self.store.by_id, dict(self.known.live))
 
     async def _listing(self) -> None:
         asked = self.clock.monotonic()

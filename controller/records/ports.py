@@ -43,7 +43,10 @@ class Holder:
 
 
 class Records(Protocol):
-    """The records as this process knows them, tombstones included. Reading costs nothing."""
+    """The records as this process knows them, tombstones included. Reading costs nothing.
+
+    Each mapping is of one moment: where a record changes it is replaced as a whole.
+    """
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]: ...

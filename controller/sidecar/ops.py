@@ -90,7 +90,7 @@ class Ops:
         )
 
     async def metrics(self, _: web.BaseRequest) -> Answer:
-        """Prometheus' text format."""
+        """Prometheus' text format; what `Known` says is put into it now, and nowhere else."""
         self._metrics.dependency_up.labels("livekit").set(self._known.livekit.up)
         self._metrics.dependency_up.labels("mongodb").set(self._known.mongodb.up)
         self._metrics.leader.set(self._known.leader)

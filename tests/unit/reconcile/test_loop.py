@@ -197,7 +197,6 @@ async def test_rooms_are_counted_by_condition() -> None:
     text = turning.process.metrics.text().decode()
     assert 'roomctl_rooms{status="True",type="Ready"} 2.0' in text
     assert 'roomctl_rooms{status="False",type="Live"} 1.0' in text
-    assert 'roomctl_dependency_up{dependency="livekit"} 1.0' in text
 
 
 async def test_the_resync_comes_however_often_the_loop_is_woken() -> None:
