@@ -8,7 +8,6 @@ import binascii
 import hashlib
 import hmac
 import json
-import time
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -39,14 +38,13 @@ class Hint:
     kind: str = ""
 
 
-def verify(body: bytes, authorization: str | None, key: str, secret: str, now: float | None = None) -> Hint:
+def verify(body: bytes, authorization: str, key: str, secret: str, now: float) -> Hint:
     """The hint in `body`; `authorization` is the header as it came: a bare JWT over the body's hash.
 
-    `now` is in seconds since the epoch (default: this machine's clock). Raises WebhookRefused, whose
-    sentence never quotes header or body.
+    `now` is in seconds since the epoch. Raises WebhookRefused, whose sentence never quotes header or body.
     """
-    claims = _claims(authorization or "", key, secret)
-    if not _in_time(claims, time.time() if now is None else now):
+    claims = _claims(authorization, key, secret)
+    if not _in_time(claims, now):
         raise WebhookRefused("the webhook's token is expired or not valid yet: check that both clocks agree")
     if not _covers(claims, body):
         raise WebhookRefused("the webhook's body is not the one that was signed")
