@@ -21,7 +21,7 @@ from controller.settings_text import (
     http_url,
     instance_name,
     listen_address,
-    mongodb_hosts,
+    mongodb_address,
     mongodb_text,
     networks,
     origins,
@@ -298,11 +298,6 @@ def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], uses: Us
     if problems:
         raise SettingsError(problems)
     return settings
-
-
-def mongodb_address(uri: str) -> str:
-    """host:port of the database, several with commas between: what messages may show of `uri`."""
-    return mongodb_hosts(uri)
 
 
 def _named(setting: Setting, flags: Mapping[str, str]) -> str:

@@ -107,8 +107,11 @@ def _mongodb_host(text: str) -> None:
         raise ValueError(f"has a port that is none; {_MONGODB_MEND}")
 
 
-def mongodb_hosts(uri: str) -> str:
-    """host:port of a connection string that was read by `mongodb_text`, several with commas between."""
+def mongodb_address(uri: str) -> str:
+    """host:port of a connection string that was read by `mongodb_text`: what messages may show of it.
+
+    Several have commas between.
+    """
     scheme, _, rest = uri.partition("://")
     hosts = re.split(r"[/?]", rest, maxsplit=1)[0].rpartition("@")[2].split(",")
     if scheme.endswith("+srv"):

@@ -6,17 +6,5 @@ a write goes `store` -> `change` (what differs, what is compared) -> `batch` (gr
 """
 
 from controller.records.opening import open_lease, open_store
-from controller.records.ports import Holder, Lease, Records, RemovalLeave, RoomStore, StoreIdentity
-from controller.records.record import RoomRecord
 
-__all__ = [
-    "Holder",
-    "Lease",
-    "Records",
-    "RemovalLeave",
-    "RoomRecord",
-    "RoomStore",
-    "StoreIdentity",
-    "open_lease",
-    "open_store",
-]
+__all__ = ["open_lease", "open_store"]

@@ -66,7 +66,6 @@ class Embedded:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._port = 0
-        self.restarts = 0
 
     @property
     def uri(self) -> str:
@@ -133,7 +132,6 @@ class Embedded:
         pause = 0.1
         while True:
             code = await self._process.wait() if self._process is not None else None
-            self.restarts += 1
             log.warning("the embedded store ended and is started again", exit=code)
             await asyncio.sleep(pause)
             try:

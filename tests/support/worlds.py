@@ -37,7 +37,6 @@ from controller.room import RoomSpec, room_id
 NOW = datetime(2026, 3, 24, 16, 0, tzinfo=UTC)
 ID_KEY = b"a key for ids, in tests only....."
 INSTANCE, STORE = "default", "feedfeedfeedfeedfeedfeed"
-PERSON = Participant("ann")
 
 
 @lru_cache(maxsize=4096)

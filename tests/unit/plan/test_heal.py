@@ -26,10 +26,6 @@ def test_a_room_made_by_api_is_healed_without_any_manifest() -> None:
     assert changes[room.key].actions == (Heal("x"),)
 
 
-def test_an_inactive_room_is_not_healed() -> None:
-    assert planned(desired(manifest("a", active=False)), (record("a", active=False),)).empty
-
-
 def test_a_heal_goes_with_an_edit_of_the_same_room() -> None:
     change = only(planned(desired(manifest("a", allow_chat=True)), (record("a", live="x"),)))
     assert change.words == (Word.UPDATE, Word.START)
