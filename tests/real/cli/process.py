@@ -9,21 +9,13 @@ import sys
 import termios
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
+
+from tests.support.controller import Ended
 
 PROGRAM = (sys.executable, "-m", "controller")
 NOTHING = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
 """An environment without any setting."""
-
-
-@dataclass(frozen=True, slots=True)
-class Ended:
-    """How a process ended, and what it wrote."""
-
-    code: int
-    out: str
-    err: str
 
 
 def roomctl(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:

@@ -9,7 +9,8 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from controller.settings import SETTINGS
-from tests.real.cli.process import Ended, on_terminal, roomctl
+from tests.real.cli.process import on_terminal, roomctl
+from tests.support.controller import Ended
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = "name: Keynote\npreset: guest-webinar\n"
