@@ -174,7 +174,9 @@ async def test_uses_the_livekit_it_is_given_and_takes_its_own_rooms_away_again(
     assert code == 0, told
     assert f"on {livekit.ws_url}" in output
     assert f"LiveKit: {livekit.ws_url}, as LIVEKIT_URL says" in told
-    assert {room.name for room in await observer.rooms()} == others
+    left = {room.name for room in await observer.rooms()}
+    assert left <= others
+    assert "somebody-elses" in left
 
 
 async def test_a_wrong_key_is_the_reason_given(env: dict[str, str], livekit: LiveKitServer) -> None:
