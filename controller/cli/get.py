@@ -81,28 +81,28 @@ async def _watch(settings: Settings, names: tuple[str, ...], output: Form) -> Ex
         return Exit.FAILED
     if found:
         _show(found, output)
-    before = {room.record.id: room for room in found}
     async with followed_store(settings, verb="get") as store:
         while True:
             try:
                 await store.refresh()
-                found, _ = await look(settings, store, names)
-                away = False
+                now, _ = await look(settings, store, names)
             except StoreAway as error:
                 if not away:
                     complain(f"{error}; still trying")
                 away = True
             else:
-                changed = [room for room in found if before.get(room.record.id) != room]
-                gone = sorted(
-                    room.record.key for id_, room in before.items() if id_ not in {r.record.id for r in found}
-                )
-                if changed:
-                    _show(changed, output)
-                for key in gone:
-                    say(f"{short_key(key)} is gone")
-                before = {room.record.id: room for room in found}
+                _show_changes(found, now, output)
+                found, away = now, False
             await asyncio.sleep(LOOK_SECONDS)
+
+
+def _show_changes(before: Sequence[Standing], now: Sequence[Standing], output: Form) -> None:
+    known = {room.record.id: room for room in before}
+    if changed := [room for room in now if known.get(room.record.id) != room]:
+        _show(changed, output)
+    here = {room.record.id for room in now}
+    for key in sorted(room.record.key for room in before if room.record.id not in here):
+        say(f"{short_key(key)} is gone")
 
 
 async def look(
