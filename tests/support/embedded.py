@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import signal
-import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
@@ -13,13 +12,9 @@ import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
+from tests.support.livekit import free_ports
+
 PROGRAM = Path(sys.executable).parent / "secantusd-py"
-
-
-def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
 
 
 class Server:
@@ -84,7 +79,7 @@ async def answers(uri: str) -> None:
 @asynccontextmanager
 async def secantus(folder: Path, *options: str) -> AsyncIterator[Server]:
     """A running SecantusDB on `folder`, with the options that the controller gives it too."""
-    port = free_port()
+    (port,) = free_ports(1)
     command = (PROGRAM, "--host", "127.0.0.1", "--port", str(port), "--storage-path", folder)
     server = Server([*command, "--sync-on-commit", *options], port)
     try:

@@ -6,7 +6,8 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 
 from tests.support.cache import go_build
-from tests.support.embedded import Server, free_port
+from tests.support.embedded import Server
+from tests.support.livekit import free_ports
 
 SOURCE = Path(__file__).parent / "ferret"
 
@@ -19,7 +20,7 @@ def build() -> Path:
 @asynccontextmanager
 async def ferret(folder: Path) -> AsyncIterator[Server]:
     """A running FerretDB on SQLite files in `folder`."""
-    port = free_port()
+    (port,) = free_ports(1)
     program = await asyncio.to_thread(build)
     server = Server([program, f"127.0.0.1:{port}", str(folder)], port)
     try:
