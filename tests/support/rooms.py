@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime
 
+from controller.records.memory import Memory
 from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
 from controller.room import RoomSpec
 
@@ -21,6 +22,13 @@ def room(number: int = 1, *, live: str | None = None, **spec: object) -> RoomRec
         modified=NOW,
         live=None if live is None else LiveName(live),
     )
+
+
+def records(*rooms: RoomRecord) -> Memory:
+    """What a process knows where these are on record."""
+    memory = Memory()
+    memory.replace(rooms)
+    return memory
 
 
 def status(generation: int) -> Status:

@@ -8,6 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
+from controller.errors import StoreAway
 from controller.records.edge import address, close, connect
 from controller.records.ports import RoomStore
 from controller.records.store import MongoStore
@@ -55,6 +56,15 @@ def atomic_uri(request: pytest.FixtureRequest) -> str:
 def any_uri(request: pytest.FixtureRequest) -> str:
     """Each real database in turn, and '' for the fake."""
     return "" if request.param == "fake" else uri_of(request)
+
+
+async def reached(store: RoomStore) -> bool:
+    """Whether the server answers."""
+    try:
+        await store.refresh()
+    except StoreAway:
+        return False
+    return True
 
 
 class Database:

@@ -15,7 +15,7 @@ from controller.errors import SettingsError, StoreAway, StoreLocked
 from controller.records import open_store
 from controller.records.embedded import Embedded, embedded_server
 from controller.records.folder import prepare, take_lock
-from controller.records.ports import RoomStore
+from tests.real.records.conftest import reached
 from tests.support.embedded import answers
 from tests.support.rooms import room
 from tests.support.wait import until
@@ -37,14 +37,6 @@ def _file(path: Path) -> bytes:
 
 async def gone(folder: Path) -> bool:
     return not servers(folder)
-
-
-async def reached(store: RoomStore) -> bool:
-    try:
-        await store.refresh()
-    except StoreAway:
-        return False
-    return True
 
 
 async def test_it_keeps_the_records_over_a_restart(tmp_path: Path) -> None:
@@ -78,8 +70,12 @@ async def test_it_gets_nothing_of_our_environment_and_no_interrupts(
 async def test_a_configuration_that_lies_about_is_not_picked_up(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    (tmp_path / "secantusd.toml").write_text('host = "0.0.0.0"\nport = 1\n')
+    """Each would end the server at its start."""
+    for path in (tmp_path / "secantusd.toml", tmp_path / ".secantus" / "secantusd.toml"):
+        path.parent.mkdir(exist_ok=True)
+        path.write_text("this is no TOML")
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
     async with embedded_server(tmp_path / "data", "run") as uri:
         await answers(uri)
 

@@ -17,7 +17,7 @@ from pymongo.monitoring import (
 from controller.errors import StoreAway, StoreError, StoreRefused
 from controller.records.edge import address, close, connect
 from controller.records.store import FULL_READ_SECONDS, MongoStore
-from tests.real.records.conftest import Database
+from tests.real.records.conftest import Database, reached
 from tests.support.embedded import secantus
 from tests.support.proxy import Proxy, drop, mongodb, not_hello, reset
 from tests.support.rooms import NOW, room
@@ -147,17 +147,9 @@ async def test_a_server_that_was_killed_is_found_again(tmp_path: Path) -> None:
             await store.refresh()
         assert list(store.by_id.values()) == kept
         await server.start()
-        await until(lambda: _reached(store))
+        await until(lambda: reached(store))
         assert list(store.by_id.values()) == kept
         assert (await store.save(kept[0], kept[0].named("live", NOW))).live is not None
-
-
-async def _reached(store: MongoStore) -> bool:
-    try:
-        await store.refresh()
-    except StoreAway:
-        return False
-    return True
 
 
 async def test_a_lost_database_is_a_new_one(on_secantus: Database) -> None:

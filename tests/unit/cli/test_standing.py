@@ -6,10 +6,9 @@ from datetime import timedelta
 import pytest
 
 from controller.cli.standing import as_dict, choose, is_away, standing
-from controller.records.memory import Memory
 from controller.records.ports import Holder
-from controller.records.record import Condition, Origin, RoomRecord, Status
-from tests.support.rooms import NOW, room
+from controller.records.record import Condition, Origin, Status
+from tests.support.rooms import NOW, records, room
 
 LATER = NOW + timedelta(minutes=5)
 HOLDER = Holder("x", "host", 17, "run", LATER - timedelta(seconds=29))
@@ -22,12 +21,6 @@ SAID = Status(
         Condition("Deferred", "True", "PeopleInside", "3 inside", NOW),
     ),
 )
-
-
-def records(*rooms: RoomRecord) -> Memory:
-    memory = Memory()
-    memory.replace(rooms)
-    return memory
 
 
 def test_the_object_is_the_references_with_ours_beside_it() -> None:

@@ -21,25 +21,18 @@ from controller.live.room import Permission
 from controller.manifests.desired import Desired, ManifestError, ManifestRoom, RoomsDirState
 from controller.manifests.desired import Mark as Place
 from controller.plan.model import Plan, Recreate, Refusal, Remove, RoomChange
-from controller.records.memory import Memory
 from controller.records.ports import Holder
 from controller.records.record import Condition, RoomRecord, Status
 from controller.settings import Settings
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
-from tests.support.rooms import NOW, room
+from tests.support.rooms import NOW, records, room
 
 ERROR = ManifestError("bad.yaml", "a tab", Place(1, 1), "bad")
 CHANGE = RoomChange("events/room-1", "1" * 24, "Room 1", (Recreate(),), "max_participants", deferred=True)
 READY = Status(1, (Condition("Ready", "True", "AsSpecified", "", NOW),))
 AT_WORK = Holder("x", "host", 17, "run", NOW)
 SETTINGS = Settings()
-
-
-def records(*rooms: RoomRecord) -> Memory:
-    memory = Memory()
-    memory.replace(rooms)
-    return memory
 
 
 def desired(*errors: ManifestError, state: RoomsDirState = RoomsDirState.OK, **rooms: RoomRecord) -> Desired:
