@@ -48,7 +48,9 @@ Heal makes it again, under the same name. The manifest goes: after ten seconds o
 record, retires its name and deletes the live room, once nobody is inside; a tombstone remembers the name
 for an hour.
 
-Beside the way: settings.py is the table of settings, errors.py the tree of errors, metrics.py and logs.py
-what operators see, cli/ one small file for each verb. Imports run one way, and import-linter holds them
-to it (pyproject.toml). What a stranger would question stands in DECISIONS.md.
+Beside the way: foreground.py is `apply`, the same steps until nothing is due; reconcile/memory.py is what
+the loop remembers between passes; records/embedded.py runs the database that comes along. settings.py is the
+table of settings, errors.py the tree of errors, metrics.py and logs.py what operators see, cli/ one small
+file for each verb. Imports run one way, and import-linter holds them to it (pyproject.toml). What a stranger
+would question stands in DECISIONS.md.
 """
