@@ -9,9 +9,9 @@ from controller.plan.fields import disruption
 from controller.plan.matching import Matching
 from controller.plan.model import (
     Action,
+    Deferrable,
     Finish,
     Observed,
-    Recreate,
     Refusal,
     Remove,
     RoomChange,
@@ -83,4 +83,4 @@ def people_inside(name: str | None, observed: Observed) -> int | None:
 
 def is_deferred(actions: Collection[Action], people: int | None) -> bool:
     """A prune or a recreate waits until the room is empty; one that nobody looked into may not be."""
-    return any(isinstance(action, Remove | Recreate) for action in actions) and people != 0
+    return any(isinstance(action, Deferrable) for action in actions) and people != 0

@@ -119,6 +119,9 @@ class Remove:
 
 Action: TypeAlias = Create | Update | Start | Heal | Adopt | Repair | Stop | Recreate | Finish | Remove
 
+Deferrable: TypeAlias = Recreate | Remove
+"""What waits until nobody is inside."""
+
 
 class Refusal(StrEnum):
     """Why a guard holds a removal back."""
@@ -155,7 +158,7 @@ class RoomChange:
     def due(self) -> tuple[Action, ...]:
         """What may be done now: all but a removal or a recreate that is held back."""
         if self.refused is not None or self.deferred:
-            return tuple(a for a in self.actions if not isinstance(a, Remove | Recreate))
+            return tuple(a for a in self.actions if not isinstance(a, Deferrable))
         return self.actions
 
     @property

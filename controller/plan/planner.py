@@ -17,6 +17,7 @@ from controller.plan.model import (
     Action,
     Adopt,
     Create,
+    Deferrable,
     Finish,
     Heal,
     Observed,
@@ -68,8 +69,7 @@ def names_to_look_at(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
         change.live_name
         for change in plan.changes
         if change.live_name is not None and not any(isinstance(action, Heal) for action in change.actions)
-        if everyone
-        or (change.refused is None and any(isinstance(a, Remove | Recreate) for a in change.actions))
+        if everyone or (change.refused is None and any(isinstance(a, Deferrable) for a in change.actions))
     )
 
 
@@ -200,6 +200,7 @@ def _moves(changes: Sequence[RoomChange]) -> Iterator[str]:
         if isinstance(action, Create)
     }
     for change in changes:
-        gone = isinstance(change.actions[-1], Remove) and change.record is not None
-        if gone and change.record is not None and (twin := created.get(change.record.spec)) is not None:
+        if change.record is None or not isinstance(change.actions[-1], Remove):
+            continue
+        if (twin := created.get(change.record.spec)) is not None:
             yield f"moved? write `key: {change.key}` into {twin.manifest.file}, and the room keeps its id"

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Final
 
 from controller.manifests.desired import ManifestError
-from controller.plan.model import Finish, Heal, Refusal, RoomChange
+from controller.plan.model import Finish, Heal, Refusal, RoomChange, Word
 from controller.records.record import Condition, Origin, RoomRecord, Status
 
 TRUE: Final = "True"
@@ -95,7 +95,7 @@ def _manifest_valid(stale: ManifestError | None) -> _Said:
 
 
 def _deferral(change: RoomChange) -> str:
-    words = " and ".join(word for word in change.words if word in ("remove", "recreate"))
+    words = " and ".join(word for word in change.words if word in (Word.REMOVE, Word.RECREATE))
     return f"{words} waits until the room is empty; {change.participants} inside"
 
 

@@ -19,6 +19,7 @@ from controller.plan.model import (
     Bury,
     Chore,
     Create,
+    Deferrable,
     DropOrphan,
     Enforce,
     Finish,
@@ -71,7 +72,7 @@ class Steps:
 
     async def _still_due(self, change: RoomChange) -> tuple[Action, ...]:
         """Whoever came in since planning still defers a removal or a recreate: look again before the act."""
-        if not any(isinstance(action, Remove | Recreate) for action in change.due):
+        if not any(isinstance(action, Deferrable) for action in change.due):
             return change.due
         if change.live_name is None or not await self._people(change.live_name):
             return change.due
