@@ -62,8 +62,9 @@ log = structlog.get_logger()
 
 
 class MongoStore:
-    """RoomStore on MongoDB. The first `refresh` connects, and makes the database this instance's.
+    """RoomStore on MongoDB; the port says what each call does.
 
+    The first `refresh` connects, and makes the database this instance's.
     `read_only` changes nothing at all: no database, no index. `where` is the server's address, to be shown.
     """
 
@@ -109,17 +110,14 @@ class MongoStore:
 
     @property
     def damaged(self) -> Mapping[str, str]:
-        """Documents that are no records, by id, and what is wrong. The last good record, if known, stays."""
         return self._damaged
 
     @property
     def identity(self) -> StoreIdentity:
-        """Before the first refresh, and on an empty database opened for reading, `store` is ''."""
         return self._identity
 
     @property
     def secret_changed(self) -> bool:
-        """Whether the database was made under another ROOMCTL_SECRET."""
         return self._identity.secret_fingerprint not in ("", self._fingerprint) and self._fingerprint != ""
 
     # Reading
@@ -238,7 +236,6 @@ class MongoStore:
         return _present(await self._write(Insert(record)))
 
     async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
-        """As the port says. The answer's other half may be newer than `after`'s."""
         difference = change(before, after)
         if not difference.fields:
             return self.by_id.get(after.id, after)
