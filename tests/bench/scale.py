@@ -19,7 +19,6 @@ from livekit.api import LiveKitAPI
 from livekit.protocol.room import ListRoomsRequest, ListRoomsResponse
 
 from controller import app, foreground, logs
-from controller.live.client import Connection
 from controller.reconcile.reconciler import Reconciler
 from controller.records import open_lease
 from tests.bench.converge import Bench, servers
@@ -76,9 +75,8 @@ async def parse_listing(bench: Bench) -> float:
 async def unchanged_pass(bench: Bench) -> float:
     """CPU seconds of a whole pass in this process, the best of several, nothing having changed."""
     settings = bench.settings("scale")
-    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
     async with (
-        Connection(url, key, secret) as live,
+        app.connection(settings) as live,
         app.opened_store(settings, verb="run", read_only=False) as store,
         open_lease(store, settings.data_dir, "run") as lease,
     ):
