@@ -98,8 +98,12 @@ def room_metadata(spec: RoomSpec, room_id: str, instance: str, store: str) -> st
     return json.dumps(content, separators=(",", ":"))
 
 
+@lru_cache(maxsize=1 << 15)
 def owner_mark(metadata: str) -> OwnerMark | None:
-    """The mark in a room's metadata; None where there is none of ours (foreign metadata may be anything)."""
+    """The mark in a room's metadata; None where there is none of ours (foreign metadata may be anything).
+
+    Remembered, since what is another's is listed at each pass.
+    """
     if _PREFIX not in metadata:
         return None
     try:
