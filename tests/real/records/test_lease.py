@@ -80,18 +80,17 @@ async def controllers(database: Database) -> AsyncIterator[NewController]:
 async def acquiring(controller: Controller, wait: float | None) -> asyncio.Task[None]:
     """The acquisition under way, after its first look."""
     task = asyncio.create_task(controller.lease.acquire(wait))
-    await controller.number()
+    await controller.time.asleep(task)
     return task
 
 
 async def wait_out(controller: Controller, task: asyncio.Task[None], seconds: float) -> None:
-    """Let `seconds` pass for a waiting controller, half a second at a time, with real time for each look."""
+    """Let `seconds` pass for a waiting controller, half a second and one look at a time."""
     for _ in range(int(seconds * 2)):
         if task.done():
             return
         controller.time.pass_by(0.5)
-        for _ in range(2):  # two round trips of ours: its look is answered in between
-            await controller.number()
+        await controller.time.asleep(task)
 
 
 async def test_the_first_takes_it_and_says_who_it_is(controllers: NewController) -> None:
@@ -168,7 +167,6 @@ async def test_a_lost_database_goes_on_with_the_one_who_held_it(controllers: New
     one, two = controllers(1), controllers(2)
     await one.lease.acquire(0)
     task = await acquiring(two, None)
-    await wait_out(two, task, 2)
     await one.store.meta.delete_one({"_id": "lease"})
     await wait_out(two, task, 8)
     assert not task.done()
@@ -186,7 +184,6 @@ async def test_a_lost_database_is_taken_over_where_its_holder_died(controllers: 
     one, two = controllers(1), controllers(2)
     await one.lease.acquire(0)
     task = await acquiring(two, None)
-    await wait_out(two, task, 2)
     one.dies()
     await one.store.meta.delete_one({"_id": "lease"})
     await wait_out(two, task, 14)
