@@ -142,9 +142,10 @@ class Controller:
             await self.end()
 
     async def stop(self, within: float = 6.0) -> int:
-        """SIGTERM, and the exit code."""
+        """SIGTERM, and the exit code: another than 0 where something else had ended it by then."""
         if self.running:
-            self.signal(signal.SIGTERM)
+            with suppress(ProcessLookupError):
+                self.signal(signal.SIGTERM)
         return await self.end(within)
 
 
