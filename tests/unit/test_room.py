@@ -16,27 +16,9 @@ from controller.room import (
     room_id,
     short_key,
 )
+from tests.support.reference import ANSWER
 
 SECRET = "a-secret-of-the-tests"
-
-MAIN_STAGE = """{
-"_id": "69f013c1aa11bb22cc33dd44",
-"id": "69f013c1aa11bb22cc33dd44",
-"name": "Main stage room",
-"user_id": "69360341db559495f643de6a",
-"mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
-"allow_webinar_mode": true,
-"allow_chat": true,
-"allow_share_screen": true,
-"record": false,
-"record_mode": "ROOM_COMPOSITE_GRID",
-"max_participants": 50,
-"sid": "RM_x7h6k4example",
-"active": true,
-"created": "2026-03-24T16:00:00.000Z",
-"modified": "2026-03-24T16:00:00.000Z",
-"success": true
-}"""
 
 
 def test_a_manifest_rooms_id_is_a_known_answer() -> None:
@@ -71,7 +53,7 @@ def test_modified_never_stands_still_nor_goes_back() -> None:
 
 
 def test_a_room_is_returned_as_the_reference_prints_it() -> None:
-    printed = json.loads(MAIN_STAGE)
+    printed = json.loads(ANSWER)
     spec = RoomSpec(
         name="Main stage room",
         user_id="69360341db559495f643de6a",
