@@ -40,8 +40,8 @@ from controller.records import open_store
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.record import RoomRecord
 from controller.settings import Uses, load_settings
-from tests.support.livekit import free_ports
 from tests.support.people import token
+from tests.support.ports import free_ports
 from tests.support.wait import until
 
 ROOT: Final = Path(__file__).parents[2]

@@ -12,7 +12,7 @@ import pymongo
 from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
-from tests.support.livekit import free_ports
+from tests.support.ports import free_ports
 
 PROGRAM = Path(sys.executable).parent / "secantusd-py"
 

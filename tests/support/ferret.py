@@ -7,7 +7,7 @@ from pathlib import Path
 
 from tests.support.cache import go_build
 from tests.support.embedded import Server
-from tests.support.livekit import free_ports
+from tests.support.ports import free_ports
 
 SOURCE = Path(__file__).parent / "ferret"
 

@@ -8,7 +8,6 @@ import json
 import os
 import shutil
 import signal
-import socket
 import subprocess
 import time
 from functools import cache
@@ -17,6 +16,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from tests.support.cache import go_install
+from tests.support.ports import free_ports
 
 VERSION = "1.13.3"
 MODULE = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
@@ -37,27 +37,6 @@ def livekit_binary() -> Path:
 def _version(binary: str) -> str:
     told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
     return told.split()[-1] if told.split() else ""
-
-
-def free_ports(count: int) -> list[int]:
-    """Ports that are free for TCP and UDP on loopback right now, all different."""
-    held: list[socket.socket] = []
-    ports: list[int] = []
-    try:
-        while len(ports) < count:
-            tcp, udp = socket.socket(), socket.socket(type=socket.SOCK_DGRAM)
-            held += [tcp, udp]
-            tcp.bind(("127.0.0.1", 0))
-            port: int = tcp.getsockname()[1]
-            try:
-                udp.bind(("127.0.0.1", port))
-            except OSError:
-                continue
-            ports.append(port)
-    finally:
-        for sock in held:
-            sock.close()
-    return ports
 
 
 class LiveKitServer:

@@ -11,8 +11,9 @@ import pytest
 from controller.live.room import LiveRoom
 from tests.support.controller import Site
 from tests.support.embedded import Server
-from tests.support.livekit import LiveKitServer, free_ports
+from tests.support.livekit import LiveKitServer
 from tests.support.people import canary, guest, token
+from tests.support.ports import free_ports
 from tests.support.wait import until
 
 

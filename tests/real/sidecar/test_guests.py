@@ -20,8 +20,9 @@ from controller.records.record import LiveName
 from controller.room import RoomSpec
 from controller.settings import Address
 from controller.sidecar import Sidecar
-from tests.support.livekit import LiveKitServer, free_ports
+from tests.support.livekit import LiveKitServer
 from tests.support.people import JoinRefused, canary
+from tests.support.ports import free_ports
 from tests.unit.sidecar.house import FIND, ROOM_ID, SETTINGS, TOKEN, Clock, Memory, Reply, ask, record, spec
 
 TIMEOUT = 20
