@@ -74,6 +74,19 @@ class RoomSpec(BaseModel):
 FIELDS: Final[tuple[str, ...]] = tuple(RoomSpec.model_fields)
 """The ten fields of a room that a caller may write, in the reference's order."""
 
+RETURNED: Final = ("_id", "sid", "created", "modified", "success")
+"""What the API returns besides: a room that was read from it may be written as it is, so they are ignored."""
+
+RULES: Final[Mapping[str, str]] = {
+    "name": "1 to 100 of A-Z a-z 0-9, space and -",
+    "user_id": "1 to 128 characters",
+    "mediaType": ", ".join(MediaType),
+    "max_participants": f"a whole number from 1 to {MAX_PARTICIPANTS}",
+    "record_mode": ", ".join(RecordMode),
+    **{name: "true or false" for name, info in RoomSpec.model_fields.items() if info.annotation is bool},
+}
+"""What a field may be, in words."""
+
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "standard-team": {
         "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",

@@ -15,7 +15,6 @@ import structlog
 from controller.app import Engine, Process, connection, engine, store_of
 from controller.errors import StoreError
 from controller.live.client import Observer
-from controller.live.webhook import Hint
 from controller.manifests.watch import Watch
 from controller.reconcile.loop import Loop, Surroundings
 from controller.reconcile.memory import SETTLE
@@ -23,7 +22,7 @@ from controller.reconcile.triggers import Triggers
 from controller.records import open_lease
 from controller.records.ports import Lease, RoomStore
 from controller.settings import Settings
-from controller.sidecar import Sidecar
+from controller.sidecar import Backstage, Context, Sidecar
 from controller.sidecar.protocol import CONNECTIONS
 
 STOP_GRACE: Final = 1.0
@@ -51,13 +50,14 @@ async def run(settings: Settings) -> int:
     async with AsyncExitStack() as stack:
         process = Process.of(settings, await stack.enter_async_context(connection(settings)))
         _end_on_signals(stop, process.triggers)
-        hints = _Hints()
-        sidecar = Sidecar(settings, process.known, Observer(process.live), process.metrics, hints)
+        backstage = Backstage(wake=process.triggers.wake)
+        observer = Observer(process.live)
+        sidecar = Sidecar(Context(settings, process.known, observer, process.metrics, backstage))
         await stack.enter_async_context(sidecar.listening())
         log.info("listening", public=str(sidecar.public), private=str(sidecar.private))
         store = await _unless(stop, stack.enter_async_context(store_of(settings, verb="run")))
         if store is not None:
-            await _control(process, store, hints, stop)
+            await _control(process, store, backstage, stop)
     log.info("stopped; the rooms stay")
     return 0
 
@@ -72,24 +72,13 @@ def _allow_open_files() -> None:
         log.warning("few files may be open", limit=wanted, mend=f"allow {OPEN_FILES} (ulimit -n)")
 
 
-class _Hints:
-    """Passes webhooks on to the reconciler, once there is one."""
-
-    def __init__(self) -> None:
-        self.target: Callable[[Hint], None] | None = None
-
-    def __call__(self, hint: Hint) -> None:
-        if self.target is not None:
-            self.target(hint)
-
-
-async def _control(process: Process, store: RoomStore, hints: _Hints, stop: asyncio.Event) -> None:
+async def _control(process: Process, store: RoomStore, backstage: Backstage, stop: asyncio.Event) -> None:
     """Reconcile while the lease is ours, stand by while it is another's."""
     watch = Watch(process.settings.rooms_dir, stop)
     told = _leading(process, stop)
     async with open_lease(store, process.settings.data_dir, "run", told) as lease:
         parts = engine(process, store, lease, settle=SETTLE)
-        hints.target = parts.reconciler.hint
+        backstage.store, backstage.hint = store, parts.reconciler.hint
         background = [
             asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
             asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
@@ -97,7 +86,7 @@ async def _control(process: Process, store: RoomStore, hints: _Hints, stop: asyn
         try:
             await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
         finally:
-            hints.target = None
+            backstage.store, backstage.hint = None, lambda _: None
             process.triggers.close()
             for task in background:
                 task.cancel()

@@ -11,27 +11,22 @@ from yaml.events import Event, MappingStartEvent, ScalarEvent
 from controller.manifests.desired import Mark
 from controller.manifests.document import Document, Fault, is_null, is_plain, mark_of
 from controller.manifests.keys import KEY_RULE, is_key
-from controller.manifests.words import nearest, quoted
-from controller.room import FIELDS, ID_PATTERN, MAX_PARTICIPANTS, PRESETS, MediaType, RecordMode, RoomSpec
+from controller.room import (
+    FIELDS,
+    ID_PATTERN,
+    MAX_PARTICIPANTS,
+    PRESETS,
+    RETURNED,
+    RULES,
+    RoomSpec,
+)
+from controller.words import nearest, quoted
 
 OURS: Final = ("preset", "key", "id")
 """The keys beside the reference's fields, which the API does not know."""
 
-RETURNED: Final = ("_id", "sid", "created", "modified", "success")
-"""What the API returns besides: a room that was read from it may be written as it is, so they are ignored."""
-
 MAX_FAULTS: Final = 100
 """More faults of one document are not listed: they say nothing new."""
-
-RULES: Final[Mapping[str, str]] = {
-    "name": "1 to 100 of A-Z a-z 0-9, space and -",
-    "user_id": "1 to 128 characters",
-    "mediaType": ", ".join(MediaType),
-    "max_participants": f"a whole number from 1 to {MAX_PARTICIPANTS}",
-    "record_mode": ", ".join(RecordMode),
-    **{name: "true or false" for name, info in RoomSpec.model_fields.items() if info.annotation is bool},
-}
-"""What a field may be, in words."""
 
 _ID: Final = re.compile(ID_PATTERN)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")

@@ -4,7 +4,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from controller.manifests.desired import ManifestError, ManifestRoom, Mark
 from controller.manifests.parse import Claim
-from controller.manifests.words import quoted
+from controller.words import quoted
 
 _NAMED = 3
 

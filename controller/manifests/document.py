@@ -22,7 +22,7 @@ from yaml.events import (
 )
 
 from controller.manifests.desired import Mark
-from controller.manifests.words import escaped, quoted
+from controller.words import escaped, quoted
 
 MAX_DEPTH: Final = 4
 MAX_DOCUMENTS: Final = 1_000

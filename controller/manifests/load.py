@@ -28,7 +28,7 @@ from controller.manifests.files import (
 )
 from controller.manifests.keys import path_key
 from controller.manifests.parse import Parsed, parse
-from controller.manifests.words import escaped
+from controller.words import escaped
 
 TRIES: Final = 20
 """How often a folder that moves while it is read is read again, before it counts as unreadable."""

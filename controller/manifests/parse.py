@@ -8,7 +8,7 @@ from controller.manifests.body import Body, read_body
 from controller.manifests.desired import ManifestError, ManifestRoom, Mark
 from controller.manifests.document import Document, Fault, Unreadable, decoded, documents
 from controller.manifests.keys import KEY_RULE, is_key
-from controller.manifests.words import quoted
+from controller.words import quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,6 @@
 
 from typing import Any, Final
 
-from controller.manifests.body import RETURNED, RULES
 from controller.manifests.keys import KEY_LENGTH, KEY_PATTERN, KEY_RULE
 from controller.room import (
     DEFAULT_USER_ID,
@@ -10,6 +9,8 @@ from controller.room import (
     ID_PATTERN,
     MAX_PARTICIPANTS,
     PRESETS,
+    RETURNED,
+    RULES,
     MediaType,
     RecordMode,
     RoomSpec,

@@ -11,7 +11,7 @@ from typing import Any, Final
 from controller.records.codec import ENCODERS, Document
 from controller.records.record import RoomRecord
 
-DESIRED: Final = frozenset({"key", "file", "spec", "modified", "generation", "removed_at"})
+DESIRED: Final = frozenset({"key", "file", "spec", "modified", "generation", "invite_epoch", "removed_at"})
 LIVE: Final = frozenset({"live", "sid", "retired"})
 
 

@@ -64,7 +64,8 @@ class RoomRecord:
     """One room as stored. `id` is 24 hex digits; times are UTC with whole milliseconds.
 
     `file` is the manifest's path below rooms.d, None for a room made by API. `removed_at` makes the
-    record a tombstone. `sid` is the latest LiveKit sid, kept while inactive.
+    record a tombstone. `sid` is the latest LiveKit sid, kept while inactive. An invite is good only while
+    `invite_epoch` is the one that it was made in.
     """
 
     id: str
@@ -75,6 +76,7 @@ class RoomRecord:
     created: datetime
     modified: datetime
     generation: int = 1
+    invite_epoch: int = 0
     removed_at: datetime | None = None
     live: LiveName | None = None
     sid: str | None = None
@@ -131,6 +133,10 @@ class RoomRecord:
     def without_retired(self, names: frozenset[str]) -> "RoomRecord":
         """Retired names that no token can reach any more are forgotten."""
         return replace(self, retired=tuple(r for r in self.retired if r.name not in names))
+
+    def revoked(self) -> "RoomRecord":
+        """All invites of before are void; the spec, and so `generation`, is what it was."""
+        return replace(self, invite_epoch=self.invite_epoch + 1)
 
     def with_status(self, status: Status) -> "RoomRecord":
         return replace(self, status=status)

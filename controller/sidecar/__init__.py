@@ -4,6 +4,7 @@ A request goes protocol (bounds) -> site (path, method, form of failures) -> hel
 from `Known`; the only question it ever puts to LiveKit is who is inside a room.
 """
 
+from controller.sidecar.context import Backstage, Context
 from controller.sidecar.server import Sidecar
 
-__all__ = ["Sidecar"]
+__all__ = ["Backstage", "Context", "Sidecar"]

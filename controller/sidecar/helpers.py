@@ -1,7 +1,7 @@
 """The two public helpers: findLKRoomNameById and createToken (contract 6 and 7). Answered from memory."""
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -10,14 +10,11 @@ from aiohttp import hdrs, web
 from controller.access.identity import display_name, identity_problem
 from controller.access.policy import Role, permission_for
 from controller.access.tokens import Minter
-from controller.known import Known
-from controller.live.ports import LiveObserver
 from controller.live.room import LiveRoom
-from controller.metrics import Metrics
 from controller.records.record import RoomRecord
-from controller.settings import Settings
 from controller.sidecar.answer import Answer, Code, Refusal, retry
 from controller.sidecar.body import BODY_LIMIT, flag, invalid, optional_text, parse, read, text
+from controller.sidecar.context import Context
 from controller.sidecar.inside import Inside, Lookout
 from controller.sidecar.limits import Buckets
 
@@ -72,20 +69,12 @@ class Wish:
 
 
 class Helpers:
-    """Both helpers over what is known. `clock` is monotonic, `wall` the time of day, both in seconds."""
+    """Both helpers over what is known."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        known: Known,
-        observer: LiveObserver,
-        metrics: Metrics,
-        *,
-        clock: Callable[[], float],
-        wall: Callable[[], float],
-    ) -> None:
-        self._settings, self._known, self._metrics = settings, known, metrics
-        self._clock, self._wall = clock, wall
+    def __init__(self, context: Context) -> None:
+        settings, metrics = context.settings, context.metrics
+        self._settings, self._known, self._metrics = settings, context.known, metrics
+        self._clock, self._wall = context.clock, context.wall
         self._minter = Minter(
             settings.livekit_api_key, settings.livekit_api_secret, settings.token_ttl_seconds
         )
@@ -94,7 +83,7 @@ class Helpers:
         self._minted = {role: metrics.tokens.labels(role) for role in Role}
         self._find_seconds = metrics.helper_seconds.labels("findLKRoomNameById")
         self._token_seconds = metrics.helper_seconds.labels("createToken")
-        self.lookout = Lookout(observer, clock)
+        self.lookout = Lookout(context.observer, context.clock)
 
     async def find(self, request: web.BaseRequest) -> Answer:
         """findLKRoomNameById: the current LiveKit room name, and what the join page needs to know."""

@@ -1,19 +1,16 @@
 """What only the private listener has in this version: the webhook, health, readiness, metrics."""
 
 import json
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
 
-from controller.known import Known
-from controller.live.webhook import Hint, WebhookRefused, verify
-from controller.metrics import Metrics
-from controller.settings import Settings
+from controller.live.webhook import WebhookRefused, verify
 from controller.sidecar.answer import Answer, Code, Refusal, retry
 from controller.sidecar.body import WEBHOOK_LIMIT, read
+from controller.sidecar.context import Context
 
 TURNS_WITHIN: Final = 60.0
 """A loop that has not turned for so long hangs, in seconds."""
@@ -25,21 +22,12 @@ log = structlog.get_logger()
 
 
 class Ops:
-    """Answers to LiveKit, orchestrator and Prometheus. `clock` is monotonic, `wall` the time of day."""
+    """Answers to LiveKit, orchestrator and Prometheus."""
 
-    def __init__(
-        self,
-        settings: Settings,
-        known: Known,
-        metrics: Metrics,
-        on_hint: Callable[[Hint], None],
-        *,
-        clock: Callable[[], float],
-        wall: Callable[[], float],
-    ) -> None:
-        self._settings, self._known, self._metrics = settings, known, metrics
-        self._on_hint, self._clock, self._wall = on_hint, clock, wall
-        self._began = clock()
+    def __init__(self, context: Context) -> None:
+        self._settings, self._known, self._metrics = context.settings, context.known, context.metrics
+        self._backstage, self._clock, self._wall = context.backstage, context.clock, context.wall
+        self._began = context.clock()
         self._said: set[str] = set()
 
     async def webhook(self, request: web.BaseRequest) -> Answer:
@@ -59,7 +47,7 @@ class Ops:
             self._say_refused(str(error))
             raise Refusal(*_REFUSED) from None
         self._metrics.webhooks.labels(hint.event, "taken").inc()
-        self._on_hint(hint)
+        self._backstage.hint(hint)
         return Answer(_DONE)
 
     def _say_refused(self, reason: str) -> None:

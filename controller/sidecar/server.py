@@ -3,17 +3,13 @@
 import asyncio
 import errno
 import os
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from controller.errors import RoomctlError
-from controller.known import Known
-from controller.live.ports import LiveObserver
-from controller.live.webhook import Hint
-from controller.metrics import Metrics
-from controller.settings import Address, Settings
+from controller.settings import Address
+from controller.sidecar.context import Context
 from controller.sidecar.cors import Cors
 from controller.sidecar.helpers import Helpers
 from controller.sidecar.limits import AddressLimit
@@ -32,30 +28,19 @@ _GRACE = 0.8
 class Sidecar:
     """The helpers on both listeners, the operators' calls on the private one.
 
-    `on_hint` is told of each webhook that is really LiveKit's. `clock` is monotonic, the one that Known's
-    times are of; `wall` is the time of day. `public` and `private` are the addresses once they are bound.
+    `public` and `private` are the addresses once they are bound.
     """
 
-    def __init__(
-        self,
-        settings: Settings,
-        known: Known,
-        observer: LiveObserver,
-        metrics: Metrics,
-        on_hint: Callable[[Hint], None],
-        *,
-        clock: Callable[[], float] = time.monotonic,
-        wall: Callable[[], float] = time.time,
-    ) -> None:
+    def __init__(self, context: Context) -> None:
+        settings = context.settings
         self.public, self.private = settings.public_listen, settings.private_listen
-        self._metrics = metrics
-        self._helpers = Helpers(settings, known, observer, metrics, clock=clock, wall=wall)
-        ops = Ops(settings, known, metrics, on_hint, clock=clock, wall=wall)
+        self._metrics = context.metrics
+        self._helpers = Helpers(context)
         cors = Cors(settings.cors_origins)
-        limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, clock)
+        limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
         public = _public_routes(self._helpers, cors)
-        self._public_site = Site(public, metrics, limit.admit, cors.lines)
-        self._private_site = Site(_private_routes(self._helpers, ops), metrics)
+        self._public_site = Site(public, context.metrics, limit.admit, cors.lines)
+        self._private_site = Site(_private_routes(self._helpers, Ops(context)), context.metrics)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Sidecar"]:

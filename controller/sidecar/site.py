@@ -12,7 +12,7 @@ from controller.sidecar.cors import Cors
 from controller.sidecar.protocol import Connection, Handler
 
 Routes = Mapping[str, Mapping[str, Handler]]
-"""Exact path -> method -> what answers."""
+"""Exact path -> method -> what answers. A path that ends in `/` takes one more segment, not empty."""
 
 _NOT_FOUND = (Code.NOT_FOUND, "there is no such call here")
 _UNREADABLE = Refusal(Code.BAD_REQUEST, "the body did not arrive as its headers say")
@@ -71,7 +71,10 @@ class Site:
             return refused(_INTERNAL)
 
     async def _route(self, request: web.BaseRequest) -> Answer:
-        methods = self._routes.get(request.raw_path.partition("?")[0])
+        path = request.raw_path.partition("?")[0]
+        methods = self._routes.get(path) if path[-1:] != "/" else None
+        if methods is None and path[-1:] != "/":
+            methods = self._routes.get(path[: path.rfind("/") + 1])
         if methods is None:
             raise Refusal(*_NOT_FOUND)
         handler = methods.get(request.method)

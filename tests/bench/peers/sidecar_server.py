@@ -9,7 +9,7 @@ import uvloop
 
 from controller.live.room import Participant
 from controller.settings import Address
-from controller.sidecar import Sidecar
+from controller.sidecar import Context, Sidecar
 from tests.unit.sidecar.house import ROOM_NAME, SETTINGS, House, record, spec
 
 PLENTY = 10_000_000
@@ -27,7 +27,7 @@ async def serve(port: int) -> None:
     house.people.inside[ROOM_NAME] = [Participant(f"guest-{n}") for n in range(20)]
     house.known.mongodb.answered(time.monotonic())
     house.known.livekit.answered(time.monotonic())
-    sidecar = Sidecar(settings, house.known, house.people, house.metrics, house.hints.append)
+    sidecar = Sidecar(Context(settings, house.known, house.people, house.metrics))
     async with sidecar.listening():
         await asyncio.Event().wait()
 

@@ -19,7 +19,7 @@ from controller.metrics import Metrics
 from controller.records.record import LiveName
 from controller.room import RoomSpec
 from controller.settings import Address
-from controller.sidecar import Sidecar
+from controller.sidecar import Backstage, Context, Sidecar
 from tests.support.livekit import LiveKitServer
 from tests.support.people import JoinRefused, canary
 from tests.support.ports import free_ports
@@ -84,7 +84,8 @@ async def _venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Venu
             memory, metrics, hints = Memory(), Metrics(), asyncio.Queue[Hint]()
             known, observer = Known(memory), Observer(connection)
             clock = Clock()
-            sidecar = Sidecar(settings, known, observer, metrics, hints.put_nowait, clock=clock)
+            backstage = Backstage(hint=hints.put_nowait)
+            sidecar = Sidecar(Context(settings, known, observer, metrics, backstage, clock=clock))
             known.livekit.answered(clock())
             known.mongodb.answered(clock())
             async with sidecar.listening():

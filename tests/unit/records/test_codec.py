@@ -56,7 +56,7 @@ def test_the_document_has_the_documented_fields() -> None:
     document = encode(replace(room(live="one").named("two", NOW), status=status))
     assert list(document) == [
         *("_id", "origin", "created", "key", "file", "spec", "modified", "generation"),
-        *("removed_at", "live", "sid", "retired", "status"),
+        *("invite_epoch", "removed_at", "live", "sid", "retired", "status"),
     ]
     assert document["live"] == {"name": "two", "sid": None}
     assert document["retired"] == [{"name": "one", "at": NOW}]

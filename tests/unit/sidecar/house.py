@@ -16,7 +16,7 @@ from controller.metrics import Metrics
 from controller.records.record import LiveName, Origin, RoomRecord
 from controller.room import RoomSpec
 from controller.settings import Address, Settings
-from controller.sidecar import Sidecar
+from controller.sidecar import Backstage, Context, Sidecar
 
 FIND = "/api/conferences-public/findLKRoomNameById"
 TOKEN = "/api/conferences-public/createToken"
@@ -116,15 +116,11 @@ class House:
         self.known.mongodb.answered(self.clock())
         self.known.livekit.answered(self.clock())
         self.put(record())
-        self.sidecar = Sidecar(
-            settings,
-            self.known,
-            self.people,
-            self.metrics,
-            self.hints.append,
-            clock=self.clock,
-            wall=self.wall,
+        self.backstage = Backstage(hint=self.hints.append)
+        context = Context(
+            settings, self.known, self.people, self.metrics, self.backstage, clock=self.clock, wall=self.wall
         )
+        self.sidecar = Sidecar(context)
 
     def put(self, room: RoomRecord, **live: Any) -> None:
         """The record, and its live room if it has a name."""

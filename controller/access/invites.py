@@ -1,0 +1,93 @@
+"""Invites and egress tokens (contract 11): who may come as what, signed with a key for that purpose alone.
+
+Neither can be taken for the other, nor for a LiveKit token: each has a key, a `typ` and an `aud` of its own,
+and no `video` claim. Pure; times are in whole seconds since the epoch.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from controller.access import jwt
+from controller.access.policy import Role
+
+INVITE_SECONDS: Final = 24 * 3600
+INVITE_AT_MOST: Final = 30 * 24 * 3600
+EGRESS_AT_MOST: Final = 15 * 60
+"""How long an invite is good by default and at most, and an egress token at most, in seconds."""
+
+_INVITE: Final = jwt.header("roomctl-invite+jwt")
+_EGRESS: Final = jwt.header("roomctl-egress+jwt")
+_INVITES: Final = "roomctl/invite"
+_EGRESSES: Final = "roomctl/egress"
+
+
+@dataclass(frozen=True, slots=True)
+class Invite:
+    """What an invite proves: `role` in the room `room_id`, for `identity` alone where that is given.
+
+    It is good until `expires`, and only while the room's invite epoch is `epoch`.
+    """
+
+    room_id: str
+    role: Role
+    epoch: int
+    expires: int
+    identity: str | None = None
+
+
+def mint_invite(invite: Invite, key: bytes, now: int) -> str:
+    """The invite as text; `key` is the derived one of Purpose.INVITE. ValueError beyond 30 days."""
+    if not now < invite.expires <= now + INVITE_AT_MOST:
+        raise ValueError("an invite is good for 1 second to 30 days")
+    claims = {
+        "aud": _INVITES,
+        "room": invite.room_id,
+        "role": str(invite.role),
+        "epoch": invite.epoch,
+        "iat": now,
+        "exp": invite.expires,
+        **({"sub": invite.identity} if invite.identity is not None else {}),
+    }
+    return jwt.sign(_INVITE, json.dumps(claims, separators=(",", ":")), key)
+
+
+def read_invite(token: str, key: bytes, now: int) -> Invite | None:
+    """The invite that `token` is; None where it is none of ours, or not good at `now`.
+
+    Whether it is for this room, this epoch and this identity is the caller's to compare.
+    """
+    claims = jwt.read(token, _INVITE, key)
+    match claims:
+        case {"aud": "roomctl/invite", "room": str(room), "role": "speaker", "epoch": int(epoch)}:
+            identity = claims.get("sub")
+        case _:
+            return None
+    if not _in_time(claims, now, INVITE_AT_MOST) or not isinstance(identity, str | None):
+        return None
+    return Invite(room, Role.SPEAKER, epoch, claims["exp"], identity)
+
+
+def mint_egress(room_id: str, room_name: str, key: bytes, now: int, seconds: int = EGRESS_AT_MOST) -> str:
+    """An egress_mode_token for one activation of a room; `key` is the derived one of Purpose.EGRESS."""
+    claims = {"aud": _EGRESSES, "room": room_id, "name": room_name, "iat": now, "exp": now + seconds}
+    return jwt.sign(_EGRESS, json.dumps(claims, separators=(",", ":")), key)
+
+
+def admits_hidden(token: str, room_id: str, room_name: str, key: bytes, now: int) -> bool:
+    """Whether `token` is an egress token for this room under this LiveKit name, good at `now`."""
+    claims = jwt.read(token, _EGRESS, key)
+    return (
+        claims.get("aud") == _EGRESSES
+        and claims.get("room") == room_id
+        and claims.get("name") == room_name
+        and _in_time(claims, now, EGRESS_AT_MOST)
+    )
+
+
+def _in_time(claims: Mapping[str, Any], now: int, longest: int) -> bool:
+    begins, ends = claims.get("iat"), claims.get("exp")
+    if type(begins) is not int or type(ends) is not int:
+        return False
+    return begins <= now + jwt.LEEWAY and now < ends <= begins + longest

@@ -1,0 +1,37 @@
+"""What the sidecar is handed: one frozen context, and what comes to be only after it answers."""
+
+import time
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from controller.known import Known
+from controller.live.ports import LiveObserver
+from controller.live.webhook import Hint
+from controller.metrics import Metrics
+from controller.records.ports import RoomStore
+from controller.settings import Settings
+
+
+@dataclass(slots=True)
+class Backstage:
+    """The reconciler's side of the process, filled in once it is there: both listeners are bound before.
+
+    `store` writes desire, `wake` makes the reconciler look at it soon, `hint` passes a webhook on.
+    """
+
+    store: RoomStore | None = None
+    wake: Callable[[], None] = lambda: None
+    hint: Callable[[Hint], None] = lambda _: None
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """What all answers need. `clock` is monotonic, the one of Known's times; `wall` the time of day."""
+
+    settings: Settings
+    known: Known
+    observer: LiveObserver
+    metrics: Metrics
+    backstage: Backstage = field(default_factory=Backstage)
+    clock: Callable[[], float] = time.monotonic
+    wall: Callable[[], float] = time.time
