@@ -54,7 +54,7 @@ class Proxies:
         client = peer
         for hop in hops if self._networks else ():
             try:
-                client = plain(hop)
+                client = plain(_without_port(hop))
             except ValueError:
                 break
             if not self._trusts(client):
@@ -78,6 +78,13 @@ class AddressLimit:
         peer = connection.address if isinstance(connection, Connection) else ""
         client = self._proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
         self._buckets.take(client, self._clock())
+
+
+def _without_port(hop: str) -> str:
+    """Some proxies write the port of their client, too: 192.0.2.1:4711, [2001:db8::1]:4711."""
+    if hop.startswith("["):
+        return hop[1:].partition("]")[0]
+    return hop.partition(":")[0] if hop.count(":") == 1 else hop
 
 
 def _counted(address: str) -> str:
