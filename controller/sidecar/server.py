@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from controller.errors import RoomctlError
 from controller.settings import Address
+from controller.sidecar.callers import Callers
 from controller.sidecar.context import Context
 from controller.sidecar.cors import Cors
 from controller.sidecar.helpers import Helpers
@@ -35,6 +36,7 @@ class Sidecar:
         settings = context.settings
         self.public, self.private = settings.public_listen, settings.private_listen
         self._metrics = context.metrics
+        self.callers = Callers(settings.access_tokens_file, context.clock)
         self._helpers = Helpers(context)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)

@@ -1,0 +1,114 @@
+"""Who calls: the access tokens' file (contract 3 and 10), followed while it changes.
+
+A token itself is never kept, only its SHA-256; the last good file stays in force while a newer one is wrong.
+"""
+
+import hashlib
+import os
+import stat
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import structlog
+
+from controller.errors import SettingsError
+from controller.records.record import RoomRecord
+from controller.sidecar.token_file import FILE_LIMIT, TokenFileWrong, read_tokens
+
+ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - the name of a header
+VARIABLE: Final = "ROOMCTL_ACCESS_TOKENS_FILE"
+LOOK_EVERY: Final = 1.0
+"""The file is looked at this often at most, in seconds."""
+
+_UNSEEN: Final = (0, 0, 0, 0)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """Whoever holds a known access token. An admin has every room for their own."""
+
+    user_id: str
+    admin: bool = False
+
+    def owns(self, record: RoomRecord) -> bool:
+        """Whether they may see and change the room."""
+        return self.admin or record.spec.user_id == self.user_id
+
+
+class Callers:
+    """The callers by the hash of their tokens. `clock` is monotonic, in seconds.
+
+    SettingsError where the file cannot be used at the start; later the last good one stays in force.
+    """
+
+    def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
+        self._path, self._clock = path, clock
+        self._by_hash: Mapping[bytes, Caller] = {}
+        self._seen, self._looked, self._said = _UNSEEN, clock(), ""
+        if path is not None:
+            try:
+                self._seen = _mark(path.stat())
+                self._by_hash = _load(path)
+            except (OSError, ValueError) as error:
+                raise SettingsError([f"{VARIABLE}: {_reason(error)}"]) from None
+
+    def of(self, headers: Mapping[str, str]) -> Caller | None:
+        """Who sent these headers; None without a token that is known."""
+        token = headers.get(ACCESS_TOKEN)
+        if not token:
+            return None
+        self._follow()
+        return self._by_hash.get(hashlib.sha256(token.encode(errors="surrogateescape")).digest())
+
+    def _follow(self) -> None:
+        """Read the file again where it is another than the one that was seen."""
+        now = self._clock()
+        if self._path is None or now - self._looked < LOOK_EVERY:
+            return
+        self._looked = now
+        try:
+            mark = _mark(self._path.stat())  # before reading: what is written meanwhile makes another
+            if mark != self._seen:
+                self._seen = mark
+                self._by_hash, self._said = _load(self._path), ""
+                log.info("access tokens read again", number=len(self._by_hash))
+        except TokenFileWrong as wrong:
+            self._say(_reason(wrong))
+        except (OSError, ValueError) as error:
+            self._seen = _UNSEEN  # what kept us from reading may go away without another state
+            self._say(_reason(error))
+
+    def _say(self, wrong: str) -> None:
+        """Once for each fault: it stays until somebody mends the file."""
+        if wrong != self._said:
+            self._said = wrong
+            log.error("the access tokens' file is wrong: the last good one stays in force", reason=wrong)
+
+
+Mark = tuple[int, int, int, int]
+
+
+def _mark(status: os.stat_result) -> Mark:
+    """What tells one state of a file from another, through any link."""
+    return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
+
+
+def _load(path: Path) -> Mapping[bytes, Caller]:
+    """The callers in the file. TokenFileWrong says what is wrong with it."""
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait
+        raise TokenFileWrong("it is no regular file; write the path of a YAML file")
+    with path.open("rb") as file:
+        content = file.read(FILE_LIMIT + 1)
+    return {entry.token_sha256: Caller(entry.user_id, entry.admin) for entry in read_tokens(content)}
+
+
+def _reason(error: Exception) -> str:
+    """What is wrong, without the path, which a setting's error names by its variable."""
+    if isinstance(error, TokenFileWrong):
+        return str(error)
+    why = (error.strerror or "").lower() if isinstance(error, OSError) else "no path"
+    return f"the file cannot be read: {why}; write the path of a readable YAML file"
