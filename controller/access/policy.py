@@ -5,16 +5,24 @@ change it. Rights are never stored: they are computed from role and policy when 
 again for the people inside whenever the policy changes.
 """
 
-from dataclasses import replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
-from controller.live.room import Participant, Permission
+from controller.live.room import Participant, Permission, Track
 from controller.room import MediaType, RoomSpec
 
 ROLE_ATTRIBUTE: Final = "role"
 """The name of the participant attribute that holds the role."""
+
+MEDIA_ATTRIBUTE: Final = "media"
+WITHDRAWN: Final = "withdrawn"
+"""The attribute, and its value, of one who published what the room must not carry under another's name.
+
+LiveKit keeps it for as long as that participant is connected, and its holder cannot change it.
+"""
 
 SOURCES: Final = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
 """LiveKit's track sources in the one order in which we write and compare them."""
@@ -41,18 +49,35 @@ def permission_for(role: Role, spec: RoomSpec) -> Permission:
     return Permission(can_publish=bool(sources), can_publish_data=spec.allow_chat, sources=sources)
 
 
-def corrected(participant: Participant, spec: RoomSpec) -> Permission | None:
-    """The permission somebody inside should be given as a whole; None where theirs is right already.
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """What somebody inside is to be given: a permission as a whole, and attributes beside it.
+
+    The other attributes stay; "" takes one away.
+    """
+
+    permission: Permission
+    attributes: Mapping[str, str] = field(default_factory=dict)
+
+
+def corrected(participant: Participant, spec: RoomSpec) -> Correction | None:
+    """What somebody inside should be given; None where what they have is right already.
 
     Agents, egress and recorders are left alone. `hidden` cannot be changed on a connected participant, so
-    it stays what it is. One without a role of ours is only narrowed, by mediaType.
+    it stays what it is. One without a role of ours is only narrowed, by mediaType. Who lies about what a
+    track carries may publish nothing any more, until the room carries everything or they come anew.
     """
     if not participant.is_person:
         return None
     now, role = participant.permission, role_of(participant)
     wanted = _narrowed(now, spec.mediaType) if role is None else permission_for(role, spec)
+    before = participant.attributes.get(MEDIA_ATTRIBUTE) == WITHDRAWN
+    withdrawn = spec.mediaType is not MediaType.VIDEO_AUDIO and (before or _lies(participant, wanted, spec))
+    if withdrawn:
+        wanted = replace(wanted, can_publish=False, sources=())
     wanted = replace(wanted, hidden=now.hidden)
-    return None if _effect(now) == _effect(wanted) else wanted
+    news = {MEDIA_ATTRIBUTE: WITHDRAWN if withdrawn else ""} if withdrawn != before else {}
+    return Correction(wanted, news) if news or _effect(now) != _effect(wanted) else None
 
 
 def role_of(participant: Participant) -> Role | None:
@@ -61,6 +86,20 @@ def role_of(participant: Participant) -> Role | None:
         return Role(participant.attributes.get(ROLE_ATTRIBUTE, ""))
     except ValueError:
         return None
+
+
+def _lies(participant: Participant, wanted: Permission, spec: RoomSpec) -> bool:
+    """Whether a track carries what the room must not, under a source that stays allowed.
+
+    One whose source is not allowed goes with the permission, and its publisher may only be late.
+    """
+    return wanted.can_publish and any(
+        track.source in wanted.sources and not _carries(spec.mediaType, track) for track in participant.tracks
+    )
+
+
+def _carries(media: MediaType, track: Track) -> bool:
+    return media.has_video if track.type == "VIDEO" else media.has_audio or track.type != "AUDIO"
 
 
 @lru_cache

@@ -1,7 +1,7 @@
 """LiveKit over the wire: one connection, and two faces of it, one that reads and one that writes."""
 
 import asyncio
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Mapping
 from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import urlsplit
@@ -165,10 +165,15 @@ class Actor:
             request = UpdateRoomMetadataRequest(room=name, metadata=metadata)
             await connection.call("UpdateRoomMetadata", connection.service.update_room_metadata(request))
 
-    async def update_permission(self, name: str, identity: str, permission: Permission) -> None:
-        """Replace a participant's permission as a whole. LiveNotFound where they have left."""
+    async def update_permission(
+        self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """Replace a participant's permission as a whole. LiveNotFound where they have left.
+
+        `attributes` are set beside it, and the others stay; "" takes one away.
+        """
         request = UpdateParticipantRequest(
-            room=name, identity=identity, permission=write_permission(permission)
+            room=name, identity=identity, permission=write_permission(permission), attributes=attributes
         )
         connection = self._connection
         async with connection.writes:

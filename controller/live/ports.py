@@ -1,5 +1,6 @@
 """The two faces of LiveKit: one reads and one writes. What only observes is handed no way to write."""
 
+from collections.abc import Mapping
 from typing import Protocol
 
 from controller.live.room import LiveRoom, Participant, Permission
@@ -35,6 +36,11 @@ class LiveActor(Protocol):
         """Replace the room's metadata. LiveNotFound where it is not live."""
         ...
 
-    async def update_permission(self, name: str, identity: str, permission: Permission) -> None:
-        """Replace a participant's permission as a whole. LiveNotFound where they have left."""
+    async def update_permission(
+        self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """Replace a participant's permission as a whole. LiveNotFound where they have left.
+
+        `attributes` are set beside it, and the others stay; "" takes one away.
+        """
         ...

@@ -47,6 +47,18 @@ class Permission:
 
 
 @dataclass(frozen=True, slots=True)
+class Track:
+    """What somebody publishes, in LiveKit's terms.
+
+    `type` is what it carries: AUDIO, VIDEO or DATA. `source` is what its publisher calls it (CAMERA,
+    MICROPHONE, …), and nothing binds the one to the other (livekit-facts).
+    """
+
+    type: str
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
 class Participant:
     """Somebody inside a room, by ListParticipants.
 
@@ -59,6 +71,7 @@ class Participant:
     permission: Permission = Permission()
     recorder: bool = False
     attributes: dict[str, str] = field(default_factory=dict)
+    tracks: tuple[Track, ...] = ()
 
     @property
     def is_person(self) -> bool:

@@ -2,11 +2,12 @@
 
 from typing import Final
 
-from livekit.protocol.models import ParticipantInfo, ParticipantPermission, Room, TrackSource
+from livekit.protocol.models import ParticipantInfo, ParticipantPermission, Room, TrackSource, TrackType
 
-from controller.live.room import LiveRoom, Participant, Permission
+from controller.live.room import LiveRoom, Participant, Permission, Track
 
 _SOURCES: Final = {number: name for name, number in TrackSource.items() if number}
+_TYPES: Final = {number: name for name, number in TrackType.items()}
 _KINDS: Final = {number: name for name, number in ParticipantInfo.Kind.items()}
 
 
@@ -50,6 +51,10 @@ def read_participant(info: ParticipantInfo) -> Participant:
         permission=read_permission(info.permission),
         recorder=info.permission.recorder,
         attributes=dict(info.attributes),
+        tracks=tuple(
+            Track(_TYPES.get(track.type, str(track.type)), _SOURCES.get(track.source, str(track.source)))
+            for track in info.tracks
+        ),
     )
 
 

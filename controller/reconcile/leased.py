@@ -1,7 +1,7 @@
 """The actor that writes only while the lease is held (architecture, rule 4)."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
@@ -40,6 +40,8 @@ class Leased:
         async with self._turn():
             await self.actor.update_metadata(name, metadata)
 
-    async def update_permission(self, name: str, identity: str, permission: Permission) -> None:
+    async def update_permission(
+        self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
+    ) -> None:
         async with self._turn():
-            await self.actor.update_permission(name, identity, permission)
+            await self.actor.update_permission(name, identity, permission, attributes)

@@ -118,7 +118,7 @@ class Loop:
         self._judge_watch(told=told, resync_due=resync_due)
         before = self._reconciler.desired
         try:
-            plan = await self._reconciler.turn(read_files=told or resync_due)
+            plan = await self._reconciler.turn(read_files=told or resync_due, audit=resync_due)
         except RoomctlError as error:
             if isinstance(error, StoreForeign) and self._known.mongodb.seen is None:
                 raise  # at the start it is a mistake in the settings, and waiting will not mend it

@@ -14,13 +14,15 @@ from controller.live.webhook import Hint
 from controller.manifests.desired import Desired, RoomsDirState
 from controller.plan.model import Enforce, Observed, Plan, Refusal, Rules
 from controller.plan.planner import make_plan, names_to_look_at
+from controller.reconcile.audit import Audit, is_restricted, occupied
 from controller.reconcile.clock import Clock
 from controller.reconcile.memory import Absence, Orphans
 from controller.reconcile.observe import Eyes
 from controller.reconcile.speaker import Speaker
-from controller.reconcile.triggers import Triggers, Watched, matters
+from controller.reconcile.triggers import Triggers, Watched, matters, suspicious
 from controller.reconcile.workshop import Workshop
 from controller.records.ports import Lease, RemovalLeave, RoomStore
+from controller.records.record import RoomRecord
 
 QUIET_SECONDS: Final = 60.0
 """For how long a plan with nothing to do stands, where only the passing of time could change it."""
@@ -137,16 +139,17 @@ class Reconciler:
         self._desired: Desired | None = None
         self._refused: frozenset[Refusal] = frozenset()
         self._watched = Watched()
+        self._audit = Audit()
 
     @property
     def desired(self) -> Desired | None:
         """The last snapshot of rooms.d."""
         return self._desired
 
-    async def turn(self, *, read_files: bool) -> Plan | None:
+    async def turn(self, *, read_files: bool, audit: bool = False) -> Plan | None:
         """One pass; None while another holds the lease. Raises LiveError's and StoreError's kinds.
 
-        What the plan wants is under way when this returns.
+        What the plan wants is under way when this returns. `audit`: rooms that people are in are looked into.
         """
         observed = await self._eyes.observe(None if read_files else self._desired)
         self._desired = observed.desired
@@ -160,6 +163,7 @@ class Reconciler:
             self._triggers.files_later(due)
         self._say_refused(plan)
         self._workshop.carry_out(plan)
+        self._look_inside(observed, audit=audit)
         self._speaker.speak(plan, observed.records, self._workshop.busy, self._workshop.start)
         await self._planner.look_at_orphans(plan)
         return plan
@@ -171,8 +175,30 @@ class Reconciler:
 
     def hint(self, hint: Hint) -> None:
         """A verified webhook: wakes the loop where it may mean work."""
-        if self._lease.held and matters(hint, self._eyes.known.live, self._watched):
+        live = self._eyes.known.live
+        if not self._lease.held:
+            return
+        if suspicious(hint, live, self._watched):
+            self._triggers.suspect(hint.room)
+        elif matters(hint, live, self._watched):
             self._triggers.wake()
+
+    def _look_inside(self, observed: Observed, *, audit: bool) -> None:
+        """The rooms that webhooks made suspect, and at an audit a share of those that people are in."""
+        if suspects := self._triggers.take_suspects():
+            for record in observed.records.values():
+                if record.live is not None and record.live.name in suspects and record.wanted:
+                    self._look_into(record, record.live.name)
+        if audit:
+            for record in self._audit.choose(occupied(observed.records.values(), observed.live)):
+                self._workshop.begin(Enforce(record))
+
+    def _look_into(self, record: RoomRecord, name: str) -> None:
+        """A look that is under way may have missed what made the room suspect."""
+        look = Enforce(record)
+        if not self._workshop.begin(look):
+            self._triggers.still_suspect(name)
+            self._workshop.look_again(look)
 
     def _say_refused(self, plan: Plan) -> None:
         """Once, when a guard begins to hold removals back."""
@@ -184,7 +210,12 @@ class Reconciler:
 
 
 def _watched(plan: Plan, observed: Observed, instance: str) -> Watched:
-    ours = frozenset(r.live.name for r in observed.records.values() if r.live is not None)
+    current = [(record, record.live.name) for record in observed.records.values() if record.live is not None]
     enforced = {c.record.live.name for c in plan.chores if isinstance(c, Enforce) and c.record.live}
     deferred = {change.live_name for change in plan.changes if change.deferred and change.live_name}
-    return Watched(ours, frozenset(enforced | deferred), instance)
+    return Watched(
+        ours=frozenset(name for _, name in current),
+        people=frozenset(enforced | deferred),
+        restricted=frozenset(name for record, name in current if is_restricted(record)),
+        instance=instance,
+    )

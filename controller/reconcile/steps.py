@@ -8,11 +8,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import assert_never
 
-from controller.access.policy import corrected
+from controller.access.policy import Correction, corrected
 from controller.errors import LiveNotFound, StoreConflict
 from controller.known import Known
 from controller.live.ports import LiveActor, LiveObserver
-from controller.live.room import LiveRoom, Permission, room_metadata
+from controller.live.room import LiveRoom, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
@@ -172,14 +172,14 @@ class Steps:
             return 0
         changed = 0
         for participant in await self.observer.participants(room.name):
-            permission = corrected(participant, self.store.by_id.get(record.id, record).spec)
-            if permission is not None:
-                changed += await self._permit(room.name, participant.identity, permission)
+            correction = corrected(participant, self.store.by_id.get(record.id, record).spec)
+            if correction is not None:
+                changed += await self._permit(room.name, participant.identity, correction)
         return changed
 
-    async def _permit(self, name: str, identity: str, permission: Permission) -> int:
+    async def _permit(self, name: str, identity: str, correction: Correction) -> int:
         try:
-            await self.actor.update_permission(name, identity, permission)
+            await self.actor.update_permission(name, identity, correction.permission, correction.attributes)
         except LiveNotFound:
             return 0  # they have left meanwhile
         return 1

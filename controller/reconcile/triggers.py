@@ -18,6 +18,7 @@ class Triggers:
     def __init__(self) -> None:
         self._woken = asyncio.Event()
         self._files = True
+        self._suspects: set[str] = set()
         self._timers: dict[_Slot, asyncio.TimerHandle] = {}
 
     def wake(self) -> None:
@@ -27,6 +28,21 @@ class Triggers:
         """Something below rooms.d may have changed: the next pass reads it again."""
         self._files = True
         self._woken.set()
+
+    def suspect(self, name: str) -> None:
+        """Whoever is inside the live room `name` may not be as they should: the next pass looks."""
+        self.still_suspect(name)
+        self._woken.set()
+
+    def still_suspect(self, name: str) -> None:
+        """The look came to nothing: a later pass looks again."""
+        self._suspects.add(name)
+
+    def take_suspects(self) -> frozenset[str]:
+        """The live rooms marked since the last time this was asked."""
+        suspects = frozenset(self._suspects)
+        self._suspects.clear()
+        return suspects
 
     def later(self, delay: float) -> None:
         """Wake the loop in `delay` seconds."""
@@ -78,18 +94,20 @@ class Watched:
     """The live names that webhooks are about, as of the last pass.
 
     `ours` are all current names; `people` those where who is inside decides something: a recent change of
-    policy, or something deferred. A room made since then is known by the mark of our `instance`.
+    policy, or something deferred; `restricted` those that must not carry every kind of media. A room made
+    since then is known by the mark of our `instance`.
     """
 
     ours: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
+    restricted: frozenset[str] = frozenset()
     instance: str = ""
 
 
 def matters(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
     """Whether a webhook may mean work: a room of ours came or went, or people moved where that decides."""
     room = live.get(hint.room)
-    if hint.room not in watched.ours and not _marked(room, watched.instance):
+    if not _is_ours(hint, room, watched):
         return False
     match hint.event:
         case "room_finished":
@@ -100,6 +118,23 @@ def matters(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
             return hint.room in watched.people
         case _:
             return False
+
+
+def suspicious(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
+    """Whether a webhook tells of media where it may be of a kind that the room must not carry.
+
+    What it says of the track is not asked: who is inside is looked at. Of a room made since the last pass
+    nothing is known but that it is ours.
+    """
+    if hint.event != "track_published":
+        return False
+    if hint.room in watched.ours:
+        return hint.room in watched.restricted or hint.room in watched.people
+    return _is_ours(hint, live.get(hint.room), watched)
+
+
+def _is_ours(hint: Hint, room: LiveRoom | None, watched: Watched) -> bool:
+    return hint.room in watched.ours or _marked(room, watched.instance)
 
 
 def _marked(room: LiveRoom | None, instance: str) -> bool:

@@ -81,8 +81,20 @@ class Workshop:
                 self._doing[change.id] = frozenset(change.due)
                 self.start(change.id, self._work(change, plan))
         for chore in plan.chores:
-            if self._may_begin(key := _chore_key(chore), now):
-                self.start(key, self._keep_house(key, chore))
+            self.begin(chore)
+
+    def begin(self, chore: Chore) -> bool:
+        """Give a piece of housekeeping its task; False where that is under way, or waits after a failure."""
+        key = _chore_key(chore)
+        if not self._may_begin(key, self._clock.monotonic()):
+            return False
+        self.start(key, self._keep_house(key, chore))
+        return True
+
+    def look_again(self, chore: Chore) -> None:
+        """Wake the loop once what is under way for `chore` has ended: the world moved on meanwhile."""
+        if (key := _chore_key(chore)) in self._tasks:
+            self._missed.add(key)
 
     def start(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         """Give `work` a task of its own, under `key`."""
@@ -191,10 +203,12 @@ class Workshop:
     async def _keep_house(self, key: str, chore: Chore) -> None:
         try:
             changed = await self._steps.chore(chore)
-        except (StoreConflict, LiveAway, StoreAway, LeaseLost):
-            self._retry(key)
         except RoomctlError as error:
-            log.warning("housekeeping failed", error=str(error), retry_in=round(self._retry(key), 1))
+            delay = self._retry(key)
+            if isinstance(chore, Enforce) and chore.record.live is not None:
+                self._triggers.still_suspect(chore.record.live.name)
+            if not isinstance(error, StoreConflict | LiveAway | StoreAway | LeaseLost):
+                log.warning("housekeeping failed", error=str(error), retry_in=round(delay, 1))
         else:
             self._backoff.succeeded(key)
             if changed:

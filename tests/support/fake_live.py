@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from dataclasses import replace
 
 from controller.errors import LiveError, LiveNotFound, LiveRejected
-from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission
+from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission, Track
 
 _CANONICAL = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
 
@@ -65,13 +65,29 @@ class FakeLive:
         self._called("update_metadata", name)
         self._rooms[name] = replace(self._room(name), metadata=metadata)
 
-    async def update_permission(self, name: str, identity: str, permission: Permission) -> None:
+    async def update_permission(
+        self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
+    ) -> None:
+        """Attributes merge, and the tracks that are not allowed any more go, as on the real server."""
         self._called("update_permission", name)
         inside = self._inside.get(name, {})
         if identity not in inside:
             raise LiveNotFound("the fake knows no such participant (UpdateParticipant)")
         sources = tuple(source for source in _CANONICAL if source in permission.sources)
-        inside[identity] = replace(inside[identity], permission=replace(permission, sources=sources))
+        someone = inside[identity]
+        merged = {k: v for k, v in (someone.attributes | dict(attributes or {})).items() if v}
+        inside[identity] = replace(
+            someone,
+            permission=replace(permission, sources=sources),
+            attributes=merged,
+            tracks=tuple(track for track in someone.tracks if _may_publish(permission, track)),
+        )
+
+    def publish(self, name: str, identity: str, kind: str, source: str) -> None:
+        """Somebody publishes a track; one that may not is not heard, and the source is whatever it says."""
+        someone, track = self._inside[name][identity], Track(kind, source)
+        if _may_publish(someone.permission, track):
+            self._inside[name][identity] = replace(someone, tracks=(*someone.tracks, track))
 
     def put(self, room: LiveRoom) -> None:
         """A room that somebody else made, or one as it is to be found."""
@@ -113,3 +129,8 @@ class FakeLive:
         for failure in (call, f"{call} {name}"):
             if failure in self.fail:
                 raise self.fail[failure]
+
+
+def _may_publish(permission: Permission, track: Track) -> bool:
+    """No sources are all sources."""
+    return permission.can_publish and (not permission.sources or track.source in permission.sources)

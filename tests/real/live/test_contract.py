@@ -148,6 +148,19 @@ async def test_sources_are_read_in_canonical_order_however_written(live: Live, n
     assert ada.permission.sources == ("CAMERA", "SCREEN_SHARE")
 
 
+async def test_attributes_are_set_beside_a_permission_and_the_others_stay(live: Live, name: str) -> None:
+    await live.actor.create_room(name, "", 5)
+    await live.enter(name, "ada")
+    for attributes, left in (
+        ({"media": "withdrawn"}, {"role": "guest", "media": "withdrawn"}),
+        (None, {"role": "guest", "media": "withdrawn"}),
+        ({"media": ""}, {"role": "guest"}),
+    ):
+        await live.actor.update_permission(name, "ada", GUEST, attributes)
+        (ada,) = await live.observer.participants(name)
+        assert (ada.attributes, ada.permission) == (left, GUEST)
+
+
 @pytest.mark.parametrize("exists", [True, False])
 async def test_a_permission_of_somebody_missing_is_not_found(live: Live, name: str, exists: bool) -> None:
     if exists:

@@ -6,8 +6,16 @@ from typing import Any
 
 import pytest
 
-from controller.access.policy import SOURCES, Role, corrected, permission_for
-from controller.live.room import Participant, Permission
+from controller.access.policy import (
+    MEDIA_ATTRIBUTE,
+    SOURCES,
+    WITHDRAWN,
+    Correction,
+    Role,
+    corrected,
+    permission_for,
+)
+from controller.live.room import Participant, Permission, Track
 from controller.room import MediaType, RoomSpec
 
 CAMERA, MICROPHONE, SCREEN, SCREEN_AUDIO = SOURCES
@@ -77,8 +85,8 @@ def test_a_changed_policy_reaches_who_is_inside(
 ) -> None:
     had, should = (permission_for(role, policy(*p)) for p in (before, after))
     given = corrected(inside(role, had), policy(*after))
-    assert given == (None if had == should else should)
-    assert corrected(inside(role, given or had), policy(*after)) is None
+    assert given == (None if had == should else Correction(should))
+    assert corrected(inside(role, given.permission if given else had), policy(*after)) is None
 
 
 WEBINAR = policy(VIDEO_AUDIO, True, True, True)
@@ -92,7 +100,7 @@ def test_the_order_of_sources_is_no_difference() -> None:
 
 
 def test_no_sources_mean_all_and_are_narrowed() -> None:
-    assert corrected(inside("speaker", ALL), OPEN) == permission_for(Role.SPEAKER, OPEN)
+    assert corrected(inside("speaker", ALL), OPEN) == Correction(permission_for(Role.SPEAKER, OPEN))
 
 
 def test_sources_of_somebody_who_may_not_publish_are_no_difference() -> None:
@@ -103,7 +111,7 @@ def test_sources_of_somebody_who_may_not_publish_are_no_difference() -> None:
 @pytest.mark.parametrize("hidden", BOTH)
 def test_hidden_stays_what_it_was(hidden: bool) -> None:
     given = corrected(inside("guest", replace(ALL, hidden=hidden)), WEBINAR)
-    assert given == Permission(can_publish_data=True, hidden=hidden)
+    assert given == Correction(Permission(can_publish_data=True, hidden=hidden))
 
 
 @pytest.mark.parametrize("fields", [{"kind": "AGENT"}, {"kind": "EGRESS"}, {"recorder": True}])
@@ -132,16 +140,88 @@ class TestWithoutARoleOfOurs:
         self, media: MediaType, had: tuple[str, ...], left: tuple[str, ...]
     ) -> None:
         given = corrected(inside(None, replace(ALL, sources=had)), policy(media, False, False, True))
-        assert given == replace(ALL, sources=left)
+        assert given == Correction(replace(ALL, sources=left))
 
     def test_who_has_nothing_left_may_not_publish(self) -> None:
         """LiveKit would read no sources as all of them."""
         given = corrected(
             inside(None, replace(ALL, sources=(CAMERA,))), policy(AUDIO_ONLY, True, True, False)
         )
-        assert given == replace(ALL, can_publish=False, sources=())
+        assert given == Correction(replace(ALL, can_publish=False, sources=()))
 
     def test_nothing_is_ever_added(self) -> None:
         mute = Permission(can_subscribe=False)
         assert corrected(inside(None, mute), OPEN) is None
         assert corrected(inside(None, replace(mute, can_update_metadata=True)), OPEN) is None
+
+
+LIES = [
+    (AUDIO_ONLY, Track("VIDEO", MICROPHONE)),
+    (VIDEO_ONLY, Track("AUDIO", CAMERA)),
+    (VIDEO_ONLY, Track("AUDIO", SCREEN)),
+]
+NOTHING = Permission(can_publish_data=True)
+
+
+class TestWhoLiesAboutATrack:
+    @pytest.mark.parametrize(("media", "track"), LIES)
+    @pytest.mark.parametrize("role", ["speaker", "guest", None])
+    def test_may_publish_nothing_any_more(self, role: str | None, media: MediaType, track: Track) -> None:
+        spec = policy(media, True, True, False)
+        right = permission_for(Role.SPEAKER, spec)
+        given = corrected(inside(role, right, tracks=(track,)), spec)
+        assert given == Correction(NOTHING, {MEDIA_ATTRIBUTE: WITHDRAWN})
+
+    @pytest.mark.parametrize("media", [AUDIO_ONLY, VIDEO_ONLY])
+    def test_gets_nothing_back_once_the_track_is_gone(self, media: MediaType) -> None:
+        """Else it would publish again, and again, between two looks."""
+        spec = policy(media, True, True, False)
+        assert corrected(withdrawn("speaker", NOTHING), spec) is None
+        right = permission_for(Role.SPEAKER, spec)
+        assert corrected(withdrawn("speaker", right), spec) == Correction(NOTHING)
+
+    def test_follows_the_policy_in_all_else(self) -> None:
+        quiet = policy(AUDIO_ONLY, True, False, False)
+        assert corrected(withdrawn("speaker", NOTHING), quiet) == Correction(Permission())
+
+    def test_is_forgiven_when_the_room_carries_everything(self) -> None:
+        given = corrected(withdrawn("speaker", NOTHING), OPEN)
+        assert given == Correction(permission_for(Role.SPEAKER, OPEN), {MEDIA_ATTRIBUTE: ""})
+
+    def test_without_a_role_is_forgiven_and_given_nothing(self) -> None:
+        given = corrected(withdrawn(None, NOTHING), OPEN)
+        assert given == Correction(NOTHING, {MEDIA_ATTRIBUTE: ""})
+
+
+def withdrawn(role: str | None, permission: Permission) -> Participant:
+    someone = inside(role, permission)
+    return replace(someone, attributes=someone.attributes | {MEDIA_ATTRIBUTE: WITHDRAWN})
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "track"),
+    [
+        (VIDEO_AUDIO, AUDIO_ONLY, Track("VIDEO", CAMERA)),
+        (VIDEO_AUDIO, VIDEO_ONLY, Track("AUDIO", MICROPHONE)),
+        (VIDEO_AUDIO, AUDIO_ONLY, Track("AUDIO", MICROPHONE)),
+        (VIDEO_AUDIO, AUDIO_ONLY, Track("DATA", MICROPHONE)),
+        (VIDEO_AUDIO, VIDEO_ONLY, Track("VIDEO", SCREEN)),
+    ],
+)
+def test_who_still_publishes_what_was_allowed_before_is_no_liar(
+    before: MediaType, after: MediaType, track: Track
+) -> None:
+    had, should = (permission_for(Role.SPEAKER, policy(m, True, True, False)) for m in (before, after))
+    late = inside("speaker", had, tracks=(track,))
+    assert corrected(late, policy(after, True, True, False)) == Correction(should)
+
+
+def test_a_webinars_guest_with_rights_of_somebody_elses_hand_is_no_liar() -> None:
+    webinar = policy(AUDIO_ONLY, False, False, True)
+    guest = inside("guest", ALL, tracks=(Track("VIDEO", MICROPHONE),))
+    assert corrected(guest, webinar) == Correction(Permission())
+
+
+def test_where_everything_is_carried_nobody_lies() -> None:
+    right = permission_for(Role.SPEAKER, OPEN)
+    assert corrected(inside("speaker", right, tracks=(Track("VIDEO", MICROPHONE),)), OPEN) is None

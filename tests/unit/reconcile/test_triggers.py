@@ -1,18 +1,19 @@
 """What wakes the loop, and what does not."""
 
 import asyncio
+from dataclasses import replace
 
 import pytest
 
 from controller.live.room import LiveRoom
 from controller.live.webhook import Hint
-from controller.reconcile.triggers import Triggers, Watched, matters
+from controller.reconcile.triggers import Triggers, Watched, matters, suspicious
 from tests.support.worlds import INSTANCE, live_room, record
 
 OURS = LiveRoom("ours", "RM_1")
 NEW = live_room(record("a"), "new")
 LIVE = {"ours": OURS, "theirs": LiveRoom("theirs", "RM_2"), "new": NEW}
-WATCHED = Watched(frozenset({"ours", "gone"}), frozenset(), INSTANCE)
+WATCHED = Watched(ours=frozenset({"ours", "gone"}), instance=INSTANCE)
 
 
 @pytest.mark.parametrize(
@@ -46,11 +47,41 @@ def test_a_hint_matters_where_a_room_of_ours_may_have_changed(
 def test_people_matter_where_they_decide(event: str) -> None:
     hint = Hint(event, room="ours", sid="RM_1")
     assert not matters(hint, LIVE, WATCHED)
-    assert matters(hint, LIVE, Watched(frozenset({"ours"}), frozenset({"ours"}), INSTANCE))
+    assert matters(hint, LIVE, replace(WATCHED, people=frozenset({"ours"})))
 
 
 def test_a_room_with_another_instances_mark_is_not_ours() -> None:
     assert not matters(Hint("room_finished", room="new", sid="RM_new"), LIVE, Watched(instance="other"))
+
+
+@pytest.mark.parametrize(
+    ("room", "watched", "suspect"),
+    [
+        ("ours", WATCHED, False),
+        ("ours", replace(WATCHED, restricted=frozenset({"ours"})), True),
+        ("ours", replace(WATCHED, people=frozenset({"ours"})), True),
+        ("theirs", replace(WATCHED, restricted=frozenset({"ours"})), False),
+        ("new", WATCHED, True),
+        ("new", replace(WATCHED, instance="other"), False),
+        ("unheard-of", WATCHED, False),
+    ],
+)
+def test_media_make_a_room_suspect_where_not_every_kind_is_allowed(
+    room: str, watched: Watched, suspect: bool
+) -> None:
+    assert suspicious(Hint("track_published", room=room), LIVE, watched) is suspect
+    assert not suspicious(Hint("track_unpublished", room=room), LIVE, watched)
+
+
+async def test_a_suspicion_wakes_the_loop_and_is_taken_once() -> None:
+    triggers = Triggers()
+    triggers.suspect("ours")
+    assert await triggers.wait(60.0)
+    assert triggers.take_suspects() == {"ours"}
+    assert not triggers.take_suspects()
+    triggers.still_suspect("ours")
+    assert not await triggers.wait(0.0)
+    assert triggers.take_suspects() == {"ours"}
 
 
 async def test_a_wake_before_the_wait_counts() -> None:

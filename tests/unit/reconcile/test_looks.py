@@ -1,0 +1,111 @@
+"""Looks inside that no change asks for: after a webhook, and at a resync."""
+
+from controller.access.policy import MEDIA_ATTRIBUTE, WITHDRAWN, Role, permission_for
+from controller.errors import LiveAway
+from controller.live.room import Permission
+from controller.live.webhook import Hint
+from tests.support.inprocess import InProcess
+from tests.support.worlds import desired, manifest
+
+AUDIO = manifest("a", mediaType="MEDIA_TYPE_AUDIO_ONLY")
+
+
+async def with_a_liar() -> InProcess:
+    """An audio-only room with somebody in it whose microphone is a camera, and nothing else to do."""
+    process = InProcess()
+    process.manifests = desired(AUDIO)
+    await process.settle()
+    name = process.name("a")
+    process.live.enter(name, "liar", permission_for(Role.SPEAKER, AUDIO.spec), {"role": "speaker"})
+    process.live.publish(name, "liar", "VIDEO", "MICROPHONE")
+    await process.turn()
+    process.calls()
+    return process
+
+
+async def tracks(process: InProcess) -> int:
+    return sum(len(p.tracks) for p in await process.live.participants(process.name("a")))
+
+
+def published(process: InProcess) -> Hint:
+    return Hint("track_published", room=process.name("a"), identity="liar")
+
+
+async def test_a_webhook_has_the_next_pass_look_and_the_liar_stopped() -> None:
+    process = await with_a_liar()
+    process.reconciler.hint(published(process))
+    assert process.triggers.woken
+    await process.turn(read_files=False)
+    (liar,) = await process.live.participants(process.name("a"))
+    assert not liar.tracks
+    assert not liar.permission.can_publish
+    assert liar.attributes == {"role": "speaker", MEDIA_ATTRIBUTE: WITHDRAWN}
+    process.live.publish(process.name("a"), "liar", "VIDEO", "MICROPHONE")
+    assert await tracks(process) == 0
+
+
+async def test_one_look_is_made_for_any_number_of_webhooks_and_none_without() -> None:
+    process = await with_a_liar()
+    for _ in range(9):
+        process.reconciler.hint(published(process))
+    await process.turn(read_files=False)
+    await process.turn(read_files=False)
+    assert process.calls() == {"rooms": 2, "participants": 1, "update_permission": 1}
+
+
+async def test_a_look_that_failed_is_made_again() -> None:
+    process = await with_a_liar()
+    process.live.fail["participants"] = LiveAway("LiveKit is out of reach")
+    process.reconciler.hint(published(process))
+    await process.turn(read_files=False)
+    process.live.fail.clear()
+    await process.turn(read_files=False)
+    assert await tracks(process) == 1, "it waits for its turn"
+    process.time.seconds += 1.0
+    await process.turn(read_files=False)
+    assert await tracks(process) == 0
+
+
+async def test_a_look_under_way_when_the_webhook_comes_is_followed_by_another() -> None:
+    process = await with_a_liar()
+    process.reconciler.hint(published(process))
+    await process.reconciler.turn(read_files=False)
+    process.reconciler.hint(published(process))
+    await process.reconciler.turn(read_files=False)
+    process.triggers._woken.clear()
+    await process.workshop.settled()
+    assert process.triggers.woken
+    assert process.triggers.take_suspects() == {process.name("a")}
+
+
+async def test_an_audit_looks_into_rooms_with_people_alone() -> None:
+    process = await with_a_liar()
+    process.manifests = desired(AUDIO, manifest("empty"))
+    await process.settle()
+    assert await tracks(process) == 1
+    process.calls()
+    await process.reconciler.turn(read_files=True, audit=True)
+    await process.workshop.settled()
+    assert process.calls() == {"rooms": 1, "participants": 1, "update_permission": 1}
+    assert await tracks(process) == 0
+
+
+async def test_a_permission_changed_by_hand_is_put_back_at_an_audit() -> None:
+    process = InProcess()
+    process.manifests = desired(manifest("a"))
+    await process.settle()
+    right = permission_for(Role.SPEAKER, manifest("a").spec)
+    process.live.enter(process.name("a"), "ann", right, {"role": "speaker"})
+    await process.live.update_permission(process.name("a"), "ann", Permission(can_publish_data=True))
+    await process.turn()
+    await process.reconciler.turn(read_files=True, audit=True)
+    await process.workshop.settled()
+    (ann,) = await process.live.participants(process.name("a"))
+    assert ann.permission == right
+
+
+async def test_a_controller_that_stands_by_heeds_no_webhook() -> None:
+    process = await with_a_liar()
+    process.lease.held = False
+    process.reconciler.hint(published(process))
+    assert not process.triggers.woken
