@@ -144,8 +144,10 @@ class Guest:
         self.left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self._heard: asyncio.Queue[bytes] = asyncio.Queue()
         self._tracks: asyncio.Queue[rtc.RemoteTrackPublication] = asyncio.Queue()
+        self._ended: asyncio.Queue[rtc.RemoteTrackPublication] = asyncio.Queue()
         self.room.on("data_received", lambda packet: self._heard.put_nowait(packet.data))
         self.room.on("track_published", lambda track, _: self._tracks.put_nowait(track))
+        self.room.on("track_unpublished", lambda track, _: self._ended.put_nowait(track))
         self.room.on("disconnected", self._out)
 
     def _out(self, reason: int) -> None:
@@ -175,20 +177,28 @@ class Guest:
         """The next track that somebody else publishes."""
         return await self._tracks.get()
 
-    async def show_camera(self) -> rtc.LocalTrackPublication:
-        """Publish one grey frame as a camera."""
+    async def see_end(self) -> rtc.RemoteTrackPublication:
+        """The next track of somebody else that ends."""
+        return await self._ended.get()
+
+    async def show_camera(
+        self, called: rtc.TrackSource.ValueType = rtc.TrackSource.SOURCE_CAMERA
+    ) -> rtc.LocalTrackPublication:
+        """Publish one grey frame as a camera; `called` is the source it claims to be."""
         source = rtc.VideoSource(64, 48)
         track = rtc.LocalVideoTrack.create_video_track("camera", source)
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_CAMERA)
+        options = rtc.TrackPublishOptions(source=called)
         published = await self.room.local_participant.publish_track(track, options)
         grey = bytes([128]) * (64 * 48 * 4)
         source.capture_frame(rtc.VideoFrame(64, 48, rtc.VideoBufferType.RGBA, grey))
         return published
 
-    async def open_microphone(self) -> rtc.LocalTrackPublication:
-        """Publish silence as a microphone."""
+    async def open_microphone(
+        self, called: rtc.TrackSource.ValueType = rtc.TrackSource.SOURCE_MICROPHONE
+    ) -> rtc.LocalTrackPublication:
+        """Publish silence as a microphone; `called` is the source it claims to be."""
         track = rtc.LocalAudioTrack.create_audio_track("microphone", rtc.AudioSource(48_000, 1))
-        options = rtc.TrackPublishOptions(source=rtc.TrackSource.SOURCE_MICROPHONE)
+        options = rtc.TrackPublishOptions(source=called)
         return await self.room.local_participant.publish_track(track, options)
 
 
