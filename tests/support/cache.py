@@ -44,7 +44,7 @@ def go_build(source: Path, binary: str) -> Path:
 def _built(program: Path, command: Sequence[str], where: Path, env: dict[str, str]) -> Path:
     """`program`, made by `command` where it is missing; processes that want the same one build it once."""
     program.parent.mkdir(parents=True, exist_ok=True)
-    with _locked(program.parent / ".lock"):
+    with locked(program.parent / ".lock"):
         if not program.exists():
             _run(command, where, env)
             fresh = program.with_name(program.name + ".new")
@@ -54,7 +54,8 @@ def _built(program: Path, command: Sequence[str], where: Path, env: dict[str, st
 
 
 @contextmanager
-def _locked(path: Path) -> Iterator[None]:
+def locked(path: Path) -> Iterator[None]:
+    """One process at a time; the others wait."""
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
