@@ -1,11 +1,12 @@
 """Which rooms are looked into although no change and no webhook asks for it: a few at each resync. Pure.
 
-Permissions that a hand changed show in no listing, and webhooks get lost. `num_participants` of the listing
-lags by up to five seconds (`num_publishers` no less: measured), so what happens in a room's first seconds
-without a webhook is found one resync later.
+Permissions that a hand changed show in no listing, and webhooks get lost. Whom to look at is read off the
+listing, whose `num_participants` lags by up to five seconds (`num_publishers` no less: measured). So rooms
+that must not carry every kind of media are looked into while they seem empty, too, as far as the number of
+looks goes; elsewhere what happens in somebody's first seconds is found one resync later.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from typing import Final
 
 from controller.live.room import LiveRoom
@@ -15,22 +16,12 @@ from controller.room import MediaType
 LOOKS: Final = 100
 """Rooms looked into at one resync, at most."""
 KEPT_FOR_OTHERS: Final = 20
-"""Of these, how many rooms that may carry all media get, however many restricted ones there are."""
+"""Of these, how many occupied rooms that may carry all media get, however many restricted ones there are."""
 
 
 def is_restricted(record: RoomRecord) -> bool:
     """Whether the room must not carry every kind of media."""
     return record.spec.mediaType is not MediaType.VIDEO_AUDIO
-
-
-def occupied(records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> list[RoomRecord]:
-    """The records whose live room is listed with people in it."""
-    return [
-        record
-        for record in records
-        if record.wanted and record.live is not None
-        if (room := live.get(record.live.name)) is not None and room.num_participants
-    ]
 
 
 class Audit:
@@ -40,14 +31,40 @@ class Audit:
         self._looked: dict[str, int] = {}
         self._round = 0
 
-    def choose(self, rooms: Iterable[RoomRecord]) -> list[RoomRecord]:
-        """All of `rooms` while they are few; else restricted ones first, and the longest not looked into."""
-        self._round += 1
-        waiting = sorted(rooms, key=lambda room: (self._looked.get(room.id, 0), room.id))
-        restricted = [room for room in waiting if is_restricted(room)]
-        others = [room for room in waiting if not is_restricted(room)]
-        first = restricted[: LOOKS - min(len(others), KEPT_FOR_OTHERS)]
-        chosen = first + others[: LOOKS - len(first)]
-        before = {room.id: self._looked.get(room.id, 0) for room in waiting}
-        self._looked = before | {room.id: self._round for room in chosen}
+    def choose(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> list[RoomRecord]:
+        """The rooms to look into now, of those with a listed live room.
+
+        All occupied ones while they are few; else restricted ones first, and the longest not looked into.
+        """
+        occupied, quiet = _by_people(records, live)
+        restricted = self._in_turn(room for room in occupied if is_restricted(room))
+        others = self._in_turn(room for room in occupied if not is_restricted(room))
+        chosen = restricted[: LOOKS - min(len(others), KEPT_FOR_OTHERS)]
+        chosen += others[: LOOKS - len(chosen)]
+        chosen += self._in_turn(quiet)[: LOOKS - len(chosen)]
+        self._saw(chosen, [*occupied, *quiet])
         return chosen
+
+    def _in_turn(self, rooms: Iterable[RoomRecord]) -> list[RoomRecord]:
+        return sorted(rooms, key=lambda room: (self._looked.get(room.id, 0), room.id))
+
+    def _saw(self, chosen: Iterable[RoomRecord], rooms: Collection[RoomRecord]) -> None:
+        """Remember the turn of `chosen`, and nothing of rooms that are no more among `rooms`."""
+        self._round += 1
+        before = {room.id: self._looked[room.id] for room in rooms if room.id in self._looked}
+        self._looked = before | {room.id: self._round for room in chosen}
+
+
+def _by_people(
+    records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]
+) -> tuple[list[RoomRecord], list[RoomRecord]]:
+    """The rooms listed with people in them, and the restricted ones that seem empty."""
+    occupied: list[RoomRecord] = []
+    quiet: list[RoomRecord] = []
+    for record in records:
+        room = live.get(record.live.name) if record.wanted and record.live is not None else None
+        if room is not None and room.num_participants:
+            occupied.append(record)
+        elif room is not None and is_restricted(record):
+            quiet.append(record)
+    return occupied, quiet

@@ -14,7 +14,7 @@ from controller.live.webhook import Hint
 from controller.manifests.desired import Desired, RoomsDirState
 from controller.plan.model import Enforce, Observed, Plan, Refusal, Rules
 from controller.plan.planner import make_plan, names_to_look_at
-from controller.reconcile.audit import Audit, is_restricted, occupied
+from controller.reconcile.audit import Audit, is_restricted
 from controller.reconcile.clock import Clock
 from controller.reconcile.memory import Absence, Orphans
 from controller.reconcile.observe import Eyes
@@ -190,7 +190,7 @@ class Reconciler:
                 if record.live is not None and record.live.name in suspects and record.wanted:
                     self._look_into(record, record.live.name)
         if audit:
-            for record in self._audit.choose(occupied(observed.records.values(), observed.live)):
+            for record in self._audit.choose(observed.records.values(), observed.live):
                 self._workshop.begin(Enforce(record))
 
     def _look_into(self, record: RoomRecord, name: str) -> None:
