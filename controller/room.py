@@ -39,6 +39,15 @@ class RecordMode(StrEnum):
     AND_CHAT = "ROOM_COMPOSITE_AND_CHAT"
 
 
+Name = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN)
+]
+UserId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
+Media = Annotated[MediaType, Field(strict=False)]
+Participants = Annotated[int, Field(ge=1, le=MAX_PARTICIPANTS)]
+Mode = Annotated[RecordMode, Field(strict=False)]
+
+
 class RoomSpec(BaseModel):
     """What somebody wants of a room: the body of the reference's create call, defaults filled in.
 
@@ -53,17 +62,15 @@ class RoomSpec(BaseModel):
         regex_engine="python-re",  # the default engine knows no \Z, and `$` would let a newline pass
     )
 
-    name: Annotated[
-        str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN)
-    ]
-    user_id: Annotated[str, StringConstraints(min_length=1, max_length=128)] = DEFAULT_USER_ID
-    mediaType: Annotated[MediaType, Field(strict=False)] = MediaType.VIDEO_AUDIO
-    max_participants: Annotated[int, Field(ge=1, le=MAX_PARTICIPANTS)]
+    name: Name
+    user_id: UserId = DEFAULT_USER_ID
+    mediaType: Media = MediaType.VIDEO_AUDIO
+    max_participants: Participants
     allow_webinar_mode: bool = False
     allow_chat: bool = False
     allow_share_screen: bool = False
     record: bool = False
-    record_mode: Annotated[RecordMode, Field(strict=False)] = RecordMode.GRID
+    record_mode: Mode = RecordMode.GRID
     active: bool = True
 
     def as_dict(self) -> dict[str, Any]:
@@ -86,6 +93,20 @@ RULES: Final[Mapping[str, str]] = {
     **{name: "true or false" for name, info in RoomSpec.model_fields.items() if info.annotation is bool},
 }
 """What a field may be, in words."""
+
+SAYS: Final[Mapping[str, str]] = {
+    "name": f"Human-readable room name: {RULES['name']}.",
+    "user_id": "Owner id of the room.",
+    "mediaType": "Which media the room carries.",
+    "max_participants": "Maximum number of participants allowed to join the meeting simultaneously.",
+    "allow_webinar_mode": "Whether the room supports webinar-style guest behavior beside the speaker path.",
+    "allow_chat": "Whether chat remains available in the browser room experience.",
+    "allow_share_screen": "Whether speakers may share their screen inside the room.",
+    "record": "Whether the room is treated as record-enabled.",
+    "record_mode": "Composite recording mode for the room.",
+    "active": "Whether the room is active right after provisioning.",
+}
+"""What a field is for, in a sentence."""
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "standard-team": {

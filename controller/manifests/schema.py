@@ -10,7 +10,7 @@ from controller.room import (
     MAX_PARTICIPANTS,
     PRESETS,
     RETURNED,
-    RULES,
+    SAYS,
     MediaType,
     RecordMode,
     RoomSpec,
@@ -19,18 +19,7 @@ from controller.room import (
 _TEXT: Final = ("string", "number", "boolean")
 """What YAML makes of a scalar whose text counts: `name: 007`, `key: 1.5` and `id: 12e4` need no quotes."""
 
-_SAYS: Final = {
-    "name": f"Human-readable room name: {RULES['name']}.",
-    "user_id": f"Owner id of the room; {DEFAULT_USER_ID} where it is left out.",
-    "mediaType": "Which media the room carries.",
-    "max_participants": "Maximum number of participants allowed to join the meeting simultaneously.",
-    "allow_webinar_mode": "Whether the room supports webinar-style guest behavior beside the speaker path.",
-    "allow_chat": "Whether chat remains available in the browser room experience.",
-    "allow_share_screen": "Whether speakers may share their screen inside the room.",
-    "record": "Whether the room is treated as record-enabled.",
-    "record_mode": "Composite recording mode for the room.",
-    "active": "Whether the room is active right after provisioning.",
-}
+_SAYS: Final = {**SAYS, "user_id": f"Owner id of the room; {DEFAULT_USER_ID} where it is left out."}
 
 
 def manifest_schema() -> dict[str, Any]:

@@ -1,0 +1,243 @@
+"""The private calls' bodies, and the rooms that answer them, as models: they validate, and OpenAPI shows them.
+
+Field names are the reference's. A fault is refused with one sentence that names the field.
+"""
+
+from collections.abc import Mapping
+from typing import Any, Final, TypeVar
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from controller.room import (
+    FIELDS,
+    RULES,
+    SAYS,
+    Media,
+    MediaType,
+    Mode,
+    Name,
+    Participants,
+    RecordMode,
+)
+from controller.sidecar.answer import Code, Refusal
+from controller.sidecar.body import invalid
+from controller.words import nearest, quoted
+
+PAGE: Final = 1_000
+"""Rooms in one page at most; without a limit all come."""
+
+EXAMPLE_ID: Final = "69f013c1aa11bb22cc33dd44"
+_IGNORED: Final = "Returned with a room, and ignored when it is sent back."
+_ROOM: Final[Mapping[str, Any]] = {
+    "name": "Main stage room",
+    "user_id": "69360341db559495f643de6a",
+    "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+    "max_participants": 50,
+    "allow_webinar_mode": True,
+    "allow_chat": True,
+    "allow_share_screen": True,
+    "record": False,
+    "record_mode": "ROOM_COMPOSITE_GRID",
+    "active": True,
+}
+_RETURNED: Final[Mapping[str, Any]] = {
+    "_id": EXAMPLE_ID,
+    "id": EXAMPLE_ID,
+    **_ROOM,
+    "sid": "RM_x7h6k4example",
+    "created": "2026-03-24T16:00:00.000Z",
+    "modified": "2026-03-24T16:00:00.000Z",
+    "success": True,
+}
+
+
+def _shown(*examples: Mapping[str, Any]) -> ConfigDict:
+    return ConfigDict(json_schema_extra={"examples": [dict(each) for each in examples]})
+
+
+class _Body(BaseModel):
+    """Strict, and nothing unknown. Never null here: an optional field that is null was taken out before."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, regex_engine="python-re"
+    )
+
+
+class _SentBack(_Body):
+    """What a room carries that was read over the API."""
+
+    returned_id: Any = Field(None, alias="_id", description=_IGNORED)
+    sid: Any = Field(None, description=_IGNORED)
+    created: Any = Field(None, description=_IGNORED)
+    modified: Any = Field(None, description=_IGNORED)
+    success: Any = Field(None, description=_IGNORED)
+    user_id: Any = Field(
+        None, description="Ignored: a room's owner is the access token's user who made it, and stays so."
+    )
+
+    @property
+    def given(self) -> dict[str, Any]:
+        """The fields of the room that were sent."""
+        sent = self.model_fields_set - {"user_id"}
+        return {name: getattr(self, name) for name in FIELDS if name in sent}
+
+
+class CreateRoom(_SentBack):
+    """The body of create."""
+
+    model_config = _shown(_ROOM)
+
+    id: Any = Field(None, description="Ignored: a new room gets an id of its own.")
+    name: Name = Field(description=SAYS["name"])
+    mediaType: Media | None = Field(MediaType.VIDEO_AUDIO, description=SAYS["mediaType"])
+    max_participants: Participants = Field(description=SAYS["max_participants"])
+    allow_webinar_mode: bool | None = Field(False, description=SAYS["allow_webinar_mode"])
+    allow_chat: bool | None = Field(False, description=SAYS["allow_chat"])
+    allow_share_screen: bool | None = Field(False, description=SAYS["allow_share_screen"])
+    record: bool | None = Field(False, description=SAYS["record"])
+    record_mode: Mode | None = Field(RecordMode.GRID, description=SAYS["record_mode"])
+    active: bool | None = Field(True, description=SAYS["active"])
+
+
+class UpdateRoom(_SentBack):
+    """The body of update: the room's id, and what shall change. What is not given, or null, stays."""
+
+    model_config = _shown({"id": EXAMPLE_ID, **_ROOM})
+
+    id: str = Field(description="Identifier of the room being updated.")
+    name: Name | None = Field(None, description=SAYS["name"])
+    mediaType: Media | None = Field(None, description=SAYS["mediaType"])
+    max_participants: Participants | None = Field(None, description=SAYS["max_participants"])
+    allow_webinar_mode: bool | None = Field(None, description=SAYS["allow_webinar_mode"])
+    allow_chat: bool | None = Field(None, description=SAYS["allow_chat"])
+    allow_share_screen: bool | None = Field(None, description=SAYS["allow_share_screen"])
+    record: bool | None = Field(None, description=SAYS["record"])
+    record_mode: Mode | None = Field(None, description=SAYS["record_mode"])
+    active: bool | None = Field(None, description="The same intent as start (true) and stop (false).")
+
+
+class RoomId(_Body):
+    """The body of getById, start and stop."""
+
+    model_config = _shown({"id": EXAMPLE_ID})
+
+    id: str = Field(description="Identifier of the room.")
+
+
+class RemovedId(_Body):
+    """The body, or the query, of remove: the id stands in one of them, or the same in both."""
+
+    model_config = _shown({"id": EXAMPLE_ID})
+
+    id: str | None = Field(None, description="Identifier of the room to delete.")
+
+
+class CountRooms(_Body):
+    """The body of getCount."""
+
+    model_config = _shown({"filter": {"active": True}})
+
+    filter: dict[str, Any] | None = Field(
+        None,
+        description="The room's fields to a value, or to an object of $eq, $ne, $in, $nin, $gt, $gte, $lt, "
+        "$lte; $and and $or. It always applies together with the caller's own rooms.",
+    )
+
+
+class ListRooms(CountRooms):
+    """The body of getAll."""
+
+    model_config = _shown({"limit": 10, "skip": 0, "sort": {"created": 1}})
+
+    limit: int | None = Field(
+        None, ge=1, le=PAGE, description="Optional page size; without one, all rooms come."
+    )
+    skip: int | None = Field(0, ge=0, description="Optional offset for paginated listing.")
+    sort: dict[str, Any] | None = Field(
+        None, description='The room\'s fields to 1 or -1; by default {"created": 1}. Ties by id.'
+    )
+
+
+class Room(BaseModel):
+    """A room as the reference returns it."""
+
+    model_config = ConfigDict(
+        frozen=True, strict=True, extra="forbid", json_schema_extra={"examples": [dict(_RETURNED)]}
+    )
+
+    returned_id: str = Field(alias="_id", description="Mongo-style identifier of the room object.")
+    id: str = Field(description="Convenience alias for _id.")
+    name: str = Field(description=SAYS["name"])
+    user_id: str = Field(description=SAYS["user_id"])
+    mediaType: Media = Field(description=SAYS["mediaType"])
+    allow_webinar_mode: bool = Field(description=SAYS["allow_webinar_mode"])
+    allow_chat: bool = Field(description=SAYS["allow_chat"])
+    allow_share_screen: bool = Field(description=SAYS["allow_share_screen"])
+    record: bool = Field(description=SAYS["record"])
+    record_mode: Mode = Field(description=SAYS["record_mode"])
+    max_participants: int = Field(description=SAYS["max_participants"])
+    sid: str | None = Field(
+        description="The latest LiveKit sid: null until first activated, kept while inactive."
+    )
+    active: bool = Field(description="Whether the room is meant to be live.")
+    created: str = Field(description="UTC, three decimals, Z.")
+    modified: str = Field(description="When a person last changed the room: UTC, three decimals, Z.")
+    success: bool = Field(description="true, in every room that is returned.")
+
+
+class Count(BaseModel):
+    """The answer of getCount."""
+
+    model_config = _shown({"count": 1})
+
+    count: int = Field(description="Total number of video call rooms currently visible to the user.")
+
+
+class Done(BaseModel):
+    """The answer of start, stop and remove."""
+
+    model_config = _shown({"success": True})
+
+    success: bool = Field(description="true once the room is so.")
+
+
+_RULES: Final[Mapping[str, str]] = {
+    **{name: f"must be {rule}" for name, rule in RULES.items()},
+    "mediaType": f"must be one of {RULES['mediaType']}",
+    "record_mode": f"must be one of {RULES['record_mode']}",
+    "id": "must be a string",
+    "filter": "must be an object",
+    "sort": 'must be an object such as {"created": 1}',
+    "limit": f"must be a whole number from 1 to {PAGE}",
+    "skip": "must be a whole number, 0 or more",
+}
+
+B = TypeVar("B", bound=_Body)
+
+
+def checked(model: type[B], content: Mapping[str, Any]) -> B:
+    """The body as `model`; null is absent. Refusal (INVALID_FIELD) that names the first fault."""
+    try:
+        return model.model_validate({name: value for name, value in content.items() if value is not None})
+    except ValidationError as wrong:
+        raise _refusal(model, wrong) from None
+
+
+def _refusal(model: type[_Body], wrong: ValidationError) -> Refusal:
+    errors = wrong.errors(include_url=False, include_context=False, include_input=False)
+    error, name = errors[0], str(errors[0]["loc"][0])
+    if error["type"] == "extra_forbidden":
+        return unknown(name, known(model))
+    return invalid(name, "is required" if error["type"] == "missing" else _RULES[name])
+
+
+def known(model: type[_Body]) -> tuple[str, ...]:
+    """The fields that the call knows, as they are written."""
+    return tuple(info.alias or name for name, info in model.model_fields.items())
+
+
+def unknown(name: str, names: tuple[str, ...]) -> Refusal:
+    """A field that the call does not have, with the nearest that it has."""
+    meant = nearest(name, names)
+    instead = f"write {meant}" if meant else f"this call takes {', '.join(names)}"
+    return Refusal(Code.INVALID_FIELD, f"unknown field {quoted(name)}; {instead}")
