@@ -470,21 +470,28 @@ class Site:
     async def find(self, room_id: str) -> Reply:
         return await self._call("findLKRoomNameById", {"id": room_id})
 
-    async def token(self, room_id: str, identity: str) -> str:
+    async def token(
+        self, room_id: str, identity: str, headers: Mapping[str, str] | None = None, **fields: Any
+    ) -> str:
         """Both helpers, as a join page calls them: a participant token."""
-        reply = await self.ask_token(room_id, identity)
+        reply = await self.ask_token(room_id, identity, headers, **fields)
         assert reply.status == 200, reply
         return str(reply.body["participant_token"])
 
-    async def ask_token(self, room_id: str, identity: str) -> Reply:
+    async def ask_token(
+        self, room_id: str, identity: str, headers: Mapping[str, str] | None = None, **fields: Any
+    ) -> Reply:
+        """The answer of createToken; `fields` are further ones of its body."""
         found = await self.find(room_id)
         assert found.status == 200, found
         body = {"room_id": room_id, "LKRoomName": found.body["LKRoomName"], "participant_id": identity}
-        return await self._call("createToken", body)
+        return await self._call("createToken", body | fields, headers)
 
-    async def _call(self, helper: str, body: Mapping[str, Any]) -> Reply:
+    async def _call(
+        self, helper: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
+    ) -> Reply:
         url = f"http://127.0.0.1:{self.public}/api/conferences-public/{helper}"
-        async with self._http.post(url, json=body) as answer:
+        async with self._http.post(url, json=body, headers=headers) as answer:
             return Reply(answer.status, json.loads(await answer.text()))
 
     async def pass_key(self, key: str, identity: str = "canary") -> str:
