@@ -130,6 +130,10 @@ class RoomRecord:
         """The tombstone, before anything is taken down; the live name is retired in the same write."""
         return replace(self.unnamed(now), removed_at=now, generation=self.generation + 1)
 
+    def dismissed(self, now: datetime) -> "RoomRecord":
+        """The desired half of a removal by API: the reconciler retires the live name, and does the rest."""
+        return replace(self, removed_at=now, generation=self.generation + 1)
+
     def without_retired(self, names: frozenset[str]) -> "RoomRecord":
         """Retired names that no token can reach any more are forgotten."""
         return replace(self, retired=tuple(r for r in self.retired if r.name not in names))

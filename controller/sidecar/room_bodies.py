@@ -1,4 +1,4 @@
-"""The private calls' bodies, and the rooms that answer them, as models: they validate, and OpenAPI shows them.
+"""The private calls' bodies, and the rooms that answer them, as models that validate and that OpenAPI shows.
 
 Field names are the reference's. A fault is refused with one sentence that names the field.
 """

@@ -16,9 +16,11 @@ from controller.sidecar.helpers import Helpers
 from controller.sidecar.limits import AddressLimit
 from controller.sidecar.ops import Ops
 from controller.sidecar.protocol import Handler, Listener
+from controller.sidecar.rooms import Rooms
 from controller.sidecar.site import Routes, Site, options
 
 FIND = "/api/conferences-public/findLKRoomNameById"
+ROOMS = "/api/conferences/"
 CREATE_TOKEN = "/api/conferences-public/createToken"  # noqa: S105 - a path
 
 _BACKLOG = 1024
@@ -27,7 +29,7 @@ _GRACE = 0.8
 
 
 class Sidecar:
-    """The helpers on both listeners, the operators' calls on the private one.
+    """The helpers on both listeners, the rooms' and the operators' calls on the private one.
 
     `public` and `private` are the addresses once they are bound.
     """
@@ -38,11 +40,12 @@ class Sidecar:
         self._metrics = context.metrics
         self.callers = Callers(settings.access_tokens_file, context.clock)
         self._helpers = Helpers(context)
+        self._rooms = Rooms(context, self.callers)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
         public = _public_routes(self._helpers, cors)
         self._public_site = Site(public, context.metrics, limit.admit, cors.lines)
-        self._private_site = Site(_private_routes(self._helpers, Ops(context)), context.metrics)
+        self._private_site = Site(_private_routes(self._helpers, self._rooms, Ops(context)), context.metrics)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Sidecar"]:
@@ -56,6 +59,7 @@ class Sidecar:
         finally:
             await asyncio.gather(*(each.close() for each in bound))
             await self._helpers.lookout.close()
+            await self._rooms.desire.close()
 
     async def _bind(self, name: str, address: Address, site: Handler) -> "_Bound":
         listener = Listener(site, self._metrics.connections_refused.labels(name).inc)
@@ -112,12 +116,26 @@ def _public_routes(helpers: Helpers, cors: Cors) -> Routes:
     }
 
 
-def _private_routes(helpers: Helpers, ops: Ops) -> Routes:
+def _private_routes(helpers: Helpers, rooms: Rooms, ops: Ops) -> Routes:
     return {
+        **_room_routes(rooms),
         FIND: {"POST": helpers.find},
         CREATE_TOKEN: {"POST": helpers.create_token},
         "/livekit/webhook": {"POST": ops.webhook},
         "/healthz": {"GET": ops.health, "HEAD": ops.health},
         "/readyz": {"GET": ops.readiness, "HEAD": ops.readiness},
         "/metrics": {"GET": ops.metrics, "HEAD": ops.metrics},
+    }
+
+
+def _room_routes(rooms: Rooms) -> Routes:
+    return {
+        f"{ROOMS}create": {"POST": rooms.create},
+        f"{ROOMS}getCount": {"POST": rooms.get_count},
+        f"{ROOMS}getAll": {"POST": rooms.get_all},
+        f"{ROOMS}getById": {"POST": rooms.get_by_id},
+        f"{ROOMS}update": {"POST": rooms.update},
+        f"{ROOMS}start": {"POST": rooms.start},
+        f"{ROOMS}stop": {"POST": rooms.stop},
+        f"{ROOMS}remove": {"DELETE": rooms.remove},
     }
