@@ -1,5 +1,6 @@
 """The records of an embedded store that does not run: until a controller starts it, away, or empty if new."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
@@ -19,6 +20,7 @@ class LateStore:
         self._nobody = StoreIdentity("", instance, SCHEMA, "")
         self._store: MongoStore | None = None
         self._port = 0
+        self._come = asyncio.Event()  # the news of a store that is not there yet
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -43,7 +45,9 @@ class LateStore:
     async def refresh(self) -> bool:
         port = served_port(self._folder)
         if port is not None and port != self._port:
+            told = self.news()
             self._port, self._store = port, self._store_at(embedded_uri(port))
+            told.set()
         return self._nothing_yet() if self._store is None else await self._store.refresh()
 
     def _nothing_yet(self) -> bool:
@@ -54,6 +58,12 @@ class LateStore:
     def reread(self) -> None:
         if self._store is not None:
             self._store.reread()
+
+    async def moved(self) -> bool:
+        return self._store is not None and await self._store.moved()
+
+    def news(self) -> asyncio.Event:
+        return self._come if self._store is None else self._store.news()
 
     async def removal_leave(self) -> RemovalLeave | None:
         return None if self._store is None else await self._store.removal_leave()

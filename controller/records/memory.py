@@ -1,5 +1,6 @@
 """The records as this process knows them. Each state is a mapping that never changes once it was read."""
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
@@ -12,6 +13,8 @@ class Memory:
 
     by_id: Mapping[str, RoomRecord] = field(default_factory=dict)
     by_key: Mapping[str, RoomRecord] = field(default_factory=dict)
+    news: asyncio.Event = field(default_factory=asyncio.Event)
+    """Set when this state is replaced; the next state has an event of its own."""
 
     def put(self, stored: Mapping[str, RoomRecord | None]) -> None:
         """Take in what is stored now under these ids; None is gone."""
@@ -40,3 +43,5 @@ class Memory:
     def _set(self, by_id: dict[str, RoomRecord]) -> None:
         self.by_id = by_id
         self.by_key = {record.key: record for record in by_id.values()}
+        told, self.news = self.news, asyncio.Event()
+        told.set()

@@ -88,6 +88,14 @@ class RoomStore(Records, Protocol):
         """Trust nothing in memory: the next refresh is a full read. A writer may have died half way."""
         ...
 
+    async def moved(self) -> bool:
+        """Whether another wrote since the last refresh: one small read, for asking often. StoreError's kinds."""
+        ...
+
+    def news(self) -> asyncio.Event:
+        """Set once the records in memory are no longer those of now; ask for it before looking at them."""
+        ...
+
     async def insert(self, record: RoomRecord) -> RoomRecord:
         """A new record. StoreConflict where its id or its key is taken (a lost reply is no conflict)."""
         ...

@@ -138,6 +138,16 @@ class MongoStore:
     def reread(self) -> None:
         self._distrusted = True
 
+    async def moved(self) -> bool:
+        if self._lock.locked():  # we are writing or reading ourselves: the next time tells
+            return False
+        with translated(self.where):
+            document = await self.meta.find_one({"_id": "changes"})
+        return not self._lock.locked() and (document or {}).get("n", 0) != self._number
+
+    def news(self) -> asyncio.Event:
+        return self._memory.news
+
     async def _look(self) -> dict[str, dict[str, Any] | None]:
         """The two small documents that say whether anything is new."""
         found: dict[str, dict[str, Any] | None] = {"store": None, "changes": None}

@@ -1,5 +1,6 @@
 """The records in memory, under the same rules as MongoStore; held to the same contract tests."""
 
+import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -51,6 +52,13 @@ class FakeStore:
 
     def reread(self) -> None:
         """Every refresh is a full read."""
+
+    async def moved(self) -> bool:
+        self._reached()
+        return self.database.rooms != self.by_id
+
+    def news(self) -> asyncio.Event:
+        return self._memory.news
 
     async def insert(self, record: RoomRecord) -> RoomRecord:
         self._reached()
