@@ -1,0 +1,34 @@
+"""One controller with a room for each policy; LiveKit sends it no hints, and it looks only at files."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+
+import pytest
+
+from controller.records.record import RoomRecord
+from tests.real.policy.table import POLICIES, Policy
+from tests.support.controller import Site
+from tests.support.embedded import Server
+from tests.support.livekit import LiveKitServer
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """The rooms by their policy."""
+
+    site: Site
+    rooms: dict[Policy, RoomRecord]
+
+
+@pytest.fixture(scope="module")
+async def house(
+    tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer, mongodb: Server
+) -> AsyncIterator[House]:
+    folder = tmp_path_factory.mktemp("policies")
+    async with Site(folder, livekit, mongodb=mongodb.uri, ROOMCTL_RESYNC_SECONDS="600") as site:
+        for policy in POLICIES:
+            site.write(str(policy), **policy.manifest)
+        async with site.run(), asyncio.timeout(300):
+            records = await site.converged()
+            yield House(site, {policy: records[str(policy)] for policy in POLICIES})

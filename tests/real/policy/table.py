@@ -1,0 +1,81 @@
+"""The contract's table of who may do what in a room, in its own words, and every policy it speaks of."""
+
+from dataclasses import dataclass
+from itertools import product
+from typing import Any, Final
+
+from controller.access.invites import Invite, mint_egress, mint_invite
+from controller.access.policy import Role
+from controller.records.record import RoomRecord
+from controller.room import Purpose, derive_key
+from tests.support.controller import Site
+
+MEDIA: Final = ("MEDIA_TYPE_VIDEO_AUDIO", "MEDIA_TYPE_VIDEO_ONLY", "MEDIA_TYPE_AUDIO_ONLY")
+ROLES: Final = ("speaker", "guest", "hidden")
+
+CAMERA, MICROPHONE, SCREEN, SCREEN_AUDIO = SOURCES = ("camera", "microphone", "screen", "screen audio")
+DATA: Final = "data"
+
+
+@dataclass(frozen=True, slots=True)
+class Policy:
+    """What of a room decides about rights."""
+
+    media: str = MEDIA[0]
+    webinar: bool = False
+    chat: bool = False
+    share: bool = False
+
+    @property
+    def manifest(self) -> dict[str, Any]:
+        """The fields of a manifest that ask for it."""
+        return {
+            "mediaType": self.media,
+            "allow_webinar_mode": self.webinar,
+            "allow_chat": self.chat,
+            "allow_share_screen": self.share,
+        }
+
+    def __str__(self) -> str:
+        words = [self.media.removeprefix("MEDIA_TYPE_").replace("_", "-").lower()]
+        flags = {"webinar": self.webinar, "chat": self.chat, "share": self.share}
+        return "-".join(words + [word for word, on in flags.items() if on])
+
+
+POLICIES: Final = tuple(
+    Policy(media, *flags) for media in MEDIA for flags in product((False, True), repeat=3)
+)
+
+
+def rights(role: str, policy: Policy) -> frozenset[str]:
+    """What `role` may send under `policy`: contract 7, row by row."""
+    guest = role == "guest" and policy.webinar
+    speaker = role != "hidden" and not guest
+    video, audio = policy.media != "MEDIA_TYPE_AUDIO_ONLY", policy.media != "MEDIA_TYPE_VIDEO_ONLY"
+    cells = {
+        CAMERA: speaker and video,
+        MICROPHONE: speaker and audio,
+        SCREEN: speaker and video and policy.share,
+        SCREEN_AUDIO: speaker and video and audio and policy.share,
+        DATA: policy.chat and role != "hidden",
+    }
+    return frozenset(right for right, given in cells.items() if given)
+
+
+def proofs(site: Site, record: RoomRecord, role: str, now: int) -> tuple[dict[str, str], dict[str, Any]]:
+    """What somebody sends to be let in as `role`: headers, and fields of the body.
+
+    Outside webinar mode `hidden` needs no proof.
+    """
+    if role == "speaker":
+        invite = Invite(record.id, Role.SPEAKER, record.invite_epoch, now + 3600)
+        token = mint_invite(invite, derive_key(site.secret, Purpose.INVITE), now)
+        return {"Authorization": f"Bearer {token}"}, {}
+    if role == "hidden" and not record.spec.allow_webinar_mode:
+        return {}, {"hidden": True}
+    if role == "hidden":
+        assert record.live is not None
+        key = derive_key(site.secret, Purpose.EGRESS)
+        token = mint_egress(record.id, record.live.name, key, now)
+        return {}, {"hidden": True, "egress_mode_token": token}
+    return {}, {}

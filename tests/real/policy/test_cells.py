@@ -1,0 +1,72 @@
+"""Every cell of the table of rights, joined for real and tried from the other side of the wire."""
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+
+import pytest
+
+from controller.live.room import Permission
+from tests.real.policy.conftest import House
+from tests.real.policy.stage import END, Actress, Witness
+from tests.real.policy.table import DATA, POLICIES, ROLES, Policy, proofs, rights
+from tests.support.people import guest, token
+
+EVERYTHING = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
+WITNESS = "witness"
+IN_TIME = 30
+
+
+@asynccontextmanager
+async def cast(house: House, policy: Policy) -> AsyncIterator[tuple[Witness, list[Actress]]]:
+    """Somebody in each role, and a witness who may do everything."""
+    site, record = house.site, house.rooms[policy]
+    assert record.live is not None
+    tokens = {WITNESS: token(site.livekit, record.live.name, WITNESS)}
+    for role in ROLES:
+        headers, fields = proofs(site, record, role, int(time.time()))
+        tokens[role] = await site.token(record.id, role, headers, **fields)
+    async with AsyncExitStack() as stack:
+        inside = {
+            identity: await stack.enter_async_context(guest(site.livekit.ws_url, each))
+            for identity, each in tokens.items()
+        }
+        yield Witness(inside[WITNESS]), [Actress(role, inside[role]) for role in ROLES]
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+async def test_each_role_can_do_exactly_what_the_table_says(house: House, policy: Policy) -> None:
+    may = {role: rights(role, policy) for role in ROLES}
+    async with asyncio.timeout(IN_TIME), cast(house, policy) as (witness, actresses):
+        for each in actresses:
+            await each.try_all()
+        visible = {each.called(what) for each in actresses for what in may[each.role]}
+        await witness.until(visible)
+        await _let_all_do_everything(house, policy)
+        await asyncio.gather(*(each.end() for each in actresses))
+        await witness.until({each.called(END) for each in actresses if each.role != "hidden"})
+        for each in actresses:
+            assert each.accepted == may[each.role] - {DATA}
+        assert witness.seen - {each.called(END) for each in actresses} == visible
+        assert witness.renamed == set()
+        await asyncio.gather(*(each.give_up() for each in actresses))
+
+
+async def _let_all_do_everything(house: House, policy: Policy) -> None:
+    """Past the controller, which does not look meanwhile."""
+    live = house.rooms[policy].live
+    assert live is not None
+    for role in ROLES:
+        everything = Permission(True, True, True, EVERYTHING, hidden=role == "hidden")
+        await house.site.actor.update_permission(live.name, role, everything)
+
+
+@pytest.mark.parametrize("policy", POLICIES, ids=str)
+async def test_each_role_sees_and_hears_what_others_send(house: House, policy: Policy) -> None:
+    async with asyncio.timeout(IN_TIME), cast(house, policy) as (witness, actresses):
+        audience = [Witness(each.person) for each in actresses]
+        await witness.person.open_microphone()
+        await witness.person.say(b"welcome")
+        for each in audience:
+            await each.until({"microphone", "welcome"})

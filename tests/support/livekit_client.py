@@ -1,0 +1,63 @@
+"""livekit-client for the join page: put where the page looks for it, by npm and the page's own lock file.
+
+`python -m tests.support.livekit_client` gets it, and prints where it is.
+"""
+
+import json
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any, Final
+
+from controller.sidecar.pages import CLIENT, FOLDER
+from tests.support.cache import cache_dir, locked
+
+LOCK: Final = FOLDER / "package-lock.json"
+PUT: Final = FOLDER / "node_modules" / ".package-lock.json"
+"""What is to be there, and what npm says that it has put there."""
+
+COMMAND: Final = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
+_NO_NPM: Final = "`npm` is not on the PATH; install it (Debian: apt-get install npm), then again"
+
+
+def livekit_client() -> Path:
+    """The script, fetched unless it is there by this very lock file. RuntimeError says what is missing."""
+    with locked(cache_dir() / ".npm.lock"):
+        if not in_place(CLIENT, LOCK, PUT):
+            _fetch()
+    return CLIENT
+
+
+def in_place(client: Path, lock: Path, put: Path) -> bool:
+    """Whether `client` is there, and all that `lock` names."""
+    return client.is_file() and put.is_file() and _packages(lock) == _packages(put)
+
+
+def _packages(lock: Path) -> dict[str, tuple[Any, Any]]:
+    packages = json.loads(lock.read_text())["packages"]
+    return {place: (each["version"], each["integrity"]) for place, each in packages.items() if place}
+
+
+def _fetch() -> None:
+    npm = shutil.which("npm")
+    if npm is None:
+        raise RuntimeError(_NO_NPM)
+    print(f"fetching livekit-client: {' '.join(COMMAND)} (once)", file=sys.stderr, flush=True)  # noqa: T201
+    done = subprocess.run([npm, *COMMAND[1:]], cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=2, check=False)
+    if done.returncode:
+        raise RuntimeError(f"{' '.join(COMMAND)} failed (exit {done.returncode}); its output stands above")
+
+
+def main() -> int:
+    """Print where it is; 1 with a sentence where it is not to be had."""
+    try:
+        print(livekit_client())  # noqa: T201
+    except RuntimeError as missing:
+        print(missing, file=sys.stderr)  # noqa: T201
+        return 1
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
