@@ -4,8 +4,8 @@ from collections.abc import Iterator
 from datetime import timedelta
 
 from controller.plan.matching import Matching
-from controller.plan.model import Bury, Chore, DropOrphan, Enforce, Forget, Observed, Rules, Tidy
-from controller.records.record import TOMBSTONE_LIFE, RoomRecord
+from controller.plan.model import Bury, Chore, DropOrphan, Enforce, Forget, Observed, Rules, TakeDown, Tidy
+from controller.records.record import TOMBSTONE_LIFE, Origin, RoomRecord
 
 LOOK_MARGIN = timedelta(seconds=60)
 """How long after the last old token could have been used the people inside are still looked at."""
@@ -25,11 +25,19 @@ def chores(observed: Observed, rules: Rules, matching: Matching, orphans: frozen
 
 
 def _of_tombstone(record: RoomRecord, observed: Observed, rules: Rules) -> Iterator[Chore]:
-    names = {old.name for old in record.retired} | ({record.live.name} if record.live else set())
-    listed = sorted(names & observed.live.keys())
+    if _stands(record):
+        yield TakeDown(record)
+        return
+    listed = sorted({old.name for old in record.retired} & observed.live.keys())
     yield from (Bury(record, name) for name in listed)
     if not listed and record.removed_at is not None and rules.now - record.removed_at >= TOMBSTONE_LIFE:
         yield Forget(record)
+
+
+def _stands(record: RoomRecord) -> bool:
+    """Whether its live side is still to go: the API marks a room removed, and we say when that is so."""
+    unsaid = record.status.observed_generation < record.generation
+    return record.live is not None or (record.origin is Origin.API and unsaid)
 
 
 def _tidy(record: RoomRecord, observed: Observed, rules: Rules) -> Iterator[Chore]:

@@ -175,6 +175,13 @@ class Enforce:
 
 
 @dataclass(frozen=True, slots=True)
+class TakeDown:
+    """A room removed by API: its live name is retired and its live room deleted, whoever is inside."""
+
+    record: RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
 class Bury:
     """A live room still listed under a tombstone's name is deleted."""
 
@@ -204,7 +211,7 @@ class Tidy:
     names: frozenset[str]
 
 
-Chore: TypeAlias = Enforce | Bury | DropOrphan | Forget | Tidy
+Chore: TypeAlias = Enforce | TakeDown | Bury | DropOrphan | Forget | Tidy
 """Housekeeping: no change of any room as its users see it, so it stands in no plan output."""
 
 

@@ -31,6 +31,7 @@ from controller.plan.model import (
     RoomChange,
     Start,
     Stop,
+    TakeDown,
     Tidy,
     Update,
 )
@@ -64,6 +65,8 @@ class Steps:
         if not actions:
             return Result(change.record, ())
         record = await self._recorded(change, actions)
+        if record.removed and not any(isinstance(action, Remove) for action in actions):
+            return Result(None, ())  # by API, meanwhile: the next plan takes it down
         for action in actions:
             record = await self._done(action, change.record, record)
         if any(isinstance(action, Update | Adopt) for action in actions):
@@ -192,6 +195,8 @@ class Steps:
         match chore:
             case Enforce(record):
                 return await self.enforce(record)
+            case TakeDown(record):
+                return await self._take_down(record.id)
             case Bury(_, name):
                 await self._delete(name)
             case DropOrphan(name):
@@ -202,6 +207,19 @@ class Steps:
                 await self._tidy(record, names)
             case _:
                 assert_never(chore)
+        return 1
+
+    async def _take_down(self, room_id: str) -> int:
+        """As stop, and then the status is of this generation: whoever asked for it sees that it is so."""
+        standing = self.store.by_id.get(room_id)
+        if standing is None or not standing.removed:
+            return 0
+        gone = await self.store.save(standing, standing.unnamed(self.clock.wall()))
+        names = {old.name for old in gone.retired if old.name in self.known.live}
+        for name in sorted(names | ({standing.live.name} if standing.live is not None else set())):
+            await self._delete(name)
+        said = replace(gone.status, observed_generation=gone.generation)
+        await self.store.save(gone, gone.with_status(said))
         return 1
 
     async def _drop_if_empty(self, name: str) -> int:

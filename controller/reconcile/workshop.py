@@ -23,6 +23,7 @@ from controller.plan.model import (
     Heal,
     Plan,
     RoomChange,
+    TakeDown,
     Tidy,
     Update,
     Word,
@@ -81,20 +82,21 @@ class Workshop:
                 self._doing[change.id] = frozenset(change.due)
                 self.start(change.id, self._work(change, plan))
         for chore in plan.chores:
-            self.begin(chore)
+            if not self.begin(chore) and isinstance(chore, TakeDown):
+                self.look_again(chore)
 
     def begin(self, chore: Chore) -> bool:
         """Give a piece of housekeeping its task; False where that is under way, or waits after a failure."""
-        key = _chore_key(chore)
-        if not self._may_begin(key, self._clock.monotonic()):
+        key, task = _chore_key(chore), _task_key(chore)
+        if task in self._tasks or self._backoff.waits(key, self._clock.monotonic()):
             return False
-        self.start(key, self._keep_house(key, chore))
+        self.start(task, self._keep_house(key, chore))
         return True
 
     def look_again(self, chore: Chore) -> None:
         """Wake the loop once what is under way for `chore` has ended: the world moved on meanwhile."""
-        if (key := _chore_key(chore)) in self._tasks:
-            self._missed.add(key)
+        if (task := _task_key(chore)) in self._tasks:
+            self._missed.add(task)
 
     def start(self, key: str, work: Coroutine[Any, Any, None]) -> None:
         """Give `work` a task of its own, under `key`."""
@@ -231,6 +233,7 @@ def _label(action: Action | Chore) -> str:
 
 _HOUSE: Final = {
     Enforce: "permissions put right",
+    TakeDown: "removed",
     Bury: "live room of a removed room deleted",
     DropOrphan: "empty orphan deleted",
     Forget: "tombstone dropped",
@@ -240,10 +243,15 @@ _HOUSE: Final = {
 
 def _chore_key(chore: Chore) -> str:
     match chore:
-        case Enforce(record) | Forget(record) | Tidy(record):
+        case Enforce(record) | TakeDown(record) | Forget(record) | Tidy(record):
             return f"{_label(chore)} {record.id}"
         case Bury(_, name) | DropOrphan(name):
             return f"{_label(chore)} {name}"
+
+
+def _task_key(chore: Chore) -> str:
+    """A room is not taken down while another step of its own is under way: CreateRoom might come after."""
+    return chore.record.id if isinstance(chore, TakeDown) else _chore_key(chore)
 
 
 def _chore_room(chore: Chore) -> str:

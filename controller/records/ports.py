@@ -89,7 +89,7 @@ class RoomStore(Records, Protocol):
         ...
 
     async def moved(self) -> bool:
-        """Whether another wrote since the last refresh: one small read, for asking often. StoreError's kinds."""
+        """Whether another wrote since the last refresh: one small read, for asking often."""
         ...
 
     def news(self) -> asyncio.Event:

@@ -28,6 +28,7 @@ from controller.plan.model import (
     Repair,
     Start,
     Stop,
+    TakeDown,
     Tidy,
     Update,
 )
@@ -250,12 +251,20 @@ class World:
         match chore:
             case Bury(_, name) | DropOrphan(name):
                 self.vanish(name)
+            case TakeDown(room):
+                self._take_down(room)
             case Forget(room):
                 self.records.pop(room.id, None)
             case Tidy(room, names):
                 self.records[room.id] = self.records[room.id].without_retired(names)
             case Enforce():
                 pass
+
+    def _take_down(self, room: RoomRecord) -> None:
+        gone = room.unnamed(self.now)
+        for old in gone.retired:
+            self.vanish(old.name)
+        self.records[room.id] = gone.with_status(Status(gone.generation))
 
     def later(self, span: timedelta) -> None:
         self.now += span
