@@ -30,6 +30,8 @@ STOP_AT_MOST: Final = 4.5
 """Seconds that rooms under way are given at the end, and that all of the ending may take."""
 FAULT_PAUSE: Final = 0.5
 """Seconds before something in the background is tried again."""
+FOLLOW_SECONDS: Final = 1.0
+"""Seconds between two questions whether another process wrote to the records."""
 OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
 RARELY: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
@@ -82,6 +84,7 @@ async def _control(process: Process, store: RoomStore, backstage: Backstage, sto
         background = [
             asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
             asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
+            asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers))),
         ]
         try:
             await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
@@ -152,6 +155,15 @@ async def _lead(lease: Lease, store: RoomStore) -> None:
 async def _watch(watch: Watch, triggers: Triggers) -> None:
     async for _ in watch:
         triggers.files_changed()
+
+
+async def _follow(store: RoomStore, triggers: Triggers) -> None:
+    """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for."""
+    while True:
+        await asyncio.sleep(FOLLOW_SECONDS)
+        with suppress(StoreError):  # the loop says what is away
+            if await store.moved():
+                triggers.wake()
 
 
 T = TypeVar("T")
