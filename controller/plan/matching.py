@@ -88,13 +88,19 @@ def _same_id(manifest: ManifestRoom, record: RoomRecord) -> Match | ManifestErro
 
 
 def _held_by(manifest: ManifestRoom, holder: RoomRecord) -> ManifestError:
-    owner = f"{short_key(holder.key)} ({holder.file})" if holder.file else short_key(holder.key)
     return ManifestError(
         manifest.file,
-        f"id: the room {owner} holds this id; give {manifest.key} an `id:` of its own (24 hex digits)",
+        f"id: {_owner(holder)} holds this id; give {manifest.key} an `id:` of its own (24 hex digits)",
         manifest.id_mark or manifest.mark,
         manifest.key,
     )
+
+
+def _owner(holder: RoomRecord) -> str:
+    if holder.removed:
+        return "a room that was removed within the last hour"
+    key = short_key(holder.key)
+    return f"the room {key} ({holder.file})" if holder.file else f"the room {key}"
 
 
 def _spoken_for(
