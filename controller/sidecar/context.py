@@ -1,5 +1,6 @@
 """What the sidecar is handed: one frozen context, and what comes to be only after it answers."""
 
+import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -26,7 +27,10 @@ class Backstage:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all answers need. `clock` is monotonic, the one of Known's times; `wall` the time of day."""
+    """What all answers need. `clock` is monotonic, the one of Known's times; `wall` the time of day.
+
+    `entropy` gives that many bytes which nobody can foretell.
+    """
 
     settings: Settings
     known: Known
@@ -35,3 +39,4 @@ class Context:
     backstage: Backstage = field(default_factory=Backstage)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
+    entropy: Callable[[int], bytes] = os.urandom

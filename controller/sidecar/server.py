@@ -22,6 +22,7 @@ from controller.sidecar.site import Routes, Site, options
 FIND = "/api/conferences-public/findLKRoomNameById"
 ROOMS = "/api/conferences/"
 CREATE_TOKEN = "/api/conferences-public/createToken"  # noqa: S105 - a path
+TOKEN = "/livekit/token"  # noqa: S105 - a path
 
 _BACKLOG = 1024
 _GRACE = 0.8
@@ -39,7 +40,7 @@ class Sidecar:
         self.public, self.private = settings.public_listen, settings.private_listen
         self._metrics = context.metrics
         self.callers = Callers(settings.access_tokens_file, context.clock)
-        self._helpers = Helpers(context)
+        self._helpers = Helpers(context, self.callers)
         self._rooms = Rooms(context, self.callers)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
@@ -58,7 +59,7 @@ class Sidecar:
             yield self
         finally:
             await asyncio.gather(*(each.close() for each in bound))
-            await self._helpers.lookout.close()
+            await self._helpers.close()
             await self._rooms.desire.close()
 
     async def _bind(self, name: str, address: Address, site: Handler) -> "_Bound":
@@ -113,6 +114,7 @@ def _public_routes(helpers: Helpers, cors: Cors) -> Routes:
     return {
         FIND: {"POST": helpers.find, "OPTIONS": preflight},
         CREATE_TOKEN: {"POST": helpers.create_token, "OPTIONS": preflight},
+        TOKEN: {"POST": helpers.endpoint, "OPTIONS": preflight},
     }
 
 
