@@ -10,8 +10,9 @@ from hypothesis import strategies as st
 
 from controller.live.room import LiveRoom
 from controller.manifests.desired import ManifestError, RoomsDirState
+from controller.records.record import Origin, RoomRecord, Status
 from controller.room import room_id
-from tests.support.worlds import ID_KEY, STORE, World, by_api, grown, live_room, manifest, record
+from tests.support.worlds import ID_KEY, STORE, World, by_api, grown, live_room, manifest, record, spec
 
 Event: TypeAlias = Callable[[World], None]
 
@@ -138,9 +139,37 @@ def database_lost(world: World) -> None:
         world.live[name] = replace(room, metadata=room.metadata.replace(STORE, "0" * 24))
 
 
-def made_by_api(world: World) -> None:
-    room = by_api(record(f"an api room {len(world.records)}"))
-    world.records[room.id] = room
+def create_by_api(number: int) -> Event:
+    def event(world: World) -> None:
+        world.called += 1
+        room = by_api(record(f"an api room {world.called}", **SPECS[number]))
+        world.records[room.id] = replace(room, status=Status(0))
+
+    return event
+
+
+def _by_api(number: int, change: Callable[[World, RoomRecord], RoomRecord]) -> Event:
+    """What the API does to the desired half of one of its rooms, and to no other's."""
+
+    def event(world: World) -> None:
+        if rooms := sorted(i for i, r in world.records.items() if r.origin is Origin.API and not r.removed):
+            room = world.records[rooms[number % len(rooms)]]
+            world.records[room.id] = change(world, room)
+
+    return event
+
+
+def update_by_api(number: int, spec_number: int) -> Event:
+    """Update, start and stop: a caller wants another spec."""
+
+    def change(world: World, room: RoomRecord) -> RoomRecord:
+        return room.respecified(spec(**SPECS[spec_number]), room.key, None, world.now)
+
+    return _by_api(number, change)
+
+
+def remove_by_api(number: int) -> Event:
+    return _by_api(number, lambda world, room: room.dismissed(world.now))
 
 
 def hour(world: World) -> None:
@@ -156,6 +185,11 @@ manifest_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(wrong, _key, whole_file=st.booleans()),
     st.just(mend),
 )
+api_events: st.SearchStrategy[Event] = st.one_of(
+    st.builds(create_by_api, st.integers(0, len(SPECS) - 1)),
+    st.builds(update_by_api, _number, st.integers(0, len(SPECS) - 1)),
+    st.builds(remove_by_api, _number),
+)
 other_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(commit, _key, st.integers(0, len(SPECS) - 1), st.sampled_from(KEYS)),
     st.builds(away, st.sampled_from([RoomsDirState.MISSING, RoomsDirState.UNREADABLE])),
@@ -170,7 +204,7 @@ other_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(on_record, _number, st.just(_interrupted)),
     st.builds(on_record, _number, st.just(_doubled)),
     st.just(database_lost),
-    st.just(made_by_api),
+    api_events,
     st.just(hour),
 )
 events = st.one_of(manifest_events, other_events)

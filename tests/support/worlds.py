@@ -140,6 +140,8 @@ class World:
     people: dict[str, set[str]] = field(default_factory=dict)
     now: datetime = NOW
     made: int = 0
+    called: int = 0
+    """How many rooms were made by API."""
 
     def commit(self, *rooms: ManifestRoom) -> None:
         self.manifests |= {room.key: room for room in rooms}
@@ -180,7 +182,8 @@ class World:
         """Plan and carry out until nothing is due; the last plan."""
         for _ in range(rounds):
             plan = self.plan(**fields)
-            if not any(change.due for change in plan.changes):
+            standing = any(isinstance(chore, TakeDown) for chore in plan.chores)
+            if not standing and not any(change.due for change in plan.changes):
                 return plan
             self.converge(plan)
             self.said()

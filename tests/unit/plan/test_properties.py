@@ -11,10 +11,30 @@ from hypothesis import strategies as st
 from controller.live.room import room_metadata
 from controller.manifests.desired import Desired, ManifestError, RoomsDirState
 from controller.plan import Observed, Plan, RoomChange, make_plan
-from controller.plan.model import Bury, Create, Disruption, DropOrphan, Recreate, Refusal, Remove
+from controller.plan.model import (
+    Bury,
+    Create,
+    Disruption,
+    DropOrphan,
+    Recreate,
+    Refusal,
+    Remove,
+    TakeDown,
+    Update,
+)
 from controller.records.record import Origin
 from controller.room import room_id
-from tests.support.histories import Event, events, manifest_events, mend, worlds
+from tests.support.histories import (
+    Event,
+    api_events,
+    create_by_api,
+    events,
+    hour,
+    manifest_events,
+    mend,
+    remove_by_api,
+    worlds,
+)
 from tests.support.worlds import ID_KEY, INSTANCE, STORE, World, rules
 
 T = TypeVar("T")
@@ -97,6 +117,7 @@ def test_nobody_is_cut_off_who_was_not_told(world: World) -> None:
     plan = world.plan(ripe_orphans=empty_orphans(world))
     buried = {chore.name for chore in plan.chores if isinstance(chore, Bury)}
     told = {change.id for change in plan.changes if change.disruption is Disruption.DISCONNECTS}
+    told |= {chore.record.id for chore in plan.chores if isinstance(chore, TakeDown)}
     retired = {old.name for i, room in world.records.items() if i in told for old in room.retired}
     current = {room.live.name for i, room in world.records.items() if i in told and room.live}
     world.converge(plan)
@@ -111,6 +132,36 @@ def test_a_removal_or_a_recreate_is_never_due_while_somebody_is_inside(world: Wo
         for change in plan.changes:
             if any(isinstance(action, Remove | Recreate) for action in change.due):
                 assert not world.occupied(change.live_name)
+
+
+@many
+@given(worlds(st.one_of(api_events, events)))
+def test_no_manifest_creates_updates_or_removes_a_room_of_the_api(world: World) -> None:
+    for change in world.plan().changes:
+        if change.record is not None and change.record.origin is Origin.API:
+            assert not any(isinstance(action, Create | Update | Remove) for action in change.actions)
+            assert change.refused is None
+
+
+@many
+@given(worlds(st.one_of(api_events, events)), st.integers(0, 30))
+def test_a_removal_by_api_is_done_at_once_and_changes_no_other_rooms_plan(world: World, number: int) -> None:
+    create_by_api(0)(world)
+    world.settle()
+    for name in world.live:
+        world.enter(name)
+    before, records = world.plan(), dict(world.records)
+    remove_by_api(number)(world)
+    (room,) = [r for r in world.records.values() if r != records[r.id]]
+    after = world.plan()
+    assert others(before, room.key) == list(after.changes)
+    assert [chore.record for chore in after.chores if isinstance(chore, TakeDown)] == [room]
+    world.converge(after)
+    assert not {old.name for old in world.records[room.id].retired} & world.live.keys()
+    assert world.records[room.id].live is None
+    hour(world)
+    world.converge(world.plan())
+    assert room.id not in world.records
 
 
 @many
