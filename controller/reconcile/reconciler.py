@@ -149,7 +149,8 @@ class Reconciler:
     async def turn(self, *, read_files: bool, audit: bool = False) -> Plan | None:
         """One pass; None while another holds the lease. Raises LiveError's and StoreError's kinds.
 
-        What the plan wants is under way when this returns. `audit`: rooms that people are in are looked into.
+        What the plan wants is under way when this returns. `audit`: rooms that people are in are looked into,
+        and all whose policy changed of late; else those alone that something made suspect.
         """
         observed = await self._eyes.observe(None if read_files else self._desired)
         self._desired = observed.desired
@@ -162,8 +163,8 @@ class Reconciler:
         if (due := self._planner.remember(plan, observed)) is not None:
             self._triggers.files_later(due)
         self._say_refused(plan)
-        self._workshop.carry_out(plan)
         self._look_inside(observed, audit=audit)
+        self._workshop.carry_out(plan, looks=audit)
         self._speaker.speak(plan, observed.records, self._workshop.busy, self._workshop.start)
         await self._planner.look_at_orphans(plan)
         return plan
@@ -184,7 +185,7 @@ class Reconciler:
             self._triggers.wake()
 
     def _look_inside(self, observed: Observed, *, audit: bool) -> None:
-        """The rooms that webhooks made suspect, and at an audit a share of those that people are in."""
+        """The rooms that something made suspect, and at an audit a share of those that people are in."""
         if suspects := self._triggers.take_suspects():
             for record in observed.records.values():
                 if record.live is not None and record.live.name in suspects and record.wanted:

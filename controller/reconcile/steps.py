@@ -4,15 +4,16 @@ A name stands in the record before CreateRoom and among the retired before Delet
 so that a crash between any two lines here leaves something that the next plan puts right.
 """
 
+import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import assert_never
+from typing import Final, assert_never
 
 from controller.access.policy import Correction, corrected
 from controller.errors import LiveNotFound, StoreConflict
 from controller.known import Known
 from controller.live.ports import LiveActor, LiveObserver
-from controller.live.room import LiveRoom, room_metadata
+from controller.live.room import LiveRoom, Participant, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
@@ -38,6 +39,9 @@ from controller.plan.model import (
 from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
+
+AT_ONCE: Final = 10
+"""People of one room whose permissions are changed side by side; other rooms' calls go in between."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,8 +73,8 @@ class Steps:
             return Result(None, ())  # by API, meanwhile: the next plan takes it down
         for action in actions:
             record = await self._done(action, change.record, record)
-        if any(isinstance(action, Update | Adopt) for action in actions):
-            await self.enforce(record)
+        if any(isinstance(action, Update | Adopt | Repair) for action in actions):
+            await self.enforce(record)  # metadata out of date: the policy changed, by API perhaps
         return Result(None if record.removed else record, actions)
 
     async def _still_due(self, change: RoomChange) -> tuple[Action, ...]:
@@ -173,12 +177,20 @@ class Steps:
         room = self._live_room(record)
         if room is None:
             return 0
+        people = await self.observer.participants(room.name)
+        wrong = [someone for someone in people if self._correction(record, someone) is not None]
         changed = 0
-        for participant in await self.observer.participants(room.name):
-            correction = corrected(participant, self.store.by_id.get(record.id, record).spec)
-            if correction is not None:
-                changed += await self._permit(room.name, participant.identity, correction)
+        for first in range(0, len(wrong), AT_ONCE):
+            some = wrong[first : first + AT_ONCE]
+            changed += sum(await asyncio.gather(*(self._put_right(record, room.name, one) for one in some)))
         return changed
+
+    def _correction(self, record: RoomRecord, someone: Participant) -> Correction | None:
+        return corrected(someone, self.store.by_id.get(record.id, record).spec)
+
+    async def _put_right(self, record: RoomRecord, name: str, someone: Participant) -> int:
+        correction = self._correction(record, someone)
+        return 0 if correction is None else await self._permit(name, someone.identity, correction)
 
     async def _permit(self, name: str, identity: str, correction: Correction) -> int:
         try:

@@ -105,7 +105,7 @@ class Watched:
 
 
 def matters(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
-    """Whether a webhook may mean work: a room of ours came or went, or people moved where that decides."""
+    """Whether a webhook may mean work: a room of ours came or went, or people left where that decides."""
     room = live.get(hint.room)
     if not _is_ours(hint, room, watched):
         return False
@@ -114,23 +114,27 @@ def matters(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
             return room is not None and hint.sid in ("", room.sid)
         case "room_started":
             return room is None or room.sid != hint.sid
-        case "participant_joined" | "participant_left" | "participant_connection_aborted":
+        case "participant_left" | "participant_connection_aborted":
             return hint.room in watched.people
         case _:
             return False
 
 
 def suspicious(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
-    """Whether a webhook tells of media where it may be of a kind that the room must not carry.
+    """Whether a webhook tells of somebody who may be in the room with more than its policy gives.
 
-    What it says of the track is not asked: who is inside is looked at. Of a room made since the last pass
-    nothing is known but that it is ours.
+    That is one who joins where an older token may still be used, and media where they may be of a kind
+    that the room must not carry. Of a room made since the last pass nothing is known but that it is ours.
     """
-    if hint.event != "track_published":
-        return False
-    if hint.room in watched.ours:
-        return hint.room in watched.restricted or hint.room in watched.people
-    return _is_ours(hint, live.get(hint.room), watched)
+    match hint.event:
+        case "participant_joined":
+            return hint.room in watched.people
+        case "track_published" if hint.room in watched.ours:
+            return hint.room in watched.restricted or hint.room in watched.people
+        case "track_published":
+            return _is_ours(hint, live.get(hint.room), watched)
+        case _:
+            return False
 
 
 def _is_ours(hint: Hint, room: LiveRoom | None, watched: Watched) -> bool:

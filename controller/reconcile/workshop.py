@@ -22,6 +22,7 @@ from controller.plan.model import (
     Forget,
     Heal,
     Plan,
+    Repair,
     RoomChange,
     TakeDown,
     Tidy,
@@ -72,18 +73,28 @@ class Workshop:
         """The rooms (by id) and chores that something is under way for."""
         return self._tasks.keys()
 
-    def carry_out(self, plan: Plan) -> None:
-        """Begin what is due, waiting for nothing."""
+    def carry_out(self, plan: Plan, *, looks: bool = True) -> None:
+        """Begin what is due, rooms with people in them first, waiting for nothing.
+
+        Without `looks` nobody looks into rooms that nothing changes in.
+        """
         now = self._clock.monotonic()
-        for change in plan.changes:
+        for change in sorted(plan.changes, key=lambda change: self._seems_empty(change.live_name)):
             if change.id in self._tasks:
                 self._note(change)
             elif change.due and self._may_begin(change.id, now) and self._may_heal(change, now):
                 self._doing[change.id] = frozenset(change.due)
                 self.start(change.id, self._work(change, plan))
         for chore in plan.chores:
-            if not self.begin(chore) and isinstance(chore, TakeDown):
-                self.look_again(chore)
+            if looks or not isinstance(chore, Enforce):
+                begun = self.begin(chore)
+                if not begun and isinstance(chore, TakeDown):
+                    self.look_again(chore)
+
+    def _seems_empty(self, name: str | None) -> bool:
+        """By the listing, which lags: good enough for an order."""
+        room = self._steps.known.live.get(name) if name is not None else None
+        return room is None or not room.num_participants
 
     def begin(self, chore: Chore) -> bool:
         """Give a piece of housekeeping its task; False where that is under way, or waits after a failure."""
@@ -181,12 +192,14 @@ class Workshop:
             )
         if any(isinstance(action, Heal) for action in result.done):
             self._triggers.later(LOOK_AGAIN)
-        if any(isinstance(action, Update) for action in result.done):
+        if any(isinstance(action, Update | Repair) for action in result.done):
+            self._suspect(change)
             self._triggers.later(LOOK_SOON)
 
     def _failed(self, change: RoomChange, error: RoomctlError) -> None:
         """Plan the room again, later; where the room itself was refused, its status says so."""
         self._metrics.errors.labels(type(error).__name__).inc()
+        self._suspect(change)
         delay = self._retry(change.id)
         if isinstance(error, StoreConflict | LeaseLost):
             log.debug("another was faster", key=short_key(change.key), error=str(error))
@@ -201,6 +214,11 @@ class Workshop:
         if isinstance(error, LiveError) and not isinstance(error, LiveAway):
             self._speaker.failures[change.id] = str(error)
             self._triggers.wake()  # the next pass says so in the room's status
+
+    def _suspect(self, change: RoomChange) -> None:
+        """Have the next pass look inside: the policy changed, and not everybody may have been told."""
+        if change.live_name is not None:
+            self._triggers.still_suspect(change.live_name)
 
     async def _keep_house(self, key: str, chore: Chore) -> None:
         try:

@@ -115,19 +115,19 @@ class InProcess:
     def _progress(self, key: str, word: str, outcome: str) -> None:
         self.told.append((key, word, outcome))
 
-    async def turn(self, *, read_files: bool = True) -> Plan:
+    async def turn(self, *, read_files: bool = True, audit: bool = False) -> Plan:
         """One pass, and all that it set under way, a little later than what was before."""
         self.time.seconds += 1e-6
-        plan = await self.reconciler.turn(read_files=read_files)
+        plan = await self.reconciler.turn(read_files=read_files, audit=audit)
         await self.workshop.settled()
         assert plan is not None, "the lease is not held"
         return plan
 
     async def settle(self, passes: int = 8) -> Plan:
-        """Passes, half a minute apart, until one has nothing left to do."""
+        """Resyncs, half a minute apart, until one has nothing left to do."""
         for _ in range(passes):
             writes, acts = self.store.writes, self.acts()
-            plan = await self.turn()
+            plan = await self.turn(audit=True)
             self.time.seconds += 31.0
             if not any(c.due for c in plan.changes) and (writes, acts) == (self.store.writes, self.acts()):
                 return plan

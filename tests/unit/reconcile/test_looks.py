@@ -4,6 +4,7 @@ from controller.access.policy import MEDIA_ATTRIBUTE, WITHDRAWN, Role, permissio
 from controller.errors import LiveAway
 from controller.live.room import Permission
 from controller.live.webhook import Hint
+from controller.reconcile.steps import AT_ONCE
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
 
@@ -81,11 +82,11 @@ async def test_a_look_under_way_when_the_webhook_comes_is_followed_by_another() 
 async def test_an_audit_looks_into_rooms_with_people_alone() -> None:
     process = await with_a_liar()
     process.manifests = desired(AUDIO, manifest("empty"))
-    await process.settle()
+    await process.turn()
+    await process.turn()
     assert await tracks(process) == 1
     process.calls()
-    await process.reconciler.turn(read_files=True, audit=True)
-    await process.workshop.settled()
+    await process.turn(audit=True)
     assert process.calls() == {"rooms": 1, "participants": 1, "update_permission": 1}
     assert await tracks(process) == 0
 
@@ -98,8 +99,7 @@ async def test_a_permission_changed_by_hand_is_put_back_at_an_audit() -> None:
     process.live.enter(process.name("a"), "ann", right, {"role": "speaker"})
     await process.live.update_permission(process.name("a"), "ann", Permission(can_publish_data=True))
     await process.turn()
-    await process.reconciler.turn(read_files=True, audit=True)
-    await process.workshop.settled()
+    await process.turn(audit=True)
     (ann,) = await process.live.participants(process.name("a"))
     assert ann.permission == right
 
@@ -109,3 +109,38 @@ async def test_a_controller_that_stands_by_heeds_no_webhook() -> None:
     process.lease.held = False
     process.reconciler.hint(published(process))
     assert not process.triggers.woken
+
+
+async def test_a_change_by_api_reaches_who_is_inside_in_the_pass_that_reads_it() -> None:
+    """The record alone changed: no manifest tells of it, and no resync is due."""
+    process = await with_a_liar()
+    room = process.record("a")
+    chatty = manifest("a", mediaType="MEDIA_TYPE_AUDIO_ONLY", allow_chat=True)
+    process.store.database.rooms[room.id] = room.respecified(chatty.spec, "a", "a.yaml", process.time.wall())
+    process.manifests = desired(chatty)
+    await process.turn(read_files=True)
+    (liar,) = await process.live.participants(process.name("a"))
+    assert (liar.permission.can_publish, liar.permission.can_publish_data) == (False, True)
+
+
+async def test_a_crowd_is_put_right_to_the_last() -> None:
+    process = await with_a_liar()
+    for number in range(3 * AT_ONCE + 1):
+        process.live.enter(process.name("a"), f"guest-{number}", Permission(), {"role": "guest"})
+    await process.turn(audit=True)
+    people = await process.live.participants(process.name("a"))
+    assert {p.identity for p in people if not p.permission.can_publish} == {"liar"}
+
+
+async def test_rooms_with_people_in_them_go_first() -> None:
+    """A thousand rooms may change at once, and those inside wait for theirs alone."""
+    process = InProcess()
+    process.manifests = desired(*(manifest(key) for key in "abc"))
+    await process.settle()
+    process.live.enter(
+        process.name("c"), "ann", permission_for(Role.SPEAKER, AUDIO.spec), {"role": "speaker"}
+    )
+    process.manifests = desired(*(manifest(key, allow_chat=True) for key in "abc"))
+    await process.reconciler.turn(read_files=True)
+    assert list(process.workshop.busy) == [process.record(key).id for key in "cab"]
+    await process.workshop.settled()

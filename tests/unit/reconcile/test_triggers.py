@@ -41,9 +41,7 @@ def test_a_hint_matters_where_a_room_of_ours_may_have_changed(
     assert matters(Hint(event, room=room, sid=sid), LIVE, WATCHED) is wakes
 
 
-@pytest.mark.parametrize(
-    "event", ["participant_joined", "participant_left", "participant_connection_aborted"]
-)
+@pytest.mark.parametrize("event", ["participant_left", "participant_connection_aborted"])
 def test_people_matter_where_they_decide(event: str) -> None:
     hint = Hint(event, room="ours", sid="RM_1")
     assert not matters(hint, LIVE, WATCHED)
@@ -71,6 +69,13 @@ def test_media_make_a_room_suspect_where_not_every_kind_is_allowed(
 ) -> None:
     assert suspicious(Hint("track_published", room=room), LIVE, watched) is suspect
     assert not suspicious(Hint("track_unpublished", room=room), LIVE, watched)
+
+
+def test_who_joins_is_suspect_where_an_older_token_may_be_used() -> None:
+    hint = Hint("participant_joined", room="ours")
+    assert suspicious(hint, LIVE, replace(WATCHED, people=frozenset({"ours"})))
+    assert not suspicious(hint, LIVE, replace(WATCHED, restricted=frozenset({"ours"})))
+    assert not matters(hint, LIVE, WATCHED)
 
 
 async def test_a_suspicion_wakes_the_loop_and_is_taken_once() -> None:
