@@ -1,6 +1,7 @@
 """Passes overlap with the work of earlier ones, and with the world's changes, in every order."""
 
 import asyncio
+from dataclasses import replace
 from random import Random
 from typing import Any
 
@@ -8,11 +9,12 @@ import pytest
 
 from controller.live.room import Permission, owner_mark
 from controller.manifests.desired import Desired, ManifestRoom
+from controller.records.record import Origin, Status
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
 from tests.support.inprocess import InProcess
 from tests.support.slow import Slow
-from tests.support.worlds import desired, manifest
+from tests.support.worlds import by_api, desired, manifest, record, spec
 
 KEYS = ("a", "b", "c", "d")
 FIELDS: list[dict[str, Any]] = [{}, {"allow_chat": True}, {"max_participants": 3}, {"active": False}]
@@ -33,6 +35,22 @@ async def befall(process: InProcess, live: FakeLive, chance: Random) -> None:
             live.vanish(gone)
 
 
+async def call_the_api(process: InProcess, chance: Random) -> None:
+    """Another process creates, changes or removes a room; we learn of it at our next read."""
+    other = FakeStore(process.store.database)
+    await other.refresh()
+    rooms = sorted(r.key for r in other.by_id.values() if r.origin is Origin.API and not r.removed)
+    if len(rooms) < 3:
+        await other.insert(replace(by_api(record(f"number {len(other.by_id)}")), status=Status()))
+    elif chance.random() < 0.5:
+        room = other.by_key[chance.choice(rooms)]
+        await other.save(room, room.dismissed(process.time.wall()))
+    else:
+        room = other.by_key[chance.choice(rooms)]
+        wanted = spec(**chance.choice(FIELDS))
+        await other.save(room, room.respecified(wanted, room.key, None, process.time.wall()))
+
+
 @pytest.mark.parametrize("seed", range(40))
 async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
     chance = Random(seed)
@@ -45,6 +63,7 @@ async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
     ids: dict[str, str] = {}
     for _ in range(12):
         await befall(process, live, chance)
+        await call_the_api(process, chance)
         process.time.seconds += chance.choice((0.01, 1.0, 20.0))
         await process.reconciler.turn(read_files=True)
         for room in database.rooms.values():
@@ -54,10 +73,15 @@ async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
     await process.settle()
     rooms = database.rooms.values()
     wanted = {key for key, found in process.manifests.rooms.items() if found.spec.active}
+    wanted |= {room.key for room in rooms if room.origin is Origin.API and room.wanted}
     assert {room.key for room in rooms if room.live} == wanted
     listed = await FakeLive.rooms(live)
     assert {room.name for room in listed} == {room.live.name for room in rooms if room.live}
     assert len({mark.room_id for room in listed if (mark := owner_mark(room.metadata))}) == len(listed)
     assert process.name("stays") == stays
     assert len(await live.participants(stays)) == 1
-    assert all(room.status.observed_generation == room.generation for room in rooms if not room.removed)
+    assert all(
+        room.status.observed_generation == room.generation
+        for room in rooms
+        if room.origin is Origin.API or not room.removed
+    )
