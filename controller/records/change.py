@@ -42,6 +42,7 @@ class Change:
                 not DESIRED & fields.keys()
                 or (record.generation, record.key) == (before.generation, before.key)
             )
+            and ("invite_epoch" not in fields or record.invite_epoch == before.invite_epoch)
             and (not LIVE & fields.keys() or _live_name(record) == _live_name(before))
             and ("retired" not in fields or _retired_mark(record) == _retired_mark(before))
             and (
@@ -55,6 +56,8 @@ class Change:
         query: Document = {"_id": self.id}
         if DESIRED & self.fields.keys():
             query |= {"generation": self.before.generation, "key": self.before.key}
+        if "invite_epoch" in self.fields:
+            query |= _epoch_query(self.before)
         if LIVE & self.fields.keys():
             query |= _live_query(self.before)
         if "retired" in self.fields:
@@ -82,6 +85,11 @@ def _live_name(record: RoomRecord) -> str | None:
 
 def _live_query(before: RoomRecord) -> Document:
     return {"live": None} if before.live is None else {"live.name": before.live.name}
+
+
+def _epoch_query(before: RoomRecord) -> Document:
+    """Two revokes count as two; a record of before there were any has no epoch."""
+    return {"invite_epoch": before.invite_epoch or {"$in": [0, None]}}
 
 
 def _retired_mark(record: RoomRecord) -> tuple[int, str | None]:

@@ -24,6 +24,16 @@ def test_the_desired_half_is_compared_on_generation_and_key() -> None:
     assert difference.update() == {"$set": {"spec": SPEC.as_dict(), "modified": LATER, "generation": 2}}
 
 
+def test_of_two_revokes_at_once_the_second_is_made_again() -> None:
+    before = room()
+    first, second = change(before, before.revoked()), change(before, before.revoked())
+    assert first.admitted(before)
+    assert not second.admitted(first.onto(before))
+    again = change(before.revoked(), before.revoked().revoked())
+    assert change(before, before.revoked()).query()["invite_epoch"] == {"$in": [0, None]}
+    assert again.query()["invite_epoch"] == 1
+
+
 def test_the_live_half_is_compared_on_the_name() -> None:
     difference = change(room(live="one"), room(live="one").answered("RM_1"))
     assert difference.query() == {"_id": room().id, "live.name": "one"}
