@@ -49,6 +49,7 @@ class Uses(Flag):
     LIVEKIT = auto()
     SIDECAR = auto()
     LOGS = auto()
+    INVITES = auto()
     ALL = ROOMS | DATABASE | LIVEKIT | SIDECAR | LOGS
 
 
@@ -132,7 +133,11 @@ class Settings:
     secret: Annotated[
         str,
         Setting(
-            "ROOMCTL_SECRET", Uses.LIVEKIT, str, "what ids are derived from [LIVEKIT_API_SECRET]", secret=True
+            "ROOMCTL_SECRET",
+            Uses.LIVEKIT | Uses.INVITES,
+            str,
+            "what ids are derived from, and invites signed with [LIVEKIT_API_SECRET]",
+            secret=True,
         ),
     ] = field(default="", repr=False)
     rooms_dir: Annotated[
@@ -149,7 +154,7 @@ class Settings:
         Address,
         Setting(
             "ROOMCTL_PUBLIC_LISTEN",
-            Uses.SIDECAR,
+            Uses.SIDECAR | Uses.INVITES,
             listen_address,
             "where guests are answered [127.0.0.1:8080]",
         ),
@@ -167,7 +172,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_PUBLIC_URL",
-            Uses.SIDECAR,
+            Uses.SIDECAR | Uses.INVITES,
             web_url,
             "the base of links handed out [http:// and ROOMCTL_PUBLIC_LISTEN]",
         ),
@@ -360,6 +365,11 @@ def _together(settings: Settings, environ: Mapping[str, str], uses: Uses) -> Ite
         yield (
             "MONGODB_URI: missing, and the embedded store is not installed; "
             "write mongodb://HOST:PORT, or install roomctl with it: pip install '.[embedded]'"
+        )
+    if uses & Uses.INVITES and not settings.secret:
+        yield (
+            "ROOMCTL_SECRET: missing, and so is LIVEKIT_API_SECRET, which stands in for it; "
+            "write the one that `roomctl run` has"
         )
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
     if uses & Uses.SIDECAR and same:

@@ -1,0 +1,121 @@
+"""roomctl invite: a link that lets a speaker in, or the token of a hidden participant."""
+
+import asyncio
+import time
+from enum import StrEnum
+from typing import Annotated, Final
+
+import typer
+
+from controller.access.identity import identity_problem
+from controller.access.invites import (
+    EGRESS_AT_MOST,
+    INVITE_AT_MOST,
+    INVITE_SECONDS,
+    Invite,
+    mint_egress,
+    mint_invite,
+)
+from controller.access.policy import Role
+from controller.app import opened_store
+from controller.cli.exits import Exit
+from controller.cli.flags import with_settings
+from controller.cli.goal import read_span
+from controller.cli.rooms import one_room
+from controller.cli.screen import say, show
+from controller.errors import RoomctlError
+from controller.records.record import RoomRecord
+from controller.room import Purpose, derive_key, short_key
+from controller.settings import Settings, Uses
+
+
+class Guest(StrEnum):
+    """As what somebody is invited."""
+
+    SPEAKER = "speaker"
+    HIDDEN = "hidden"
+
+
+_DEFAULT: Final = {Guest.SPEAKER: INVITE_SECONDS, Guest.HIDDEN: EGRESS_AT_MOST}
+_AT_MOST: Final = {Guest.SPEAKER: INVITE_AT_MOST, Guest.HIDDEN: EGRESS_AT_MOST}
+_SPOKEN: Final = {
+    Guest.SPEAKER: "an invite is good for 1s to 720h (30 days)",
+    Guest.HIDDEN: "a hidden participant's token is good for 1s to 15m",
+}
+
+
+@with_settings(Uses.DATABASE | Uses.INVITES)
+def invite(
+    settings: Settings,
+    room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Which room.")],
+    role: Annotated[Guest, typer.Option(help="As what: a link for a speaker, a bare token for hidden.")],
+    identity: Annotated[
+        str | None, typer.Option(metavar="ID", help="For this participant_id alone.", show_default=False)
+    ] = None,
+    expires: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TIME",
+            help="24h, 90m, at most 720h [24h; hidden: 15m, at most that].",
+            show_default=False,
+        ),
+    ] = None,
+) -> int:
+    """Print a link that lets somebody in as a speaker, or a token to join hidden."""
+    seconds = _seconds(role, expires)
+    _check_identity(role, identity)
+    record = asyncio.run(_room(settings, room))
+    now = int(time.time())
+    if role is Guest.HIDDEN:
+        show(egress_token(record, settings.secret, now, seconds))
+    else:
+        show(link(record, settings, now, seconds, identity))
+    return Exit.FINE
+
+
+def _seconds(role: Guest, expires: str | None) -> int:
+    if expires is None:
+        return _DEFAULT[role]
+    try:
+        seconds = int(read_span(expires))
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint="--expires") from None
+    if not 0 < seconds <= _AT_MOST[role]:
+        raise typer.BadParameter(f"{expires} is out of range: {_SPOKEN[role]}", param_hint="--expires")
+    return seconds
+
+
+def _check_identity(role: Guest, identity: str | None) -> None:
+    if identity is None:
+        return
+    if role is Guest.HIDDEN:
+        raise typer.BadParameter(
+            "a hidden participant's token has none; leave it out", param_hint="--identity"
+        )
+    if problem := identity_problem(identity):
+        raise typer.BadParameter(problem, param_hint="--identity")
+
+
+async def _room(settings: Settings, name: str) -> RoomRecord:
+    async with opened_store(settings, verb="invite", read_only=True) as store:
+        record = one_room(store, name)
+        if store.secret_changed:
+            say("ROOMCTL_SECRET is not the one of the records: take the one that `roomctl run` has")
+        return record
+
+
+def link(record: RoomRecord, settings: Settings, now: int, seconds: int, identity: str | None) -> str:
+    """The link for a speaker; the invite is in its fragment, which no server sees and no log."""
+    invited = Invite(record.id, Role.SPEAKER, record.invite_epoch, now + seconds, identity)
+    token = mint_invite(invited, derive_key(settings.secret, Purpose.INVITE), now)
+    return f"{settings.public_url}/join/{record.id}#invite={token}"
+
+
+def egress_token(record: RoomRecord, secret: str, now: int, seconds: int) -> str:
+    """The token to join hidden, for the live room that stands now. RoomctlError where none does."""
+    key = short_key(record.key)
+    if not record.spec.active:
+        raise RoomctlError(f"{key} is not active, so nobody can join it; set `active: true`, then ask again")
+    if record.live is None or record.live.sid is None:
+        raise RoomctlError(f"{key} is not live yet; `roomctl wait {key}`, then ask again")
+    return mint_egress(record.id, record.live.name, derive_key(secret, Purpose.EGRESS), now, seconds)

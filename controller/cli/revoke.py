@@ -1,0 +1,48 @@
+"""roomctl revoke: the invites of a room that were given out so far let nobody in any more."""
+
+import asyncio
+from typing import Annotated, Final
+
+import typer
+
+from controller.app import opened_store
+from controller.cli.exits import Exit
+from controller.cli.flags import with_settings
+from controller.cli.rooms import one_room
+from controller.cli.screen import say
+from controller.errors import RoomctlError, StoreConflict
+from controller.records.ports import RoomStore
+from controller.room import short_key
+from controller.settings import Settings, Uses
+
+ATTEMPTS: Final = 20
+
+
+@with_settings(Uses.DATABASE)
+def revoke(
+    settings: Settings,
+    room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Which room.")],
+) -> int:
+    """End all invites of a room; who is inside stays."""
+    key = short_key(asyncio.run(_revoke(settings, room)))
+    say(f"{key}: all invites of before are void; a new one: `roomctl invite {key} --role speaker`")
+    return Exit.FINE
+
+
+async def _revoke(settings: Settings, name: str) -> str:
+    """The key of the room. Nothing is made or started for writing before the room is known."""
+    async with opened_store(settings, verb="revoke", read_only=True) as seen:
+        one_room(seen, name)
+        async with opened_store(settings, verb="revoke", read_only=False) as store:
+            return await raised(store, name)
+
+
+async def raised(store: RoomStore, name: str) -> str:
+    """Raise the room's invite epoch, whoever else writes its record meanwhile; its key."""
+    for _ in range(ATTEMPTS):
+        record = one_room(store, name)
+        try:
+            return (await store.save(record, record.revoked())).key
+        except StoreConflict:
+            await store.refresh()
+    raise RoomctlError(f"the record of {short_key(record.key)} changes all the time; try again")

@@ -1,0 +1,18 @@
+"""The one room that a verb is for."""
+
+from controller.cli.standing import choose
+from controller.errors import RoomctlError
+from controller.records.ports import Records
+from controller.records.record import RoomRecord
+from controller.room import short_key
+from controller.words import nearest, quoted
+
+
+def one_room(records: Records, name: str) -> RoomRecord:
+    """The room of this key or id. RoomctlError where there is none, with the nearest key that there is."""
+    found, _ = choose(records, (name,))
+    if found:
+        return found[0]
+    near = nearest(name, [short_key(record.key) for record in choose(records, ())[0]])
+    mend = f"did you mean {near}?" if near else "`roomctl get` lists the rooms"
+    raise RoomctlError(f"there is no room {quoted(short_key(name))}; {mend}")
