@@ -13,6 +13,7 @@ from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
 
 JSON: Final = "application/json"
+_BODILESS: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class Code(StrEnum):
@@ -76,7 +77,8 @@ class Refusal(Exception):
 class Answer(web.StreamResponse):
     """A whole response, written in one piece: in half the time of aiohttp's own Response.
 
-    `more` is further header lines, each with its CRLF. `close` ends the connection after it.
+    `more` is further header lines, each with its CRLF. `close` ends the connection after it. `cache` is for
+    what is the same for everybody: an answer that carries a token or a room is never stored.
     """
 
     def __init__(
@@ -87,9 +89,10 @@ class Answer(web.StreamResponse):
         kind: str = JSON,
         more: str = "",
         close: bool = False,
+        cache: str = "no-store",
     ) -> None:
         super().__init__(status=status)
-        self.content, self.kind, self.more, self.ends = body, kind, more, close
+        self.content, self.kind, self.more, self.ends, self.cache = body, kind, more, close, cache
         self._writer: AbstractStreamWriter | None = None
 
     @property
@@ -113,8 +116,8 @@ class Answer(web.StreamResponse):
 
     def head(self) -> bytes:
         """Status line and headers."""
-        opening = _opening(self.status, self.kind, self.ends)
-        length = "" if self.status == HTTPStatus.NO_CONTENT else f"Content-Length: {len(self.content)}\r\n"
+        opening = _opening(self.status, self.kind, self.cache, self.ends)
+        length = "" if self.status in _BODILESS else f"Content-Length: {len(self.content)}\r\n"
         return f"{opening}Date: {_date(int(time()))}\r\n{self.more}{length}\r\n".encode("latin-1")
 
 
@@ -132,11 +135,11 @@ def retry(code: Code, error: str, after: int) -> Refusal:
 
 
 @lru_cache(maxsize=64)
-def _opening(status: int, kind: str, ends: bool) -> str:
+def _opening(status: int, kind: str, cache: str, ends: bool) -> str:
     lines = [
         f"HTTP/1.1 {status} {HTTPStatus(status).phrase}",
         "Server: roomctl",
-        "Cache-Control: no-store",
+        f"Cache-Control: {cache}",
         "X-Content-Type-Options: nosniff",
         f"Connection: {'close' if ends else 'keep-alive'}",
     ]

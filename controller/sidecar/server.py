@@ -15,6 +15,7 @@ from controller.sidecar.cors import Cors
 from controller.sidecar.helpers import Helpers
 from controller.sidecar.limits import AddressLimit
 from controller.sidecar.ops import Ops
+from controller.sidecar.pages import Pages
 from controller.sidecar.protocol import Handler, Listener
 from controller.sidecar.rooms import Rooms
 from controller.sidecar.site import Routes, Site, options
@@ -44,7 +45,7 @@ class Sidecar:
         self._rooms = Rooms(context, self.callers)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
-        public = _public_routes(self._helpers, cors)
+        public = {**_public_routes(self._helpers, cors), **Pages(context).routes()}
         self._public_site = Site(public, context.metrics, limit.admit, cors.lines)
         self._private_site = Site(_private_routes(self._helpers, self._rooms, Ops(context)), context.metrics)
 

@@ -1,0 +1,110 @@
+// One stay in the room: connects, shows what the room says, until it ends.
+
+import { at, note, show } from "./dom.js";
+import { Chat } from "./chat.js";
+import { Controls } from "./controls.js";
+import { kit, policy, rights } from "./kit.js";
+import { explainDevice } from "./sentences.js";
+import { session } from "./session.js";
+import { Tiles } from "./tiles.js";
+
+// Joins, and publishes what is wanted and allowed. `ended` gets LiveKit's reason when the stay is over.
+export async function enter({ url, token }, tracks, ended) {
+  const room = new kit.Room({ adaptiveStream: true, dynacast: true });
+  const stay = new Stay(room);
+  try {
+    await room.connect(url, token);
+  } catch (error) {
+    stay.close();
+    throw error;
+  }
+  room.once(kit.RoomEvent.Disconnected, (reason) => {
+    stay.close();
+    ended(reason);
+  });
+  stay.draw();
+  publish(room, tracks).finally(() => stay.draw());
+  return room;
+}
+
+async function publish(room, { mic, camera }) {
+  const may = rights(room);
+  const me = room.localParticipant;
+  const possible = Boolean(navigator.mediaDevices?.getUserMedia);
+  await Promise.all([
+    start(may.mic && possible && session.mic, mic, () => me.setMicrophoneEnabled(true)),
+    start(may.camera && possible && session.camera, camera, () => me.setCameraEnabled(true)),
+  ]);
+
+  async function start(wanted, track, open) {
+    if (!wanted) return track?.stop();
+    try {
+      await (track ? me.publishTrack(track) : open());
+    } catch (error) {
+      note(explainDevice(error));
+    }
+  }
+}
+
+class Stay {
+  #room;
+  #tiles;
+  #controls;
+  #planned = 0;
+
+  constructor(room) {
+    this.#room = room;
+    this.#tiles = new Tiles(room);
+    const chat = new Chat(room);
+    this.#controls = new Controls(room, chat);
+    this.#listen();
+    at("leave").onclick = () => room.disconnect();
+    at("sound").onclick = () => room.startAudio();
+  }
+
+  draw() {
+    const { name, allow_webinar_mode: webinar } = policy(this.#room);
+    if (name) at("room-name").textContent = name;
+    const people = this.#room.remoteParticipants.size + 1;
+    at("people").textContent = `${people} here${webinar ? " · webinar" : ""}`;
+    show(at("sound"), !this.#room.canPlaybackAudio);
+    this.#tiles.draw();
+    this.#controls.draw();
+  }
+
+  close() {
+    cancelAnimationFrame(this.#planned);
+    this.#room.removeAllListeners();
+    this.#tiles.clear();
+    at("sounds").replaceChildren();
+    at("trouble").textContent = "";
+    at("chat").hidden = true;
+  }
+
+  #listen() {
+    const on = (event, does) => this.#room.on(kit.RoomEvent[event], does);
+    for (const event of REDRAWN) on(event, () => this.#plan());
+    on("TrackSubscribed", (track) => { if (track.kind === "audio") at("sounds").append(track.attach()); });
+    on("TrackUnsubscribed", (track) => { for (const element of track.detach()) element.remove(); });
+    on("SignalReconnecting", () => this.#trouble());
+    on("Reconnecting", () => this.#trouble());
+    on("Reconnected", () => { at("trouble").textContent = ""; });
+  }
+
+  #trouble() {
+    at("trouble").textContent = "The connection is lost. Trying to get it back …";
+  }
+
+  // Many events come at once: they are drawn together. A page that is not seen draws nothing.
+  #plan() {
+    cancelAnimationFrame(this.#planned);
+    this.#planned = requestAnimationFrame(() => this.draw());
+  }
+}
+
+const REDRAWN = [
+  "ParticipantConnected", "ParticipantDisconnected", "ParticipantNameChanged", "ParticipantAttributesChanged",
+  "ParticipantPermissionsChanged", "RoomMetadataChanged", "ActiveSpeakersChanged", "TrackSubscribed",
+  "TrackUnsubscribed", "TrackMuted", "TrackUnmuted", "TrackUnpublished", "LocalTrackPublished",
+  "LocalTrackUnpublished", "AudioPlaybackStatusChanged", "Reconnected",
+];

@@ -1,0 +1,97 @@
+// Chat by text streams, the topic that LiveKit's own components use. Nothing is kept: it goes with the page.
+
+import { at, icon, make, note, show } from "./dom.js";
+import { shownName } from "./kit.js";
+
+const TOPIC = "lk.chat";
+const LONGEST = 4000; // characters of a message that are shown
+const MOST = 500; // messages that are kept
+
+export class Chat {
+  #room;
+  #unread = 0;
+  #last = {};
+
+  constructor(room) {
+    this.#room = room;
+    at("messages").replaceChildren();
+    room.registerTextStreamHandler(TOPIC, (reader, { identity }) => this.#receive(reader, identity));
+    at("chat-form").onsubmit = (event) => {
+      event.preventDefault();
+      this.#send();
+    };
+    at("chat-open").onclick = () => this.toggle(at("chat").hidden);
+    at("chat-close").onclick = () => this.toggle(false);
+    at("chat").onkeydown = (event) => { if (event.key === "Escape") this.toggle(false); };
+    this.#mark();
+  }
+
+  // Whether we may chat: without it there is none to see either.
+  allow(may) {
+    show(at("chat-open"), may);
+    if (!may && !at("chat").hidden) this.toggle(false);
+  }
+
+  toggle(open) {
+    show(at("chat"), open);
+    at("chat-open").setAttribute("aria-expanded", String(open));
+    if (open) {
+      this.#unread = 0;
+      at("chat-text").focus();
+      at("messages").scrollTop = at("messages").scrollHeight;
+    } else if (!at("chat-open").hidden) at("chat-open").focus();
+    this.#mark();
+  }
+
+  async #send() {
+    const text = at("chat-text").value.trim();
+    if (!text) return;
+    try {
+      await this.#room.localParticipant.sendText(text, { topic: TOPIC });
+      at("chat-text").value = "";
+      this.#add(this.#room.localParticipant, text);
+    } catch {
+      note("Your message did not go out. Try again.");
+    }
+  }
+
+  async #receive(reader, identity) {
+    let text = "";
+    try {
+      for await (const piece of reader) {
+        text += piece;
+        if (text.length > LONGEST) break;
+      }
+    } catch { /* its sender went away: what came of it is shown */ }
+    const sender = this.#room.getParticipantByIdentity(identity);
+    if (text && sender) this.#add(sender, text.slice(0, LONGEST));
+  }
+
+  #add(sender, text) {
+    const own = sender === this.#room.localParticipant;
+    const item = make("li", own ? "own" : "");
+    const name = own ? "You" : shownName(sender);
+    if (this.#last.sender !== sender.identity) item.append(make("b", "", name));
+    else item.setAttribute("aria-label", `${name}: ${text}`);
+    item.append(make("p", "", text));
+    this.#last = { sender: sender.identity };
+    at("messages").append(item);
+    if (at("messages").childElementCount > MOST) at("messages").firstElementChild.remove();
+    at("messages").scrollTop = at("messages").scrollHeight;
+    if (at("chat").hidden && !own) {
+      this.#unread += 1;
+      note(`${name}: ${text.slice(0, 120)}`);
+    }
+    this.#mark();
+  }
+
+  #mark() {
+    const mark = make("span", "", this.#unread > 99 ? "99+" : String(this.#unread));
+    mark.id = "unread";
+    mark.hidden = this.#unread === 0;
+    at("chat-open").replaceChildren(icon("chat"), mark);
+    const name = this.#unread ? `Chat, ${this.#unread} unread` : "Chat";
+    at("chat-open").setAttribute("aria-label", name);
+    at("chat-open").title = name;
+  }
+}

@@ -1,0 +1,82 @@
+// Mute, camera, share: each only while policy and role allow it, and its loss or gain is said.
+
+import { at, note, setToggle, show } from "./dom.js";
+import { rights } from "./kit.js";
+import { explainDevice } from "./sentences.js";
+import { session } from "./session.js";
+
+const BUTTONS = {
+  mic: {
+    names: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
+    is: (me) => me.isMicrophoneEnabled, set: (me, on) => me.setMicrophoneEnabled(on),
+    gained: "You may speak now.", lost: "Your microphone is off: the room no longer lets you speak.",
+  },
+  camera: {
+    names: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
+    is: (me) => me.isCameraEnabled, set: (me, on) => me.setCameraEnabled(on),
+    gained: "You may turn your camera on now.", lost: "Your camera is off: the room no longer shows it.",
+  },
+  share: {
+    names: ["Stop sharing the screen", "Share the screen"], icons: ["share", "share"],
+    is: (me) => me.isScreenShareEnabled, set: (me, on, may) => me.setScreenShareEnabled(on, { audio: may.shareSound }),
+    gained: "You may share your screen now.", lost: "Screen sharing is no longer allowed.",
+  },
+};
+const CHAT = { gained: "Chat is on now.", lost: "Chat is off now." };
+
+export class Controls {
+  #room;
+  #chat;
+  #before = null;
+
+  constructor(room, chat) {
+    this.#room = room;
+    this.#chat = chat;
+    for (const kind of Object.keys(BUTTONS)) at(kind).onclick = () => this.#press(kind);
+  }
+
+  draw() {
+    const may = this.#possible();
+    const me = this.#room.localParticipant;
+    for (const [kind, { names, icons, is }] of Object.entries(BUTTONS)) {
+      show(at(kind), may[kind]);
+      setToggle(at(kind), is(me), names, icons);
+    }
+    this.#chat.allow(may.chat);
+    this.#say(may);
+  }
+
+  // What is allowed and what this browser can do.
+  #possible() {
+    const may = rights(this.#room);
+    const devices = navigator.mediaDevices;
+    const use = Boolean(devices?.getUserMedia);
+    return { ...may, mic: may.mic && use, camera: may.camera && use, share: may.share && Boolean(devices?.getDisplayMedia) };
+  }
+
+  #say(may) {
+    const before = this.#before;
+    this.#before = may;
+    if (!before) return;
+    const news = Object.entries({ ...BUTTONS, chat: CHAT })
+      .filter(([kind]) => may[kind] !== before[kind])
+      .map(([kind, { gained, lost }]) => (may[kind] ? gained : lost));
+    if (news.length) note(news.join(" "));
+  }
+
+  async #press(kind) {
+    const { is, set } = BUTTONS[kind];
+    const me = this.#room.localParticipant;
+    const on = !is(me);
+    at(kind).disabled = true;
+    try {
+      await set(me, on, rights(this.#room));
+      if (kind in session) session.keep({ [kind]: on });
+    } catch (error) {
+      if (kind !== "share") note(explainDevice(error)); // a share that was called off is no fault
+    }
+    at(kind).disabled = false;
+    at(kind).focus();
+    this.draw();
+  }
+}

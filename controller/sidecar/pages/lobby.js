@@ -1,0 +1,120 @@
+// The look at camera and microphone before joining: only what the room and our role will let us publish.
+
+import { at, setToggle, show } from "./dom.js";
+import { kit } from "./kit.js";
+import { explainDevice } from "./sentences.js";
+import { session } from "./session.js";
+
+const KINDS = {
+  mic: {
+    device: "audioinput", picker: "microphones", label: "pick-microphone", button: "look-mic",
+    names: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
+    make: (options) => kit.createLocalAudioTrack(options),
+  },
+  camera: {
+    device: "videoinput", picker: "cameras", label: "pick-camera", button: "look-camera",
+    names: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
+    make: (options) => kit.createLocalVideoTrack(options),
+  },
+};
+
+export class Lobby {
+  #may = { mic: false, camera: false };
+  #tracks = {};
+  #chosen = {};
+  #visit = 0;
+
+  constructor() {
+    for (const [kind, { button, picker }] of Object.entries(KINDS)) {
+      at(button).addEventListener("click", () => this.#toggle(kind));
+      at(picker).addEventListener("change", () => this.#pick(kind, at(picker).value));
+    }
+  }
+
+  async open(may) {
+    this.close();
+    const possible = Boolean(navigator.mediaDevices?.getUserMedia);
+    at("look-note").textContent = !possible && (may.mic || may.camera) ? explainDevice("INSECURE") : "";
+    this.#may = { mic: may.mic && possible, camera: may.camera && possible };
+    for (const [kind, { label, button }] of Object.entries(KINDS)) {
+      show(at(label), false);
+      show(at(button), this.#may[kind]);
+    }
+    show(at("look"), this.#may.mic || this.#may.camera || at("look-note").textContent !== "");
+    show(at("preview"), this.#may.mic || this.#may.camera);
+    this.#draw();
+    const visit = this.#visit;
+    for (const kind of ["camera", "mic"]) {
+      if (this.#may[kind] && session[kind] && visit === this.#visit) await this.#start(kind);
+    }
+  }
+
+  // The tracks that run, for the call to publish; they are no longer ours to stop.
+  take() {
+    const tracks = this.#tracks;
+    this.#tracks = {};
+    this.close();
+    return tracks;
+  }
+
+  close() {
+    this.#visit += 1;
+    for (const kind of Object.keys(KINDS)) this.#stop(kind);
+    this.#draw();
+  }
+
+  async #toggle(kind) {
+    const on = !this.#tracks[kind];
+    session.keep({ [kind]: on });
+    if (on) await this.#start(kind);
+    else this.#stop(kind);
+    this.#draw();
+  }
+
+  async #pick(kind, deviceId) {
+    this.#chosen[kind] = deviceId;
+    this.#stop(kind);
+    session.keep({ [kind]: true });
+    await this.#start(kind);
+  }
+
+  async #start(kind) {
+    const visit = this.#visit;
+    const deviceId = this.#chosen[kind];
+    try {
+      const track = await KINDS[kind].make(deviceId ? { deviceId } : {});
+      if (visit !== this.#visit || this.#tracks[kind]) return track.stop();
+      this.#tracks[kind] = track;
+      at("look-note").textContent = "";
+      await this.#list(kind);
+    } catch (error) {
+      at("look-note").textContent = explainDevice(error);
+    }
+    this.#draw();
+  }
+
+  #stop(kind) {
+    this.#tracks[kind]?.detach();
+    this.#tracks[kind]?.stop();
+    delete this.#tracks[kind];
+  }
+
+  // What there is to choose from; nothing is shown where there is no choice.
+  async #list(kind) {
+    const { device, picker, label } = KINDS[kind];
+    const devices = (await kit.Room.getLocalDevices(device, false)).filter((each) => each.deviceId);
+    const now = await this.#tracks[kind]?.getDeviceId(false);
+    at(picker).replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === now)));
+    show(at(label), devices.length > 1);
+  }
+
+  #draw() {
+    for (const [kind, { button, names, icons }] of Object.entries(KINDS)) {
+      setToggle(at(button), Boolean(this.#tracks[kind]), names, icons);
+    }
+    const video = this.#tracks.camera;
+    if (video && video.attachedElements.length === 0) video.attach(at("look-video"));
+    show(at("look-video"), Boolean(video));
+    at("look-off").textContent = video ? "" : this.#may.camera ? "Your camera is off" : "This room is for voices only";
+  }
+}

@@ -1,0 +1,132 @@
+// The way through the page: lobby, call, and a sentence for everything in between.
+
+import { ask, isOpen, Refused } from "./door.js";
+import { enter } from "./call.js";
+import { at, make, view } from "./dom.js";
+import { kit } from "./kit.js";
+import { Lobby } from "./lobby.js";
+import { explain, LABELS } from "./sentences.js";
+import { session } from "./session.js";
+
+const told = document.body.dataset;
+const lobby = new Lobby();
+let timer = 0;
+let ends = []; // when stays ended by themselves, lately
+
+function start() {
+  const name = told.name ?? "This room";
+  at("title").textContent = name;
+  at("room-name").textContent = name;
+  document.title = told.name ? `Join ${name}` : "Join the room";
+  at("name").value = session.name;
+  if (!kit) refuse("NO_CLIENT");
+  else if (told.code) refuse(told.code);
+  else if (session.inside) join();
+  else openLobby();
+}
+
+function openLobby() {
+  clearTimeout(timer);
+  session.keep({ inside: false });
+  const speaks = told.webinar !== "true" || session.invite !== "";
+  const may = { mic: speaks && told.media !== "MEDIA_TYPE_VIDEO_ONLY", camera: speaks && told.media !== "MEDIA_TYPE_AUDIO_ONLY" };
+  at("about").textContent = !speaks ? "A webinar: you watch and listen."
+    : told.webinar === "true" ? "A webinar, and you are invited to speak." : "";
+  view("lobby");
+  lobby.open(may);
+  at("name").focus();
+}
+
+async function join(tracks = {}) {
+  clearTimeout(timer);
+  at("join").disabled = true;
+  try {
+    await enter(await ask(), tracks, ended);
+    session.keep({ inside: true });
+    document.title = at("room-name").textContent;
+    view("call");
+  } catch (error) {
+    for (const track of Object.values(tracks)) track.stop();
+    refuse(...reasonOf(error));
+  }
+  at("join").disabled = false;
+}
+
+// [code, seconds to wait] of what went wrong on the way in.
+function reasonOf(error) {
+  if (error instanceof Refused) {
+    if (error.code === "ROOM_NOT_FOUND" && session.inside) return ["OVER"];
+    if (error.code === "IDENTITY_IN_USE" && session.isBound) return ["INVITE_IN_USE", error.after];
+    return [error.code, error.after];
+  }
+  if (error instanceof kit.ConnectionError) return [error.status === 404 ? "ROOM_NOT_READY" : "MEDIA_SERVER"];
+  return ["INTERNAL"];
+}
+
+// A stay is over. What nobody meant is tried again: the room may have been replaced, the network come back.
+function ended(reason) {
+  const { CLIENT_INITIATED, DUPLICATE_IDENTITY, PARTICIPANT_REMOVED } = kit.DisconnectReason;
+  if (reason === CLIENT_INITIATED) return refuse("LEFT");
+  if (reason === DUPLICATE_IDENTITY) return refuse("ELSEWHERE");
+  if (reason === PARTICIPANT_REMOVED) return refuse("REMOVED");
+  const now = Date.now();
+  ends = [...ends.filter((each) => now - each < 60_000), now];
+  say({ title: "Getting back in", text: "The call was interrupted. You are let in again in a moment.", actions: ["back"] }, "REJOINING");
+  timer = setTimeout(join, Math.min(10_000, 250 * 2 ** ends.length));
+}
+
+// Says why we are not inside, and comes again by itself where that makes sense.
+function refuse(code, after = 0) {
+  clearTimeout(timer);
+  lobby.close();
+  const { again } = explain(code);
+  if (["OVER", "LEFT", "ELSEWHERE", "REMOVED"].includes(code)) session.keep({ inside: false });
+  say(explain(code), code);
+  if (again) timer = setTimeout(() => retry(code), 1000 * Math.max(again, Math.min(after, 60)));
+}
+
+async function retry(code) {
+  if (told.view !== "notice" || at("sentence").dataset.code !== code) return; // something else came between
+  if (document.hidden) {
+    document.addEventListener("visibilitychange", () => retry(code), { once: true });
+  } else if (explain(code).open || told.code) {
+    if (await isOpen()) location.reload();
+    else refuse(code);
+  } else await join();
+}
+
+function say({ title, text, actions }, code) {
+  if (told.view !== "notice" || at("sentence").dataset.code !== code) {
+    at("sentence").dataset.code = code;
+    at("sentence").replaceChildren(make("h2", "", title), make("p", "", text));
+    const possible = actions.filter((action) => action !== "back" || !told.code);
+    at("actions").replaceChildren(...possible.map((action) => button(action, code)));
+  }
+  document.title = title;
+  view("notice");
+}
+
+function button(action, code) {
+  const made = make("button", action === "back" ? "quiet" : "main", LABELS[action]);
+  made.type = "button";
+  made.dataset.action = action;
+  made.addEventListener("click", () => DOES[action](code));
+  return made;
+}
+
+const DOES = {
+  again: (code) => (code === "NO_CLIENT" ? location.reload() : retry(code)),
+  guest: () => { session.dropInvite(); openLobby(); },
+  fresh: () => { session.renew(); join(); },
+  join: () => join(),
+  back: () => openLobby(),
+};
+
+at("form").addEventListener("submit", (event) => {
+  event.preventDefault();
+  const tracks = lobby.take();
+  session.keep({ name: at("name").value.trim(), mic: Boolean(tracks.mic), camera: Boolean(tracks.camera) });
+  join(tracks);
+});
+
+start();
