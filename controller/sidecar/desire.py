@@ -90,12 +90,14 @@ class Desire:
             raise away() from None
         self._backstage.wake()
 
-    async def until(self, holds: Callable[[], Awaitable[bool]]) -> bool:
+    async def until(self, store: RoomStore, holds: Callable[[], Awaitable[bool]]) -> bool:
         """Whether it came to hold within five seconds."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
+                news = store.news()
                 while not await holds():
-                    await self._news()
+                    await self._look(news)
+                    news = store.news()
         except TimeoutError:
             return False
         return True
@@ -133,14 +135,14 @@ class Desire:
         except LiveError:
             return unless
 
-    async def _news(self) -> None:
-        """Return when something may have changed."""
-        if self._known.leader:
-            await asyncio.sleep(0.05)
-            return
-        await asyncio.sleep(LOOK_SECONDS)
-        with suppress(StoreError):
-            await self._refreshed()
+    async def _look(self, news: asyncio.Event) -> None:
+        """Return when something may have changed; what another process wrote is taken in."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await news.wait()
+        if not self._known.leader and not news.is_set():
+            with suppress(StoreError):
+                await self._refreshed()
 
     async def _refresh(self) -> None:
         """Take in what others wrote; where that is news, the reconciler looks at it too."""

@@ -96,7 +96,7 @@ class Rooms:
         caller, body = await self._asked(request, RoomId)
         store = await self.desire.for_writing()
         await self._respecify(store, caller, body.id, {"active": True})
-        if not await self.desire.until(lambda: self.desire.stands(store, body.id)):
+        if not await self.desire.until(store, lambda: self.desire.stands(store, body.id)):
             raise _not_yet("the room is not live yet, and will be")
         return Answer(_DONE)
 
@@ -105,7 +105,7 @@ class Rooms:
         caller, body = await self._asked(request, RoomId)
         store = await self.desire.for_writing()
         await self._respecify(store, caller, body.id, {"active": False})
-        if not await self.desire.until(lambda: self.desire.gone(store, body.id)):
+        if not await self.desire.until(store, lambda: self.desire.gone(store, body.id)):
             raise _not_yet("the live room is not gone yet, and will be")
         return Answer(_DONE)
 
@@ -119,7 +119,7 @@ class Rooms:
             now = self._now()
             record = await self.desire.write(store, caller, room_id, lambda room: room.dismissed(now))
             _told("room removed by api", record, caller)
-        if not await self.desire.until(lambda: self.desire.gone(store, room_id)):
+        if not await self.desire.until(store, lambda: self.desire.gone(store, room_id)):
             raise _not_yet("the live room is not gone yet, and will be")
         return Answer(_DONE)
 
@@ -186,7 +186,7 @@ class Rooms:
             now = store.by_id.get(record.id, record)
             return settled(now) and now.generation >= record.generation
 
-        await self.desire.until(so)
+        await self.desire.until(store, so)
         return Answer(self._views.sent(store.by_id.get(record.id, record)))
 
     def _now(self) -> datetime:

@@ -1,0 +1,730 @@
+"""The private calls over records in memory, with a reconciler that is quick, or away."""
+
+import asyncio
+import hashlib
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from controller.errors import LiveAway, StoreAway, StoreConflict
+from controller.live.room import LiveRoom
+from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
+from controller.sidecar import Context, Sidecar, desire
+from controller.sidecar.room_bodies import Room
+from tests.support.fake_store import FakeDatabase, FakeStore
+from tests.support.reference import ANSWER, CREATE
+from tests.unit.sidecar.house import NOW, SETTINGS, House, People, Reply, ask, record, spec
+
+CONFERENCES = "/api/conferences/"
+TOKENS = {"anna": "false", "bert": "false", "root": "true"}
+BODY = {"name": "Main stage", "max_participants": 3}
+MANIFEST_ROOM, BERTS_ROOM = "a" * 24, "b" * 24
+NOBODYS = "c" * 24
+ALL = ("create", "getCount", "getAll", "getById", "update", "start", "stop", "remove")
+
+
+@dataclass
+class Onlooker(People):
+    """An observer of these live rooms."""
+
+    live: dict[str, LiveRoom] = field(default_factory=dict)
+
+    async def rooms(self) -> list[LiveRoom]:
+        if self.error is not None:
+            raise self.error
+        return list(self.live.values())
+
+
+class Office(House):
+    """A house whose records are a store's; `works`: the reconciler is there, and quick."""
+
+    def __init__(self, folder: Path) -> None:
+        path = folder / "tokens.yaml"
+        path.write_text("".join(_entry(user, admin) for user, admin in TOKENS.items()))
+        super().__init__()
+        self.database = FakeDatabase()
+        self.store = FakeStore(self.database)
+        self.known.records = self.backstage.store = self.store
+        self.known.leader, self.works, self.wakes = True, True, 0
+        self.backstage.wake = self._wake
+        self.live: dict[str, LiveRoom] = {}
+        self._tasks: set[asyncio.Task[None]] = set()
+        self.people = Onlooker(live=self.live)
+        settings = replace(SETTINGS, access_tokens_file=path)
+        context = Context(
+            settings, self.known, self.people, self.metrics, self.backstage, clock=self.clock, wall=self.wall
+        )
+        self.sidecar = Sidecar(context)
+
+    def has(self, *rooms: RoomRecord) -> None:
+        self.database.rooms |= {room.id: room for room in rooms}
+
+    def stored(self, room_id: str) -> RoomRecord:
+        return self.database.rooms[room_id]
+
+    def _wake(self) -> None:
+        self.wakes += 1
+        if self.works:
+            task = asyncio.create_task(self.reconcile())
+            self._tasks.add(task)
+            task.add_done_callback(self._tasks.discard)
+
+    async def reconcile(self) -> None:
+        """What the real one does, in the same order: names before rooms, retired before gone."""
+        now = datetime.fromtimestamp(NOW, UTC)
+        for room in list(self.database.rooms.values()):
+            await self._make(await self.store.save(room, self._named(room, now)), now)
+
+    def _named(self, room: RoomRecord, now: datetime) -> RoomRecord:
+        if room.wanted:
+            return room.named(f"live-{room.id}-{len(room.retired)}", now) if room.live is None else room
+        return room.unnamed(now)
+
+    async def _make(self, room: RoomRecord, now: datetime) -> None:
+        for retired in room.retired:
+            self.live.pop(retired.name, None)
+            self.known.unmade(retired.name, self.clock())
+        after = room
+        if room.live is not None:
+            made = self.live.setdefault(room.live.name, LiveRoom(room.live.name, f"RM_{room.live.name[-1]}"))
+            self.known.made(made, self.clock())
+            after = room.answered(made.sid)
+        if not room.removed:
+            ready = Condition("Ready", "True", "AsSpecified", "", now)
+            after = after.with_status(Status(room.generation, (ready,)))
+        await self.store.save(room, after)
+
+    async def call(self, name: str, content: Any = None, user: str | None = "anna") -> Reply:
+        body = b"" if content is None else json.dumps(content).encode()
+        return await self.raw(name, body, user)
+
+    async def raw(self, name: str, body: bytes, user: str | None = "anna") -> Reply:
+        headers = {} if user is None else {"x-access-token": f"{user}-token"}
+        method = "DELETE" if name.startswith("remove") else "POST"
+        return await ask(self.sidecar.private, method, CONFERENCES + name, body, headers)
+
+    async def made(self, user: str = "anna", **fields: Any) -> dict[str, Any]:
+        reply = await self.call("create", {**BODY, **fields}, user)
+        assert reply.status == 200, reply
+        return dict(reply.json)
+
+    async def code(self, name: str, content: Any = None, user: str | None = "anna") -> tuple[int, str]:
+        reply = await self.call(name, content, user)
+        return reply.status, reply.code
+
+
+def _entry(user: str, admin: str) -> str:
+    digest = hashlib.sha256(f"{user}-token".encode()).hexdigest()
+    return f"- token_sha256: {digest}\n  user_id: {user}\n  admin: {admin}\n"
+
+
+@asynccontextmanager
+async def working(folder: Path) -> AsyncIterator[Office]:
+    office = Office(folder)
+    async with office.sidecar.listening():
+        yield office
+
+
+@pytest.fixture(name="office")
+async def _office(tmp_path: Path) -> AsyncIterator[Office]:
+    async with working(tmp_path) as office:
+        mine, berts = spec(user_id="anna", active=False), spec(user_id="bert", active=False)
+        office.has(
+            record(id=MANIFEST_ROOM, key="lobby", file="halls/lobby.yaml", spec=mine, live=None, sid=None),
+            record(id=BERTS_ROOM, key="api/b", origin=Origin.API, file=None, spec=berts, live=None),
+        )
+        await office.store.refresh()
+        await office.reconcile()
+        office.store.writes = 0
+        yield office
+
+
+@pytest.fixture(name="impatient")
+def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers wait for a twentieth of a second only."""
+    monkeypatch.setattr(desire, "WAIT_SECONDS", 0.05)
+
+
+# -- who may ----------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_without_a_known_token_everything_is_401(office: Office, name: str) -> None:
+    for user in (None, "nobody", ""):
+        assert await office.code(name, {"nonsense": 1}, user) == (401, "UNAUTHORIZED")
+    assert (await office.raw(name, b"{", None)).code == "UNAUTHORIZED"
+
+
+async def test_without_a_tokens_file_everything_is_401() -> None:
+    house = House()
+    async with house.sidecar.listening():
+        headers = {"x-access-token": "anna-token"}
+        reply = await ask(house.sidecar.private, "POST", CONFERENCES + "getAll", b"", headers)
+        assert (reply.status, reply.code) == (401, "UNAUTHORIZED")
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_the_public_listener_does_not_have_the_call(office: Office, name: str) -> None:
+    headers = {"x-access-token": "root-token"}
+    for method in ("POST", "DELETE", "OPTIONS"):
+        reply = await ask(office.sidecar.public, method, CONFERENCES + name, b"", headers)
+        assert (reply.status, reply.code) == (404, "NOT_FOUND")
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_another_method_is_405(office: Office, name: str) -> None:
+    method = "POST" if name == "remove" else "GET"
+    reply = await ask(office.sidecar.private, method, CONFERENCES + name)
+    assert (reply.status, reply.code) == (405, "METHOD_NOT_ALLOWED")
+
+
+@pytest.mark.parametrize("name", ["getById", "update", "start", "stop", "remove"])
+async def test_a_room_of_another_is_like_one_that_is_not_there(office: Office, name: str) -> None:
+    replies = [await office.call(name, {"id": room_id}) for room_id in (BERTS_ROOM, NOBODYS, "", "x" * 999)]
+    assert [reply.status for reply in replies] == [404] * 4
+    assert {reply.body for reply in replies} == {replies[0].body}
+    assert replies[0].code == "ROOM_NOT_FOUND"
+    assert office.store.writes == 0
+
+
+async def test_a_user_sees_their_rooms_and_an_admin_all(office: Office) -> None:
+    for user, seen in (
+        ("anna", {MANIFEST_ROOM}),
+        ("bert", {BERTS_ROOM}),
+        ("root", {MANIFEST_ROOM, BERTS_ROOM}),
+    ):
+        listed = (await office.call("getAll", user=user)).json
+        assert {room["id"] for room in listed} == seen
+        assert (await office.call("getCount", user=user)).json == {"count": len(seen)}
+    assert (await office.call("getById", {"id": BERTS_ROOM}, "root")).json["user_id"] == "bert"
+
+
+@pytest.mark.parametrize("name", ["update", "start", "stop", "remove"])
+async def test_a_room_of_a_manifest_is_left_to_it(office: Office, name: str) -> None:
+    for user in ("anna", "root"):
+        reply = await office.call(name, {"id": MANIFEST_ROOM}, user)
+        assert (reply.status, reply.code) == (409, "MANAGED_BY_MANIFEST")
+        assert "halls/lobby.yaml" in reply.json["error"]
+    assert await office.code(name, {"id": MANIFEST_ROOM}, "bert") == (404, "ROOM_NOT_FOUND")
+    assert await office.code(name, {"id": MANIFEST_ROOM, "x": 1}) == (400, "INVALID_FIELD")
+    assert office.store.writes == 0
+
+
+# -- create -----------------------------------------------------------------------------------------------
+
+
+async def test_the_reference_s_create_is_answered_as_it_prints(office: Office) -> None:
+    reply = await office.raw("create", CREATE.encode())
+    assert reply.status == 200
+    assert reply.headers["cache-control"] == "no-store"
+    room, printed = reply.json, json.loads(ANSWER)
+    assert list(room) == list(printed)
+    own = ("_id", "id", "user_id", "sid", "created", "modified")
+    assert {k: v for k, v in room.items() if k not in own} == {
+        k: v for k, v in printed.items() if k not in own
+    }
+    assert room["user_id"] == "anna"
+    assert room["created"] == room["modified"] == "2026-11-18T11:06:40.000Z"
+    assert room["sid"] == "RM_0"
+    Room.model_validate(room)
+
+
+async def test_a_room_made_by_api_has_a_random_id_and_no_file(office: Office) -> None:
+    first, second = await office.made(), await office.made()
+    stored = office.stored(first["id"])
+    assert (stored.key, stored.origin, stored.file) == (f"api/{first['id']}", Origin.API, None)
+    assert len(first["id"]) == 24
+    assert first["_id"] == first["id"] != second["id"]
+
+
+async def test_defaults_are_filled_in_and_null_is_absent(office: Office) -> None:
+    room = await office.made(mediaType=None, allow_chat=None, active=None)
+    assert (room["mediaType"], room["allow_chat"], room["active"]) == ("MEDIA_TYPE_VIDEO_AUDIO", False, True)
+
+
+async def test_what_was_returned_may_be_sent_again_and_the_owner_is_the_caller(office: Office) -> None:
+    again = await office.made("bert", **{**(await office.made()), "user_id": ["any", "thing"]})
+    assert again["user_id"] == "bert"
+    assert again["id"] != NOBODYS
+
+
+async def test_an_inactive_room_is_made_and_not_live(office: Office) -> None:
+    room = await office.made(active=False)
+    assert (room["active"], room["sid"]) == (False, None)
+    assert not office.live
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_create_and_update_succeed_though_the_reconciler_is_away(office: Office) -> None:
+    office.works = False
+    room = await office.made()
+    assert room["sid"] is None
+    assert office.wakes == 1
+    reply = await office.call("update", {"id": room["id"], "name": "Other"})
+    assert (reply.status, reply.json["name"]) == (200, "Other")
+    assert office.wakes == 2
+
+
+@pytest.mark.parametrize(
+    ("fields", "reason"),
+    [
+        ({"name": None}, "name is required"),
+        ({"name": ""}, "name must be 1 to 100 of"),
+        ({"name": "ünder"}, "name must be 1 to 100 of"),
+        ({"name": "two\nlines"}, "name must be 1 to 100 of"),
+        ({"name": "x" * 101}, "name must be 1 to 100 of"),
+        ({"name": 7}, "name must be 1 to 100 of"),
+        ({"max_participants": None}, "max_participants is required"),
+        ({"max_participants": 0}, "max_participants must be a whole number from 1 to 100000"),
+        ({"max_participants": 100_001}, "max_participants must be"),
+        ({"max_participants": "20"}, "max_participants must be"),
+        ({"max_participants": 20.0}, "max_participants must be"),
+        ({"max_participants": True}, "max_participants must be"),
+        ({"mediaType": "VIDEO"}, "mediaType must be one of MEDIA_TYPE_VIDEO_AUDIO, "),
+        ({"mediaType": {"$ne": 1}}, "mediaType must be one of"),
+        ({"record_mode": 0}, "record_mode must be one of ROOM_COMPOSITE_GRID, "),
+        ({"allow_chat": 1}, "allow_chat must be true or false"),
+        ({"active": "true"}, "active must be true or false"),
+        ({"maxParticipants": 3}, 'unknown field "maxParticipants"; write max_participants'),
+        ({"preset": "standard-team"}, 'unknown field "preset"; this call takes '),
+        ({"returned_id": "x"}, 'unknown field "returned_id"'),
+    ],
+)
+async def test_a_wrong_field_is_named_and_nothing_is_made(
+    office: Office, fields: dict[str, Any], reason: str
+) -> None:
+    reply = await office.call("create", {**BODY, **fields})
+    assert (reply.status, reply.code) == (400, "INVALID_FIELD")
+    assert reply.json["error"].startswith(reason)
+    assert office.store.writes == 0
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_a_body_that_is_no_object_is_refused(office: Office, name: str) -> None:
+    for body in (b"[]", b"{", b'{"id": "a", "id": "b"}', b'{"id": NaN}', b"[" * 1000, b'{"id": "\\ud800"}'):
+        reply = await office.raw(name, body)
+        assert (reply.status, reply.code) == (400, "BAD_REQUEST")
+    assert (await office.raw(name, b" " * 70_000)).code == "PAYLOAD_TOO_LARGE"
+
+
+@pytest.mark.parametrize("name", ["getById", "update", "start", "stop", "remove"])
+async def test_an_id_is_a_string_and_required(office: Office, name: str) -> None:
+    for body in ({}, {"id": None}, {"id": 7}, {"id": {"$ne": ""}}, {"id": ["a"]}, {"id": True}):
+        reply = await office.call(name, body)
+        assert (reply.status, reply.code) == (400, "INVALID_FIELD")
+        assert reply.json["error"].startswith("id ")
+
+
+# -- update -----------------------------------------------------------------------------------------------
+
+
+async def test_fields_that_are_not_given_stay(office: Office) -> None:
+    room = await office.made(allow_chat=True)
+    office.wall.now += 60
+    body = {"id": room["id"], "name": "Other", "max_participants": None, "user_id": "bert"}
+    changed = (await office.call("update", body)).json
+    assert changed == {**room, "name": "Other", "modified": "2026-11-18T11:07:40.000Z"}
+
+
+async def test_equal_values_are_no_change(office: Office) -> None:
+    room = await office.made()
+    writes = office.store.writes
+    office.wall.now += 60
+    assert (await office.call("update", room)).json == room
+    assert office.store.writes == writes
+
+
+async def test_modified_moves_by_a_millisecond_at_least(office: Office) -> None:
+    room = await office.made()
+    office.wall.now -= 3600
+    changed = (await office.call("update", {"id": room["id"], "name": "Other"})).json
+    assert changed["modified"] == "2026-11-18T11:06:40.001Z"
+
+
+async def test_an_admin_changes_a_room_and_its_owner_stays(office: Office) -> None:
+    room = await office.made()
+    changed = await office.call("update", {"id": room["id"], "name": "Other"}, "root")
+    assert changed.json["user_id"] == "anna"
+
+
+async def test_a_wrong_update_changes_nothing(office: Office) -> None:
+    room = await office.made()
+    writes = office.store.writes
+    for fields in ({"name": ""}, {"max_participants": True}, {"nmae": "x"}, {"active": "no"}):
+        assert await office.code("update", {"id": room["id"], **fields}) == (400, "INVALID_FIELD")
+    assert office.store.writes == writes
+
+
+async def test_an_update_that_another_overtook_is_made_on_what_is_stored_then(office: Office) -> None:
+    room = await office.made()
+    save, overtaken = office.store.save, list(range(3))
+
+    async def slow(before: RoomRecord, after: RoomRecord) -> RoomRecord:
+        if overtaken and before.generation != after.generation:
+            stored = office.stored(before.id)
+            chat = stored.spec.model_copy(update={"max_participants": 10 + overtaken.pop()})
+            office.has(stored.respecified(chat, stored.key, None, stored.modified))
+        return await save(before, after)
+
+    office.store.save = slow  # type: ignore[method-assign]
+    changed = (await office.call("update", {"id": room["id"], "name": "Other"})).json
+    assert (changed["name"], changed["max_participants"]) == ("Other", 10)
+
+
+async def test_an_update_that_is_overtaken_for_ever_gives_up(office: Office) -> None:
+    room = await office.made()
+
+    async def never(*_: RoomRecord) -> RoomRecord:
+        raise StoreConflict("another writer was faster")
+
+    office.store.save = never  # type: ignore[method-assign,assignment]
+    reply = await office.call("update", {"id": room["id"], "name": "Other"})
+    assert (reply.status, reply.code) == (503, "UNAVAILABLE")
+    assert int(reply.headers["retry-after"]) > 0
+
+
+async def test_active_in_an_update_is_the_intent_of_start_and_stop(office: Office) -> None:
+    room = await office.made()
+    stopped = (await office.call("update", {"id": room["id"], "active": False})).json
+    assert (stopped["active"], stopped["sid"]) == (False, room["sid"])
+    assert not office.live
+    assert (await office.call("update", {"id": room["id"], "active": True})).json["sid"] == "RM_1"
+
+
+# -- start, stop, remove ----------------------------------------------------------------------------------
+
+
+async def test_stop_and_start_are_answered_when_the_room_is_so(office: Office) -> None:
+    room = await office.made()
+    (first,) = office.live
+    assert (await office.call("stop", {"id": room["id"]})).json == {"success": True}
+    assert not office.live
+    assert (await office.call("stop", {"id": room["id"]})).json == {"success": True}
+    assert (await office.call("start", {"id": room["id"]})).json == {"success": True}
+    (second,) = office.live
+    assert first != second
+
+
+async def test_start_on_a_live_room_changes_nothing(office: Office) -> None:
+    room = await office.made()
+    writes, live = office.store.writes, dict(office.live)
+    assert (await office.call("start", {"id": room["id"]})).json == {"success": True}
+    assert (office.store.writes, office.live) == (writes, live)
+
+
+async def test_start_of_a_room_that_has_vanished_waits_until_it_is_back(office: Office) -> None:
+    room = await office.made()
+    office.live.clear()  # by hand, and known still lists it
+    assert (await office.call("start", {"id": room["id"]})).json == {"success": True}
+    assert len(office.live) == 1
+
+
+@pytest.mark.usefixtures("impatient")
+@pytest.mark.parametrize("name", ["start", "stop", "remove"])
+async def test_an_intent_holds_though_it_is_not_done_yet(office: Office, name: str) -> None:
+    room = await office.made(active=name != "start")
+    office.works = False
+    for _ in range(2):
+        reply = await office.call(name, {"id": room["id"]})
+        assert (reply.status, reply.code) == (503, "UNAVAILABLE")
+        assert int(reply.headers["retry-after"]) > 0
+    await office.reconcile()
+    if name == "remove":
+        assert await office.code(name, {"id": room["id"]}) == (404, "ROOM_NOT_FOUND")
+    else:
+        assert (await office.call(name, {"id": room["id"]})).json == {"success": True}
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_start_is_not_done_while_livekit_does_not_say_so(office: Office) -> None:
+    room = await office.made()
+    office.people.error = LiveAway("LiveKit cannot be reached")
+    assert await office.code("start", {"id": room["id"]}) == (503, "UNAVAILABLE")
+
+
+async def test_a_removed_room_is_in_no_answer(office: Office) -> None:
+    room = await office.made()
+    assert (await office.call("remove", {"id": room["id"]})).json == {"success": True}
+    assert office.stored(room["id"]).removed
+    assert not office.live
+    for name in ("getById", "update", "start", "stop", "remove"):
+        assert await office.code(name, {"id": room["id"]}) == (404, "ROOM_NOT_FOUND")
+    assert room["id"] not in {each["id"] for each in (await office.call("getAll")).json}
+    assert (await office.call("getCount")).json == {"count": 1}
+
+
+@pytest.mark.usefixtures("impatient")
+async def test_a_room_being_removed_is_404_to_all_but_its_owner_s_remove(office: Office) -> None:
+    room = await office.made()
+    office.works = False
+    assert await office.code("remove", {"id": room["id"]}) == (503, "UNAVAILABLE")
+    assert await office.code("remove", {"id": room["id"]}, "bert") == (404, "ROOM_NOT_FOUND")
+    for name in ("getById", "update", "start", "stop"):
+        assert await office.code(name, {"id": room["id"]}) == (404, "ROOM_NOT_FOUND")
+    office.works = True
+    office.backstage.wake()
+    assert await office.code("remove", {"id": room["id"]}) == (404, "ROOM_NOT_FOUND")
+
+
+async def test_remove_writes_the_desired_half_alone(office: Office) -> None:
+    room = await office.made()
+    before, office.works = office.stored(room["id"]), False
+    news = office.store.news()
+    task = asyncio.create_task(office.call("remove", {"id": room["id"]}))
+    await news.wait()
+    after = office.stored(room["id"])
+    assert after == replace(before, removed_at=after.removed_at, generation=before.generation + 1)
+    await office.reconcile()
+    assert (await task).json == {"success": True}
+
+
+async def test_the_id_of_remove_is_taken_from_the_query_or_the_body(office: Office) -> None:
+    for form in ("query", "body", "both"):
+        room_id = (await office.made())["id"]
+        query = "" if form == "body" else f"?id={room_id}"
+        content = None if form == "query" else {"id": room_id}
+        assert (await office.call(f"remove{query}", content)).json == {"success": True}
+
+
+@pytest.mark.parametrize(
+    ("query", "content", "reason"),
+    [
+        ("", None, "id is required"),
+        (f"?id={MANIFEST_ROOM}", {"id": BERTS_ROOM}, "id in the query and id in the body differ"),
+        ("?id=", {"id": BERTS_ROOM}, "id in the query and id in the body differ"),
+        (f"?id={MANIFEST_ROOM}&id={MANIFEST_ROOM}", None, "id is in the query twice"),
+        ("?ids=x", None, 'unknown field "ids"; write id'),
+        (f"?id={MANIFEST_ROOM}&force=1", None, 'unknown field "force"'),
+        (f"?id={MANIFEST_ROOM}", {"force": True}, 'unknown field "force"'),
+        ("?id=%ff", None, "the query is not readable"),
+        ("?" + "&".join(["id=x"] * 9), None, "the query is not readable"),
+    ],
+)
+async def test_a_remove_that_is_ambiguous_is_refused(
+    office: Office, query: str, content: Any, reason: str
+) -> None:
+    reply = await office.call(f"remove{query}", content)
+    assert reply.status == 400
+    assert reply.code in ("INVALID_FIELD", "BAD_REQUEST")
+    assert reply.json["error"].startswith(reason)
+
+
+# -- lists ------------------------------------------------------------------------------------------------
+
+
+def hall(number: int) -> RoomRecord:
+    at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(seconds=number // 2)
+    wanted = spec(name=f"Hall {number}", user_id="anna", max_participants=number + 1, active=number % 2 == 0)
+    return record(
+        id=f"{number:024x}",
+        key=f"api/{number}",
+        origin=Origin.API,
+        file=None,
+        spec=wanted,
+        created=at,
+        live=None,
+    )
+
+
+async def listed(office: Office, content: Any, user: str = "anna") -> list[str]:
+    reply = await office.call("getAll", content, user)
+    assert reply.status == 200, reply
+    return [room["name"].removeprefix("Hall ") for room in reply.json]
+
+
+async def test_rooms_come_by_creation_and_in_pages(tmp_path: Path) -> None:
+    async with working(tmp_path) as office:
+        office.has(*(hall(number) for number in (3, 0, 4, 1, 2)))
+        assert await listed(office, None) == ["0", "1", "2", "3", "4"]
+        assert await listed(office, {"limit": 2, "skip": 1}) == ["1", "2"]
+        assert await listed(office, {"limit": 1000, "skip": 4}) == ["4"]
+        assert await listed(office, {"skip": 5}) == []
+        assert await listed(office, {"skip": 2**63 - 1}) == []
+        assert await listed(office, {"sort": {"created": -1}}) == ["4", "2", "3", "0", "1"]
+        assert await listed(office, {"sort": {"active": 1, "max_participants": -1}}) == [
+            "3",
+            "1",
+            "4",
+            "2",
+            "0",
+        ]
+        assert await listed(office, {"filter": {"active": True}, "limit": 2}) == ["0", "2"]
+        assert await listed(office, {"filter": None, "sort": None, "limit": None, "skip": None}) == [*"01234"]
+        office.has(hall(5))
+        assert await listed(office, {"skip": 4}) == ["4", "5"]
+
+
+async def test_a_filter_never_reaches_the_rooms_of_others(office: Office) -> None:
+    for content in ({"user_id": "bert"}, {"$or": [{"user_id": "bert"}, {"user_id": {"$ne": "x"}}]}):
+        for name in ("getAll", "getCount"):
+            reply = await office.call(name, {"filter": content}, "anna")
+            shown = reply.json["count"] if name == "getCount" else len(reply.json)
+            assert shown == ("$or" in content)
+    assert BERTS_ROOM not in (await office.call("getAll", {"filter": {"$or": [{}, {}]}})).body.decode()
+
+
+async def test_the_reference_s_count_with_a_filter(office: Office) -> None:
+    await office.made(active=True)
+    assert (await office.call("getCount", {"filter": {"active": True}})).json == {"count": 1}
+    assert (await office.call("getCount")).json == {"count": 2}
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "reason"),
+    [
+        ("getAll", {"limit": 0}, "limit must be a whole number from 1 to 1000"),
+        ("getAll", {"limit": 1001}, "limit must be a whole number from 1 to 1000"),
+        ("getAll", {"limit": "10"}, "limit must be a whole number from 1 to 1000"),
+        ("getAll", {"limit": True}, "limit must be a whole number from 1 to 1000"),
+        ("getAll", {"skip": -1}, "skip must be a whole number, 0 or more"),
+        ("getAll", {"skip": 1.5}, "skip must be a whole number, 0 or more"),
+        ("getAll", {"sort": "created"}, "sort must be an object"),
+        ("getAll", {"sort": {"created": 2}}, "sort.created must be 1 or -1"),
+        ("getAll", {"filter": "active"}, "filter must be an object"),
+        ("getAll", {"filter": {"$where": "1"}}, 'filter knows no "$where"'),
+        ("getAll", {"offset": 1}, 'unknown field "offset"'),
+        ("getCount", {"filtre": {}}, 'unknown field "filtre"; write filter'),
+        ("getCount", {"limit": 10}, 'unknown field "limit"'),
+        ("getCount", {"filter": {"name": {"$gt": 1}}}, "filter.name must be a string"),
+    ],
+)
+async def test_what_a_list_may_not_be_asked_is_named(
+    office: Office, name: str, content: Any, reason: str
+) -> None:
+    reply = await office.call(name, content)
+    assert (reply.status, reply.code) == (400, "INVALID_FIELD")
+    assert reply.json["error"].startswith(reason)
+
+
+# -- what is away, and what others write --------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ALL)
+async def test_before_the_records_are_open_everything_is_starting(office: Office, name: str) -> None:
+    office.backstage.store = None
+    body = (
+        BODY if name == "create" else {} if name.startswith("get") and name != "getById" else {"id": NOBODYS}
+    )
+    reply = await office.call(name, body)
+    assert (reply.status, reply.code, reply.headers["retry-after"]) == (503, "STARTING", "1")
+    assert (await office.call(name, body, None)).code == "UNAUTHORIZED"
+
+
+async def test_reads_are_answered_from_memory_while_mongodb_is_away(office: Office) -> None:
+    await office.call("getAll")
+    office.store.fail = StoreAway("MongoDB cannot be reached")
+    assert len((await office.call("getAll")).json) == 1
+    assert (await office.call("getCount")).json == {"count": 1}
+    assert (await office.call("getById", {"id": MANIFEST_ROOM})).status == 200
+    for name, body in (
+        ("create", BODY),
+        *((n, {"id": MANIFEST_ROOM}) for n in ("update", "start", "stop", "remove")),
+    ):
+        reply = await office.call(name, body)
+        assert (reply.status, reply.code) == (503, "UNAVAILABLE")
+        assert "retry-after" in reply.headers
+    office.clock.now += 301
+    assert await office.code("getAll") == (503, "UNAVAILABLE")
+    office.store.fail = None
+    assert len((await office.call("getAll")).json) == 1
+
+
+async def test_mongodb_that_was_never_read_is_starting(office: Office) -> None:
+    office.known.mongodb.seen = None
+    office.store.fail = StoreAway("MongoDB cannot be reached")
+    assert await office.code("getAll") == (503, "STARTING")
+    office.store.fail = None
+    assert (await office.call("getAll")).status == 200
+
+
+async def test_mongodb_that_hangs_holds_no_read_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(desire, "READ_SECONDS", 0.05)
+    await office.call("getAll")
+    hung = asyncio.Event()
+
+    async def hang() -> bool:
+        return await hung.wait()
+
+    office.store.refresh = hang  # type: ignore[method-assign]
+    assert len((await office.call("getAll")).json) == 1
+    hung.set()
+
+
+async def test_what_another_process_wrote_is_seen_at_once_and_wakes_the_reconciler(office: Office) -> None:
+    await office.call("getAll")
+    wakes = office.wakes
+    office.has(hall(1))
+    assert (await office.call("getById", {"id": hall(1).id})).status == 200
+    assert office.wakes == wakes + 1
+
+
+async def test_many_readers_at_once_share_a_look(office: Office) -> None:
+    looks, refresh = 0, office.store.refresh
+
+    async def counted() -> bool:
+        nonlocal looks
+        looks += 1
+        await asyncio.sleep(0.1)
+        return await refresh()
+
+    office.store.refresh = counted  # type: ignore[method-assign]
+    replies = await asyncio.gather(*(office.call("getAll") for _ in range(20)))
+    assert {reply.status for reply in replies} == {200}
+    assert looks < 10
+
+
+async def test_a_process_without_the_lease_follows_the_one_that_has_it(office: Office) -> None:
+    office.known.leader, office.works = False, False
+    other = FakeStore(office.database)
+
+    async def elsewhere() -> None:
+        """The holder of the lease: its own store, and a listing that this process does not know."""
+        while not unsettled():
+            await office.store.news().wait()
+        await other.refresh()
+        mine, office.store = office.store, other
+        known, office.known = office.known, type(office.known)(other)
+        await office.reconcile()
+        office.store, office.known = mine, known
+
+    def unsettled() -> bool:
+        rooms = office.database.rooms.values()
+        return any(
+            room.status.observed_generation < room.generation for room in rooms if not room.removed
+        ) or any(room.removed and room.live is not None for room in rooms)
+
+    async def followed(name: str, content: Any) -> Reply:
+        _, reply = await asyncio.gather(elsewhere(), office.call(name, content))
+        return reply
+
+    room = (await followed("create", BODY)).json
+    assert room["sid"]
+    assert (await followed("stop", {"id": room["id"]})).json == {"success": True}
+    assert (await followed("start", {"id": room["id"]})).json == {"success": True}
+    assert (await followed("remove", {"id": room["id"]})).json == {"success": True}
+
+
+async def test_a_change_is_told_with_who_made_it_and_without_the_id(office: Office) -> None:
+    with capture_logs() as logs:
+        room = await office.made()
+        await office.call("update", {**room, "name": "Other"}, "root")
+        await office.call("remove", {"id": room["id"]})
+    told = [(event["event"], event["user"]) for event in logs]
+    assert told == [
+        ("room created by api", "anna"),
+        ("room changed by api", "root"),
+        ("room removed by api", "anna"),
+    ]
+    assert not any(room["id"] in str(event) for event in logs)
+
+
+def test_a_live_name_is_kept_by_a_dismissal() -> None:
+    room = record(live=LiveName("a"))
+    assert room.dismissed(room.modified).live == LiveName("a")
