@@ -14,6 +14,8 @@ from controller.sidecar.context import Context
 from controller.sidecar.cors import Cors
 from controller.sidecar.helpers import Helpers
 from controller.sidecar.limits import AddressLimit
+from controller.sidecar.openapi import PATH as OPENAPI
+from controller.sidecar.openapi import described, private_document, public_document
 from controller.sidecar.ops import Ops
 from controller.sidecar.pages import Pages
 from controller.sidecar.protocol import Handler, Listener
@@ -112,14 +114,17 @@ def _why(error: OSError) -> str:
 
 def _public_routes(helpers: Helpers, cors: Cors) -> Routes:
     preflight = options(cors, "POST, OPTIONS")
+    document = described(public_document())
     return {
         FIND: {"POST": helpers.find, "OPTIONS": preflight},
         CREATE_TOKEN: {"POST": helpers.create_token, "OPTIONS": preflight},
         TOKEN: {"POST": helpers.endpoint, "OPTIONS": preflight},
+        OPENAPI: {"GET": document, "HEAD": document, "OPTIONS": options(cors, "GET, HEAD, OPTIONS")},
     }
 
 
 def _private_routes(helpers: Helpers, rooms: Rooms, ops: Ops) -> Routes:
+    document = described(private_document())
     return {
         **_room_routes(rooms),
         FIND: {"POST": helpers.find},
@@ -128,6 +133,7 @@ def _private_routes(helpers: Helpers, rooms: Rooms, ops: Ops) -> Routes:
         "/healthz": {"GET": ops.health, "HEAD": ops.health},
         "/readyz": {"GET": ops.readiness, "HEAD": ops.readiness},
         "/metrics": {"GET": ops.metrics, "HEAD": ops.metrics},
+        OPENAPI: {"GET": document, "HEAD": document},
     }
 
 

@@ -1,0 +1,54 @@
+"""JSON Schema in words, for people. Pure."""
+
+from collections.abc import Mapping
+from typing import Any
+
+Json = Mapping[str, Any]
+
+
+def shown_type(schemas: Json, schema: Json) -> str:
+    """What a field may be: "integer, 1 to 100000, default 20". Null goes without saying."""
+    return ", ".join([_kind(schemas, schema), *_bounds(schema), *_default(schema)])
+
+
+def required(schema: Json, name: str) -> str:
+    """Its end of a field's type."""
+    return ", required" if name in schema.get("required", ()) else ""
+
+
+def _kind(schemas: Json, schema: Json) -> str:
+    if "$ref" in schema:
+        target = schema["$ref"].rpartition("/")[2]
+        return _kind(schemas, schemas[target])
+    if "anyOf" in schema:
+        kinds = [_kind(schemas, each) for each in schema["anyOf"]]
+        return " or ".join(kind for kind in kinds if kind != "null")
+    if "const" in schema:
+        return str(schema["const"]).lower()
+    if "enum" in schema:
+        return "one of " + ", ".join(map(str, schema["enum"]))
+    return _named(schema.get("type", "anything"))
+
+
+def _named(kind: str | list[str]) -> str:
+    kinds = [kind] if isinstance(kind, str) else [each for each in kind if each != "null"]
+    return " or ".join(kinds)
+
+
+def _bounds(schema: Json) -> list[str]:
+    least, most = schema.get("minimum"), schema.get("maximum")
+    if least is not None and most is not None:
+        return [f"{least} to {most}"]
+    if least is not None:
+        return [f"from {least}"]
+    empty = 0 in (schema.get("maxLength"), schema.get("maxProperties"))
+    return ["empty"] if empty else []
+
+
+def _default(schema: Json) -> list[str]:
+    value = schema.get("default")
+    return (
+        []
+        if value is None or "const" in schema
+        else [f"default {str(value).lower() if isinstance(value, bool) else value}"]
+    )
