@@ -60,7 +60,9 @@ def read_invite(token: str, key: bytes, now: int) -> Invite | None:
     """
     claims = jwt.read(token, _INVITE, key)
     match claims:
-        case {"aud": "roomctl/invite", "room": str(room), "role": "speaker", "epoch": int(epoch)}:
+        case {"aud": "roomctl/invite", "room": str(room), "role": "speaker", "epoch": int(epoch)} if (
+            type(epoch) is int
+        ):
             identity = claims.get("sub")
         case _:
             return None
