@@ -8,7 +8,7 @@ from typing import Final
 from controller.app import Process, connection, engine, opened_store, planner, silent
 from controller.errors import LeaseHeld, LeaveRefused, RoomsDirError
 from controller.manifests.desired import Desired, RoomsDirState
-from controller.plan.model import Observed, Plan, RoomChange
+from controller.plan.model import Observed, Plan, RoomChange, TakeDown
 from controller.reconcile.reconciler import Planner
 from controller.reconcile.workshop import Progress
 from controller.records import open_lease
@@ -138,11 +138,17 @@ class _Foreground:
             later = await self._engine.planner.plan(await self._engine.planner.eyes.observe(self._agreed))
             now = replace(later, changes=tuple(c for c in later.changes if c.id in agreed))
             await self._engine.reconciler.say(now)
-            if not any(change.due for change in now.changes):
+            if not any(change.due for change in now.changes) and not _removals_by_api(now):
                 break
         self._failed |= {
             change.key: "it is still not as it should be"
             for change in now.changes
             if change.due and change.key not in self._failed
         }
+        self._failed |= dict.fromkeys(_removals_by_api(now), "it was removed by API and still stands")
         return ApplyReport(plan, dict(self._failed), tuple(now.held_back))
+
+
+def _removals_by_api(plan: Plan) -> list[str]:
+    """The rooms that the API marked removed, by key, whose live side is still to go."""
+    return [chore.record.key for chore in plan.chores if isinstance(chore, TakeDown)]
