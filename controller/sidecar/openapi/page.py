@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from controller.sidecar.answer import Code
 from controller.sidecar.openapi.document import MEANINGS
-from controller.sidecar.openapi.types import required, shown_type
+from controller.sidecar.openapi.types import is_ignored, shown_type
 
 STYLE: Final = Path(__file__).with_name("page.css").read_text(encoding="utf-8")
 
@@ -72,12 +72,12 @@ def _call(document: Json, path: str, method: str, operation: Json) -> str:
             f'<article id="{name}"><h2>{escape(operation["summary"])}</h2>',
             f'<p class="target">{_method(method)} <code>{_breakable(path)}</code></p>',
             f"<p>{escape(operation['description'])}</p>",
+            _examples(path, method, operation),
             _proofs(document, operation),
             _parameters(operation),
             _body(document, operation),
             _answers(document, operation),
             _failures(operation),
-            _examples(path, method, operation),
             "</article>",
         ]
     )
@@ -107,10 +107,10 @@ def _header_of(scheme: Json) -> str:
 
 
 def _parameters(operation: Json) -> str:
-    rows = [
-        _row(each["name"], f"{each['in']}, {shown_type({}, each['schema'])}", each["description"])
-        for each in operation.get("parameters", ())
-    ]
+    rows = []
+    for each in operation.get("parameters", ()):
+        kind = shown_type({}, each["schema"], needed=each.get("required", False))
+        rows.append(_row(each["name"], f"{each['in']}, {kind}", each["description"]))
     return _section("Parameters", rows)
 
 
@@ -118,19 +118,29 @@ def _body(document: Json, operation: Json) -> str:
     if "requestBody" not in operation:
         return ""
     (kind, content), *_ = operation["requestBody"]["content"].items()
-    rows = _fields(document, content["schema"])
+    rows = _fields(document, content["schema"], sent=True)
     return _section(f"Body ({kind})", rows)
 
 
-def _fields(document: Json, schema: Json) -> list[str]:
-    """The fields of an object, or of the objects in an array."""
+def _fields(document: Json, schema: Json, *, sent: bool) -> list[str]:
+    """The fields of an object, or of the objects in an array; `sent` says which of them must be there."""
     schemas = document["components"]["schemas"]
     schema = schema.get("items", schema)
     schema = schemas[schema["$ref"].rpartition("/")[2]] if "$ref" in schema else schema
-    return [
-        _row(name, shown_type(schemas, field) + required(schema, name), field.get("description", ""))
-        for name, field in schema.get("properties", {}).items()
+    fields = schema.get("properties", {})
+    needed = schema.get("required", ()) if sent else ()
+    rows = [
+        _row(name, shown_type(schemas, field, needed=name in needed), field.get("description", ""))
+        for name, field in fields.items()
+        if not is_ignored(field)
     ]
+    return rows + _ignored([name for name, field in fields.items() if is_ignored(field)])
+
+
+def _ignored(names: list[str]) -> list[str]:
+    """What may be sent back as it was read, in one row."""
+    says = "Ignored: a room that was read may be sent back as it is. Its owner and its id never change."
+    return [_row(", ".join(names), "", says)] if names else []
 
 
 # -- what comes out ---------------------------------------------------------------------------------------
@@ -142,7 +152,7 @@ def _answers(document: Json, operation: Json) -> str:
     for status, response in operation["responses"].items():
         if status.startswith("2"):
             kinds = response["content"]
-            rows = _fields(document, next(iter(kinds.values()))["schema"])
+            rows = _fields(document, next(iter(kinds.values()))["schema"], sent=False)
             says = f"<p>{escape(response['description'])}</p>"
             sections.append(_section(f"{status} ({', '.join(kinds)})", rows, says))
     return "".join(sections)

@@ -6,14 +6,15 @@ from typing import Any
 Json = Mapping[str, Any]
 
 
-def shown_type(schemas: Json, schema: Json) -> str:
-    """What a field may be: "integer, 1 to 100000, default 20". Null goes without saying."""
-    return ", ".join([_kind(schemas, schema), *_bounds(schema), *_default(schema)])
+def shown_type(schemas: Json, schema: Json, *, needed: bool) -> str:
+    """What a field may be: "integer, 1 to 100000, required". Null goes without saying."""
+    end = ["required"] if needed else []
+    return ", ".join([_kind(schemas, schema), *_bounds(schema), *_default(schema), *end])
 
 
-def required(schema: Json, name: str) -> str:
-    """Its end of a field's type."""
-    return ", required" if name in schema.get("required", ()) else ""
+def is_ignored(schema: Json) -> bool:
+    """Whether a field of a body may be anything, because nothing becomes of it."""
+    return not schema.keys() - {"description"}
 
 
 def _kind(schemas: Json, schema: Json) -> str:
@@ -27,7 +28,7 @@ def _kind(schemas: Json, schema: Json) -> str:
         return str(schema["const"]).lower()
     if "enum" in schema:
         return "one of " + ", ".join(map(str, schema["enum"]))
-    return _named(schema.get("type", "anything"))
+    return _named(schema["type"])
 
 
 def _named(kind: str | list[str]) -> str:
@@ -47,8 +48,6 @@ def _bounds(schema: Json) -> list[str]:
 
 def _default(schema: Json) -> list[str]:
     value = schema.get("default")
-    return (
-        []
-        if value is None or "const" in schema
-        else [f"default {str(value).lower() if isinstance(value, bool) else value}"]
-    )
+    if value is None or "const" in schema:
+        return []
+    return [f"default {str(value).lower() if type(value) is bool else value}"]
