@@ -1,6 +1,6 @@
 """Group commit: the writes of concurrent callers travel together in one unordered bulk write.
 
-While one batch is under way the next one gathers, so a thousand new rooms are a handful of round trips.
+While one batch is under way the next one gathers, so a thousand new rooms are a few round trips.
 Where the counts do not tell that all went well, the rooms concerned are read back, and each write is
 settled by what is stored: that covers lost comparisons and lost replies alike.
 """
@@ -17,8 +17,8 @@ from controller.records.change import Change
 from controller.records.codec import Document, encode
 from controller.records.record import RoomRecord
 
-BATCH: Final = 1000
-"""Writes in one bulk at most."""
+BATCH: Final = 100
+"""Writes in one bulk at most: what was first in line goes on to LiveKit while the database is at the rest."""
 
 DUPLICATE: Final = 11000
 """MongoDB's code for a key or an id that is taken."""
