@@ -58,7 +58,10 @@ class Stay {
     const chat = new Chat(room);
     this.#controls = new Controls(room, chat);
     this.#listen();
-    at("leave").onclick = () => room.disconnect();
+    at("leave").onclick = () => {
+      session.keep({ inside: false }); // a page that only goes away comes back in
+      room.disconnect();
+    };
     at("sound").onclick = () => room.startAudio();
   }
 

@@ -80,7 +80,7 @@ function refuse(code, after = 0) {
   clearTimeout(timer);
   lobby.close();
   const { again } = explain(code);
-  if (["OVER", "LEFT", "ELSEWHERE", "REMOVED"].includes(code)) session.keep({ inside: false });
+  if (["OVER", "ELSEWHERE", "REMOVED"].includes(code)) session.keep({ inside: false });
   say(explain(code), code);
   if (again) timer = setTimeout(() => retry(code), 1000 * Math.max(again, Math.min(after, 60)));
 }
@@ -128,5 +128,7 @@ at("form").addEventListener("submit", (event) => {
   session.keep({ name: at("name").value.trim(), mic: Boolean(tracks.mic), camera: Boolean(tracks.camera) });
   join(tracks);
 });
+
+addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // its call has ended
 
 start();
