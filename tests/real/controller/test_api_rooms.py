@@ -1,0 +1,235 @@
+"""What another process writes for the API comes to be on a real LiveKit, with people inside."""
+
+import asyncio
+import secrets
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from controller.records import open_store
+from controller.records.ports import RoomStore
+from controller.records.record import Origin, RoomRecord
+from controller.room import RoomSpec, at_millis
+from tests.support.controller import Site
+from tests.support.embedded import Server
+from tests.support.livekit import LiveKitServer
+from tests.support.people import canary, guest
+from tests.support.proxy import Fate, Fault, Message, Proxy, http
+from tests.support.wait import until
+
+RARELY = "60"
+"""Seconds between resyncs: nothing here is found out by one."""
+SOON = 5.0
+"""What callers of the API wait for (contract 10)."""
+
+
+class Api:
+    """A process that takes API calls, and has no lease: it writes to the records alone."""
+
+    def __init__(self, store: RoomStore) -> None:
+        self._store = store
+
+    async def create(self, name: str, **fields: Any) -> RoomRecord:
+        room_id, now = secrets.token_hex(12), at_millis(datetime.now(UTC))
+        wanted = RoomSpec.model_validate({"name": name, "max_participants": 10, "user_id": "anna", **fields})
+        await self._store.refresh()
+        return await self._store.insert(
+            RoomRecord(room_id, f"api/{room_id}", Origin.API, None, wanted, now, now)
+        )
+
+    async def write(self, room: RoomRecord, change: Callable[[RoomRecord], RoomRecord]) -> None:
+        await self._store.refresh()
+        stored = self._store.by_id[room.id]
+        await self._store.save(stored, change(stored))
+
+    async def set(self, room: RoomRecord, **fields: Any) -> None:
+        wanted = RoomSpec.model_validate(room.spec.as_dict() | fields)
+        await self.write(room, lambda r: r.respecified(wanted, r.key, None, datetime.now(UTC)))
+
+    async def remove(self, room: RoomRecord) -> None:
+        await self.write(room, lambda r: r.dismissed(at_millis(datetime.now(UTC))))
+
+    async def until(self, room: RoomRecord, holds: Callable[[RoomRecord], bool]) -> RoomRecord:
+        """The record once it is as `holds` says, and its status is about its newest generation."""
+
+        async def seen() -> bool:
+            await self._store.refresh()
+            now = self._store.by_id[room.id]
+            return holds(now) and now.status.observed_generation == now.generation
+
+        await until(seen, SOON)
+        return self._store.by_id[room.id]
+
+    async def until_live(self, room: RoomRecord) -> str:
+        """Its LiveKit name, once the room is live."""
+        now = await self.until(room, lambda r: r.live is not None and r.live.sid is not None)
+        assert now.live is not None
+        return now.live.name
+
+    async def until_gone(self, room: RoomRecord) -> RoomRecord:
+        return await self.until(room, lambda r: r.live is None)
+
+
+@asynccontextmanager
+async def api_of(site: Site) -> AsyncIterator[Api]:
+    opening = open_store(site.mongodb, site.database, site.data_dir, site.instance)
+    async with opening as store:
+        await store.refresh()
+        yield Api(store)
+
+
+@pytest.fixture
+async def site(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> AsyncIterator[Site]:
+    async with Site(tmp_path, livekit, mongodb=mongodb.uri, ROOMCTL_RESYNC_SECONDS=RARELY) as opened:
+        opened.write("theirs")
+        yield opened
+
+
+async def test_removed_with_people_inside_they_are_out_and_nobody_else_is(site: Site) -> None:
+    async with site.run(), api_of(site) as api:
+        doomed, kept = await api.create("Doomed"), await api.create("Kept")
+        name, url = await api.until_live(doomed), site.livekit.ws_url
+        await api.until_live(kept)
+        ann_in, bob_in = await site.token(doomed.id, "ann"), await site.token(doomed.id, "bob")
+        async with (
+            canary(url, ann_in) as ann,
+            guest(url, bob_in) as bob,
+            canary(url, await site.token(kept.id, "cat")) as cat,
+        ):
+            await api.remove(doomed)
+            tombstone = await api.until_gone(doomed)
+            async with asyncio.timeout(SOON):
+                assert await ann.left == "ROOM_DELETED"
+                assert await bob.left == "ROOM_DELETED"
+            assert cat.inside
+        assert [old.name for old in tombstone.retired] == [name]
+        assert name not in await site.listed()
+        assert (await site.find(doomed.id)).status == 404
+        assert (await site.find(kept.id)).status == 200
+
+
+async def test_a_client_that_was_thrown_out_cannot_keep_the_room_alive(site: Site) -> None:
+    """A token that may create rooms brings the name back: it is deleted again."""
+    async with site.run(ROOMCTL_RESYNC_SECONDS="1"), api_of(site) as api:
+        doomed = await api.create("Doomed")
+        name = await api.until_live(doomed)
+        await api.remove(doomed)
+        await api.until_gone(doomed)
+        await site.actor.create_room(name, "", 10)
+
+        async def buried() -> bool:
+            return name not in await site.listed()
+
+        await until(buried, SOON)
+
+
+async def test_removed_while_it_is_being_made_it_leaves_no_live_room(
+    tmp_path: Path, livekit: LiveKitServer, mongodb: Server
+) -> None:
+    async with (
+        Proxy(livekit.port, http, counts=lambda label: label == "CreateRoom") as proxy,
+        Site(tmp_path, livekit, mongodb=mongodb.uri, url=proxy.url) as site,
+        site.run(),
+        api_of(site) as api,
+    ):
+        go_on = asyncio.Event()
+        proxy.request = _hold_creations(go_on)
+        doomed = await api.create("Doomed")
+
+        async def asked() -> bool:
+            return proxy.count == 1
+
+        await until(asked, SOON)
+        await api.remove(doomed)
+        await site.another_pass()
+        assert (await site.record(doomed.key)).live is not None, "CreateRoom may still come about"
+        go_on.set()
+        tombstone = await api.until_gone(doomed)
+        assert tombstone.retired
+        assert await site.ours() == {}
+
+
+def _hold_creations(go_on: asyncio.Event) -> Fault:
+    async def held(message: Message) -> Fate:
+        if message.label == "CreateRoom":
+            await go_on.wait()
+        return Fate.PASS
+
+    return held
+
+
+async def test_stop_start_and_update_are_made_so_within_what_callers_wait(site: Site) -> None:
+    async with site.run(), api_of(site) as api:
+        room = await api.create("Stage")
+        first, url = await api.until_live(room), site.livekit.ws_url
+        async with canary(url, await site.token(room.id, "ann")) as ann:
+            await api.set(room, allow_chat=True)
+            async with asyncio.timeout(SOON):
+                await ann.until_permission(can_publish_data=True)
+            await api.set(room, allow_chat=True, active=False)
+            await api.until_gone(room)
+            async with asyncio.timeout(SOON):
+                assert await ann.left == "ROOM_DELETED"
+        assert (await site.find(room.id)).status == 404
+        await api.set(room, allow_chat=True, active=True)
+        assert await api.until_live(room) != first
+
+
+async def test_healed_under_its_name_whatever_becomes_of_the_manifests(site: Site) -> None:
+    async with site.run(ROOMCTL_RESYNC_SECONDS="1"), api_of(site) as api:
+        room = await api.create("Stage")
+        name = await api.until_live(room)
+        site.remove("theirs")
+        await site.actor.delete_room(name)
+
+        async def back() -> bool:
+            return name in await site.listed()
+
+        await until(back, SOON)
+        site.rooms_dir.rmdir()
+        await site.another_pass()
+        assert name in await site.listed()
+
+
+async def test_a_standby_tells_guests_of_a_new_live_name_before_its_resync(site: Site) -> None:
+    async with site.twin("second") as second, site.run(), second.run(), api_of(site) as api:
+        room = await api.create("Stage")
+        names = [await api.until_live(room)]
+        await api.set(room, active=False)
+        await api.until_gone(room)
+        await api.set(room, active=True)
+        names.append(await api.until_live(room))
+        for each in (site, second):
+
+            async def told(each: Site = each) -> bool:
+                found = await each.find(room.id)
+                return bool(found.body.get("LKRoomName") == names[1])
+
+            await until(told, SOON)
+
+
+async def test_apply_and_plan_know_them_and_name_them_briefly(site: Site) -> None:
+    assert (await site.verb("apply", "--yes")).code == 0
+    async with api_of(site) as api:
+        room, doomed = await api.create("Stage"), await api.create("Doomed")
+        plan = await site.verb("plan")
+        assert plan.out.splitlines()[-1] == "Plan: 2 to start."
+        assert f"api/{room.id[:6]}: start" in plan.out
+        assert room.id not in plan.out
+        assert (await site.verb("apply", "--yes")).code == 0
+        name = (await api.until(room, lambda r: r.live is not None)).live
+        await api.remove(doomed)
+        nothing = await site.verb("plan", "--detailed-exitcode")
+        assert (nothing.code, nothing.out) == (0, "No changes.\n")
+        assert "Doomed" not in (await site.verb("get", "-o", "wide")).out
+        assert (await site.verb("apply", "--yes")).code == 0
+        await api.until_gone(doomed)
+        assert len(await site.ours()) == 2
+        assert name is not None
+        assert name.name in await site.ours()
+        waited = await site.verb("wait", "--timeout", "0s", f"api/{doomed.id[:6]}")
+        assert waited.code == 4
