@@ -73,6 +73,37 @@ async def test_a_refresh_without_news_says_so(store: RoomStore, other: RoomStore
     assert not await other.refresh()
 
 
+async def test_what_another_wrote_has_moved_until_it_is_read(store: RoomStore, other: RoomStore) -> None:
+    assert not await other.moved()
+    written = await store.insert(room())
+    assert await other.moved()
+    assert not await store.moved(), "what we wrote ourselves is no news"
+    await other.refresh()
+    assert not await other.moved()
+    await other.save(written, written.named("live", NOW))
+    assert await store.moved()
+    assert not await other.moved()
+    await store.refresh()
+    assert (await store.moved(), await other.moved()) == (False, False)
+
+
+async def test_there_is_news_when_the_records_in_memory_change_and_only_then(
+    store: RoomStore, other: RoomStore
+) -> None:
+    quiet, mine = other.news(), store.news()
+    written = await store.insert(room())
+    assert mine.is_set()
+    assert not quiet.is_set()
+    assert not store.news().is_set()
+    await other.refresh()
+    assert quiet.is_set()
+    unchanged = other.news()
+    await other.refresh()
+    assert not unchanged.is_set()
+    await other.save(written, written.named("live", NOW))
+    assert unchanged.is_set()
+
+
 async def test_a_taken_id_is_a_conflict(store: RoomStore) -> None:
     await store.insert(room(1))
     with pytest.raises(StoreConflict):

@@ -15,6 +15,19 @@ def test_both_ways_of_finding_a_record_agree() -> None:
     assert memory.by_key == {"moved": moved}
 
 
+def test_each_state_has_news_of_its_own() -> None:
+    memory = Memory()
+    first = memory.news
+    memory.put({room(1).id: room(1)})
+    assert first.is_set()
+    second = memory.news
+    assert not memory.replace([room(1)])
+    assert not second.is_set()
+    assert memory.replace([])
+    assert second.is_set()
+    assert not memory.news.is_set()
+
+
 def test_a_key_may_pass_from_one_record_to_another_in_one_batch() -> None:
     memory = Memory()
     memory.put({room(1).id: room(1)})
