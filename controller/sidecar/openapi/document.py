@@ -66,7 +66,7 @@ _SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
     INVITE: {
         "type": "http",
         "scheme": "bearer",
-        "description": "An invite to this room, as `roomctl invite` signs it.",
+        "description": "An invite to this room, as roomctl invite signs it.",
     },
     WEBHOOK: {
         "type": "apiKey",

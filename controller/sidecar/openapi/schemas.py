@@ -89,7 +89,15 @@ def _drawn(bodies: Sequence[type[BaseModel]], answers: Sequence[type[BaseModel]]
         [*((model, "validation") for model in bodies), *((model, "serialization") for model in answers)],
         ref_template="#/components/schemas/{model}",
     )
-    return {name: _plain(schema) for name, schema in drawn["$defs"].items()}
+    whole = {model.__name__ for model in answers}
+    plain = {name: _plain(schema) for name, schema in drawn["$defs"].items()}
+    return {name: _whole(schema) if name in whole else schema for name, schema in plain.items()}
+
+
+def _whole(schema: Schema) -> Schema:
+    """An answer has all of its fields, always, and no others."""
+    fields = {name: _without(field, "default") for name, field in schema["properties"].items()}
+    return schema | {"properties": fields, "required": [*fields], "additionalProperties": False}
 
 
 def _plain(schema: Schema) -> Schema:
