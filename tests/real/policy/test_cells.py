@@ -39,6 +39,7 @@ async def cast(house: House, policy: Policy) -> AsyncIterator[tuple[Witness, lis
 async def test_each_role_can_do_exactly_what_the_table_says(house: House, policy: Policy) -> None:
     may = {role: rights(role, policy) for role in ROLES}
     async with asyncio.timeout(IN_TIME), cast(house, policy) as (witness, actresses):
+        await _all_see_and_hear(witness, actresses)
         for each in actresses:
             await each.try_all()
         visible = {each.called(what) for each in actresses for what in may[each.role]}
@@ -53,6 +54,15 @@ async def test_each_role_can_do_exactly_what_the_table_says(house: House, policy
         await asyncio.gather(*(each.give_up() for each in actresses))
 
 
+async def _all_see_and_hear(witness: Witness, actresses: list[Actress]) -> None:
+    """Whoever they are, they are shown what others send."""
+    audience = [Witness(each.person) for each in actresses]
+    await witness.person.open_microphone()
+    await witness.person.say(b"welcome")
+    for each in audience:
+        await each.until({"microphone", "welcome"})
+
+
 async def _let_all_do_everything(house: House, policy: Policy) -> None:
     """Past the controller, which does not look meanwhile."""
     live = house.rooms[policy].live
@@ -60,13 +70,3 @@ async def _let_all_do_everything(house: House, policy: Policy) -> None:
     for role in ROLES:
         everything = Permission(True, True, True, EVERYTHING, hidden=role == "hidden")
         await house.site.actor.update_permission(live.name, role, everything)
-
-
-@pytest.mark.parametrize("policy", POLICIES, ids=str)
-async def test_each_role_sees_and_hears_what_others_send(house: House, policy: Policy) -> None:
-    async with asyncio.timeout(IN_TIME), cast(house, policy) as (witness, actresses):
-        audience = [Witness(each.person) for each in actresses]
-        await witness.person.open_microphone()
-        await witness.person.say(b"welcome")
-        for each in audience:
-            await each.until({"microphone", "welcome"})
