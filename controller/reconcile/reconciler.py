@@ -213,10 +213,10 @@ class Reconciler:
 def _watched(plan: Plan, observed: Observed, instance: str) -> Watched:
     current = [(record, record.live.name) for record in observed.records.values() if record.live is not None]
     enforced = {c.record.live.name for c in plan.chores if isinstance(c, Enforce) and c.record.live}
-    deferred = {change.live_name for change in plan.changes if change.deferred and change.live_name}
+    changing = {change.live_name for change in plan.changes if change.live_name is not None}
     return Watched(
         ours=frozenset(name for _, name in current),
-        people=frozenset(enforced | deferred),
+        people=frozenset(enforced | changing),
         restricted=frozenset(name for record, name in current if is_restricted(record)),
         instance=instance,
     )

@@ -93,8 +93,8 @@ class Triggers:
 class Watched:
     """The live names that webhooks are about, as of the last pass.
 
-    `ours` are all current names; `people` those where who is inside decides something: a recent change of
-    policy, or something deferred; `restricted` those that must not carry every kind of media. A room made
+    `ours` are all current names; `people` those where who is inside decides something: a change that is
+    recent, under way or deferred; `restricted` those that must not carry every kind of media. A room made
     since then is known by the mark of our `instance`.
     """
 

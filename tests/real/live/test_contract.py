@@ -6,26 +6,32 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 import pytest
+from livekit.rtc import TrackSource
 
 from controller.errors import LiveNotFound, LiveRejected
 from controller.live.client import Actor, Connection, Observer
 from controller.live.ports import LiveActor, LiveObserver
-from controller.live.room import STAY_SECONDS, LiveRoom, Permission
+from controller.live.room import STAY_SECONDS, LiveRoom, Permission, Track
 from tests.support.fake_live import FakeLive
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary, token
+from tests.support.people import canary, guest, token
 from tests.support.wait import until
 
 GUEST = Permission(can_subscribe=True, can_publish=False, can_publish_data=True)
+TALKER = Permission(can_publish=True, sources=("MICROPHONE",))
 
 
 @dataclass(frozen=True, slots=True)
 class Live:
-    """One LiveKit by its two faces, and a way for somebody (room, identity) to walk in as GUEST."""
+    """One LiveKit by its two faces, and ways for somebody (room, identity) to be there.
+
+    `enter` is to walk in as GUEST; `lie` to come for the microphone alone, and call a video by its name.
+    """
 
     observer: LiveObserver
     actor: LiveActor
     enter: Callable[[str, str], Awaitable[None]]
+    lie: Callable[[str, str], Awaitable[None]]
 
 
 @pytest.fixture(params=["server", "fake"])
@@ -36,7 +42,11 @@ async def live(request: pytest.FixtureRequest, livekit: LiveKitServer) -> AsyncI
         async def walk_in(room: str, identity: str) -> None:
             fake.enter(room, identity, GUEST, {"role": "guest"})
 
-        yield Live(fake, fake, walk_in)
+        async def publish(room: str, identity: str) -> None:
+            fake.enter(room, identity, TALKER)
+            fake.publish(room, identity, "VIDEO", "MICROPHONE")
+
+        yield Live(fake, fake, walk_in, publish)
         return
     async with Connection(livekit.url, livekit.key, livekit.secret) as connection, AsyncExitStack() as people:
 
@@ -47,7 +57,15 @@ async def live(request: pytest.FixtureRequest, livekit: LiveKitServer) -> AsyncI
             )  # fmt: skip
             await people.enter_async_context(canary(livekit.ws_url, pass_))
 
-        yield Live(Observer(connection), Actor(connection), join)
+        async def show(room: str, identity: str) -> None:
+            pass_ = token(
+                livekit, room, identity,
+                can_publish=True, can_publish_sources=["microphone"], can_publish_data=False,
+            )  # fmt: skip
+            liar = await people.enter_async_context(guest(livekit.ws_url, pass_))
+            await liar.show_camera(called=TrackSource.SOURCE_MICROPHONE)
+
+        yield Live(Observer(connection), Actor(connection), join, show)
 
 
 @pytest.fixture
@@ -146,6 +164,30 @@ async def test_sources_are_read_in_canonical_order_however_written(live: Live, n
     )
     (ada,) = await live.observer.participants(name)
     assert ada.permission.sources == ("CAMERA", "SCREEN_SHARE")
+
+
+@pytest.mark.parametrize("left", [Permission(), Permission(can_publish=True, sources=("CAMERA",))])
+async def test_a_track_is_what_it_carries_and_ends_with_the_right_to_its_source(
+    live: Live, name: str, left: Permission
+) -> None:
+    await live.actor.create_room(name, "", 5)
+    await live.lie(name, "ada")
+
+    async def tracks() -> tuple[Track, ...]:
+        (ada,) = await live.observer.participants(name)
+        return ada.tracks
+
+    async def published() -> bool:
+        return await tracks() == (Track("VIDEO", "MICROPHONE"),)
+
+    async def ended() -> bool:
+        return await tracks() == ()
+
+    await until(published)
+    await live.actor.update_permission(name, "ada", TALKER)
+    assert await published(), "to be given what one has ends nothing"
+    await live.actor.update_permission(name, "ada", left)
+    await until(ended)
 
 
 async def test_attributes_are_set_beside_a_permission_and_the_others_stay(live: Live, name: str) -> None:

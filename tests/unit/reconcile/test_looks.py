@@ -144,3 +144,13 @@ async def test_rooms_with_people_in_them_go_first() -> None:
     await process.reconciler.turn(read_files=True)
     assert list(process.workshop.busy) == [process.record(key).id for key in "cab"]
     await process.workshop.settled()
+
+
+async def test_who_joins_while_the_policy_changes_is_looked_at() -> None:
+    process = await with_a_liar()
+    process.manifests = desired(manifest("a", mediaType="MEDIA_TYPE_AUDIO_ONLY", allow_chat=True))
+    await process.reconciler.turn(read_files=True)
+    process.triggers._woken.clear()
+    process.reconciler.hint(Hint("participant_joined", room=process.name("a"), identity="late"))
+    assert process.triggers.woken
+    await process.workshop.settled()
