@@ -158,7 +158,8 @@ class Embedded:
 async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECONDS) -> AsyncIterator[str]:
     """The URI of the embedded server in `folder`: the running one's, or our own for as long as we need it.
 
-    `run` always has its own. StoreLocked, after `patience` seconds, where another process keeps the folder.
+    `run` always has its own, and waits for another verb to end, which has a life of its own length. Else
+    StoreLocked, after `patience` seconds, where another process keeps the folder; for a second `run` at once.
     """
     prepare(folder)
     lock, uri = await _lock_or_address(folder, verb, patience)
@@ -179,22 +180,36 @@ async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECOND
 
 async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lock | None, str]:
     """The lock on the folder, or for other verbs than `run` the address of the server whose owner has it."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + patience
+    now = asyncio.get_running_loop().time
+    until, told = now() + patience, False
     while True:
         lock = take_lock(folder / "embedded.lock")
         if lock is not None:
             return lock, ""
-        owner = read_json(folder / "embedded.lock")
         port = served_port(folder)
         if verb != "run" and port is not None:
             return None, embedded_uri(port)
-        if loop.time() >= until or (verb == owner.get("verb") == "run" and _alive(owner.get("pid"))):
+        holder = _holder(folder)
+        if verb == "run" and holder not in ("", "run"):
+            until, told = now() + patience, told or _say_who_holds(folder)
+        elif now() >= until or verb == holder == "run":
             raise StoreLocked(
                 f"the embedded store in {folder} is in use by {signature(folder / 'embedded.lock')}: "
                 "stop that, or give this one another ROOMCTL_DATA_DIR"
             )
         await asyncio.sleep(0.05)
+
+
+def _holder(folder: Path) -> str:
+    """The verb of whoever signed the lock; '' where that one is gone."""
+    owner = read_json(folder / "embedded.lock")
+    return str(owner.get("verb", "")) if _alive(owner.get("pid")) else ""
+
+
+def _say_who_holds(folder: Path) -> bool:
+    holder = signature(folder / "embedded.lock")
+    log.info("waiting for the embedded store", held_by=holder, doing="starting once that has ended")
+    return True
 
 
 def served_port(folder: Path) -> int | None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import uvloop
+from structlog.testing import capture_logs
 
 from controller.errors import SettingsError, StoreAway, StoreLocked
 from controller.records import open_store
@@ -101,19 +102,34 @@ async def test_other_verbs_start_it_for_their_own_time(tmp_path: Path) -> None:
     assert not servers(tmp_path)
 
 
-async def test_a_run_waits_for_another_verb_to_end(tmp_path: Path) -> None:
-    async with embedded_server(tmp_path, "apply"):
-        running = asyncio.create_task(embedded_server(tmp_path, "run").__aenter__())
-        await asyncio.sleep(0)
-        assert not running.done()
-        running.cancel()
-        with pytest.raises(asyncio.CancelledError):
+async def test_a_run_waits_as_long_as_another_verb_takes_and_says_once_for_whom(tmp_path: Path) -> None:
+    async def run(patience: float) -> None:
+        async with embedded_server(tmp_path, "run", patience) as uri:
+            await answers(uri)
+
+    with capture_logs() as said:
+        async with embedded_server(tmp_path, "apply"):
+            running = asyncio.create_task(run(patience=5.0))
+            impatient = asyncio.create_task(run(patience=0.0))
+            await asyncio.wait([running, impatient], timeout=0.2)
+            assert not impatient.done(), "somebody may be thinking before a prompt"
+            impatient.cancel()
+        async with asyncio.timeout(20):
             await running
-        with pytest.raises(StoreLocked, match="`roomctl apply`"):
-            async with embedded_server(tmp_path, "run", patience=0):
-                pytest.fail("it was let in")
-    async with embedded_server(tmp_path, "run", patience=0) as uri:
-        await answers(uri)
+    (told, _) = [event for event in said if event["event"] == "waiting for the embedded store"]
+    assert told["held_by"] == f"`roomctl apply`, pid {os.getpid()}"
+
+
+async def test_one_that_died_is_waited_for_only_a_while(tmp_path: Path) -> None:
+    """Its server still has the folder, and may never end."""
+    prepare(tmp_path)
+    lock = take_lock(tmp_path / "embedded.lock")
+    assert lock is not None
+    (tmp_path / "embedded.lock").write_text(json.dumps({"pid": 2**22 + 1, "verb": "apply"}))
+    with pytest.raises(StoreLocked, match="`roomctl apply`"):
+        async with embedded_server(tmp_path, "run", patience=0.0):
+            pytest.fail("it was let in")
+    lock.close()
 
 
 async def test_the_address_of_a_dead_one_is_not_believed(tmp_path: Path) -> None:
@@ -199,8 +215,17 @@ async def test_who_waits_finds_the_run_that_starts_later(tmp_path: Path) -> None
         async with open_store("", "roomctl", folder, "default") as running:
             await running.refresh()
             await running.insert(room())
+            none_yet = waiting.news()
+            assert not await waiting.moved()
             assert await waiting.refresh()
+            assert none_yet.is_set()
             assert waiting.by_id == running.by_id
+            fresh = waiting.news()
+            await running.insert(room(2))
+            assert await waiting.moved()
+            assert not fresh.is_set()
+            await waiting.refresh()
+            assert fresh.is_set()
 
 
 async def test_who_follows_leaves_the_server_to_each_run(tmp_path: Path) -> None:
