@@ -44,6 +44,9 @@ LOOK_SOON: Final = 0.5
 OUTAGE_TRIES: Final = 3
 """A room that finds a server away so often while passes find it there has a trouble of its own."""
 
+CONFLICTS: Final = 5
+"""A room that loses its write so often in a row stands in conflict with something."""
+
 Progress = Callable[[str, str, str], None]
 """Told of each thing done: key, the action's word, and `done` or what went wrong."""
 
@@ -201,19 +204,31 @@ class Workshop:
         self._metrics.errors.labels(type(error).__name__).inc()
         self._suspect(change)
         delay = self._retry(change.id)
-        if isinstance(error, StoreConflict | LeaseLost):
+        if self._is_race(change, error):
             log.debug("another was faster", key=short_key(change.key), error=str(error))
             return
         for action in change.due:
             self._metrics.actions.labels(_label(action), "failed").inc()
-        self._progress(change.key, change.words[0], str(error))
+        why, words = self._why(change, error), "+".join(change.words)
+        self._progress(change.key, change.words[0], why)
         away = isinstance(error, LiveAway | StoreAway) and self._backoff.count(change.id) < OUTAGE_TRIES
         say = log.debug if away else log.warning  # an outage is said once, by the loop, not by each room
-        words = "+".join(change.words)
-        say("failed", key=short_key(change.key), action=words, error=str(error), retry_in=round(delay, 1))
+        say("failed", key=short_key(change.key), action=words, error=why, retry_in=round(delay, 1))
         if isinstance(error, LiveError) and not isinstance(error, LiveAway):
             self._speaker.failures[change.id] = str(error)
             self._triggers.wake()  # the next pass says so in the room's status
+
+    def _is_race(self, change: RoomChange, error: RoomctlError) -> bool:
+        """Whether the next plan settles it: a comparison that is lost again and again is no race."""
+        if isinstance(error, StoreConflict):
+            return change.id not in self._steps.store.damaged and self._backoff.count(change.id) < CONFLICTS
+        return isinstance(error, LeaseLost)
+
+    def _why(self, change: RoomChange, error: RoomctlError) -> str:
+        damage = self._steps.store.damaged.get(change.id)
+        if damage is None:
+            return str(error)
+        return f"its record is damaged ({damage}): mend the document in `rooms`, or delete it"
 
     def _suspect(self, change: RoomChange) -> None:
         """Have the next pass look inside: the policy changed, and not everybody may have been told."""

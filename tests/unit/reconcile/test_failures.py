@@ -5,11 +5,13 @@ import asyncio
 import pytest
 from structlog.testing import capture_logs
 
-from controller.errors import LiveAway, LiveRejected, StoreAway
+from controller.errors import LiveAway, LiveRejected, StoreAway, StoreConflict
 from controller.live.room import LiveRoom
 from controller.live.webhook import Hint
 from controller.manifests.desired import Desired
 from controller.reconcile.memory import FLAP_PAUSE, FLAP_WINDOW, FLAPS
+from controller.reconcile.workshop import CONFLICTS
+from controller.records.record import RoomRecord
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeStore
 from tests.support.inprocess import InProcess
@@ -214,6 +216,38 @@ async def test_another_writers_change_is_planned_again_and_nothing_is_made_twice
     await process.settle()
     assert process.record("a").spec == manifest("a", max_participants=3).spec
     assert await process.listed() == {process.name("a")}
+
+
+class Occupied(FakeStore):
+    """Something that cannot be read stands where the record should."""
+
+    async def insert(self, record: RoomRecord) -> RoomRecord:
+        del record
+        raise StoreConflict("another writer was faster, or the id or the key is taken")
+
+
+async def test_a_manifest_whose_record_is_damaged_is_warned_of_at_once_and_how_to_mend_it() -> None:
+    process = InProcess(store=Occupied())
+    process.manifests = desired(manifest("a"))
+    process.store.damaged = {record("a").id: "a: modified is no time"}
+    with capture_logs() as said:
+        await process.turn()
+    (told,) = [event for event in said if event["log_level"] == "warning"]
+    assert (told["event"], told["key"]) == ("failed", "a")
+    assert "a: modified is no time" in told["error"]
+    assert "delete" in told["error"]
+    assert process.told == [("a", "create", told["error"])]
+
+
+async def test_a_write_that_loses_again_and_again_is_no_race_any_more() -> None:
+    process = InProcess(store=Occupied())
+    process.manifests = desired(manifest("a"))
+    for _ in range(CONFLICTS - 1):
+        await process.turn()
+        process.time.seconds += 31.0
+    assert process.told == []
+    await process.turn()
+    assert [key for key, _, _ in process.told] == ["a"]
 
 
 async def test_without_the_lease_nothing_is_planned_or_written() -> None:
