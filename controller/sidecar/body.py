@@ -28,8 +28,9 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
     headers = request.headers
     if hdrs.CONTENT_ENCODING in headers:
         raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
-    kind = headers.get(hdrs.CONTENT_TYPE)
-    if kind and kind != "application/json" and _JSON_TYPE.fullmatch(kind.strip()) is None:
+    kind = headers.get(hdrs.CONTENT_TYPE, "")
+    plain = not kind or kind == "application/json" or not request.body_exists  # no body has no type
+    if not plain and _JSON_TYPE.fullmatch(kind.strip()) is None:
         raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
     body = await _within(request, limit)
     connection = request.protocol

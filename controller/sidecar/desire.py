@@ -19,7 +19,9 @@ from controller.words import escaped
 WAIT_SECONDS: Final = 5.0
 """For how long a caller waits for an intent to be so."""
 READ_SECONDS: Final = 2.0
-"""For how long a read waits for the records before it is answered from memory."""
+"""For how long a call waits for the records: then it is answered from memory, or refused."""
+AWAY_SECONDS: Final = 0.5
+"""The same, while MongoDB did not answer when it was asked last."""
 LOOK_SECONDS: Final = 0.25
 """Between two looks at what another process does."""
 TRIES: Final = 5
@@ -47,8 +49,7 @@ class Desire:
         """
         store = self._store()
         try:
-            async with asyncio.timeout(READ_SECONDS):
-                await self._refreshed()
+            await self._reached()
         except (StoreError, TimeoutError):
             _check_known(self._known, self._clock())
         return store
@@ -57,8 +58,8 @@ class Desire:
         """The records, proven to be within reach. Refusal (STARTING, UNAVAILABLE) where they are not."""
         store = self._store()
         try:
-            await self._refreshed()
-        except StoreError:
+            await self._reached()
+        except (StoreError, TimeoutError):
             raise away() from None
         return store
 
@@ -143,6 +144,11 @@ class Desire:
         if not self._known.leader and not news.is_set():
             with suppress(StoreError):
                 await self._refreshed()
+
+    async def _reached(self) -> None:
+        """The records are as of now. StoreError or TimeoutError where MongoDB does not say so."""
+        async with asyncio.timeout(READ_SECONDS if self._known.mongodb.up else AWAY_SECONDS):
+            await self._refreshed()
 
     async def _refresh(self) -> None:
         """Take in what others wrote; where that is news, the reconciler looks at it too."""

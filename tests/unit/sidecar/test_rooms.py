@@ -314,6 +314,17 @@ async def test_a_body_that_is_no_object_is_refused(office: Office, name: str) ->
     assert (await office.raw(name, b" " * 70_000)).code == "PAYLOAD_TOO_LARGE"
 
 
+async def test_no_body_has_no_type(office: Office) -> None:
+    """Some clients name one all the same."""
+    headers = {
+        "x-access-token": "anna-token",
+        "Content-Type": "application/octet-stream",
+        "Content-Length": "0",
+    }
+    reply = await ask(office.sidecar.private, "POST", CONFERENCES + "getCount", b"", headers)
+    assert reply.json == {"count": 1}
+
+
 @pytest.mark.parametrize("name", ["getById", "update", "start", "stop", "remove"])
 async def test_an_id_is_a_string_and_required(office: Office, name: str) -> None:
     for body in ({}, {"id": None}, {"id": 7}, {"id": {"$ne": ""}}, {"id": ["a"]}, {"id": True}):
