@@ -10,7 +10,7 @@ roomctl_leader                                    1 while this process holds the
 roomctl_watch_restarts_total                      watches started again: silent while a resync saw a change
 roomctl_tokens_total{role}                        tokens minted
 roomctl_refusals_total{code}                      answers of the helpers that are no success, by code
-roomctl_helper_seconds{helper}                    time in findLKRoomNameById and createToken, reading excluded
+roomctl_helper_seconds{helper}                    time in a public helper or token, reading excluded
 roomctl_participant_checks_skipped_total          checks of who is inside that LiveKit did not answer in time
 roomctl_webhooks_total{event,outcome}             webhooks: taken, refused
 roomctl_connections_refused_total{listener}       connections beyond the limit of a listener

@@ -279,7 +279,10 @@ class Site:
         out, err = self._log(words[0]), self._log(words[0])
         process = await self._spawn(words, env, stdout=out, stderr=err)
         code = await process.wait()
-        return Ended(code, out.read_text(), err.read_text())
+        ended = Ended(code, out.read_text(), err.read_text())
+        if words[0] == "invite":
+            out.unlink()  # the one output whose purpose is a secret
+        return ended
 
     async def _spawn(
         self, words: tuple[str, ...], env: dict[str, str], *, stderr: Path, stdout: Path | None = None
