@@ -37,6 +37,7 @@ export class Chat {
     at("chat-open").setAttribute("aria-expanded", String(open));
     if (open) {
       this.#unread = 0;
+      note("");
       at("chat-text").focus();
       at("messages").scrollTop = at("messages").scrollHeight;
     } else if (!at("chat-open").hidden) at("chat-open").focus();

@@ -4,7 +4,7 @@
 import { at, icon, make, show } from "./dom.js";
 import { kit, policy, rights, shownName } from "./kit.js";
 
-const WIDE = 16 / 9;
+const SHAPES = { wide: [16 / 9, 4 / 3], tall: [4 / 3, 1, 3 / 4] };
 const LEAST = 132; // px; below it the tiles scroll
 const GAP = 10;
 
@@ -94,11 +94,12 @@ export class Tiles {
     this.#tiles.delete(key);
   }
 
+  // The shape and size in which the tiles fill most of the stage.
   #fit() {
-    const { clientWidth, clientHeight, childElementCount } = at("tiles");
-    const shape = clientWidth < clientHeight && childElementCount > 1 ? 1 : WIDE;
-    const width = Math.max(LEAST, widest(clientWidth, clientHeight, childElementCount, shape));
-    at("tiles").style.setProperty("--width", `${Math.floor(width)}px`);
+    const { clientWidth: width, clientHeight: height, childElementCount: count } = at("tiles");
+    const fits = SHAPES[width < height ? "tall" : "wide"].map((shape) => [widest(width, height, count, shape), shape]);
+    const [across, shape] = fits.reduce((best, each) => (each[0] ** 2 / each[1] > best[0] ** 2 / best[1] ? each : best));
+    at("tiles").style.setProperty("--width", `${Math.floor(Math.max(LEAST, across))}px`);
     at("tiles").style.setProperty("--shape", String(shape));
   }
 }
