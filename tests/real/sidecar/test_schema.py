@@ -1,0 +1,153 @@
+"""What the listeners of a real `roomctl run` say of themselves holds: Schemathesis makes requests from it.
+
+Right and wrong ones by the schema, always the same: nothing breaks, every answer has a status, a content
+type, headers and a body that the document has for it, what is right is taken and what is wrong refused.
+"""
+
+import hashlib
+import json
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass
+from typing import Any, Final, TypeAlias
+
+import aiohttp
+import pytest
+import schemathesis
+from schemathesis.config import SchemathesisConfig
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from controller.sidecar.listing import DEPTH, LOGICAL, TERMS
+from controller.sidecar.openapi import private_document, public_document
+from tests.support.controller import Site
+from tests.support.embedded import Server
+from tests.support.livekit import LiveKitServer
+
+API_TOKEN: Final = "the-token-of-schemathesis"
+TOKEN_HEADER: Final = {"x-access-token": API_TOKEN}
+EXAMPLES_EACH: Final = 12
+
+CONFIG: Final[Mapping[str, Any]] = {
+    "generation": {"deterministic": True, "max-examples": EXAMPLES_EACH, "database": "none"},
+    "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "503"]}},
+}
+
+
+def _schema(document: Any) -> schemathesis.BaseSchema:
+    return schemathesis.openapi.from_dict(document, config=SchemathesisConfig.from_dict(dict(CONFIG)))
+
+
+PUBLIC: Final = _schema(public_document())
+PRIVATE: Final = _schema(private_document())
+
+
+Case: TypeAlias = schemathesis.Case[Any]
+
+
+@dataclass(frozen=True)
+class Listeners:
+    """A controller's two listeners, and the rooms behind them: a manifest's, and one made over the API."""
+
+    public: str
+    private: str
+    manifest_id: str
+    live_name: str
+    api_id: str
+
+
+@pytest.fixture(name="listeners", scope="module")
+async def _listeners(
+    tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer, mongodb: Server
+) -> AsyncIterator[Listeners]:
+    folder = tmp_path_factory.mktemp("schema")
+    tokens = folder / "tokens.yaml"
+    hashed = hashlib.sha256(API_TOKEN.encode()).hexdigest()
+    tokens.write_text(f"- token_sha256: {hashed}\n  user_id: schemathesis\n  admin: true\n")
+    settings = {"ROOMCTL_ACCESS_TOKENS_FILE": str(tokens)}
+    async with Site(folder / "site", livekit, mongodb=mongodb.uri, **settings) as site, site.run():
+        site.write("team", max_participants=100)
+        record = (await site.converged())["team"]
+        assert record.live is not None
+        public, private = (f"http://127.0.0.1:{port}" for port in (site.public, site.private))
+        made = await _create(f"{private}/api/conferences/create")
+        yield Listeners(public, private, record.id, record.live.name, made)
+
+
+async def _create(url: str) -> str:
+    """A room made over the API; its id."""
+    body = {"name": "For Schemathesis", "max_participants": 5}
+    async with aiohttp.ClientSession(headers=TOKEN_HEADER) as http, http.post(url, json=body) as answer:
+        assert answer.status == 200
+        return str((await answer.json())["id"])
+
+
+def with_real_ids(case: Case, listeners: Listeners) -> None:
+    """Every second right request is about a room that there is: no generator would guess its id."""
+    body, name = case.body, case.path.rpartition("/")[2]
+    if not isinstance(body, dict) or not _is_right(case) or len(json.dumps(body)) % 2:
+        return
+    room = listeners.api_id if name in ("update", "start", "stop", "remove") else listeners.manifest_id
+    body |= {field: room for field in ("id", "room_id", "room_name") if isinstance(body.get(field), str)}
+    if "LKRoomName" in body:
+        body["LKRoomName"] = listeners.live_name
+
+
+def left_out(case: Case) -> list[Any]:
+    """The checks that do not apply: that what is right is taken, where a schema cannot say all of what is."""
+    return [positive_data_acceptance] if _is_right(case) and _beyond_schemas(case) else []
+
+
+def _is_right(case: Case) -> bool:
+    return case.meta is not None and case.meta.generation.mode.is_positive
+
+
+def _beyond_schemas(case: Case) -> bool:
+    body: Any = case.body
+    content = body if isinstance(body, dict) else {}
+    meant = content.get("filter") or {}
+    if case.path.endswith("/remove"):
+        return len({content.get("id"), (case.query or {}).get("id")} - {None}) != 1
+    return _has_whole_floats(content) or _terms(meant) > TERMS or _depth(meant) > DEPTH
+
+
+def _has_whole_floats(value: Any) -> bool:
+    """1.0 is an integer to JSON Schema, and none to us."""
+    if isinstance(value, dict | list):
+        return any(map(_has_whole_floats, value.values() if isinstance(value, dict) else value))
+    return isinstance(value, float) and value.is_integer()
+
+
+def _terms(part: Mapping[str, Any]) -> int:
+    return sum(map(_terms_of, part, part.values())) or 1
+
+
+def _terms_of(name: str, value: Any) -> int:
+    if name in LOGICAL:
+        return sum(map(_terms, value))
+    return len(value) if isinstance(value, dict) else 1
+
+
+def _depth(part: Mapping[str, Any]) -> int:
+    branches = [each for name in LOGICAL for each in part.get(name, ())]
+    return 1 + max(map(_depth, branches)) if branches else 0
+
+
+async def test_the_documents_below_are_the_ones_that_are_served(listeners: Listeners) -> None:
+    async with aiohttp.ClientSession() as http:
+        for base, document in (
+            (listeners.public, public_document()),
+            (listeners.private, private_document()),
+        ):
+            async with http.get(f"{base}/openapi.json") as answer:
+                assert await answer.json() == document
+
+
+@PUBLIC.parametrize()
+def test_the_public_listener_does_what_it_says(case: Case, listeners: Listeners) -> None:
+    with_real_ids(case, listeners)
+    case.call_and_validate(base_url=listeners.public, excluded_checks=left_out(case))
+
+
+@PRIVATE.parametrize()
+def test_the_private_listener_does_what_it_says(case: Case, listeners: Listeners) -> None:
+    with_real_ids(case, listeners)
+    case.call_and_validate(base_url=listeners.private, headers=TOKEN_HEADER, excluded_checks=left_out(case))
