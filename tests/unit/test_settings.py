@@ -243,6 +243,25 @@ def test_what_a_verb_does_not_use_is_not_checked() -> None:
 
 
 @pytest.mark.parametrize(
+    ("environ", "secret"),
+    [
+        ({"ROOMCTL_SECRET": "a"}, "a"),
+        ({"LIVEKIT_API_SECRET": "b"}, "b"),
+        ({"ROOMCTL_SECRET": "a", "LIVEKIT_API_SECRET": "b"}, "a"),
+    ],
+)
+def test_an_invite_needs_one_of_two_secrets(environ: dict[str, str], secret: str) -> None:
+    settings = load_settings({}, environ, Uses.INVITES)
+    assert (settings.secret, settings.public_url) == (secret, "http://127.0.0.1:8080")
+    assert problems({"LIVEKIT_URL": "x"}, Uses.INVITES) == (
+        (
+            "ROOMCTL_SECRET: missing, and so is LIVEKIT_API_SECRET, which stands in for it; "
+            "write the one that `roomctl run` has"
+        ),
+    )
+
+
+@pytest.mark.parametrize(
     ("content", "value"),
     [
         (b"s3cret\n", "s3cret"),

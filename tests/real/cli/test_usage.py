@@ -14,7 +14,7 @@ from tests.support.controller import Ended
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = "name: Keynote\npreset: guest-webinar\n"
-VERBS = ("run", "validate", "plan", "apply", "get", "wait", "schema", "doctor")
+VERBS = ("run", "validate", "plan", "apply", "get", "wait", "schema", "invite", "revoke", "doctor")
 
 
 @pytest.fixture
@@ -70,8 +70,8 @@ def test_each_verb_has_a_flag_for_what_it_uses_and_none_for_a_secret(verb: str, 
     text = roomctl(verb, "--help", cwd=tmp_path, env={"GITHUB_ACTIONS": "1", "FORCE_COLOR": "1"}).out
     assert "\x1b[" not in text
     assert "secret" not in text.lower().replace("livekit_api_secret", "")
-    assert ("--data-dir" in text) == (verb in {"run", "plan", "apply", "get", "wait", "doctor"})
-    assert ("--public-listen" in text) == (verb in {"run", "plan", "apply", "doctor"})
+    assert ("--data-dir" in text) == (verb not in {"validate", "schema"})
+    assert ("--public-listen" in text) == (verb in {"run", "plan", "apply", "invite", "doctor"})
 
 
 def test_validate_names_each_error_with_its_place(folder: Path) -> None:
