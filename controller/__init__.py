@@ -42,11 +42,13 @@ pulled onto the machine where `roomctl run` is at work (cli/run.py, service.py; 
    nothing), signed by access/tokens.py. The guest walks in.
 
 Later. The manifest takes the chat away: Update writes the new spec, Repair puts the live room's metadata
-right, and `enforce` in steps.py brings the permissions of everybody inside to the new policy; for as long
-as an older token may still be used, whoever comes in is looked at too. Somebody deletes the live room:
-Heal makes it again, under the same name. The manifest goes: after ten seconds of absence Remove marks the
-record, retires its name and deletes the live room, once nobody is inside; a tombstone remembers the name
-for an hour.
+right, and `enforce` in steps.py brings the permissions of everybody inside to the new policy; for as long as
+an older token may still be used, whoever comes in is looked at too. A webhook of a track in an audio-only
+room marks that room as suspect (triggers.py), and the next pass looks inside: access/policy.py knows who
+lies. What no webhook tells, reconcile/audit.py has looked for in occupied rooms at each resync. Somebody
+deletes the live room: Heal makes it again, under the same name. The manifest goes: after ten seconds of
+absence Remove marks the record, retires its name and deletes the live room, once nobody is inside; a
+tombstone remembers the name for an hour.
 
 Beside the way: foreground.py is `apply`, the same steps until nothing is due; reconcile/memory.py is what
 the loop remembers between passes; records/embedded.py runs the database that comes along. settings.py is the

@@ -3,16 +3,19 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from livekit.rtc import TrackKind, TrackSource
 
 from controller.access.policy import MEDIA_ATTRIBUTE, WITHDRAWN
 from controller.live.room import Permission
+from tests.support.callers import callers, write_tokens
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import Guest, canary, guest, token
+from tests.support.people import Canary, Guest, canary, guest, token
 from tests.support.ports import free_ports
 
 AUDIO_ONLY, VIDEO_ONLY = "MEDIA_TYPE_AUDIO_ONLY", "MEDIA_TYPE_VIDEO_ONLY"
@@ -143,3 +146,83 @@ async def test_permissions_and_metadata_that_a_hand_changed_are_put_back(site: S
             await sue.until_permission(can_publish=True, can_publish_sources=[1, 2])
             assert gus.inside
             assert sue.inside
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One field's change, and what a guest and a speaker may do from then on."""
+
+    edit: dict[str, Any]
+    guest: dict[str, Any]
+    speaker: dict[str, Any]
+
+
+def _step(edit: dict[str, Any], **both: Any) -> Step:
+    return Step(edit, both, both)
+
+
+STEPS = (
+    Step({"allow_webinar_mode": True}, {"can_publish": False}, {"can_publish": True}),
+    _step({"allow_webinar_mode": False}, can_publish=True),
+    _step({"allow_chat": False}, can_publish_data=False),
+    _step({"allow_chat": True}, can_publish_data=True),
+    _step({"allow_share_screen": False}, can_publish_sources=[1, 2]),
+    _step({"allow_share_screen": True}, can_publish_sources=[1, 2, 3, 4]),
+    _step({"mediaType": AUDIO_ONLY}, can_publish_sources=[2]),
+    _step({"mediaType": VIDEO_ONLY}, can_publish_sources=[1, 3]),
+    _step({"mediaType": BOTH}, can_publish_sources=[1, 2, 3, 4]),
+)
+"""Each switch of a policy, one way and back again."""
+
+
+async def _seen(step: Step, gus: Canary, sue: Canary) -> None:
+    """Both are told what they may, and nobody was put out."""
+    await gus.until_permission(can_subscribe=True, **step.guest)
+    await sue.until_permission(can_subscribe=True, **step.speaker)
+    assert gus.inside
+    assert sue.inside
+
+
+@asynccontextmanager
+async def _watched(site: Site, room_id: str) -> AsyncIterator[tuple[Canary, Canary]]:
+    """A guest, and a speaker who has proven it, in the room."""
+    name = str((await site.find(room_id)).body["LKRoomName"])
+    speaker = token(site.livekit, name, "sue", attributes={"role": "speaker"}, can_update_own_metadata=False)
+    async with (
+        asyncio.timeout(50),
+        canary(site.livekit.ws_url, await site.token(room_id, "gus")) as gus,
+        canary(site.livekit.ws_url, speaker) as sue,
+    ):
+        yield gus, sue
+
+
+async def test_each_edit_in_git_reaches_guest_and_speaker_and_cuts_nobody_off(
+    tmp_path: Path, livekit: LiveKitServer, mongodb: Server
+) -> None:
+    """The resync is too far away to have helped."""
+    settings = {"ROOMCTL_RESYNC_SECONDS": "60"}
+    async with Site(tmp_path, livekit, mongodb=mongodb.uri, **settings) as site:
+        site.write("talk", allow_chat=True, allow_share_screen=True)
+        async with site.run():
+            room = (await site.converged())["talk"]
+            async with _watched(site, room.id) as (gus, sue):
+                for step in STEPS:
+                    site.edit("talk", **step.edit)
+                    await _seen(step, gus, sue)
+
+
+async def test_each_update_by_api_reaches_guest_and_speaker_and_cuts_nobody_off(
+    tmp_path: Path, livekit: LiveKitServer, mongodb: Server
+) -> None:
+    settings = {"ROOMCTL_RESYNC_SECONDS": "60", "ROOMCTL_ACCESS_TOKENS_FILE": str(write_tokens(tmp_path))}
+    async with (
+        Site(tmp_path, livekit, mongodb=mongodb.uri, **settings) as site,
+        site.run(),
+        callers(site) as (anna, _, _),
+    ):
+        policy = {"max_participants": 9, "allow_chat": True, "allow_share_screen": True}
+        room = await anna.good("create", {"name": "Talk", **policy})
+        async with _watched(site, room["id"]) as (gus, sue):
+            for step in STEPS:
+                await anna.good("update", {"id": room["id"], **step.edit})
+                await _seen(step, gus, sue)
