@@ -1,19 +1,12 @@
 """What another process writes for the API comes to be on a real LiveKit, with people inside."""
 
 import asyncio
-import secrets
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
-from datetime import UTC, datetime
+from collections.abc import AsyncIterator
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-from controller.records import open_store
-from controller.records.ports import RoomStore
-from controller.records.record import Origin, RoomRecord
-from controller.room import RoomSpec, at_millis
+from tests.support.api import SOON, api_of
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
@@ -23,63 +16,6 @@ from tests.support.wait import until
 
 RARELY = "60"
 """Seconds between resyncs: nothing here is found out by one."""
-SOON = 5.0
-"""What callers of the API wait for (contract 10)."""
-
-
-class Api:
-    """A process that takes API calls, and has no lease: it writes to the records alone."""
-
-    def __init__(self, store: RoomStore) -> None:
-        self._store = store
-
-    async def create(self, name: str, **fields: Any) -> RoomRecord:
-        room_id, now = secrets.token_hex(12), at_millis(datetime.now(UTC))
-        wanted = RoomSpec.model_validate({"name": name, "max_participants": 10, "user_id": "anna", **fields})
-        await self._store.refresh()
-        return await self._store.insert(
-            RoomRecord(room_id, f"api/{room_id}", Origin.API, None, wanted, now, now)
-        )
-
-    async def write(self, room: RoomRecord, change: Callable[[RoomRecord], RoomRecord]) -> None:
-        await self._store.refresh()
-        stored = self._store.by_id[room.id]
-        await self._store.save(stored, change(stored))
-
-    async def set(self, room: RoomRecord, **fields: Any) -> None:
-        wanted = RoomSpec.model_validate(room.spec.as_dict() | fields)
-        await self.write(room, lambda r: r.respecified(wanted, r.key, None, datetime.now(UTC)))
-
-    async def remove(self, room: RoomRecord) -> None:
-        await self.write(room, lambda r: r.dismissed(at_millis(datetime.now(UTC))))
-
-    async def until(self, room: RoomRecord, holds: Callable[[RoomRecord], bool]) -> RoomRecord:
-        """The record once it is as `holds` says, and its status is about its newest generation."""
-
-        async def seen() -> bool:
-            await self._store.refresh()
-            now = self._store.by_id[room.id]
-            return holds(now) and now.status.observed_generation == now.generation
-
-        await until(seen, SOON)
-        return self._store.by_id[room.id]
-
-    async def until_live(self, room: RoomRecord) -> str:
-        """Its LiveKit name, once the room is live."""
-        now = await self.until(room, lambda r: r.live is not None and r.live.sid is not None)
-        assert now.live is not None
-        return now.live.name
-
-    async def until_gone(self, room: RoomRecord) -> RoomRecord:
-        return await self.until(room, lambda r: r.live is None)
-
-
-@asynccontextmanager
-async def api_of(site: Site) -> AsyncIterator[Api]:
-    opening = open_store(site.mongodb, site.database, site.data_dir, site.instance)
-    async with opening as store:
-        await store.refresh()
-        yield Api(store)
 
 
 @pytest.fixture
