@@ -9,6 +9,7 @@ import html
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from http import HTTPStatus
 from pathlib import Path
 from string import Template
@@ -40,11 +41,10 @@ _RETRY: Final = "Retry-After: 2\r\n"
 
 @dataclass(frozen=True, slots=True)
 class Asset:
-    """A file as it is sent: whole, and gzipped where that is shorter. `tag` changes with the content."""
+    """A file as it is sent, whole or gzipped. `tag` changes with the content."""
 
     kind: str
     content: bytes
-    packed: bytes
     tag: str
 
     @classmethod
@@ -52,7 +52,7 @@ class Asset:
         """OSError where it cannot be read."""
         content = path.read_bytes()
         tag = hashlib.sha256(content).hexdigest()[:16]
-        return cls(_KINDS[path.suffix], content, gzip.compress(content, mtime=0), tag)
+        return cls(_KINDS[path.suffix], content, tag)
 
     def answer(self, request: web.BaseRequest) -> Answer:
         """What `request` wants of it: nothing, if it has it; for ever, if it names this very content."""
@@ -63,16 +63,18 @@ class Asset:
         if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
             return Answer(b"", HTTPStatus.NOT_MODIFIED, kind="", more=more, cache=cache)
         more += "Content-Encoding: gzip\r\n" if packs else ""
-        return Answer(self.packed if packs else self.content, kind=self.kind, more=more, cache=cache)
+        return Answer(
+            _packed(self.content) if packs else self.content, kind=self.kind, more=more, cache=cache
+        )
 
 
 class Pages:
     """The join page over what is known: the same for every room, but for attributes of its body."""
 
-    def __init__(self, context: Context, client: Path = CLIENT) -> None:
+    def __init__(self, context: Context) -> None:
         self._known, self._clock = context.known, context.clock
         own = (path for path in FOLDER.iterdir() if path.suffix in _KINDS)
-        files = [*own, *([client] if client.is_file() else [])]
+        files = [*own, *([CLIENT] if CLIENT.is_file() else [])]
         self._assets = {path.name: Asset.of(path) for path in files}
         self._page = Template((FOLDER / "page.html").read_text())
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in _headers(context).items())
@@ -127,6 +129,11 @@ LACKING: Final = (
     f"`{how_to_get('controller/sidecar/pages')}` gets it, then restart the controller"
 )
 """For everybody to see, so without the paths of this machine."""
+
+
+@lru_cache(maxsize=64)
+def _packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
 
 
 def _last(request: web.BaseRequest) -> str:

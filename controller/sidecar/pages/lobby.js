@@ -42,6 +42,7 @@ export class Lobby {
     }
     show(at("look"), this.#may.mic || this.#may.camera || at("look-note").textContent !== "");
     show(at("preview"), this.#may.mic || this.#may.camera);
+    at("preview").classList.toggle("voices", !this.#may.camera);
     this.#draw();
     const visit = this.#visit;
     for (const kind of ["camera", "mic"]) {

@@ -2,7 +2,7 @@
 
 import { ask, isOpen, Refused } from "./door.js";
 import { enter } from "./call.js";
-import { at, make, view } from "./dom.js";
+import { at, make, show, view } from "./dom.js";
 import { kit } from "./kit.js";
 import { Lobby } from "./lobby.js";
 import { explain, LABELS } from "./sentences.js";
@@ -14,9 +14,10 @@ let timer = 0;
 let ends = []; // when stays ended by themselves, lately
 
 function start() {
-  const name = told.name ?? "This room";
+  const name = told.name ?? "";
   at("title").textContent = name;
   at("room-name").textContent = name;
+  show(at("title"), name !== "");
   document.title = told.name ? `Join ${name}` : "Join the room";
   at("name").value = session.name;
   if (!kit) refuse("NO_CLIENT");
@@ -100,14 +101,14 @@ function say({ title, text, actions }, code) {
     at("sentence").dataset.code = code;
     at("sentence").replaceChildren(make("h2", "", title), make("p", "", text));
     const possible = actions.filter((action) => action !== "back" || !told.code);
-    at("actions").replaceChildren(...possible.map((action) => button(action, code)));
+    at("actions").replaceChildren(...possible.map((action, place) => button(action, code, place === 0)));
   }
   document.title = title;
   view("notice");
 }
 
-function button(action, code) {
-  const made = make("button", action === "back" ? "quiet" : "main", LABELS[action]);
+function button(action, code, first) {
+  const made = make("button", first ? "main" : "quiet", LABELS[action]);
   made.type = "button";
   made.dataset.action = action;
   made.addEventListener("click", () => DOES[action](code));

@@ -1,0 +1,242 @@
+"""The page to walk in: what is served, to whom, under which headers."""
+
+import gzip
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controller.room import MediaType
+from controller.sidecar import pages
+from tests.unit.sidecar.house import ROOM_ID, SETTINGS, House, Reply, ask, record, serving, spec
+
+OTHER = "0" * 24
+OWN = sorted(path.name for path in pages.FOLDER.iterdir() if path.suffix in (".js", ".css", ".svg"))
+
+
+async def get(house: House, target: str, method: str = "GET", **headers: str) -> Reply:
+    return await ask(house.sidecar.public, method, target, headers=headers)
+
+
+@asynccontextmanager
+async def with_client(client: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+    """A sidecar that finds livekit-client there, or nothing."""
+    monkeypatch.setattr(pages, "CLIENT", client)
+    async with serving() as house:
+        yield house
+
+
+class TestPage:
+    async def test_an_active_room_has_one_that_knows_what_to_offer(self) -> None:
+        async with serving() as house:
+            house.put(record(spec=spec(mediaType=MediaType.AUDIO_ONLY, allow_webinar_mode=True)))
+            answer = await get(house, f"/join/{ROOM_ID}")
+            assert answer.status == 200
+            assert answer.headers["content-type"] == "text/html; charset=utf-8"
+            told = 'data-name="Main stage" data-media="MEDIA_TYPE_AUDIO_ONLY" data-webinar="true"'
+            assert told.encode() in answer.body
+            assert ROOM_ID.encode() not in answer.body
+
+    async def test_a_room_that_is_not_live_yet_has_one_too(self) -> None:
+        async with serving() as house:
+            house.known.live.clear()
+            assert (await get(house, f"/join/{ROOM_ID}")).status == 200
+
+    async def test_what_is_no_active_room_is_all_the_same_page(self) -> None:
+        async with serving() as house:
+            house.put(replace(record(spec=spec(active=False)), id="1" * 24, key="off"))
+            pages_ = [await get(house, f"/join/{each}") for each in ("1" * 24, OTHER, "x", "A_b-9" * 90)]
+            assert {answer.status for answer in pages_} == {404}
+            assert len({answer.body for answer in pages_}) == 1
+            assert b'data-code="ROOM_NOT_FOUND"' in pages_[0].body
+            assert b"Main stage" not in pages_[0].body
+
+    async def test_before_anything_is_known_it_says_when_to_come_back(self) -> None:
+        async with serving() as house:
+            house.known.mongodb.seen = None
+            for room_id in (ROOM_ID, OTHER):
+                answer = await get(house, f"/join/{room_id}")
+                assert answer.status == 503
+                assert int(answer.headers["retry-after"]) > 0
+                assert b'data-code="STARTING"' in answer.body
+
+    async def test_what_is_known_too_long_ago_is_not_relied_on(self) -> None:
+        async with serving() as house:
+            house.clock.now += 301
+            answer = await get(house, f"/join/{ROOM_ID}")
+            assert (answer.status, b'data-code="UNAVAILABLE"' in answer.body) == (503, True)
+
+    @pytest.mark.parametrize("room_id", [ROOM_ID, OTHER])
+    async def test_it_allows_nothing_inline_and_no_third_party(self, room_id: str) -> None:
+        settings = replace(SETTINGS, livekit_public_url="wss://livekit.example:7443/path")
+        async with serving(settings) as house:
+            headers = (await get(house, f"/join/{room_id}")).headers
+        policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+        livekit = "wss://livekit.example:7443 https://livekit.example:7443"
+        assert policy == {
+            "default-src": "'none'",
+            "script-src": "'self'",
+            "style-src": "'self'",
+            "img-src": "'self'",
+            "media-src": "'self' blob:",
+            "connect-src": f"'self' {livekit}",
+            "base-uri": "'none'",
+            "form-action": "'none'",
+            "frame-ancestors": "'none'",
+        }
+        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["cache-control"] == "no-store"
+        for device in ("camera", "microphone", "display-capture"):
+            assert f"{device}=(self)" in headers["permissions-policy"]
+
+    async def test_a_policy_knows_no_ipv6_address(self) -> None:
+        async with serving(replace(SETTINGS, livekit_public_url="ws://[::1]:7880")) as house:
+            policy = (await get(house, f"/join/{ROOM_ID}")).headers["content-security-policy"]
+        assert "connect-src 'self' ws: http:;" in policy
+
+    async def test_the_page_has_nothing_that_its_policy_forbids(self) -> None:
+        text = (pages.FOLDER / "page.html").read_text()
+        assert not re.search(
+            r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:|https?://", text
+        )
+        scripts = [path.read_text() for path in pages.FOLDER.glob("*.js")]
+        assert not [
+            script for script in scripts if re.search(r"innerHTML|insertAdjacentHTML|console\.", script)
+        ]
+
+    async def test_head_has_the_headers_alone(self) -> None:
+        async with serving() as house:
+            whole, head = await get(house, f"/join/{ROOM_ID}"), await get(house, f"/join/{ROOM_ID}", "HEAD")
+            assert (head.status, head.body) == (200, b"")
+            assert head.headers["content-length"] == str(len(whole.body))
+            assert (await get(house, f"/join/{OTHER}", "HEAD")).status == 404
+
+    async def test_other_methods_are_refused(self) -> None:
+        async with serving() as house:
+            answer = await get(house, f"/join/{ROOM_ID}", "DELETE")
+            assert (answer.status, answer.code) == (405, "METHOD_NOT_ALLOWED")
+
+    async def test_a_query_changes_nothing(self) -> None:
+        async with serving() as house:
+            assert (await get(house, f"/join/{ROOM_ID}?from=mail")).status == 200
+
+    async def test_the_private_listener_has_none(self) -> None:
+        async with serving() as house:
+            for path in (f"/join/{ROOM_ID}", "/join/assets/main.js"):
+                assert (await ask(house.sidecar.private, "GET", path)).status == 404
+
+
+@pytest.mark.parametrize(
+    "target",
+    [
+        "/join",
+        "/join/",
+        f"/join/{ROOM_ID}/",
+        f"/join//{ROOM_ID}",
+        f"//join/{ROOM_ID}",
+        f"/JOIN/{ROOM_ID}",
+        f"/join/./{ROOM_ID}",
+        f"/x/../join/{ROOM_ID}",
+        f"/join/%36{ROOM_ID[1:]}",
+        f"/join%2f{ROOM_ID}",
+        f"/join/{ROOM_ID}%00",
+        f"/join/{ROOM_ID};x",
+        f"/join/{ROOM_ID}.html",
+        "/join/..",
+        "/join/assets/",
+        "/join/assets/..",
+        "/join/assets/../page.html",
+        "/join/assets/%2e%2e%2fpages.py",
+        "/join/assets//main.js",
+        "/join/assets/main%2ejs",
+        "/join/assets/MAIN.JS",
+        "/join/assets/page.html",
+        "/join/assets/package.json",
+        "/join/assets/.npmrc",
+        "/join/assets/node_modules/livekit-client/package.json",
+    ],
+)
+async def test_no_other_way_of_writing_a_path_leads_anywhere(target: str) -> None:
+    async with serving() as house:
+        answer = await get(house, target)
+        assert (answer.status, answer.code) == (404, "NOT_FOUND")
+
+
+class TestAssets:
+    @pytest.mark.parametrize("name", OWN)
+    async def test_each_file_is_served_as_what_it_is(self, name: str) -> None:
+        kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
+        async with serving() as house:
+            answer = await get(house, f"/join/assets/{name}")
+            assert answer.status == 200
+            assert answer.body == (pages.FOLDER / name).read_bytes()
+            assert answer.headers["content-type"].split(";")[0] == kinds[Path(name).suffix]
+            assert answer.headers["cache-control"] == "no-cache"
+
+    async def test_what_the_page_and_its_scripts_name_is_there(self) -> None:
+        """But for livekit-client, which npm brings."""
+        texts = [path.read_text() for path in pages.FOLDER.iterdir() if path.suffix in (".html", ".js")]
+        named = {name for text in texts for name in re.findall(r'"(?:\./|assets/)([\w.-]+)"', text)}
+        assert {"main.js", "call.js", "page.css"} <= named <= set(OWN)
+
+    async def test_who_has_it_gets_it_no_second_time(self) -> None:
+        async with serving() as house:
+            tag = (await get(house, "/join/assets/main.js")).headers["etag"]
+            again = await get(house, "/join/assets/main.js", **{"If-None-Match": tag})
+            assert (again.status, again.body) == (304, b"")
+            assert "content-length" not in again.headers
+            changed = await get(house, "/join/assets/main.js", **{"If-None-Match": '"another"'})
+            assert changed.status == 200
+
+    async def test_it_is_gzipped_for_who_takes_that(self) -> None:
+        async with serving() as house:
+            plain = await get(house, "/join/assets/main.js")
+            packed = await get(house, "/join/assets/main.js", **{"Accept-Encoding": "br, gzip"})
+            assert packed.headers["content-encoding"] == "gzip"
+            assert gzip.decompress(packed.body) == plain.body
+            assert packed.headers["etag"] != plain.headers["etag"]
+            assert "content-encoding" not in plain.headers
+
+    async def test_head_has_the_headers_alone(self) -> None:
+        async with serving() as house:
+            whole = await get(house, "/join/assets/main.js")
+            head = await get(house, "/join/assets/main.js", "HEAD")
+            assert (head.status, head.body) == (200, b"")
+            assert head.headers["content-length"] == str(len(whole.body))
+
+
+class TestLiveKitClient:
+    async def test_it_is_served_and_kept_for_ever_under_its_content(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        client = tmp_path / "livekit-client.umd.js"
+        client.write_bytes(b"globalThis.LivekitClient = {};")
+        async with with_client(client, monkeypatch) as house:
+            page = (await get(house, f"/join/{ROOM_ID}")).body.decode()
+            named = re.search(r'src="(assets/livekit-client\.umd\.js\?v=[0-9a-f]+)"', page)
+            assert named is not None
+            answer = await get(house, f"/join/{named[1]}")
+            assert (answer.status, answer.body) == (200, client.read_bytes())
+            assert "immutable" in answer.headers["cache-control"]
+            stale = await get(house, "/join/assets/livekit-client.umd.js?v=0123456789abcdef")
+            assert stale.headers["cache-control"] == "no-cache"
+
+    async def test_without_it_the_way_to_get_it_is_said(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        async with with_client(tmp_path / "livekit-client.umd.js", monkeypatch) as house:
+            assert (await get(house, f"/join/{ROOM_ID}")).status == 200
+            answer = await get(house, "/join/assets/livekit-client.umd.js")
+            assert (answer.status, answer.code) == (404, "NOT_FOUND")
+            assert "npm ci" in answer.json["error"]
+            assert str(pages.FOLDER) not in answer.json["error"]
+
+    def test_its_version_is_pinned_with_its_content(self) -> None:
+        lock = (pages.FOLDER / "package-lock.json").read_text()
+        assert '"livekit-client": "2.23.0"' in (pages.FOLDER / "package.json").read_text()
+        assert lock.count('"integrity"') >= 10
+        assert "resolved" not in lock
