@@ -1,7 +1,8 @@
-"""What answers HTTP: the public helpers for guests, and the private listener for operators and LiveKit.
+"""What answers HTTP: guests on the public listener, operators, API callers and LiveKit on the private one.
 
-A request goes protocol (bounds) -> site (path, method, form of failures) -> helpers or ops. All of it answers
-from `Known`; the only question it ever puts to LiveKit is who is inside a room.
+A request goes protocol (bounds) -> site (path, method, form of failures) -> helpers, rooms or ops. Guests are
+answered from `Known`; callers of the private API from the records, which they change by writing what they
+want and waiting for the reconciler (desire). LiveKit is only ever asked what there is, never told what to do.
 """
 
 from controller.sidecar.context import Backstage, Context

@@ -19,9 +19,9 @@ from controller.words import escaped
 WAIT_SECONDS: Final = 5.0
 """For how long a caller waits for an intent to be so."""
 READ_SECONDS: Final = 2.0
-"""For how long a call waits for the records: then it is answered from memory, or refused."""
+"""For how long a read waits for the records before it is answered from memory; a write waits longer."""
 AWAY_SECONDS: Final = 0.5
-"""The same, while MongoDB did not answer when it was asked last."""
+"""For how long either waits while MongoDB did not answer when it was asked last."""
 LOOK_SECONDS: Final = 0.25
 """Between two looks at what another process does."""
 TRIES: Final = 5
@@ -49,7 +49,7 @@ class Desire:
         """
         store = self._store()
         try:
-            await self._reached()
+            await self._reached(READ_SECONDS)
         except (StoreError, TimeoutError):
             _check_known(self._known, self._clock())
         return store
@@ -58,7 +58,7 @@ class Desire:
         """The records, proven to be within reach. Refusal (STARTING, UNAVAILABLE) where they are not."""
         store = self._store()
         try:
-            await self._reached()
+            await self._reached(WAIT_SECONDS)
         except (StoreError, TimeoutError):
             raise away() from None
         return store
@@ -145,9 +145,9 @@ class Desire:
             with suppress(StoreError):
                 await self._refreshed()
 
-    async def _reached(self) -> None:
+    async def _reached(self, patience: float) -> None:
         """The records are as of now. StoreError or TimeoutError where MongoDB does not say so."""
-        async with asyncio.timeout(READ_SECONDS if self._known.mongodb.up else AWAY_SECONDS):
+        async with asyncio.timeout(patience if self._known.mongodb.up else AWAY_SECONDS):
             await self._refreshed()
 
     async def _refresh(self) -> None:
