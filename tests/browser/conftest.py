@@ -1,0 +1,75 @@
+"""One Chromium, one controller and one LiveKit for all tests of the page; a context for each visitor.
+
+SCREENSHOTS names the folder for pictures of the page's states (default: one of pytest's temporary ones).
+"""
+
+import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Final
+
+import pytest
+from playwright.async_api import Browser, expect
+
+from tests.browser.visitor import Visitor
+from tests.support.chromium import browser
+from tests.support.controller import Site
+from tests.support.embedded import secantus
+from tests.support.livekit import LiveKitServer
+from tests.support.livekit_client import livekit_client
+
+PATIENCE: Final = 15_000
+"""Milliseconds until what should be on the screen is missed."""
+
+Welcome = Callable[[], Awaitable[Visitor]]
+
+
+@pytest.fixture(scope="session")
+async def chromium() -> AsyncIterator[Browser]:
+    expect.set_options(timeout=PATIENCE)
+    async with browser() as opened:
+        yield opened
+
+
+@pytest.fixture(scope="session")
+async def house(tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer) -> AsyncIterator[Site]:
+    """A controller at work; each test writes manifests of its own."""
+    livekit_client()
+    folder = tmp_path_factory.mktemp("house")
+    async with (
+        secantus(tmp_path_factory.mktemp("mongodb")) as mongodb,
+        Site(folder, livekit, mongodb=mongodb.uri) as site,
+        site.run(),
+    ):
+        yield site
+
+
+@pytest.fixture(scope="session")
+def shots(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The folder for pictures."""
+    given = os.environ.get("SCREENSHOTS")
+    folder = Path(given).absolute() if given else tmp_path_factory.mktemp("screenshots")
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture
+async def welcome(
+    chromium: Browser, house: Site, livekit: LiveKitServer, shots: Path
+) -> AsyncIterator[Welcome]:
+    """Brings visitors; at the end none of their pages has turned to strangers, or complained."""
+    visitors: list[Visitor] = []
+    async with AsyncExitStack() as stack:
+
+        async def another() -> Visitor:
+            context = await chromium.new_context(viewport={"width": 1280, "height": 800})
+            context.set_default_timeout(PATIENCE)
+            stack.push_async_callback(context.close)
+            visitors.append(await Visitor.arriving(context, f"http://127.0.0.1:{house.public}", shots))
+            return visitors[-1]
+
+        yield another
+    for each in visitors:
+        assert each.strangers({f"127.0.0.1:{house.public}", f"127.0.0.1:{livekit.port}"}) == set()
+        assert each.errors() == []

@@ -1,0 +1,157 @@
+"""Somebody at the join page in Chromium, and what the page did while they were there."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+
+from tests.support.wait import until
+
+WATCH: Final = """
+addEventListener("securitypolicyviolation", (event) =>
+  console.error(`policy: ${event.violatedDirective} forbids ${event.blockedURI}`));
+window.connections = [];
+window.RTCPeerConnection = class extends RTCPeerConnection {
+  constructor(...given) { super(...given); window.connections.push(this); }
+};
+"""
+"""Runs before the page's own scripts: tells of violations, and keeps hold of the connections' figures."""
+
+HEARD: Final = """async () => {
+  const reports = await Promise.all(window.connections.map((each) => each.getStats()));
+  return reports.flatMap((report) => [...report.values()])
+    .filter((each) => each.type === "inbound-rtp" && each.kind === "audio")
+    .reduce((sum, each) => sum + (each.totalAudioEnergy ?? 0), 0);
+}"""
+
+SEEN: Final = """(identity) => [...document.querySelectorAll(".tile video")]
+  .filter((each) => each.closest(".tile").dataset.identity === identity && each.videoWidth > 0)
+  .reduce((most, each) => Math.max(most, each.currentTime), 0)"""
+
+WIDTHS: Final = {"desktop": (1280, 800), "phone": (390, 844)}
+REFUSED: Final = "Failed to load resource"
+"""So Chromium begins what it writes for each answer that is a refusal."""
+
+
+@dataclass
+class Visitor:
+    """One browser context with one page. `complaints` is what the console was told of errors."""
+
+    context: BrowserContext
+    page: Page
+    base: str
+    shots: Path
+    asked: list[str] = field(default_factory=list)
+    complaints: list[str] = field(default_factory=list)
+
+    @classmethod
+    async def arriving(cls, context: BrowserContext, base: str, shots: Path) -> "Visitor":
+        await context.add_init_script(WATCH)
+        visitor = cls(context, await context.new_page(), base, shots)
+        visitor.watch(visitor.page)
+        return visitor
+
+    def watch(self, page: Page) -> None:
+        """Note what `page` asks for, and what it complains of."""
+        page.on("request", lambda request: self.asked.append(request.url))
+        page.on("websocket", lambda socket: self.asked.append(socket.url))
+        page.on("pageerror", lambda error: self.complaints.append(f"{error}"))
+        page.on("console", self._note)
+
+    def _note(self, message: ConsoleMessage) -> None:
+        if message.type == "error":
+            self.complaints.append(f"{message.text} {message.location.get('url', '')}")
+
+    def __getitem__(self, selector: str) -> Locator:
+        return self.page.locator(selector)
+
+    # -- ways in and out --------------------------------------------------------------------------------
+
+    async def open(self, room_id: str, fragment: str = "") -> None:
+        """The page as a link opens it, up to its lobby or its reason."""
+        await self.page.goto(f"{self.base}/join/{room_id}{fragment}")
+
+    async def join(self, room_id: str, name: str, fragment: str = "") -> None:
+        """Through the lobby, at once, into the call."""
+        await self.open(room_id, fragment)
+        await self.enter(name)
+
+    async def enter(self, name: str) -> None:
+        """From the lobby into the call."""
+        await self.view("lobby")
+        await self["#name"].fill(name)
+        await self["#join"].click()
+        await self.view("call")
+
+    async def view(self, name: str) -> None:
+        """Return when the page shows it."""
+        await expect(self["body"]).to_have_attribute("data-view", name)
+
+    async def sentence(self, code: str) -> str:
+        """The reason that stands on the screen, once it is that of `code`."""
+        await self.view("notice")
+        await expect(self["#sentence"]).to_have_attribute("data-code", code)
+        await expect(self["#sentence"]).to_be_visible()
+        return await self["#sentence"].inner_text()
+
+    # -- what they see and hear -------------------------------------------------------------------------
+
+    async def identity(self) -> str:
+        """Their own, as their tile has it."""
+        own = await self[".tile.own"].get_attribute("data-identity")
+        assert own is not None
+        return own
+
+    async def sees(self, identity: str) -> None:
+        """Return when the picture of `identity` has a size and moves."""
+        before = await self._once(SEEN, identity)
+        await self._once(SEEN, identity, beyond=before)
+
+    async def hears(self) -> None:
+        """Return when there was sound, and more of it a moment later."""
+        before = await self._once(HEARD)
+        await self._once(HEARD, beyond=before)
+
+    async def _once(self, script: str, given: Any = None, beyond: float = 0.0) -> float:
+        """The figure, as soon as it is larger than `beyond`."""
+        found = [0.0]
+
+        async def grown() -> bool:
+            found[0] = float(await self.page.evaluate(script, given))
+            return found[0] > beyond
+
+        await until(grown)
+        return found[0]
+
+    async def messages(self) -> list[str]:
+        """The chat as it stands."""
+        return await self["#messages > li"].all_inner_texts()
+
+    async def says(self, text: str) -> None:
+        """Write it in the chat, opened where it is not."""
+        if not await self["#chat"].is_visible():
+            await self["#chat-open"].click()
+        await self["#chat-text"].fill(text)
+        await self["#chat-send"].click()
+
+    # -- evidence ---------------------------------------------------------------------------------------
+
+    async def shoot(self, state: str) -> None:
+        """Pictures of the page as it stands: two widths, light and dark."""
+        for place, (width, height) in WIDTHS.items():
+            await self.page.set_viewport_size({"width": width, "height": height})
+            for scheme in ("light", "dark"):
+                await self.page.emulate_media(color_scheme=scheme)
+                picture = self.shots / f"{state}-{place}-{scheme}.png"
+                await self.page.screenshot(path=picture, animations="disabled")
+
+    def strangers(self, allowed: set[str]) -> set[str]:
+        """Hosts that the page has turned to and should not have."""
+        parts = (urlsplit(url) for url in self.asked)
+        return {each.netloc for each in parts if each.scheme not in ("blob", "data")} - allowed
+
+    def errors(self) -> list[str]:
+        """What the console was told of errors, but for the refusals that our own answers are."""
+        return [said for said in self.complaints if not said.startswith(REFUSED)]
