@@ -1,11 +1,13 @@
 """roomctl doctor: does everything that roomctl leans on work? One line each, with the mend."""
 
 import asyncio
+import time
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
@@ -16,10 +18,12 @@ from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
 from controller.cli.screen import counted, show
 from controller.cli.table import painted
-from controller.errors import LiveDenied, LiveError, StoreAway, StoreError
+from controller.errors import LiveDenied, LiveError, SettingsError, StoreAway, StoreError
 from controller.live.client import Observer
 from controller.manifests import Desired, RoomsDirState, load
 from controller.settings import Settings, Uses, mongodb_address
+from controller.sidecar.callers import Callers
+from controller.sidecar.pages import CLIENT, FOLDER, how_to_get
 
 CLOCK_LIMIT: Final = 10.0
 """Seconds of difference that a token's times can bear with room to spare: LiveKit allows a minute."""
@@ -65,6 +69,8 @@ async def _doctor(settings: Settings) -> Exit:
 async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding(Mark.OK, "settings", "all there, all in range")
     yield about_hidden(settings)
+    yield about_tokens(settings.access_tokens_file)
+    yield about_page(in_place=CLIENT.is_file())
     yield about_manifests(load(settings.rooms_dir), settings)
     yield await _livekit(settings)
     yield await _clock(settings)
@@ -82,6 +88,32 @@ def about_hidden(settings: Settings) -> Finding:
         "whoever knows a room's id can join it unseen (outside webinar mode); "
         "set ROOMCTL_HIDDEN_REQUIRES_TOKEN=true",
     )
+
+
+def about_page(*, in_place: bool) -> Finding:
+    """Whether the join page can join; all else works without."""
+    if in_place:
+        return Finding(Mark.OK, "page", "livekit-client is in place")
+    return Finding(
+        Mark.WARN,
+        "page",
+        f"/join lacks livekit-client; `{how_to_get(FOLDER)}` gets it, then restart the controller",
+    )
+
+
+def about_tokens(path: Path | None) -> Finding:
+    """Whether the access tokens' file is right, and how many may use the private API."""
+    if path is None:
+        return Finding(
+            Mark.OK,
+            "tokens",
+            "nobody may use the private API; set ROOMCTL_ACCESS_TOKENS_FILE to let callers in",
+        )
+    try:
+        known = len(Callers(path, time.monotonic))
+    except SettingsError as error:
+        return Finding(Mark.FAIL, "tokens", str(error))
+    return Finding(Mark.OK, "tokens", f"{counted(known, 'access token')} in {path}")
 
 
 def about_manifests(desired: Desired, settings: Settings) -> Finding:

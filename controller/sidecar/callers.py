@@ -56,6 +56,10 @@ class Callers:
             except (OSError, ValueError) as error:
                 raise SettingsError([f"{VARIABLE}: {_reason(error)}"]) from None
 
+    def __len__(self) -> int:
+        """How many tokens are known."""
+        return len(self._by_hash)
+
     def of(self, headers: Mapping[str, str]) -> Caller | None:
         """Who sent these headers; None without a token that is known."""
         token = headers.get(ACCESS_TOKEN)

@@ -62,7 +62,7 @@ class Rooms:
         record = _new(spec, self._now())
         await self.desire.insert(store, record)
         _told("room created by api", record, caller)
-        return await self._when_settled(store, record)
+        return await self._when_settled(store, caller, record)
 
     async def get_count(self, request: web.BaseRequest) -> Answer:
         """getCount: how many rooms the caller sees, or of these how many a filter means."""
@@ -89,7 +89,7 @@ class Rooms:
         caller, body = await self._asked(request, UpdateRoom)
         store = await self.desire.for_writing()
         record = await self._respecify(store, caller, body.id, body.given)
-        return await self._when_settled(store, record)
+        return await self._when_settled(store, caller, record)
 
     async def start(self, request: web.BaseRequest) -> Answer:
         """Active, and answered once its live room stands. On a live room it changes nothing."""
@@ -97,6 +97,7 @@ class Rooms:
         store = await self.desire.for_writing()
         await self._respecify(store, caller, body.id, {"active": True})
         if not await self.desire.until(store, lambda: self.desire.stands(store, body.id)):
+            own_room(store, caller, body.id)  # where somebody removed it meanwhile it will not be
             raise _not_yet("the room is not live yet, and will be")
         return Answer(_DONE)
 
@@ -179,15 +180,15 @@ class Rooms:
             _told("room changed by api", record, caller)
         return record
 
-    async def _when_settled(self, store: RoomStore, record: RoomRecord) -> Answer:
-        """The room once it is as it is wanted, or as it is after 5 s."""
+    async def _when_settled(self, store: RoomStore, caller: Caller, record: RoomRecord) -> Answer:
+        """The room once it is as it is wanted, or as it is after 5 s. Refusal where it is removed by then."""
 
         async def so() -> bool:
-            now = store.by_id.get(record.id, record)
+            now = own_room(store, caller, record.id)
             return settled(now) and now.generation >= record.generation
 
         await self.desire.until(store, so)
-        return Answer(self._views.sent(store.by_id.get(record.id, record)))
+        return Answer(self._views.sent(own_room(store, caller, record.id)))
 
     def _now(self) -> datetime:
         return at_millis(datetime.fromtimestamp(self._wall(), UTC))

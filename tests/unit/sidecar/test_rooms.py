@@ -453,6 +453,19 @@ async def test_an_intent_holds_though_it_is_not_done_yet(office: Office, name: s
         assert (await office.call(name, {"id": room["id"]})).json == {"success": True}
 
 
+async def test_who_waits_for_a_room_that_is_removed_meanwhile_is_told_so(office: Office) -> None:
+    room = await office.made()
+    office.works = False
+    news = office.store.news()
+    change = {"id": room["id"], "name": "Other"}
+    waiting = asyncio.create_task(office.code("update", change))
+    await news.wait()
+    removing = asyncio.create_task(office.call("remove", {"id": room["id"]}))
+    assert await waiting == (404, "ROOM_NOT_FOUND")
+    await office.reconcile()
+    assert (await removing).json == {"success": True}
+
+
 @pytest.mark.usefixtures("impatient")
 async def test_start_is_not_done_while_livekit_does_not_say_so(office: Office) -> None:
     room = await office.made()
