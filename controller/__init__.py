@@ -37,9 +37,10 @@ pulled onto the machine where `roomctl run` is at work (cli/run.py, service.py; 
    `roomctl get` shows it.
 
 6. Serving. The new live room stands in known.py, what this process knows, since CreateRoom answered. From
-   there sidecar/helpers.py answers findLKRoomNameById, and createToken with the rights that
-   access/policy.py gives for the role that was proven (a webinar's guest proves nothing, and publishes
-   nothing), signed by access/tokens.py. The guest walks in.
+   there sidecar/helpers.py answers findLKRoomNameById. createToken goes through sidecar/door.py: its checks
+   in their order, with what sidecar/proofs.py finds proven (a webinar's guest proves nothing, and publishes
+   nothing; a speaker has an invite of cli/invite.py), the rights that access/policy.py gives for that role,
+   signed by access/tokens.py. The guest walks in.
 
 Later. The manifest takes the chat away: Update writes the new spec, Repair puts the live room's metadata
 right, and `enforce` in steps.py brings the permissions of everybody inside to the new policy; for as long as

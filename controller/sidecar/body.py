@@ -127,26 +127,6 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-def text(content: dict[str, Any], field: str) -> str:
-    """A required string."""
-    value = content.get(field)
-    if type(value) is not str:
-        raise invalid(field, "is required" if value is None else "must be a string")
-    return value
-
-
-def optional_text(content: dict[str, Any], field: str) -> str | None:
-    """A string, or None where it is absent or null."""
-    return None if content.get(field) is None else text(content, field)
-
-
-def flag(content: dict[str, Any], field: str) -> bool:
-    """A boolean, False where it is absent or null."""
-    value = content.get(field)
-    if value is not None and type(value) is not bool:
-        raise invalid(field, "must be true or false")
-    return bool(value)
-
-
 def invalid(field: str, what: str) -> Refusal:
+    """The refusal of one field; `what` ends the sentence that its name begins."""
     return Refusal(Code.INVALID_FIELD, f"{field} {what}")
