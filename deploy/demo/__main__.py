@@ -20,12 +20,14 @@ from typing import Any, Final
 
 from environment import environment, install, locked
 from house import Controller, House, controlling, given_livekit, program, settings
+from page import livekit_client
 from processes import HOST, PORTS, Failure, Stopped, free_ports, run, start, unless_stopped
 from server import livekit_server, serving
 from telling import bold, say, show
 
 USAGE: Final = 64
 CHECK_SECONDS: Final = 45.0
+LINK_COLUMN: Final = 18
 
 GUEST_CALLS: Final = """\
   curl -s {guests}/api/conferences-public/findLKRoomNameById \\
@@ -45,6 +47,7 @@ async def quickstart(*, check: bool) -> None:
     given = given_livekit()
     server = None if given else await livekit_server()
     await install()
+    await livekit_client()
     async with contextlib.AsyncExitStack() as stack:
         async with locked():  # of two at once the second sees which ports the first has taken
             house, controller, processes = await start_all(stack, server)
@@ -53,6 +56,7 @@ async def quickstart(*, check: bool) -> None:
         if check:
             await walk_in(house)
             return
+        await show_links(house)
         await show_calls(house)
         show_what_next(house)
         controller.shown = True
@@ -109,13 +113,31 @@ async def show_rooms(house: House) -> None:
     show()
 
 
+async def live_rooms(house: House) -> list[dict[str, Any]]:
+    rooms: list[dict[str, Any]] = json.loads(await house.roomctl("get", "-o", "json"))
+    return [room for room in rooms if room["LKRoomName"]]
+
+
+async def show_links(house: House) -> None:
+    """Each room's page, and a speaker's way into each webinar."""
+    rooms = await live_rooms(house)
+    webinars = [room["key"] for room in rooms if room["allow_webinar_mode"]]
+    invited = await asyncio.gather(*(house.roomctl("invite", key, "--role", "speaker") for key in webinars))
+    speakers = dict(zip(webinars, invited, strict=True))
+    show(bold("Walk in with a browser") + "\n")
+    for room in rooms:
+        show(f"  {room['key']:<{LINK_COLUMN}}{house.guests}/join/{room['id']}")
+        if link := speakers.get(room["key"]):
+            show(f"  {'  as a speaker':<{LINK_COLUMN}}{link.splitlines()[-1]}")
+    show()
+
+
 async def a_room(house: House) -> dict[str, Any]:
     """The room that guests are shown: the standard team's, else the first that is live."""
-    rooms = json.loads(await house.roomctl("get", "-o", "json"))
-    live = sorted((room for room in rooms if room["LKRoomName"]), key=lambda r: r["key"] != "standard-team")
+    live = sorted(await live_rooms(house), key=lambda room: room["key"] != "standard-team")
     if not live:
         raise Failure("no room of rooms.d is live; `roomctl validate` says whether a manifest is wrong")
-    return dict(live[0])
+    return live[0]
 
 
 async def show_calls(house: House) -> None:

@@ -36,6 +36,7 @@ async def walk_in(helpers: str, room_id: str, settings: Settings) -> None:
         wish = {"room_id": room_id, "LKRoomName": name, "participant_id": WHO}
         granted = await _ask(session, f"{helpers}/api/conferences-public/createToken", wish)
         say(f"createToken: a token for {WHO}")
+        await _open_page(session, f"{helpers}/join/{room_id}")
         await _join(session, settings, name, granted["participant_token"])
 
 
@@ -45,6 +46,13 @@ async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, str]) -
     if answer.status != HTTPStatus.OK or content.get("success") is not True:
         raise Refused(f"{url.rsplit('/', 1)[-1]} answered {answer.status}: {content.get('error')}")
     return content
+
+
+async def _open_page(session: aiohttp.ClientSession, url: str) -> None:
+    async with session.get(url) as answer:
+        if answer.status != HTTPStatus.OK:
+            raise Refused(f"the join page answered {answer.status}")
+    say("/join: the page is there")
 
 
 async def _join(session: aiohttp.ClientSession, settings: Settings, name: str, token: str) -> None:

@@ -3,6 +3,7 @@
 import asyncio
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -12,6 +13,7 @@ from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
 from pathlib import Path
 from typing import Final
+from urllib.request import urlopen
 
 import pytest
 
@@ -109,6 +111,16 @@ async def test_takes_other_ports_and_the_calls_it_shows_work_as_they_stand(env: 
     assert found["success"] is True
     assert granted["success"] is True
     assert found["LKRoomName"] == granted["LKRoomName"]
+
+
+async def test_shows_a_link_to_each_room_and_a_speakers_to_each_webinar(env: dict[str, str]) -> None:
+    async with started(env) as (_, shown):
+        links = re.findall(r"http://\S+/join/\S+", shown)
+        opened = await asyncio.gather(*(asyncio.to_thread(urlopen, link) for link in links))
+    assert [answer.status for answer in opened] == [200] * 6
+    assert ["#invite=" in link for link in links] == [False, False, True, False, True, False]
+    for answer in opened:
+        answer.close()
 
 
 async def test_two_at_once_do_not_get_in_each_others_way(env: dict[str, str]) -> None:

@@ -12,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from controller.sidecar.pages import CLIENT
 from tests.real.cli.process import on_terminal
 from tests.support.controller import ROOT, Site
 from tests.support.livekit import LiveKitServer
@@ -256,6 +257,7 @@ async def test_the_doctor_has_a_line_for_everything(site: Site) -> None:
     assert marks == [
         ("ok", "settings"),
         ("warn", "hidden"),
+        ("ok" if CLIENT.is_file() else "warn", "page"),
         ("ok", "manifests"),
         ("ok", "livekit"),
         ("ok", "clock"),

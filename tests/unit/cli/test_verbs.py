@@ -7,7 +7,14 @@ from email.utils import format_datetime
 import pytest
 
 from controller.cli.apply import apply_code, told
-from controller.cli.doctor import Mark, about_clock, about_hidden, about_manifests, about_secret
+from controller.cli.doctor import (
+    Mark,
+    about_clock,
+    about_hidden,
+    about_manifests,
+    about_page,
+    about_secret,
+)
 from controller.cli.exits import Exit
 from controller.cli.get import look
 from controller.cli.goal import Goal, Target
@@ -242,6 +249,13 @@ def test_a_clock_that_cannot_be_seen_is_a_warning() -> None:
 def test_unseen_guests_are_a_warning_until_they_need_a_token() -> None:
     assert about_hidden(SETTINGS).mark is Mark.WARN
     assert about_hidden(replace(SETTINGS, hidden_requires_token=True)).mark is Mark.OK
+
+
+def test_a_page_that_cannot_join_is_a_warning_with_the_way_to_mend_it() -> None:
+    lacking = about_page(in_place=False)
+    assert lacking.mark is Mark.WARN
+    assert "npm ci --ignore-scripts --prefix " in lacking.text
+    assert about_page(in_place=True).mark is Mark.OK
 
 
 def test_another_secret_is_a_warning() -> None:
