@@ -5,7 +5,6 @@ type, headers and a body that the document has for it, what is right is taken an
 """
 
 import hashlib
-import json
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
@@ -29,6 +28,10 @@ EXAMPLES_EACH: Final = 12
 CONFIG: Final[Mapping[str, Any]] = {
     "generation": {"deterministic": True, "max-examples": EXAMPLES_EACH, "database": "none"},
     "checks": {"not_a_server_error": {"expected-statuses": ["2xx", "3xx", "4xx", "503"]}},
+    "operations": [
+        # thousands of filters go through getAll
+        {"include-path": "/api/conferences/getCount", "phases": {"coverage": {"enabled": False}}}
+    ],
 }
 
 
@@ -81,14 +84,17 @@ async def _create(url: str) -> str:
 
 
 def with_real_ids(case: Case, listeners: Listeners) -> None:
-    """Every second right request is about a room that there is: no generator would guess its id."""
-    body, name = case.body, case.path.rpartition("/")[2]
-    if not isinstance(body, dict) or not _is_right(case) or len(json.dumps(body)) % 2:
+    """Most right requests are about a room that there is: no generator would guess its id."""
+    body, path = case.body, case.path_parameters or {}
+    if not _is_right(case) or len(f"{path}{body}" if isinstance(body, dict) else f"{path}") % 3 == 0:
         return
-    room = listeners.api_id if name in ("update", "start", "stop", "remove") else listeners.manifest_id
-    body |= {field: room for field in ("id", "room_id", "room_name") if isinstance(body.get(field), str)}
-    if "LKRoomName" in body:
-        body["LKRoomName"] = listeners.live_name
+    if "id" in path:
+        case.path_parameters = {"id": listeners.manifest_id}
+    if isinstance(body, dict):
+        by_api = case.path.rpartition("/")[2] in ("update", "start", "stop", "remove")
+        room = listeners.api_id if by_api else listeners.manifest_id
+        body |= {name: room for name in ("id", "room_id", "room_name") if isinstance(body.get(name), str)}
+        body |= {"LKRoomName": listeners.live_name} if "LKRoomName" in body else {}
 
 
 def left_out(case: Case) -> list[Any]:
