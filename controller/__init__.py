@@ -42,6 +42,11 @@ pulled onto the machine where `roomctl run` is at work (cli/run.py, service.py; 
    nothing; a speaker has an invite of cli/invite.py), the rights that access/policy.py gives for that role,
    signed by access/tokens.py. The guest walks in.
 
+By API. Whoever holds an access token (sidecar/callers.py) makes and changes rooms without a manifest:
+sidecar/rooms.py checks the body (room_bodies.py), desire.py writes what is wanted into the record, wakes the
+loop, and waits for the status of step 5. Such a room enters the walk at step 2, with a record and no
+manifest. Lists are made from the records in memory (listing.py, views.py).
+
 Later. The manifest takes the chat away: Update writes the new spec, Repair puts the live room's metadata
 right, and `enforce` in steps.py brings the permissions of everybody inside to the new policy; for as long as
 an older token may still be used, whoever comes in is looked at too. A webhook of a track in an audio-only

@@ -24,14 +24,14 @@ AWAY_SECONDS: Final = 0.5
 """For how long either waits while MongoDB did not answer when it was asked last."""
 LOOK_SECONDS: Final = 0.25
 """Between two looks at what another process does."""
-TRIES: Final = 5
-"""How often a write that another one overtook is tried."""
+TRIES: Final = 20
+"""How often a write that another one overtook is tried: so many at once on one room all come through."""
 
 Transition = Callable[[RoomRecord], RoomRecord]
 
 
 class Desire:
-    """The records for those who read and write them over HTTP. `wake` is the reconciler's."""
+    """The records for those who read and write them over HTTP; the reconciler is woken, and then waited for."""
 
     def __init__(self, context: Context) -> None:
         self._backstage, self._known, self._clock = context.backstage, context.known, context.clock
@@ -91,6 +91,14 @@ class Desire:
             raise away() from None
         self._backstage.wake()
 
+    async def until_gone(self, store: RoomStore, room_id: str) -> bool:
+        """Whether the room's live room was gone within five seconds."""
+
+        async def holds() -> bool:
+            return gone(store, room_id)
+
+        return await self.until(store, holds)
+
     async def until(self, store: RoomStore, holds: Callable[[], Awaitable[bool]]) -> bool:
         """Whether it came to hold within five seconds."""
         try:
@@ -115,26 +123,6 @@ class Desire:
         if not listed:
             self._backstage.wake()
         return listed
-
-    async def gone(self, store: RoomStore, room_id: str) -> bool:
-        """Whether no live room stands for the record any more, under any name it had."""
-        record = store.by_id.get(room_id)
-        if record is None:
-            return True
-        names = {retired.name for retired in record.retired}
-        return record.live is None and not (names and names & await self._listed(names))
-
-    async def _listed(self, unless: set[str]) -> set[str]:
-        """The live rooms' names; `unless`, where LiveKit does not say.
-
-        The holder of the lease knows what it deletes itself; another process asks.
-        """
-        if self._known.leader:
-            return set(self._known.live)
-        try:
-            return {room.name for room in await self._rooms()}
-        except LiveError:
-            return unless
 
     async def _look(self, news: asyncio.Event) -> None:
         """Return when something may have changed; what another process wrote is taken in."""
@@ -166,6 +154,15 @@ def settled(record: RoomRecord) -> bool:
     ready = record.status.condition("Ready")
     current = record.status.observed_generation >= record.generation
     return current and ready is not None and ready.status == "True"
+
+
+def gone(store: RoomStore, room_id: str) -> bool:
+    """Whether the reconciler says that no live room stands for the record any more."""
+    record = store.by_id.get(room_id)
+    if record is None:
+        return True
+    told = record.status.observed_generation >= record.generation if record.removed else settled(record)
+    return record.live is None and told
 
 
 def own_room(store: RoomStore, caller: Caller, room_id: str) -> RoomRecord:

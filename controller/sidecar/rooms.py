@@ -21,7 +21,7 @@ from controller.sidecar.answer import Answer, Code, Refusal, retry
 from controller.sidecar.body import BODY_LIMIT, invalid, parse, read
 from controller.sidecar.callers import ACCESS_TOKEN, Caller, Callers
 from controller.sidecar.context import Context
-from controller.sidecar.desire import Desire, managed_by_api, not_found, own_room, settled
+from controller.sidecar.desire import Desire, gone, managed_by_api, not_found, own_room, settled
 from controller.sidecar.listing import DEFAULT_ORDER, compiled, ordering
 from controller.sidecar.room_bodies import (
     B,
@@ -106,7 +106,7 @@ class Rooms:
         caller, body = await self._asked(request, RoomId)
         store = await self.desire.for_writing()
         await self._respecify(store, caller, body.id, {"active": False})
-        if not await self.desire.until(store, lambda: self.desire.gone(store, body.id)):
+        if not await self.desire.until_gone(store, body.id):
             raise _not_yet("the live room is not gone yet, and will be")
         return Answer(_DONE)
 
@@ -116,24 +116,13 @@ class Rooms:
         content = parse(await read(request, BODY_LIMIT))
         room_id = removed_id(request.raw_path.partition("?")[2], content)
         store = await self.desire.for_writing()
-        if not await self._is_being_removed(store, caller, room_id):
+        if not _is_being_removed(store, caller, room_id):
             now = self._now()
             record = await self.desire.write(store, caller, room_id, lambda room: room.dismissed(now))
             _told("room removed by api", record, caller)
-        if not await self.desire.until(store, lambda: self.desire.gone(store, room_id)):
+        if not await self.desire.until_gone(store, room_id):
             raise _not_yet("the live room is not gone yet, and will be")
         return Answer(_DONE)
-
-    async def _is_being_removed(self, store: RoomStore, caller: Caller, room_id: str) -> bool:
-        """Whether a call before this one has removed it, and its live room still stands."""
-        record = store.by_id.get(room_id)
-        if record is None or not record.removed:
-            return False
-        if not caller.owns(record) or record.origin is Origin.MANIFEST:
-            raise not_found()
-        if await self.desire.gone(store, room_id):
-            raise not_found()
-        return True
 
     def _caller(self, request: web.BaseRequest) -> Caller:
         caller = self._callers.of(request.headers)
@@ -198,6 +187,16 @@ def _new(spec: RoomSpec, now: datetime) -> RoomRecord:
     """A room made by API: its id is the capability to join it, so it is random through and through."""
     room_id = secrets.token_hex(12)
     return RoomRecord(room_id, f"api/{room_id}", Origin.API, None, spec, now, now)
+
+
+def _is_being_removed(store: RoomStore, caller: Caller, room_id: str) -> bool:
+    """Whether a call before this one has removed it, and its live room still stands."""
+    record = store.by_id.get(room_id)
+    if record is None or not record.removed:
+        return False
+    if not caller.owns(record) or record.origin is Origin.MANIFEST or gone(store, room_id):
+        raise not_found()
+    return True
 
 
 def removed_id(query: str, content: Mapping[str, Any]) -> str:

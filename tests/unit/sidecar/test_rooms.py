@@ -96,10 +96,8 @@ class Office(House):
             made = self.live.setdefault(room.live.name, LiveRoom(room.live.name, f"RM_{room.live.name[-1]}"))
             self.known.made(made, self.clock())
             after = room.answered(made.sid)
-        if not room.removed:
-            ready = Condition("Ready", "True", "AsSpecified", "", now)
-            after = after.with_status(Status(room.generation, (ready,)))
-        await self.store.save(room, after)
+        ready = Condition("Ready", "True", "AsSpecified", "", now)
+        await self.store.save(room, after.with_status(Status(room.generation, (ready,))))
 
     async def call(self, name: str, content: Any = None, user: str | None = "anna") -> Reply:
         body = b"" if content is None else json.dumps(content).encode()
