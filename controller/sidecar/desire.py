@@ -31,7 +31,7 @@ Transition = Callable[[RoomRecord], RoomRecord]
 
 
 class Desire:
-    """The records for those who read and write them over HTTP; the reconciler is woken, and then waited for."""
+    """The records for those who read and write them over HTTP; the reconciler is woken, then waited for."""
 
     def __init__(self, context: Context) -> None:
         self._backstage, self._known, self._clock = context.backstage, context.known, context.clock
