@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from controller.access.invites import INVITE_AT_MOST
 from controller.plan.matching import Matching
 from controller.plan.model import Bury, Chore, DropOrphan, Enforce, Forget, Observed, Rules, TakeDown, Tidy
 from controller.records.record import TOMBSTONE_LIFE, Origin, RoomRecord
@@ -30,8 +31,17 @@ def _of_tombstone(record: RoomRecord, observed: Observed, rules: Rules) -> Itera
         return
     listed = sorted({old.name for old in record.retired} & observed.live.keys())
     yield from (Bury(record, name) for name in listed)
-    if not listed and record.removed_at is not None and rules.now - record.removed_at >= TOMBSTONE_LIFE:
+    if not listed and record.removed_at is not None and rules.now - record.removed_at >= _life(record):
         yield Forget(record)
+
+
+def _life(record: RoomRecord) -> timedelta:
+    """For how long a tombstone stays: where invites were revoked, until none of them could come back to life.
+
+    A manifest that comes back has its room's id again; without the tombstone its epoch would begin anew.
+    """
+    revoked = record.origin is Origin.MANIFEST and record.invite_epoch
+    return timedelta(seconds=INVITE_AT_MOST) if revoked else TOMBSTONE_LIFE
 
 
 def _stands(record: RoomRecord) -> bool:
