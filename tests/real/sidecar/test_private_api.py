@@ -147,6 +147,23 @@ async def test_intents_hold_while_livekit_is_down(tmp_path: Path, mongodb: Serve
         assert len(await site.ours()) == 3
 
 
+async def test_who_waits_for_a_room_does_not_hold_the_end_up(tmp_path: Path, mongodb: Server) -> None:
+    tokens = {VARIABLE: str(write_tokens(tmp_path))}
+    async with (
+        LiveKitServer(tmp_path / "livekit") as livekit,
+        Site(tmp_path, livekit, mongodb=mongodb.uri, **tokens) as site,
+        site.run() as controller,
+        callers(site) as (anna, _, _),
+    ):
+        livekit.kill()
+        waiting = asyncio.create_task(anna.call("create", BODY))
+        await controller.says("room created by api")
+        assert await controller.stop() == 0
+        await asyncio.gather(waiting, return_exceptions=True)
+        (record,) = (await site.records()).values()
+        assert record.spec.user_id == "anna", "the intent holds all the same"
+
+
 async def test_mongodb_away_leaves_reads_and_refuses_writes(tmp_path: Path, livekit: LiveKitServer) -> None:
     tokens = {VARIABLE: str(write_tokens(tmp_path))}
     async with secantus(tmp_path / "mongodb") as own:
