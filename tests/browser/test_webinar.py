@@ -46,4 +46,3 @@ async def test_a_guest_who_helps_themselves_publishes_nothing(house: Site, welco
     await outsider.until_may("canPublish")
     assert await outsider.publish("camera") == ""
     await sue.sees(outsider.identity)
-    await expect(sue[f'.tile[data-identity="{outsider.identity}"]']).to_have_class("tile silent seen")

@@ -1,5 +1,8 @@
 """Somebody at the join page in Chromium, and what the page did while they were there."""
 
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -30,7 +33,9 @@ SEEN: Final = """(identity) => [...document.querySelectorAll(".tile video")]
   .filter((each) => each.closest(".tile").dataset.identity === identity && each.videoWidth > 0)
   .reduce((most, each) => Math.max(most, each.currentTime), 0)"""
 
+TOKEN: Final = "/livekit/token"
 WIDTHS: Final = {"desktop": (1280, 800), "phone": (390, 844)}
+INSIDE_OR_NOT: Final = re.compile("call|notice")
 REFUSED: Final = "Failed to load resource"
 """So Chromium begins what it writes for each answer that is a refusal."""
 
@@ -84,6 +89,29 @@ class Visitor:
         await self["#name"].fill(name)
         await self["#join"].click()
         await self.view("call")
+
+    async def tried(self, room_id: str, fragment: str = "") -> str:
+        """Through the lobby to wherever that leads: `call`, or the code of the reason against it."""
+        await self.open(room_id, fragment)
+        await self.view("lobby")
+        await self["#join"].click()
+        await expect(self["body"]).to_have_attribute("data-view", INSIDE_OR_NOT)
+        return await self["#sentence"].get_attribute("data-code") or "call"
+
+    async def let_in(self, action: str) -> None:
+        """Press that button under a reason, as often as the answer is still no; return in the call."""
+        status = 0
+        while status != 201:
+            async with self.page.expect_response(f"**{TOKEN}") as answer:
+                await self[f'[data-action="{action}"]'].click()
+            status = (await answer.value).status
+        await self.view("call")
+
+    @asynccontextmanager
+    async def asks_again(self) -> AsyncIterator[None]:
+        """Leave the block when the page has been given another token."""
+        async with self.page.expect_response(lambda answer: answer.url.endswith(TOKEN) and answer.ok):
+            yield
 
     async def view(self, name: str) -> None:
         """Return when the page shows it."""

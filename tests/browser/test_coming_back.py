@@ -1,0 +1,48 @@
+"""A stay that is broken: a reload, a lost room, a room that is over."""
+
+import asyncio
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Welcome
+from tests.browser.rooms import open_room
+from tests.support.controller import Site
+
+
+async def test_a_reload_keeps_the_identity_and_the_place(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "reload", max_participants=2)
+    ann, bob = await welcome(), await welcome()
+    await asyncio.gather(ann.join(room, "Ann"), bob.join(room, "Bob"))
+    before = await ann.identity()
+    await ann.page.reload()
+    await ann.view("call")
+    assert await ann.identity() == before
+    await bob.sees(before)
+    await expect(bob["#people"]).to_contain_text("2 here")
+    await expect(bob[f'.tile[data-identity="{before}"]']).to_contain_text("Ann")
+
+
+async def test_a_room_that_was_lost_is_entered_again_by_itself(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "lost")
+    ann, bob = await welcome(), await welcome()
+    await asyncio.gather(ann.join(room, "Ann"), bob.join(room, "Bob"))
+    name = await house.room_name("lost")
+    async with ann.asks_again(), bob.asks_again():
+        await house.actor.delete_room(name)
+    await asyncio.gather(ann.view("call"), bob.view("call"))
+    await ann.sees(await bob.identity())
+
+
+async def test_a_room_that_starts_anew_is_entered_under_its_new_name(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "anew")
+    ann = await welcome()
+    await ann.join(room, "Ann")
+    before = await house.room_name("anew")
+    house.edit("anew", active=False)
+    assert "over" in await ann.sentence("OVER")
+    await ann.shoot("over")
+    house.edit("anew", active=True)
+    await house.until_condition("anew", "Live", "True")
+    await ann['[data-action="again"]'].click()
+    await ann.enter("Ann")
+    assert await house.room_name("anew") != before

@@ -1,0 +1,112 @@
+"""Each way of not getting in has its sentence on the screen, with what to do."""
+
+from playwright.async_api import expect
+
+from tests.browser.conftest import Welcome
+from tests.browser.rooms import invite, open_room
+from tests.support.controller import Site
+from tests.support.wait import until
+
+KEPT = "Object.entries(sessionStorage)"
+TAKEN_OVER = """([key, text]) => {
+  const { identity } = JSON.parse(text);
+  sessionStorage.setItem(key, JSON.stringify({ identity }));
+}"""
+"""The identity that another tab has, without its token: a claim and no proof."""
+
+
+async def until_full(site: Site, room_id: str) -> None:
+    """A join less than a second old may be missed at the door; then it is LiveKit that refuses the next."""
+
+    async def full() -> bool:
+        return (await site.ask_token(room_id, "probe")).body.get("code") == "ROOM_FULL"
+
+    await until(full)
+
+
+async def test_a_full_room_lets_the_next_one_in_when_somebody_leaves(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "small", max_participants=1)
+    ann, bob = await welcome(), await welcome()
+    await ann.join(room, "Ann")
+    await until_full(house, room)
+    await bob.open(room)
+    await bob["#name"].fill("Bob")
+    await bob["#join"].click()
+    assert "full" in await bob.sentence("ROOM_FULL")
+    await ann["#leave"].click()
+    await ann.sentence("LEFT")
+    await bob.shoot("refused-full")
+    await bob.let_in("again")
+
+
+async def test_a_room_that_is_not_open_opens_by_itself(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "early")
+    house.edit("early", active=False)
+    await house.until_condition("early", "Live", "False")
+    ann, bob = await welcome(), await welcome()
+    await ann.open(room)
+    told = await ann.sentence("ROOM_NOT_FOUND")
+    await bob.open("0" * 24)
+    assert await bob.sentence("ROOM_NOT_FOUND") == told, "no page is an oracle"
+    assert "not open" in told
+    await ann.shoot("refused-not-open")
+    house.edit("early", active=True)
+    await house.until_condition("early", "Live", "True")
+    await ann['[data-action="again"]'].click()
+    await ann.view("lobby")
+
+
+async def test_an_invite_that_has_expired_is_no_guest_pass(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "expired", allow_webinar_mode=True)
+    link = await invite(house, "expired", "--expires", "1s")
+    ann = await welcome()
+    while "PROOF_INVALID" not in await ann.tried(room, link):
+        await ann.page.evaluate("sessionStorage.clear()")
+    assert "expired" in await ann.sentence("PROOF_INVALID")
+
+
+async def test_a_revoked_invite_may_still_come_as_a_guest(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "revoked", allow_webinar_mode=True)
+    link = await invite(house, "revoked")
+    assert (await house.verb("revoke", "revoked")).code == 0
+    ann = await welcome()
+    await ann.open(room, link)
+    await ann.view("lobby")
+    await ann["#join"].click()
+    assert "Ask for a new link" in await ann.sentence("PROOF_INVALID")
+    await ann.shoot("refused-invite")
+    await ann['[data-action="guest"]'].click()
+    await ann.enter("Ann")
+    await expect(ann["#mic"]).to_be_hidden()
+
+
+async def test_an_identity_that_another_tab_has_is_not_taken_from_it(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "taken")
+    ann, other = await welcome(), await welcome()
+    await ann.join(room, "Ann")
+    await other.open(room)
+    ((key, text),) = await ann.page.evaluate(KEPT)
+    await other.page.evaluate(TAKEN_OVER, [key, text])
+    await other.page.reload()
+    await other.view("lobby")
+    await other["#join"].click()
+    assert "inside already" in await other.sentence("IDENTITY_IN_USE")
+    await other.shoot("refused-taken")
+    await other['[data-action="fresh"]'].click()
+    await other.view("call")
+    await expect(ann["#people"]).to_contain_text("2 here")
+    assert await other.identity() != await ann.identity()
+
+
+async def test_who_comes_twice_goes_on_in_the_newer_tab(house: Site, welcome: Welcome) -> None:
+    """A tab that was doubled has its token, too."""
+    room = await open_room(house, "double")
+    ann, other = await welcome(), await welcome()
+    await ann.join(room, "Ann")
+    await other.open(room)
+    ((key, text),) = await ann.page.evaluate(KEPT)
+    await other.page.evaluate("([key, text]) => sessionStorage.setItem(key, text)", [key, text])
+    await other.page.reload()
+    await other.view("call")
+    assert "somewhere else" in await ann.sentence("ELSEWHERE")
+    await ann.shoot("elsewhere")
