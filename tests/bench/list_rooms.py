@@ -1,99 +1,65 @@
-"""getAll, first page of many rooms, against getCount of one room: the same way there and back, on one server.
+"""The first page of getAll over 10,000 rooms, against a plain scan. `python -m tests.bench.list_rooms`
 
-By hand: python -m tests.bench.list_rooms [ROOMS]
+Both give the same bytes; HTTP is left out of both. The plain scan filters, sorts and writes JSON each time.
 """
 
-import asyncio
-import hashlib
 import json
+import os
+import platform
 import statistics
-import sys
-import tempfile
 import time
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import timedelta
 
-import aiohttp
+from controller.records.record import RoomRecord, as_reference
+from controller.sidecar.callers import Caller
+from controller.sidecar.listing import DEFAULT_ORDER
+from controller.sidecar.views import Views
+from tests.support.rooms import NOW, room
 
-from controller import logs
-from controller.known import Known
-from controller.metrics import Metrics
-from controller.records import open_store
-from controller.records.ports import RoomStore
-from controller.records.record import Origin, RoomRecord
-from controller.room import RoomSpec
-from controller.settings import Address, Settings
-from controller.sidecar import Backstage, Context, Sidecar
-from tests.support.embedded import secantus
-from tests.support.fake_live import FakeLive
-
-ROUNDS = 50
-START = datetime(2026, 3, 24, 16, tzinfo=UTC)
-QUESTIONS = {
-    "getCount, one room": ("getCount", "one", {}),
-    "getAll, first 10 of all": ("getAll", "all", {"limit": 10}),
-    "getAll, first 1,000 of all": ("getAll", "all", {"limit": 1000}),
-    "getAll, 10 by name": ("getAll", "all", {"limit": 10, "sort": {"name": -1}}),
-    "getAll, 10 by a filter": ("getAll", "all", {"limit": 10, "filter": {"name": {"$gt": "Hall 5"}}}),
-    "getAll, everything": ("getAll", "all", {}),
-}
+ROOMS, PAGE, ROUNDS = 10_000, 100, 15
+USERS = 10
+ANNA = Caller("user-0", admin=False)
 
 
-def hall(number: int) -> RoomRecord:
-    spec = RoomSpec(name=f"Hall {number}", user_id="one" if number == 0 else "many", max_participants=20)
-    room_id = hashlib.sha256(str(number).encode()).hexdigest()[:24]
-    at = START + timedelta(seconds=number)
-    return RoomRecord(room_id, f"api/{room_id}", Origin.API, None, spec, at, at)
+def main() -> None:
+    records = {each.id: each for each in map(_room, range(1, ROOMS + 1))}
+    views = Views()
+    assert _page(views, records) == _scan(records)
+    plain = _cpu(lambda: _scan(records))
+    again = _cpu(lambda: _page(views, records))
+    changed = _cpu(lambda: _page(views, dict(records)))
+    print(f"first {PAGE} of {ROOMS:,} rooms, {ROOMS // USERS:,} of them the caller's")
+    print(f"plain scan: {plain * 1000:.2f} ms of CPU")
+    print(f"getAll: {plain / again:.0f} times as fast; {plain / changed:.1f} times where a room has changed")
+    print(f"measured on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
 
 
-async def main(count: int) -> None:
-    logs.configure("json", "error")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        async with (
-            secantus(folder / "mongodb") as server,
-            open_store(server.uri, "bench", folder, "bench") as store,
-        ):
-            await store.refresh()
-            await asyncio.gather(*(store.insert(hall(number)) for number in range(count)))
-            await measure(store, tokens(folder), count)
+def _room(number: int) -> RoomRecord:
+    made = room(number, user_id=f"user-{number % USERS}")
+    return replace(made, created=NOW - timedelta(seconds=number))
 
 
-def tokens(folder: Path) -> Path:
-    entries = [
-        {"token_sha256": hashlib.sha256(user.encode()).hexdigest(), "user_id": user, "admin": user == "all"}
-        for user in ("one", "all")
-    ]
-    path = folder / "tokens.json"
-    path.write_text(json.dumps(entries))
-    return path
+def _page(views: Views, records: Mapping[str, RoomRecord]) -> Sequence[bytes]:
+    return [views.sent(record) for record in views.of(records, ANNA, DEFAULT_ORDER)[:PAGE]]
 
 
-async def measure(store: RoomStore, path: Path, count: int) -> None:
-    free = Address("127.0.0.1", 0)
-    settings = replace(Settings(), public_listen=free, private_listen=free, access_tokens_file=path)
-    known = Known(store)
-    known.mongodb.answered(time.monotonic())
-    context = Context(settings, known, FakeLive(), Metrics(), Backstage(store))
-    async with Sidecar(context).listening() as sidecar, aiohttp.ClientSession() as http:
-        base = 0.0
-        for title, (call, user, body) in QUESTIONS.items():
-            url = f"http://{sidecar.private}/api/conferences/{call}"
-            took = []
-            for _ in range(ROUNDS):
-                began = time.perf_counter()
-                async with http.post(url, json=body, headers={"x-access-token": user}) as answer:
-                    content = await answer.read()
-                assert answer.status == 200, content
-                took.append(time.perf_counter() - began)
-            middle = statistics.median(took)
-            base = base or middle
-            print(
-                f"{title:28} of {count:,}: first {took[0] * 1000:6.1f} ms, median {middle * 1000:6.2f} ms, "
-                f"{middle / base:5.1f} times a getCount, {len(content) / 1024:7.1f} KiB"
-            )
+def _scan(records: Mapping[str, RoomRecord]) -> Sequence[bytes]:
+    mine = [record for record in records.values() if record.spec.user_id == ANNA.user_id]
+    mine.sort(key=lambda record: (record.created, record.id))
+    return [json.dumps(as_reference(record)).encode() for record in mine[:PAGE]]
+
+
+def _cpu(act: Callable[[], object]) -> float:
+    """CPU seconds of one call, the median of several."""
+    taken = []
+    for _ in range(ROUNDS):
+        began = time.process_time()
+        act()
+        taken.append(time.process_time() - began)
+    return statistics.median(taken)
 
 
 if __name__ == "__main__":
-    asyncio.run(main(int(sys.argv[1]) if len(sys.argv) > 1 else 10_000))
+    main()
