@@ -41,6 +41,7 @@ async function publish(room, { mic, camera }) {
     try {
       await (track ? me.publishTrack(track) : open());
     } catch (error) {
+      track?.stop();
       note(explainDevice(error));
     }
   }

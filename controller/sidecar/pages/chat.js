@@ -1,4 +1,4 @@
-// Chat by text streams, the topic that LiveKit's own components use. Nothing is kept: it goes with the page.
+// Chat by text streams, the topic that LiveKit's own components use. Kept by nobody: it goes with the page.
 
 import { at, icon, make, note, show } from "./dom.js";
 import { shownName } from "./kit.js";
@@ -14,7 +14,6 @@ export class Chat {
 
   constructor(room) {
     this.#room = room;
-    at("messages").replaceChildren();
     room.registerTextStreamHandler(TOPIC, (reader, { identity }) => this.#receive(reader, identity));
     at("chat-form").onsubmit = (event) => {
       event.preventDefault();

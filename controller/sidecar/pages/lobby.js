@@ -22,6 +22,7 @@ export class Lobby {
   #may = { mic: false, camera: false };
   #tracks = {};
   #chosen = {};
+  #failed = {};
   #visit = 0;
 
   constructor() {
@@ -33,6 +34,7 @@ export class Lobby {
 
   async open(may) {
     this.close();
+    this.#failed = {};
     const possible = Boolean(navigator.mediaDevices?.getUserMedia);
     at("look-note").textContent = !possible && (may.mic || may.camera) ? explainDevice("INSECURE") : "";
     this.#may = { mic: may.mic && possible, camera: may.camera && possible };
@@ -48,6 +50,12 @@ export class Lobby {
     for (const kind of ["camera", "mic"]) {
       if (this.#may[kind] && session[kind] && visit === this.#visit) await this.#start(kind);
     }
+  }
+
+  // What is to be published: nothing that the lobby did not show, so that nobody is on the air unasked.
+  wishes() {
+    const wished = (kind) => this.#may[kind] && session[kind] && !this.#failed[kind];
+    return { mic: wished("mic"), camera: wished("camera") };
   }
 
   // The tracks that run, for the call to publish; they are no longer ours to stop.
@@ -86,9 +94,11 @@ export class Lobby {
       const track = await KINDS[kind].make(deviceId ? { deviceId } : {});
       if (visit !== this.#visit || this.#tracks[kind]) return track.stop();
       this.#tracks[kind] = track;
+      this.#failed[kind] = false;
       at("look-note").textContent = "";
       await this.#list(kind);
     } catch (error) {
+      this.#failed[kind] = true;
       at("look-note").textContent = explainDevice(error);
     }
     this.#draw();

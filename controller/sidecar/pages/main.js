@@ -35,12 +35,12 @@ function openLobby() {
     : told.webinar === "true" ? "A webinar, and you are invited to speak." : "";
   view("lobby");
   lobby.open(may);
-  at("name").focus();
+  if (matchMedia("(pointer: fine)").matches) at("name").focus(); // on a phone it would bring the keyboard up
 }
 
 async function join(tracks = {}) {
   clearTimeout(timer);
-  at("join").disabled = true;
+  setBusy(true);
   try {
     await enter(await ask(), tracks, ended);
     session.keep({ inside: true });
@@ -50,7 +50,12 @@ async function join(tracks = {}) {
     for (const track of Object.values(tracks)) track.stop();
     refuse(...reasonOf(error));
   }
-  at("join").disabled = false;
+  setBusy(false);
+}
+
+function setBusy(busy) {
+  at("join").disabled = busy;
+  at("join").textContent = busy ? "Joining …" : "Join";
 }
 
 // [code, seconds to wait] of what went wrong on the way in.
@@ -125,11 +130,11 @@ const DOES = {
 
 at("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  const tracks = lobby.take();
-  session.keep({ name: at("name").value.trim(), mic: Boolean(tracks.mic), camera: Boolean(tracks.camera) });
-  join(tracks);
+  session.keep({ name: at("name").value.trim(), ...lobby.wishes() });
+  join(lobby.take());
 });
 
+addEventListener("hashchange", () => location.reload()); // an invite, pasted over the address
 addEventListener("pageshow", (event) => { if (event.persisted) location.reload(); }); // its call has ended
 
 start();

@@ -26,8 +26,7 @@ class Session {
     Object.assign(this, stored());
     const given = new URLSearchParams(location.hash.slice(1)).get("invite");
     if (given) {
-      if (given !== this.invite) this.renew();
-      this.invite = given;
+      if (given !== this.invite) Object.assign(this, { invite: given, identity: "", token: "", inside: false, mic: true, camera: true });
       history.replaceState(null, "", location.pathname + location.search);
     }
     this.identity = bound(this.invite) || this.identity || fresh();
