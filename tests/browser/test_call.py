@@ -63,3 +63,15 @@ async def test_a_muted_one_is_heard_no_more_and_marked(house: Site, welcome: Wel
     await expect(ann[".tile:not(.own)"]).to_have_class(SILENT)
     await bob["#camera"].click()
     await expect(ann[".tile:not(.own) video"]).to_have_count(0)
+
+
+async def test_a_screen_is_shared_where_the_room_allows_it(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "share", allow_share_screen=True)
+    ann, bob = await welcome(), await welcome()
+    await asyncio.gather(ann.join(room, "Ann"), bob.join(room, "Bob"))
+    await bob["#share"].click()
+    await expect(ann[f'[data-screen-of="{await bob.identity()}"] video']).to_be_visible()
+    await ann.shoot("shared")
+    house.edit("share", allow_share_screen=False)
+    await expect(ann["[data-screen-of]"]).to_have_count(0)
+    await expect(bob["#share"]).to_be_hidden()
