@@ -78,7 +78,7 @@ function ended(reason) {
   const now = Date.now();
   ends = [...ends.filter((each) => now - each < 60_000), now];
   say({ title: "Getting back in", text: "The call was interrupted. You are let in again in a moment.", actions: ["back"] }, "REJOINING");
-  timer = setTimeout(join, Math.min(10_000, 250 * 2 ** ends.length));
+  timer = setTimeout(join, Math.min(10_000, 500 * 2 ** ends.length));
 }
 
 // Says why we are not inside, and comes again by itself where that makes sense.
