@@ -13,6 +13,7 @@ import pytest
 from playwright.async_api import Browser, expect
 
 from tests.browser.visitor import Visitor
+from tests.support.callers import write_tokens
 from tests.support.chromium import browser
 from tests.support.controller import Site
 from tests.support.embedded import secantus
@@ -37,9 +38,10 @@ async def house(tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer
     """A controller at work; each test writes manifests of its own."""
     livekit_client()
     folder = tmp_path_factory.mktemp("house")
+    tokens = str(write_tokens(folder))
     async with (
         secantus(tmp_path_factory.mktemp("mongodb")) as mongodb,
-        Site(folder, livekit, mongodb=mongodb.uri) as site,
+        Site(folder, livekit, mongodb=mongodb.uri, ROOMCTL_ACCESS_TOKENS_FILE=tokens) as site,
         site.run(),
     ):
         yield site

@@ -17,11 +17,6 @@ async def open_room(site: Site, key: str, **fields: object) -> str:
     return room_id
 
 
-async def close_room(site: Site, key: str) -> None:
-    """Take its manifest away, or rather switch it off: a prune waits until nobody is inside."""
-    site.edit(key, active=False)
-
-
 async def invite(site: Site, key: str, *words: str) -> str:
     """The fragment of a speaker's link, as `roomctl invite` prints it."""
     told = await site.verb("invite", key, "--role", "speaker", *words)

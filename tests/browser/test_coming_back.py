@@ -6,6 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Welcome
 from tests.browser.rooms import open_room
+from tests.support.callers import callers
 from tests.support.controller import Site
 
 
@@ -46,3 +47,12 @@ async def test_a_room_that_starts_anew_is_entered_under_its_new_name(house: Site
     await ann['[data-action="again"]'].click()
     await ann.enter("Ann")
     assert await house.room_name("anew") != before
+
+
+async def test_a_room_that_its_owner_removes_is_over(house: Site, welcome: Welcome) -> None:
+    ann = await welcome()
+    async with callers(house) as (anna, _, _):
+        room = await anna.good("create", {"name": "Short meeting", "max_participants": 5})
+        await ann.join(room["id"], "Ann")
+        assert await anna.good(f"remove?id={room['id']}") == {"success": True}
+    assert "closed for everybody" in await ann.sentence("OVER")
