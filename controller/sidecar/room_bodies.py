@@ -23,36 +23,10 @@ from controller.sidecar.answer import Code, Refusal
 from controller.sidecar.body import invalid
 from controller.words import nearest, quoted
 
+_IGNORED: Final = "Returned with a room, and ignored when it is sent back."
+
 PAGE: Final = 1_000
 """Rooms in one page at most; without a limit all come."""
-
-EXAMPLE_ID: Final = "69f013c1aa11bb22cc33dd44"
-_IGNORED: Final = "Returned with a room, and ignored when it is sent back."
-_ROOM: Final[Mapping[str, Any]] = {
-    "name": "Main stage room",
-    "user_id": "69360341db559495f643de6a",
-    "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
-    "max_participants": 50,
-    "allow_webinar_mode": True,
-    "allow_chat": True,
-    "allow_share_screen": True,
-    "record": False,
-    "record_mode": "ROOM_COMPOSITE_GRID",
-    "active": True,
-}
-_RETURNED: Final[Mapping[str, Any]] = {
-    "_id": EXAMPLE_ID,
-    "id": EXAMPLE_ID,
-    **_ROOM,
-    "sid": "RM_x7h6k4example",
-    "created": "2026-03-24T16:00:00.000Z",
-    "modified": "2026-03-24T16:00:00.000Z",
-    "success": True,
-}
-
-
-def _shown(*examples: Mapping[str, Any]) -> ConfigDict:
-    return ConfigDict(json_schema_extra={"examples": [dict(each) for each in examples]})
 
 
 class _Body(BaseModel):
@@ -85,8 +59,6 @@ class _SentBack(_Body):
 class CreateRoom(_SentBack):
     """The body of create."""
 
-    model_config = _shown(_ROOM)
-
     id: Any = Field(None, description="Ignored: a new room gets an id of its own.")
     name: Name = Field(description=SAYS["name"])
     mediaType: Media | None = Field(MediaType.VIDEO_AUDIO, description=SAYS["mediaType"])
@@ -101,8 +73,6 @@ class CreateRoom(_SentBack):
 
 class UpdateRoom(_SentBack):
     """The body of update: the room's id, and what shall change. What is not given, or null, stays."""
-
-    model_config = _shown({"id": EXAMPLE_ID, **_ROOM})
 
     id: str = Field(description="Identifier of the room being updated.")
     name: Name | None = Field(None, description=SAYS["name"])
@@ -119,23 +89,17 @@ class UpdateRoom(_SentBack):
 class RoomId(_Body):
     """The body of getById, start and stop."""
 
-    model_config = _shown({"id": EXAMPLE_ID})
-
     id: str = Field(description="Identifier of the room.")
 
 
 class RemovedId(_Body):
     """The body, or the query, of remove: the id stands in one of them, or the same in both."""
 
-    model_config = _shown({"id": EXAMPLE_ID})
-
     id: str | None = Field(None, description="Identifier of the room to delete.")
 
 
 class CountRooms(_Body):
     """The body of getCount."""
-
-    model_config = _shown({"filter": {"active": True}})
 
     filter: dict[str, Any] | None = Field(
         None,
@@ -146,8 +110,6 @@ class CountRooms(_Body):
 
 class ListRooms(CountRooms):
     """The body of getAll."""
-
-    model_config = _shown({"limit": 10, "skip": 0, "sort": {"created": 1}})
 
     limit: int | None = Field(
         None, ge=1, le=PAGE, description="Optional page size; without one, all rooms come."
@@ -161,9 +123,7 @@ class ListRooms(CountRooms):
 class Room(BaseModel):
     """A room as the reference returns it."""
 
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", json_schema_extra={"examples": [dict(_RETURNED)]}
-    )
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
     returned_id: str = Field(alias="_id", description="Mongo-style identifier of the room object.")
     id: str = Field(description="Convenience alias for _id.")
@@ -188,15 +148,11 @@ class Room(BaseModel):
 class Count(BaseModel):
     """The answer of getCount."""
 
-    model_config = _shown({"count": 1})
-
     count: int = Field(description="Total number of video call rooms currently visible to the user.")
 
 
 class Done(BaseModel):
     """The answer of start, stop and remove."""
-
-    model_config = _shown({"success": True})
 
     success: bool = Field(description="true once the room is so.")
 

@@ -102,7 +102,7 @@ def _whole(schema: Schema) -> Schema:
 
 def _plain(schema: Schema) -> Schema:
     """Said shorter, and with patterns as ECMA-262 writes them."""
-    schema = {key: value for key, value in schema.items() if key not in ("title", "examples")}
+    schema = {key: value for key, value in schema.items() if key != "title"}
     if schema.get("default", "") is None:
         del schema["default"]
     if schema.get("pattern") == NAME_PATTERN:
