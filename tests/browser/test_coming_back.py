@@ -6,6 +6,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Welcome
 from tests.browser.rooms import open_room
+from tests.browser.visitor import TOKEN
 from tests.support.callers import callers
 from tests.support.controller import Site
 
@@ -56,3 +57,16 @@ async def test_a_room_that_its_owner_removes_is_over(house: Site, welcome: Welco
         await ann.join(room["id"], "Ann")
         assert await anna.good(f"remove?id={room['id']}") == {"success": True}
     assert "closed for everybody" in await ann.sentence("OVER")
+
+
+async def test_who_presses_twice_comes_once(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "twice")
+    ann = await welcome()
+    await ann.join(room, "Ann")
+    await ann["#leave"].click()
+    await ann.sentence("LEFT")
+    ann.asked.clear()
+    await ann['[data-action="join"]'].dblclick()
+    await ann.view("call")
+    await ann.sees(await ann.identity())
+    assert [url for url in ann.asked if url.endswith(TOKEN)] == [f"{ann.base}{TOKEN}"]
