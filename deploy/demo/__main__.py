@@ -21,7 +21,7 @@ from typing import Any, Final
 from environment import environment, install, locked
 from house import Controller, House, controlling, given_livekit, program, settings
 from page import livekit_client
-from processes import HOST, PORTS, Failure, Stopped, free_ports, run, start, unless_stopped
+from processes import PORTS, Failure, Stopped, free_ports, run, start, unless_stopped
 from server import livekit_server, serving
 from telling import bold, say, show
 
@@ -39,6 +39,11 @@ GUEST_CALLS: Final = """\
     -d '{{"room_id": "{id}",
          "LKRoomName": "{LKRoomName}",
          "participant_id": "guest-1", "participant_name": "Jane"}}'
+"""
+OPERATORS_CALL: Final = """\
+  curl -s {operators}/api/conferences/create \\
+    -H 'x-access-token: {token}' -H 'Content-Type: application/json' \\
+    -d '{{"name": "Main stage", "max_participants": 50, "allow_chat": true}}'
 """
 
 
@@ -93,7 +98,7 @@ async def try_given(house: House) -> None:
             if wrong:
                 raise Failure(why.strip()) from None
     say(f"  LiveKit: {house.env['LIVEKIT_URL']}, as LIVEKIT_URL says; without a webhook to")
-    say(f"  http://{HOST}:{house.ports['operators']}/livekit/webhook it is looked at every 5 s")
+    say(f"  {house.operators}/livekit/webhook it is looked at every 5 s")
 
 
 async def all_ready(house: House, *, strict: bool) -> None:
@@ -145,6 +150,10 @@ async def show_calls(house: House) -> None:
     show(bold(f"A guest of {room['key']} asks for the LiveKit room's name, then for a token,") + "\n")
     show(GUEST_CALLS.format(guests=house.guests, **room))
     show(f"and joins {house.env['LIVEKIT_URL']} with the participant_token, within five minutes.\n")
+    if token := house.env.get("ACCESS_TOKEN"):
+        show(bold("An operator makes a room over the private API, with this run's token,") + "\n")
+        show(OPERATORS_CALL.format(operators=house.operators, token=token))
+        show(f"and reads of all calls in a browser at {house.operators}/openapi.json\n")
 
 
 def show_what_next(house: House) -> None:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import hashlib
 import os
 import secrets
 import shlex
@@ -37,6 +38,10 @@ class House:
     @property
     def guests(self) -> str:
         return f"http://{HOST}:{self.ports['guests']}"
+
+    @property
+    def operators(self) -> str:
+        return f"http://{HOST}:{self.ports['operators']}"
 
     def script(self) -> str:
         """Lines for a shell: the environment of this run, and no other setting."""
@@ -82,6 +87,7 @@ def settings(folder: Path, ports: Mapping[str, int], *, given: bool) -> dict[str
     if not given:
         env["LIVEKIT_URL"] = f"ws://{HOST}:{ports['LiveKit']}"
         env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"] = "quickstart", secrets.token_hex(24)
+        env |= _operator(folder)  # on somebody's LiveKit rooms made by API would outlive this run
     return env | {
         "PATH": f"{program().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ROOMCTL_ROOMS_DIR": str(ROOT / "rooms.d"),
@@ -91,6 +97,14 @@ def settings(folder: Path, ports: Mapping[str, int], *, given: bool) -> dict[str
         "ROOMCTL_PRIVATE_LISTEN": f"{HOST}:{ports['operators']}",
         "ROOMCTL_LOG_FORMAT": "console",
     }
+
+
+def _operator(folder: Path) -> dict[str, str]:
+    """An access token of this run for the private API, and the file that says whose it is."""
+    token, file = secrets.token_hex(16), folder / "tokens.yaml"
+    proof = hashlib.sha256(token.encode()).hexdigest()
+    file.write_text(f"- token_sha256: {proof}\n  user_id: quickstart\n  admin: true\n")
+    return {"ROOMCTL_ACCESS_TOKENS_FILE": str(file), "ACCESS_TOKEN": token}
 
 
 @dataclass(slots=True)

@@ -104,13 +104,16 @@ async def test_takes_other_ports_and_the_calls_it_shows_work_as_they_stand(env: 
         async with started(env) as (_, shown):
             assert "port 8080 is taken" in shown
             assert "port 7880 is taken" in shown
-            calls = shown[shown.index("  curl") : shown.rindex("\nand joins")]
+            calls = re.sub(
+                r"(?m)^(?:An|and) .*", "", shown[shown.index("  curl") : shown.rindex("\nand reads")]
+            )
             shell = await asyncio.create_subprocess_exec("bash", "-ec", calls, stdout=PIPE)
             answers, _ = await shell.communicate()
-    found, granted = (json.loads(text + "}") for text in answers.decode().split("}")[:2])
+    found, granted, made = (json.loads(text + "}") for text in answers.decode().split("}")[:3])
     assert found["success"] is True
     assert granted["success"] is True
     assert found["LKRoomName"] == granted["LKRoomName"]
+    assert made["sid"]
 
 
 async def test_shows_a_link_to_each_room_and_a_speakers_to_each_webinar(env: dict[str, str]) -> None:
