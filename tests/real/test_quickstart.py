@@ -22,7 +22,10 @@ from tests.support.cache import cache_dir
 from tests.support.livekit import LiveKitServer, livekit_binary
 from tests.support.wait import until
 
-QUICKSTART: Final = Path(__file__).parents[2] / "deploy" / "quickstart"
+ROOT: Final = Path(__file__).parents[2]
+QUICKSTART: Final = ROOT / "deploy" / "quickstart"
+README: Final = ROOT / "README.md"
+FLOWS: Final = ("A guest, in a page", "An operator, over the API")
 ROOMS: Final = ("audio-briefing", "guest-webinar", "recorded-speaker", "standard-team")
 LAST_LINE: Final = "Ctrl-C ends it all"
 
@@ -140,6 +143,24 @@ async def test_offers_the_verbs_to_another_terminal(env: dict[str, str]) -> None
     rooms, planned = output.decode().rsplit("\n]\n")
     assert [room["key"] for room in json.loads(rooms + "]")] == list(ROOMS)
     assert planned == "No changes.\n"
+
+
+async def test_the_two_flows_of_the_readme_run_as_printed(env: dict[str, str]) -> None:
+    """Only the ports may be others here, and the file of settings has a folder of its own."""
+    text = README.read_text()
+    flows = [text[text.index(f"## {title}") :].split("```sh\n")[1].split("```")[0] for title in FLOWS]
+    async with started(env) as (_, shown):
+        (settings,) = re.findall(r"^  \. (\S+/env)$", shown, re.MULTILINE)
+        private = re.findall(r"http://127\.0\.0\.1:\d+(?=/api/conferences/create)", shown)[0]
+        script = "\n".join(flows).replace("/tmp/roomctl-*/env", settings)  # noqa: S108
+        script = script.replace("http://127.0.0.1:8081", private)
+        shell = await asyncio.create_subprocess_exec("bash", "-ec", script, stdout=PIPE, stderr=PIPE)
+        output, told = (text.decode() for text in await shell.communicate())
+    assert shell.returncode == 0, told
+    assert "/join/" in output
+    answers = output[output.index('{"_id"') :]
+    assert answers.count('"success": true') == 4
+    assert '"allow_chat": false' in answers
 
 
 async def test_leaves_nothing_where_it_is_stopped_while_it_installs(

@@ -1,5 +1,6 @@
 """What the documents say is what the code does."""
 
+import hashlib
 import re
 from pathlib import Path
 
@@ -12,9 +13,11 @@ from controller.cli.exits import Exit
 from controller.cli.verbs import VERBS
 from controller.manifests import load
 from controller.settings import SETTINGS, Setting
+from controller.sidecar.token_file import Entry, read_tokens
 
 ROOT = Path(__file__).parents[2]
 README = (ROOT / "README.md").read_text()
+EXAMPLES = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
 
 
 def table(header: str) -> list[tuple[str, str]]:
@@ -59,12 +62,16 @@ def test_lists_every_verb_and_exit_code() -> None:
 
 
 def test_its_manifests_are_valid(tmp_path: Path) -> None:
-    examples = re.findall(r"```yaml\n(.+?)```", README, re.DOTALL)
-    for number, example in enumerate(examples):
+    for number, example in enumerate(EXAMPLES[:2]):
         (tmp_path / f"example-{number}.yaml").write_text(example)
     desired = load(tmp_path)
     assert not desired.errors
     assert sorted(desired.rooms) == ["events/backstage", "events/keynote", "example-0"]
+
+
+def test_its_file_of_access_tokens_is_right() -> None:
+    proof = hashlib.sha256(b"my-token").digest()
+    assert read_tokens(EXAMPLES[2].encode()) == [Entry(proof, "events", admin=False)]
 
 
 def test_every_verb_it_writes_exists() -> None:
