@@ -172,9 +172,10 @@ B = TypeVar("B", bound=_Body)
 
 
 def checked(model: type[B], content: Mapping[str, Any]) -> B:
-    """The body as `model`; null is absent. Refusal (INVALID_FIELD) that names the first fault."""
+    """The body as `model`; null in a known field is absent. Refusal (INVALID_FIELD): the first fault."""
+    fields = known(model)
     try:
-        return model.model_validate({name: value for name, value in content.items() if value is not None})
+        return model.model_validate({k: v for k, v in content.items() if v is not None or k not in fields})
     except ValidationError as wrong:
         raise _refusal(model, wrong) from None
 
