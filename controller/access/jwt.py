@@ -35,8 +35,8 @@ def read(token: str, head: bytes, key: bytes) -> dict[str, Any]:
     """The claims of a token of this header signed with `key`, their times unchecked; {} for any other."""
     try:
         signed, _, signature = token[: LONGEST + 1].encode("ascii").rpartition(b".")
-        if len(token) > LONGEST or not hmac.compare_digest(_signature(signed, key), _decoded(signature)):
-            return {}
+        if len(token) > LONGEST or not hmac.compare_digest(_encoded(_signature(signed, key)), signature):
+            return {}  # compared as text, for other texts mean the same bytes
         began, _, claims = signed.partition(b".")
         content = json.loads(_decoded(claims)) if began == head else None
     except (ValueError, RecursionError):
