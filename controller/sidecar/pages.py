@@ -7,7 +7,6 @@ import gzip
 import hashlib
 import html
 import re
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -22,6 +21,7 @@ from controller.records.record import RoomRecord
 from controller.sidecar.answer import STATUS, Answer, Code, Refusal
 from controller.sidecar.context import Context
 from controller.sidecar.protocol import Handler
+from controller.sidecar.site import Routes
 
 JOIN: Final = "/join/"
 ASSETS: Final = "/join/assets/"
@@ -79,11 +79,11 @@ class Pages:
         self._page = Template((FOLDER / "page.html").read_text())
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in _headers(context).items())
 
-    def routes(self) -> Mapping[str, Mapping[str, Handler]]:
-        """For the public listener's table."""
+    def routes(self, question: Handler) -> Routes:
+        """For the public listener's table; `question` answers an OPTIONS."""
         return {
-            JOIN: {"GET": self.page, "HEAD": self.page},
-            ASSETS: {"GET": self.asset, "HEAD": self.asset},
+            JOIN: {"GET": self.page, "HEAD": self.page, "OPTIONS": question},
+            ASSETS: {"GET": self.asset, "HEAD": self.asset, "OPTIONS": question},
         }
 
     async def page(self, request: web.BaseRequest) -> Answer:

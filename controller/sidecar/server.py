@@ -47,7 +47,7 @@ class Sidecar:
         self._rooms = Rooms(context, self.callers)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
-        public = {**_public_routes(self._helpers, cors), **Pages(context).routes()}
+        public = _public_routes(self._helpers, Pages(context), cors)
         self._public_site = Site(public, context.metrics, limit.admit, cors.lines)
         self._private_site = Site(_private_routes(self._helpers, self._rooms, Ops(context)), context.metrics)
 
@@ -112,14 +112,15 @@ def _why(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "no such address"
 
 
-def _public_routes(helpers: Helpers, cors: Cors) -> Routes:
-    preflight = options(cors, "POST, OPTIONS")
+def _public_routes(helpers: Helpers, pages: Pages, cors: Cors) -> Routes:
+    preflight, question = options(cors, "POST, OPTIONS"), options(cors, "GET, HEAD, OPTIONS")
     document = described(public_document())
     return {
         FIND: {"POST": helpers.find, "OPTIONS": preflight},
         CREATE_TOKEN: {"POST": helpers.create_token, "OPTIONS": preflight},
         TOKEN: {"POST": helpers.endpoint, "OPTIONS": preflight},
-        OPENAPI: {"GET": document, "HEAD": document, "OPTIONS": options(cors, "GET, HEAD, OPTIONS")},
+        OPENAPI: {"GET": document, "HEAD": document, "OPTIONS": question},
+        **pages.routes(question),
     }
 
 

@@ -119,6 +119,13 @@ class TestPage:
         async with serving() as house:
             answer = await get(house, f"/join/{ROOM_ID}", "DELETE")
             assert (answer.status, answer.code) == (405, "METHOD_NOT_ALLOWED")
+            assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
+
+    async def test_an_options_is_told_which(self) -> None:
+        async with serving() as house:
+            for target in (f"/join/{ROOM_ID}", f"/join/{OTHER}", "/join/assets/main.js"):
+                answer = await get(house, target, "OPTIONS")
+                assert (answer.status, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
 
     async def test_a_query_changes_nothing(self) -> None:
         async with serving() as house:
