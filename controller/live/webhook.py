@@ -56,7 +56,7 @@ def _claims(token: str, key: str, secret: str) -> dict[str, Any]:
     options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
     try:
         claims: dict[str, Any] = jwt.decode(token, secret, ["HS256"], options, issuer=key)
-    except jwt.PyJWTError:
+    except (jwt.PyJWTError, RecursionError):  # older PyJWT lets a deeply nested header through
         raise WebhookRefused(
             "the webhook is not signed with our API key: check webhook.api_key in LiveKit's configuration"
         ) from None

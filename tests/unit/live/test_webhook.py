@@ -51,6 +51,7 @@ def test_fields_of_another_version_are_passed_over() -> None:
     [
         "",
         "nonsense",
+        base64.urlsafe_b64encode(b"[" * 6000).decode() + ".e30.x",
         f"Bearer {signed()}",
         signed(secret="another-secret-of-thirty-two-chars"),
         signed(iss="another-key"),
