@@ -52,6 +52,7 @@ class Stay {
   #tiles;
   #controls;
   #planned = 0;
+  #closed = false;
 
   constructor(room) {
     this.#room = room;
@@ -67,6 +68,7 @@ class Stay {
   }
 
   draw() {
+    if (this.#closed) return; // what was under way ends after the stay
     const { name, allow_webinar_mode: webinar } = policy(this.#room);
     if (name) at("room-name").textContent = name;
     const people = this.#room.remoteParticipants.size + 1;
@@ -77,6 +79,7 @@ class Stay {
   }
 
   close() {
+    this.#closed = true;
     cancelAnimationFrame(this.#planned);
     this.#room.removeAllListeners();
     this.#tiles.clear();

@@ -11,6 +11,7 @@ import { session } from "./session.js";
 const told = document.body.dataset;
 const lobby = new Lobby();
 let timer = 0;
+let joining = false;
 let ends = []; // when stays ended by themselves, lately
 
 function start() {
@@ -39,6 +40,8 @@ function openLobby() {
 }
 
 async function join(tracks = {}) {
+  if (joining) return; // pressed twice
+  joining = true;
   clearTimeout(timer);
   setBusy(true);
   try {
@@ -51,6 +54,7 @@ async function join(tracks = {}) {
     refuse(...reasonOf(error));
   }
   setBusy(false);
+  joining = false;
 }
 
 function setBusy(busy) {
