@@ -9,7 +9,9 @@ from controller.room import RoomSpec
 
 TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Held", "Stalled")
 _GOAL: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
-_SPAN: Final = re.compile(r"(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?")
+_SPAN: Final = re.compile(
+    r"(?:(?P<d>[0-9]{1,3})d)?(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?"
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,12 +42,12 @@ def read_goal(text: str) -> Goal:
 
 
 def read_span(text: str) -> float:
-    """Seconds of 60s, 5m, 1h30m or 0s. ValueError with what to write instead."""
+    """Seconds of 60s, 5m, 1h30m, 7d or 0s. ValueError with what to write instead."""
     matched = _SPAN.fullmatch(text)
     if matched is None or not text:
-        raise ValueError(f"{text!r} is no time; write such as 60s, 5m or 1h30m")
-    hours, minutes, seconds = (int(matched[unit] or 0) for unit in "hms")
-    return hours * 3600.0 + minutes * 60.0 + seconds
+        raise ValueError(f"{text!r} is no time; write such as 60s, 5m, 1h30m or 7d")
+    days, hours, minutes, seconds = (int(matched[unit] or 0) for unit in "dhms")
+    return days * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,7 +39,7 @@ class Guest(StrEnum):
 _DEFAULT: Final = {Guest.SPEAKER: INVITE_SECONDS, Guest.HIDDEN: EGRESS_AT_MOST}
 _AT_MOST: Final = {Guest.SPEAKER: INVITE_AT_MOST, Guest.HIDDEN: EGRESS_AT_MOST}
 _SPOKEN: Final = {
-    Guest.SPEAKER: "an invite is good for 1s to 720h (30 days)",
+    Guest.SPEAKER: "an invite is good for 1s to 30d",
     Guest.HIDDEN: "a hidden participant's token is good for 1s to 15m",
 }
 
@@ -56,7 +56,7 @@ def invite(
         str | None,
         typer.Option(
             metavar="TIME",
-            help="24h, 90m, at most 720h [24h; hidden: 15m, at most that].",
+            help="24h, 90m, at most 30d [24h; hidden: 15m, at most that].",
             show_default=False,
         ),
     ] = None,

@@ -42,15 +42,24 @@ def test_what_is_no_goal_is_refused_with_the_mend(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "seconds"), [("60s", 60), ("5m", 300), ("1h30m", 5400), ("0s", 0), ("1h0m1s", 3601)]
+    ("text", "seconds"),
+    [
+        ("60s", 60),
+        ("5m", 300),
+        ("1h30m", 5400),
+        ("0s", 0),
+        ("1h0m1s", 3601),
+        ("30d", 2_592_000),
+        ("1d1h", 90_000),
+    ],
 )
 def test_times_are_read(text: str, seconds: float) -> None:
     assert read_span(text) == seconds
 
 
-@pytest.mark.parametrize("text", ["", "60", "1d", "-1s", "1.5s", "5m1h", "s", "٣s"])
+@pytest.mark.parametrize("text", ["", "60", "1w", "d", "-1s", "1.5s", "5m1h", "1h1d", "s", "٣s"])
 def test_what_is_no_time_is_refused_with_the_mend(text: str) -> None:
-    with pytest.raises(ValueError, match="write such as 60s, 5m or 1h30m"):
+    with pytest.raises(ValueError, match="write such as 60s, 5m, 1h30m or 7d"):
         read_span(text)
 
 
