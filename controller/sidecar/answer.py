@@ -134,6 +134,16 @@ def retry(code: Code, error: str, after: int) -> Refusal:
     return Refusal(code, error, {"Retry-After": str(after)})
 
 
+def starting() -> Refusal:
+    """Nothing is known yet."""
+    return retry(Code.STARTING, "the controller is starting; try again in a second", 1)
+
+
+def too_old() -> Refusal:
+    """What was known is so no more, perhaps."""
+    return retry(Code.UNAVAILABLE, "what is known of the rooms is too old to be relied on", 5)
+
+
 @lru_cache(maxsize=64)
 def _opening(status: int, kind: str, cache: str, ends: bool) -> str:
     lines = [

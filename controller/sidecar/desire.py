@@ -10,7 +10,7 @@ from controller.known import Known
 from controller.live.room import LiveRoom
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
-from controller.sidecar.answer import Code, Refusal, retry
+from controller.sidecar.answer import Code, Refusal, retry, starting, too_old
 from controller.sidecar.callers import Caller
 from controller.sidecar.context import Context
 from controller.sidecar.shared import Shared
@@ -145,7 +145,7 @@ class Desire:
 
     def _store(self) -> RoomStore:
         if self._backstage.store is None:
-            raise _starting()
+            raise starting()
         return self._backstage.store
 
 
@@ -191,12 +191,8 @@ def away() -> Refusal:
     return retry(Code.UNAVAILABLE, "the records are out of reach; try again in a few seconds", 5)
 
 
-def _starting() -> Refusal:
-    return retry(Code.STARTING, "the controller is starting; try again in a second", 1)
-
-
 def _check_known(known: Known, now: float) -> None:
     if known.mongodb.seen is None:
-        raise _starting()
+        raise starting()
     if not known.ready(now):
-        raise retry(Code.UNAVAILABLE, "what is known of the rooms is too old to be relied on", 5)
+        raise too_old()

@@ -11,7 +11,7 @@ from controller.access.policy import Role, permission_for
 from controller.access.tokens import Minter
 from controller.live.room import LiveRoom
 from controller.records.record import RoomRecord
-from controller.sidecar.answer import Code, Refusal, retry
+from controller.sidecar.answer import Code, Refusal, retry, starting, too_old
 from controller.sidecar.callers import Callers
 from controller.sidecar.context import Context
 from controller.sidecar.inside import Inside, Lookout
@@ -83,9 +83,9 @@ class Door:
     def check_known(self) -> None:
         """Refusal while too little is known to answer anybody."""
         if not self._known.started:
-            raise retry(Code.STARTING, "the controller is starting; try again in a second", 1)
+            raise starting()
         if not self._known.ready(self._clock()):
-            raise retry(Code.UNAVAILABLE, "what is known of the rooms is too old to be relied on", 5)
+            raise too_old()
 
     def live(self, room_id: str) -> tuple[RoomRecord, LiveRoom]:
         """The room of this id and its live room; unknown, inactive and malformed ids are refused alike."""

@@ -52,15 +52,19 @@ class Rooms:
     def __init__(self, context: Context, callers: Callers) -> None:
         self._callers, self._wall = callers, context.wall
         self._views = Views()
-        self.desire = Desire(context)
+        self._desire = Desire(context)
+
+    async def close(self) -> None:
+        """End what is under way at MongoDB and LiveKit."""
+        await self._desire.close()
 
     async def create(self, request: web.BaseRequest) -> Answer:
         """A room of the caller's own, live within 5 s if all is well, else as far as it is by then."""
         caller, body = await self._asked(request, CreateRoom)
         spec = RoomSpec(**body.given, user_id=caller.user_id)
-        store = await self.desire.for_writing()
+        store = await self._desire.for_writing()
         record = _new(spec, self._now())
-        await self.desire.insert(store, record)
+        await self._desire.insert(store, record)
         _told("room created by api", record, caller)
         return await self._when_settled(store, caller, record)
 
@@ -81,22 +85,22 @@ class Rooms:
     async def get_by_id(self, request: web.BaseRequest) -> Answer:
         """getById: one room."""
         caller, body = await self._asked(request, RoomId)
-        store = await self.desire.for_reading()
+        store = await self._desire.for_reading()
         return Answer(self._views.sent(own_room(store, caller, body.id)))
 
     async def update(self, request: web.BaseRequest) -> Answer:
         """The fields that are given, on the room as it stands; the others stay."""
         caller, body = await self._asked(request, UpdateRoom)
-        store = await self.desire.for_writing()
+        store = await self._desire.for_writing()
         record = await self._respecify(store, caller, body.id, body.given)
         return await self._when_settled(store, caller, record)
 
     async def start(self, request: web.BaseRequest) -> Answer:
         """Active, and answered once its live room stands. On a live room it changes nothing."""
         caller, body = await self._asked(request, RoomId)
-        store = await self.desire.for_writing()
+        store = await self._desire.for_writing()
         await self._respecify(store, caller, body.id, {"active": True})
-        if not await self.desire.until(store, lambda: self.desire.stands(store, body.id)):
+        if not await self._desire.until(store, lambda: self._desire.stands(store, body.id)):
             own_room(store, caller, body.id)  # where somebody removed it meanwhile it will not be
             raise _not_yet("the room is not live yet, and will be")
         return Answer(_DONE)
@@ -104,9 +108,9 @@ class Rooms:
     async def stop(self, request: web.BaseRequest) -> Answer:
         """Inactive, whoever is inside, and answered once its live room is gone."""
         caller, body = await self._asked(request, RoomId)
-        store = await self.desire.for_writing()
+        store = await self._desire.for_writing()
         await self._respecify(store, caller, body.id, {"active": False})
-        if not await self.desire.until_gone(store, body.id):
+        if not await self._desire.until_gone(store, body.id):
             raise _not_yet("the live room is not gone yet, and will be")
         return Answer(_DONE)
 
@@ -115,12 +119,12 @@ class Rooms:
         caller = self._caller(request)
         content = parse(await read(request, BODY_LIMIT))
         room_id = removed_id(request.raw_path.partition("?")[2], content)
-        store = await self.desire.for_writing()
+        store = await self._desire.for_writing()
         if not _is_being_removed(store, caller, room_id):
             now = self._now()
-            record = await self.desire.write(store, caller, room_id, lambda room: room.dismissed(now))
+            record = await self._desire.write(store, caller, room_id, lambda room: room.dismissed(now))
             _told("room removed by api", record, caller)
-        if not await self.desire.until_gone(store, room_id):
+        if not await self._desire.until_gone(store, room_id):
             raise _not_yet("the live room is not gone yet, and will be")
         return Answer(_DONE)
 
@@ -139,7 +143,7 @@ class Rooms:
         """The caller's rooms that the filter means, in order."""
         order = ordering(sort) if sort else DEFAULT_ORDER
         holds = compiled(body.filter) if body.filter else None
-        store = await self.desire.for_reading()
+        store = await self._desire.for_reading()
         mine = self._views.of(store.by_id, caller, order)
         if holds is None:
             return mine
@@ -164,7 +168,7 @@ class Rooms:
         def changed(room: RoomRecord) -> RoomRecord:
             return room.respecified(RoomSpec(**{**room.spec.as_dict(), **given}), room.key, room.file, now)
 
-        record = await self.desire.write(store, caller, room_id, changed)
+        record = await self._desire.write(store, caller, room_id, changed)
         if record.generation != before.generation:
             _told("room changed by api", record, caller)
         return record
@@ -176,7 +180,7 @@ class Rooms:
             now = own_room(store, caller, record.id)
             return settled(now) and now.generation >= record.generation
 
-        await self.desire.until(store, so)
+        await self._desire.until(store, so)
         return Answer(self._views.sent(own_room(store, caller, record.id)))
 
     def _now(self) -> datetime:

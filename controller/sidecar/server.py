@@ -63,11 +63,11 @@ class Sidecar:
         finally:
             await asyncio.gather(*(each.close() for each in bound))
             await self._helpers.close()
-            await self._rooms.desire.close()
+            await self._rooms.close()
 
     async def _bind(self, name: str, address: Address, site: Handler) -> "_Bound":
         listener = Listener(site, self._metrics.connections_refused.labels(name).inc)
-        server = await _bind(listener, name, address)
+        server = await _listening(listener, name, address)
         return _Bound(listener, server, asyncio.create_task(listener.watch()))
 
 
@@ -92,7 +92,7 @@ class _Bound:
         await asyncio.gather(self.watch, return_exceptions=True)
 
 
-async def _bind(listener: Listener, name: str, address: Address) -> asyncio.Server:
+async def _listening(listener: Listener, name: str, address: Address) -> asyncio.Server:
     try:
         return await asyncio.get_running_loop().create_server(
             listener, address.host, address.port, backlog=_BACKLOG
