@@ -22,11 +22,13 @@ class Views:
 
     def of(self, records: Mapping[str, RoomRecord], caller: Caller, order: Order) -> Sequence[RoomRecord]:
         """The rooms that the caller sees, in that order. Not to be changed."""
-        if records is not self._records or len(self._lists) >= MOST_VIEWS:
+        if records is not self._records:
             self._records, self._lists = records, {}
         view = (None if caller.admin else caller.user_id, order)
         found = self._lists.get(view)
         if found is None:
+            if len(self._lists) >= MOST_VIEWS:
+                self._lists = {}
             found = self._lists[view] = ordered(visible(records, caller), order)
         return found
 
