@@ -9,10 +9,12 @@ RESERVED_PREFIXES: Final = ("EG_", "agent-")
 
 NAME_LENGTH: Final = 64
 
-IDENTITY_PATTERN: Final = r"^(?!EG_|agent-)[A-Za-z0-9._:@+=~-]{1,128}$"
+_CHARACTERS: Final = "[A-Za-z0-9._:@+=~-]{1,128}"
+_IDENTITY: Final = re.compile(_CHARACTERS)
+
+IDENTITY_PATTERN: Final = f"^(?!{'|'.join(RESERVED_PREFIXES)}){_CHARACTERS}$"
 """What an identity may be, as JSON Schema writes it."""
 
-_IDENTITY: Final = re.compile(r"[A-Za-z0-9._:@+=~-]{1,128}")
 _BIDI: Final = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 _UNSEEN: Final = frozenset({"Cc", "Zl", "Zp"})
 

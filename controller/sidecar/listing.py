@@ -99,13 +99,13 @@ _FIELDS: Final[Mapping[str, _Field]] = {
 NAMES: Final = tuple(_FIELDS)
 """The fields that a filter or a sort may name."""
 
-_RANGES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+RANGES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
     "$gt": operator.gt,
     "$gte": operator.ge,
     "$lt": operator.lt,
     "$lte": operator.le,
 }
-OPERATORS: Final = ("$eq", "$ne", "$in", "$nin", *_RANGES)
+OPERATORS: Final = ("$eq", "$ne", "$in", "$nin", *RANGES)
 LOGICAL: Final = ("$and", "$or")
 
 
@@ -171,8 +171,8 @@ def _comparison(field: _Field, word: str, operand: Any) -> Predicate:
         case "$in" | "$nin":
             values, among = _several(field, operand), word == "$in"
             return lambda record: (get(record) in values) is among
-        case _ if word in _RANGES:
-            return _range(field, _RANGES[word], operand)
+        case _ if word in RANGES:
+            return _range(field, RANGES[word], operand)
     meant = nearest(word, OPERATORS)
     instead = f"write {meant}" if meant else f"the operators are {', '.join(OPERATORS)}"
     raise ValueError(f"has no operator {quoted(word)}; {instead}")

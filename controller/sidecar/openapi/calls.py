@@ -9,6 +9,7 @@ from controller.sidecar.answer import JSON, Code
 from controller.sidecar.openapi import examples
 from controller.sidecar.openapi.examples import Example
 from controller.sidecar.openapi.schemas import Schema, ref
+from controller.sidecar.proofs import PREVIOUS_TOKEN
 
 HTML: Final = "text/html"
 _TEXT: Final[Schema] = {"type": "string"}
@@ -78,7 +79,7 @@ _TOKEN: Final = (*_JOINING, Code.PROOF_INVALID, Code.IDENTITY_IN_USE, Code.ROOM_
 _ROOMS: Final = "/api/conferences/"
 _PUBLIC: Final = "/api/conferences-public/"
 _PREVIOUS: Final[Mapping[str, Any]] = {
-    "name": "X-Previous-Token",
+    "name": PREVIOUS_TOKEN,
     "in": "header",
     "description": "The caller's last token of this room: proves that a connected identity is theirs. "
     "One that does not fit is ignored.",

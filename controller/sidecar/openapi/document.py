@@ -6,6 +6,7 @@ from itertools import groupby
 from typing import Any, Final
 
 from controller.sidecar.answer import JSON, STATUS, Code
+from controller.sidecar.callers import ACCESS_TOKEN
 from controller.sidecar.openapi.calls import (
     ACCESS,
     INVITE,
@@ -60,7 +61,7 @@ _SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
     ACCESS: {
         "type": "apiKey",
         "in": "header",
-        "name": "x-access-token",
+        "name": ACCESS_TOKEN,
         "description": "One of the tokens whose SHA-256 the controller's access token file lists.",
     },
     INVITE: {

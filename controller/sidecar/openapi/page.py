@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any, Final
 
 from controller.sidecar.answer import Code
+from controller.sidecar.callers import ACCESS_TOKEN
+from controller.sidecar.openapi.calls import ACCESS
 from controller.sidecar.openapi.document import MEANINGS
 from controller.sidecar.openapi.types import is_ignored, shown_type
 
@@ -221,8 +223,8 @@ def _example(title: str, command: str, answer: Json | None) -> str:
 def curl(path: str, method: str, operation: Json, body: Any) -> str:
     """The call as the reference writes it, with a token where one is needed."""
     headers = ["Content-Type: application/json"]
-    if {"access-token": []} in operation["security"] and {} not in operation["security"]:
-        headers.insert(0, "x-access-token: <your_api_token>")
+    if {ACCESS: []} in operation["security"] and {} not in operation["security"]:
+        headers.insert(0, f"{ACCESS_TOKEN}: <your_api_token>")
     return " \\\n".join(
         [
             f"curl --request {method.upper()}",

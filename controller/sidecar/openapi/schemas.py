@@ -15,7 +15,7 @@ from controller.sidecar.bodies import (
     TokenAnswer,
     TokenBody,
 )
-from controller.sidecar.listing import DEPTH, LOGICAL, NAMES, OPERATORS, TERMS
+from controller.sidecar.listing import DEPTH, LOGICAL, NAMES, OPERATORS, RANGES, TERMS
 from controller.sidecar.room_bodies import (
     Count,
     CountRooms,
@@ -49,7 +49,6 @@ _TRIMMED_NAME: Final = r"^\s*[A-Za-z0-9-]([A-Za-z0-9 -]{0,98}[A-Za-z0-9-])?\s*$"
 
 _INT64: Final[Schema] = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
-_RANGES: Final = ("$gt", "$gte", "$lt", "$lte")
 
 FAILURE: Final[Schema] = {
     "description": "What every failure looks like.",
@@ -170,9 +169,9 @@ def _compared(value: Schema) -> Schema:
     several = {"type": "array", "items": value}
     operators = {word: several if word in ("$in", "$nin") else value for word in OPERATORS}
     if value == {"type": "boolean"}:
-        operators = _without(operators, *_RANGES)
+        operators = _without(operators, *RANGES)
     elif "null" in value["type"]:
-        operators |= {word: {"type": "string"} for word in _RANGES}
+        operators |= {word: {"type": "string"} for word in RANGES}
     by_operator = {
         "type": "object",
         "properties": operators,
