@@ -9,7 +9,7 @@ roomctl_dependency_up{dependency}                 1 while livekit, mongodb answe
 roomctl_leader                                    1 while this process holds the lease
 roomctl_watch_restarts_total                      watches started again: silent while a resync saw a change
 roomctl_tokens_total{role}                        tokens minted
-roomctl_refusals_total{code}                      answers of the helpers that are no success, by code
+roomctl_refusals_total{code}                      answers of both listeners that are no success, by code
 roomctl_helper_seconds{helper}                    time in a public helper or token, reading excluded
 roomctl_participant_checks_skipped_total          checks of who is inside that LiveKit did not answer in time
 roomctl_webhooks_total{event,outcome}             webhooks: taken, refused
@@ -37,7 +37,7 @@ class Metrics:
         self.leader = self._gauge("leader", "Whether this process holds the lease")
         self.watch_restarts = self._counter("watch_restarts", "Watches that were started again")
         self.tokens = self._counter("tokens", "Participant tokens minted", "role")
-        self.refusals = self._counter("refusals", "Answers of the helpers that are no success", "code")
+        self.refusals = self._counter("refusals", "Answers that are no success", "code")
         self.helper_seconds = Histogram(
             "roomctl_helper_seconds",
             "Time in a public helper, in seconds",

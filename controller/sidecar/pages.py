@@ -76,7 +76,7 @@ class Pages:
         own = (path for path in FOLDER.iterdir() if path.suffix in _KINDS)
         files = [*own, *([CLIENT] if CLIENT.is_file() else [])]
         self._assets = {path.name: Asset.of(path) for path in files}
-        self._page = Template((FOLDER / "page.html").read_text())
+        self._page = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
         self._headers = "".join(f"{name}: {value}\r\n" for name, value in _headers(context).items())
 
     def routes(self, question: Handler) -> Routes:
