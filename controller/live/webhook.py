@@ -8,6 +8,7 @@ import binascii
 import hashlib
 import hmac
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -38,14 +39,20 @@ class Hint:
     kind: str = ""
 
 
-def verify(body: bytes, authorization: str, key: str, secret: str, now: float) -> Hint:
-    """The hint in `body`; `authorization` is the header as it came: a bare JWT over the body's hash.
+def signed(authorization: str, key: str, secret: str, now: float) -> Mapping[str, Any]:
+    """What our LiveKit signed, a hash of the body among it: known before the body is read.
 
-    `now` is in seconds since the epoch. Raises WebhookRefused, whose sentence never quotes header or body.
+    `authorization` is the header as it came, a bare JWT; `now` is in seconds since the epoch. Raises
+    WebhookRefused, whose sentence never quotes header or body.
     """
     claims = _claims(authorization, key, secret)
     if not _in_time(claims, now):
         raise WebhookRefused("the webhook's token is expired or not valid yet: check that both clocks agree")
+    return claims
+
+
+def hint_of(body: bytes, claims: Mapping[str, Any]) -> Hint:
+    """The hint in `body`. WebhookRefused where it is not the one of the claims."""
     if not _covers(claims, body):
         raise WebhookRefused("the webhook's body is not the one that was signed")
     return _hint(body)
@@ -63,7 +70,7 @@ def _claims(token: str, key: str, secret: str) -> dict[str, Any]:
     return claims
 
 
-def _in_time(claims: dict[str, Any], now: float) -> bool:
+def _in_time(claims: Mapping[str, Any], now: float) -> bool:
     """An `exp` is required; `nbf` counts where it stands."""
     start, end = claims.get("nbf", 0), claims.get("exp")
     if not isinstance(start, int | float) or not isinstance(end, int | float):
@@ -71,7 +78,7 @@ def _in_time(claims: dict[str, Any], now: float) -> bool:
     return start - LEEWAY_SECONDS <= now < end + LEEWAY_SECONDS
 
 
-def _covers(claims: dict[str, Any], body: bytes) -> bool:
+def _covers(claims: Mapping[str, Any], body: bytes) -> bool:
     try:
         signed = base64.b64decode(claims["sha256"], validate=True)
     except (KeyError, TypeError, ValueError, binascii.Error):

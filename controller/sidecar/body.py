@@ -25,13 +25,7 @@ _JSON_TYPE: Final = re.compile(
 
 async def read(request: web.BaseRequest, limit: int) -> bytes:
     """The whole body; refused where it is longer than `limit` bytes, encoded, or no JSON by its type."""
-    headers = request.headers
-    if hdrs.CONTENT_ENCODING in headers:
-        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
-    kind = headers.get(hdrs.CONTENT_TYPE, "")
-    plain = not kind or kind == "application/json" or not request.body_exists  # no body has no type
-    if not plain and _JSON_TYPE.fullmatch(kind.strip()) is None:
-        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
+    check(request, limit)
     body = await _within(request, limit)
     connection = request.protocol
     if isinstance(connection, Connection):
@@ -39,10 +33,21 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
     return body
 
 
+def check(request: web.BaseRequest, limit: int) -> None:
+    """Refusal where the headers alone say that the body will not be taken."""
+    headers = request.headers
+    if hdrs.CONTENT_ENCODING in headers:
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
+    kind = headers.get(hdrs.CONTENT_TYPE, "")
+    plain = not kind or kind == "application/json" or not request.body_exists  # no body has no type
+    if not plain and _JSON_TYPE.fullmatch(kind.strip()) is None:
+        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
+    if (request.content_length or 0) > limit:
+        raise _too_large(limit)
+
+
 async def _within(request: web.BaseRequest, limit: int) -> bytes:
     length = request.content_length
-    if length is not None and length > limit:
-        raise _too_large(limit)
     if request.headers.get(hdrs.EXPECT, "").lower() == "100-continue" and request.transport is not None:
         request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     if length is not None:

@@ -1,15 +1,16 @@
-"""What only the private listener has in this version: the webhook, health, readiness, metrics."""
+"""What keeps watch, on the private listener alone: LiveKit's webhook, health, readiness, metrics."""
 
 import json
+from collections.abc import Mapping
 from http import HTTPStatus
-from typing import Final
+from typing import Any, Final
 
 import structlog
 from aiohttp import hdrs, web
 
-from controller.live.webhook import WebhookRefused, verify
+from controller.live.webhook import WebhookRefused, hint_of, signed
 from controller.sidecar.answer import Answer, Code, Refusal, retry
-from controller.sidecar.body import WEBHOOK_LIMIT, read
+from controller.sidecar.body import WEBHOOK_LIMIT, check, read
 from controller.sidecar.context import Context
 
 TURNS_WITHIN: Final = 60.0
@@ -32,16 +33,10 @@ class Ops:
 
     async def webhook(self, request: web.BaseRequest) -> Answer:
         """A hint that something happened; nothing depends on it."""
-        body = await read(request, WEBHOOK_LIMIT)
-        authorization = request.headers.get(hdrs.AUTHORIZATION, "")
+        check(request, WEBHOOK_LIMIT)
         try:
-            hint = verify(
-                body,
-                authorization if authorization.isascii() else "",
-                self._settings.livekit_api_key,
-                self._settings.livekit_api_secret,
-                self._wall(),
-            )
+            claims = self._signed(request)  # before the body: whoever signs nothing sends none either
+            hint = hint_of(await read(request, WEBHOOK_LIMIT), claims)
         except WebhookRefused as error:
             self._metrics.webhooks.labels("unknown", "refused").inc()
             self._say_refused(str(error))
@@ -49,6 +44,16 @@ class Ops:
         self._metrics.webhooks.labels(hint.event, "taken").inc()
         self._backstage.hint(hint)
         return Answer(_DONE)
+
+    def _signed(self, request: web.BaseRequest) -> Mapping[str, Any]:
+        authorization = request.headers.get(hdrs.AUTHORIZATION, "")
+        settings = self._settings
+        return signed(
+            authorization if authorization.isascii() else "",
+            settings.livekit_api_key,
+            settings.livekit_api_secret,
+            self._wall(),
+        )
 
     def _say_refused(self, reason: str) -> None:
         """Once for each reason: a LiveKit with another key goes on sending, and so may anybody."""

@@ -8,7 +8,8 @@ from typing import Any
 import jwt
 import pytest
 
-from controller.live.webhook import Hint, WebhookRefused, verify
+from controller.live.webhook import Hint, WebhookRefused, hint_of
+from controller.live.webhook import signed as proven
 
 KEY, SECRET = "devkey", "a-secret-of-thirty-two-characters"
 NOW = 1_800_000_000.0
@@ -29,7 +30,7 @@ def signed(body: bytes = BODY, secret: str = SECRET, algorithm: str = "HS256", *
 
 
 def check(header: str, body: bytes = BODY, now: float = NOW) -> Hint:
-    return verify(body, header, KEY, SECRET, now)
+    return hint_of(body, proven(header, KEY, SECRET, now))
 
 
 def test_a_genuine_webhook_gives_its_hint() -> None:

@@ -9,7 +9,7 @@ import jwt
 import pytest
 
 from controller.live.webhook import Hint
-from tests.unit.sidecar.house import FIND, KEY, NOW, SECRET, House, ask, serving
+from tests.unit.sidecar.house import FIND, KEY, NOW, SECRET, House, ask, raw, serving
 
 EVENT = {"event": "room_finished", "id": "EV_1", "room": {"name": "a-room", "sid": "RM_9"}}
 BODY = json.dumps(EVENT).encode()
@@ -60,6 +60,16 @@ async def test_a_webhook_may_be_a_mebibyte() -> None:
         for size, status in ((1024 * 1024, 200), (1024 * 1024 + 1, 413)):
             body = BODY + b" " * (size - len(BODY))
             assert (await hook(house, body, signed(body)))[0] == status
+
+
+async def test_no_body_is_waited_for_that_nobody_signed() -> None:
+    head = b"POST /livekit/webhook HTTP/1.1\r\nHost: test\r\n"
+    async with serving() as house:
+        for length in (b"Content-Length: 1048576", b"Transfer-Encoding: chunked"):
+            answer = await raw(house.sidecar.private, head + length + b"\r\n\r\n")
+            assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+        too_long = await raw(house.sidecar.private, head + b"Content-Length: 1048577\r\n\r\n")
+        assert (too_long.status, too_long.code) == (413, "PAYLOAD_TOO_LARGE")
 
 
 async def test_a_webhook_is_taken_before_anything_is_known() -> None:
