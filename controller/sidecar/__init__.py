@@ -2,8 +2,8 @@
 
 A request goes protocol (bounds) -> site (path, method, form of failures) -> helpers, pages, rooms or ops, or
 openapi, which describes them. Guests are answered from `Known`; callers of the private API from the records,
-which they change by writing what they want and waiting for the reconciler (desire). LiveKit is only ever asked
-what there is, never told what to do.
+which they change by writing what they want and waiting for the reconciler (desire). LiveKit is only ever
+asked what there is, never told what to do.
 """
 
 from controller.sidecar.context import Backstage, Context
