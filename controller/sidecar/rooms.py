@@ -100,8 +100,12 @@ class Rooms:
         caller, body = await self._asked(request, RoomId)
         store = await self._desire.for_writing()
         await self._respecify(store, caller, body.id, {"active": True})
-        if not await self._desire.until(store, lambda: self._desire.stands(store, body.id)):
+
+        async def so() -> bool:
             own_room(store, caller, body.id)  # where somebody removed it meanwhile it will not be
+            return await self._desire.stands(store, body.id)
+
+        if not await self._desire.until(store, so):
             raise _not_yet("the room is not live yet, and will be")
         return Answer(_DONE)
 

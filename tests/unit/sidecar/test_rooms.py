@@ -452,15 +452,19 @@ async def test_an_intent_holds_though_it_is_not_done_yet(office: Office, name: s
         assert (await office.call(name, {"id": room["id"]})).json == {"success": True}
 
 
-async def test_who_waits_for_a_room_that_is_removed_meanwhile_is_told_so(office: Office) -> None:
-    room = await office.made()
+@pytest.mark.parametrize("call", ["start", "update"])
+async def test_who_waits_for_a_room_that_is_removed_meanwhile_is_told_so_at_once(
+    office: Office, call: str
+) -> None:
+    room = await office.made(active=call != "start")
     office.works = False
     news = office.store.news()
-    change = {"id": room["id"], "name": "Other"}
-    waiting = asyncio.create_task(office.code("update", change))
+    change = {"id": room["id"]} if call == "start" else {"id": room["id"], "name": "Other"}
+    waiting = asyncio.create_task(office.code(call, change))
     await news.wait()
     removing = asyncio.create_task(office.call("remove", {"id": room["id"]}))
-    assert await waiting == (404, "ROOM_NOT_FOUND")
+    async with asyncio.timeout(desire.WAIT_SECONDS / 2):
+        assert await waiting == (404, "ROOM_NOT_FOUND")
     await office.reconcile()
     assert (await removing).json == {"success": True}
 
