@@ -187,7 +187,7 @@ class Reconciler:
     def _look_inside(self, observed: Observed, *, audit: bool) -> None:
         """The rooms that something made suspect, and at an audit a share of those that people are in."""
         if suspects := self._triggers.take_suspects():
-            for record in observed.records.values():
+            for record in self._planner.store.by_id.values():  # by now: one made since may be among them
                 if record.live is not None and record.live.name in suspects and record.wanted:
                     self._look_into(record, record.live.name)
         if audit:

@@ -1,10 +1,15 @@
 """Looks inside that no change asks for: after a webhook, and at a resync."""
 
+import asyncio
+
+import pytest
+
 from controller.access.policy import MEDIA_ATTRIBUTE, WITHDRAWN, Role, permission_for
 from controller.errors import LiveAway
 from controller.live.room import Permission
 from controller.live.webhook import Hint
 from controller.reconcile.steps import AT_ONCE
+from controller.records.record import RoomRecord
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
 
@@ -77,6 +82,34 @@ async def test_a_look_under_way_when_the_webhook_comes_is_followed_by_another() 
     await process.workshop.settled()
     assert process.triggers.woken
     assert process.triggers.take_suspects() == {process.name("a")}
+
+
+async def test_a_room_made_while_a_pass_plans_is_looked_into_by_that_pass(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The pass has read the records before; the webhook would be forgotten with it."""
+    process = InProcess()
+    process.manifests = desired(AUDIO)
+    go_on, insert = asyncio.Event(), process.store.insert
+
+    async def slowly(record: RoomRecord) -> RoomRecord:
+        await go_on.wait()
+        return await insert(record)
+
+    async def meanwhile() -> None:
+        go_on.set()
+        await process.workshop.settled()
+        process.live.enter(process.name("a"), "liar", may, {"role": "speaker"})
+        process.live.publish(process.name("a"), "liar", "VIDEO", "MICROPHONE")
+        process.reconciler.hint(published(process))
+
+    may = permission_for(Role.SPEAKER, AUDIO.spec)
+    monkeypatch.setattr(process.store, "insert", slowly)
+    await process.reconciler.turn(read_files=True)
+    monkeypatch.setattr(process.store, "removal_leave", meanwhile)
+    process.planner.stand_by()  # so that the next plan is followed by a question to the database
+    await process.turn(read_files=False)
+    assert await tracks(process) == 0
 
 
 async def test_an_audit_looks_into_rooms_with_people_alone() -> None:
