@@ -98,7 +98,7 @@ def _held_by(manifest: ManifestRoom, holder: RoomRecord) -> ManifestError:
 
 def _owner(holder: RoomRecord) -> str:
     if holder.removed:
-        return "a room that was removed within the last hour"
+        return "a room that was removed not long ago"
     key = short_key(holder.key)
     return f"the room {key} ({holder.file})" if holder.file else f"the room {key}"
 
