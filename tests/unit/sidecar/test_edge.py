@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -17,7 +18,7 @@ from hypothesis import strategies as st
 from controller.errors import RoomctlError
 from controller.settings import Address
 from controller.sidecar import protocol
-from controller.sidecar.answer import Refusal
+from controller.sidecar.answer import Answer, Refusal
 from controller.sidecar.body import parse
 from tests.unit.sidecar.house import (
     FIND,
@@ -443,6 +444,31 @@ async def test_what_breaks_inside_is_an_internal_error_without_its_words(
         seen = capsys.readouterr()
         assert "request failed" in seen.out + seen.err
         assert "secret" not in answer.json["error"] + caplog.text + seen.out + seen.err
+
+
+class Wire:
+    """A transport that keeps what it is handed."""
+
+    def __init__(self) -> None:
+        self.written: list[bytes] = []
+
+    def is_closing(self) -> bool:
+        return False
+
+    def write(self, data: bytes) -> None:
+        self.written.append(data)
+
+    def writelines(self, data: list[bytes]) -> None:
+        self.written += data
+
+
+async def test_what_is_long_is_not_copied_for_each_client_who_does_not_read() -> None:
+    wire, content = Wire(), b"x" * 600_000
+    asked: Any = SimpleNamespace(transport=wire, writer=None, method="GET", keep_alive=True)
+    await Answer(content).prepare(asked)
+    head, sent = wire.written
+    assert head.endswith(b"\r\n\r\n")
+    assert sent is content
 
 
 async def ask_for_ever(writer: asyncio.StreamWriter) -> None:
