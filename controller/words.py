@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from typing import Final
 
 QUOTED: Final = 80
-"""The most characters of a manifest's text that an error repeats."""
+"""The most characters of what was written that an error repeats."""
 
 
 def escaped(text: str) -> str:
