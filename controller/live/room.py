@@ -1,6 +1,7 @@
 """What LiveKit shows of its rooms, as frozen data of ours, and the owner mark in a room's metadata. Pure."""
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -89,6 +90,7 @@ class OwnerMark:
 
 
 _PREFIX: Final = "roomctl/"
+_POLICY: Final = ("mediaType", "allow_webinar_mode", "allow_chat", "allow_share_screen")
 
 
 @lru_cache(maxsize=1 << 15)
@@ -131,3 +133,14 @@ def owner_mark(metadata: str) -> OwnerMark | None:
         if managed_by.startswith(_PREFIX)
         else None
     )
+
+
+def told_policy(metadata: str) -> Mapping[str, object]:
+    """What a room's metadata tells of the fields that decide what people may do, as it stands there."""
+    try:
+        content = json.loads(metadata)
+    except (ValueError, RecursionError):
+        return {}
+    if not isinstance(content, dict):
+        return {}
+    return {name: content[name] for name in _POLICY if name in content}

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
+from controller.live.room import told_policy
 from controller.plan.model import Action, Disruption, FieldChange, Finish, Stop
 from controller.room import FIELDS, MediaType, RoomSpec
 
@@ -18,6 +19,13 @@ def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange
         for field in FIELDS
         if before is None or old[field] != new[field]
     )
+
+
+def drift(metadata: str, after: RoomSpec) -> tuple[FieldChange, ...]:
+    """What people inside were told otherwise: a change on record that was not carried to them yet."""
+    new = after.as_dict()
+    told = told_policy(metadata)
+    return tuple(FieldChange(field, told[field], new[field]) for field in told if told[field] != new[field])
 
 
 def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disruption:

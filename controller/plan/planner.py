@@ -10,7 +10,7 @@ from typing import TypeAlias
 
 from controller.live.room import STAY_SECONDS, LiveRoom, room_metadata
 from controller.plan.chores import chores
-from controller.plan.fields import disruption, field_changes
+from controller.plan.fields import disruption, drift, field_changes
 from controller.plan.guards import guarded, is_deferred, people_inside
 from controller.plan.matching import Match, Matching, match
 from controller.plan.model import (
@@ -176,6 +176,8 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
     created = any(isinstance(action, Create) for action in need.actions)
     fields = field_changes(None if created or record is None else record.spec, need.spec)
     people = people_inside(need.live_name, observed)
+    live = observed.live.get(need.live_name or "")
+    felt = (*fields, *drift(live.metadata, need.spec)) if live is not None else fields
     return RoomChange(
         key=need.key,
         id=need.id,
@@ -184,7 +186,7 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
         reason="; ".join(need.reasons),
         record=record,
         fields=fields,
-        disruption=disruption(need.actions, fields),
+        disruption=disruption(need.actions, felt),
         live_name=need.live_name,
         participants=people or 0,
         deferred=is_deferred(need.actions, people),

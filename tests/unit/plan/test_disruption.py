@@ -1,5 +1,6 @@
 """What a change does to people who are inside, whether or not anybody is."""
 
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -42,3 +43,24 @@ def test_a_removal_waits_and_so_disconnects_nobody() -> None:
     room, keep = record("a", live="x"), record("b", active=False)
     plan = planned(desired(manifest("b", active=False)), (room, keep), (live_room(room),), {"x": 1})
     assert (only(plan).disruption, only(plan).deferred) == (Disruption.NONE, True)
+
+
+@pytest.mark.parametrize(
+    ("told", "disruption"),
+    [({"allow_chat": True}, "restricts"), ({"allow_webinar_mode": True}, "none"), ({}, "none")],
+)
+def test_a_change_on_record_that_was_not_carried_to_people_yet_has_its_class(
+    told: dict[str, Any], disruption: str
+) -> None:
+    """As an update by API is until its repair, or an edit whose controller ended in between."""
+    before, after = record("a", live="x", **told), record("a", name="Another", live="x")
+    plan = planned(desired(manifest("a", name="Another")), (after,), (live_room(before),))
+    assert only(plan).disruption is Disruption(disruption)
+
+
+@pytest.mark.parametrize("metadata", ["", "{", "[]", '{"allow_chat": {}}', "[" * 100_000])
+def test_metadata_that_somebody_else_wrote_takes_nothing_from_a_plan(metadata: str) -> None:
+    room = record("a", live="x")
+    live = replace(live_room(room), metadata=metadata)
+    change = only(planned(desired(manifest("a")), (room,), (live,)))
+    assert [str(action.word) for action in change.actions] == ["update"]
