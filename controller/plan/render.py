@@ -93,13 +93,10 @@ def _sign(change: RoomChange) -> str:
 def _effect(change: RoomChange) -> str:
     """What it means for the people inside, '' where it means nothing to them."""
     people = f"{change.participants} participant{'' if change.participants == 1 else 's'}"
-    if change.deferred:
-        return f" - deferred until the room is empty, {people} inside"
-    if change.disruption is Disruption.DISCONNECTS:
-        return f" - disconnects {people}"
-    if change.disruption is Disruption.RESTRICTS:
-        return f" - restricts {people}"
-    return ""
+    felt = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {people}"
+    if change.deferred:  # what waits, beside what comes at once
+        return f"{felt} - deferred until the room is empty, {people} inside"
+    return felt
 
 
 def _values(field: FieldChange) -> str:

@@ -149,6 +149,15 @@ def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> 
             ),
         ),
         (
+            change(
+                Update(MANIFEST), Recreate(), disruption=Disruption.RESTRICTS, participants=2, deferred=True
+            ),
+            (
+                "± team/standup: update, recreate (its manifest changed) - restricts 2 participants"
+                " - deferred until the room is empty, 2 participants inside"
+            ),
+        ),
+        (
             change(Remove(), refused=Refusal.TOO_MANY),
             "- team/standup: remove (its manifest changed; held back: too many rooms are missing at once)",
         ),
