@@ -2,7 +2,7 @@
 
 import asyncio
 
-from playwright.async_api import expect
+from playwright.async_api import Route, expect
 
 from tests.browser.conftest import Welcome
 from tests.browser.rooms import open_room
@@ -70,3 +70,31 @@ async def test_who_presses_twice_comes_once(house: Site, welcome: Welcome) -> No
     await ann.view("call")
     await ann.sees(await ann.identity())
     assert [url for url in ann.asked if url.endswith(TOKEN)] == [f"{ann.base}{TOKEN}"]
+
+
+async def test_who_goes_back_to_the_lobby_is_not_let_in_after_all(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "called-off")
+    ann = await welcome()
+    asked, answered = asyncio.Event(), asyncio.Event()
+
+    async def slowly(route: Route) -> None:
+        asked.set()
+        await answered.wait()
+        await route.continue_()
+
+    await ann.open(room)
+    await ann.page.route(f"**{TOKEN}", lambda route: route.abort())
+    await ann["#join"].click()
+    await ann.sentence("NETWORK")
+    await ann.page.unroute_all()
+    await ann.page.route(f"**{TOKEN}", slowly)
+    await ann['[data-action="again"]'].click()
+    await asked.wait()
+    await ann['[data-action="back"]'].click()
+    await ann.view("lobby")
+    async with ann.asks_again():
+        answered.set()
+    await asyncio.sleep(0.5)  # in which it would come in
+    await ann.view("lobby")
+    assert await house.people("called-off") == []
+    await ann.enter("Ann")

@@ -56,6 +56,12 @@ async def test_a_room_that_is_not_open_opens_by_itself(house: Site, welcome: Wel
     await ann.view("lobby")
 
 
+async def test_an_invite_that_no_header_takes_is_said_to_be_bad(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "mangled")
+    ann = await welcome()
+    assert await ann.tried(room, "#invite=%F0%9F%98%80%00") == "PROOF_INVALID"
+
+
 async def test_an_invite_that_has_expired_is_no_guest_pass(house: Site, welcome: Welcome) -> None:
     room = await open_room(house, "expired", allow_webinar_mode=True)
     link = await invite(house, "expired", "--expires", "1s")
@@ -80,10 +86,16 @@ async def test_a_revoked_invite_may_still_come_as_a_guest(house: Site, welcome: 
     await expect(ann["#mic"]).to_be_hidden()
 
 
+async def _taken(house: Site, room: str, visitor: Visitor) -> bool:
+    """Whether it is known that they are inside: it was looked up within the last second, as they came."""
+    return (await house.ask_token(room, await visitor.identity())).status == 409
+
+
 async def test_an_identity_that_another_tab_has_is_not_taken_from_it(house: Site, welcome: Welcome) -> None:
     room = await open_room(house, "taken")
     ann, other = await welcome(), await welcome()
     await ann.join(room, "Ann")
+    await until(lambda: _taken(house, room, ann), 10)
     await other.open(room)
     ((key, text),) = await ann.page.evaluate(KEPT)
     await other.page.evaluate(TAKEN_OVER, [key, text])
@@ -103,6 +115,7 @@ async def test_who_comes_twice_goes_on_in_the_newer_tab(house: Site, welcome: We
     room = await open_room(house, "double")
     ann, other = await welcome(), await welcome()
     await ann.join(room, "Ann")
+    await until(lambda: _taken(house, room, ann), 10)
     await other.open(room)
     ((key, text),) = await ann.page.evaluate(KEPT)
     await other.page.evaluate("([key, text]) => sessionStorage.setItem(key, text)", [key, text])

@@ -9,11 +9,15 @@ import { session } from "./session.js";
 import { Tiles } from "./tiles.js";
 
 // Joins, and publishes what is wanted and allowed. `ended` gets LiveKit's reason when the stay is over.
-export async function enter({ url, token }, tracks, ended) {
+// `signal` calls the way in off: then nobody is inside, and it throws.
+export async function enter({ url, token }, tracks, ended, signal) {
+  signal.throwIfAborted();
   const room = new kit.Room({ adaptiveStream: true, dynacast: true });
   const stay = new Stay(room);
+  signal.addEventListener("abort", () => room.disconnect());
   try {
     await room.connect(url, token);
+    signal.throwIfAborted();
   } catch (error) {
     stay.close();
     throw error;
@@ -85,6 +89,7 @@ class Stay {
     this.#tiles.clear();
     at("sounds").replaceChildren();
     at("trouble").textContent = "";
+    note(""); // it was about the stay
     at("chat").hidden = true;
   }
 

@@ -38,7 +38,7 @@ export class Chat {
       this.#unread = 0;
       note("");
       at("chat-text").focus();
-      at("messages").scrollTop = at("messages").scrollHeight;
+      at("log").scrollTop = at("log").scrollHeight;
     } else if (!at("chat-open").hidden) at("chat-open").focus();
     this.#mark();
   }
@@ -77,7 +77,7 @@ export class Chat {
     this.#last = { sender: sender.identity };
     at("messages").append(item);
     if (at("messages").childElementCount > MOST) at("messages").firstElementChild.remove();
-    at("messages").scrollTop = at("messages").scrollHeight;
+    at("log").scrollTop = at("log").scrollHeight;
     if (at("chat").hidden && !own) {
       this.#unread += 1;
       note(`${name}: ${text.slice(0, 120)}`);

@@ -33,6 +33,7 @@ export async function isOpen() {
 }
 
 async function post(body) {
+  if (!/^[\w.-]*$/.test(session.invite)) throw new Refused("PROOF_INVALID"); // no header takes it
   const headers = { "Content-Type": "application/json" };
   if (session.invite) headers.Authorization = `Bearer ${session.invite}`;
   if (session.token) headers["X-Previous-Token"] = session.token;

@@ -11,7 +11,7 @@ import { session } from "./session.js";
 const told = document.body.dataset;
 const lobby = new Lobby();
 let timer = 0;
-let joining = false;
+let joining = null; // calls off the way in that is under way
 let ends = []; // when stays ended by themselves, lately
 
 function start() {
@@ -19,7 +19,6 @@ function start() {
   at("title").textContent = name;
   at("room-name").textContent = name;
   show(at("title"), name !== "");
-  document.title = told.name ? `Join ${name}` : "Join the room";
   at("name").value = session.name;
   if (!kit) refuse("NO_CLIENT");
   else if (told.code) refuse(told.code);
@@ -29,11 +28,14 @@ function start() {
 
 function openLobby() {
   clearTimeout(timer);
+  joining?.abort();
+  setJoining(null);
   session.keep({ inside: false });
   const speaks = told.webinar !== "true" || session.invite !== "";
   const may = { mic: speaks && told.media !== "MEDIA_TYPE_VIDEO_ONLY", camera: speaks && told.media !== "MEDIA_TYPE_AUDIO_ONLY" };
   at("about").textContent = !speaks ? "A webinar: you watch and listen."
     : told.webinar === "true" ? "A webinar, and you are invited to speak." : "";
+  document.title = `Join ${told.name}`;
   view("lobby");
   lobby.open(may);
   if (matchMedia("(pointer: fine)").matches) at("name").focus(); // on a phone it would bring the keyboard up
@@ -41,25 +43,25 @@ function openLobby() {
 
 async function join(tracks = {}) {
   if (joining) return; // pressed twice
-  joining = true;
   clearTimeout(timer);
-  setBusy(true);
+  setJoining(new AbortController());
+  const { signal } = joining;
   try {
-    await enter(await ask(), tracks, ended);
+    await enter(await ask(), tracks, ended, signal);
     session.keep({ inside: true });
     document.title = at("room-name").textContent;
     view("call");
   } catch (error) {
     for (const track of Object.values(tracks)) track.stop();
+    if (signal.aborted) return; // back in the lobby
     refuse(...reasonOf(error));
   }
-  setBusy(false);
-  joining = false;
+  setJoining(null);
 }
 
-function setBusy(busy) {
-  at("join").disabled = busy;
-  at("join").textContent = busy ? "Joining …" : "Join";
+function setJoining(attempt) {
+  joining = attempt;
+  at("door").setAttribute("aria-busy", String(attempt !== null));
 }
 
 // [code, seconds to wait] of what went wrong on the way in.
@@ -108,12 +110,14 @@ async function retry(code) {
 function say({ title, text, actions }, code) {
   if (told.view !== "notice" || at("sentence").dataset.code !== code) {
     at("sentence").dataset.code = code;
-    at("sentence").replaceChildren(make("h2", "", title), make("p", "", text));
+    at("sentence").replaceChildren(make(told.name ? "h2" : "h1", "", title), make("p", "", text));
     const possible = actions.filter((action) => action !== "back" || !told.code);
     at("actions").replaceChildren(...possible.map((action, place) => button(action, code, place === 0)));
   }
   document.title = title;
+  const wasInside = told.view === "call";
   view("notice");
+  if (wasInside) at("sentence").focus(); // what had the focus is not to be seen any more
 }
 
 function button(action, code, first) {
@@ -132,10 +136,15 @@ const DOES = {
   back: () => openLobby(),
 };
 
+// An emoji that a browser cut in half at the field's end is no text that can be sent.
+const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, "");
+
 at("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  session.keep({ name: at("name").value.trim(), ...lobby.wishes() });
-  join(lobby.take());
+  session.keep({ name: wellFormed(at("name").value.trim()), ...lobby.wishes() });
+  const tracks = lobby.take();
+  view("joining"); // with nothing to press that would start a camera again
+  join(tracks);
 });
 
 addEventListener("hashchange", () => location.reload()); // an invite, pasted over the address

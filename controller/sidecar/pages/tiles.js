@@ -101,6 +101,8 @@ export class Tiles {
     const [across, shape] = fits.reduce((best, each) => (each[0] ** 2 / each[1] > best[0] ** 2 / best[1] ? each : best));
     at("tiles").style.setProperty("--width", `${Math.floor(Math.max(LEAST, across))}px`);
     at("tiles").style.setProperty("--shape", String(shape));
+    const { scrollWidth, scrollHeight } = at("tiles");
+    at("tiles").tabIndex = scrollHeight > height || scrollWidth > width ? 0 : -1; // so that keys can scroll it
   }
 }
 
