@@ -104,7 +104,7 @@ class Workshop:
         key, task = _chore_key(chore), _task_key(chore)
         if task in self._tasks or self._backoff.waits(key, self._clock.monotonic()):
             return False
-        self.start(task, self._keep_house(key, chore))
+        self.start(task, self._keep_house(key, chore), retry=key)
         return True
 
     def look_again(self, chore: Chore) -> None:
@@ -112,9 +112,9 @@ class Workshop:
         if (task := _task_key(chore)) in self._tasks:
             self._missed.add(task)
 
-    def start(self, key: str, work: Coroutine[Any, Any, None]) -> None:
-        """Give `work` a task of its own, under `key`."""
-        self._tasks[key] = asyncio.create_task(self._guarded(key, work))
+    def start(self, key: str, work: Coroutine[Any, Any, None], *, retry: str | None = None) -> None:
+        """Give `work` a task of its own, under `key`; after a fault it waits under `retry` [`key`]."""
+        self._tasks[key] = asyncio.create_task(self._guarded(key, work, retry or key))
 
     def _note(self, change: RoomChange) -> None:
         """Where the world moved on while the room is worked on, it is planned again right afterwards.
@@ -150,13 +150,13 @@ class Workshop:
     def _may_heal(self, change: RoomChange, now: float) -> bool:
         return not vanished(change) or self._flapping.may_heal(change.id, now)
 
-    async def _guarded(self, key: str, work: Coroutine[Any, Any, None]) -> None:
+    async def _guarded(self, key: str, work: Coroutine[Any, Any, None], retry: str) -> None:
         """A fault in one room's work is that room's alone."""
         try:
             await work
         except Exception:
             self._metrics.errors.labels("Unexpected").inc()
-            log.exception("unexpected fault", retry_in=round(self._retry(key), 1))
+            log.exception("unexpected fault", retry_in=round(self._retry(retry), 1))
         finally:
             self._tasks.pop(key, None)
             self._doing.pop(key, None)

@@ -110,7 +110,7 @@ class Controller:
 
         await until(enough, within)
 
-    async def ready(self, within: float = 20.0) -> None:
+    async def ready(self, within: float = 60.0) -> None:
         """Return when /readyz says 200."""
 
         async def answers() -> bool:

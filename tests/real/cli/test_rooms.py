@@ -257,6 +257,7 @@ async def test_the_doctor_has_a_line_for_everything(site: Site) -> None:
     assert marks == [
         ("ok", "settings"),
         ("warn", "hidden"),
+        ("ok", "tokens"),
         ("ok" if CLIENT.is_file() else "warn", "page"),
         ("ok", "manifests"),
         ("ok", "livekit"),
