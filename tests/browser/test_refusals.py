@@ -4,6 +4,7 @@ from playwright.async_api import expect
 
 from tests.browser.conftest import Welcome
 from tests.browser.rooms import invite, open_room
+from tests.browser.visitor import Visitor
 from tests.support.controller import Site
 from tests.support.wait import until
 
