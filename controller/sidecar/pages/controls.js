@@ -28,6 +28,7 @@ export class Controls {
   #room;
   #chat;
   #before = null;
+  #working = new Set();
 
   constructor(room, chat) {
     this.#room = room;
@@ -64,19 +65,20 @@ export class Controls {
     if (news.length) note(news.join(" "));
   }
 
+  // A second press meanwhile is none; a button that is disabled would lose the focus.
   async #press(kind) {
+    if (this.#working.has(kind)) return;
+    this.#working.add(kind);
     const { is, set } = BUTTONS[kind];
     const me = this.#room.localParticipant;
     const on = !is(me);
-    at(kind).disabled = true;
     try {
       await set(me, on, rights(this.#room));
       if (kind in session) session.keep({ [kind]: on });
     } catch (error) {
       if (kind !== "share") note(explainDevice(error)); // a share that was called off is no fault
     }
-    at(kind).disabled = false;
-    at(kind).focus();
+    this.#working.delete(kind);
     this.draw();
   }
 }
