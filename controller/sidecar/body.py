@@ -12,6 +12,8 @@ from controller.sidecar.protocol import Connection
 BODY_LIMIT: Final = 64 * 1024
 WEBHOOK_LIMIT: Final = 1024 * 1024
 DEPTH_LIMIT: Final = 8
+FILTER_DEPTH: Final = 10
+"""With a filter in it: three times $and or $or around an operator with a list lies that deep."""
 
 _INT64: Final = range(-(2**63), 2**63)
 _INT64_LENGTH: Final = len(str(-(2**63)))
@@ -65,14 +67,14 @@ def _too_large(limit: int) -> Refusal:
     return Refusal(Code.PAYLOAD_TOO_LARGE, f"the body is longer than {limit // 1024} KiB")
 
 
-def parse(body: bytes) -> dict[str, Any]:
+def parse(body: bytes, deepest: int = DEPTH_LIMIT) -> dict[str, Any]:
     """The JSON object that `body` is; an empty body is {}. Refusal (BAD_REQUEST) for everything else."""
     if not body:
         return {}
     try:
         text = body.decode()
-        if _depth(text) > DEPTH_LIMIT:
-            raise Refusal(Code.BAD_REQUEST, f"the body is nested deeper than {DEPTH_LIMIT}")
+        if _depth(text) > deepest:
+            raise Refusal(Code.BAD_REQUEST, f"the body is nested deeper than {deepest}")
         content = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate is no text

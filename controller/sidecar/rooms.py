@@ -18,7 +18,7 @@ from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
 from controller.room import RoomSpec, at_millis, short_key
 from controller.sidecar.answer import Answer, Code, Refusal, retry
-from controller.sidecar.body import BODY_LIMIT, invalid, parse, read
+from controller.sidecar.body import BODY_LIMIT, DEPTH_LIMIT, FILTER_DEPTH, invalid, parse, read
 from controller.sidecar.callers import ACCESS_TOKEN, Caller, Callers
 from controller.sidecar.context import Context
 from controller.sidecar.desire import Desire, gone, managed_by_api, not_found, own_room, settled
@@ -70,13 +70,13 @@ class Rooms:
 
     async def get_count(self, request: web.BaseRequest) -> Answer:
         """getCount: how many rooms the caller sees, or of these how many a filter means."""
-        caller, body = await self._asked(request, CountRooms)
+        caller, body = await self._asked(request, CountRooms, FILTER_DEPTH)
         found = await self._found(caller, body, {})
         return Answer(b'{"count": %d}' % len(found))
 
     async def get_all(self, request: web.BaseRequest) -> Answer:
         """getAll: a bare array of the caller's rooms."""
-        caller, body = await self._asked(request, ListRooms)
+        caller, body = await self._asked(request, ListRooms, FILTER_DEPTH)
         found = await self._found(caller, body, body.sort or {})
         first = body.skip or 0
         page = found[first : first + body.limit] if body.limit else found[first:]
@@ -138,10 +138,12 @@ class Rooms:
             raise Refusal(Code.UNAUTHORIZED, f"send a known access token in {ACCESS_TOKEN}")
         return caller
 
-    async def _asked(self, request: web.BaseRequest, model: type[B]) -> tuple[Caller, B]:
+    async def _asked(
+        self, request: web.BaseRequest, model: type[B], deepest: int = DEPTH_LIMIT
+    ) -> tuple[Caller, B]:
         """Who asks, and what."""
         caller = self._caller(request)
-        return caller, checked(model, parse(await read(request, BODY_LIMIT)))
+        return caller, checked(model, parse(await read(request, BODY_LIMIT), deepest))
 
     async def _found(self, caller: Caller, body: CountRooms, sort: Mapping[str, Any]) -> Sequence[RoomRecord]:
         """The caller's rooms that the filter means, in order."""

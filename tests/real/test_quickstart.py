@@ -154,7 +154,7 @@ async def test_the_two_flows_of_the_readme_run_as_printed(env: dict[str, str]) -
         private = re.findall(r"http://127\.0\.0\.1:\d+(?=/api/conferences/create)", shown)[0]
         script = "\n".join(flows).replace("/tmp/roomctl-*/env", settings)  # noqa: S108
         script = script.replace("http://127.0.0.1:8081", private)
-        shell = await asyncio.create_subprocess_exec("bash", "-ec", script, stdout=PIPE, stderr=PIPE)
+        shell = await asyncio.create_subprocess_exec("sh", "-ec", script, stdout=PIPE, stderr=PIPE)
         output, told = (text.decode() for text in await shell.communicate())
     assert shell.returncode == 0, told
     assert "/join/" in output

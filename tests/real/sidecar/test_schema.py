@@ -16,7 +16,7 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from controller.sidecar.body import DEPTH_LIMIT
+from controller.sidecar.body import FILTER_DEPTH
 from controller.sidecar.listing import DEPTH, LOGICAL, TERMS
 from controller.sidecar.openapi import private_document, public_document
 from tests.support.controller import Site
@@ -113,7 +113,7 @@ def _unsaid(value: Any, depth: int = 1) -> bool:
     """Beyond what a body may hold anywhere; and 1.0 is an integer to JSON Schema, and none to us."""
     if isinstance(value, dict | list):
         inside = value.values() if isinstance(value, dict) else value
-        return depth > DEPTH_LIMIT or any(_unsaid(each, depth + 1) for each in inside)
+        return depth > FILTER_DEPTH or any(_unsaid(each, depth + 1) for each in inside)
     if isinstance(value, float):
         return value.is_integer()
     return isinstance(value, int) and not -(2**63) <= value < 2**63

@@ -588,6 +588,15 @@ async def test_rooms_come_by_creation_and_in_pages(tmp_path: Path) -> None:
         assert await listed(office, {"skip": 4}) == ["4", "5"]
 
 
+async def test_a_filter_may_nest_as_deep_as_its_own_limit_and_other_bodies_less(office: Office) -> None:
+    deep: dict[str, Any] = {"name": {"$in": ["nobody"]}}
+    for operator in ("$and", "$or", "$and"):
+        deep = {operator: [deep]}
+    assert (await office.call("getAll", {"filter": deep})).json == []
+    assert (await office.call("getCount", {"filter": deep})).json == {"count": 0}
+    assert (await office.call("getById", {"id": "x", "more": {"more": deep}})).code == "BAD_REQUEST"
+
+
 async def test_a_filter_never_reaches_the_rooms_of_others(office: Office) -> None:
     for content in ({"user_id": "bert"}, {"$or": [{"user_id": "bert"}, {"user_id": {"$ne": "x"}}]}):
         for name in ("getAll", "getCount"):
