@@ -49,8 +49,9 @@ _LIMITS: Final = (
     "Retry-After when to come back. Besides what stands with a call: an unknown path is 404 NOT_FOUND, "
     "another method 405 METHOD_NOT_ALLOWED, what is no HTTP 400 BAD_REQUEST. GET calls take HEAD too.\n\n"
     "Bodies are JSON objects in UTF-8 of at most 64 KiB, nested at most 8 deep (10 with a filter), without "
-    "duplicate keys, NaN or integers beyond 64 bits, and without Content-Encoding; Content-Type may be left out, "
-    "an empty body is {}, and null in an optional field is the same as nothing. A request is to arrive within 10 s."
+    "duplicate keys, NaN or integers beyond 64 bits, and without Content-Encoding; Content-Type may be left "
+    "out, an empty body is {}, and null in an optional field is the same as nothing. A request is to arrive "
+    "within 10 s."
 )
 _INTRODUCTIONS: Final = {
     "public": "What a guest's page calls. Unknown fields are ignored.",
