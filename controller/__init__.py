@@ -37,17 +37,17 @@ pulled onto the machine where `roomctl run` is at work (cli/run.py, service.py; 
    `roomctl get` shows it.
 
 6. Serving. The new live room stands in known.py, what this process knows, since CreateRoom answered. From
-   there sidecar/helpers.py answers findLKRoomNameById. createToken goes through sidecar/door.py: its checks
-   in their order, with what sidecar/proofs.py finds proven (a webinar's guest proves nothing, and publishes
-   nothing; a speaker has an invite of cli/invite.py), the rights that access/policy.py gives for that role,
-   signed by access/tokens.py. The guest walks in, through the page of sidecar/pages.py (its scripts are in
-   sidecar/pages/, and come through the same door in one call) or a client of their own.
+   there sidecar/joining/ lets people in: helpers.py answers findLKRoomNameById; createToken goes through
+   door.py: its checks in their order, with what proofs.py finds proven (a webinar's guest proves nothing, and
+   publishes nothing; a speaker has an invite of cli/invite.py), the rights that access/policy.py gives for
+   that role, signed by access/tokens.py. The guest walks in, through the page of sidecar/pages/ (served by
+   serving.py; its scripts come through the same door in one call) or a client of their own.
 
-By API. Whoever holds an access token (sidecar/callers.py) makes and changes rooms without a manifest:
-sidecar/rooms.py checks the body (room_bodies.py), desire.py writes what is wanted into the record, wakes the
-loop, and waits for the status of step 5. Such a room enters the walk at step 2, with a record and no
-manifest. Lists are made from the records in memory (listing.py, views.py). sidecar/openapi/ describes every
-call, from the models that check its body.
+By API. Whoever holds an access token (sidecar/callers.py) makes and changes rooms without a manifest. In
+sidecar/rooms/ calls.py checks the body (bodies.py), and desire.py writes what is wanted into the record,
+wakes the loop, and waits for the status of step 5. Such a room enters the walk at step 2, with a record and
+no manifest. Lists are made from the records in memory (listing.py, views.py). sidecar/openapi/ describes
+every call, from the models that check its body; sidecar/http/ holds all of it within bounds.
 
 Later. The manifest takes the chat away: Update writes the new spec, Repair puts the live room's metadata
 right, and `enforce` in steps.py brings the permissions of everybody inside to the new policy; for as long as

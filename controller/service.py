@@ -23,7 +23,7 @@ from controller.records import open_lease
 from controller.records.ports import Lease, RoomStore
 from controller.settings import Settings
 from controller.sidecar import Backstage, Context, Sidecar
-from controller.sidecar.protocol import CONNECTIONS
+from controller.sidecar.http.protocol import CONNECTIONS
 
 STOP_GRACE: Final = 1.0
 STOP_AT_MOST: Final = 4.5

@@ -23,7 +23,7 @@ from controller.live.client import Observer
 from controller.manifests import Desired, RoomsDirState, load
 from controller.settings import Settings, Uses, mongodb_address
 from controller.sidecar.callers import Callers
-from controller.sidecar.pages import CLIENT, FOLDER, how_to_get
+from controller.sidecar.pages.serving import CLIENT, FOLDER, how_to_get
 
 CLOCK_LIMIT: Final = 10.0
 """Seconds of difference that a token's times can bear with room to spare: LiveKit allows a minute."""

@@ -9,9 +9,9 @@ import structlog
 from aiohttp import hdrs, web
 
 from controller.live.webhook import WebhookRefused, hint_of, signed
-from controller.sidecar.answer import Answer, Code, Refusal, retry
-from controller.sidecar.body import WEBHOOK_LIMIT, check, read
 from controller.sidecar.context import Context
+from controller.sidecar.http.answer import Answer, Code, Refusal, retry
+from controller.sidecar.http.body import WEBHOOK_LIMIT, check, read
 
 TURNS_WITHIN: Final = 60.0
 """A loop that has not turned for so long hangs, in seconds."""

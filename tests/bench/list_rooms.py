@@ -14,8 +14,8 @@ from datetime import timedelta
 
 from controller.records.record import RoomRecord, as_reference
 from controller.sidecar.callers import Caller
-from controller.sidecar.listing import DEFAULT_ORDER
-from controller.sidecar.views import Views
+from controller.sidecar.rooms.listing import DEFAULT_ORDER
+from controller.sidecar.rooms.views import Views
 from tests.support.rooms import NOW, room
 
 ROOMS, PAGE, ROUNDS = 10_000, 100, 15

@@ -10,7 +10,7 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from controller.sidecar.pages import CLIENT, FOLDER
+from controller.sidecar.pages.serving import CLIENT, FOLDER
 from tests.support.cache import cache_dir, locked
 
 LOCK: Final = FOLDER / "package-lock.json"

@@ -10,11 +10,11 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.answer import Answer
+from controller.sidecar.http.answer import Answer
+from controller.sidecar.http.protocol import Handler
 from controller.sidecar.openapi.accept import prefers_html
 from controller.sidecar.openapi.document import Document, private_document, public_document
 from controller.sidecar.openapi.page import STYLE, page
-from controller.sidecar.protocol import Handler
 
 __all__ = ["PATH", "described", "private_document", "public_document"]
 

@@ -5,11 +5,11 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from controller.sidecar.answer import JSON, Code
+from controller.sidecar.http.answer import JSON, Code
+from controller.sidecar.joining.proofs import PREVIOUS_TOKEN
 from controller.sidecar.openapi import examples
 from controller.sidecar.openapi.examples import Example
 from controller.sidecar.openapi.schemas import Schema, ref
-from controller.sidecar.proofs import PREVIOUS_TOKEN
 
 HTML: Final = "text/html"
 _TEXT: Final[Schema] = {"type": "string"}

@@ -7,7 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from controller.room import NAME_PATTERN, RoomSpec
-from controller.sidecar.bodies import (
+from controller.sidecar.joining.bodies import (
     EndpointAnswer,
     EndpointBody,
     FindAnswer,
@@ -15,8 +15,7 @@ from controller.sidecar.bodies import (
     TokenAnswer,
     TokenBody,
 )
-from controller.sidecar.listing import DEPTH, LOGICAL, NAMES, OPERATORS, RANGES, TERMS
-from controller.sidecar.room_bodies import (
+from controller.sidecar.rooms.bodies import (
     Count,
     CountRooms,
     CreateRoom,
@@ -27,6 +26,7 @@ from controller.sidecar.room_bodies import (
     RoomId,
     UpdateRoom,
 )
+from controller.sidecar.rooms.listing import DEPTH, LOGICAL, NAMES, OPERATORS, RANGES, TERMS
 
 Schema = dict[str, Any]
 

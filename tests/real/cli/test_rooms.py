@@ -12,7 +12,7 @@ from typing import Any
 
 import yaml
 
-from controller.sidecar.pages import CLIENT
+from controller.sidecar.pages.serving import CLIENT
 from tests.real.cli.process import on_terminal
 from tests.support.controller import ROOT, Site
 from tests.support.livekit import LiveKitServer

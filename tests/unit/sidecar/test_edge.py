@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from controller.errors import RoomctlError
 from controller.settings import Address
-from controller.sidecar import protocol
-from controller.sidecar.answer import Answer, Refusal
-from controller.sidecar.body import parse
+from controller.sidecar.http import protocol
+from controller.sidecar.http.answer import Answer, Refusal
+from controller.sidecar.http.body import parse
 from tests.unit.sidecar.house import (
     FIND,
     ROOM_ID,

@@ -2,9 +2,9 @@
 
 import pytest
 
-from controller.sidecar import limits
-from controller.sidecar.answer import Refusal
-from controller.sidecar.limits import Buckets, Proxies
+from controller.sidecar.http import limits
+from controller.sidecar.http.answer import Refusal
+from controller.sidecar.http.limits import Buckets, Proxies
 
 
 def taken(buckets: Buckets, key: str, now: float, tries: int) -> int:

@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from controller.records.record import Origin, RoomRecord, as_reference
 from controller.room import MediaType, RecordMode, RoomSpec
-from controller.sidecar.answer import Code, Refusal
-from controller.sidecar.listing import NAMES, OPERATORS, compiled, ordered, ordering
+from controller.sidecar.http.answer import Code, Refusal
+from controller.sidecar.rooms.listing import NAMES, OPERATORS, compiled, ordered, ordering
 from tests.unit.sidecar.house import record, spec
 
 START = datetime(2026, 3, 24, 16, tzinfo=UTC)

@@ -11,14 +11,14 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from controller.room import FIELDS
-from controller.sidecar.answer import STATUS, Code
-from controller.sidecar.body import parse
+from controller.sidecar.http.answer import STATUS, Code
+from controller.sidecar.http.body import parse
 from controller.sidecar.openapi import private_document, public_document
 from controller.sidecar.openapi.accept import prefers_html
 from controller.sidecar.openapi.document import MEANINGS
 from controller.sidecar.openapi.page import page
 from controller.sidecar.openapi.types import shown_type
-from controller.sidecar.room_bodies import (
+from controller.sidecar.rooms.bodies import (
     CountRooms,
     CreateRoom,
     ListRooms,

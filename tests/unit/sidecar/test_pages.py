@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from controller.room import MediaType
-from controller.sidecar import pages
+from controller.sidecar.pages import serving as pages
 from tests.unit.sidecar.house import ROOM_ID, SETTINGS, House, Reply, ask, record, serving, spec
 
 OTHER = "0" * 24

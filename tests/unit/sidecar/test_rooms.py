@@ -16,8 +16,9 @@ from structlog.testing import capture_logs
 from controller.errors import LiveAway, StoreAway, StoreConflict
 from controller.live.room import LiveRoom
 from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
-from controller.sidecar import Context, Sidecar, desire
-from controller.sidecar.room_bodies import Room
+from controller.sidecar import Context, Sidecar
+from controller.sidecar.rooms import desire
+from controller.sidecar.rooms.bodies import Room
 from tests.support.fake_store import FakeDatabase, FakeStore
 from tests.support.reference import ANSWER, CREATE
 from tests.unit.sidecar.house import NOW, SETTINGS, House, People, Reply, ask, record, spec

@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from controller.errors import StoreAway
-from controller.sidecar.shared import Shared
+from controller.sidecar.rooms.shared import Shared
 
 
 class Source:

@@ -10,10 +10,10 @@ from controller.known import Known
 from controller.live.room import LiveRoom
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
-from controller.sidecar.answer import Code, Refusal, retry, starting, too_old
 from controller.sidecar.callers import Caller
 from controller.sidecar.context import Context
-from controller.sidecar.shared import Shared
+from controller.sidecar.http.answer import Code, Refusal, retry, starting, too_old
+from controller.sidecar.rooms.shared import Shared
 from controller.words import escaped
 
 WAIT_SECONDS: Final = 5.0

@@ -12,12 +12,12 @@ from aiohttp import web
 from prometheus_client import Histogram
 
 from controller.records.record import RoomRecord
-from controller.sidecar.answer import Answer, Code, retry
-from controller.sidecar.bodies import EndpointBody, FindBody, TokenBody, checked
-from controller.sidecar.body import BODY_LIMIT, parse, read
 from controller.sidecar.callers import Callers
 from controller.sidecar.context import Context
-from controller.sidecar.door import Door, Grant, Wish
+from controller.sidecar.http.answer import Answer, Code, retry
+from controller.sidecar.http.body import BODY_LIMIT, parse, read
+from controller.sidecar.joining.bodies import EndpointBody, FindBody, TokenBody, checked
+from controller.sidecar.joining.door import Door, Grant, Wish
 
 IN_FLIGHT: Final = 256
 

@@ -19,8 +19,8 @@ from controller.room import (
     Participants,
     RecordMode,
 )
-from controller.sidecar.answer import Code, Refusal
-from controller.sidecar.body import invalid
+from controller.sidecar.http.answer import Code, Refusal
+from controller.sidecar.http.body import invalid
 from controller.words import nearest, quoted
 
 _IGNORED: Final = "Returned with a room, and ignored when it is sent back."
@@ -173,7 +173,7 @@ B = TypeVar("B", bound=_Body)
 
 def checked(model: type[B], content: Mapping[str, Any]) -> B:
     """The body as `model`; null in a known field is absent. Refusal (INVALID_FIELD): the first fault."""
-    fields = known(model)
+    fields = field_names(model)
     try:
         return model.model_validate({k: v for k, v in content.items() if v is not None or k not in fields})
     except ValidationError as wrong:
@@ -184,11 +184,11 @@ def _refusal(model: type[_Body], wrong: ValidationError) -> Refusal:
     errors = wrong.errors(include_url=False, include_context=False, include_input=False)
     error, name = errors[0], str(errors[0]["loc"][0])
     if error["type"] == "extra_forbidden":
-        return unknown(name, known(model))
+        return unknown(name, field_names(model))
     return invalid(name, "is required" if error["type"] == "missing" else _RULES[name])
 
 
-def known(model: type[_Body]) -> tuple[str, ...]:
+def field_names(model: type[_Body]) -> tuple[str, ...]:
     """The fields that the call knows, as they are written."""
     return tuple(info.alias or name for name, info in model.model_fields.items())
 

@@ -6,7 +6,7 @@ from typing import Final
 
 from controller.records.record import RoomRecord, as_reference
 from controller.sidecar.callers import Caller
-from controller.sidecar.listing import Order, ordered
+from controller.sidecar.rooms.listing import Order, ordered
 
 MOST_VIEWS: Final = 64
 """Lists that are remembered at once; more are made again when they are asked for."""

@@ -17,13 +17,11 @@ from aiohttp import web
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
 from controller.room import RoomSpec, at_millis, short_key
-from controller.sidecar.answer import Answer, Code, Refusal, retry
-from controller.sidecar.body import BODY_LIMIT, DEPTH_LIMIT, FILTER_DEPTH, invalid, parse, read
 from controller.sidecar.callers import ACCESS_TOKEN, Caller, Callers
 from controller.sidecar.context import Context
-from controller.sidecar.desire import Desire, gone, managed_by_api, not_found, own_room, settled
-from controller.sidecar.listing import DEFAULT_ORDER, compiled, ordering
-from controller.sidecar.room_bodies import (
+from controller.sidecar.http.answer import Answer, Code, Refusal, retry
+from controller.sidecar.http.body import BODY_LIMIT, DEPTH_LIMIT, FILTER_DEPTH, invalid, parse, read
+from controller.sidecar.rooms.bodies import (
     B,
     CountRooms,
     CreateRoom,
@@ -32,10 +30,12 @@ from controller.sidecar.room_bodies import (
     RoomId,
     UpdateRoom,
     checked,
-    known,
+    field_names,
     unknown,
 )
-from controller.sidecar.views import Views
+from controller.sidecar.rooms.desire import Desire, gone, managed_by_api, not_found, own_room, settled
+from controller.sidecar.rooms.listing import DEFAULT_ORDER, compiled, ordering
+from controller.sidecar.rooms.views import Views
 
 CHUNK: Final = 500
 """Rooms looked at between two turns of the loop, so that guests are answered meanwhile."""
@@ -227,7 +227,7 @@ def _query_id(query: str) -> str | None:
         raise Refusal(Code.BAD_REQUEST, "the query is not readable; write ?id=ROOM_ID") from None
     for name, _ in pairs:
         if name != "id":
-            raise unknown(name, known(RemovedId))
+            raise unknown(name, field_names(RemovedId))
     if len(pairs) > 1:
         raise invalid("id", "is in the query twice")
     return pairs[0][1] if pairs else None

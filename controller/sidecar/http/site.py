@@ -7,9 +7,9 @@ import structlog
 from aiohttp import hdrs, web
 
 from controller.metrics import Metrics
-from controller.sidecar.answer import Answer, Code, Refusal, refused
-from controller.sidecar.cors import Cors
-from controller.sidecar.protocol import Connection, Handler
+from controller.sidecar.http.answer import Answer, Code, Refusal, refused
+from controller.sidecar.http.cors import Cors
+from controller.sidecar.http.protocol import Connection, Handler
 
 Routes = Mapping[str, Mapping[str, Handler]]
 """Exact path -> method -> what answers. A path that ends in `/` takes one more segment, not empty."""

@@ -11,12 +11,12 @@ from controller.access.policy import Role, permission_for
 from controller.access.tokens import Minter
 from controller.live.room import LiveRoom
 from controller.records.record import RoomRecord
-from controller.sidecar.answer import Code, Refusal, retry, starting, too_old
 from controller.sidecar.callers import Callers
 from controller.sidecar.context import Context
-from controller.sidecar.inside import Inside, Lookout
-from controller.sidecar.limits import Buckets
-from controller.sidecar.proofs import Proofs, Proven
+from controller.sidecar.http.answer import Code, Refusal, retry, starting, too_old
+from controller.sidecar.http.limits import Buckets
+from controller.sidecar.joining.inside import Inside, Lookout
+from controller.sidecar.joining.proofs import Proofs, Proven
 
 LISTED_SECONDS: Final = 20
 """For how long LiveKit lists somebody whose connection broke."""

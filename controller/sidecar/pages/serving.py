@@ -18,14 +18,14 @@ from urllib.parse import urlsplit
 from aiohttp import hdrs, web
 
 from controller.records.record import RoomRecord
-from controller.sidecar.answer import STATUS, Answer, Code, Refusal
 from controller.sidecar.context import Context
-from controller.sidecar.protocol import Handler
-from controller.sidecar.site import Routes
+from controller.sidecar.http.answer import STATUS, Answer, Code, Refusal
+from controller.sidecar.http.protocol import Handler
+from controller.sidecar.http.site import Routes
 
 JOIN: Final = "/join/"
 ASSETS: Final = "/join/assets/"
-FOLDER: Final = Path(__file__).with_name("pages")
+FOLDER: Final = Path(__file__).parent
 CLIENT: Final = FOLDER / "node_modules" / "livekit-client" / "dist" / "livekit-client.umd.js"
 """Where npm puts it; never committed."""
 

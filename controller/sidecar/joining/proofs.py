@@ -15,8 +15,8 @@ from controller.access.tokens import Minter
 from controller.records.record import RoomRecord
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
-from controller.sidecar.answer import Code, Refusal
 from controller.sidecar.callers import Callers
+from controller.sidecar.http.answer import Code, Refusal
 
 PREVIOUS_TOKEN: Final = "X-Previous-Token"  # noqa: S105 - the name of a header
 

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeAlias
 
 from controller.records.record import RoomRecord
 from controller.room import FIELDS, RoomSpec
-from controller.sidecar.answer import Refusal
-from controller.sidecar.body import invalid
+from controller.sidecar.http.answer import Refusal
+from controller.sidecar.http.body import invalid
 from controller.words import nearest, quoted
 
 DEPTH: Final = 3

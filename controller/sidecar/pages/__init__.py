@@ -1,0 +1,1 @@
+"""The join page: its scripts and styles, and how they are served (serving.py)."""
