@@ -61,7 +61,7 @@ const SAYS = {
   },
   MEDIA_SERVER: {
     title: "The call does not answer",
-    text: `The room is full at this moment, or your network lets no calls through. ${WAITS} If it goes on, try another network.`,
+    text: `The room is full at this moment, the service restarts, or your network lets no calls through. ${WAITS} If it goes on, try another network.`,
     actions: ["again", "back"], again: 10,
   },
   REMOVED: {
@@ -102,11 +102,11 @@ export const LABELS = {
 export const explain = (code) => SAYS[code] ?? SAYS.INTERNAL;
 
 const DEVICES = {
-  NotAllowedError: "The browser was not allowed to use your devices. You can join without; to allow them, use the sign beside the address, then load the page again.",
-  NotFoundError: "No camera or microphone was found. You can join without, to listen and watch.",
-  NotReadableError: "A camera or microphone is in use by another program. Close that, or join without.",
+  NotAllowedError: "The browser was not allowed to use your devices. You can take part without; to allow them, use the sign beside the address, then load the page again.",
+  NotFoundError: "No camera or microphone was found. You can take part without, to listen and watch.",
+  NotReadableError: "A camera or microphone is in use by another program. Close that, or take part without.",
   INSECURE: "This page was opened without https, so the browser keeps camera and microphone back. You can listen and watch.",
 };
 
 export const explainDevice = (error) =>
-  DEVICES[error?.name] ?? DEVICES[error] ?? "Camera or microphone did not start. You can join without.";
+  DEVICES[error?.name] ?? DEVICES[error] ?? "Camera or microphone did not start. You can take part without.";
