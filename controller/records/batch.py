@@ -17,7 +17,7 @@ from controller.records.change import Change
 from controller.records.codec import Document, encode
 from controller.records.record import RoomRecord
 
-BATCH: Final = 100
+BATCH: Final = 250
 """Writes in one bulk at most: what was first in line goes on to LiveKit while the database is at the rest."""
 
 DUPLICATE: Final = 11000
