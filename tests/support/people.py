@@ -56,6 +56,7 @@ class Canary:
         self.identity = ""
         self.metadata = ""
         self.permission = ParticipantPermission()
+        self._history: list[tuple[str, ParticipantPermission]] = []
 
     @property
     def inside(self) -> bool:
@@ -73,6 +74,19 @@ class Canary:
                 lambda: all(getattr(self.permission, field) == value for field, value in wanted.items())
             )
 
+    async def was_told(self, metadata: str | None = None, **permission: Any) -> None:
+        """Return when it was ever told of such a state, though it may have passed since."""
+
+        def told() -> bool:
+            return any(
+                metadata in (None, then)
+                and all(getattr(may, field) == permission[field] for field in permission)
+                for then, may in self._history
+            )
+
+        async with self._told:
+            await self._told.wait_for(told)
+
     async def listen(self) -> None:
         """Take in what the server says until it says goodbye, or hangs up."""
         reason = CLOSED
@@ -84,6 +98,7 @@ class Canary:
                     break
                 async with self._told:
                     self._take_in(message)
+                    self._history.append((self.metadata, self.permission))
                     self._told.notify_all()
         if not self.left.done():
             self.left.set_result(reason)
