@@ -59,14 +59,12 @@ def read_invite(token: str, key: bytes, now: int) -> Invite | None:
     Whether it is for this room, this epoch and this identity is the caller's to compare.
     """
     claims = jwt.read(token, _INVITE, key)
-    match claims:
-        case {"aud": "roomctl/invite", "room": str(room), "role": "speaker", "epoch": int(epoch)} if (
-            type(epoch) is int
-        ):
-            identity = claims.get("sub")
-        case _:
-            return None
-    if not _in_time(claims, now, INVITE_AT_MOST) or not isinstance(identity, str | None):
+    room, epoch, identity = claims.get("room"), claims.get("epoch"), claims.get("sub")
+    if claims.get("aud") != _INVITES or claims.get("role") != Role.SPEAKER:
+        return None
+    if not isinstance(room, str) or type(epoch) is not int or not isinstance(identity, str | None):
+        return None
+    if not _in_time(claims, now, INVITE_AT_MOST):
         return None
     return Invite(room, Role.SPEAKER, epoch, claims["exp"], identity)
 
