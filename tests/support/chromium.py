@@ -14,7 +14,7 @@ from typing import Final
 
 from playwright.async_api import Browser, async_playwright
 
-from tests.support.cache import cache_dir, locked
+from tests.support.cache import cache_dir, locked, tell
 
 NAMES: Final = ("chromium", "chromium-browser")
 FLAGS: Final = (
@@ -79,13 +79,7 @@ def _install() -> None:
 
 
 def main() -> int:
-    """Print where it is; 1 with a sentence where it is not to be had."""
-    try:
-        print(chromium())  # noqa: T201
-    except RuntimeError as missing:
-        print(missing, file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+    return tell(chromium)
 
 
 if __name__ == "__main__":

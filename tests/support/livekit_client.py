@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from controller.sidecar.pages.serving import CLIENT, FOLDER
-from tests.support.cache import cache_dir, locked
+from tests.support.cache import cache_dir, locked, tell
 
 LOCK: Final = FOLDER / "package-lock.json"
 PUT: Final = FOLDER / "node_modules" / ".package-lock.json"
@@ -50,13 +50,7 @@ def _fetch() -> None:
 
 
 def main() -> int:
-    """Print where it is; 1 with a sentence where it is not to be had."""
-    try:
-        print(livekit_client())  # noqa: T201
-    except RuntimeError as missing:
-        print(missing, file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
+    return tell(livekit_client)
 
 
 if __name__ == "__main__":
