@@ -12,8 +12,10 @@ RoomctlError                 the message is one sentence: what, where, and what 
 |-- LiveError                LiveKit
 |   |-- LiveAway             out of reach, too slow, or 5xx: retried with backoff
 |   |-- LiveDenied           the key or the secret is wrong
-|   |-- LiveNotFound         no such room or participant
-|   `-- LiveRejected         the server refused this one call
+|   |-- LiveNotFound         no such room, participant or egress
+|   |-- LiveRejected         the server refused this one call
+|   |-- NoEgressService      the server has no Redis, so nothing can be recorded
+|   `-- NoEgressWorker       no worker took a recording: none is there, or all are full
 |-- LeaseHeld                another controller is at work on these records
 |   `-- LeaveRefused         and more rooms are missing than it may be given leave to remove
 `-- LeaseLost                this process no longer holds the lease and must not write
@@ -75,11 +77,19 @@ class LiveDenied(LiveError):
 
 
 class LiveNotFound(LiveError):
-    """LiveKit knows no such room or participant (404)."""
+    """LiveKit knows no such room, participant or egress (404)."""
 
 
 class LiveRejected(LiveError):
     """LiveKit refused this one call (400, 409, 412): repeating it unchanged will not help."""
+
+
+class NoEgressService(LiveError):
+    """LiveKit is not connected to egress workers: it runs without Redis."""
+
+
+class NoEgressWorker(LiveError):
+    """No egress worker took the recording within LiveKit's own time: none is there, or all are full."""
 
 
 class LeaseHeld(RoomctlError):

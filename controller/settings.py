@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 from controller.errors import SettingsError
+from controller.outputs import Output
 from controller.settings_text import (
     Address,
     as_public,
@@ -36,6 +37,17 @@ __all__ = ["SETTINGS", "Address", "Setting", "Settings", "Uses", "load_settings"
 
 _MOST_SECRET: Final = 64 * 1024
 _EMBEDDED: Final = "secantus"
+PRESETS: Final = (
+    "H264_720P_30",
+    "H264_720P_60",
+    "H264_1080P_30",
+    "H264_1080P_60",
+    "PORTRAIT_H264_720P_30",
+    "PORTRAIT_H264_720P_60",
+    "PORTRAIT_H264_1080P_30",
+    "PORTRAIT_H264_1080P_60",
+)
+"""LiveKit's names of its encodings."""
 PUBLIC_LISTEN: Final = Address("127.0.0.1", 8080)
 PRIVATE_LISTEN: Final = Address("127.0.0.1", 8081)
 
@@ -253,6 +265,70 @@ class Settings:
         Path | None,
         Setting("ROOMCTL_ACCESS_TOKENS_FILE", Uses.SIDECAR, Path, "who may use the private API [nobody]"),
     ] = None
+    recording_output: Annotated[
+        Output | None,
+        Setting(
+            "ROOMCTL_RECORDING_OUTPUT",
+            Uses.LIVEKIT,
+            Output.read,
+            "where recordings go: file:///PATH.mp4 or s3://BUCKET/PATH.mp4, with {key} {room_id} {start} {id} "
+            "[nothing is recorded]",
+        ),
+    ] = None
+    recording_s3_endpoint: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_RECORDING_S3_ENDPOINT",
+            Uses.LIVEKIT,
+            web_url,
+            "the S3 host, where it is not Amazon's [the egress worker's own]",
+        ),
+    ] = ""
+    recording_s3_region: Annotated[
+        str,
+        Setting("ROOMCTL_RECORDING_S3_REGION", Uses.LIVEKIT, word, "its region [the egress worker's own]"),
+    ] = ""
+    recording_s3_access_key: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_RECORDING_S3_ACCESS_KEY",
+            Uses.LIVEKIT,
+            word,
+            "the access key for it [the egress worker's own]",
+            secret=True,
+        ),
+    ] = field(default="", repr=False)
+    recording_s3_secret: Annotated[
+        str,
+        Setting("ROOMCTL_RECORDING_S3_SECRET", Uses.LIVEKIT, word, "the access key's secret", secret=True),
+    ] = field(default="", repr=False)
+    recording_idle_seconds: Annotated[
+        float,
+        Setting(
+            "ROOMCTL_RECORDING_IDLE_SECONDS",
+            Uses.LIVEKIT,
+            seconds(0, 86_400),
+            "a recording ends so long after the last one left [60]",
+        ),
+    ] = 60
+    recording_preset: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_RECORDING_PRESET",
+            Uses.LIVEKIT,
+            choice(*PRESETS),
+            "LiveKit's name of an encoding [H264_720P_30]",
+        ),
+    ] = PRESETS[0]
+    recording_page_url: Annotated[
+        str,
+        Setting(
+            "ROOMCTL_RECORDING_PAGE_URL",
+            Uses.LIVEKIT,
+            web_url,
+            "where the egress worker reaches the public listener [ROOMCTL_PUBLIC_URL]",
+        ),
+    ] = ""
     log_format: Annotated[
         str,
         Setting(
@@ -355,6 +431,7 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
     if "livekit_api_secret" in values:
         values.setdefault("secret", values["livekit_api_secret"])
     values.setdefault("public_url", f"http://{values.get('public_listen', PUBLIC_LISTEN)}")
+    values.setdefault("recording_page_url", values["public_url"])
     return values
 
 
@@ -370,6 +447,11 @@ def _together(settings: Settings, environ: Mapping[str, str], uses: Uses) -> Ite
         yield (
             "ROOMCTL_SECRET: missing, and so is LIVEKIT_API_SECRET, which stands in for it; "
             "write the one that `roomctl run` has"
+        )
+    if uses & Uses.LIVEKIT and bool(settings.recording_s3_access_key) != bool(settings.recording_s3_secret):
+        yield (
+            "ROOMCTL_RECORDING_S3_SECRET: it and ROOMCTL_RECORDING_S3_ACCESS_KEY go together; "
+            "set both, or neither, and the egress worker uses its own"
         )
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
     if uses & Uses.SIDECAR and same:

@@ -8,6 +8,7 @@ from urllib.parse import urlsplit
 
 import aiohttp
 from livekit.api import LiveKitAPI
+from livekit.protocol.egress import ListEgressRequest, StopEgressRequest
 from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.room import (
     CreateRoomRequest,
@@ -19,17 +20,30 @@ from livekit.protocol.room import (
 )
 
 from controller.errors import LiveAway, LiveNotFound
-from controller.live.failures import FOREIGN, translated
+from controller.live.egress import Egress, RecordingRequest
+from controller.live.failures import FOREIGN, START_RECORDING, translated
 from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission
-from controller.live.wire import read_participant, read_room, write_permission
+from controller.live.wire import (
+    read_egress,
+    read_participant,
+    read_room,
+    write_permission,
+    write_recording,
+)
 
 DEADLINE: Final = 5.0
 """Seconds a call may take once it is on its way."""
 
+START_DEADLINE: Final = 30.0
+STOP_DEADLINE: Final = 10.0
+"""Seconds that a recording's Start and Stop may take: LiveKit itself looks 23 and 5 s for a worker."""
+
 WRITES: Final = 20
 READS: Final = 8
 GUESTS: Final = 4
-"""Calls in flight, 32 in all, in three lanes: a guest's look never queues behind a thousand creations."""
+RECORDERS: Final = 32
+"""Calls in flight, in lanes: a guest's look never queues behind a thousand creations, and neither waits for
+egress workers, which may be silent for half a minute."""
 
 T = TypeVar("T")
 
@@ -47,12 +61,13 @@ class Connection:
         self.reads = asyncio.Semaphore(READS)
         self.guests = asyncio.Semaphore(GUESTS)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=WRITES + READS + GUESTS),
+            connector=aiohttp.TCPConnector(limit=WRITES + READS + GUESTS + RECORDERS),
             # every call has its own deadline: the library switches the session's off
             timeout=aiohttp.ClientTimeout(total=None),
         )
         self._api = LiveKitAPI(url, key, secret, session=self._session, failover=False)
         self.service = self._api.room
+        self.egress = self._api.egress
 
     async def call(self, name: str, answer: Awaitable[T], within: float | None = None) -> T:
         """Await LiveKit's `answer` to the call `name` for at most `within` seconds (default: the deadline).
@@ -91,6 +106,7 @@ class Observer:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
         self._seen: dict[str, LiveRoom] = {}
+        self._recorded: dict[str, Egress] = {}
 
     async def rooms(self) -> list[LiveRoom]:
         """All live rooms; one that has not changed since the last call is the same object again."""
@@ -124,6 +140,32 @@ class Observer:
         except LiveNotFound:
             return []
         return [read_participant(info) for info in listed if info.state != ParticipantInfo.DISCONNECTED]
+
+    async def recordings(self) -> list[Egress]:
+        """All egresses that have not ended; one that has not changed since the last call is the same object."""
+        before = self._recorded
+        listed = await self._egresses(ListEgressRequest(active=True))
+        same = (before.get(egress.id) for egress in listed)
+        found = [old if old == new else new for old, new in zip(same, listed, strict=True)]
+        self._recorded = {egress.id: egress for egress in found}
+        return found
+
+    async def recording(self, egress_id: str) -> Egress:
+        """One egress, ended or not. LiveNotFound where LiveKit knows it no more."""
+        found = await self._egresses(ListEgressRequest(egress_id=egress_id))
+        if not found:
+            raise LiveNotFound(f"LiveKit at {self._connection.address} knows no such egress (ListEgress)")
+        return found[0]
+
+    async def recordings_of(self, name: str) -> list[Egress]:
+        """All egresses of a live room that LiveKit remembers."""
+        return await self._egresses(ListEgressRequest(room_name=name))
+
+    async def _egresses(self, request: ListEgressRequest) -> list[Egress]:
+        connection = self._connection
+        async with connection.reads:
+            answer = await connection.call("ListEgress", connection.egress.list_egress(request))
+        return [read_egress(info) for info in answer.items]
 
 
 class Actor:
@@ -178,3 +220,18 @@ class Actor:
         connection = self._connection
         async with connection.writes:
             await connection.call("UpdateParticipant", connection.service.update_participant(request))
+
+    async def start_recording(self, request: RecordingRequest) -> Egress:
+        """Start recording a room; never repeated by the client."""
+        connection = self._connection
+        answer = connection.egress.start_room_composite_egress(write_recording(request))
+        info = await connection.call(START_RECORDING, answer, START_DEADLINE)
+        if not info.egress_id:
+            raise LiveAway(f"what answers at {connection.address} is not LiveKit ({START_RECORDING})")
+        return read_egress(info)
+
+    async def stop_recording(self, egress_id: str) -> None:
+        """Ask for its end."""
+        connection = self._connection
+        answer = connection.egress.stop_egress(StopEgressRequest(egress_id=egress_id))
+        await connection.call("StopEgress", answer, STOP_DEADLINE)

@@ -7,13 +7,24 @@ import aiohttp
 from google.protobuf.message import DecodeError
 from livekit.api import ServerError, ServerErrorCode
 
-from controller.errors import LiveAway, LiveDenied, LiveError, LiveNotFound, LiveRejected
+from controller.errors import (
+    LiveAway,
+    LiveDenied,
+    LiveError,
+    LiveNotFound,
+    LiveRejected,
+    NoEgressService,
+    NoEgressWorker,
+)
 
 FOREIGN: Final = (ServerError, aiohttp.ClientError, OSError, DecodeError)
 """What LiveKit's client raises: TimeoutError is an OSError."""
 
 _DENIED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _UNKNOWN_CALL: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
+_NO_EGRESS: Final = "egress not connected"
+"""How LiveKit says that it runs without Redis: a 500 like others, but for its text."""
+START_RECORDING: Final = "StartRoomCompositeEgress"
 _PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -35,7 +46,20 @@ def _refused(error: ServerError, address: str, call: str) -> LiveError:
             "check LIVEKIT_API_KEY, LIVEKIT_API_SECRET, and that both clocks agree"
         )
     if status == HTTPStatus.NOT_FOUND and error.code == ServerErrorCode.NOT_FOUND:
-        return LiveNotFound(f"LiveKit at {address} knows no such room or participant ({call})")
+        return LiveNotFound(f"LiveKit at {address} knows no such room, participant or egress ({call})")
+    if _NO_EGRESS in error.message:
+        return NoEgressService(
+            f"LiveKit at {address} runs without Redis, so it has no egress service ({call}): "
+            "give it a Redis, and an egress worker beside it"
+        )
+    if (call, status, error.code) == (
+        START_RECORDING,
+        HTTPStatus.SERVICE_UNAVAILABLE,
+        ServerErrorCode.UNAVAILABLE,
+    ):
+        return NoEgressWorker(
+            f"no egress worker of LiveKit at {address} took the recording: none runs, or all are full"
+        )
     if status in _UNKNOWN_CALL:
         return _no_livekit(address, call)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from typing import Protocol
 
+from controller.live.egress import Egress, RecordingRequest
 from controller.live.room import LiveRoom, Participant, Permission
 
 
@@ -20,9 +21,21 @@ class LiveObserver(Protocol):
         """
         ...
 
+    async def recordings(self) -> list[Egress]:
+        """All egresses that have not ended, whoever's: one ListEgress. NoEgressService without Redis."""
+        ...
+
+    async def recording(self, egress_id: str) -> Egress:
+        """One egress, ended or not. LiveNotFound where LiveKit knows it no more (24 h after its end)."""
+        ...
+
+    async def recordings_of(self, name: str) -> list[Egress]:
+        """All egresses of the live room `name` that LiveKit remembers, ended ones too."""
+        ...
+
 
 class LiveActor(Protocol):
-    """Writes. Every call has a deadline, raises only LiveError's kinds, and may be repeated."""
+    """Writes. Every call has a deadline and raises only LiveError's kinds; all but a Start may be repeated."""
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
         """Make the room, or get it untouched where it is live: compare the answer with what was asked."""
@@ -42,5 +55,20 @@ class LiveActor(Protocol):
         """Replace a participant's permission as a whole. LiveNotFound where they have left.
 
         `attributes` are set beside it, and the others stay; "" takes one away.
+        """
+        ...
+
+    async def start_recording(self, request: RecordingRequest) -> Egress:
+        """Start recording a room. The one call that must not be repeated blindly: each makes a recording.
+
+        LiveNotFound where the room is not live, NoEgressService and NoEgressWorker: nothing was started, and so
+        with LiveRejected. With LiveAway nobody knows: look for it by its path.
+        """
+        ...
+
+    async def stop_recording(self, egress_id: str) -> None:
+        """Ask for its end. LiveRejected where it has ended already, LiveNotFound where nobody knows it.
+
+        LiveAway where its worker does not answer, after some seconds.
         """
         ...

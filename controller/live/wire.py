@@ -1,9 +1,21 @@
 """LiveKit's protobuf messages to our frozen data and back. Pure."""
 
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from livekit.protocol.egress import (
+    EgressInfo,
+    EncodedFileOutput,
+    EncodedFileType,
+    EncodingOptionsPreset,
+    FileInfo,
+    RoomCompositeEgressRequest,
+    S3Upload,
+)
+from livekit.protocol.egress import EgressStatus as WireStatus
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission, Room, TrackSource, TrackType
 
+from controller.live.egress import Egress, EgressStatus, RecordingRequest, S3Access
 from controller.live.room import LiveRoom, Participant, Permission, Track
 
 _SOURCES: Final = {number: name for name, number in TrackSource.items() if number}
@@ -81,4 +93,99 @@ def write_permission(permission: Permission) -> ParticipantPermission:
         can_publish_sources=permission.sources,
         hidden=permission.hidden,
         can_update_metadata=permission.can_update_metadata,
+    )
+
+
+_STATUSES: Final = {WireStatus.Value(f"EGRESS_{status}"): status for status in EgressStatus}
+_WHY: Final = (  # the first that is said
+    (
+        (
+            "upload",
+            "access denied",
+            "accessdenied",
+            "bucket",
+            "storage",
+            "permission denied",
+            "no space",
+            "read-only",
+        ),
+        "its output was refused: check ROOMCTL_RECORDING_OUTPUT, its credentials, and that the worker may write there",
+    ),
+    (
+        ("start signal", "page load", "net::err", "template", "chrome"),
+        "its page did not begin: check that the worker reaches LiveKit and ROOMCTL_RECORDING_PAGE_URL",
+    ),
+    (("cpu", "memory", "resource"), "its egress worker had too little CPU or memory"),
+    (("room closed", "room was closed", "source closed"), "its live room had closed"),
+)
+
+
+def read_egress(info: EgressInfo) -> Egress:
+    """A listed egress. Of the request only path, layout and page are kept, of the error only its kind."""
+    status = _STATUSES.get(info.status, EgressStatus.FAILED)
+    asked = info.room_composite
+    done = info.file_results[0] if info.file_results else FileInfo()
+    return Egress(
+        id=info.egress_id,
+        room=info.room_name,
+        status=status,
+        file=_location(asked),
+        layout=asked.layout,
+        page=asked.custom_base_url,
+        started=_moment(info.started_at),
+        ended=_moment(info.ended_at),
+        updated=info.updated_at,
+        seconds=done.duration / 1e9,
+        size=done.size,
+        error=_why(status, info.error, info.egress_id),
+    )
+
+
+def _location(asked: RoomCompositeEgressRequest) -> str:
+    output = asked.file_outputs[0] if asked.file_outputs else asked.file
+    bucket = output.s3.bucket
+    return f"s3://{bucket}/{output.filepath}" if bucket else output.filepath
+
+
+def _moment(nanoseconds: int) -> datetime | None:
+    """LiveKit's nanoseconds since the epoch; 0 is not yet."""
+    if nanoseconds <= 0:
+        return None
+    return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=nanoseconds // 1_000_000)
+
+
+def _why(status: EgressStatus, said: str, egress_id: str) -> str:
+    """A sentence of ours for what the worker says of a failure."""
+    if status not in (EgressStatus.FAILED, EgressStatus.ABORTED):
+        return ""
+    text = said.lower()
+    sentence = next((why for words, why in _WHY if any(word in text for word in words)), "")
+    return f"{sentence or 'the egress worker gave it up'}; its log tells more of {egress_id}"
+
+
+def write_recording(request: RecordingRequest) -> RoomCompositeEgressRequest:
+    """A room composite into one MP4 file."""
+    output = EncodedFileOutput(
+        file_type=EncodedFileType.MP4,
+        filepath=request.path,
+        s3=_s3(request.bucket, request.s3) if request.bucket else None,
+    )
+    return RoomCompositeEgressRequest(
+        room_name=request.room,
+        layout=request.layout,
+        custom_base_url=request.page,
+        file_outputs=[output],
+        preset=EncodingOptionsPreset.Value(request.preset),
+    )
+
+
+def _s3(bucket: str, access: S3Access) -> S3Upload:
+    """Hosts other than Amazon's are addressed by path: few of them have a name for each bucket."""
+    return S3Upload(
+        bucket=bucket,
+        endpoint=access.endpoint,
+        region=access.region,
+        access_key=access.access_key,
+        secret=access.secret,
+        force_path_style=bool(access.endpoint),
     )

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
+from controller.live.egress import Egress, RecordingRequest
 from controller.live.ports import LiveActor
 from controller.live.room import LiveRoom, Permission
 from controller.records.ports import Lease
@@ -14,17 +15,18 @@ from controller.records.ports import Lease
 class Leased:
     """A LiveActor; every call raises LeaseLost instead where the lease is not held.
 
-    Calls queue in `lane`, and the lease is looked at when their turn has come: while LiveKit hangs a
-    thousand may wait for minutes, and another controller may be at work by then.
+    Calls queue in `lane`, those for recordings in `recorders`, and the lease is looked at when their turn has
+    come: while LiveKit hangs a thousand may wait for minutes, and another controller may be at work by then.
     """
 
     actor: LiveActor
     lease: Lease
     lane: asyncio.Semaphore
+    recorders: asyncio.Semaphore
 
     @asynccontextmanager
-    async def _turn(self) -> AsyncIterator[None]:
-        async with self.lane:
+    async def _turn(self, lane: asyncio.Semaphore | None = None) -> AsyncIterator[None]:
+        async with lane or self.lane:
             self.lease.check()
             yield
 
@@ -45,3 +47,11 @@ class Leased:
     ) -> None:
         async with self._turn():
             await self.actor.update_permission(name, identity, permission, attributes)
+
+    async def start_recording(self, request: RecordingRequest) -> Egress:
+        async with self._turn(self.recorders):
+            return await self.actor.start_recording(request)
+
+    async def stop_recording(self, egress_id: str) -> None:
+        async with self._turn(self.recorders):
+            await self.actor.stop_recording(egress_id)

@@ -6,13 +6,14 @@ older than the stored one is refused. So writers of different halves never get i
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
+from datetime import datetime
 from typing import Any, Final
 
 from controller.records.codec import ENCODERS, Document
 from controller.records.record import RoomRecord
 
 DESIRED: Final = frozenset({"key", "file", "spec", "modified", "generation", "invite_epoch", "removed_at"})
-LIVE: Final = frozenset({"live", "sid", "retired"})
+LIVE: Final = frozenset({"live", "sid", "retired", "recording"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +46,7 @@ class Change:
             and ("invite_epoch" not in fields or record.invite_epoch == before.invite_epoch)
             and (not LIVE & fields.keys() or _live_name(record) == _live_name(before))
             and ("retired" not in fields or _retired_mark(record) == _retired_mark(before))
+            and ("recording" not in fields or _attempt(record) == _attempt(before))
             and (
                 "status" not in fields
                 or record.status.observed_generation <= fields["status"].observed_generation
@@ -62,6 +64,8 @@ class Change:
             query |= _live_query(self.before)
         if "retired" in self.fields:
             query |= _retired_query(self.before)
+        if "recording" in self.fields:
+            query |= _attempt_query(self.before)
         if "status" in self.fields:
             query["status.observedGeneration"] = {"$lte": self.fields["status"].observed_generation}
         return query
@@ -104,3 +108,16 @@ def _retired_query(before: RoomRecord) -> Document:
     count, last = _retired_mark(before)
     size: Document = {"retired": {"$size": count}}
     return size | {f"retired.{count - 1}.name": last} if count else size
+
+
+def _attempt(record: RoomRecord) -> tuple[datetime, str | None] | None:
+    """An attempt and what is known of it: whoever saw another state must look again before a Start."""
+    recording = record.recording
+    return None if recording is None else (recording.attempt_at, recording.egress_id)
+
+
+def _attempt_query(before: RoomRecord) -> Document:
+    recording = before.recording
+    if recording is None:
+        return {"recording": None}
+    return {"recording.attempt_at": recording.attempt_at, "recording.egress_id": recording.egress_id}

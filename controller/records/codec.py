@@ -9,7 +9,15 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from controller.records.record import Condition, LiveName, Origin, Retired, RoomRecord, Status
+from controller.records.record import (
+    Condition,
+    LiveName,
+    Origin,
+    Recording,
+    Retired,
+    RoomRecord,
+    Status,
+)
 from controller.room import FIELDS, MediaType, RecordMode, RoomSpec
 
 Document = dict[str, Any]
@@ -59,6 +67,18 @@ def _encode_retired(retired: tuple[Retired, ...]) -> list[Document]:
     return [{"name": r.name, "at": r.at} for r in retired]
 
 
+def _encode_recording(recording: Recording | None) -> Document | None:
+    if recording is None:
+        return None
+    return {
+        "attempt_at": recording.attempt_at,
+        "room": recording.room,
+        "file": recording.file,
+        "egress_id": recording.egress_id,
+        "empty_since": recording.empty_since,
+    }
+
+
 def _encode_status(status: Status) -> Document:
     return {
         "observedGeneration": status.observed_generation,
@@ -90,6 +110,7 @@ ENCODERS: Final[Mapping[str, Callable[[Any], Any]]] = {
     "live": _encode_live,
     "sid": _as_is,
     "retired": _encode_retired,
+    "recording": _encode_recording,
     "status": _encode_status,
 }
 """The fields that may change after the insert, and how each is written. Same names on both sides."""
@@ -112,6 +133,7 @@ def decode(document: Mapping[str, Any]) -> RoomRecord:
             live=_decode_live(document.get("live")),
             sid=_optional(document, "sid", str),
             retired=tuple(_decode_retired(r) for r in document.get("retired") or ()),
+            recording=_decode_recording(document.get("recording")),
             status=_decode_status(document.get("status") or {}),
         )
     except Damaged:
@@ -150,6 +172,18 @@ def _decode_live(document: Mapping[str, Any] | None) -> LiveName | None:
 
 def _decode_retired(document: Mapping[str, Any]) -> Retired:
     return Retired(_typed(document, "name", str), _typed(document, "at", datetime))
+
+
+def _decode_recording(document: Mapping[str, Any] | None) -> Recording | None:
+    if document is None:
+        return None
+    return Recording(
+        attempt_at=_typed(document, "attempt_at", datetime),
+        room=_typed(document, "room", str),
+        file=_typed(document, "file", str),
+        egress_id=_optional(document, "egress_id", str),
+        empty_since=_optional(document, "empty_since", datetime),
+    )
 
 
 def _decode_status(document: Mapping[str, Any]) -> Status:

@@ -1,7 +1,8 @@
 """The room record: what MongoDB remembers of one room, and how it may change. Frozen and pure.
 
 Two halves with different writers: the desired half (`key` to `removed_at`) belongs to manifests and the
-private API, the live half (`live`, `sid`, `retired`, `status`) to the reconciler that holds the lease.
+private API, the live half (`live`, `sid`, `retired`, `recording`,
+`status`) to the reconciler that holds the lease.
 Each transition gives a new record; `RoomStore.save` writes the difference by compare-and-set.
 """
 
@@ -60,6 +61,21 @@ class Status:
 
 
 @dataclass(frozen=True, slots=True)
+class Recording:
+    """What was last asked to be recorded of a room: written before Start is called, gone once it has ended.
+
+    `room` is the LiveKit room, `file` where it goes (as people are told). While `egress_id` is None nobody knows
+    what came of the attempt. `empty_since`: nobody who counts has been inside since.
+    """
+
+    attempt_at: datetime
+    room: str
+    file: str
+    egress_id: str | None = None
+    empty_since: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class RoomRecord:
     """One room as stored. `id` is 24 hex digits; times are UTC with whole milliseconds.
 
@@ -81,6 +97,7 @@ class RoomRecord:
     live: LiveName | None = None
     sid: str | None = None
     retired: tuple[Retired, ...] = ()
+    recording: Recording | None = None
     status: Status = Status()
 
     @property
@@ -141,6 +158,9 @@ class RoomRecord:
     def revoked(self) -> "RoomRecord":
         """All invites of before are void; the spec, and so `generation`, is what it was."""
         return replace(self, invite_epoch=self.invite_epoch + 1)
+
+    def with_recording(self, recording: Recording | None) -> "RoomRecord":
+        return replace(self, recording=recording)
 
     def with_status(self, status: Status) -> "RoomRecord":
         return replace(self, status=status)

@@ -1,0 +1,95 @@
+"""Where recordings go: ROOMCTL_RECORDING_OUTPUT, read once, and the names made of it (contract 12). Pure.
+
+A name holds its room and a random part, so names never collide, and a recording that LiveKit lists is known by
+its name to be ours.
+"""
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Final
+
+ENDING: Final = ".mp4"
+KNOWN: Final = ("{key}", "{room_id}", "{start}", "{id}")
+MEND: Final = (
+    "write file:///recordings/{key}/{start}-{id}.mp4 as the egress worker sees it, "
+    "or s3://BUCKET/{key}/{start}-{id}.mp4"
+)
+_PART: Final = re.compile(r"\{[^{}]*\}")
+_BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
+_PATH: Final = re.compile(r"[A-Za-z0-9 ._+=@~,/{}_-]+")
+_START: Final = "%Y%m%dT%H%M%SZ"
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """`bucket` is '' for a file; `template` is the path, from / for a file, and has {id} in it."""
+
+    bucket: str
+    template: str
+
+    @classmethod
+    def read(cls, text: str) -> "Output":
+        """ValueError says what is wrong with `text`, and what to write."""
+        scheme, _, rest = text.partition("://")
+        match scheme:
+            case "file":
+                bucket, path = "", rest
+            case "s3":
+                bucket, _, path = rest.partition("/")
+            case _:
+                raise ValueError(f"begins with neither file:// nor s3://; {MEND}")
+        _check(scheme, bucket, path)
+        return cls(bucket, path if "{id}" in path else f"{path.removesuffix(ENDING)}-{{id}}{ENDING}")
+
+    def path(self, key: str, room_id: str, start: datetime, chance: str) -> str:
+        """The path of a new recording; `chance` is some random word."""
+        words = {"{key}": key, "{room_id}": room_id, "{start}": _written(start), "{id}": chance}
+        return _filled(self.template, words, str)
+
+    def location(self, path: str) -> str:
+        """The path as people are told of it: an S3 object with its bucket."""
+        return f"s3://{self.bucket}/{path}" if self.bucket else path
+
+    def is_of(self, location: str, key: str, room_id: str) -> bool:
+        """Whether a recording that goes to `location` was made for this room."""
+        return _pattern(self.location(self.template), key, room_id).fullmatch(location) is not None
+
+
+def _check(scheme: str, bucket: str, path: str) -> None:
+    unknown = [part for part in _PART.findall(path) if part not in KNOWN]
+    if unknown:
+        raise ValueError(f"has {unknown[0][:40]}, which is not known; known are {' '.join(KNOWN)}")
+    if scheme == "file" and not path.startswith("/"):
+        raise ValueError(f"names no absolute path; {MEND}")
+    if scheme == "s3" and not _BUCKET.fullmatch(bucket):
+        raise ValueError(f"names no bucket; {MEND}")
+    if not path.endswith(ENDING) or path.endswith("/" + ENDING):
+        raise ValueError(f"does not end in a name and {ENDING}; {MEND}")
+    segments = path.removeprefix("/").split("/")
+    plain = _PART.sub("", path)
+    if not _PATH.fullmatch(path) or "{" in plain or "}" in plain or {"", ".", ".."} & set(segments):
+        raise ValueError(f"is no plain path; {MEND}")
+
+
+def _written(start: datetime) -> str:
+    """UTC, sortable: 20260324T160000Z."""
+    return start.astimezone(UTC).strftime(_START)
+
+
+@lru_cache(maxsize=1 << 14)
+def _pattern(template: str, key: str, room_id: str) -> re.Pattern[str]:
+    """What all names of one room look like; lenient in {start} and {id}, which may be another version's."""
+    words = {"{key}": re.escape(key), "{room_id}": re.escape(room_id), "{start}": "[^/]+", "{id}": "[^/]+"}
+    return re.compile(_filled(template, words, re.escape))
+
+
+def _filled(template: str, words: Mapping[str, str], plain: Callable[[str], str]) -> str:
+    """`template` with its known parts replaced, and `plain` applied to what is between them."""
+    texts = _PART.split(template)
+    parts = _PART.findall(template)
+    return plain(texts[0]) + "".join(
+        words[part] + plain(text) for part, text in zip(parts, texts[1:], strict=True)
+    )

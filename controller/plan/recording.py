@@ -1,0 +1,252 @@
+"""What the recording of one room needs next, decided from what is known of it. Pure (contract 12).
+
+Level-triggered like the rest: one step at a time, each of which may be lost or done twice, and the next look
+decides anew. A Start is never repeated blindly: while nobody knows what came of one, the step is to trace it.
+"""
+
+from collections.abc import Collection, Iterable
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+
+from controller.live.egress import Egress, EgressStatus, Layout
+from controller.live.room import Participant
+from controller.outputs import Output
+from controller.records.record import Recording, RoomRecord
+from controller.room import RecordMode
+
+UNKNOWN_FOR: Final = timedelta(seconds=60)
+"""For how long a Start whose outcome nobody knows may still become a recording."""
+STILL: Final = 60.0
+"""Seconds for which an egress must have been silent before it may be a ghost."""
+ENDING_GRACE: Final = 10.0
+"""Seconds that one which ends is waited for before another begins: an upload may take longer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Note:
+    """The record is brought to what is so: an egress that was found, nobody inside any more, an end."""
+
+    recording: Recording | None
+
+
+@dataclass(frozen=True, slots=True)
+class Begin:
+    """A recording is started."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trace:
+    """What came of a Start is looked up by its file, ended ones included."""
+
+
+@dataclass(frozen=True, slots=True)
+class End:
+    """A recording is asked to end."""
+
+    egress: Egress
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Probe:
+    """One that seems to be a ghost is asked to end: if nobody answers, it is lost."""
+
+    egress: Egress
+
+
+Step: TypeAlias = Note | Begin | Trace | End | Probe
+
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """Who is inside a live room, as far as its recording goes: people who count, and recorders by identity."""
+
+    people: int
+    recorders: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """All that is known of one room's recording.
+
+    `listed`: its live room is there; `taped`: LiveKit says that it is recorded. `ours` are egresses of ours on
+    any of its names that have not ended, the eldest first. `look`: None where nobody looked. `still`: for how
+    many seconds each of them has been silent, by id. `ended`: those that are known to have ended. `waits`: it
+    failed not long ago.
+    """
+
+    record: RoomRecord
+    listed: bool
+    taped: bool
+    ours: tuple[Egress, ...]
+    look: Look | None
+    still: dict[str, float]
+    ended: Collection[str]
+    waits: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingRules:
+    """`output` None: nothing is recorded. `idle`: how long a recording goes on with nobody inside."""
+
+    output: Output | None
+    idle: timedelta
+    now: datetime
+
+
+def decide(scene: Scene, rules: RecordingRules) -> Step | None:
+    """The next step; None where all is as it should be, or something has to be waited for."""
+    for egress in scene.ours:
+        if _seems_ghost(egress, scene):
+            return Probe(egress)
+    running = [egress for egress in scene.ours if egress.status is not EgressStatus.ENDING]
+    if len(running) > 1:
+        return End(running[-1], "the room is recorded twice")
+    if running:
+        return _of_running(running[0], scene, rules)
+    if any(scene.still[egress.id] < ENDING_GRACE for egress in scene.ours):
+        return None
+    return _of_none(scene, rules)
+
+
+def _of_running(egress: Egress, scene: Scene, rules: RecordingRules) -> Step | None:
+    recording = scene.record.recording
+    if recording is None or recording.egress_id != egress.id:
+        return Note(found(egress, recording, rules.now))
+    why = _unwanted(egress, recording, scene, rules)
+    if why:
+        return End(egress, why)
+    if scene.look is None or bool(scene.look.people) == (recording.empty_since is None):
+        return None
+    return Note(replace(recording, empty_since=None if scene.look.people else rules.now))
+
+
+def found(egress: Egress, recording: Recording | None, now: datetime) -> Recording:
+    """The record's entry for an egress that turned up: the attempt's own, or one of another life of ours."""
+    attempt_at = egress.started or now
+    if recording is not None and recording.file == egress.file:
+        attempt_at = recording.attempt_at
+    return Recording(attempt_at, egress.room, egress.file, egress.id)
+
+
+def _unwanted(egress: Egress, recording: Recording, scene: Scene, rules: RecordingRules) -> str:
+    """Why a recording should end; '' while it should not."""
+    record = scene.record
+    if rules.output is None:
+        return "ROOMCTL_RECORDING_OUTPUT is not set any more"
+    if not record.spec.record:
+        return "record is false"
+    if not record.wanted or record.live is None or record.live.name != egress.room:
+        return "its live room was given up"
+    if mode_of(egress) is not record.spec.record_mode:
+        return "record_mode changed"
+    empty = recording.empty_since
+    if empty is not None and rules.now - empty >= rules.idle and not (scene.look and scene.look.people):
+        return "nobody is inside any more"
+    return ""
+
+
+def _of_none(scene: Scene, rules: RecordingRules) -> Step | None:
+    """Nothing of ours is running."""
+    recording = scene.record.recording
+    if recording is None:
+        return Begin() if _wanted(scene, rules) else None
+    if recording.egress_id is None:
+        return Trace()
+    return Note(None) if recording.egress_id in scene.ended else None
+
+
+def _wanted(scene: Scene, rules: RecordingRules) -> bool:
+    record = scene.record
+    asked = record.spec.record and record.wanted and rules.output is not None
+    return asked and scene.listed and not scene.waits and scene.look is not None and scene.look.people > 0
+
+
+def _seems_ghost(egress: Egress, scene: Scene) -> bool:
+    """Whether its worker may have gone without a word. One that ends leaves the room before it has uploaded."""
+    if scene.still[egress.id] < STILL:
+        return False
+    if egress.status is EgressStatus.ENDING:
+        return True
+    inside = scene.look is not None and egress.id in scene.look.recorders
+    return not scene.taped and not inside and (scene.look is not None or not scene.listed)
+
+
+def mode_of(egress: Egress) -> RecordMode:
+    """The record_mode that it was started for."""
+    if egress.page:
+        return RecordMode.AND_CHAT
+    return RecordMode.SPEAKER if egress.layout.startswith(Layout.SPEAKER) else RecordMode.GRID
+
+
+def layout_of(mode: RecordMode) -> Layout:
+    return Layout.SPEAKER if mode is RecordMode.SPEAKER else Layout.GRID
+
+
+def look_of(people: Iterable[Participant]) -> Look:
+    """Hidden ones, agents and recorders are nobody."""
+    inside = list(people)
+    return Look(
+        people=sum(one.is_person and not one.permission.hidden for one in inside),
+        recorders=frozenset(one.identity for one in inside if one.kind == "EGRESS" or one.recorder),
+    )
+
+
+def ours_on(record: RoomRecord, listed: Iterable[Egress], output: Output | None) -> tuple[Egress, ...]:
+    """The egresses of ours on the room's names, the eldest first; a foreign one is nobody's business.
+
+    Ours is what stands in the record, and what goes where only this room's recordings go.
+    """
+    mine = (egress for egress in listed if _is_ours(egress, record, output))
+    return tuple(sorted(mine, key=lambda egress: (egress.started or record.created, egress.id)))
+
+
+def _is_ours(egress: Egress, record: RoomRecord, output: Output | None) -> bool:
+    recording = record.recording
+    if recording is not None and (egress.id == recording.egress_id or egress.file == recording.file):
+        return True
+    return output is not None and output.is_of(egress.file, record.key, record.id)
+
+
+def names_of(record: RoomRecord) -> set[str]:
+    """The LiveKit rooms that were or are the record's."""
+    names = {old.name for old in record.retired}
+    if record.live is not None:
+        names.add(record.live.name)
+    if record.recording is not None:
+        names.add(record.recording.room)
+    return names
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """What went wrong last, as the condition says it: `reason` is one of the contract's."""
+
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingSays:
+    """What the condition Recording says."""
+
+    status: str
+    reason: str
+    message: str = ""
+
+
+def condition(scene: Scene, rules: RecordingRules, trouble: Trouble | None, since: str) -> RecordingSays:
+    """The condition of a room with `record: true`; `since` is when its recording began, as people read it."""
+    if rules.output is None:
+        return RecordingSays("False", "NotConfigured", "set ROOMCTL_RECORDING_OUTPUT, and nothing is missing")
+    for egress in scene.ours:
+        if egress.status is EgressStatus.ACTIVE and not _seems_ghost(egress, scene):
+            return RecordingSays("True", "Recording", f"{egress.file}, since {since}")
+    if trouble is not None:
+        return RecordingSays("False", trouble.reason, trouble.message)
+    if any(egress.status is EgressStatus.ENDING for egress in scene.ours):
+        return RecordingSays("False", "Stopping", "the last of it is being written")
+    if scene.ours or (scene.record.recording is not None and scene.record.recording.egress_id is None):
+        return RecordingSays("False", "Starting", "an egress worker is asked for")
+    return RecordingSays("False", "Idle", "nobody is inside")
