@@ -9,6 +9,7 @@ from controller.errors import StoreAway, StoreRefused
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.ports import Holder, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
+from controller.records.recordings import RecordingRow
 from controller.records.store import SCHEMA, MongoStore
 
 
@@ -21,6 +22,7 @@ class LateStore:
         self._store: MongoStore | None = None
         self._port = 0
         self._come = asyncio.Event()  # the news of a store that is not there yet
+        self.recordings = LateRecordings(self)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -41,6 +43,11 @@ class LateStore:
     @property
     def secret_changed(self) -> bool:
         return self._store is not None and self._store.secret_changed
+
+    @property
+    def found(self) -> MongoStore | None:
+        """The store as the last refresh found it; None while there is none."""
+        return self._store
 
     async def refresh(self) -> bool:
         port = served_port(self._folder)
@@ -88,3 +95,25 @@ class LateStore:
 
     def _refuse(self, *_: object) -> NoReturn:
         raise StoreRefused("the records were opened for reading only")
+
+
+class LateRecordings:
+    """RecordingStore for reading: nothing, until a refresh has found the store."""
+
+    def __init__(self, late: LateStore) -> None:
+        self._late = late
+
+    async def put(self, row: RecordingRow) -> NoReturn:
+        raise StoreRefused(f"{row.egress_id[:32]}: the records were opened for reading only")
+
+    async def unsettled(self) -> list[RecordingRow]:
+        store = self._late.found
+        return [] if store is None else await store.recordings.unsettled()
+
+    async def lost(self) -> frozenset[str]:
+        store = self._late.found
+        return frozenset() if store is None else await store.recordings.lost()
+
+    async def find(self, room_ids: frozenset[str] | None = None) -> list[RecordingRow]:
+        store = self._late.found
+        return [] if store is None else await store.recordings.find(room_ids)

@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Protocol
 
 from controller.records.record import RoomRecord
+from controller.records.recordings import RecordingStore
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,11 @@ class RoomStore(Records, Protocol):
     @property
     def secret_changed(self) -> bool:
         """Whether the database was made under another ROOMCTL_SECRET."""
+        ...
+
+    @property
+    def recordings(self) -> RecordingStore:
+        """The recordings, in a collection of their own; read and written each time, not kept in memory."""
         ...
 
     async def refresh(self) -> bool:

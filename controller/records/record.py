@@ -64,8 +64,8 @@ class Status:
 class Recording:
     """What was last asked to be recorded of a room: written before Start is called, gone once it has ended.
 
-    `room` is the LiveKit room, `file` where it goes (as people are told). While `egress_id` is None nobody knows
-    what came of the attempt. `empty_since`: nobody who counts has been inside since.
+    `room` is the LiveKit room, `file` where it goes (as people are told). While `egress_id` is None nobody
+    knows what came of the attempt. `empty_since`: nobody who counts has been inside since.
     """
 
     attempt_at: datetime

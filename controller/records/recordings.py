@@ -1,10 +1,13 @@
-"""The recordings as MongoDB remembers them, for longer than LiveKit does: the collection `recordings`."""
+"""The recordings as MongoDB remembers them, longer than LiveKit does: the collection `recordings`. Pure."""
 
-from collections.abc import Mapping
+import math
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
+
+from controller.records.codec import Damaged
 
 Document = dict[str, Any]
 
@@ -38,7 +41,10 @@ class RecordingRow:
 
 
 class RecordingStore(Protocol):
-    """The collection. Raises only StoreError's kinds; written by the holder of the lease alone."""
+    """The collection. Raises only StoreError's kinds; written by the holder of the lease alone.
+
+    A document that is no row is left alone and left out; the others are read as ever.
+    """
 
     async def put(self, row: RecordingRow) -> None:
         """Write the row, whatever stood under its egress id before."""
@@ -73,16 +79,41 @@ def encode_row(row: RecordingRow) -> Document:
 
 
 def decode_row(document: Mapping[str, Any]) -> RecordingRow:
-    """The row in `document`; what a hand damaged has the default of its field."""
+    """The row in `document`; Damaged where it is none. Fields that it can do without have their defaults."""
+    started, ended = document.get("started"), document.get("ended")
+    if not isinstance(started, datetime) or not isinstance(ended, datetime | None):
+        raise Damaged("started or ended is no time")
+    state = document.get("state")
+    if state not in set(RecordingState):
+        raise Damaged("state has an unknown value")
     return RecordingRow(
-        egress_id=str(document["_id"]),
-        key=str(document.get("key", "")),
-        room_id=str(document.get("room_id", "")),
-        file=str(document.get("file", "")),
-        started=document["started"],
-        ended=document.get("ended"),
-        seconds=float(document.get("seconds") or 0),
-        size=int(document.get("bytes") or 0),
-        state=RecordingState(document.get("state", "lost")),
+        egress_id=_text(document, "_id"),
+        key=_text(document, "key"),
+        room_id=_text(document, "room_id"),
+        file=_text(document, "file"),
+        started=started,
+        ended=ended,
+        seconds=float(_number(document, "seconds")),
+        size=int(_number(document, "bytes")),
+        state=RecordingState(state),
         error=str(document.get("error") or ""),
     )
+
+
+def latest_first(rows: Iterable[RecordingRow]) -> list[RecordingRow]:
+    """In the order people read them; two of one moment by their ids."""
+    return sorted(rows, key=lambda row: (row.started, row.egress_id), reverse=True)
+
+
+def _text(document: Mapping[str, Any], field: str) -> str:
+    value = document.get(field)
+    if not isinstance(value, str):
+        raise Damaged(f"{field} is no text")
+    return value
+
+
+def _number(document: Mapping[str, Any], field: str) -> float:
+    value = document.get(field) or 0
+    if not isinstance(value, int | float) or not math.isfinite(value):
+        raise Damaged(f"{field} is no number")
+    return value

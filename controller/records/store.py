@@ -40,6 +40,7 @@ from controller.records.codec import Damaged, decode
 from controller.records.edge import DEADLINE, Answered, Documents, database, translated
 from controller.records.holder import read_holder
 from controller.records.memory import Memory
+from controller.records.mongo_recordings import MongoRecordings
 from controller.records.ports import Holder, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
 from controller.room import short_key
@@ -83,6 +84,7 @@ class MongoStore:
         self.meta: Documents = base.get_collection("meta")
         self._rooms: Documents = base.get_collection("rooms")
         self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
+        self.recordings = MongoRecordings(base, where, read_only=read_only)
         self.where = where
         self._name = name
         self._identity = StoreIdentity("", instance, SCHEMA, fingerprint)

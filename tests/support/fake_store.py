@@ -1,7 +1,7 @@
 """The records in memory, under the same rules as MongoStore; held to the same contract tests."""
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controller.errors import StoreConflict
@@ -9,6 +9,7 @@ from controller.records.change import change
 from controller.records.memory import Memory
 from controller.records.ports import Holder, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
+from controller.records.recordings import RecordingRow, RecordingState, latest_first
 
 IDENTITY = StoreIdentity("feedfeedfeedfeedfeedfeed", "default", 1, "")
 
@@ -18,6 +19,7 @@ class FakeDatabase:
     """What several FakeStores share."""
 
     rooms: dict[str, RoomRecord] = field(default_factory=dict)
+    recordings: dict[str, RecordingRow] = field(default_factory=dict)
     leave: RemovalLeave | None = None
     holder: Holder | None = None
     identity: StoreIdentity = IDENTITY
@@ -33,6 +35,7 @@ class FakeStore:
         self.damaged: Mapping[str, str] = {}
         self.secret_changed = False
         self._memory = Memory()
+        self.recordings = FakeRecordings(self.database, self._reached)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -121,3 +124,29 @@ class FakeStore:
     def _reached(self) -> None:
         if self.fail is not None:
             raise self.fail
+
+
+class FakeRecordings:
+    """RecordingStore on a FakeDatabase; `reached` raises while the database is to be away."""
+
+    def __init__(self, database: FakeDatabase, reached: Callable[[], None]) -> None:
+        self._database, self._reached = database, reached
+
+    async def put(self, row: RecordingRow) -> None:
+        self._reached()
+        self._database.recordings[row.egress_id] = row
+
+    async def unsettled(self) -> list[RecordingRow]:
+        return self._in(RecordingState.RECORDING)
+
+    async def lost(self) -> frozenset[str]:
+        return frozenset(row.egress_id for row in self._in(RecordingState.LOST))
+
+    async def find(self, room_ids: frozenset[str] | None = None) -> list[RecordingRow]:
+        self._reached()
+        rows = self._database.recordings.values()
+        return latest_first(row for row in rows if room_ids is None or row.room_id in room_ids)
+
+    def _in(self, state: RecordingState) -> list[RecordingRow]:
+        self._reached()
+        return latest_first(row for row in self._database.recordings.values() if row.state is state)
