@@ -1,7 +1,7 @@
 """Where recordings go: ROOMCTL_RECORDING_OUTPUT, read once, and the names made of it (contract 12). Pure.
 
-A name holds its room and a random part, so names never collide, and a recording that LiveKit lists is known by
-its name to be ours.
+A name holds its room and a random part, so names never collide, and a recording that LiveKit lists is known
+by its name to be ours.
 """
 
 import re
@@ -20,6 +20,7 @@ MEND: Final = (
 _PART: Final = re.compile(r"\{[^{}]*\}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _PATH: Final = re.compile(r"[A-Za-z0-9 ._+=@~,/{}_-]+")
+_WORD: Final = "[A-Za-z0-9]+"
 _START: Final = "%Y%m%dT%H%M%SZ"
 
 
@@ -45,7 +46,7 @@ class Output:
         return cls(bucket, path if "{id}" in path else f"{path.removesuffix(ENDING)}-{{id}}{ENDING}")
 
     def path(self, key: str, room_id: str, start: datetime, chance: str) -> str:
-        """The path of a new recording; `chance` is some random word."""
+        """The path of a new recording; `chance` is some random word of letters and digits."""
         words = {"{key}": key, "{room_id}": room_id, "{start}": _written(start), "{id}": chance}
         return _filled(self.template, words, str)
 
@@ -68,7 +69,7 @@ def _check(scheme: str, bucket: str, path: str) -> None:
         raise ValueError(f"names no bucket; {MEND}")
     if not path.endswith(ENDING) or path.endswith("/" + ENDING):
         raise ValueError(f"does not end in a name and {ENDING}; {MEND}")
-    segments = path.removeprefix("/").split("/")
+    segments = (path.removeprefix("/") if scheme == "file" else path).split("/")
     plain = _PART.sub("", path)
     if not _PATH.fullmatch(path) or "{" in plain or "}" in plain or {"", ".", ".."} & set(segments):
         raise ValueError(f"is no plain path; {MEND}")
@@ -81,8 +82,11 @@ def _written(start: datetime) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _pattern(template: str, key: str, room_id: str) -> re.Pattern[str]:
-    """What all names of one room look like; lenient in {start} and {id}, which may be another version's."""
-    words = {"{key}": re.escape(key), "{room_id}": re.escape(room_id), "{start}": "[^/]+", "{id}": "[^/]+"}
+    """What all names of one room look like; lenient in {start} and {id}, which may be another version's.
+
+    Both are one word, so that `a` is not mistaken for `a-b`.
+    """
+    words = {"{key}": re.escape(key), "{room_id}": re.escape(room_id), "{start}": _WORD, "{id}": _WORD}
     return re.compile(_filled(template, words, re.escape))
 
 

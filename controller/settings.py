@@ -271,8 +271,8 @@ class Settings:
             "ROOMCTL_RECORDING_OUTPUT",
             Uses.LIVEKIT,
             Output.read,
-            "where recordings go: file:///PATH.mp4 or s3://BUCKET/PATH.mp4, with {key} {room_id} {start} {id} "
-            "[nothing is recorded]",
+            "where recordings go: file:///PATH.mp4 or s3://BUCKET/PATH.mp4, with {key} {room_id} {start} "
+            "{id} [nothing is recorded]",
         ),
     ] = None
     recording_s3_endpoint: Annotated[
@@ -300,7 +300,13 @@ class Settings:
     ] = field(default="", repr=False)
     recording_s3_secret: Annotated[
         str,
-        Setting("ROOMCTL_RECORDING_S3_SECRET", Uses.LIVEKIT, word, "the access key's secret", secret=True),
+        Setting(
+            "ROOMCTL_RECORDING_S3_SECRET",
+            Uses.LIVEKIT,
+            word,
+            "the access key's secret [the egress worker's own]",
+            secret=True,
+        ),
     ] = field(default="", repr=False)
     recording_idle_seconds: Annotated[
         float,

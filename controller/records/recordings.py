@@ -84,7 +84,7 @@ def decode_row(document: Mapping[str, Any]) -> RecordingRow:
     if not isinstance(started, datetime) or not isinstance(ended, datetime | None):
         raise Damaged("started or ended is no time")
     state = document.get("state")
-    if state not in set(RecordingState):
+    if state not in list(RecordingState):
         raise Damaged("state has an unknown value")
     return RecordingRow(
         egress_id=_text(document, "_id"),

@@ -8,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import SettingsError
+from controller.outputs import Output
 from controller.settings import SETTINGS, Address, Settings, Uses, load_settings, mongodb_address
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
@@ -53,6 +54,14 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         trusted_proxies=(),
         cors_origins=(),
         access_tokens_file=None,
+        recording_output=None,
+        recording_s3_endpoint="",
+        recording_s3_region="",
+        recording_s3_access_key="",
+        recording_s3_secret="",
+        recording_idle_seconds=60,
+        recording_preset="H264_720P_30",
+        recording_page_url="http://127.0.0.1:8080",
         log_format="",
         log_level="info",
     )
@@ -100,6 +109,29 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ("ROOMCTL_LOG_FORMAT", "json", "log_format", "json"),
         ("ROOMCTL_INSTANCE", "eu-1", "instance", "eu-1"),
         ("ROOMCTL_ACCESS_TOKENS_FILE", "/etc/t.yaml", "access_tokens_file", Path("/etc/t.yaml")),
+        (
+            "ROOMCTL_RECORDING_OUTPUT",
+            "file:///recordings/{key}/{id}.mp4",
+            "recording_output",
+            Output("", "/recordings/{key}/{id}.mp4"),
+        ),
+        (
+            "ROOMCTL_RECORDING_OUTPUT",
+            "s3://abc/{key}.mp4",
+            "recording_output",
+            Output("abc", "{key}-{id}.mp4"),
+        ),
+        (
+            "ROOMCTL_RECORDING_S3_ENDPOINT",
+            "https://s3.example/",
+            "recording_s3_endpoint",
+            "https://s3.example",
+        ),
+        ("ROOMCTL_RECORDING_S3_REGION", "eu-1", "recording_s3_region", "eu-1"),
+        ("ROOMCTL_RECORDING_IDLE_SECONDS", "0", "recording_idle_seconds", 0),
+        ("ROOMCTL_RECORDING_PRESET", "H264_1080P_60", "recording_preset", "H264_1080P_60"),
+        ("ROOMCTL_RECORDING_PAGE_URL", "http://page:8080/", "recording_page_url", "http://page:8080"),
+        ("ROOMCTL_PUBLIC_URL", "https://rooms.example", "recording_page_url", "https://rooms.example"),
     ],
 )
 def test_good_values_are_read(variable: str, text: str, attribute: str, value: object) -> None:
@@ -194,12 +226,57 @@ _MONGODB = "write mongodb://HOST:PORT or mongodb+srv://HOST"
             "https://a.example *",
             "`*` stands beside other origins; write `*` alone, or the origins without it",
         ),
+        (
+            "ROOMCTL_RECORDING_OUTPUT",
+            "/recordings",
+            (
+                "begins with neither file:// nor s3://; write file:///recordings/{key}/{start}-{id}.mp4 "
+                "as the egress worker sees it, or s3://BUCKET/{key}/{start}-{id}.mp4"
+            ),
+        ),
+        ("ROOMCTL_RECORDING_S3_REGION", "e u", "has spaces or control characters; write it without"),
+        ("ROOMCTL_RECORDING_IDLE_SECONDS", "-1", '"-1" is out of range; write seconds from 0 to 86400'),
+        (
+            "ROOMCTL_RECORDING_PAGE_URL",
+            "rooms.example",
+            "is no address of a server; write http://HOST:PORT or https://HOST:PORT",
+        ),
+        (
+            "ROOMCTL_RECORDING_S3_ENDPOINT",
+            f"https://key:{SECRET}@s3.example",
+            (
+                "has more than host, port and path; "
+                "write http://HOST:PORT or https://HOST:PORT, without user, query and fragment"
+            ),
+        ),
         ("ROOMCTL_LOG_FORMAT", "xml", '"xml" is not known; write console or json'),
         ("ROOMCTL_LOG_LEVEL", "loud", '"loud" is not known; write debug or info or warning or error'),
     ],
 )
 def test_a_bad_value_is_one_line_that_says_what_to_write(variable: str, text: str, line: str) -> None:
     assert problems({**GOOD, variable: text}) == (f"{variable}: {line}",)
+
+
+@pytest.mark.parametrize("half", ["ROOMCTL_RECORDING_S3_ACCESS_KEY", "ROOMCTL_RECORDING_S3_SECRET"])
+def test_half_of_what_opens_a_bucket_is_refused_and_not_shown(half: str) -> None:
+    assert problems({**GOOD, half: SECRET}) == (
+        (
+            "ROOMCTL_RECORDING_S3_SECRET: it and ROOMCTL_RECORDING_S3_ACCESS_KEY go together; "
+            "set both, or neither, and the egress worker uses its own"
+        ),
+    )
+
+
+def test_what_opens_a_bucket_may_stand_in_files(tmp_path: Path) -> None:
+    (tmp_path / "key").write_text("AKIA\n")
+    (tmp_path / "secret").write_text(SECRET)
+    settings = load(
+        {
+            "ROOMCTL_RECORDING_S3_ACCESS_KEY_FILE": str(tmp_path / "key"),
+            "ROOMCTL_RECORDING_S3_SECRET_FILE": str(tmp_path / "secret"),
+        }
+    )
+    assert (settings.recording_s3_access_key, settings.recording_s3_secret) == ("AKIA", SECRET)
 
 
 def test_what_is_missing_is_named_all_at_once() -> None:
@@ -328,8 +405,11 @@ def test_secrets_have_no_flag_and_are_not_shown() -> None:
         "LIVEKIT_API_SECRET",
         "MONGODB_URI",
         "ROOMCTL_SECRET",
+        "ROOMCTL_RECORDING_S3_ACCESS_KEY",
+        "ROOMCTL_RECORDING_S3_SECRET",
     }
-    assert SECRET not in repr(load({"MONGODB_URI": f"mongodb://u:{SECRET}@db"}))
+    bucket = dict.fromkeys(("ROOMCTL_RECORDING_S3_ACCESS_KEY", "ROOMCTL_RECORDING_S3_SECRET"), SECRET)
+    assert SECRET not in repr(load({"MONGODB_URI": f"mongodb://u:{SECRET}@db", **bucket}))
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,13 @@ from datetime import timedelta
 import pytest
 
 from controller.records.change import change
+from controller.records.record import Recording
 from controller.room import RoomSpec
 from tests.support.rooms import NOW, room, status
 
 LATER = NOW + timedelta(seconds=1)
+ATTEMPT = Recording(NOW, "one", "/recordings/a.mp4")
+FOUND = replace(ATTEMPT, egress_id="EG_1")
 SPEC = RoomSpec(name="Another", max_participants=3)
 
 
@@ -63,6 +66,47 @@ def test_a_status_expects_one_that_is_no_newer() -> None:
 def test_a_removal_compares_both_halves() -> None:
     query = change(room(live="one"), room(live="one").marked_removed(LATER)).query()
     assert query.keys() == {"_id", "generation", "key", "live.name", "retired"}
+
+
+def test_a_first_attempt_expects_none_and_the_live_room_that_it_is_for() -> None:
+    before = room(live="one")
+    difference = change(before, before.with_recording(ATTEMPT))
+    assert difference.query() == {"_id": before.id, "live.name": "one", "recording": None}
+
+
+def test_what_came_of_an_attempt_is_compared_on_the_attempt_and_what_was_known_of_it() -> None:
+    before = room(live="one").with_recording(ATTEMPT)
+    assert change(before, before.with_recording(FOUND)).query() == {
+        "_id": before.id,
+        "live.name": "one",
+        "recording.attempt_at": NOW,
+        "recording.egress_id": None,
+    }
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [None, FOUND, replace(ATTEMPT, attempt_at=LATER), replace(FOUND, egress_id="EG_2")],
+    ids=["gone", "found", "another", "another's egress"],
+)
+def test_who_saw_another_attempt_must_look_again(stored: Recording | None) -> None:
+    before = room(live="one").with_recording(ATTEMPT)
+    difference = change(before, before.with_recording(None))
+    assert difference.admitted(before)
+    assert not difference.admitted(before.with_recording(stored))
+
+
+def test_of_two_first_attempts_at_once_the_second_is_not_admitted() -> None:
+    before = room(live="one")
+    first = change(before, before.with_recording(ATTEMPT))
+    second = change(before, before.with_recording(replace(ATTEMPT, attempt_at=LATER)))
+    assert not second.admitted(first.onto(before))
+
+
+def test_since_when_nobody_is_inside_may_change_under_another_writer_of_it() -> None:
+    before = room(live="one").with_recording(FOUND)
+    difference = change(before, before.with_recording(replace(FOUND, empty_since=LATER)))
+    assert difference.admitted(before.with_recording(replace(FOUND, empty_since=NOW)))
 
 
 def test_the_other_half_of_a_newer_record_is_kept() -> None:

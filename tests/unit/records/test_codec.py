@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.records.codec import Damaged, decode, encode
-from controller.records.record import Condition, LiveName, Origin, Retired, RoomRecord, Status
+from controller.records.record import Condition, LiveName, Origin, Recording, Retired, RoomRecord, Status
 from controller.room import MediaType, RecordMode, RoomSpec
 from tests.support.rooms import NOW, room
 
@@ -27,6 +27,7 @@ specs = st.builds(
     active=st.booleans(),
 )
 conditions = st.builds(Condition, texts, texts, texts, texts, times)
+recordings = st.builds(Recording, times, texts, texts, st.none() | texts, st.none() | times)
 records = st.builds(
     RoomRecord,
     id=st.from_regex(r"\A[0-9a-f]{24}\Z"),
@@ -41,6 +42,7 @@ records = st.builds(
     live=st.none() | st.builds(LiveName, texts, st.none() | texts),
     sid=st.none() | texts,
     retired=st.lists(st.builds(Retired, texts, times), max_size=3).map(tuple),
+    recording=st.none() | recordings,
     status=st.builds(Status, st.integers(0, 100), st.lists(conditions, max_size=3).map(tuple)),
 )
 
@@ -53,13 +55,21 @@ def test_a_record_survives_bson(record: RoomRecord) -> None:
 
 def test_the_document_has_the_documented_fields() -> None:
     status = Status(3, (Condition("Ready", "True", "Converged", "", NOW),))
-    document = encode(replace(room(live="one").named("two", NOW), status=status))
+    recording = Recording(NOW, "two", "/recordings/a.mp4")
+    document = encode(replace(room(live="one").named("two", NOW), status=status, recording=recording))
     assert list(document) == [
         *("_id", "origin", "created", "key", "file", "spec", "modified", "generation"),
-        *("invite_epoch", "removed_at", "live", "sid", "retired", "status"),
+        *("invite_epoch", "removed_at", "live", "sid", "retired", "recording", "status"),
     ]
     assert document["live"] == {"name": "two", "sid": None}
     assert document["retired"] == [{"name": "one", "at": NOW}]
+    assert document["recording"] == {
+        "attempt_at": NOW,
+        "room": "two",
+        "file": "/recordings/a.mp4",
+        "egress_id": None,
+        "empty_since": None,
+    }
     assert document["status"] == {
         "observedGeneration": 3,
         "conditions": [
@@ -94,6 +104,10 @@ def test_a_decoded_spec_equals_and_hashes_as_a_validated_one() -> None:
         ("live", "a name", "wrong type"),
         ("retired", [{"name": "x"}], "at"),
         ("retired", 3, "wrong type"),
+        ("recording", {"room": "r", "file": "f"}, "attempt_at"),
+        ("recording", {"attempt_at": NOW, "room": 7, "file": "f"}, "room"),
+        ("recording", {"attempt_at": NOW, "room": "r", "file": "f", "egress_id": 7}, "egress_id"),
+        ("recording", "EG_1", "wrong type"),
         ("status", {"conditions": [{}]}, "type"),
         ("status", [], None),
         ("spec", {}, "name"),
@@ -121,4 +135,10 @@ def test_a_missing_field_is_damage(field: str) -> None:
 
 
 def test_a_field_of_a_later_version_is_let_be() -> None:
-    assert decode({**encode(room()), "recording": {"egress": "EG"}}) == room()
+    assert decode({**encode(room()), "weather": {"rain": True}}) == room()
+
+
+def test_a_document_of_before_there_were_recordings_has_none() -> None:
+    document = encode(room())
+    del document["recording"]
+    assert decode(document).recording is None
