@@ -98,6 +98,14 @@ _PATH_ID: Final[Mapping[str, Any]] = {
     "description": "The room's id.",
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
 }
+_WORKER: Final[Sequence[Mapping[str, Any]]] = tuple(
+    {"name": name, "in": "query", "description": says, "schema": _TEXT}
+    for name, says in {
+        "url": "Where the worker reaches LiveKit.",
+        "token": "A recorder's, which the worker mints.",
+        "layout": "What the worker was asked for; it changes nothing.",
+    }.items()
+)
 
 ROOMS: Final = (
     Call(
@@ -264,6 +272,20 @@ JOINING: Final = (
     ),
 )
 
+RECORDING: Final = (
+    Call(
+        "get",
+        "/recording/template",
+        "Recording",
+        "The page that is recorded",
+        "For LiveKit's egress worker, as custom_base_url: everybody's picture beside the chat as it is "
+        "written. It logs START_RECORDING and END_RECORDING on its console.",
+        {HTTPStatus.OK: Reply("The page; without a url and a token it says what is missing.", {HTML: _TEXT})},
+        (Code.INTERNAL,),
+        parameters=_WORKER,
+    ),
+)
+
 _READINESS: Final[Schema] = {
     "type": "object",
     "properties": {
@@ -337,7 +359,9 @@ DOCUMENT: Final = Call(
     (Code.INTERNAL,),
 )
 
-PUBLIC_CALLS: Final = tuple(call.also(Code.TOO_MANY_REQUESTS) for call in (*HELPERS, *JOINING, DOCUMENT))
+PUBLIC_CALLS: Final = tuple(
+    call.also(Code.TOO_MANY_REQUESTS) for call in (*HELPERS, *JOINING, *RECORDING, DOCUMENT)
+)
 """The public listener's: there any request may be one too many of its address."""
 
 PRIVATE_CALLS: Final = (*ROOMS, *HELPERS, *OPERATIONS, DOCUMENT)

@@ -1,8 +1,10 @@
 // One stay in the room: connects, shows what the room says, until it ends.
 
 import { at, note, show } from "./dom.js";
+import { callCast } from "./cast.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
+import { play, redraw } from "./follow.js";
 import { kit, policy, rights } from "./kit.js";
 import { explainDevice } from "./sentences.js";
 import { session } from "./session.js";
@@ -55,12 +57,12 @@ class Stay {
   #room;
   #tiles;
   #controls;
-  #planned = 0;
+  #callOff;
   #closed = false;
 
   constructor(room) {
     this.#room = room;
-    this.#tiles = new Tiles(room);
+    this.#tiles = new Tiles(room, callCast);
     const chat = new Chat(room);
     this.#controls = new Controls(room, chat);
     this.#listen();
@@ -84,7 +86,7 @@ class Stay {
 
   close() {
     this.#closed = true;
-    cancelAnimationFrame(this.#planned);
+    this.#callOff();
     this.#room.removeAllListeners();
     this.#tiles.clear();
     at("sounds").replaceChildren();
@@ -95,9 +97,8 @@ class Stay {
 
   #listen() {
     const on = (event, does) => this.#room.on(kit.RoomEvent[event], does);
-    for (const event of REDRAWN) on(event, () => this.#plan());
-    on("TrackSubscribed", (track) => { if (track.kind === "audio") at("sounds").append(track.attach()); });
-    on("TrackUnsubscribed", (track) => { for (const element of track.detach()) element.remove(); });
+    this.#callOff = redraw(this.#room, () => this.draw());
+    play(this.#room);
     on("SignalReconnecting", () => this.#trouble());
     on("Reconnecting", () => this.#trouble());
     on("Reconnected", () => { at("trouble").textContent = ""; });
@@ -106,17 +107,4 @@ class Stay {
   #trouble() {
     at("trouble").textContent = "The connection is lost. Trying to get it back …";
   }
-
-  // Many events come at once: they are drawn together. A page that is not seen draws nothing.
-  #plan() {
-    cancelAnimationFrame(this.#planned);
-    this.#planned = requestAnimationFrame(() => this.draw());
-  }
 }
-
-const REDRAWN = [
-  "ParticipantConnected", "ParticipantDisconnected", "ParticipantNameChanged", "ParticipantAttributesChanged",
-  "ParticipantPermissionsChanged", "RoomMetadataChanged", "ActiveSpeakersChanged", "TrackSubscribed",
-  "TrackUnsubscribed", "TrackMuted", "TrackUnmuted", "TrackUnpublished", "LocalTrackPublished",
-  "LocalTrackUnpublished", "AudioPlaybackStatusChanged", "Reconnected",
-];

@@ -2,9 +2,8 @@
 
 import { at, icon, make, note, show } from "./dom.js";
 import { shownName } from "./kit.js";
+import { hearStreams, TOPIC } from "./messages.js";
 
-const TOPIC = "lk.chat";
-const LONGEST = 4000; // characters of a message that are shown
 const MOST = 500; // messages that are kept
 
 export class Chat {
@@ -14,7 +13,7 @@ export class Chat {
 
   constructor(room) {
     this.#room = room;
-    room.registerTextStreamHandler(TOPIC, (reader, { identity }) => this.#receive(reader, identity));
+    hearStreams(room, (sender, text) => this.#add(sender, text));
     at("chat-form").onsubmit = (event) => {
       event.preventDefault();
       this.#send();
@@ -53,18 +52,6 @@ export class Chat {
     } catch {
       note("Your message did not go out. Try again.");
     }
-  }
-
-  async #receive(reader, identity) {
-    let text = "";
-    try {
-      for await (const piece of reader) {
-        text += piece;
-        if (text.length > LONGEST) break;
-      }
-    } catch { /* its sender went away: what came of it is shown */ }
-    const sender = this.#room.getParticipantByIdentity(identity);
-    if (text && sender) this.#add(sender, text.slice(0, LONGEST));
   }
 
   #add(sender, text) {

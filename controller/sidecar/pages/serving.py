@@ -1,4 +1,4 @@
-"""The page to walk in: GET /join/ROOM_ID, and its assets (contract 11).
+"""The page to walk in (contract 11), the page that is recorded (contract 12), and the assets of both.
 
 All of it is read once, at the start: what is served is an exact list, and no request reaches the disk.
 """
@@ -7,6 +7,7 @@ import gzip
 import hashlib
 import html
 import re
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from http import HTTPStatus
@@ -25,6 +26,9 @@ from controller.sidecar.http.site import Routes
 
 JOIN: Final = "/join/"
 ASSETS: Final = "/join/assets/"
+RECORDING: Final = "/recording/template"
+RECORDING_ASSETS: Final = "/recording/assets/"
+"""The same files: an egress worker needs to reach nothing but what begins with /recording/."""
 FOLDER: Final = Path(__file__).parent
 CLIENT: Final = FOLDER / "node_modules" / "livekit-client" / "dist" / "livekit-client.umd.js"
 """Where npm puts it; never committed."""
@@ -34,6 +38,11 @@ _KINDS: Final = {
     ".css": "text/css; charset=utf-8",
     ".svg": "image/svg+xml",
 }
+_HTML: Final = "text/html; charset=utf-8"
+_DEVICES: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
+_NO_DEVICES: Final = "camera=(), microphone=(), display-capture=(), geolocation=()"
+_ANY_LIVEKIT: Final = ("ws:", "wss:", "http:", "https:")
+"""An egress worker reaches LiveKit by an address of its own, which no setting of ours names."""
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 _FOR_EVER: Final = "public, max-age=31536000, immutable"
 _RETRY: Final = "Retry-After: 2\r\n"
@@ -69,21 +78,26 @@ class Asset:
 
 
 class Pages:
-    """The join page over what is known: the same for every room, but for attributes of its body."""
+    """The join page over what is known, the same for every room but for attributes of its body; and the
+    recording's, which is told everything by LiveKit's egress worker.
+    """
 
     def __init__(self, context: Context) -> None:
         self._known, self._clock = context.known, context.clock
         own = (path for path in FOLDER.iterdir() if path.suffix in _KINDS)
         files = [*own, *([CLIENT] if CLIENT.is_file() else [])]
         self._assets = {path.name: Asset.of(path) for path in files}
-        self._page = Template((FOLDER / "page.html").read_text(encoding="utf-8"))
-        self._headers = "".join(f"{name}: {value}\r\n" for name, value in _headers(context).items())
+        self._page, self._recorded = _template("page.html"), _template("recording.html")
+        self._headers = _lines(_headers(_sources(context.settings.livekit_public_url), _DEVICES))
+        self._recorded_headers = _lines(_headers(_ANY_LIVEKIT, _NO_DEVICES))
 
     def routes(self, question: Handler) -> Routes:
         """For the public listener's table; `question` answers an OPTIONS."""
         return {
             JOIN: {"GET": self.page, "HEAD": self.page, "OPTIONS": question},
             ASSETS: {"GET": self.asset, "HEAD": self.asset, "OPTIONS": question},
+            RECORDING: {"GET": self.recorded, "HEAD": self.recorded, "OPTIONS": question},
+            RECORDING_ASSETS: {"GET": self.asset, "HEAD": self.asset, "OPTIONS": question},
         }
 
     async def page(self, request: web.BaseRequest) -> Answer:
@@ -97,7 +111,12 @@ class Pages:
         body = self._page.substitute(attributes=told, client=self._client())
         status = HTTPStatus.OK if why is None else STATUS[why]
         more = self._headers + (_RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else "")
-        return Answer(body.encode(), status, kind="text/html; charset=utf-8", more=more)
+        return Answer(body.encode(), status, kind=_HTML, more=more)
+
+    async def recorded(self, _: web.BaseRequest) -> Answer:
+        """The page that is recorded. Its query holds a token: the page's script reads it, and nobody here."""
+        body = self._recorded.substitute(client=self._client())
+        return Answer(body.encode(), kind=_HTML, more=self._recorded_headers)
 
     async def asset(self, request: web.BaseRequest) -> Answer:
         """One of the files that were there at the start."""
@@ -149,16 +168,23 @@ def _attributes(record: RoomRecord | None, why: Code | None) -> str:
     return " ".join(f'data-{name}="{html.escape(value)}"' for name, value in told.items())
 
 
-def _headers(context: Context) -> dict[str, str]:
-    """Nothing inline, nothing of third parties; of the devices only what a call needs."""
-    livekit = " ".join(_sources(context.settings.livekit_public_url))
+def _template(name: str) -> Template:
+    return Template((FOLDER / name).read_text(encoding="utf-8"))
+
+
+def _lines(headers: Mapping[str, str]) -> str:
+    return "".join(f"{name}: {value}\r\n" for name, value in headers.items())
+
+
+def _headers(livekit: Sequence[str], devices: str) -> Mapping[str, str]:
+    """Nothing inline, nothing of third parties but `livekit`; of the devices only what the page needs."""
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
         "style-src": "'self'",
         "img-src": "'self'",
         "media-src": "'self' blob:",
-        "connect-src": f"'self' {livekit}".rstrip(),
+        "connect-src": " ".join(("'self'", *livekit)),
         "base-uri": "'none'",
         "form-action": "'none'",
         "frame-ancestors": "'none'",
@@ -166,7 +192,7 @@ def _headers(context: Context) -> dict[str, str]:
     return {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "Referrer-Policy": "no-referrer",
-        "Permissions-Policy": "camera=(self), microphone=(self), display-capture=(self), geolocation=()",
+        "Permissions-Policy": devices,
         "Cross-Origin-Opener-Policy": "same-origin",
     }
 

@@ -2,7 +2,7 @@
 // `draw` may be called at any time, and touches only what has changed.
 
 import { at, icon, make, show } from "./dom.js";
-import { kit, policy, rights, shownName } from "./kit.js";
+import { kit, shownName } from "./kit.js";
 
 const SHAPES = { wide: [16 / 9, 4 / 3], tall: [4 / 3, 1, 3 / 4] };
 const LEAST = 132; // px; below it the tiles scroll
@@ -10,44 +10,35 @@ const GAP = 10;
 
 export class Tiles {
   #room;
+  #cast;
   #tiles = new Map();
   #resized = new ResizeObserver(() => this.#fit());
 
-  constructor(room) {
+  // `cast(room, screens)` tells who has a tile (cast.js); `screens` are those who share one.
+  constructor(room, cast) {
     this.#room = room;
+    this.#cast = cast;
     this.#resized.observe(at("tiles"));
   }
 
   draw() {
-    const { localParticipant, remoteParticipants } = this.#room;
-    const people = [localParticipant, ...remoteParticipants.values()].filter((each) => this.#isOnStage(each));
-    const screens = [...remoteParticipants.values()].filter((each) => videoOf(each, kit.Track.Source.ScreenShare));
-    const wanted = new Set([...people.map(personKey), ...screens.map(screenKey)]);
+    const screens = [...this.#room.remoteParticipants.values()]
+      .filter((each) => videoOf(each, kit.Track.Source.ScreenShare));
+    const { people, more, words } = this.#cast(this.#room, screens);
+    const wanted = new Set([...people.map(personKey), ...screens.map(screenKey), ...(more ? [MORE] : [])]);
     for (const [key, tile] of this.#tiles) if (!wanted.has(key)) this.#drop(key, tile);
     for (const person of people) this.#person(person);
     for (const sharer of screens) this.#screen(sharer);
+    if (more) this.#more(more);
     at("stage").dataset.screens = String(screens.length);
-    this.#sayEmpty(people.length + screens.length);
+    at("empty").textContent = words;
+    show(at("empty"), words !== "");
     this.#fit();
   }
 
   clear() {
     this.#resized.disconnect();
     for (const [key, tile] of this.#tiles) this.#drop(key, tile);
-  }
-
-  // In webinar mode the audience is counted and not shown.
-  #isOnStage(participant) {
-    if (!policy(this.#room).allow_webinar_mode) return true;
-    if (participant === this.#room.localParticipant) return rights(this.#room).mic || rights(this.#room).camera;
-    return participant.attributes.role === "speaker" || participant.trackPublications.size > 0;
-  }
-
-  #sayEmpty(shown) {
-    const alone = shown <= 1 && this.#room.remoteParticipants.size === 0;
-    at("empty").textContent = shown === 0 ? "Nobody is on stage yet. You will see and hear the speakers here."
-      : alone ? "You are the first one here." : "";
-    show(at("empty"), at("empty").textContent !== "");
   }
 
   #person(participant) {
@@ -73,6 +64,12 @@ export class Tiles {
     });
     setName(tile, `${shownName(participant)}'s screen`, false);
     setVideo(tile, videoOf(participant, kit.Track.Source.ScreenShare));
+  }
+
+  #more(count) {
+    const tile = this.#tile(MORE, at("tiles"), () => make("article", "tile more"));
+    setName(tile, `${count} more`, false);
+    tile.querySelector(".face").textContent = `+${count}`;
   }
 
   #tile(key, place, build) {
@@ -106,6 +103,7 @@ export class Tiles {
   }
 }
 
+const MORE = "more";
 const personKey = (participant) => `person ${participant.identity}`;
 const screenKey = (participant) => `screen ${participant.identity}`;
 

@@ -169,6 +169,7 @@ def test_the_public_document_shows_public_calls_only() -> None:
         "/api/conferences-public/createToken",
         "/livekit/token",
         "/join/{id}",
+        "/recording/template",
         "/openapi.json",
     ]
     hidden = ("/api/conferences/", "webhook", "metrics", "MANAGED_BY_MANIFEST", "Filter")

@@ -1,6 +1,7 @@
-"""The page to walk in: what is served, to whom, under which headers."""
+"""The page to walk in, and the one that is recorded: what is served, to whom, under which headers."""
 
 import gzip
+import logging
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +15,7 @@ from controller.sidecar.pages import serving as pages
 from tests.unit.sidecar.house import ROOM_ID, SETTINGS, House, Reply, ask, record, serving, spec
 
 OTHER = "0" * 24
+RECORDED = "/recording/template"
 OWN = sorted(path.name for path in pages.FOLDER.iterdir() if path.suffix in (".js", ".css", ".svg"))
 
 
@@ -98,15 +100,18 @@ class TestPage:
             policy = (await get(house, f"/join/{ROOM_ID}")).headers["content-security-policy"]
         assert "connect-src 'self' ws: http:;" in policy
 
-    async def test_the_page_has_nothing_that_its_policy_forbids(self) -> None:
-        text = (pages.FOLDER / "page.html").read_text()
+    @pytest.mark.parametrize("name", ["page.html", "recording.html"])
+    def test_no_page_has_what_its_policy_forbids(self, name: str) -> None:
+        text = (pages.FOLDER / name).read_text()
         assert not re.search(
             r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|javascript:|https?://", text
         )
-        scripts = [path.read_text() for path in pages.FOLDER.glob("*.js")]
-        assert not [
-            script for script in scripts if re.search(r"innerHTML|insertAdjacentHTML|console\.", script)
-        ]
+
+    def test_the_scripts_set_text_alone_and_write_nothing_but_the_recorder_s_words(self) -> None:
+        scripts = "".join(path.read_text() for path in pages.FOLDER.glob("*.js"))
+        assert not re.search(r"innerHTML|outerHTML|insertAdjacentHTML|document\.write", scripts)
+        written = re.findall(r"console\.[^;]+;", scripts)
+        assert written == ['console.log("START_RECORDING");', 'console.log("END_RECORDING");']
 
     async def test_head_has_the_headers_alone(self) -> None:
         async with serving() as house:
@@ -133,7 +138,7 @@ class TestPage:
 
     async def test_the_private_listener_has_none(self) -> None:
         async with serving() as house:
-            for path in (f"/join/{ROOM_ID}", "/join/assets/main.js"):
+            for path in (f"/join/{ROOM_ID}", "/join/assets/main.js", RECORDED, "/recording/assets/first.js"):
                 assert (await ask(house.sidecar.private, "GET", path)).status == 404
 
 
@@ -165,6 +170,17 @@ class TestPage:
         "/join/assets/package.json",
         "/join/assets/.npmrc",
         "/join/assets/node_modules/livekit-client/package.json",
+        "/recording",
+        "/recording/",
+        "/recording/template/",
+        "/recording//template",
+        "/recording/./template",
+        "/recording%2ftemplate",
+        "/recording/Template",
+        "/recording/template.html",
+        "/recording/assets/",
+        "/recording/assets/../template",
+        "/recording/assets/recording.html",
     ],
 )
 async def test_no_other_way_of_writing_a_path_leads_anywhere(target: str) -> None:
@@ -173,12 +189,66 @@ async def test_no_other_way_of_writing_a_path_leads_anywhere(target: str) -> Non
         assert (answer.status, answer.code) == (404, "NOT_FOUND")
 
 
+class TestRecording:
+    async def test_it_is_there_for_every_room_and_says_nothing_of_any(self) -> None:
+        async with serving() as house:
+            answer = await get(house, f"{RECORDED}?layout=grid&url=ws%3A%2F%2Flivekit&token=x")
+            assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
+            assert (await get(house, RECORDED)).body == answer.body
+            house.known.mongodb.seen = None
+            assert (await get(house, RECORDED)).body == answer.body
+
+    async def test_it_reaches_any_livekit_and_nothing_else_of_others(self) -> None:
+        async with serving() as house:
+            headers = (await get(house, RECORDED)).headers
+        policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
+        assert policy == {
+            "default-src": "'none'",
+            "script-src": "'self'",
+            "style-src": "'self'",
+            "img-src": "'self'",
+            "media-src": "'self' blob:",
+            "connect-src": "'self' ws: wss: http: https:",
+            "base-uri": "'none'",
+            "form-action": "'none'",
+            "frame-ancestors": "'none'",
+        }
+
+    async def test_it_is_kept_by_nobody_and_uses_no_device(self) -> None:
+        async with serving() as house:
+            headers = (await get(house, RECORDED)).headers
+        assert headers["cache-control"] == "no-store"
+        assert headers["referrer-policy"] == "no-referrer"
+        assert "set-cookie" not in headers
+        for device in ("camera", "microphone", "display-capture"):
+            assert f"{device}=()" in headers["permissions-policy"]
+
+    async def test_its_query_is_written_nowhere(
+        self, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        async with serving() as house:
+            with caplog.at_level(logging.DEBUG):
+                for method in ("GET", "HEAD", "DELETE"):
+                    await get(house, f"{RECORDED}?token=a-secret-token", method)
+                    await get(house, f"{RECORDED}x?token=a-secret-token", method)
+        seen = capsys.readouterr()
+        assert "a-secret-token" not in caplog.text + seen.out + seen.err
+
+    async def test_head_and_options_are_answered_and_the_rest_refused(self) -> None:
+        async with serving() as house:
+            whole, head = await get(house, RECORDED), await get(house, RECORDED, "HEAD")
+            assert (head.status, head.headers["content-length"]) == (200, str(len(whole.body)))
+            assert (await get(house, RECORDED, "OPTIONS")).headers["allow"] == "GET, HEAD, OPTIONS"
+            assert (await get(house, RECORDED, "POST")).code == "METHOD_NOT_ALLOWED"
+
+
 class TestAssets:
     @pytest.mark.parametrize("name", OWN)
     async def test_each_file_is_served_as_what_it_is(self, name: str) -> None:
         kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
         async with serving() as house:
             answer = await get(house, f"/join/assets/{name}")
+            assert answer == await get(house, f"/recording/assets/{name}")
             assert answer.status == 200
             assert answer.body == (pages.FOLDER / name).read_bytes()
             assert answer.headers["content-type"].split(";")[0] == kinds[Path(name).suffix]
@@ -188,7 +258,7 @@ class TestAssets:
         """But for livekit-client, which npm brings."""
         texts = [path.read_text() for path in pages.FOLDER.iterdir() if path.suffix in (".html", ".js")]
         named = {name for text in texts for name in re.findall(r'"(?:\./|assets/)([\w.-]+)"', text)}
-        assert {"main.js", "call.js", "page.css"} <= named <= set(OWN)
+        assert {"main.js", "call.js", "page.css", "recording.js", "recording.css"} <= named <= set(OWN)
 
     async def test_who_has_it_gets_it_no_second_time(self) -> None:
         async with serving() as house:

@@ -1,0 +1,114 @@
+// The recording's page: everybody's tiles beside the chat. Nothing here writes what the query holds anywhere.
+
+import { recordedCast } from "./cast.js";
+import { at, make, show } from "./dom.js";
+import { firstSight } from "./first.js";
+import { play, redraw } from "./follow.js";
+import { kit, policy } from "./kit.js";
+import { hearPackets, hearStreams } from "./messages.js";
+import { explain } from "./sentences.js";
+import { Tiles } from "./tiles.js";
+import { Transcript } from "./transcript.js";
+
+const FAULTS = {
+  NO_CLIENT: explain("NO_CLIENT"),
+  NO_TOKEN: {
+    title: "There is no token",
+    text: "LiveKit's egress worker opens this page, with the query parameters url and token.",
+  },
+  NO_URL: {
+    title: "There is no address of LiveKit",
+    text: "The query parameter url is to begin with ws://, wss://, http:// or https://.",
+  },
+  REFUSED: {
+    title: "LiveKit does not take this token",
+    text: "It has expired, or it is of another server.",
+  },
+  NO_ROOM: {
+    title: "There is no such room",
+    text: "It is over, or it was not made yet.",
+  },
+  SILENT: {
+    title: "LiveKit does not answer",
+    text: "Look at the address in the query parameter url. A page that came by https reaches LiveKit by wss alone.",
+  },
+};
+const SCHEMES = ["ws:", "wss:", "http:", "https:"];
+
+class Recording {
+  #room;
+  #tiles;
+  #callOff;
+  #transcript = new Transcript(at("messages"));
+
+  constructor(room) {
+    this.#room = room;
+    this.#tiles = new Tiles(room, recordedCast);
+    this.#callOff = redraw(room, () => this.draw());
+    play(room);
+    for (const hear of [hearStreams, hearPackets]) hear(room, (...message) => this.#transcript.add(...message, new Date()));
+  }
+
+  draw() {
+    show(at("chat"), policy(this.#room).allow_chat !== false);
+    this.#tiles.draw();
+  }
+
+  // The last picture stands: the worker may still be taking some of it.
+  close() {
+    this.#callOff();
+    this.#room.removeAllListeners();
+  }
+}
+
+function start() {
+  const query = new URLSearchParams(location.search);
+  const url = query.get("url"), token = query.get("token");
+  const fault = !kit ? "NO_CLIENT" : !token ? "NO_TOKEN" : !isAddress(url) ? "NO_URL" : "";
+  if (fault) refuse(fault);
+  else record(url, token);
+}
+
+async function record(url, token) {
+  // as sharp as each tile can show, also where the worker's browser thinks that nobody looks
+  const room = new kit.Room({ adaptiveStream: { pixelDensity: 1, pauseVideoInBackground: false } });
+  const recording = new Recording(room);
+  const over = new AbortController();
+  room.once(kit.RoomEvent.Disconnected, () => {
+    over.abort();
+    recording.close();
+  });
+  try {
+    await room.connect(url, token, { maxRetries: 3 });
+    recording.draw();
+    if (await firstSight(room, over.signal)) console.log("START_RECORDING");
+    await aborted(over.signal);
+  } catch (error) {
+    recording.close();
+    refuse(faultOf(error));
+  }
+  console.log("END_RECORDING"); // before the start it calls the recording off, which would else wait for ever
+}
+
+function isAddress(url) {
+  return URL.canParse(url ?? "") && SCHEMES.includes(new URL(url).protocol);
+}
+
+function faultOf(error) {
+  if (error instanceof kit.ConnectionError && error.status === 404) return "NO_ROOM";
+  return error instanceof kit.ConnectionError && error.reason === kit.ConnectionErrorReason.NotAllowed ? "REFUSED" : "SILENT";
+}
+
+function refuse(fault) {
+  const { title, text } = FAULTS[fault];
+  const said = make("div", "error");
+  said.append(make("h1", "", title), make("p", "", text));
+  document.body.replaceChildren(said);
+}
+
+const aborted = (signal) => new Promise((done) => {
+  if (signal.aborted) done();
+  else signal.addEventListener("abort", done, { once: true });
+});
+
+start();
