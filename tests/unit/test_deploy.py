@@ -1,0 +1,176 @@
+"""What deploy/ writes is what the code reads: it parses, every name in it exists, nothing is left open."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from controller.settings import SETTINGS, Uses, load_settings
+
+DEPLOY = Path(__file__).parents[2] / "deploy"
+COMPOSE = DEPLOY / "compose"
+BASE = DEPLOY / "kubernetes" / "base"
+MANIFESTS = sorted(DEPLOY.glob("**/*.y*ml"))
+TEXTS = [
+    *MANIFESTS,
+    DEPLOY / "Dockerfile",
+    DEPLOY / "README.md",
+    *sorted((DEPLOY / "systemd").iterdir()),
+]
+SECRETS = {setting.variable for setting in SETTINGS if setting.secret}
+KNOWN = {setting.variable for setting in SETTINGS} | {f"{secret}_FILE" for secret in SECRETS}
+UNIT = (DEPLOY / "systemd" / "roomctl.service").read_text()
+
+
+def of_kind(kind: str) -> Iterator[dict[str, Any]]:
+    for path in sorted(BASE.iterdir()):
+        for document in yaml.safe_load_all(path.read_text()):
+            if document["kind"] == kind:
+                yield document
+
+
+def services() -> dict[str, dict[str, Any]]:
+    found: dict[str, dict[str, Any]] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
+    return found
+
+
+def pods() -> list[dict[str, Any]]:
+    return [owner["spec"]["template"]["spec"] for owner in [*of_kind("StatefulSet"), *of_kind("Deployment")]]
+
+
+def containers() -> list[dict[str, Any]]:
+    return [container for pod in pods() for container in pod["containers"]]
+
+
+def compose_environment() -> dict[str, str]:
+    """The controller's, as compose gives it with an empty .env."""
+    written = services()["controller"]["environment"]
+    return {name: re.sub(r"\$\{\w+:-([^}]*)\}", r"\1", value) for name, value in written.items()}
+
+
+def kubernetes_environment() -> dict[str, str]:
+    (container,) = (found for found in containers() if found["name"] == "roomctl")
+    return {entry["name"]: entry.get("value", "from-a-secret") for entry in container["env"]}
+
+
+def systemd_environment() -> dict[str, str]:
+    lines = (DEPLOY / "systemd" / "roomctl.env").read_text().splitlines()
+    lines += re.findall(r"^Environment=(.+)$", UNIT, re.MULTILINE)
+    return dict(line.split("=", 1) for line in lines if line and not line.startswith("#"))
+
+
+ENVIRONMENTS = {
+    "compose": compose_environment,
+    "kubernetes": kubernetes_environment,
+    "systemd": systemd_environment,
+}
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(DEPLOY)))
+def test_names_only_settings_that_exist(path: Path) -> None:
+    named = set(re.findall(r"\b(?:ROOMCTL|LIVEKIT|MONGODB)_[A-Z][A-Z0-9_]*", path.read_text()))
+    assert named <= KNOWN
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_gives_the_controller_settings_that_it_takes(environment: Any, tmp_path: Path) -> None:
+    written = environment()
+    for name in [name for name in written if name.endswith("_FILE") and name[:-5] in SECRETS]:
+        secret = tmp_path / name
+        secret.write_text("mongodb://db.example.com\n" if "MONGODB" in name else "a secret\n")
+        written[name] = str(secret)
+    settings = load_settings({}, written, Uses.ALL)
+    assert settings.livekit_api_secret == "a secret"
+    assert settings.livekit_url
+
+
+@pytest.mark.parametrize("path", MANIFESTS, ids=lambda path: str(path.relative_to(DEPLOY)))
+def test_is_yaml(path: Path) -> None:
+    assert all(isinstance(document, dict) for document in yaml.safe_load_all(path.read_text()))
+
+
+@pytest.mark.parametrize("path", TEXTS, ids=lambda path: str(path.relative_to(DEPLOY)))
+def test_pins_every_image_to_a_version(path: Path) -> None:
+    images = re.findall(r"^ *(?:- )?(?:image:|FROM) *(\S+)", path.read_text(), re.MULTILINE)
+    assert all(re.search(r":v?\d[\w.-]*$", image) for image in images)
+
+
+def test_publishes_of_compose_only_the_public_listener_and_livekit() -> None:
+    published = {name: service["ports"] for name, service in services().items() if "ports" in service}
+    assert published == {
+        "controller": ["127.0.0.1:8080:8080"],
+        "livekit": ["127.0.0.1:7880:7880", "7881:7881/tcp", "7882:7882/udp"],
+    }
+
+
+@pytest.mark.parametrize("name", services())
+def test_confines_each_container_of_compose(name: str) -> None:
+    service = services()[name]
+    assert service["cap_drop"] == ["ALL"]
+    assert service["security_opt"] == ["no-new-privileges:true"]
+    assert service.get("read_only") or name == "egress"
+
+
+def test_gives_compose_each_file_that_it_names(tmp_path: Path) -> None:
+    copy_of_compose(tmp_path)
+    secrets = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["secrets"]
+    assert all((tmp_path / secret["file"]).is_file() for secret in secrets.values())
+
+
+def copy_of_compose(folder: Path) -> None:
+    """compose/ in `folder`, prepared."""
+    for path in COMPOSE.iterdir():
+        if path.is_file():
+            (folder / path.name).write_bytes(path.read_bytes())
+    subprocess.run(["sh", folder / "prepare"], check=True, env={"PATH": os.environ["PATH"]})
+
+
+def test_makes_secrets_once_and_the_files_around_them_each_time(tmp_path: Path) -> None:
+    copy_of_compose(tmp_path)
+    first = (tmp_path / "secrets" / "livekit_secret").read_text()
+    (tmp_path / "secrets" / "livekit.yaml").unlink()
+    subprocess.run(["sh", tmp_path / "prepare"], check=True)
+    assert (tmp_path / "secrets" / "livekit_secret").read_text() == first
+    assert yaml.safe_load((tmp_path / "secrets" / "livekit.yaml").read_text())["keys"] == {
+        "roomctl": first.strip()
+    }
+
+
+def test_lets_nobody_else_on_the_machine_into_the_secrets(tmp_path: Path) -> None:
+    copy_of_compose(tmp_path)
+    assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+
+
+def test_leaves_of_kubernetes_only_the_public_port_open_to_all() -> None:
+    (policy,) = (found for found in of_kind("NetworkPolicy") if found["metadata"]["name"] == "roomctl")
+    for_all = [rule["ports"] for rule in policy["spec"]["ingress"] if "from" not in rule]
+    assert for_all == [[{"port": "public"}]]
+
+
+@pytest.mark.parametrize("pod", pods(), ids=lambda pod: str(pod["containers"][0]["name"]))
+def test_runs_each_pod_without_rights(pod: dict[str, Any]) -> None:
+    assert pod["securityContext"]["runAsNonRoot"]
+    assert pod["securityContext"]["seccompProfile"] == {"type": "RuntimeDefault"}
+    assert not pod["automountServiceAccountToken"]
+
+
+@pytest.mark.parametrize("container", containers(), ids=lambda container: str(container["name"]))
+def test_runs_each_container_without_rights(container: dict[str, Any]) -> None:
+    context = container["securityContext"]
+    assert (context["allowPrivilegeEscalation"], context["capabilities"]) == (False, {"drop": ["ALL"]})
+    assert context.get("readOnlyRootFilesystem") or container["name"] == "egress"
+
+
+def test_lists_every_manifest_of_kubernetes_for_kustomize() -> None:
+    listed = yaml.safe_load((BASE / "kustomization.yaml").read_text())["resources"]
+    assert {path.name for path in BASE.iterdir()} == {*listed, "kustomization.yaml"}
+
+
+def test_gives_the_unit_every_credential_that_it_reads() -> None:
+    loaded = set(re.findall(r"^LoadCredential=([\w-]+):", UNIT, re.MULTILINE))
+    assert set(re.findall(r"_FILE=%d/([\w-]+)", UNIT)) == loaded
