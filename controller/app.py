@@ -8,9 +8,11 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
 from controller.known import Known
-from controller.live.client import DEADLINE, WRITES, Actor, Connection, Observer
+from controller.live.client import DEADLINE, RECORDERS, WRITES, Actor, Connection, Observer
+from controller.live.egress import S3Access
 from controller.manifests import Cache, load
 from controller.manifests.desired import Desired
 from controller.metrics import Metrics
@@ -20,6 +22,9 @@ from controller.reconcile.leased import Leased
 from controller.reconcile.memory import Flapping
 from controller.reconcile.observe import Eyes
 from controller.reconcile.reconciler import Planner, Reconciler
+from controller.reconcile.recordings.ledger import Ledger
+from controller.reconcile.recordings.recorder import Recorder
+from controller.reconcile.recordings.steps import RecordingSteps, Remembered, Taping
 from controller.reconcile.speaker import Speaker
 from controller.reconcile.steps import Steps
 from controller.reconcile.triggers import Triggers
@@ -87,12 +92,43 @@ def engine(
     process: Process, store: RoomStore, lease: Lease, settle: float, progress: Progress = silent
 ) -> Engine:
     plans = planner(process, store, settle)
-    actor = Leased(Actor(process.live), lease, asyncio.Semaphore(WRITES))
-    known, clock, instance = process.known, process.clock, process.settings.instance
-    steps = Steps(store, actor, Observer(process.live), known, clock, instance)
+    lanes = asyncio.Semaphore(WRITES), asyncio.Semaphore(RECORDERS)
+    actor = Leased(Actor(process.live), lease, *lanes)
+    observer, known, clock = plans.eyes.observer, process.known, process.clock
+    tapes = RecordingSteps(
+        store,
+        actor,
+        observer,
+        known,
+        clock,
+        process.metrics,
+        _taping(process.settings),
+        Ledger(store, clock),
+        Remembered(),
+        process.triggers.later,
+    )
+    steps = Steps(store, actor, observer, known, clock, process.settings.instance, tapes)
     speaker = Speaker(store, known, clock, Flapping())
     workshop = Workshop(steps, speaker, process.triggers, process.metrics, progress)
-    return Engine(plans, workshop, Reconciler(plans, workshop, speaker, lease, process.triggers))
+    recorder = Recorder(tapes, workshop, process.triggers)
+    speaker.recording = recorder.says
+    reconciler = Reconciler(plans, workshop, speaker, recorder, lease=lease, triggers=process.triggers)
+    return Engine(plans, workshop, reconciler)
+
+
+def _taping(settings: Settings) -> Taping:
+    return Taping(
+        output=settings.recording_output,
+        idle=timedelta(seconds=settings.recording_idle_seconds),
+        preset=settings.recording_preset,
+        page_url=settings.recording_page_url,
+        s3=S3Access(
+            settings.recording_s3_endpoint,
+            settings.recording_s3_region,
+            settings.recording_s3_access_key,
+            settings.recording_s3_secret,
+        ),
+    )
 
 
 def connection(settings: Settings, deadline: float = DEADLINE) -> Connection:

@@ -4,9 +4,11 @@ The helpers answer from here alone, so that a guest never waits for MongoDB or f
 Times are of a monotonic clock, in seconds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
+from controller.errors import LiveError
+from controller.live.egress import Egress
 from controller.live.room import LiveRoom
 from controller.records.ports import Records
 from controller.records.record import RoomRecord
@@ -29,12 +31,32 @@ class Dependency:
         self.up = False
 
 
+@dataclass(frozen=True, slots=True)
+class EgressListing:
+    """The egresses that had not ended when LiveKit was asked, by room. `trouble`: why it did not say."""
+
+    by_room: Mapping[str, tuple[Egress, ...]] = field(default_factory=dict)
+    asked: float = float("-inf")
+    trouble: LiveError | None = None
+
+    @classmethod
+    def of(cls, listed: Iterable[Egress], asked: float) -> "EgressListing":
+        by_room: dict[str, list[Egress]] = {}
+        for egress in listed:
+            by_room.setdefault(egress.room, []).append(egress)
+        return cls({room: tuple(found) for room, found in by_room.items()}, asked)
+
+    def of_rooms(self, names: Iterable[str]) -> list[Egress]:
+        return [egress for name in names for egress in self.by_room.get(name, ())]
+
+
 @dataclass(slots=True)
 class Known:
     """The last known state. `records` is the store's own memory: our writes stand in it at once.
 
     `live` is the last listing by LiveKit name, with our own creations and deletions since. `leader`: this
-    process holds the lease. `turned` is when the loop last ended a pass, None before the first.
+    process holds the lease. `turned` is when the loop last ended a pass, None before the first. `egress` is
+    asked for where `listens`: something is recorded, or was.
     """
 
     records: Records
@@ -43,6 +65,8 @@ class Known:
     mongodb: Dependency = field(default_factory=Dependency)
     leader: bool = False
     turned: float | None = None
+    egress: EgressListing = EgressListing()
+    listens: bool = False
     _ours: dict[str, tuple[float, LiveRoom | None]] = field(default_factory=dict)
 
     def room(self, room_id: str) -> RoomRecord | None:

@@ -14,6 +14,10 @@ roomctl_helper_seconds{helper}                    time in a public helper or tok
 roomctl_participant_checks_skipped_total          checks of who is inside that LiveKit did not answer in time
 roomctl_webhooks_total{event,outcome}             webhooks: taken, refused
 roomctl_connections_refused_total{listener}       connections beyond the limit of a listener
+roomctl_recording                                 rooms that are being recorded now
+roomctl_recordings_total{state}                   recordings that ended: complete, failed, lost
+roomctl_recording_failures_total{reason}          recordings that failed or could not begin, by reason
+roomctl_recorded_seconds_total                    length of the files that were written, in seconds
 """
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
@@ -51,6 +55,16 @@ class Metrics:
         self.webhooks = self._counter("webhooks", "Webhooks of LiveKit", "event", "outcome")
         self.connections_refused = self._counter(
             "connections_refused", "Connections beyond the limit", "listener"
+        )
+        self.recording = self._gauge("recording", "Rooms that are being recorded now")
+        self.recordings = self._counter(
+            "recordings", "Recordings that ended, by what became of them", "state"
+        )
+        self.recording_failures = self._counter(
+            "recording_failures", "Recordings that failed or could not begin", "reason"
+        )
+        self.recorded_seconds = self._counter(
+            "recorded_seconds", "Length of the recordings written, in seconds"
         )
 
     def text(self) -> bytes:

@@ -178,6 +178,11 @@ def short_key(key: str) -> str:
     return key[: len("api/") + 6] if key.startswith("api/") else key
 
 
+def without_id(text: str, room_id: str) -> str:
+    """`text` as people may see it, with the room's id, a capability, cut to six digits."""
+    return text.replace(room_id, f"{room_id[:6]}…")
+
+
 def at_millis(moment: datetime) -> datetime:
     """`moment` in UTC, cut to whole milliseconds: what BSON stores and the reference prints."""
     utc = moment.astimezone(UTC)

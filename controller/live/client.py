@@ -142,7 +142,7 @@ class Observer:
         return [read_participant(info) for info in listed if info.state != ParticipantInfo.DISCONNECTED]
 
     async def recordings(self) -> list[Egress]:
-        """All egresses that have not ended; one that has not changed since the last call is the same object."""
+        """All egresses that have not ended; one that has not changed since last time is the same object."""
         before = self._recorded
         listed = await self._egresses(ListEgressRequest(active=True))
         same = (before.get(egress.id) for egress in listed)

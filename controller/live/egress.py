@@ -1,7 +1,7 @@
 """What LiveKit shows of recordings, and what it is asked for, as frozen data of ours. Pure.
 
-The texts of an egress worker are never kept: they may hold a token or a credential. What went wrong is told in
-a sentence of ours, chosen by what they say.
+The texts of an egress worker are never kept: they may hold a token or a credential. What went wrong is told
+in a sentence of ours, chosen by what they say.
 """
 
 from dataclasses import dataclass, field
@@ -39,7 +39,7 @@ class Egress:
     `room` is the LiveKit room's name; `file` where it is written, as was asked for (a path as the worker sees
     it, or s3://BUCKET/KEY), '' where it is no file. `layout` and `page` (custom_base_url) as asked for.
     `updated` is when the worker last spoke, in nanoseconds of its own clock: compare it with itself alone.
-    `seconds` and `size` (bytes) are of the file, 0 until it is there. `error`: our sentence, '' where all is well.
+    `seconds` and `size` (bytes) are of the file, 0 until it is there. `error`: our sentence, or ''.
     """
 
     id: str

@@ -47,24 +47,28 @@ def _refused(error: ServerError, address: str, call: str) -> LiveError:
         )
     if status == HTTPStatus.NOT_FOUND and error.code == ServerErrorCode.NOT_FOUND:
         return LiveNotFound(f"LiveKit at {address} knows no such room, participant or egress ({call})")
-    if _NO_EGRESS in error.message:
-        return NoEgressService(
-            f"LiveKit at {address} runs without Redis, so it has no egress service ({call}): "
-            "give it a Redis, and an egress worker beside it"
-        )
-    if (call, status, error.code) == (
-        START_RECORDING,
-        HTTPStatus.SERVICE_UNAVAILABLE,
-        ServerErrorCode.UNAVAILABLE,
-    ):
-        return NoEgressWorker(
-            f"no egress worker of LiveKit at {address} took the recording: none runs, or all are full"
-        )
+    if (no_egress := _no_egress(error, address, call)) is not None:
+        return no_egress
     if status in _UNKNOWN_CALL:
         return _no_livekit(address, call)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:
         return LiveAway(f"LiveKit at {address} cannot serve us now ({call}, {status})")
     return LiveRejected(f"LiveKit at {address} refused the call ({call}, {status})")
+
+
+def _no_egress(error: ServerError, address: str, call: str) -> LiveError | None:
+    """What LiveKit lacks for recordings; None where that is not what it says."""
+    if _NO_EGRESS in error.message:
+        return NoEgressService(
+            f"LiveKit at {address} runs without Redis, so it has no egress service ({call}): "
+            "give it a Redis, and an egress worker beside it"
+        )
+    said = call, error.status, error.code
+    if said == (START_RECORDING, HTTPStatus.SERVICE_UNAVAILABLE, ServerErrorCode.UNAVAILABLE):
+        return NoEgressWorker(
+            f"no egress worker of LiveKit at {address} took the recording: none runs, or all are full"
+        )
+    return None
 
 
 def _no_livekit(address: str, call: str) -> LiveAway:

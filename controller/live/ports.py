@@ -21,6 +21,10 @@ class LiveObserver(Protocol):
         """
         ...
 
+
+class EgressObserver(LiveObserver, Protocol):
+    """Reads what is recorded, too."""
+
     async def recordings(self) -> list[Egress]:
         """All egresses that have not ended, whoever's: one ListEgress. NoEgressService without Redis."""
         ...
@@ -35,7 +39,7 @@ class LiveObserver(Protocol):
 
 
 class LiveActor(Protocol):
-    """Writes. Every call has a deadline and raises only LiveError's kinds; all but a Start may be repeated."""
+    """Writes. Every call has a deadline and raises only LiveError's kinds; all but Start may be repeated."""
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
         """Make the room, or get it untouched where it is live: compare the answer with what was asked."""
@@ -61,8 +65,8 @@ class LiveActor(Protocol):
     async def start_recording(self, request: RecordingRequest) -> Egress:
         """Start recording a room. The one call that must not be repeated blindly: each makes a recording.
 
-        LiveNotFound where the room is not live, NoEgressService and NoEgressWorker: nothing was started, and so
-        with LiveRejected. With LiveAway nobody knows: look for it by its path.
+        LiveNotFound (the room is not live), LiveRejected, NoEgressService and NoEgressWorker: nothing was
+        started. LiveAway: nobody knows, look for it by its path.
         """
         ...
 

@@ -95,10 +95,11 @@ def _hint(body: bytes) -> Hint:
     if not isinstance(content, dict):
         raise WebhookRefused("the webhook's body is no JSON object")
     room, participant = _part(content, "room"), _part(content, "participant")
+    egress = _part(content, "egressInfo")
     return Hint(
         event=_text(content, "event"),
         id=_text(content, "id"),
-        room=_text(room, "name"),
+        room=_text(room, "name") or _text(egress, "roomName"),
         sid=_text(room, "sid"),
         identity=_text(participant, "identity"),
         kind=_text(participant, "kind") or ("STANDARD" if participant else ""),

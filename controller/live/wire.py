@@ -7,7 +7,6 @@ from livekit.protocol.egress import (
     EgressInfo,
     EncodedFileOutput,
     EncodedFileType,
-    EncodingOptionsPreset,
     FileInfo,
     RoomCompositeEgressRequest,
     S3Upload,
@@ -109,7 +108,7 @@ _WHY: Final = (  # the first that is said
             "no space",
             "read-only",
         ),
-        "its output was refused: check ROOMCTL_RECORDING_OUTPUT, its credentials, and that the worker may write there",
+        "its output was refused: check ROOMCTL_RECORDING_OUTPUT, credentials, and the worker's rights",
     ),
     (
         ("start signal", "page load", "net::err", "template", "chrome"),
@@ -175,7 +174,7 @@ def write_recording(request: RecordingRequest) -> RoomCompositeEgressRequest:
         layout=request.layout,
         custom_base_url=request.page,
         file_outputs=[output],
-        preset=EncodingOptionsPreset.Value(request.preset),
+        preset=request.preset,
     )
 
 

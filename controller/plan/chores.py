@@ -31,7 +31,8 @@ def _of_tombstone(record: RoomRecord, observed: Observed, rules: Rules) -> Itera
         return
     listed = sorted({old.name for old in record.retired} & observed.live.keys())
     yield from (Bury(record, name) for name in listed)
-    if not listed and record.removed_at is not None and rules.now - record.removed_at >= _life(record):
+    unsettled = listed or record.recording is not None
+    if not unsettled and record.removed_at is not None and rules.now - record.removed_at >= _life(record):
         yield Forget(record)
 
 

@@ -6,7 +6,7 @@ as its spec wants it; guards.py refuses removals that are not safe, and defers w
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from controller.live.room import STAY_SECONDS, LiveRoom, room_metadata
 from controller.plan.chores import chores
@@ -35,6 +35,7 @@ from controller.plan.ownership import Ownership, sort_out
 from controller.records.record import RoomRecord
 from controller.room import RoomSpec
 
+SECOND_FILE: Final = "the recording goes on in a second file"
 _Step: TypeAlias = tuple[Action, str]
 """An action and the reason for it."""
 
@@ -136,10 +137,19 @@ def _follow_manifest(found: Match) -> tuple[_Step, ...]:
     if record.key != manifest.key:
         return ((Update(manifest), "takes over the room by its id"),)
     if record.spec is not manifest.spec and record.spec != manifest.spec:
-        return ((Update(manifest), "its manifest changed"),)
+        return ((Update(manifest), _what_changed(record, manifest.spec)),)
     if record.file != manifest.file:
         return ((Update(manifest), "its manifest moved to another file"),)
     return ()
+
+
+def _what_changed(record: RoomRecord, spec: RoomSpec) -> str:
+    """A new layout takes a new file; whether anybody is inside decides nothing here."""
+    taped = record.recording is not None and spec.record and spec.active
+    if not taped or spec.record_mode is record.spec.record_mode:
+        return "its manifest changed"
+    alone = record.spec == spec.model_copy(update={"record_mode": record.spec.record_mode})
+    return SECOND_FILE if alone else f"its manifest changed; {SECOND_FILE}"
 
 
 def _live_steps(scene: _Scene, room_id: str, spec: RoomSpec, record: RoomRecord | None) -> Iterator[_Step]:

@@ -4,7 +4,7 @@ Level-triggered like the rest: one step at a time, each of which may be lost or 
 decides anew. A Start is never repeated blindly: while nobody knows what came of one, the step is to trace it.
 """
 
-from collections.abc import Collection, Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -13,7 +13,7 @@ from controller.live.egress import Egress, EgressStatus, Layout
 from controller.live.room import Participant
 from controller.outputs import Output
 from controller.records.record import Recording, RoomRecord
-from controller.room import RecordMode
+from controller.room import RecordMode, format_time, without_id
 
 UNKNOWN_FOR: Final = timedelta(seconds=60)
 """For how long a Start whose outcome nobody knows may still become a recording."""
@@ -60,7 +60,7 @@ Step: TypeAlias = Note | Begin | Trace | End | Probe
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Who is inside a live room, as far as its recording goes: people who count, and recorders by identity."""
+    """Who is inside a live room as far as its recording goes: people who count, recorders by identity."""
 
     people: int
     recorders: frozenset[str] = frozenset()
@@ -70,10 +70,10 @@ class Look:
 class Scene:
     """All that is known of one room's recording.
 
-    `listed`: its live room is there; `taped`: LiveKit says that it is recorded. `ours` are egresses of ours on
-    any of its names that have not ended, the eldest first. `look`: None where nobody looked. `still`: for how
-    many seconds each of them has been silent, by id. `ended`: those that are known to have ended. `waits`: it
-    failed not long ago.
+    `listed`: its live room is there; `taped`: LiveKit says that it is recorded. `ours` are egresses of ours
+    on any of its names that have not ended, the eldest first. `look`: None where nobody looked. `still`: for
+    how many seconds each of them has been silent, by id. `settled`: the record's own has ended, and that is
+    written down. `waits`: it failed not long ago. `asked`: those that were asked to end a moment ago.
     """
 
     record: RoomRecord
@@ -81,9 +81,10 @@ class Scene:
     taped: bool
     ours: tuple[Egress, ...]
     look: Look | None
-    still: dict[str, float]
-    ended: Collection[str]
+    still: Mapping[str, float]
+    settled: bool
     waits: bool
+    asked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,7 +103,7 @@ def decide(scene: Scene, rules: RecordingRules) -> Step | None:
             return Probe(egress)
     running = [egress for egress in scene.ours if egress.status is not EgressStatus.ENDING]
     if len(running) > 1:
-        return End(running[-1], "the room is recorded twice")
+        return _end(running[-1], "the room is recorded twice", scene)
     if running:
         return _of_running(running[0], scene, rules)
     if any(scene.still[egress.id] < ENDING_GRACE for egress in scene.ours):
@@ -116,10 +117,14 @@ def _of_running(egress: Egress, scene: Scene, rules: RecordingRules) -> Step | N
         return Note(found(egress, recording, rules.now))
     why = _unwanted(egress, recording, scene, rules)
     if why:
-        return End(egress, why)
+        return _end(egress, why, scene)
     if scene.look is None or bool(scene.look.people) == (recording.empty_since is None):
         return None
     return Note(replace(recording, empty_since=None if scene.look.people else rules.now))
+
+
+def _end(egress: Egress, why: str, scene: Scene) -> End | None:
+    return None if egress.id in scene.asked else End(egress, why)
 
 
 def found(egress: Egress, recording: Recording | None, now: datetime) -> Recording:
@@ -141,8 +146,8 @@ def _unwanted(egress: Egress, recording: Recording, scene: Scene, rules: Recordi
         return "its live room was given up"
     if mode_of(egress) is not record.spec.record_mode:
         return "record_mode changed"
-    empty = recording.empty_since
-    if empty is not None and rules.now - empty >= rules.idle and not (scene.look and scene.look.people):
+    empty, nobody = recording.empty_since, scene.look is not None and not scene.look.people
+    if empty is not None and nobody and rules.now - empty >= rules.idle:
         return "nobody is inside any more"
     return ""
 
@@ -154,7 +159,7 @@ def _of_none(scene: Scene, rules: RecordingRules) -> Step | None:
         return Begin() if _wanted(scene, rules) else None
     if recording.egress_id is None:
         return Trace()
-    return Note(None) if recording.egress_id in scene.ended else None
+    return Note(None) if scene.settled else None
 
 
 def _wanted(scene: Scene, rules: RecordingRules) -> bool:
@@ -164,7 +169,7 @@ def _wanted(scene: Scene, rules: RecordingRules) -> bool:
 
 
 def _seems_ghost(egress: Egress, scene: Scene) -> bool:
-    """Whether its worker may have gone without a word. One that ends leaves the room before it has uploaded."""
+    """Whether its worker may have gone without a word. One that ends leaves the room, and uploads after."""
     if scene.still[egress.id] < STILL:
         return False
     if egress.status is EgressStatus.ENDING:
@@ -236,17 +241,30 @@ class RecordingSays:
     message: str = ""
 
 
-def condition(scene: Scene, rules: RecordingRules, trouble: Trouble | None, since: str) -> RecordingSays:
-    """The condition of a room with `record: true`; `since` is when its recording began, as people read it."""
+def condition(scene: Scene, rules: RecordingRules, trouble: Trouble | None) -> RecordingSays:
+    """The condition of a room with `record: true`. What went wrong is said until a recording is under way."""
     if rules.output is None:
-        return RecordingSays("False", "NotConfigured", "set ROOMCTL_RECORDING_OUTPUT, and nothing is missing")
+        return RecordingSays(
+            "False", "NotConfigured", "set ROOMCTL_RECORDING_OUTPUT: until then nothing is recorded"
+        )
     for egress in scene.ours:
         if egress.status is EgressStatus.ACTIVE and not _seems_ghost(egress, scene):
-            return RecordingSays("True", "Recording", f"{egress.file}, since {since}")
-    if trouble is not None:
+            return RecordingSays("True", "Recording", _told(egress, scene.record))
+    if trouble is not None and (trouble.reason == "NoEgressService" or not _idle(scene)):
         return RecordingSays("False", trouble.reason, trouble.message)
     if any(egress.status is EgressStatus.ENDING for egress in scene.ours):
         return RecordingSays("False", "Stopping", "the last of it is being written")
-    if scene.ours or (scene.record.recording is not None and scene.record.recording.egress_id is None):
-        return RecordingSays("False", "Starting", "an egress worker is asked for")
-    return RecordingSays("False", "Idle", "nobody is inside")
+    if _idle(scene):
+        return RecordingSays("False", "Idle", "nobody is inside")
+    return RecordingSays("False", "Starting", "an egress worker is asked for")
+
+
+def _idle(scene: Scene) -> bool:
+    """Nobody is inside as far as we know, and nothing is under way."""
+    people = scene.look is not None and scene.look.people > 0
+    return not scene.ours and scene.record.recording is None and not people
+
+
+def _told(egress: Egress, record: RoomRecord) -> str:
+    since = f", since {format_time(egress.started)}" if egress.started is not None else ""
+    return without_id(egress.file, record.id) + since

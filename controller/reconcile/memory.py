@@ -111,3 +111,26 @@ class Backoff:
 
     def count(self, key: str) -> int:
         return self._failed[key][0] if key in self._failed else 0
+
+
+class Silence:
+    """For how long each egress has said nothing new, by our clock: the worker's own may be wrong."""
+
+    def __init__(self) -> None:
+        self._since: dict[str, tuple[object, float]] = {}
+
+    def saw(self, said: Mapping[str, object], now: float) -> None:
+        """What each of the listed ones says now, by id; of others nothing is remembered."""
+        before = self._since
+        self._since = {
+            key: before[key] if key in before and before[key][0] == word else (word, now)
+            for key, word in said.items()
+        }
+
+    def broken(self, key: str, now: float) -> None:
+        """It answered us."""
+        if key in self._since:
+            self._since[key] = self._since[key][0], now
+
+    def lasts(self, key: str, now: float) -> float:
+        return now - self._since[key][1] if key in self._since else 0.0

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.errors import LiveError, StoreError
-from controller.known import Known
-from controller.live.ports import LiveObserver
+from controller.known import EgressListing, Known
+from controller.live.ports import EgressObserver
 from controller.live.room import Participant
 from controller.manifests.desired import Desired
 from controller.plan.model import Observed
@@ -23,7 +23,7 @@ class Eyes:
     """Reads all three worlds; writes nothing but what this process knows."""
 
     read_manifests: Callable[[], Awaitable[Desired]]
-    observer: LiveObserver
+    observer: EgressObserver
     store: RoomStore
     known: Known
     clock: Clock
@@ -32,12 +32,12 @@ class Eyes:
     async def observe(self, desired: Desired | None) -> Observed:
         """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
 
-        ListRooms is answered before the records are read, so that a listed room of ours is always among
-        the records (architecture, rule 3). Raises LiveError's and StoreError's kinds; where both servers are
-        away, the one for LiveKit with MongoDB's as its cause.
+        ListRooms and ListEgress are answered before the records are read, so that what is listed of ours is
+        always among the records (architecture, rule 3). Raises LiveError's and StoreError's kinds; where
+        both servers are away, the one for LiveKit with MongoDB's as its cause.
         """
         try:
-            await self._listing()
+            await asyncio.gather(self._listing(), self._recordings())
         except LiveError as error:
             await self._records_beside(error)
             raise
@@ -53,6 +53,16 @@ class Eyes:
             self.known.livekit.failed()
             raise
         self.known.listed(rooms, asked, self.clock.monotonic())
+
+    async def _recordings(self) -> None:
+        """A fault here is told to whoever looks at recordings: it holds no room back."""
+        if not self.known.listens:
+            return
+        asked = self.clock.monotonic()
+        try:
+            self.known.egress = EgressListing.of(await self.observer.recordings(), asked)
+        except LiveError as error:
+            self.known.egress = EgressListing(asked=asked, trouble=error)
 
     async def _records(self) -> None:
         try:

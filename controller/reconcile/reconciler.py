@@ -18,8 +18,9 @@ from controller.reconcile.audit import Audit, is_restricted
 from controller.reconcile.clock import Clock
 from controller.reconcile.memory import Absence, Orphans
 from controller.reconcile.observe import Eyes
+from controller.reconcile.recordings.recorder import Recorder
 from controller.reconcile.speaker import Speaker
-from controller.reconcile.triggers import Triggers, Watched, matters, suspicious
+from controller.reconcile.triggers import Triggers, Watched, about_recording, matters, suspicious
 from controller.reconcile.workshop import Workshop
 from controller.records.ports import Lease, RemovalLeave, RoomStore
 from controller.records.record import RoomRecord
@@ -128,12 +129,20 @@ class Reconciler:
     """Makes rooms as their specs want them, and keeps them so, while it holds the lease."""
 
     def __init__(
-        self, planner: Planner, workshop: Workshop, speaker: Speaker, lease: Lease, triggers: Triggers
+        self,
+        planner: Planner,
+        workshop: Workshop,
+        speaker: Speaker,
+        recorder: Recorder,
+        *,
+        lease: Lease,
+        triggers: Triggers,
     ) -> None:
         self._planner = planner
         self._eyes = planner.eyes
         self._workshop = workshop
         self._speaker = speaker
+        self._recorder = recorder
         self._lease = lease
         self._triggers = triggers
         self._desired: Desired | None = None
@@ -156,6 +165,7 @@ class Reconciler:
         self._desired = observed.desired
         if not self._lease.held:
             self._planner.stand_by()
+            self._recorder.stand_by()
             return None
         plan = await self._planner.plan(observed)
         await self._planner.spend_leave(plan, observed)
@@ -165,6 +175,7 @@ class Reconciler:
         self._say_refused(plan)
         self._look_inside(observed, audit=audit)
         self._workshop.carry_out(plan, looks=audit)
+        await self._recorder.turn(observed, audit=audit)
         self._speaker.speak(plan, observed.records, self._workshop.busy, self._workshop.start)
         await self._planner.look_at_orphans(plan)
         return plan
@@ -183,6 +194,8 @@ class Reconciler:
             self._triggers.suspect(hint.room)
         elif matters(hint, live, self._watched):
             self._triggers.wake()
+        if about_recording(hint, live, self._watched):
+            self._triggers.mark(hint.room)
 
     def _look_inside(self, observed: Observed, *, audit: bool) -> None:
         """The rooms that something made suspect, and at an audit a share of those that people are in."""
@@ -218,5 +231,6 @@ def _watched(plan: Plan, observed: Observed, instance: str) -> Watched:
         ours=frozenset(name for _, name in current),
         people=frozenset(enforced | changing),
         restricted=frozenset(name for record, name in current if is_restricted(record)),
+        recorded=frozenset(name for record, name in current if record.spec.record or record.recording),
         instance=instance,
     )

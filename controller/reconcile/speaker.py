@@ -1,6 +1,6 @@
 """Says of each room how it is: the status in its record, written once, and only when it changed."""
 
-from collections.abc import Coroutine, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Protocol
@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from controller.errors import RoomctlError
 from controller.known import Known
 from controller.plan.model import Plan, RoomChange
+from controller.plan.recording import RecordingSays
 from controller.reconcile.clock import Clock
 from controller.reconcile.memory import Flapping
 from controller.reconcile.status import Findings, status_of
@@ -29,8 +30,9 @@ class Speaker:
     known: Known
     clock: Clock
     flapping: Flapping
+    recording: Callable[[RoomRecord], RecordingSays | None] = lambda _: None
     failures: dict[str, str] = field(default_factory=dict)
-    _settled: dict[str, RoomRecord] = field(default_factory=dict)
+    _settled: dict[str, tuple[RoomRecord, RecordingSays | None]] = field(default_factory=dict)
 
     async def say(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
         """The record's sid and status after something was done; `left` is what still has to happen.
@@ -55,17 +57,19 @@ class Speaker:
         changes = {change.id: change for change in plan.changes}
         for room_id in self.failures.keys() - changes.keys() - busy:
             del self.failures[room_id]  # what had failed is wanted no more, or came about without us
-        settled: dict[str, RoomRecord] = {}
+        settled: dict[str, tuple[RoomRecord, RecordingSays | None]] = {}
         for record in records.values():
             if record.removed or record.id in busy:
                 continue
             plain = record.id not in changes and record.key not in plan.stale
-            if plain and self._settled.get(record.id) is record and self._sid_is_right(record):
-                settled[record.id] = record
+            before, said = self._settled.get(record.id), self.recording(record)
+            same = before is not None and before[0] is record and before[1] == said
+            if plain and before is not None and same and self._sid_is_right(record):
+                settled[record.id] = before
             elif self._changed(record, plan, changes.get(record.id)):
                 start(record.id, self._say_quietly(record, plan, changes.get(record.id)))
             elif plain and not self.flapping.stalled(record.id, self.clock.monotonic()):
-                settled[record.id] = record
+                settled[record.id] = record, said
         self._settled = settled
 
     def _changed(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
@@ -92,4 +96,5 @@ class Speaker:
             change=change,
             failure=self.failures.get(record.id),
             stalled=self.flapping.stalled(record.id, self.clock.monotonic()),
+            recording=self.recording(record),
         )

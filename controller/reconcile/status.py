@@ -8,6 +8,7 @@ from typing import Final
 
 from controller.manifests.desired import ManifestError
 from controller.plan.model import Finish, Heal, Refusal, RoomChange, Word
+from controller.plan.recording import RecordingSays
 from controller.records.record import Condition, Origin, RoomRecord, Status
 
 TRUE: Final = "True"
@@ -19,7 +20,8 @@ class Findings:
     """What there is to say of a room besides its record.
 
     `live`: its current live room is there. `failure`: why the last try failed, one sentence. `change`: what
-    still has to happen to it. `stale`: the error that keeps it at its last good spec.
+    still has to happen to it. `stale`: the error that keeps it at its last good spec. `recording`: where
+    it is to be recorded, what is said of that.
     """
 
     live: bool
@@ -27,6 +29,7 @@ class Findings:
     change: RoomChange | None = None
     failure: str | None = None
     stalled: bool = False
+    recording: RecordingSays | None = None
 
 
 def status_of(record: RoomRecord, found: Findings, now: datetime) -> Status:
@@ -54,8 +57,8 @@ def _conditions(record: RoomRecord, found: Findings) -> Iterator[_Said]:
     yield _live(record, found)
     if record.origin is Origin.MANIFEST:
         yield _manifest_valid(found.stale)
-    if record.spec.record:
-        yield _Said("Recording", FALSE, "NotConfigured", "nothing records rooms in this version")
+    if (said := found.recording) is not None:
+        yield _Said("Recording", said.status, said.reason, said.message)
     if found.change is not None and found.change.deferred:
         yield _Said("Deferred", TRUE, "PeopleInside", _deferral(found.change))
     if found.stalled:

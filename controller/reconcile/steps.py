@@ -7,7 +7,7 @@ so that a crash between any two lines here leaves something that the next plan p
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final, Protocol, assert_never
 
 from controller.access.policy import Correction, corrected
 from controller.errors import LiveNotFound, StoreConflict
@@ -52,6 +52,14 @@ class Result:
     done: tuple[Action, ...]
 
 
+class Recordings(Protocol):
+    """What a live room's end needs of its recording."""
+
+    async def before_deletion(self, record: RoomRecord, name: str) -> None:
+        """What is recorded in the live room `name` of `record` ends first; 5 s are waited at most."""
+        ...
+
+
 @dataclass(frozen=True, slots=True)
 class Steps:
     """Carries out changes and chores. Raises StoreError's and LiveError's kinds, and LeaseLost."""
@@ -62,6 +70,7 @@ class Steps:
     known: Known
     clock: Clock
     instance: str
+    recordings: Recordings
 
     async def carry_out(self, change: RoomChange) -> Result:
         """One room's due actions, in order."""
@@ -130,7 +139,7 @@ class Steps:
             case Repair(name):
                 await self._repaired(name, record)
             case Finish(name):
-                await self._delete(name)
+                await self._delete(name, record)
             case Create() | Update():
                 pass
             case _:
@@ -160,9 +169,11 @@ class Steps:
         already = {old.name for old in before.retired} if before is not None else set()
         for old in record.retired:
             if old.name not in already:
-                await self._delete(old.name)
+                await self._delete(old.name, record)
 
-    async def _delete(self, name: str) -> None:
+    async def _delete(self, name: str, record: RoomRecord | None = None) -> None:
+        if record is not None:
+            await self.recordings.before_deletion(record, name)
         await self.actor.delete_room(name)
         self.known.unmade(name, self.clock.monotonic())
 
@@ -209,8 +220,8 @@ class Steps:
                 return await self.enforce(record)
             case TakeDown(record):
                 return await self._take_down(record.id)
-            case Bury(_, name):
-                await self._delete(name)
+            case Bury(record, name):
+                await self._delete(name, record)
             case DropOrphan(name):
                 return await self._drop_if_empty(name)
             case Forget(record):
@@ -229,7 +240,7 @@ class Steps:
         gone = await self.store.save(standing, standing.unnamed(self.clock.wall()))
         names = {old.name for old in gone.retired if old.name in self.known.live}
         for name in sorted(names | ({standing.live.name} if standing.live is not None else set())):
-            await self._delete(name)
+            await self._delete(name, gone)
         said = replace(gone.status, observed_generation=gone.generation)
         await self.store.save(gone, gone.with_status(said))
         return 1

@@ -19,6 +19,7 @@ class Triggers:
         self._woken = asyncio.Event()
         self._files = True
         self._suspects: set[str] = set()
+        self._marked: set[str] = set()
         self._timers: dict[_Slot, asyncio.TimerHandle] = {}
 
     def wake(self) -> None:
@@ -43,6 +44,21 @@ class Triggers:
         suspects = frozenset(self._suspects)
         self._suspects.clear()
         return suspects
+
+    def mark(self, name: str) -> None:
+        """Somebody came to or left the live room `name`, or its recording changed: the next pass looks."""
+        self.still_marked(name)
+        self._woken.set()
+
+    def still_marked(self, name: str) -> None:
+        """Its recording could not be looked after: a later pass does."""
+        self._marked.add(name)
+
+    def take_marked(self) -> frozenset[str]:
+        """The live rooms whose recordings are to be looked after, since the last time this was asked."""
+        marked = frozenset(self._marked)
+        self._marked.clear()
+        return marked
 
     def later(self, delay: float) -> None:
         """Wake the loop in `delay` seconds."""
@@ -94,13 +110,14 @@ class Watched:
     """The live names that webhooks are about, as of the last pass.
 
     `ours` are all current names; `people` those where who is inside decides something: a change that is
-    recent, under way or deferred; `restricted` those that must not carry every kind of media. A room made
-    since then is known by the mark of our `instance`.
+    recent, under way or deferred; `restricted` those that must not carry every kind of media; `recorded`
+    those that are to be recorded, or are. A room made since then is known by the mark of our `instance`.
     """
 
     ours: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
     restricted: frozenset[str] = frozenset()
+    recorded: frozenset[str] = frozenset()
     instance: str = ""
 
 
@@ -135,6 +152,19 @@ def suspicious(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bo
             return _is_ours(hint, live.get(hint.room), watched)
         case _:
             return False
+
+
+def about_recording(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
+    """Whether a webhook may mean that a recording begins or ends; the recorder itself is nobody."""
+    if hint.room not in watched.recorded and (
+        hint.room in watched.ours or not _is_ours(hint, live.get(hint.room), watched)
+    ):
+        return False
+    match hint.event:
+        case "participant_joined" | "participant_left" | "participant_connection_aborted":
+            return hint.kind != "EGRESS"
+        case event:
+            return event.startswith("egress_")
 
 
 def _is_ours(hint: Hint, room: LiveRoom | None, watched: Watched) -> bool:

@@ -109,8 +109,12 @@ class Workshop:
 
     def look_again(self, chore: Chore) -> None:
         """Wake the loop once what is under way for `chore` has ended: the world moved on meanwhile."""
-        if (task := _task_key(chore)) in self._tasks:
-            self._missed.add(task)
+        self.again(_task_key(chore))
+
+    def again(self, key: str) -> None:
+        """The same for any work, by its key."""
+        if key in self._tasks:
+            self._missed.add(key)
 
     def start(self, key: str, work: Coroutine[Any, Any, None], *, retry: str | None = None) -> None:
         """Give `work` a task of its own, under `key`; after a fault it waits under `retry` [`key`]."""

@@ -3,24 +3,28 @@
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
 from controller.errors import LiveError, LiveNotFound, LiveRejected
+from controller.live.egress import Egress, EgressStatus, RecordingRequest
 from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission, Track
 
 _CANONICAL = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
 
 
 class FakeLive:
-    """Both faces of LiveKit: a LiveObserver and a LiveActor.
+    """Both faces of LiveKit: an EgressObserver and a LiveActor.
 
     `fail[call]` is raised by that call (`create_room`, or `create_room NAME` for one room alone) until it
     is taken out again; `calls` counts each call. `vanish` is what expiry or a hand does to a room, `enter`
-    and `go` are people.
+    and `go` are people. `egresses` are its recordings; `becomes` is what a worker says of one.
     """
 
     def __init__(self) -> None:
         self.fail: dict[str, LiveError] = {}
         self.calls: Counter[str] = Counter()
+        self.egresses: dict[str, Egress] = {}
         self._rooms: dict[str, LiveRoom] = {}
         self._inside: dict[str, dict[str, Participant]] = {}
         self._made = 0
@@ -81,6 +85,55 @@ class FakeLive:
             permission=replace(permission, sources=sources),
             attributes=merged,
             tracks=tuple(track for track in someone.tracks if _may_publish(permission, track)),
+        )
+
+    async def recordings(self) -> list[Egress]:
+        self._called("recordings", "")
+        return [egress for egress in self.egresses.values() if not egress.status.ended]
+
+    async def recording(self, egress_id: str) -> Egress:
+        self._called("recording", egress_id)
+        if egress_id not in self.egresses:
+            raise LiveNotFound("the fake knows no such egress (ListEgress)")
+        return self.egresses[egress_id]
+
+    async def recordings_of(self, name: str) -> list[Egress]:
+        self._called("recordings_of", name)
+        return [egress for egress in self.egresses.values() if egress.room == name]
+
+    async def start_recording(self, request: RecordingRequest) -> Egress:
+        self._called("start_recording", request.room)
+        self._room(request.room)
+        self._made += 1
+        file = f"s3://{request.bucket}/{request.path}" if request.bucket else request.path
+        egress = Egress(
+            id=f"EG_{self._made:012}",
+            room=request.room,
+            status=EgressStatus.STARTING,
+            file=file,
+            layout=request.layout,
+            page=request.page,
+            started=datetime.fromtimestamp(1_700_000_000 + self._made, UTC),
+            updated=self._made,
+        )
+        self.egresses[egress.id] = egress
+        return egress
+
+    async def stop_recording(self, egress_id: str) -> None:
+        self._called("stop_recording", egress_id)
+        if (await FakeLive.recording(self, egress_id)).status.ended:
+            raise LiveRejected("the fake refused the call (StopEgress, 412)")
+        self.becomes(egress_id, EgressStatus.COMPLETE)
+
+    def becomes(self, egress_id: str, status: EgressStatus, **news: Any) -> None:
+        """The worker says something new of an egress, and is in the room while that is active."""
+        self._made += 1
+        inside = self._inside.get(self.egresses[egress_id].room, {})
+        inside.pop(egress_id, None)
+        if status is EgressStatus.ACTIVE:
+            inside[egress_id] = Participant(egress_id, f"PA_{egress_id}", "EGRESS", recorder=True)
+        self.egresses[egress_id] = replace(
+            self.egresses[egress_id], status=status, updated=self._made, **news
         )
 
     def publish(self, name: str, identity: str, kind: str, source: str) -> None:

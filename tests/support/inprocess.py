@@ -16,6 +16,9 @@ from controller.reconcile.leased import Leased
 from controller.reconcile.memory import Flapping
 from controller.reconcile.observe import Eyes
 from controller.reconcile.reconciler import Planner, Reconciler
+from controller.reconcile.recordings.ledger import Ledger
+from controller.reconcile.recordings.recorder import Recorder
+from controller.reconcile.recordings.steps import RecordingSteps, Remembered, Taping
 from controller.reconcile.speaker import Speaker
 from controller.reconcile.steps import Steps
 from controller.reconcile.triggers import Triggers
@@ -26,7 +29,14 @@ from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
 from tests.support.worlds import INSTANCE, NOW, desired, rules
 
-WRITES = ("create_room", "delete_room", "update_metadata", "update_permission")
+WRITES = (
+    "start_recording",
+    "stop_recording",
+    "create_room",
+    "delete_room",
+    "update_metadata",
+    "update_permission",
+)
 _names = count(1)
 
 
@@ -90,6 +100,7 @@ class InProcess:
         store: FakeStore | None = None,
         time: HandClock | None = None,
         settle: float = 0.0,
+        taping: Taping | None = None,
     ) -> None:
         self.live = live or FakeLive()
         self.store = store or FakeStore(database)
@@ -102,11 +113,32 @@ class InProcess:
         self.known = Known(self.store)
         eyes = Eyes(self._read, self.live, self.store, self.known, clock)
         self.planner = Planner(replace(rules(), settle=settle), eyes, self.store, clock)
-        actor = Leased(self.live, self.lease, asyncio.Semaphore(20))
-        self.steps = Steps(self.store, actor, self.live, self.known, clock, INSTANCE)
+        actor = Leased(self.live, self.lease, asyncio.Semaphore(20), asyncio.Semaphore(20))
+        tapes = RecordingSteps(
+            self.store,
+            actor,
+            self.live,
+            self.known,
+            clock,
+            self.metrics,
+            taping or Taping(),
+            Ledger(self.store, clock),
+            Remembered(),
+            self.triggers.later,
+        )
+        self.steps = Steps(self.store, actor, self.live, self.known, clock, INSTANCE, tapes)
         self.speaker = Speaker(self.store, self.known, clock, Flapping())
         self.workshop = Workshop(self.steps, self.speaker, self.triggers, self.metrics, self._progress)
-        self.reconciler = Reconciler(self.planner, self.workshop, self.speaker, self.lease, self.triggers)
+        self.recorder = Recorder(tapes, self.workshop, self.triggers)
+        self.speaker.recording = self.recorder.says
+        self.reconciler = Reconciler(
+            self.planner,
+            self.workshop,
+            self.speaker,
+            self.recorder,
+            lease=self.lease,
+            triggers=self.triggers,
+        )
 
     async def _read(self) -> Desired:
         self.reads += 1

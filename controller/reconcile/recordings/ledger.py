@@ -1,0 +1,59 @@
+"""What was begun and has not ended, in memory as in the collection `recordings`.
+
+A row is open before anything else tells of its egress, and stays so until LiveKit has said how it ended: so
+no recording is lost without being named, whatever crashes.
+"""
+
+from dataclasses import dataclass, field
+
+from controller.reconcile.clock import Clock
+from controller.records.ports import RoomStore
+from controller.records.recordings import RecordingRow
+
+
+@dataclass(slots=True)
+class Ledger:
+    """`open` by egress id, with the monotonic time since when we know of it; `lost` are egress ids."""
+
+    store: RoomStore
+    clock: Clock
+    open: dict[str, tuple[RecordingRow, float]] = field(default_factory=dict)
+    lost: set[str] = field(default_factory=set)
+    _loaded: bool = False
+
+    async def load(self) -> None:
+        """Read what an earlier holder of the lease left open. StoreError's kinds."""
+        if self._loaded:
+            return
+        rows = await self.store.recordings.unsettled()
+        self.lost = set(await self.store.recordings.lost())
+        now = self.clock.monotonic()
+        self.open = {row.egress_id: (row, now) for row in rows}
+        self._loaded = True
+
+    def forget(self) -> None:
+        """Another writes from now on."""
+        self._loaded = False
+
+    async def enter(self, row: RecordingRow) -> None:
+        """An egress that is new to us."""
+        if row.egress_id in self.open:
+            return
+        await self.store.recordings.put(row)
+        self.open[row.egress_id] = row, self.clock.monotonic()
+
+    def seen(self, egress_id: str) -> None:
+        """It has not ended by now, whatever an older listing says."""
+        row, _ = self.open[egress_id]
+        self.open[egress_id] = row, self.clock.monotonic()
+
+    async def settle(self, row: RecordingRow) -> None:
+        """It has ended, as `row` says."""
+        await self.store.recordings.put(row)
+        self.open.pop(row.egress_id, None)
+        if row.state == "lost":
+            self.lost.add(row.egress_id)
+
+    def unlisted(self, listed: frozenset[str], asked: float) -> list[RecordingRow]:
+        """The open rows that a listing asked for at `asked` does not know."""
+        return [row for key, (row, since) in self.open.items() if key not in listed and since < asked]

@@ -1,0 +1,223 @@
+"""Looks after recordings: chooses whose turn it is, looks inside, decides (plan/recording.py), has it done.
+
+It runs beside the plan: a recording is no change of a room, and a fault in it never holds a room back.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from controller.errors import LeaseLost, NoEgressService, RoomctlError, StoreConflict
+from controller.live.egress import Egress, EgressStatus
+from controller.live.room import LiveRoom
+from controller.plan.model import Observed
+from controller.plan.recording import (
+    Look,
+    RecordingSays,
+    Scene,
+    Trouble,
+    condition,
+    decide,
+    look_of,
+    names_of,
+    ours_on,
+)
+from controller.reconcile.recordings.steps import ASK_EVERY, RecordingSteps
+from controller.reconcile.triggers import Triggers
+from controller.reconcile.workshop import Workshop
+from controller.records.record import RoomRecord
+from controller.records.recordings import RecordingRow
+
+QUIET_LOOKS: Final = 200
+"""Rooms that seem empty and are looked into at one resync, at most: the listing lags by seconds."""
+LOOK_AGAIN: Final = 30.0
+"""Seconds after which a room is looked into although its listing says nothing new."""
+NOBODY: Final = Look(0)
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look found, when, and how many the listing counted then."""
+
+    look: Look
+    counted: int
+    at: float
+
+
+class Recorder:
+    """One controller's recordings, while it holds the lease."""
+
+    def __init__(self, steps: RecordingSteps, workshop: Workshop, triggers: Triggers) -> None:
+        self._steps = steps
+        self._workshop = workshop
+        self._triggers = triggers
+        self._store, self._known, self._clock = steps.store, steps.known, steps.clock
+        self._ledger, self._memory = steps.ledger, steps.memory
+        self._seen: dict[str, _Seen] = {}
+        self._known.listens = True
+
+    async def turn(self, observed: Observed, *, audit: bool) -> None:
+        """Begin what is due, waiting for none of it. StoreError's kinds, where the ledger cannot be read."""
+        await self._ledger.load()
+        marked, listing = self._triggers.take_marked(), self._known.egress
+        if listing.trouble is not None:
+            for name in marked:
+                self._triggers.still_marked(name)
+            return
+        now = self._clock.monotonic()
+        entries = [egress for found in listing.by_room.values() for egress in found]
+        self._memory.silence.saw({one.id: (one.status, one.updated) for one in entries}, now)
+        records = list(self._concerned(observed.records))
+        self._forget(records)
+        due = self._due(records, observed.live, marked, audit=audit)
+        due |= {row.room_id for row in self._unlisted()}
+        for room_id in sorted(due):
+            self._tend(room_id, marked)
+        self._say_so(records, entries)
+
+    def stand_by(self) -> None:
+        """Another is at work: what it does to the ledger is read when it is our turn."""
+        self._ledger.forget()
+        self._seen.clear()
+
+    def says(self, record: RoomRecord) -> RecordingSays | None:
+        """What the condition Recording says of a room; None where none is wanted of it."""
+        if not record.spec.record:
+            return None
+        trouble = self._known.egress.trouble
+        service = Trouble("NoEgressService", str(trouble)) if isinstance(trouble, NoEgressService) else None
+        scene = self._scene(record, self._last_look(record))
+        return condition(scene, self._steps.rules(), service or self._memory.troubles.get(record.id))
+
+    def _concerned(self, records: Mapping[str, RoomRecord]) -> Iterator[RoomRecord]:
+        """Rooms that are to be recorded, or are, whether or not they should."""
+        listed, wanted = self._known.egress.by_room.keys(), self._steps.taping.output is not None
+        for record in records.values():
+            asked = wanted and record.spec.record and record.wanted
+            if asked or record.recording is not None or (listed and names_of(record) & listed):
+                yield record
+
+    def _forget(self, records: Iterable[RoomRecord]) -> None:
+        ids = {record.id for record in records}
+        self._seen = {key: seen for key, seen in self._seen.items() if key in ids}
+
+    def _unlisted(self) -> list[RecordingRow]:
+        listing = self._known.egress
+        ids = frozenset(one.id for found in listing.by_room.values() for one in found)
+        return self._ledger.unlisted(ids, listing.asked)
+
+    def _due(
+        self,
+        records: Iterable[RoomRecord],
+        live: Mapping[str, LiveRoom],
+        marked: frozenset[str],
+        *,
+        audit: bool,
+    ) -> set[str]:
+        """Who was marked, whose turn it is to be looked into, and who needs a step by what is known."""
+        due = set(self._to_look_into(records, live)) if audit else set()
+        rules = self._steps.rules()
+        for record in records:
+            if names_of(record) & marked or decide(self._scene(record, self._last_look(record)), rules):
+                due.add(record.id)
+        return due
+
+    def _last_look(self, record: RoomRecord) -> Look | None:
+        seen = self._seen.get(record.id)
+        return seen.look if seen is not None else None
+
+    def _to_look_into(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> Iterator[str]:
+        """Rooms whose number of people is news, or was looked at long ago; and the quiet ones in turn."""
+        now, quiet = self._clock.monotonic(), []
+        for record in records:
+            room = live.get(record.live.name) if record.live is not None else None
+            seen = self._seen.get(record.id)
+            if room is None or not record.spec.record:
+                continue
+            if seen is None or seen.counted != room.num_participants or now - seen.at >= LOOK_AGAIN:
+                yield record.id
+            elif not seen.look.people:
+                quiet.append((seen.at, record.id))
+        yield from (room_id for _, room_id in sorted(quiet)[:QUIET_LOOKS])
+
+    def _tend(self, room_id: str, marked: frozenset[str]) -> None:
+        """Give the room's recording a task; one that is under way may have missed what made it due."""
+        key = f"recording {room_id}"
+        if key not in self._workshop.busy:
+            self._workshop.start(key, self._look_after(room_id))
+            return
+        record = self._store.by_id.get(room_id)
+        missed = names_of(record) & marked if record is not None else set()
+        for name in missed:
+            self._triggers.still_marked(name)
+        if missed:
+            self._workshop.again(key)
+
+    async def _look_after(self, room_id: str) -> None:
+        try:
+            await self._one_step(room_id)
+        except (LeaseLost, StoreConflict):
+            self._triggers.wake()  # the next look decides by what stands then
+        except RoomctlError as error:
+            log.debug("a recording's step failed", room=room_id[:6], error=str(error))
+            self._triggers.later(ASK_EVERY)
+
+    async def _one_step(self, room_id: str) -> None:
+        """Settle what has ended, look, decide, do; then the loop is woken where anything was done."""
+        record = self._store.by_id.get(room_id)
+        look = await self._look(record) if record is not None else NOBODY
+        rows = [row for row in self._unlisted() if row.room_id == room_id]
+        for row in rows:
+            await self._steps.settle(row, look.recorders)
+        record = self._store.by_id.get(room_id)
+        step = decide(self._scene(record, look), self._steps.rules()) if record is not None else None
+        if record is not None and step is not None:
+            await self._steps.carry_out(record, step)
+        if rows or step is not None:
+            self._triggers.wake()
+
+    async def _look(self, record: RoomRecord) -> Look:
+        """Who is inside its live room: nobody, where it is not live."""
+        room = self._known.live_room(record)
+        if room is None or not (record.spec.record or record.recording is not None):
+            return NOBODY
+        look = look_of(await self._steps.observer.participants(room.name))
+        before = self._seen.get(record.id)
+        self._seen[record.id] = _Seen(look, room.num_participants, self._clock.monotonic())
+        if before is not None and before.look != look:
+            self._triggers.wake()  # its status may say something else
+        return look
+
+    def _scene(self, record: RoomRecord, look: Look | None) -> Scene:
+        now, memory = self._clock.monotonic(), self._memory
+        listed = self._known.egress.of_rooms(names_of(record))
+        ours = tuple(
+            one
+            for one in ours_on(record, listed, self._steps.taping.output)
+            if one.id not in self._ledger.lost
+        )
+        recording, room = record.recording, self._known.live_room(record)
+        noted = recording is not None and recording.egress_id is not None
+        return Scene(
+            record=record,
+            listed=room is not None,
+            taped=room is not None and room.active_recording,
+            ours=ours,
+            look=look,
+            still={one.id: memory.silence.lasts(one.id, now) for one in ours},
+            settled=noted and recording is not None and recording.egress_id not in self._ledger.open,
+            waits=memory.backoff.waits(record.id, now),
+            asked=frozenset(one.id for one in ours if now - memory.asked.get(one.id, -ASK_EVERY) < ASK_EVERY),
+        )
+
+    def _say_so(self, records: Iterable[RoomRecord], entries: Iterable[Egress]) -> None:
+        """The gauge; and whether LiveKit has to be asked for egresses at all."""
+        listed = {egress.id for egress in entries if egress.status is EgressStatus.ACTIVE}
+        open_ = self._ledger.open.keys()
+        self._steps.metrics.recording.set(len(listed & open_))
+        configured = self._steps.taping.output is not None
+        self._known.listens = configured or bool(open_) or any(r.recording is not None for r in records)

@@ -1,0 +1,263 @@
+"""A recording from the first person to the file, on fakes: what is begun, ended, healed and said."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from controller.errors import LiveAway, NoEgressService, NoEgressWorker
+from controller.live.egress import Egress, EgressStatus
+from controller.live.room import Permission
+from controller.outputs import Output
+from controller.reconcile.recordings.steps import Taping
+from controller.records.record import Condition
+from controller.records.recordings import RecordingRow
+from tests.support.inprocess import InProcess
+from tests.support.worlds import desired, manifest
+
+TAPING = Taping(Output.read("file:///recordings/{key}/{start}-{id}.mp4"), idle=timedelta(seconds=60))
+SPEAKER = Permission(can_publish=True, sources=("CAMERA", "MICROPHONE"))
+HIDDEN = Permission(hidden=True)
+
+
+def house(taping: Taping = TAPING, **more: Any) -> InProcess:
+    """A controller of one room that is to be recorded."""
+    controller = InProcess(taping=taping, **more)
+    controller.manifests = desired(manifest("stage", record=True))
+    return controller
+
+
+async def look(controller: InProcess, passes: int = 6) -> None:
+    """Passes until what one of them set under way is seen by the next."""
+    for _ in range(passes):
+        await controller.turn(audit=True)
+
+
+async def live(controller: InProcess) -> str:
+    await controller.settle()
+    return controller.name("stage")
+
+
+def running(controller: InProcess) -> list[Egress]:
+    return [egress for egress in controller.live.egresses.values() if not egress.status.ended]
+
+
+def says(controller: InProcess) -> Condition:
+    found = controller.record("stage").status.condition("Recording")
+    assert found is not None
+    return found
+
+
+async def rows(controller: InProcess) -> list[RecordingRow]:
+    return await controller.store.recordings.find()
+
+
+async def recorded(controller: InProcess) -> Egress:
+    """Somebody is inside, and the room is being recorded."""
+    controller.live.enter(await live(controller), "ann", SPEAKER)
+    await look(controller)
+    (egress,) = running(controller)
+    controller.live.becomes(egress.id, EgressStatus.ACTIVE)
+    await look(controller)
+    return controller.live.egresses[egress.id]
+
+
+async def test_an_empty_room_is_not_recorded() -> None:
+    controller = house()
+    await live(controller)
+    await look(controller)
+    assert not controller.live.egresses
+    assert (says(controller).status, says(controller).reason) == ("False", "Idle")
+
+
+async def test_the_first_person_begins_one_recording() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    assert controller.live.calls["start_recording"] == 1
+    assert egress.file.startswith("/recordings/stage/")
+    assert says(controller).status == "True"
+    assert egress.file in says(controller).message
+    assert [row.state for row in await rows(controller)] == ["recording"]
+
+
+@pytest.mark.parametrize(
+    ("identity", "permission", "kind"), [("hid", HIDDEN, "STANDARD"), ("bot", SPEAKER, "AGENT")]
+)
+async def test_who_does_not_count_begins_none(identity: str, permission: Permission, kind: str) -> None:
+    controller = house()
+    controller.live.enter(await live(controller), identity, permission, kind=kind)
+    await look(controller)
+    assert not controller.live.egresses
+
+
+async def test_it_ends_when_nobody_has_been_inside_for_the_idle_time() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    controller.live.go(egress.room, "ann")
+    await look(controller)
+    controller.time.seconds += 59
+    await look(controller)
+    assert running(controller)
+    controller.time.seconds += 2
+    await look(controller)
+    assert not running(controller)
+    assert [row.state for row in await rows(controller)] == ["complete"]
+    assert says(controller).reason == "Idle"
+
+
+async def test_who_comes_back_in_time_is_in_the_same_recording() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    controller.live.go(egress.room, "ann")
+    await look(controller)
+    controller.time.seconds += 50
+    controller.live.enter(egress.room, "ann", SPEAKER)
+    await look(controller)
+    controller.time.seconds += 50
+    await look(controller)
+    assert [one.id for one in running(controller)] == [egress.id]
+
+
+async def test_a_stopped_room_ends_its_recording_before_it_goes() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    controller.manifests = desired(manifest("stage", record=True, active=False))
+    await look(controller)
+    assert controller.live.egresses[egress.id].status is EgressStatus.COMPLETE
+    assert controller.record("stage").recording is None
+
+
+async def test_record_false_ends_it_at_once_and_leaves_the_room() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    controller.manifests = desired(manifest("stage", record=False))
+    await look(controller)
+    assert not running(controller)
+    assert egress.room in await controller.listed()
+    assert controller.record("stage").status.condition("Recording") is None
+
+
+async def test_another_layout_goes_on_in_a_second_file() -> None:
+    controller = house()
+    first = await recorded(controller)
+    controller.manifests = desired(manifest("stage", record=True, record_mode="ROOM_COMPOSITE_SPEAKER"))
+    plan = await controller.turn()
+    assert [change.reason for change in plan.changes] == ["the recording goes on in a second file"]
+    await look(controller, 10)
+    (second,) = running(controller)
+    assert (second.layout, second.file == first.file) == ("speaker", False)
+
+
+async def test_of_two_the_younger_is_stopped_and_listed() -> None:
+    controller = house()
+    elder = await recorded(controller)
+    young = Egress(
+        "EG_young", elder.room, EgressStatus.ACTIVE, "/recordings/stage/20300101T000000Z-x.mp4", "grid",
+        started=controller.time.wall() + timedelta(days=3650), updated=5,
+    )  # fmt: skip
+    controller.live.egresses[young.id] = young
+    await look(controller)
+    assert [one.id for one in running(controller)] == [elder.id]
+
+
+async def test_a_foreign_recording_is_left_alone() -> None:
+    controller = house()
+    elder = await recorded(controller)
+    foreign = Egress("EG_theirs", elder.room, EgressStatus.ACTIVE, "/elsewhere/x.mp4", "grid")
+    controller.live.egresses[foreign.id] = foreign
+    await look(controller)
+    assert len(running(controller)) == 2
+
+
+async def test_no_worker_is_said_and_tried_again() -> None:
+    controller = house()
+    name = await live(controller)
+    controller.live.fail["start_recording"] = NoEgressWorker("no egress worker")
+    controller.live.enter(name, "ann", SPEAKER)
+    await look(controller)
+    assert says(controller).reason == "NoWorker"
+    controller.live.fail.clear()
+    controller.time.seconds += 61
+    await look(controller)
+    assert len(running(controller)) == 1
+
+
+async def test_a_start_of_unknown_outcome_is_not_repeated_for_a_minute() -> None:
+    controller = house()
+    name = await live(controller)
+    controller.live.fail["start_recording"] = LiveAway("no answer")
+    controller.live.enter(name, "ann", SPEAKER)
+    await look(controller)
+    controller.live.fail.clear()
+    controller.time.seconds += 55
+    await look(controller)
+    assert controller.live.calls["start_recording"] == 1
+    controller.time.seconds += 10
+    await look(controller)
+    assert controller.live.calls["start_recording"] == 2
+
+
+async def test_a_start_whose_answer_was_lost_is_found_by_its_file() -> None:
+    controller = house()
+    name = await live(controller)
+    start = controller.live.start_recording
+
+    async def lost(request: Any) -> Egress:
+        await start(request)
+        raise LiveAway("no answer")
+
+    controller.live.start_recording = lost  # type: ignore[method-assign]
+    controller.live.enter(name, "ann", SPEAKER)
+    await look(controller)
+    assert controller.live.calls["start_recording"] == 1
+    (row,) = await rows(controller)
+    assert row.egress_id == running(controller)[0].id
+
+
+async def test_a_ghost_is_lost_and_a_new_one_begun() -> None:
+    controller = house()
+    ghost = await recorded(controller)
+    controller.live.fail[f"stop_recording {ghost.id}"] = LiveAway("no answer")
+    controller.live.go(ghost.room, ghost.id)
+    controller.time.seconds += 61
+    await look(controller, 8)
+    states = {row.egress_id: row.state for row in await rows(controller)}
+    assert states.pop(ghost.id) == "lost"
+    assert list(states.values()) == ["recording"]
+
+
+async def test_one_that_failed_is_listed_said_and_begun_anew() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    controller.live.becomes(egress.id, EgressStatus.FAILED, error="its output was refused")
+    await look(controller, 3)
+    assert says(controller).reason == "Failed"
+    controller.time.seconds += 61
+    await look(controller)
+    assert [row.state for row in await rows(controller)].count("failed") == 1
+    assert len(running(controller)) == 1
+
+
+async def test_another_controller_goes_on_with_it() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    other = house(live=controller.live, database=controller.store.database, time=controller.time)
+    await look(other)
+    assert [one.id for one in running(other)] == [egress.id]
+    assert other.live.calls["start_recording"] == 1
+
+
+async def test_without_redis_the_condition_says_so() -> None:
+    controller = house()
+    controller.live.fail["recordings"] = NoEgressService("no Redis")
+    await live(controller)
+    await look(controller)
+    assert says(controller).reason == "NoEgressService"
+
+
+async def test_without_an_output_nothing_is_recorded_and_that_is_said() -> None:
+    controller = house(Taping())
+    controller.live.enter(await live(controller), "ann", SPEAKER)
+    await look(controller)
+    assert not controller.live.egresses
+    assert says(controller).reason == "NotConfigured"
