@@ -9,7 +9,10 @@ from typer.main import get_command
 
 from controller.cli.screen import show
 
-VERBS: Final = ("run", "validate", "plan", "apply", "get", "wait", "schema", "invite", "revoke", "doctor")
+VERBS: Final = (
+    *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
+    *("schema", "invite", "revoke", "doctor"),
+)
 
 _PLAIN: Final[dict[str, Any]] = {
     "add_completion": False,

@@ -1,0 +1,145 @@
+"""roomctl recordings: what was recorded, and what became of it. Reads the records alone."""
+
+import asyncio
+import json
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Annotated, Any, Final
+
+import typer
+
+from controller.app import opened_store
+from controller.cli.exits import Exit
+from controller.cli.flags import with_settings
+from controller.cli.screen import complain, say, show
+from controller.cli.standing import choose
+from controller.cli.table import show_table
+from controller.records.ports import Records
+from controller.records.recordings import RecordingRow, RecordingState
+from controller.room import format_time, short_key, without_id
+from controller.settings import Settings, Uses
+
+_STYLES: Final = {"recording": "green", "failed": "red", "lost": "red"}
+
+
+class Form(StrEnum):
+    """How recordings are written."""
+
+    TABLE = "table"
+    JSON = "json"
+
+
+@with_settings(Uses.DATABASE)
+def recordings(
+    settings: Settings,
+    rooms: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[KEY|ID]...", help="Of which rooms [all].", show_default=False),
+    ] = None,
+    output: Annotated[Form, typer.Option("--output", "-o", help="How recordings are written.")] = Form.TABLE,
+) -> int:
+    """Show what was recorded, the latest first, and what became of it; removed rooms' too."""
+    return asyncio.run(_recordings(settings, tuple(rooms or ()), output))
+
+
+async def _recordings(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
+    async with opened_store(settings, verb="recordings", read_only=True) as store:
+        found, unknown = of_rooms(store, await store.recordings.find(), names)
+    _show(found, output, datetime.now(UTC))
+    for name in unknown:
+        complain(
+            f"there is no room {short_key(name)}, and no recording of one; `roomctl get` lists the rooms"
+        )
+    if not found and not unknown:
+        say("no recordings")
+    return Exit.FAILED if unknown else Exit.FINE
+
+
+def _show(rows: Sequence[RecordingRow], output: Form, now: datetime) -> None:
+    if output is Form.JSON:
+        show(json.dumps([as_dict(row, now) for row in rows], indent=2, ensure_ascii=False))
+    elif rows:
+        width = len(_HEADER) if any(row.error for row in rows) else len(_HEADER) - 1
+        show_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style, fold=True)
+
+
+def of_rooms(
+    records: Records, rows: Sequence[RecordingRow], names: tuple[str, ...]
+) -> tuple[list[RecordingRow], list[str]]:
+    """The rows of the rooms that `names` (keys or ids; none: all) mean, and the names that mean none.
+
+    A name means the room that has it, and those that had it when they were recorded: a removed room's
+    recordings stay, and so does its name.
+    """
+    if not names:
+        return list(rows), []
+    by_name = _by_name(rows)
+    chosen: set[str] = set()
+    unknown = []
+    for name in names:
+        standing, _ = choose(records, (name,))
+        chosen.update(room.id for room in standing)
+        chosen.update(by_name.get(name, ()))
+        if not standing and name not in by_name:
+            unknown.append(name)
+    return [row for row in rows if row.room_id in chosen], unknown
+
+
+def _by_name(rows: Sequence[RecordingRow]) -> Mapping[str, set[str]]:
+    """Room ids by what the rows call their rooms; an API room's short name only while it means one room."""
+    short: dict[str, set[str]] = defaultdict(set)
+    full: dict[str, set[str]] = defaultdict(set)
+    for row in rows:
+        short[short_key(row.key)].add(row.room_id)
+        full[row.key].add(row.room_id)
+        full[row.room_id].add(row.room_id)
+    return {**{name: ids for name, ids in short.items() if len(ids) == 1}, **full}
+
+
+def as_dict(row: RecordingRow, now: datetime) -> dict[str, Any]:
+    """One element of `recordings -o json`; `seconds` of one that goes on are counted up to `now`."""
+    return {
+        "key": row.key,
+        "room_id": row.room_id,
+        "egress_id": row.egress_id,
+        "file": row.file,
+        "started": format_time(row.started),
+        "ended": None if row.ended is None else format_time(row.ended),
+        "seconds": seconds(row, now),
+        "bytes": row.size,
+        "state": str(row.state),
+        "error": row.error or None,
+    }
+
+
+def seconds(row: RecordingRow, now: datetime) -> float:
+    """How long it is, in whole milliseconds."""
+    running = row.state is RecordingState.RECORDING
+    return round(max(0.0, (now - row.started).total_seconds()) if running else row.seconds, 3)
+
+
+_HEADER: Final = ("KEY", "STATE", "STARTED", "LENGTH", "SIZE", "FILE", "ERROR")
+
+
+def cells(row: RecordingRow, now: datetime) -> tuple[str, ...]:
+    """One row of the table. No room's id among them, also where a file is named by it: it is a capability."""
+    return (
+        short_key(row.key),
+        str(row.state),
+        format_time(row.started),
+        _length(int(seconds(row, now))),
+        f"{row.size / 1e6:.1f} MB" if row.size else "-",
+        without_id(row.file, row.room_id),
+        without_id(row.error, row.room_id),
+    )
+
+
+def _length(whole: int) -> str:
+    """Seconds as 1:02:03, hours first."""
+    return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
+
+
+def _style(title: str, text: str) -> str:
+    return _STYLES.get(text, "") if title == "STATE" else ""
