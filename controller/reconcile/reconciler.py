@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from controller.errors import LiveError
 from controller.live.webhook import Hint
 from controller.manifests.desired import Desired, RoomsDirState
 from controller.plan.model import Enforce, Observed, Plan, Refusal, Rules
@@ -161,7 +162,12 @@ class Reconciler:
         What the plan wants is under way when this returns. `audit`: rooms that people are in are looked into,
         and all whose policy changed of late; else those alone that something made suspect.
         """
-        observed = await self._eyes.observe(None if read_files else self._desired)
+        try:
+            observed = await self._eyes.observe(None if read_files else self._desired)
+        except LiveError as error:
+            if self._lease.held:
+                self._recorder.blind(error)
+            raise
         self._desired = observed.desired
         if not self._lease.held:
             self._planner.stand_by()

@@ -2,7 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
@@ -36,6 +36,13 @@ def status_of(record: RoomRecord, found: Findings, now: datetime) -> Status:
     """The room's status for its present generation; a condition keeps its time while its status stays."""
     said = [_kept(record.status, condition, now) for condition in _conditions(record, found)]
     return Status(record.generation, tuple(said))
+
+
+def restated(status: Status, recording: RecordingSays, now: datetime) -> Status:
+    """`status` with another word on the recording, where it has one; the rest stays as it was said."""
+    said = _Said("Recording", recording.status, recording.reason, recording.message)
+    conditions = (_kept(status, said, now) if old.type == said.type else old for old in status.conditions)
+    return replace(status, conditions=tuple(conditions))
 
 
 @dataclass(frozen=True, slots=True)

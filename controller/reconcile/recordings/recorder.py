@@ -4,17 +4,20 @@ It runs beside the plan: a recording is no change of a room, and a fault in it n
 """
 
 from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 import structlog
 
-from controller.errors import LeaseLost, NoEgressService, RoomctlError, StoreConflict
+from controller.errors import LeaseLost, LiveError, NoEgressService, RoomctlError, StoreConflict
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import LiveRoom
 from controller.plan.model import Observed
 from controller.plan.recording import (
+    End,
     Look,
+    Probe,
     RecordingSays,
     Scene,
     Trouble,
@@ -25,15 +28,18 @@ from controller.plan.recording import (
     ours_on,
 )
 from controller.reconcile.recordings.steps import ASK_EVERY, RecordingSteps
+from controller.reconcile.status import restated
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.workshop import Workshop
-from controller.records.record import RoomRecord
+from controller.records.record import RoomRecord, Status
 from controller.records.recordings import RecordingRow
 
 QUIET_LOOKS: Final = 200
 """Rooms that seem empty and are looked into at one resync, at most: the listing lags by seconds."""
 LOOK_AGAIN: Final = 30.0
 """Seconds after which a room is looked into although its listing says nothing new."""
+RACE: Final = 0.5
+"""Seconds until a room is looked at again whose record somebody else wrote meanwhile."""
 NOBODY: Final = Look(0)
 
 log = structlog.get_logger()
@@ -78,6 +84,20 @@ class Recorder:
         for room_id in sorted(due):
             self._tend(room_id, marked)
         self._say_so(records, entries)
+
+    def blind(self, error: LiveError) -> None:
+        """LiveKit tells nothing, its Redis is away perhaps: nobody knows whether anything is recorded."""
+        said = RecordingSays("False", "NoEgressService", f"whether it is recorded cannot be said: {error}")
+        for record in self._store.by_id.values():
+            key = f"recording {record.id}"
+            if record.recording is not None and record.spec.record and key not in self._workshop.busy:
+                status = restated(record.status, said, self._clock.wall())
+                if status != record.status:
+                    self._workshop.start(key, self._say(record, status))
+
+    async def _say(self, record: RoomRecord, status: Status) -> None:
+        with suppress(RoomctlError):
+            await self._store.save(record, record.with_status(status))
 
     def stand_by(self) -> None:
         """Another is at work: what it does to the ledger is read when it is our turn."""
@@ -161,7 +181,7 @@ class Recorder:
         try:
             await self._one_step(room_id)
         except (LeaseLost, StoreConflict):
-            self._triggers.wake()  # the next look decides by what stands then
+            self._triggers.later(RACE)  # the next look decides by what stands then
         except RoomctlError as error:
             log.debug("a recording's step failed", room=room_id[:6], error=str(error))
             self._triggers.later(ASK_EVERY)
@@ -177,7 +197,8 @@ class Recorder:
         step = decide(self._scene(record, look), self._steps.rules()) if record is not None else None
         if record is not None and step is not None:
             await self._steps.carry_out(record, step)
-        if rows or step is not None:
+        moved = self._store.by_id.get(room_id) is not record
+        if rows or moved or isinstance(step, End | Probe):
             self._triggers.wake()
 
     async def _look(self, record: RoomRecord) -> Look:

@@ -7,6 +7,7 @@ import pytest
 
 from controller.manifests.desired import ManifestError, Mark
 from controller.plan.model import Finish, Recreate, Refusal, Remove, RoomChange
+from controller.plan.recording import RecordingSays
 from controller.reconcile.status import Findings, status_of
 from controller.records.record import Condition, RoomRecord, Status
 from tests.support.worlds import NOW, by_api, record
@@ -94,10 +95,11 @@ def test_a_flapping_room_is_stalled() -> None:
     assert said(LIVE, Findings(live=True, stalled=True))["Stalled"] == ("True", "Flapping")
 
 
-def test_a_room_to_be_recorded_says_that_nothing_records_it() -> None:
+def test_a_recording_that_fails_leaves_the_room_ready() -> None:
     room = record("a", live="x", record=True)
-    assert said(room, Findings(live=True))["Recording"] == ("False", "NotConfigured")
-    assert said(room, Findings(live=True))["Ready"] == ("True", "AsSpecified")
+    found = Findings(live=True, recording=RecordingSays("False", "NoWorker", "no egress worker"))
+    assert said(room, found)["Recording"] == ("False", "NoWorker")
+    assert said(room, found)["Ready"] == ("True", "AsSpecified")
 
 
 def test_a_conditions_time_moves_only_with_its_status() -> None:
