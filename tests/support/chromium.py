@@ -3,9 +3,6 @@
 `python -m tests.support.chromium` gets it, and prints where it is.
 """
 
-import os
-import shutil
-import subprocess
 import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,7 +11,8 @@ from typing import Final
 
 from playwright.async_api import Browser, async_playwright
 
-from tests.support.cache import cache_dir, locked, tell
+from tests.support.cache import tell
+from tests.support.debian import program
 
 NAMES: Final = ("chromium", "chromium-browser")
 FLAGS: Final = (
@@ -31,21 +29,10 @@ FLAGS: Final = (
 )
 """A camera and a microphone that nobody has, allowed without asking, and no calls home."""
 
-_BY_HAND: Final = "Chromium is not on the PATH; install it (Debian: apt-get install chromium), then again"
-_UPDATE: Final = ("apt-get", "update", "--quiet")
-_INSTALL: Final = ("apt-get", "install", "--quiet", "--yes", "--no-install-recommends", "chromium")
-
 
 def chromium() -> Path:
     """The program, installed where it is missing and may be. RuntimeError says what to install."""
-    with locked(cache_dir() / ".chromium.lock"):
-        found = _on_path()
-        if found is None:
-            _install()
-            found = _on_path()
-    if found is None:
-        raise RuntimeError(_BY_HAND)
-    return found
+    return program("chromium", *NAMES)
 
 
 @asynccontextmanager
@@ -59,23 +46,6 @@ async def browser() -> AsyncIterator[Browser]:
             yield launched
         finally:
             await launched.close()
-
-
-def _on_path() -> Path | None:
-    found = next(filter(None, map(shutil.which, NAMES)), None)
-    return Path(found) if found else None
-
-
-def _install() -> None:
-    if os.geteuid() != 0 or shutil.which("apt-get") is None:
-        raise RuntimeError(_BY_HAND)
-    print("installing chromium by apt-get (once; a minute or two)", file=sys.stderr, flush=True)  # noqa: T201
-    environ = os.environ | {"DEBIAN_FRONTEND": "noninteractive"}
-    for command in (_UPDATE, _INSTALL):
-        done = subprocess.run(command, env=environ, stdin=subprocess.DEVNULL, stdout=2, check=False)
-        if done.returncode:
-            said = f"{' '.join(command)} failed (exit {done.returncode}); its output stands above"
-            raise RuntimeError(said)
 
 
 def main() -> int:

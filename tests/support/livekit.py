@@ -3,26 +3,21 @@
 `python -m tests.support.livekit` builds it, and prints where it is.
 """
 
-import asyncio
 import json
-import os
 import shutil
-import signal
 import subprocess
-import time
 from functools import cache
 from pathlib import Path
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from tests.support.cache import go_install
+from tests.support.child import Child
 from tests.support.ports import free_ports
 
 VERSION = "1.13.3"
 MODULE = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
 KEY = "devkey"
 SECRET = "a-secret-of-the-tests-and-of-nobody-else"
-START_SECONDS = 20.0
 
 
 @cache
@@ -39,12 +34,12 @@ def _version(binary: str) -> str:
     return told.split()[-1] if told.split() else ""
 
 
-class LiveKitServer:
+class LiveKitServer(Child):
     """One server, started and stopped at will, always on the same port: `async with LiveKitServer(folder)`.
 
     Its config and log lie in `folder`. Without `webhook_url` (read at each start) it sends no webhooks;
-    `config` is merged over the top level of what it is started with. A server does not outlive the
-    thread that started it, so start it from one that stays.
+    `config` is merged over the top level of what it is started with; `{"redis": {"address": ...}}` gives it
+    a Redis, which must be there when it starts, and which several may share. Killed, its rooms are gone.
     """
 
     key = KEY
@@ -58,11 +53,10 @@ class LiveKitServer:
         port: int | None = None,
         config: dict[str, Any] | None = None,
     ) -> None:
-        self._folder = folder
+        super().__init__("livekit", folder)
         self.webhook_url = webhook_url
         self._config = config or {}
         self._given_port = port
-        self._process: subprocess.Popen[bytes] | None = None
         self._ports: list[int] = []
 
     @property
@@ -78,24 +72,15 @@ class LiveKitServer:
     def ws_url(self) -> str:
         return f"ws://127.0.0.1:{self.port}"
 
-    @property
-    def pid(self) -> int:
-        assert self._process is not None, "the server was never started"
-        return self._process.pid
-
-    @property
-    def log(self) -> Path:
-        return self._folder / "livekit.log"
-
     async def start(self) -> None:
         """Start, and return when it answers. Where another took its port meanwhile, it tries others."""
         for _ in range(3):
             ports = self._ports or self._pick()
             self._launch(ports)
-            if await self._ready(ports[0]):
+            if await self.answers(ports[0]):
                 self._ports = ports
                 return
-        raise RuntimeError(f"livekit-server ended at its start:\n{self.log.read_text()[-2000:]}")
+        raise RuntimeError(self.last_words())
 
     def _pick(self) -> list[int]:
         if self._given_port is None:
@@ -106,11 +91,7 @@ class LiveKitServer:
         self._folder.mkdir(parents=True, exist_ok=True)
         config = self._folder / "livekit.yaml"
         config.write_text(json.dumps(self._settings(*ports)))  # JSON is YAML
-        command = [str(livekit_binary()), "--config", str(config)]
-        if setpriv := shutil.which("setpriv"):
-            command = [setpriv, "--pdeathsig", "KILL", *command]
-        with self.log.open("ab") as log:
-            self._process = subprocess.Popen(command, stdout=log, stderr=log, stdin=subprocess.DEVNULL)
+        self.launch((str(livekit_binary()), "--config", str(config)))
 
     def _settings(self, port: int, tcp: int, udp: int) -> dict[str, Any]:
         settings: dict[str, Any] = {
@@ -131,65 +112,6 @@ class LiveKitServer:
         if self.webhook_url is not None:
             settings["webhook"] = {"api_key": KEY, "urls": [self.webhook_url]}
         return settings | self._config
-
-    async def _ready(self, port: int) -> bool:
-        """True as soon as its port answers; False when it ended instead."""
-        assert self._process is not None
-        deadline = time.monotonic() + START_SECONDS
-        while self._process.poll() is None:
-            try:
-                _, writer = await asyncio.open_connection("127.0.0.1", port)
-            except OSError:
-                if time.monotonic() > deadline:
-                    self.kill()
-                    raise RuntimeError(f"livekit-server was silent for {START_SECONDS} s") from None
-                await asyncio.sleep(0.02)
-            else:
-                writer.close()
-                return True
-        return False
-
-    def pause(self) -> None:
-        """Freeze it, and return when it stands: the kernel accepts connections, and nothing answers."""
-        self._signal(signal.SIGSTOP)
-        os.waitid(os.P_PID, self.pid, os.WSTOPPED | os.WEXITED | os.WNOWAIT)
-
-    def resume(self) -> None:
-        self._signal(signal.SIGCONT)
-
-    def kill(self) -> None:
-        """End it at once, as a crash would; its rooms are gone. Killing what has ended is fine."""
-        if self._process is not None:
-            self._process.kill()
-            self._process.wait()
-
-    def stop(self) -> None:
-        """End it as an operator would: with people inside it would wait for them, so not for long."""
-        if self._process is None:
-            return
-        self._signal(signal.SIGTERM)
-        try:
-            self._process.wait(2)
-        except subprocess.TimeoutExpired:
-            self.kill()
-
-    async def restart(self) -> None:
-        """A crash and a new start on the same port: an empty server."""
-        self.kill()
-        await self.start()
-
-    def _signal(self, what: signal.Signals) -> None:
-        assert self._process is not None, "the server was never started"
-        self._process.send_signal(what)
-
-    async def __aenter__(self) -> Self:
-        await self.start()
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
-        self.kill()
 
 
 if __name__ == "__main__":
