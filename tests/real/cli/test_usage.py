@@ -14,7 +14,10 @@ from tests.support.controller import Ended
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = "name: Keynote\npreset: guest-webinar\n"
-VERBS = ("run", "validate", "plan", "apply", "get", "wait", "schema", "invite", "revoke", "doctor")
+VERBS = (
+    *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
+    *("schema", "invite", "revoke", "doctor"),
+)
 
 
 @pytest.fixture
@@ -152,7 +155,7 @@ def test_what_is_missing_or_wrong_is_a_line_each(verb: str, tmp_path: Path) -> N
     assert list(tmp_path.iterdir()) == []
 
 
-@pytest.mark.parametrize("verb", ["get", "wait"])
+@pytest.mark.parametrize("verb", ["get", "wait", "recordings"])
 def test_a_verb_that_reads_records_checks_the_database_alone(verb: str, tmp_path: Path) -> None:
     env = {"LIVEKIT_URL": "x", "ROOMCTL_TOKEN_TTL_SECONDS": "5", "MONGODB_URI": "x"}
     ended = roomctl(verb, cwd=tmp_path, env=env)
@@ -186,7 +189,14 @@ def test_a_wrong_setting_shows_no_secret(verb: str, wrong: Mapping[str, str], fo
 
 def test_where_nothing_answers_no_secret_shows(folder: Path) -> None:
     """Each verb gives up within seconds; all at once, so that the test takes no longer than one."""
-    lines = [("plan",), ("apply", "--yes"), ("get",), ("wait", "--timeout", "0s"), ("doctor",)]
+    lines = [
+        ("plan",),
+        ("apply", "--yes"),
+        ("get",),
+        ("wait", "--timeout", "0s"),
+        ("recordings",),
+        ("doctor",),
+    ]
     with ThreadPoolExecutor(len(lines)) as pool:
         for ended in pool.map(lambda line: roomctl(*line, cwd=folder, env=WITH_SECRETS), lines):
             assert_discreet(ended)
