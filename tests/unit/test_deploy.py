@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import yaml
 
+from controller.metrics import Metrics
 from controller.settings import SETTINGS, Uses, load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -174,3 +175,10 @@ def test_lists_every_manifest_of_kubernetes_for_kustomize() -> None:
 def test_gives_the_unit_every_credential_that_it_reads() -> None:
     loaded = set(re.findall(r"^LoadCredential=([\w-]+):", UNIT, re.MULTILINE))
     assert set(re.findall(r"_FILE=%d/([\w-]+)", UNIT)) == loaded
+
+
+def test_alerts_on_metrics_that_exist() -> None:
+    rules = yaml.safe_load((DEPLOY / "alerts" / "roomctl.rules.yaml").read_text())["groups"][0]["rules"]
+    asked = set(re.findall(r"roomctl_\w+", " ".join(rule["expr"] for rule in rules)))
+    told = set(re.findall(r"^# TYPE (\w+)", Metrics().text().decode(), re.MULTILINE))
+    assert asked <= told
