@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
@@ -18,7 +19,7 @@ from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
 from controller.cli.screen import counted, show
 from controller.cli.table import painted
-from controller.errors import LiveDenied, LiveError, SettingsError, StoreAway, StoreError
+from controller.errors import LiveDenied, LiveError, NoEgressService, SettingsError, StoreAway, StoreError
 from controller.live.client import Observer
 from controller.manifests import Desired, RoomsDirState, load
 from controller.settings import Settings, Uses, mongodb_address
@@ -53,7 +54,7 @@ class Finding:
 
 @with_settings(Uses.ALL)
 def doctor(settings: Settings) -> int:
-    """Check settings, manifests, LiveKit, the clock and the database; one line each, with the mend."""
+    """Check settings, manifests, LiveKit, clock, recording and database; one line each, with the mend."""
     return asyncio.run(_doctor(settings))
 
 
@@ -74,6 +75,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield about_manifests(load(settings.rooms_dir), settings)
     yield await _livekit(settings)
     yield await _clock(settings)
+    yield await _recording(settings)
     async for finding in _database(settings):
         yield finding
 
@@ -164,6 +166,51 @@ def about_clock(date: str, now: datetime) -> Finding:
         text = f"{apart:.0f} s apart from LiveKit's: tokens may be refused; set both by NTP"
         return Finding(Mark.FAIL, "clock", text)
     return Finding(Mark.OK, "clock", f"within {max(1, round(apart))} s of LiveKit's")
+
+
+async def _recording(settings: Settings) -> Finding:
+    """LiveKit is asked what it records; that says nothing of a worker, which only a recording would."""
+    if settings.recording_output is None:
+        return about_recording(settings, 0)
+    async with connection(settings) as opened:
+        try:
+            running = len(await Observer(opened).recordings())
+        except NoEgressService as error:
+            return Finding(Mark.WARN, "recording", f"nothing can be recorded: {error}")
+        except LiveError as error:
+            return Finding(Mark.WARN, "recording", f"LiveKit cannot be asked for it: {error}")
+    return about_recording(settings, running)
+
+
+def about_recording(settings: Settings, running: int) -> Finding:
+    """Whether rooms can be recorded, as far as it shows while none is: `running` are at work now."""
+    if settings.recording_output is None:
+        text = "not set up, so nothing is recorded; set ROOMCTL_RECORDING_OUTPUT to record rooms"
+        return Finding(Mark.OK, "recording", text)
+    page = settings.recording_page_url
+    if _is_here(page) and not _is_here(settings.livekit_url):
+        return Finding(
+            Mark.WARN,
+            "recording",
+            f"ROOM_COMPOSITE_AND_CHAT needs a page that the egress worker reaches, and {page} is this host's "
+            "own; set ROOMCTL_RECORDING_PAGE_URL to where a worker finds the public listener",
+        )
+    known = f"{counted(running, 'egress', 'egresses')} now" if running else "no egress now"
+    return Finding(
+        Mark.OK,
+        "recording",
+        f"LiveKit's egress service answers, {known}; whether a worker is free shows when one is asked for",
+    )
+
+
+def _is_here(url: str) -> bool:
+    """Whether only this host reaches `url`."""
+    host = urlsplit(url).hostname or ""
+    try:
+        address = ip_address(host)
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
+    return address.is_loopback or address.is_unspecified
 
 
 async def _database(settings: Settings) -> AsyncIterator[Finding]:

@@ -15,8 +15,10 @@ import yaml
 from controller.sidecar.pages.serving import CLIENT
 from tests.real.cli.process import on_terminal
 from tests.support.controller import ROOT, Site
+from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary
+from tests.support.redis import Redis
 from tests.support.wait import until
 
 LONG = "a" * 100 + "/" + "b" * 99
@@ -262,6 +264,7 @@ async def test_the_doctor_has_a_line_for_everything(site: Site) -> None:
         ("ok", "manifests"),
         ("ok", "livekit"),
         ("ok", "clock"),
+        ("ok", "recording"),
         ("ok", "mongodb"),
         ("ok", "secret"),
         ("ok", "controller"),
@@ -286,3 +289,36 @@ async def test_the_doctor_finds_what_is_wrong(site: Site) -> None:
     assert "; start it, or set LIVEKIT_URL" in gone.out
     assert "; start it, or set MONGODB_URI" in gone.out
     assert (lines["livekit"], lines["clock"], lines["mongodb"]) == ("FAIL", "FAIL", "FAIL")
+
+
+async def test_the_doctor_says_that_nothing_can_be_recorded_without_redis(site: Site) -> None:
+    output = {"ROOMCTL_RECORDING_OUTPUT": "file:///recordings/{key}/{id}.mp4"}
+    told = line_of("recording", (await site.verb("doctor", **output)).out)
+    assert told.startswith("warn")
+    assert "runs without Redis" in told
+    assert "give it a Redis, and an egress worker" in told
+
+
+async def test_the_doctor_of_a_livekit_that_is_away_says_what_it_could_not_ask(site: Site) -> None:
+    output = {"ROOMCTL_RECORDING_OUTPUT": "file:///recordings/{key}/{id}.mp4"}
+    gone = await site.verb("doctor", LIVEKIT_URL="http://127.0.0.1:1", **output)
+    assert line_of("recording", gone.out).startswith("warn  recording   LiveKit cannot be asked for it")
+
+
+async def test_the_doctor_asks_an_egress_service(tmp_path: Path, mongodb: Server) -> None:
+    """Redis is enough for one: a worker shows only once it is asked for."""
+    async with Redis(tmp_path / "redis") as redis:
+        config = {"redis": {"address": redis.address}}
+        async with (
+            LiveKitServer(tmp_path / "livekit", config=config) as livekit,
+            Site(tmp_path / "site", livekit, mongodb=mongodb.uri) as site,
+        ):
+            output = {"ROOMCTL_RECORDING_OUTPUT": "file:///recordings/{key}/{id}.mp4"}
+            told = line_of("recording", (await site.verb("doctor", **output)).out)
+    assert told.startswith("ok")
+    assert "egress service answers, no egress now" in told
+
+
+def line_of(about: str, shown: str) -> str:
+    (line,) = (line for line in shown.splitlines() if line.split()[1] == about)
+    return line
