@@ -10,7 +10,7 @@ from typing import Final
 
 import structlog
 
-from controller.errors import LeaseLost, LiveError, NoEgressService, RoomctlError, StoreConflict
+from controller.errors import LeaseLost, LiveError, RoomctlError, StoreConflict
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import LiveRoom
 from controller.plan.model import Observed
@@ -109,7 +109,7 @@ class Recorder:
         if not record.spec.record:
             return None
         trouble = self._known.egress.trouble
-        service = Trouble("NoEgressService", str(trouble)) if isinstance(trouble, NoEgressService) else None
+        service = Trouble("NoEgressService", str(trouble)) if trouble is not None else None
         scene = self._scene(record, self._last_look(record))
         return condition(scene, self._steps.rules(), service or self._memory.troubles.get(record.id))
 
@@ -124,6 +124,8 @@ class Recorder:
     def _forget(self, records: Iterable[RoomRecord]) -> None:
         ids = {record.id for record in records}
         self._seen = {key: seen for key, seen in self._seen.items() if key in ids}
+        for key in self._memory.troubles.keys() - ids:
+            del self._memory.troubles[key]
 
     def _unlisted(self) -> list[RecordingRow]:
         listing = self._known.egress

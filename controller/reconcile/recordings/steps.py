@@ -175,6 +175,13 @@ class RecordingSteps:
         await self.ledger.enter(_row(record, known))
         log.info("recording begun", key=short_key(record.key), egress=egress.id, file=_shown(attempt, record))
         await self._replace(record.id, attempt, known)
+        self._taken(record.id)
+
+    def _taken(self, room_id: str) -> None:
+        """A worker took it: what was in the way of that is in the way no more."""
+        trouble = self.memory.troubles.get(room_id)
+        if trouble is not None and trouble.reason in _IN_THE_WAY:
+            del self.memory.troubles[room_id]
 
     async def _not_begun(self, record: RoomRecord, attempt: Recording, error: LiveError) -> None:
         """LiveKit says that nothing was started. It is looked up all the same, and then tried again."""
@@ -348,4 +355,5 @@ def _shown(recording: Recording, record: RoomRecord) -> str:
     return without_id(recording.file, record.id)
 
 
+_IN_THE_WAY: Final = frozenset({"NoEgressService", "NoWorker", "Starting"})
 _REASONS: Final = {NoEgressService: "NoEgressService", NoEgressWorker: "NoWorker", LiveNotFound: "Starting"}
