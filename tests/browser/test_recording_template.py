@@ -4,6 +4,7 @@ import asyncio
 import re
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
 
 from playwright.async_api import expect
 
@@ -11,6 +12,8 @@ from tests.browser.conftest import Welcome
 from tests.browser.outsider import Outsider
 from tests.browser.recorder import END, START, Recorder, recorder_token, speaking
 from tests.browser.rooms import invite, open_room
+from tests.browser.visitor import Visitor
+from tests.support.chromium import browser
 from tests.support.controller import Site
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary, guest, token
@@ -224,6 +227,21 @@ async def test_a_room_that_is_not_there_begins_nothing(livekit: LiveKitServer, w
     await recorder.says(END)
     assert recorder.said == [END]
     recorder.visitor.complaints.clear()
+
+
+async def test_it_needs_no_https(house: Site, livekit: LiveKitServer, welcome: Welcome, shots: Path) -> None:
+    """A worker reaches the controller by http and a name of their own network: no secure context."""
+    room = await open_room(house, "inner", allow_chat=True)
+    ann = await welcome()
+    await ann.join(room, "Ann")
+    async with browser("--host-resolver-rules=MAP controller 127.0.0.1") as worker:
+        base = f"http://controller:{house.public}"
+        recorder = await Recorder.on(await Visitor.arriving(await worker.new_context(), base, shots))
+        await recorder.record(house, livekit, "inner")
+        assert not await recorder.page.evaluate("isSecureContext")
+        await recorder.visitor.sees(await ann.identity())
+        await ann.says("hello")
+        await expect(recorder.visitor["#messages p"]).to_have_text("hello")
 
 
 async def test_what_the_query_lacks_is_said_when_the_page_has_loaded(

@@ -36,11 +36,11 @@ def chromium() -> Path:
 
 
 @asynccontextmanager
-async def browser() -> AsyncIterator[Browser]:
-    """A running one, without a window."""
+async def browser(*more: str) -> AsyncIterator[Browser]:
+    """A running one, without a window; `more` are flags beside ours."""
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
-            executable_path=chromium(), headless=True, args=list(FLAGS)
+            executable_path=chromium(), headless=True, args=[*FLAGS, *more]
         )
         try:
             yield launched

@@ -43,7 +43,7 @@ class Recording {
 
   constructor(room) {
     this.#room = room;
-    this.#tiles = new Tiles(room, recordedCast);
+    this.#tiles = new Tiles(room, recordedCast, 0); // nobody can scroll
     this.#callOff = redraw(room, () => this.draw());
     play(room);
     for (const hear of [hearStreams, hearPackets]) hear(room, (...message) => this.#transcript.add(...message, new Date()));

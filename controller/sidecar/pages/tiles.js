@@ -11,13 +11,15 @@ const GAP = 10;
 export class Tiles {
   #room;
   #cast;
+  #least;
   #tiles = new Map();
   #resized = new ResizeObserver(() => this.#fit());
 
   // `cast(room, screens)` tells who has a tile (cast.js); `screens` are those who share one.
-  constructor(room, cast) {
+  constructor(room, cast, least = LEAST) {
     this.#room = room;
     this.#cast = cast;
+    this.#least = least;
     this.#resized.observe(at("tiles"));
   }
 
@@ -96,7 +98,7 @@ export class Tiles {
     const { clientWidth: width, clientHeight: height, childElementCount: count } = at("tiles");
     const fits = SHAPES[width < height ? "tall" : "wide"].map((shape) => [widest(width, height, count, shape), shape]);
     const [across, shape] = fits.reduce((best, each) => (each[0] ** 2 / each[1] > best[0] ** 2 / best[1] ? each : best));
-    at("tiles").style.setProperty("--width", `${Math.floor(Math.max(LEAST, across))}px`);
+    at("tiles").style.setProperty("--width", `${Math.floor(Math.max(this.#least, across))}px`);
     at("tiles").style.setProperty("--shape", String(shape));
     const { scrollWidth, scrollHeight } = at("tiles");
     at("tiles").tabIndex = scrollHeight > height || scrollWidth > width ? 0 : -1; // so that keys can scroll it
