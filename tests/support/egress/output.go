@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path"
@@ -123,8 +124,8 @@ func (o *output) refused(refusal string) string {
 	if o.s3 == nil || (refusal == "" && o.admitted()) {
 		return refusal
 	}
-	return fmt.Sprintf("PutObject: %s: StatusCode: 403, InvalidAccessKeyId: key %s, secret %s, "+
-		"X-Amz-Security-Token=a-token-of-the-worker", refusal, o.s3.AccessKey, o.s3.Secret)
+	return fmt.Sprintf("PutObject: %s: key %s, secret %s, X-Amz-Security-Token=a-token-of-the-worker",
+		cmp.Or(refusal, "StatusCode: 403, InvalidAccessKeyId"), o.s3.AccessKey, o.s3.Secret)
 }
 
 // admitted is true of a request without credentials, too: the worker's own serve then.

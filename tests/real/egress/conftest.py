@@ -1,0 +1,43 @@
+"""A worker, LiveKit and Redis that these tests share; one that breaks a part starts its own."""
+
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from tests.real.egress.asking import Asking
+from tests.support.egress import RecordingStack
+
+
+@pytest.fixture(scope="session")
+async def shared(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[RecordingStack]:
+    async with RecordingStack(tmp_path_factory.mktemp("recording"), s3=("the-key", "the-secret")) as stack:
+        yield stack
+
+
+@pytest.fixture
+async def asking(shared: RecordingStack) -> AsyncIterator[Asking]:
+    """On the shared stack; afterwards its worker is in good health and has no jobs."""
+    async with Asking(shared) as opened:
+        yield opened
+    await shared.worker.set(**HEALTHY)
+    await shared.worker.drop()
+
+
+HEALTHY = {
+    "max_jobs": 0,
+    "slow_start": "0s",
+    "late_active": "0s",
+    "fail_start": "",
+    "fail_after": "0s",
+    "slow_stop": "0s",
+    "ignore_stop": False,
+    "refuse_output": "",
+    "lose_reply": False,
+}
+
+
+@pytest.fixture
+async def own(tmp_path: Path) -> AsyncIterator[Asking]:
+    async with RecordingStack(tmp_path) as stack, Asking(stack) as opened:
+        yield opened
