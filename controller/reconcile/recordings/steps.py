@@ -184,9 +184,13 @@ class RecordingSteps:
             del self.memory.troubles[room_id]
 
     async def _not_begun(self, record: RoomRecord, attempt: Recording, error: LiveError) -> None:
-        """LiveKit says that nothing was started. It is looked up all the same, and then tried again."""
-        self._failed(record, Trouble(_REASONS.get(type(error), "Failed"), str(error)))
+        """LiveKit says that nothing was started, and is not believed before it was looked up.
+
+        It calls a worker again whose answer is late, and then says what came of the last call: that there is
+        such an egress already, or that no worker was free, because the one that began it is full with it.
+        """
         if await self._traced(record, attempt) is None:
+            self._failed(record, Trouble(_REASONS.get(type(error), "Failed"), str(error)))
             await self._replace(record.id, attempt, None)
 
     async def _trace(self, record: RoomRecord) -> None:
@@ -222,6 +226,8 @@ class RecordingSteps:
             await self.store.save(standing, standing.with_recording(after))
 
     async def _end(self, record: RoomRecord, egress: Egress, why: str) -> None:
+        """It is written down first: one that somebody else began may not be known yet."""
+        await self.ledger.enter(_row(record, found(egress, None, self.clock.wall())))
         log.info("recording ends", key=short_key(record.key), egress=egress.id, reason=why)
         await self._ask_to_end(egress)
 
