@@ -1,6 +1,6 @@
 """A process that dies at its n-th call to LiveKit or MongoDB, before the call or after it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Any, Final
 
 from tests.support.fake_live import FakeLive
@@ -51,12 +51,12 @@ class Fuse:
 class _Fused:
     """Passes every call of a fake through the fuse."""
 
-    def __init__(self, real: FakeLive | FakeStore, fuse: Fuse) -> None:
-        self._real, self._fuse = real, fuse
+    def __init__(self, real: FakeLive | FakeStore, fuse: Fuse, calls: Collection[str]) -> None:
+        self._real, self._fuse, self._calls = real, fuse, calls
 
     def __getattr__(self, name: str) -> Any:
         found = getattr(self._real, name)
-        if name not in READS_AND_WRITES:
+        if name not in self._calls:
             return found
 
         async def call(*args: Any, **kwargs: Any) -> Any:
@@ -65,6 +65,6 @@ class _Fused:
         return call
 
 
-def fused(real: Any, fuse: Fuse) -> Any:
-    """`real`, dying where `fuse` says."""
-    return _Fused(real, fuse)
+def fused(real: Any, fuse: Any, calls: Collection[str] = READS_AND_WRITES) -> Any:
+    """`real`, dying where `fuse` says: each of `calls` goes through it."""
+    return _Fused(real, fuse, calls)
