@@ -87,6 +87,7 @@ def with_real_ids(case: Case, listeners: Listeners) -> None:
     if isinstance(body, dict):
         by_api = case.path.rpartition("/")[2] in ("update", "start", "stop", "remove")
         room = listeners.api_id if by_api else listeners.manifest_id
+        case.body = body = dict(body)  # it may be the document's own example
         body |= {name: room for name in ("id", "room_id", "room_name") if isinstance(body.get(name), str)}
         body |= {"LKRoomName": listeners.live_name} if "LKRoomName" in body else {}
 
