@@ -11,6 +11,7 @@ RoomctlError                 the message is one sentence: what, where, and what 
 |   `-- StoreLocked          the embedded store is in use by another process
 |-- LiveError                LiveKit
 |   |-- LiveAway             out of reach, too slow, or 5xx: retried with backoff
+|   |   `-- NodeAway         nobody answers for this one room: its server was restarted, or is gone
 |   |-- LiveDenied           the key or the secret is wrong
 |   |-- LiveNotFound         no such room, participant or egress
 |   |-- LiveRejected         the server refused this one call
@@ -70,6 +71,10 @@ class LiveError(RoomctlError):
 
 class LiveAway(LiveError):
     """LiveKit is out of reach, too slow, or answered 5xx; the call may be repeated."""
+
+
+class NodeAway(LiveAway):
+    """LiveKit answers, but no server of it for this one room: the one that had it was restarted, or is gone."""
 
 
 class LiveDenied(LiveError):

@@ -19,7 +19,7 @@ from livekit.protocol.room import (
     UpdateRoomMetadataRequest,
 )
 
-from controller.errors import LiveAway, LiveNotFound
+from controller.errors import LiveAway, LiveNotFound, NodeAway
 from controller.live.egress import Egress, RecordingRequest
 from controller.live.failures import FOREIGN, START_RECORDING, translated
 from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission
@@ -191,14 +191,24 @@ class Actor:
         return read_room(room)
 
     async def delete_room(self, name: str) -> None:
-        """Disconnect everybody and delete the room; one that is not there is done already."""
-        connection = self._connection
-        async with connection.writes:
-            answer = connection.service.delete_room(DeleteRoomRequest(room=name))
+        """Disconnect everybody and delete the room; one that is not there is done already.
+
+        With Redis a room whose server was restarted stays listed, and nobody can delete it until a server has
+        it again, which CreateRoom brings about.
+        """
+        async with self._connection.writes:
             try:
-                await connection.call("DeleteRoom", answer)
+                await self._delete(name)
             except LiveNotFound:
                 return
+            except NodeAway:
+                service = self._connection.service
+                await self._connection.call("CreateRoom", service.create_room(CreateRoomRequest(name=name)))
+                await self._delete(name)
+
+    async def _delete(self, name: str) -> None:
+        answer = self._connection.service.delete_room(DeleteRoomRequest(room=name))
+        await self._connection.call("DeleteRoom", answer)
 
     async def update_metadata(self, name: str, metadata: str) -> None:
         """Replace the room's metadata, "" clears it. LiveNotFound where it is not live."""

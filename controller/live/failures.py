@@ -13,6 +13,7 @@ from controller.errors import (
     LiveError,
     LiveNotFound,
     LiveRejected,
+    NodeAway,
     NoEgressService,
     NoEgressWorker,
 )
@@ -47,8 +48,8 @@ def _refused(error: ServerError, address: str, call: str) -> LiveError:
         )
     if status == HTTPStatus.NOT_FOUND and error.code == ServerErrorCode.NOT_FOUND:
         return LiveNotFound(f"LiveKit at {address} knows no such room, participant or egress ({call})")
-    if (no_egress := _no_egress(error, address, call)) is not None:
-        return no_egress
+    if (lacking := _lacking(error, address, call)) is not None:
+        return lacking
     if status in _UNKNOWN_CALL:
         return _no_livekit(address, call)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:
@@ -56,19 +57,20 @@ def _refused(error: ServerError, address: str, call: str) -> LiveError:
     return LiveRejected(f"LiveKit at {address} refused the call ({call}, {status})")
 
 
-def _no_egress(error: ServerError, address: str, call: str) -> LiveError | None:
-    """What LiveKit lacks for recordings; None where that is not what it says."""
+def _lacking(error: ServerError, address: str, call: str) -> LiveError | None:
+    """Who does not answer LiveKit itself; None where that is not what it says."""
     if _NO_EGRESS in error.message:
         return NoEgressService(
             f"LiveKit at {address} runs without Redis, so it has no egress service ({call}): "
             "give it a Redis, and an egress worker beside it"
         )
-    said = call, error.status, error.code
-    if said == (START_RECORDING, HTTPStatus.SERVICE_UNAVAILABLE, ServerErrorCode.UNAVAILABLE):
+    if (error.status, error.code) != (HTTPStatus.SERVICE_UNAVAILABLE, ServerErrorCode.UNAVAILABLE):
+        return None
+    if call == START_RECORDING:
         return NoEgressWorker(
             f"no egress worker of LiveKit at {address} took the recording: none runs, or all are full"
         )
-    return None
+    return NodeAway(f"no server of LiveKit at {address} answers for this ({call}, {error.status})")
 
 
 def _no_livekit(address: str, call: str) -> LiveAway:

@@ -9,7 +9,7 @@ from aiohttp.client_reqrep import ConnectionKey
 from google.protobuf.message import DecodeError
 from livekit.api import ServerError
 
-from controller.errors import LiveAway, LiveDenied, LiveError, LiveNotFound, LiveRejected
+from controller.errors import LiveAway, LiveDenied, LiveError, LiveNotFound, LiveRejected, NodeAway
 from controller.live.failures import FOREIGN, translated
 
 TEXT = "eyJhbGciOiJIUzI1NiJ9.a.token"
@@ -39,7 +39,8 @@ def served(status: int, code: str = "unknown") -> ServerError:
         (served(500, "internal"), LiveAway),
         (served(500, "not_found"), LiveAway),
         (served(502), LiveAway),
-        (served(503, "unavailable"), LiveAway),
+        (served(503), LiveAway),
+        (served(503, "unavailable"), NodeAway),
         (TimeoutError(TEXT), LiveAway),
         (DecodeError(TEXT), LiveAway),
         (aiohttp.InvalidURL(TEXT), LiveAway),

@@ -1,0 +1,29 @@
+"""A LiveKit with Redis whose server was restarted: its rooms are listed, and nobody has them."""
+
+from pathlib import Path
+
+from controller.errors import LiveError
+from controller.live.client import Actor, Connection, Observer
+from tests.support.egress import RecordingStack
+from tests.support.people import canary, token
+from tests.support.wait import until
+
+
+async def test_a_room_that_no_server_has_any_more_can_be_deleted(tmp_path: Path) -> None:
+    async with RecordingStack(tmp_path) as stack:
+        livekit = stack.livekit
+        async with Connection(livekit.url, livekit.key, livekit.secret) as connection:
+            actor, observer = Actor(connection), Observer(connection)
+            await actor.create_room("left-behind", "", 10)
+            async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):
+                await livekit.restart()
+            assert [room.name for room in await observer.rooms()] == ["left-behind"]
+
+            async def deleted() -> bool:
+                try:
+                    await actor.delete_room("left-behind")
+                except LiveError:
+                    return False  # the new server does not take rooms yet
+                return not await observer.rooms()
+
+            await until(deleted, 60)
