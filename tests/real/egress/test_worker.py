@@ -3,12 +3,14 @@
 import asyncio
 import os
 import signal
+from pathlib import Path
 from urllib.parse import parse_qs, urlsplit
 
 import pytest
 from livekit import api
 
 from tests.real.egress.asking import ABORTED, ACTIVE, COMPLETE, ENDING, FAILED, STARTING, Asking
+from tests.support.livekit import LiveKitServer
 from tests.support.wait import until
 
 
@@ -291,3 +293,15 @@ async def test_a_stack_leaves_no_process_behind(own: Asking) -> None:
     for pid in pids:
         with pytest.raises(ProcessLookupError):
             os.kill(pid, 0)
+
+
+async def test_two_servers_share_a_redis(own: Asking, tmp_path: Path) -> None:
+    """What one of them records, the other lists and stops."""
+    on_redis = {"redis": {"address": own.stack.redis.address}}
+    egress_id = await own.recording(await own.room())
+    async with (
+        LiveKitServer(tmp_path / "second", config=on_redis) as second,
+        api.LiveKitAPI(second.url, second.key, second.secret) as other,
+    ):
+        stopped = await other.egress.stop_egress(api.StopEgressRequest(egress_id=egress_id))
+    assert stopped.status == ENDING
