@@ -32,7 +32,7 @@ def _on_path(names: Sequence[str]) -> Path | None:
 
 
 def _by_hand(package: str) -> str:
-    return f"{package} is not on the PATH; install it (Debian: apt-get install {package}), then again"
+    return f"`{package}` is not on the PATH; install it (Debian: apt-get install {package}), then again"
 
 
 def _install(package: str) -> None:

@@ -2,10 +2,11 @@
 
 import json
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from tests.support import chromium, livekit_client
+from tests.support import chromium, egress, livekit_client, redis
 
 LOCK = {
     "packages": {
@@ -23,13 +24,22 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-def test_without_chromium_it_says_what_to_install(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert chromium.main() == 1
-    assert capsys.readouterr().err.startswith("Chromium is not on the PATH; install it")
-    (bare / "chromium").write_text("#!/bin/sh\n")
-    (bare / "chromium").chmod(0o755)
-    assert chromium.main() == 0
-    assert capsys.readouterr().out.strip() == str(bare / "chromium")
+@pytest.mark.parametrize(("part", "name"), [(chromium, "chromium"), (redis, "redis-server")])
+def test_without_a_program_it_says_what_to_install(
+    bare: Path, capsys: pytest.CaptureFixture[str], part: ModuleType, name: str
+) -> None:
+    assert part.main() == 1
+    assert capsys.readouterr().err.startswith(f"`{name}` is not on the PATH; install it")
+    (bare / name).write_text("#!/bin/sh\n")
+    (bare / name).chmod(0o755)
+    assert part.main() == 0
+    assert capsys.readouterr().out.strip() == str(bare / name)
+
+
+def test_without_go_it_says_what_to_install(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert egress.main() == 1
+    assert "`go` is not on the PATH; install Go" in capsys.readouterr().err
+    assert not list(bare.rglob("egress.new"))
 
 
 def test_without_npm_it_says_what_to_install(
