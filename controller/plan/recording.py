@@ -201,10 +201,11 @@ def look_of(people: Iterable[Participant]) -> Look:
 def ours_on(record: RoomRecord, listed: Iterable[Egress], output: Output | None) -> tuple[Egress, ...]:
     """The egresses of ours on the room's names, the eldest first; a foreign one is nobody's business.
 
-    Ours is what stands in the record, and what goes where only this room's recordings go.
+    Ours is what stands in the record, and what goes where only this room's recordings go. One that has no
+    start yet is younger than all that have.
     """
     mine = (egress for egress in listed if _is_ours(egress, record, output))
-    return tuple(sorted(mine, key=lambda egress: (egress.started or record.created, egress.id)))
+    return tuple(sorted(mine, key=lambda one: (one.started is None, one.started or record.created, one.id)))
 
 
 def _is_ours(egress: Egress, record: RoomRecord, output: Output | None) -> bool:

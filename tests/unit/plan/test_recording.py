@@ -1,0 +1,419 @@
+"""What a room's recording needs next: never a second one, and nothing of anybody else's."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
+from random import Random
+from typing import Any, Final, TypeAlias
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from controller.live.egress import Egress, EgressStatus
+from controller.live.room import Participant, Permission
+from controller.outputs import Output
+from controller.plan.recording import (
+    Begin,
+    End,
+    Look,
+    Note,
+    Probe,
+    RecordingRules,
+    Scene,
+    Step,
+    Trace,
+    Trouble,
+    condition,
+    decide,
+    look_of,
+    ours_on,
+)
+from controller.records.record import Recording, Retired, RoomRecord
+from tests.support.worlds import NOW, record
+
+OUTPUT: Final = Output.read("file:///recordings/{key}/{start}-{id}.mp4")
+RULES: Final = RecordingRules(OUTPUT, timedelta(seconds=60), NOW)
+BORN: Final = NOW - timedelta(days=1)
+ROOM: Final = replace(record("stage", live="now", record=True), created=BORN)
+FILE: Final = "/recordings/stage/20260324T155900Z-1.mp4"
+OTHER: Final = "/recordings/stage/20260324T155930Z-2.mp4"
+EGRESS: Final = Egress("EG_1", "now", EgressStatus.ACTIVE, FILE, "grid", started=NOW - timedelta(seconds=60))
+NOTED: Final = Recording(NOW - timedelta(seconds=60), "now", FILE, "EG_1")
+SOMEBODY, NOBODY = Look(1), Look(0)
+
+
+def noted(recording: Recording | None = NOTED, **fields: Any) -> RoomRecord:
+    return replace(ROOM, recording=recording, **fields)
+
+
+def scene(room: RoomRecord = ROOM, *ours: Egress, **more: Any) -> Scene:
+    """A live room with somebody inside, and its recorder where one is at work."""
+    recorders = frozenset(one.id for one in ours if one.status is EgressStatus.ACTIVE)
+    facts: dict[str, Any] = {
+        "listed": True,
+        "taped": bool(recorders),
+        "look": Look(1, recorders),
+        "still": {one.id: 0.0 for one in ours},
+        "settled": False,
+        "waits": False,
+    }
+    return Scene(room, ours=ours, **{**facts, **more})
+
+
+def ago(seconds: float) -> Any:
+    return NOW - timedelta(seconds=seconds)
+
+
+STARTING: Final = replace(EGRESS, status=EgressStatus.STARTING)
+ENDING: Final = replace(EGRESS, status=EgressStatus.ENDING)
+YOUNGER: Final = replace(EGRESS, id="EG_2", file=OTHER, started=NOW)
+SECOND: Final = Recording(NOW, "now", OTHER, "EG_2")
+ATTEMPT: Final = replace(NOTED, egress_id=None)
+EMPTIED: Final = replace(NOTED, empty_since=ago(30))
+UNWANTED: Final = record("stage", live="now", record=False)
+
+
+@pytest.mark.parametrize(
+    ("found", "step"),
+    [
+        pytest.param(scene(), Begin(), id="somebody is inside"),
+        pytest.param(scene(look=NOBODY), None, id="nobody is inside"),
+        pytest.param(scene(look=None), None, id="nobody has looked"),
+        pytest.param(scene(listed=False), None, id="the room is not live"),
+        pytest.param(scene(waits=True), None, id="it failed not long ago"),
+        pytest.param(scene(UNWANTED), None, id="record is false"),
+        pytest.param(scene(record("stage", record=True, active=False)), None, id="active is false"),
+        pytest.param(scene(noted(ATTEMPT)), Trace(), id="nobody knows what came of a Start"),
+        pytest.param(scene(noted(), EGRESS), None, id="all is well"),
+        pytest.param(scene(noted(), STARTING), None, id="it is starting"),
+        pytest.param(scene(noted(), look=SOMEBODY), None, id="its end is not written down yet"),
+        pytest.param(scene(noted(), settled=True), Note(None), id="its end is written down"),
+        pytest.param(scene(noted(), ENDING), None, id="the end of it is waited for"),
+        pytest.param(
+            scene(noted(), ENDING, still={"EG_1": 11.0}, settled=True), Note(None), id="it uploads for long"
+        ),
+        pytest.param(scene(noted(ATTEMPT), EGRESS), Note(NOTED), id="the Start is found to have come about"),
+        pytest.param(
+            scene(noted(None), EGRESS),
+            Note(replace(NOTED, attempt_at=ago(60))),
+            id="one that is ours and not noted",
+        ),
+        pytest.param(
+            scene(noted(), EGRESS, look=Look(0, frozenset({"EG_1"}))),
+            Note(replace(NOTED, empty_since=NOW)),
+            id="the last one left",
+        ),
+        pytest.param(scene(noted(EMPTIED), EGRESS), Note(NOTED), id="somebody came back"),
+        pytest.param(scene(noted(EMPTIED), EGRESS, look=NOBODY), None, id="nobody came back yet"),
+        pytest.param(
+            scene(noted(replace(NOTED, empty_since=ago(60))), EGRESS, look=NOBODY),
+            End(EGRESS, "nobody is inside any more"),
+            id="nobody came back in time",
+        ),
+        pytest.param(
+            scene(noted(replace(NOTED, empty_since=ago(60))), EGRESS, look=None),
+            None,
+            id="nobody looked whether somebody came back",
+        ),
+        pytest.param(
+            scene(replace(UNWANTED, recording=NOTED), EGRESS), End(EGRESS, "record is false"), id="taken back"
+        ),
+        pytest.param(
+            scene(noted(live=None), EGRESS), End(EGRESS, "its live room was given up"), id="room given up"
+        ),
+        pytest.param(
+            scene(noted(removed_at=NOW), EGRESS), End(EGRESS, "its live room was given up"), id="room removed"
+        ),
+        pytest.param(
+            scene(noted(), replace(EGRESS, layout="speaker")),
+            End(replace(EGRESS, layout="speaker"), "record_mode changed"),
+            id="another layout is wanted",
+        ),
+        pytest.param(
+            scene(replace(UNWANTED, recording=NOTED), EGRESS, asked=frozenset({"EG_1"})),
+            None,
+            id="it was asked to end a moment ago",
+        ),
+        pytest.param(
+            scene(noted(), EGRESS, YOUNGER), End(YOUNGER, "the room is recorded twice"), id="recorded twice"
+        ),
+        pytest.param(scene(noted(), ENDING, YOUNGER), Note(SECOND), id="the next one is there"),
+        pytest.param(
+            scene(noted(), EGRESS, taped=False, look=SOMEBODY, still={"EG_1": 60.0}),
+            Probe(EGRESS),
+            id="silent, and not in the room",
+        ),
+        pytest.param(
+            scene(noted(), EGRESS, taped=False, look=SOMEBODY, still={"EG_1": 59.0}),
+            None,
+            id="silent, not for long",
+        ),
+        pytest.param(
+            scene(noted(), EGRESS, taped=False, still={"EG_1": 90.0}), None, id="silent, in the room"
+        ),
+        pytest.param(
+            scene(noted(), EGRESS, look=SOMEBODY, still={"EG_1": 90.0}), None, id="silent, the room is taped"
+        ),
+        pytest.param(
+            scene(noted(), EGRESS, taped=False, look=None, still={"EG_1": 90.0}),
+            None,
+            id="silent, nobody looked",
+        ),
+        pytest.param(
+            scene(noted(), EGRESS, taped=False, listed=False, look=None, still={"EG_1": 90.0}),
+            Probe(EGRESS),
+            id="silent, and its room is gone",
+        ),
+        pytest.param(scene(noted(), ENDING, still={"EG_1": 60.0}), Probe(ENDING), id="its end never comes"),
+    ],
+)
+def test_one_step_at_a_time(found: Scene, step: Step | None) -> None:
+    assert decide(found, RULES) == step
+
+
+def test_without_an_output_nothing_begins_and_what_runs_ends() -> None:
+    rules = replace(RULES, output=None)
+    assert decide(scene(), rules) is None
+    ended = decide(scene(noted(), EGRESS), rules)
+    assert ended == End(EGRESS, "ROOMCTL_RECORDING_OUTPUT is not set any more")
+
+
+@pytest.mark.parametrize(
+    ("mode", "layout", "page"),
+    [
+        ("ROOM_COMPOSITE_GRID", "grid", ""),
+        ("ROOM_COMPOSITE_SPEAKER", "speaker", ""),
+        ("ROOM_COMPOSITE_SPEAKER", "speaker-light", ""),
+        ("ROOM_COMPOSITE_AND_CHAT", "grid", "http://sidecar/recording/template"),
+    ],
+)
+def test_each_layout_goes_on_under_its_own_mode_alone(mode: str, layout: str, page: str) -> None:
+    taped = replace(EGRESS, layout=layout, page=page)
+    modes = ("ROOM_COMPOSITE_GRID", "ROOM_COMPOSITE_SPEAKER", "ROOM_COMPOSITE_AND_CHAT")
+    rooms = {one: record("stage", live="now", record=True, record_mode=one) for one in modes}
+    goes_on = [
+        one
+        for one, room in rooms.items()
+        if decide(scene(replace(room, recording=NOTED), taped), RULES) is None
+    ]
+    assert goes_on == [mode]
+
+
+def test_hidden_ones_agents_and_recorders_are_nobody() -> None:
+    people = [
+        Participant("ann", permission=Permission(can_publish=True)),
+        Participant("hid", permission=Permission(hidden=True)),
+        Participant("bot", kind="AGENT"),
+        Participant("EG_1", kind="EGRESS"),
+        Participant("EG_2", recorder=True),
+    ]
+    assert look_of(people) == Look(1, frozenset({"EG_1", "EG_2"}))
+
+
+def test_ours_are_the_noted_one_and_what_goes_where_only_this_room_goes() -> None:
+    moved = replace(EGRESS, id="EG_1", file="/elsewhere.mp4")
+    foreign = replace(EGRESS, id="EG_3", file="/recordings/stage-2/20260324T155900Z-1.mp4")
+    web = replace(EGRESS, id="EG_4", file="")
+    assert ours_on(noted(), [foreign, YOUNGER, web, moved], OUTPUT) == (moved, YOUNGER)
+
+
+def test_with_another_output_the_noted_one_alone_is_ours() -> None:
+    assert ours_on(noted(), [EGRESS, YOUNGER], None) == (EGRESS,)
+
+
+def test_one_that_has_not_begun_is_the_younger() -> None:
+    unbegun = replace(YOUNGER, id="EG_0", status=EgressStatus.STARTING, started=None)
+    assert ours_on(noted(), [unbegun, EGRESS], OUTPUT) == (EGRESS, unbegun)
+
+
+@pytest.mark.parametrize(
+    ("found", "says"),
+    [
+        (scene(look=NOBODY), ("False", "Idle")),
+        (scene(), ("False", "Starting")),
+        (scene(noted(ATTEMPT)), ("False", "Starting")),
+        (scene(noted(), STARTING), ("False", "Starting")),
+        (scene(noted(), EGRESS), ("True", "Recording")),
+        (scene(noted(), ENDING), ("False", "Stopping")),
+        (scene(noted(), EGRESS, taped=False, look=SOMEBODY, still={"EG_1": 90.0}), ("False", "Starting")),
+    ],
+)
+def test_the_condition_says_what_is_so(found: Scene, says: tuple[str, str]) -> None:
+    said = condition(found, RULES, None)
+    assert (said.status, said.reason) == says
+
+
+def test_the_condition_names_file_and_time_and_nothing_of_the_id() -> None:
+    by_id = replace(EGRESS, file=f"/recordings/{ROOM.id}/x.mp4")
+    said = condition(scene(noted(replace(NOTED, file=by_id.file)), by_id), RULES, None)
+    assert "since 2026-03-24T15:59:00.000Z" in said.message
+    assert ROOM.id not in said.message
+
+
+def test_trouble_is_said_while_somebody_waits_for_the_recording() -> None:
+    trouble = Trouble("NoWorker", "no egress worker took it")
+    assert condition(scene(waits=True), RULES, trouble).reason == "NoWorker"
+    assert condition(scene(noted(), EGRESS), RULES, trouble).status == "True"
+    assert condition(scene(look=NOBODY), RULES, trouble).reason == "Idle"
+
+
+def test_without_a_service_even_an_empty_room_says_so() -> None:
+    trouble = Trouble("NoEgressService", "no Redis")
+    assert condition(scene(look=NOBODY), RULES, trouble).reason == "NoEgressService"
+
+
+# What holds of every scene.
+
+Found: TypeAlias = tuple[Scene, Sequence[Egress]]
+
+_statuses = st.sampled_from([EgressStatus.STARTING, EgressStatus.ACTIVE, EgressStatus.ENDING])
+_files = st.sampled_from([FILE, OTHER, "/recordings/stage/20260324T155900Z-3.mp4"])
+_foreign = st.sampled_from(
+    ["", "/elsewhere/x.mp4", "/recordings/stage-2/20260324T155900Z-1.mp4", "s3://b/x.mp4"]
+)
+_moments = st.none() | st.integers(0, 200).map(ago)
+
+
+def _egress(number: int, files: st.SearchStrategy[str]) -> st.SearchStrategy[Egress]:
+    return st.builds(
+        Egress,
+        st.just(f"EG_{number}"),
+        st.sampled_from(["now", "before"]),
+        _statuses,
+        files,
+        st.sampled_from(["grid", "speaker"]),
+        st.sampled_from(["", "http://sidecar/recording/template"]),
+        _moments,
+    )
+
+
+_listings: st.SearchStrategy[list[Egress]] = st.integers(0, 4).flatmap(
+    lambda count: st.tuples(*(_egress(number, _files | _foreign) for number in range(count))).map(list)
+)
+_recordings = st.none() | st.builds(
+    Recording,
+    st.integers(0, 200).map(ago),
+    st.sampled_from(["now", "before"]),
+    _files,
+    st.none() | st.sampled_from(["EG_0", "EG_1", "EG_gone"]),
+    _moments,
+)
+_rooms = st.builds(
+    lambda taped, active, recording, removed: replace(
+        record("stage", live="now" if active else None, record=taped, active=active),
+        created=BORN,
+        recording=recording,
+        removed_at=NOW if removed else None,
+        retired=(Retired("before", NOW),),
+    ),
+    st.booleans(),
+    st.booleans(),
+    _recordings,
+    st.booleans(),
+)
+
+
+@st.composite
+def scenes(draw: st.DrawFn) -> Found:
+    """A scene, and the listing that it was made of."""
+    room, listed = draw(_rooms), draw(_listings)
+    ours = ours_on(room, listed, OUTPUT)
+    ids = [one.id for one in ours]
+    some = st.frozensets(st.sampled_from(ids)) if ids else st.just(frozenset[str]())
+    found = Scene(
+        record=room,
+        listed=room.live is not None and draw(st.booleans()),
+        taped=draw(st.booleans()),
+        ours=ours,
+        look=draw(st.none() | st.builds(Look, st.integers(0, 2), some)),
+        still={key: draw(st.sampled_from([0.0, 9.0, 11.0, 61.0])) for key in ids},
+        settled=room.recording is not None and room.recording.egress_id is not None and draw(st.booleans()),
+        waits=draw(st.booleans()),
+        asked=draw(some),
+    )
+    return found, listed
+
+
+def _running(found: Scene) -> list[Egress]:
+    return [one for one in found.ours if one.status is not EgressStatus.ENDING]
+
+
+@given(scenes())
+def test_nothing_begins_while_one_runs_or_an_outcome_is_unknown(
+    found: Found,
+) -> None:
+    known, _ = found
+    if decide(known, RULES) == Begin():
+        assert not _running(known)
+        assert known.record.recording is None
+        assert known.record.wanted
+        assert known.record.spec.record
+        assert known.listed
+
+
+@given(scenes())
+def test_nothing_foreign_is_ever_ended(found: Found) -> None:
+    step = decide(found[0], RULES)
+    if isinstance(step, End | Probe):
+        recording = found[0].record.recording
+        noted_ = recording is not None and step.egress.id == recording.egress_id
+        assert noted_ or OUTPUT.is_of(step.egress.file, "stage", ROOM.id)
+
+
+@given(scenes())
+def test_of_several_that_run_the_youngest_ends(found: Found) -> None:
+    known, running = found[0], _running(found[0])
+    step = decide(known, RULES)
+    if len(running) < 2 or isinstance(step, Probe):
+        return
+    youngest = max(running, key=lambda one: (one.started is None, one.started or NOW, one.id))
+    assert step == (None if youngest.id in known.asked else End(youngest, "the room is recorded twice"))
+
+
+@given(scenes(), st.randoms())
+def test_the_order_of_the_listing_decides_nothing(found: Found, random: Random) -> None:
+    known, listed = found
+    shuffled = list(listed)
+    random.shuffle(shuffled)
+    assert ours_on(known.record, shuffled, OUTPUT) == known.ours
+
+
+@settings(max_examples=200)
+@given(scenes(), st.booleans())
+def test_with_people_inside_and_a_worker_every_room_comes_to_rest(found: Found, somebody: bool) -> None:
+    known = found[0]
+    for _ in range(20):
+        known = replace(known, look=Look(int(somebody)), waits=False, asked=frozenset())
+        step = decide(known, RULES)
+        if step is None and len(_running(known)) == len(known.ours):
+            break
+        known = _done(known, step)
+    assert step is None
+    room = known.record
+    wanted = somebody and known.listed and room.wanted and room.spec.record
+    assert not wanted or [one.room for one in _running(known)] == ["now"]
+    assert (room.wanted and room.spec.record) or not _running(known)
+
+
+def _done(known: Scene, step: Step | None) -> Scene:
+    """What comes of a step where everything goes well: what was asked to end has ended, and is settled."""
+    room = known.record
+    match step:
+        case Note(recording):
+            known = replace(known, record=room.with_recording(recording))
+        case Begin():
+            begun = replace(EGRESS, id="EG_new", layout="grid", page="", started=NOW)
+            known = replace(
+                known, ours=(*known.ours, begun), still={**known.still, begun.id: 0.0}, taped=True
+            )
+            known = replace(known, record=room.with_recording(Recording(NOW, "now", FILE, begun.id)))
+        case Trace():
+            known = replace(known, record=room.with_recording(None))
+        case End(egress) | Probe(egress):
+            known = replace(known, ours=tuple(one for one in known.ours if one.id != egress.id))
+        case None:
+            known = replace(known, ours=tuple(_running(known)))
+    ids = {one.id for one in known.ours}
+    noted_ = known.record.recording
+    return replace(known, settled=noted_ is not None and noted_.egress_id not in {*ids, None})
