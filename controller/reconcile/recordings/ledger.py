@@ -36,8 +36,8 @@ class Ledger:
         self._loaded = False
 
     async def enter(self, row: RecordingRow) -> None:
-        """An egress that is new to us."""
-        if row.egress_id in self.open:
+        """An egress that is new to us; one that was lost stays so, however long LiveKit lists it."""
+        if row.egress_id in self.open or row.egress_id in self.lost:
             return
         await self.store.recordings.put(row)
         self.open[row.egress_id] = row, self.clock.monotonic()

@@ -13,7 +13,14 @@ from typing import Final, assert_never
 
 import structlog
 
-from controller.errors import LiveError, LiveNotFound, LiveRejected, NoEgressService, NoEgressWorker
+from controller.errors import (
+    LiveError,
+    LiveNotFound,
+    LiveRejected,
+    NoEgressService,
+    NoEgressWorker,
+    StoreError,
+)
 from controller.known import Known
 from controller.live.egress import Egress, EgressStatus, RecordingRequest, S3Access
 from controller.live.ports import EgressObserver, LiveActor
@@ -199,7 +206,7 @@ class RecordingSteps:
         if attempt is None or await self._traced(record, attempt) is not None:
             return
         waited = self.clock.wall() - attempt.attempt_at
-        if timedelta(0) <= waited < UNKNOWN_FOR:
+        if abs(waited) < UNKNOWN_FOR:  # the clock of whoever called Start may be ahead of ours
             self._trouble(
                 record, Trouble("Starting", "LiveKit has not said what came of the Start: looking for it")
             )
@@ -323,7 +330,7 @@ class RecordingSteps:
         Nothing that goes wrong with it holds the room back.
         """
         if self._may_be_recorded(record, name):
-            with suppress(TimeoutError, LiveError):
+            with suppress(TimeoutError, LiveError, StoreError):
                 async with asyncio.timeout(STOP_AT_MOST):
                     await self._end_all(record, name)
 

@@ -1,17 +1,19 @@
 """A recording from the first person to the file, on fakes: what is begun, ended, healed and said."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
+from unittest.mock import AsyncMock
 
 import pytest
 
-from controller.errors import LiveAway, NoEgressService, NoEgressWorker
+from controller.errors import LiveAway, NoEgressService, NoEgressWorker, StoreAway
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Permission
 from controller.outputs import Output
 from controller.reconcile.recordings.steps import Taping
 from controller.records.record import Condition
-from controller.records.recordings import RecordingRow
+from controller.records.recordings import RecordingRow, RecordingState
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
 
@@ -197,6 +199,18 @@ async def test_a_start_of_unknown_outcome_is_not_repeated_for_a_minute() -> None
     assert controller.live.calls["start_recording"] == 2
 
 
+async def test_nor_where_the_clock_of_whoever_called_was_ahead() -> None:
+    controller = house()
+    name = await live(controller)
+    controller.live.fail["start_recording"] = LiveAway("no answer")
+    controller.live.enter(name, "ann", SPEAKER)
+    await look(controller)
+    controller.live.fail.clear()
+    controller.time.seconds -= 5
+    await look(controller)
+    assert controller.live.calls["start_recording"] == 1
+
+
 async def test_a_start_whose_answer_was_lost_is_found_by_its_file() -> None:
     controller = house()
     name = await live(controller)
@@ -226,6 +240,37 @@ async def test_a_ghost_is_lost_and_a_new_one_begun() -> None:
     assert list(states.values()) == ["recording"]
 
 
+async def test_what_was_lost_before_it_was_noted_is_lost_and_stands_in_no_ones_way() -> None:
+    """Whoever began it died before it stood in the record, and LiveKit lists it for ever."""
+    controller = house()
+    ghost = await recorded(controller)
+    rooms, room = controller.store.database.rooms, controller.record("stage")
+    assert room.recording is not None
+    rooms[room.id] = room.with_recording(replace(room.recording, egress_id=None))
+    (row,) = await rows(controller)
+    await controller.store.recordings.put(replace(row, state=RecordingState.LOST))
+    other = house(live=controller.live, database=controller.store.database, time=controller.time)
+    await look(other, 8)
+    states = {row.egress_id: row.state for row in await rows(other)}
+    assert states.pop(ghost.id) == "lost"
+    assert list(states.values()) == ["recording"]
+
+
+async def test_a_row_that_cannot_be_written_holds_no_room_back() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    other = house(live=controller.live, database=controller.store.database, time=controller.time)
+    await other.turn()
+    failing = AsyncMock(side_effect=StoreAway("no answer"))
+    controller.store.database.recordings.clear()
+    other.store.recordings.put = failing  # type: ignore[method-assign]
+    other.manifests = desired(manifest("stage", record=True, active=False))
+    other.recorder._ledger.open.clear()
+    await look(other)
+    assert failing.await_count
+    assert egress.room not in await other.listed()
+
+
 async def test_one_that_failed_is_listed_said_and_begun_anew() -> None:
     controller = house()
     egress = await recorded(controller)
@@ -234,7 +279,7 @@ async def test_one_that_failed_is_listed_said_and_begun_anew() -> None:
     assert says(controller).reason == "Failed"
     controller.time.seconds += 61
     await look(controller)
-    assert [row.state for row in await rows(controller)].count("failed") == 1
+    assert [row.state for row in await rows(controller)].count(RecordingState.FAILED) == 1
     assert len(running(controller)) == 1
 
 
