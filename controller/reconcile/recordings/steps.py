@@ -38,6 +38,7 @@ from controller.plan.recording import (
     Trouble,
     found,
     layout_of,
+    names_of,
     ours_on,
 )
 from controller.reconcile.clock import Clock
@@ -152,8 +153,12 @@ class RecordingSteps:
             await self._begun(record, attempt, egress)
 
     async def _clear(self, record: RoomRecord, attempt: Recording) -> bool:
-        """Whether Start may be called: nothing of ours runs there, and the room is wanted as it was."""
-        listed = await self.observer.recordings()
+        """Whether Start may be called: nothing of ours runs there, and the room is wanted as it was.
+
+        Where the template has neither key nor id, other rooms' recordings go to places like this one's.
+        """
+        names = names_of(record)
+        listed = [one for one in await self.observer.recordings() if one.room in names]
         ours = ours_on(record, listed, self.taping.output)
         if any(one.status is not EgressStatus.ENDING and one.id not in self.ledger.lost for one in ours):
             return False  # the next look takes it
