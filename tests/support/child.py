@@ -12,6 +12,8 @@ from pathlib import Path
 from types import TracebackType
 from typing import Self
 
+from tests.support.wait import until
+
 START_SECONDS = 20.0
 
 
@@ -104,7 +106,11 @@ class Child(ABC):
 
     async def ended(self) -> None:
         """Return when it has ended by itself."""
-        await asyncio.to_thread(self._started().wait)
+
+        async def gone() -> bool:
+            return self._started().poll() is not None
+
+        await until(gone)
 
     def last_words(self) -> str:
         return f"{self.name} ended at its start:\n{self.log.read_text()[-2000:]}"

@@ -193,7 +193,7 @@ async def test_an_ignored_stop_is_ending_for_ever(asking: Asking) -> None:
 
 
 async def test_a_slow_stop_is_ending_meanwhile(asking: Asking) -> None:
-    await asking.stack.worker.set(slow_stop="500ms")
+    await asking.stack.worker.set(slow_stop="3s")
     egress_id = await asking.recording(await asking.room())
     await asking.stop(egress_id)
     await asking.becomes(egress_id, ENDING)
@@ -202,7 +202,7 @@ async def test_a_slow_stop_is_ending_meanwhile(asking: Asking) -> None:
 
 async def test_a_slow_start_records_before_it_answers(asking: Asking) -> None:
     room = await asking.room()
-    await asking.stack.worker.set(slow_start="3s")
+    await asking.stack.worker.set(slow_start="6s")
     answer = asyncio.create_task(asking.start(room))
 
     async def recording() -> bool:
