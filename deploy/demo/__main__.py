@@ -4,6 +4,11 @@ LiveKit is the one in LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET if the
 livekit-server on the PATH, else one that Go builds (once). Everything listens on loopback alone. Keys, ids
 and records are fresh in each run, and gone after it; what was installed is kept in the user's cache, or in
 the folder that ROOMCTL_QUICKSTART_CACHE names.
+
+Recording takes a LiveKit with Redis and an egress worker, in LIVEKIT_URL. With --record rooms with
+`record: true` are recorded there, to ROOMCTL_RECORDING_OUTPUT, or below /recordings as the worker sees it;
+all ROOMCTL_RECORDING_* are passed on. What is missing for it is said, and the rest goes on; under --check
+it is the reason for a 1.
 """
 
 import argparse
@@ -14,7 +19,7 @@ import os
 import sys
 import tempfile
 from asyncio.subprocess import Process
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +27,7 @@ from environment import environment, install, locked
 from house import Controller, House, controlling, given_livekit, program, settings
 from page import livekit_client
 from processes import PORTS, Failure, Stopped, free_ports, run, start, unless_stopped
+from recording import recorded_rooms, recording_settings, tell_recording
 from server import livekit_server, serving
 from telling import bold, say, show
 
@@ -47,7 +53,7 @@ OPERATORS_CALL: Final = """\
 """
 
 
-async def quickstart(*, check: bool) -> None:
+async def quickstart(*, check: bool, record: bool) -> None:
     """From nothing to rooms and guests; what was started ends with this, however it ends."""
     given = given_livekit()
     server = None if given else await livekit_server()
@@ -55,11 +61,13 @@ async def quickstart(*, check: bool) -> None:
     await livekit_client()
     async with contextlib.AsyncExitStack() as stack:
         async with locked():  # of two at once the second sees which ports the first has taken
-            house, controller, processes = await start_all(stack, server)
+            more = recording_settings() if record else {}
+            house, controller, processes = await start_all(stack, server, more)
         await all_ready(house, strict=check)
         await show_rooms(house)
+        await tell_recording(house, record=record, strict=check)
         if check:
-            await walk_in(house)
+            await walk_in(house, record=record)
             return
         await show_links(house)
         await show_calls(house)
@@ -71,12 +79,12 @@ async def quickstart(*, check: bool) -> None:
 
 
 async def start_all(
-    stack: contextlib.AsyncExitStack, server: Path | None
+    stack: contextlib.AsyncExitStack, server: Path | None, more: Mapping[str, str]
 ) -> tuple[House, Controller, list[Process]]:
     """LiveKit (without `server`: the one that is given) and the controller, until `stack` is closed."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roomctl-")))
     ports = free_ports(PORTS if server else ("guests", "operators"))
-    house = House(folder, ports, settings(folder, ports, given=server is None))
+    house = House(folder, ports, settings(folder, ports, more, given=server is None))
     processes = []
     if server is None:
         await try_given(house)
@@ -165,12 +173,15 @@ def show_what_next(house: House) -> None:
     show(bold("Ctrl-C ends it all, the rooms too.") + "\n")
 
 
-async def walk_in(house: House) -> None:
-    """A guest resolves a room, gets a token, and joins with it."""
-    room = await a_room(house)
+async def walk_in(house: House, *, record: bool) -> None:
+    """A guest resolves a room, gets a token, and joins with it; with `record` until the room is recorded."""
+    rooms = await recorded_rooms(house) if record else []
+    room = rooms[0] if rooms else await a_room(house)
+    wishes = ("recorded",) if rooms else ()
     guest = Path(__file__).parent / "guest.py"
     python = environment() / "bin" / "python"
-    show(await run(python, "-I", guest, house.guests, room["id"], within=CHECK_SECONDS, env=house.env))
+    call = (python, "-I", guest, house.guests, room["id"], *wishes)
+    show(await run(*call, within=CHECK_SECONDS, env=house.env))
 
 
 async def remove_rooms(house: House) -> None:
@@ -201,10 +212,16 @@ def main() -> int:
     parser.add_argument(
         "--check", action="store_true", help="let a guest walk into a room, then end: 0, or 1"
     )
-    check: bool = parser.parse_args().check
+    parser.add_argument(
+        "--record",
+        action="store_true",
+        help="record rooms with record: true, where LiveKit has egress workers",
+    )
+    given = parser.parse_args()
+    check: bool = given.check
     os.umask(0o077)
     try:
-        asyncio.run(unless_stopped(quickstart(check=check)))
+        asyncio.run(unless_stopped(quickstart(check=check, record=given.record)))
     except Stopped:
         say("\nquickstart: stopped before it was through")
         return 1

@@ -1,8 +1,9 @@
 """A guest walks in: both public helpers, then a join on the real server. For `deploy/quickstart --check`.
 
-    python deploy/demo/guest.py http://127.0.0.1:8080 ROOM_ID
+    python deploy/demo/guest.py http://127.0.0.1:8080 ROOM_ID [recorded]
 
-With LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET it looks at who is inside. 0, or 1 with the reason.
+With LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET it looks at who is inside. With `recorded` the guest
+stays until LiveKit lists a recording of the room. 0, or 1 with the reason.
 Run by the environment that roomctl is installed in.
 """
 
@@ -18,9 +19,13 @@ from livekit.protocol.rtc import LeaveRequest, SignalRequest, SignalResponse
 
 from controller.errors import RoomctlError
 from controller.live.client import Connection, Observer
+from controller.live.egress import EgressStatus
 from controller.settings import Settings, Uses, load_settings
 
 WITHIN: Final = aiohttp.ClientTimeout(total=10)
+RECORDED_SECONDS: Final = 30.0
+"""LiveKit itself looks for a worker for up to 23 s."""
+
 WHO: Final = "quickstart-guest"
 
 
@@ -28,7 +33,7 @@ class Refused(Exception):
     """Somebody did not let the guest in; the message is the reason."""
 
 
-async def walk_in(helpers: str, room_id: str, settings: Settings) -> None:
+async def walk_in(helpers: str, room_id: str, settings: Settings, *, recorded: bool) -> None:
     async with aiohttp.ClientSession(timeout=WITHIN) as session:
         found = await _ask(session, f"{helpers}/api/conferences-public/findLKRoomNameById", {"id": room_id})
         name = found["LKRoomName"]
@@ -37,7 +42,7 @@ async def walk_in(helpers: str, room_id: str, settings: Settings) -> None:
         granted = await _ask(session, f"{helpers}/api/conferences-public/createToken", wish)
         say(f"createToken: a token for {WHO}")
         await _open_page(session, f"{helpers}/join/{room_id}")
-        await _join(session, settings, name, granted["participant_token"])
+        await _join(session, settings, name, granted["participant_token"], recorded=recorded)
 
 
 async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, str]) -> dict[str, Any]:
@@ -55,7 +60,9 @@ async def _open_page(session: aiohttp.ClientSession, url: str) -> None:
     say("/join: the page is there")
 
 
-async def _join(session: aiohttp.ClientSession, settings: Settings, name: str, token: str) -> None:
+async def _join(
+    session: aiohttp.ClientSession, settings: Settings, name: str, token: str, *, recorded: bool
+) -> None:
     """Join as a browser begins to, see ourselves in LiveKit's list, and leave."""
     query = {"access_token": token, "protocol": "16", "sdk": "python", "auto_subscribe": "0"}
     try:
@@ -67,17 +74,41 @@ async def _join(session: aiohttp.ClientSession, settings: Settings, name: str, t
         if joined.participant.identity != WHO or joined.room.name != name:
             raise Refused("LiveKit answered the join with something else than the room")
         await _see_inside(settings, name)
+        if recorded:
+            await _see_recorded(settings, name)
         leave = SignalRequest(leave=LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED))
         await socket.send_bytes(leave.SerializeToString())
 
 
 async def _see_inside(settings: Settings, name: str) -> None:
-    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
-    async with Connection(url, key, secret) as connection:
+    async with _connected(settings) as connection:
         inside = [participant.identity for participant in await Observer(connection).participants(name)]
     if WHO not in inside:
         raise Refused(f"LiveKit does not list {WHO} in the room")
     say(f"joined: LiveKit lists {WHO} in the room")
+
+
+async def _see_recorded(settings: Settings, name: str) -> None:
+    """Stay until LiveKit lists an egress of the room that is under way."""
+    try:
+        async with _connected(settings) as connection, asyncio.timeout(RECORDED_SECONDS):
+            await _recorded(Observer(connection), name)
+    except TimeoutError:
+        late = f"the room is not recorded, {RECORDED_SECONDS:.0f} s after somebody came"
+        raise Refused(f"{late}; is an egress worker there, and free?") from None
+    say("recorded: LiveKit lists an egress of the room")
+
+
+async def _recorded(observer: Observer, name: str) -> None:
+    while True:
+        listed = await observer.recordings()
+        if any((one.room, one.status) == (name, EgressStatus.ACTIVE) for one in listed):
+            return
+        await asyncio.sleep(0.5)
+
+
+def _connected(settings: Settings) -> Connection:
+    return Connection(settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret)
 
 
 def say(text: str) -> None:
@@ -85,9 +116,10 @@ def say(text: str) -> None:
 
 
 def main() -> int:
-    helpers, room_id = sys.argv[1:]
+    helpers, room_id, *wishes = sys.argv[1:]
+    settings = load_settings({}, os.environ, Uses.LIVEKIT)
     try:
-        asyncio.run(walk_in(helpers, room_id, load_settings({}, os.environ, Uses.LIVEKIT)))
+        asyncio.run(walk_in(helpers, room_id, settings, recorded=wishes == ["recorded"]))
     except (Refused, RoomctlError) as error:
         return complain(str(error))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:

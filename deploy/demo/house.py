@@ -26,6 +26,9 @@ START_SECONDS: Final = 25.0
 VERB_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 6.0
 
+KEPT_BACK: Final = ("ROOMCTL_RECORDING_S3_ACCESS_KEY", "ROOMCTL_RECORDING_S3_SECRET")
+"""What no other verb needs of our environment, and no file should hold."""
+
 
 @dataclass(frozen=True, slots=True)
 class House:
@@ -45,11 +48,16 @@ class House:
 
     def script(self) -> str:
         """Lines for a shell: the environment of this run, and no other setting."""
-        foreign = "|".join(_foreign())
-        ours = {name: value for name, value in self.env.items() if os.environ.get(name) != value}
+        foreign = _foreign()
+        prefixes = "|".join(foreign)
+        ours = {
+            name: value
+            for name, value in self.env.items()
+            if name not in KEPT_BACK and (name.startswith(foreign) or os.environ.get(name) != value)
+        }
         return "\n".join(
             [
-                f"for name in $(env | sed -nE 's/^(({foreign})[A-Z_]*)=.*/\\1/p'); do unset $name; done",
+                f"for name in $(env | sed -nE 's/^(({prefixes})[A-Z_0-9]*)=.*/\\1/p'); do unset $name; done",
                 *(f"export {name}={shlex.quote(value)}" for name, value in ours.items()),
                 "",
             ]
@@ -81,8 +89,10 @@ def _foreign() -> tuple[str, ...]:
     return ("ROOMCTL_", "MONGODB_", *(() if os.environ.get("LIVEKIT_URL") else ("LIVEKIT_",)))
 
 
-def settings(folder: Path, ports: Mapping[str, int], *, given: bool) -> dict[str, str]:
-    """The environment of a run. No other setting than these reaches it, whatever ours holds."""
+def settings(
+    folder: Path, ports: Mapping[str, int], more: Mapping[str, str], *, given: bool
+) -> dict[str, str]:
+    """The environment of a run. No other setting than these and `more` reaches it, whatever ours holds."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(_foreign())}
     if not given:
         env["LIVEKIT_URL"] = f"ws://{HOST}:{ports['LiveKit']}"
@@ -96,6 +106,7 @@ def settings(folder: Path, ports: Mapping[str, int], *, given: bool) -> dict[str
         "ROOMCTL_PUBLIC_LISTEN": f"{HOST}:{ports['guests']}",
         "ROOMCTL_PRIVATE_LISTEN": f"{HOST}:{ports['operators']}",
         "ROOMCTL_LOG_FORMAT": "console",
+        **more,
     }
 
 

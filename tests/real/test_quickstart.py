@@ -19,6 +19,7 @@ import pytest
 
 from controller.live.client import Actor, Observer
 from tests.support.cache import cache_dir
+from tests.support.egress import RecordingStack
 from tests.support.livekit import LiveKitServer, livekit_binary
 from tests.support.wait import until
 
@@ -56,10 +57,15 @@ async def finished(env: Mapping[str, str], *arguments: str) -> tuple[int, str, s
 
 
 @asynccontextmanager
-async def started(env: Mapping[str, str]) -> AsyncIterator[tuple[Process, str]]:
+async def started(env: Mapping[str, str], *arguments: str) -> AsyncIterator[tuple[Process, str]]:
     """A run that is up, and all that it showed until then."""
     process = await asyncio.create_subprocess_exec(
-        QUICKSTART, env=env, stdout=PIPE, stderr=asyncio.subprocess.STDOUT, start_new_session=True
+        QUICKSTART,
+        *arguments,
+        env=env,
+        stdout=PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
     )
     assert process.stdout is not None
     shown = ""
@@ -234,6 +240,68 @@ async def test_half_a_livekit_is_refused(env: dict[str, str]) -> None:
         "quickstart: LIVEKIT_URL is set, and LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not; "
         "set all three, or none\n"
     )
+
+
+async def test_without_redis_it_says_plainly_that_nothing_is_recorded_and_what_that_takes(
+    env: dict[str, str],
+) -> None:
+    code, output, told = await finished(env, "--check")
+    assert code == 0, told
+    assert "Nothing is recorded" in output
+    assert "the livekit-server of this run has no Redis, and so no egress worker" in output
+    assert (
+        "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and run deploy/quickstart --record"
+        in output
+    )
+
+
+async def test_asked_to_record_without_redis_it_says_what_is_missing_and_goes_on(env: dict[str, str]) -> None:
+    async with started(env, "--record") as (_, shown):
+        assert "Nothing is recorded" in shown
+        assert "runs without Redis" in shown
+        assert "give it a Redis, and an egress worker" in shown
+
+
+async def test_a_check_of_recording_fails_where_nothing_can_be_recorded(env: dict[str, str]) -> None:
+    code, _, told = await finished(env, "--check", "--record")
+    assert code == 1
+    assert "quickstart: nothing is recorded: LiveKit at " in told
+    assert left_behind(env) == []
+
+
+async def test_with_an_egress_at_hand_it_records(env: dict[str, str], tmp_path: Path) -> None:
+    """A guest walks into a room with `record: true`, and the worker has a file of it when all has ended."""
+    async with RecordingStack(tmp_path / "stack") as stack:
+        given = {
+            "LIVEKIT_URL": stack.livekit.ws_url,
+            "LIVEKIT_API_KEY": stack.livekit.key,
+            "LIVEKIT_API_SECRET": stack.livekit.secret,
+            "ROOMCTL_RECORDING_OUTPUT": "file:///mine/{key}/{id}.mp4",
+        }
+        code, output, told = await finished(env | given, "--check", "--record")
+        assert code == 0, told
+        assert "to file:///mine/{key}/{id}.mp4, as the egress worker sees it" in output
+        assert "ok  recorded" in output
+        files = list(stack.worker.file("/mine/recorded-speaker").glob("*.mp4"))
+        assert (len(files), await stack.worker.jobs()) == (1, [])
+
+
+async def test_the_settings_of_recording_reach_another_terminal_but_for_what_opens_the_bucket(
+    env: dict[str, str], livekit: LiveKitServer
+) -> None:
+    given = {
+        "LIVEKIT_URL": livekit.ws_url,
+        "LIVEKIT_API_KEY": livekit.key,
+        "LIVEKIT_API_SECRET": livekit.secret,
+        "ROOMCTL_RECORDING_OUTPUT": "s3://a-bucket/{key}/{id}.mp4",
+        "ROOMCTL_RECORDING_S3_ACCESS_KEY": "AKIAquickstart",
+        "ROOMCTL_RECORDING_S3_SECRET": "the-secret-of-the-bucket",
+    }
+    async with started(env | given, "--record") as (_, shown):
+        (file,) = re.findall(r"^  \. (\S+/env)$", shown, re.MULTILINE)
+        written = await asyncio.to_thread(Path(file).read_text)
+    assert "ROOMCTL_RECORDING_OUTPUT='s3://a-bucket/{key}/{id}.mp4'" in written
+    assert [secret for secret in ("AKIA", "the-secret") if secret in written + shown] == []
 
 
 async def test_says_what_to_install_where_there_is_no_python(env: dict[str, str]) -> None:
