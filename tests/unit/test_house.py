@@ -11,4 +11,5 @@ def calls(face: type) -> set[str]:
 
 def test_what_observes_livekit_has_no_way_to_write() -> None:
     assert calls(Observer) == {"rooms", "participants", "recordings", "recording", "recordings_of"}
-    assert calls(Actor) == {"create_room", "delete_room", "update_metadata", "update_permission"}
+    rooms = {"create_room", "delete_room", "update_metadata", "update_permission"}
+    assert calls(Actor) == rooms | {"start_recording", "stop_recording"}
