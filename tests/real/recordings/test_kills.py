@@ -1,0 +1,350 @@
+"""`kill -9` of the controller at each step of a recording; of the worker, LiveKit and Redis with one at each.
+
+Then everything runs again, and the claims hold: never two at once, none left running, none lost unnamed, and
+the room is recorded again while somebody is inside.
+"""
+
+import asyncio
+import struct
+from collections.abc import AsyncIterator, Callable, Mapping
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final, TypeVar
+
+import bson
+import pytest
+
+from controller.errors import LiveError, StoreError
+from tests.real.recordings.claims import Visitor, Watch, visitor, watching
+from tests.real.recordings.stage import OUTPUT, Studio
+from tests.support.controller import Controller
+from tests.support.egress import RecordingStack
+from tests.support.embedded import Server
+from tests.support.proxy import Fate, Fault, Message, Proxy, http, kill, mongodb, not_hello
+from tests.support.wait import until
+
+KILLED: Final = -9
+HEALED: Final = 180.0
+"""Seconds until all is well at the latest: a ghost and a Start of unknown outcome take a minute each."""
+AT_ONCE: Final = 5
+STEPS: Final = ("asked", "starting", "active", "ending")
+
+Where = Callable[[Message], bool]
+
+
+def call(name: str) -> Where:
+    """A call to LiveKit."""
+    return lambda message: message.label == name
+
+
+def written(holds: Callable[[Mapping[str, Any] | None], bool]) -> Where:
+    """A write of a record's entry for its recording."""
+    return lambda message: any(
+        "recording" in change and holds(change["recording"])
+        for change in (update["u"].get("$set", {}) for update in _updates(message, "rooms"))
+    )
+
+
+def row(state: str) -> Where:
+    """A write to the collection `recordings`."""
+    return lambda message: any(u["u"]["state"] == state for u in _updates(message, "recordings"))
+
+
+def _updates(message: Message, collection: str) -> list[Mapping[str, Any]]:
+    """The updates in a command on that collection: in its body, or in a section after it (OP_MSG)."""
+    if message.label != "update":
+        return []
+    content, at = message.content, 20
+    sections: dict[str, list[Mapping[str, Any]]] = {}
+    while at < len(content):
+        kind, (size,) = content[at], struct.unpack_from("<i", content, at + 1)
+        section = content[at + 1 : at + 1 + size]
+        if kind == 0:
+            body = bson.decode(section)
+            sections.setdefault("updates", []).extend(body.get("updates", []))
+        else:
+            name, _, documents = section[4:].partition(b"\0")
+            sections.setdefault(name.decode(), []).extend(bson.decode_all(documents))
+        at += 1 + size
+    return sections["updates"] if body["update"] == collection else []
+
+
+ATTEMPT: Final = written(lambda entry: entry is not None and entry["egress_id"] is None)
+NOTED: Final = written(lambda entry: bool(entry and entry["egress_id"] and not entry["empty_since"]))
+EMPTY: Final = written(lambda entry: bool(entry and entry["empty_since"]))
+CLEARED: Final = written(lambda entry: entry is None)
+START: Final = call("StartRoomCompositeEgress")
+STOP: Final = call("StopEgress")
+
+
+@dataclass(frozen=True, slots=True)
+class Kill:
+    """The controller is killed before (or after) the message that `where` knows, on that link."""
+
+    name: str
+    link: str
+    point: str
+    where: Where
+
+    def fault(self, proxy: Proxy, pid: int) -> Fault:
+        async def met(message: Message) -> Fate:
+            if not self.where(message):
+                return Fate.PASS
+            if self.point == "before":
+                return await kill(pid)(message)
+            proxy.after[message.number] = kill(pid)
+            return Fate.PASS
+
+        return met
+
+
+BEGIN: Final = (
+    Kill("before the attempt is written", "mongodb", "before", ATTEMPT),
+    Kill("after the attempt is written", "mongodb", "after", ATTEMPT),
+    Kill("before Start is sent", "livekit", "before", START),
+    Kill("when Start is answered", "livekit", "after", START),
+    Kill("before the row is written", "mongodb", "before", row("recording")),
+    Kill("after the row is written", "mongodb", "after", row("recording")),
+    Kill("before its id is in the record", "mongodb", "before", NOTED),
+    Kill("after its id is in the record", "mongodb", "after", NOTED),
+)
+END: Final = (
+    Kill("after it is written that nobody is inside", "mongodb", "after", EMPTY),
+    Kill("before Stop is sent", "livekit", "before", STOP),
+    Kill("when Stop is answered", "livekit", "after", STOP),
+    Kill("before its end is written", "mongodb", "before", row("complete")),
+    Kill("after its end is written", "mongodb", "after", row("complete")),
+    Kill("before the record forgets it", "mongodb", "before", CLEARED),
+)
+SWITCHED_OFF: Final = (
+    Kill("when Stop is answered as the room goes", "livekit", "after", STOP),
+    Kill("before the room is deleted", "livekit", "before", call("DeleteRoom")),
+)
+
+
+class Set(Studio):
+    """A site of one recorded room, whose controllers die when they are told to."""
+
+    watch: Watch
+    proxies: Mapping[str, Proxy]
+    room: str = ""
+
+    async def opened(self) -> Controller:
+        """The room is live, and a controller at work."""
+        self.write("stage", record=True)
+        controller = await self.at_work()
+        self.room = (await self.converged(60))["stage"].live.name  # type: ignore[union-attr]
+        return controller
+
+    async def at_work(self) -> Controller:
+        controller = self.warm("run")
+        await controller.ready()
+        return controller
+
+    def deadly(self, death: Kill, controller: Controller) -> None:
+        proxy = self.proxies[death.link]
+        proxy.request = death.fault(proxy, controller.pid)
+
+    async def succeeded(self, controller: Controller) -> Controller:
+        """Another is at work, when this one has been killed."""
+        assert await controller.end(90) == KILLED, self.tail()
+        for proxy in self.proxies.values():
+            proxy.request = None
+            proxy.after.clear()
+        return await self.at_work()
+
+    async def quiet(self) -> None:
+        """Return when nothing runs, and every row says how it ended."""
+
+        async def so() -> bool:
+            with suppress(LiveError, StoreError):
+                rows, rooms = await self.rows(), await self.names()
+                running = rooms & set((await self.watch.jobs()).values())
+                return not running and all(row.state != "recording" for row in rows)
+            return False
+
+        await until(so, HEALED)
+
+    async def names(self) -> set[str]:
+        """All that its room was ever called."""
+        record = await self.record("stage")
+        return {self.room} | {old.name for old in record.retired}
+
+    async def assert_claims(self, where: str) -> None:
+        await self.quiet()
+        assert await self.watch.broken(await self.names(), await self.rows()) == [], where
+
+
+S = TypeVar("S", bound=Set)
+
+
+class Four(Set):
+    """A site with a room at each step of a recording, and who is in which."""
+
+    rooms: Mapping[str, str]
+
+    async def all_live(self) -> None:
+        for key in STEPS:
+            self.write(key, record=True)
+        records = await self.converged(60)
+        self.rooms = {key: records[key].live.name for key in STEPS}  # type: ignore[union-attr]
+
+    def visitor(self, key: str) -> AbstractAsyncContextManager[Visitor]:
+        return visitor(self.stack.livekit, lambda: self.rooms[key])
+
+    async def job(self, key: str, status: str) -> None:
+        """Return when the worker says that of the room's job."""
+
+        async def so() -> bool:
+            jobs = await self.stack.worker.jobs()
+            return any((job["room_name"], job["status"]) == (self.rooms[key], status) for job in jobs)
+
+        await until(so, 60)
+
+    async def take_positions(self, inside: AsyncExitStack) -> None:
+        """One is ending, one active, one starting; and one was asked for, and nobody has answered."""
+        worker = self.stack.worker
+        await inside.enter_async_context(self.visitor("active"))
+        async with self.visitor("ending"):
+            for key in ("ending", "active"):
+                await self.job(key, "EGRESS_ACTIVE")
+            await worker.set(slow_stop="8s", late_active="20s")
+            await inside.enter_async_context(self.visitor("starting"))
+            await self.job("starting", "EGRESS_STARTING")
+            await worker.set(slow_start="20s")
+            await inside.enter_async_context(self.visitor("asked"))
+            await self.job("asked", "EGRESS_STARTING")
+        await self.job("ending", "EGRESS_ENDING")
+
+    async def all_recorded(self) -> None:
+        """Return when a worker runs one job for each room."""
+
+        async def so() -> bool:
+            jobs = [job for job in await self.stack.worker.jobs() if job["status"] == "EGRESS_ACTIVE"]
+            return sorted(job["room_name"] for job in jobs) == sorted(self.rooms.values())
+
+        await until(so, HEALED)
+
+    async def names(self) -> set[str]:
+        return set(self.rooms.values())
+
+
+@asynccontextmanager
+async def stack_of(folder: Path) -> AsyncIterator[tuple[RecordingStack, Watch]]:
+    async with (
+        RecordingStack(folder / "stack") as stack,
+        watching(stack.livekit, stack.worker) as watch,
+    ):
+        yield stack, watch
+
+
+@asynccontextmanager
+async def set_on(
+    stack: RecordingStack, watch: Watch, folder: Path, database: Server, kind: type[S]
+) -> AsyncIterator[S]:
+    """A site with proxies of its own before what others share."""
+    async with (
+        Proxy(stack.livekit.port, http) as to_livekit,
+        Proxy(database.port, mongodb, counts=not_hello) as to_mongodb,
+    ):
+        settings = {
+            "MONGODB_URI": f"mongodb://127.0.0.1:{to_mongodb.port}/?directConnection=true",
+            "ROOMCTL_RECORDING_OUTPUT": OUTPUT,
+            "ROOMCTL_RECORDING_IDLE_SECONDS": "1",
+        }
+        async with kind(folder, stack.livekit, mongodb=database.uri, url=to_livekit.url, **settings) as site:
+            site.stack, site.watch = stack, watch
+            site.proxies = {"livekit": to_livekit, "mongodb": to_mongodb}
+            yield site
+
+
+Survives = Callable[[Set, Kill], Any]
+
+
+async def _all_survived(folder: Path, database: Server, kills: tuple[Kill, ...], survives: Survives) -> None:
+    """Each on a site of its own, side by side: most of it is waiting."""
+    slots = asyncio.Semaphore(AT_ONCE)
+    async with stack_of(folder) as (stack, watch):
+
+        async def one(number: int, death: Kill) -> None:
+            async with slots, set_on(stack, watch, folder / str(number), database, Set) as site:
+                await survives(site, death)
+                await site.assert_claims(death.name)
+
+        async with asyncio.TaskGroup() as group:
+            for number, death in enumerate(kills):
+                group.create_task(one(number, death))
+        assert watch.samples > 10
+
+
+async def _begun(site: Set, death: Kill) -> None:
+    controller = await site.opened()
+    site.deadly(death, controller)
+    async with visitor(site.stack.livekit, lambda: site.room):
+        last = await site.succeeded(controller)
+        await site.recorded("stage", HEALED)
+    await site.quiet()
+    assert await last.stop() == 0
+
+
+async def _ended(site: Set, death: Kill) -> None:
+    controller = await site.opened()
+    async with visitor(site.stack.livekit, lambda: site.room):
+        await site.recorded("stage")
+        site.deadly(death, controller)
+    last = await site.succeeded(controller)
+    await site.quiet()
+    async with visitor(site.stack.livekit, lambda: site.room):
+        await site.recorded("stage", HEALED)
+    await site.quiet()
+    assert await last.stop() == 0
+
+
+async def _switched_off(site: Set, death: Kill) -> None:
+    controller = await site.opened()
+    async with visitor(site.stack.livekit, lambda: site.room):
+        await site.recorded("stage")
+        site.deadly(death, controller)
+        site.edit("stage", active=False)
+        last = await site.succeeded(controller)
+        await site.quiet()
+        await site.converged(60)
+        assert await last.stop() == 0
+
+
+async def test_the_controller_is_killed_at_each_step_of_a_begin(tmp_path: Path, mongodb: Server) -> None:
+    await _all_survived(tmp_path, mongodb, BEGIN, _begun)
+
+
+async def test_the_controller_is_killed_at_each_step_of_an_end(tmp_path: Path, mongodb: Server) -> None:
+    await _all_survived(tmp_path, mongodb, END, _ended)
+
+
+async def test_the_controller_is_killed_while_a_recorded_room_is_stopped(
+    tmp_path: Path, mongodb: Server
+) -> None:
+    await _all_survived(tmp_path, mongodb, SWITCHED_OFF, _switched_off)
+
+
+@pytest.mark.parametrize("part", ["worker", "livekit", "redis"])
+async def test_a_server_is_killed_with_a_recording_at_each_step(
+    part: str, tmp_path: Path, mongodb: Server
+) -> None:
+    async with (
+        stack_of(tmp_path) as (stack, watch),
+        set_on(stack, watch, tmp_path / "site", mongodb, Four) as site,
+        AsyncExitStack() as inside,
+    ):
+        controller = site.warm("run")
+        await controller.ready()
+        await site.all_live()
+        await site.take_positions(inside)
+        await getattr(stack, part).restart()
+        await stack.worker.set(slow_start="0s", late_active="0s", slow_stop="0s")
+        await inside.enter_async_context(site.visitor("ending"))
+        await site.all_recorded()
+        await inside.aclose()
+        await site.assert_claims(part)
+        assert {row.key for row in await site.rows()} == set(STEPS)
+        assert await controller.stop() == 0
