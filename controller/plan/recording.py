@@ -5,6 +5,7 @@ decides anew. A Start is never repeated blindly: while nobody knows what came of
 """
 
 from collections.abc import Iterable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
@@ -21,6 +22,8 @@ STILL: Final = 60.0
 """Seconds for which an egress must have been silent before it may be a ghost."""
 ENDING_GRACE: Final = 10.0
 """Seconds that one which ends is waited for before another begins: an upload may take longer."""
+LASTING: Final = frozenset({"NoEgressService", "Failed", "WorkerLost"})
+"""What is said of an empty room as well: an output is refused at the end, when all have left."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +218,14 @@ def _is_ours(egress: Egress, record: RoomRecord, output: Output | None) -> bool:
     return output is not None and output.is_of(egress.file, record.key, record.id)
 
 
+def is_called(record: RoomRecord, names: AbstractSet[str]) -> bool:
+    """Whether one of `names` was or is the record's. Most records have their current name alone."""
+    if record.live is not None and record.live.name in names:
+        return True
+    more = bool(record.retired) or record.recording is not None
+    return more and not names.isdisjoint(names_of(record))
+
+
 def names_of(record: RoomRecord) -> set[str]:
     """The LiveKit rooms that were or are the record's."""
     names = {old.name for old in record.retired}
@@ -242,16 +253,20 @@ class RecordingSays:
     message: str = ""
 
 
-def condition(scene: Scene, rules: RecordingRules, trouble: Trouble | None) -> RecordingSays:
-    """The condition of a room with `record: true`. What went wrong is said until a recording is under way."""
-    if rules.output is None:
+def condition(scene: Scene, output: Output | None, trouble: Trouble | None) -> RecordingSays:
+    """The condition of a room with `record: true`.
+
+    What went wrong is said until a recording is under way, and what is not LASTING only while somebody is
+    inside.
+    """
+    if output is None:
         return RecordingSays(
             "False", "NotConfigured", "set ROOMCTL_RECORDING_OUTPUT: until then nothing is recorded"
         )
     for egress in scene.ours:
         if egress.status is EgressStatus.ACTIVE and not _seems_ghost(egress, scene):
             return RecordingSays("True", "Recording", _told(egress, scene.record))
-    if trouble is not None and (trouble.reason == "NoEgressService" or not _idle(scene)):
+    if trouble is not None and (trouble.reason in LASTING or not _idle(scene)):
         return RecordingSays("False", trouble.reason, trouble.message)
     if any(egress.status is EgressStatus.ENDING for egress in scene.ours):
         return RecordingSays("False", "Stopping", "the last of it is being written")

@@ -5,7 +5,8 @@ It runs beside the plan: a recording is no change of a room, and a fault in it n
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from heapq import nsmallest
 from typing import Final
 
 import structlog
@@ -18,11 +19,13 @@ from controller.plan.recording import (
     End,
     Look,
     Probe,
+    RecordingRules,
     RecordingSays,
     Scene,
     Trouble,
     condition,
     decide,
+    is_called,
     look_of,
     names_of,
     ours_on,
@@ -40,6 +43,9 @@ LOOK_AGAIN: Final = 30.0
 """Seconds after which a room is looked into although its listing says nothing new."""
 RACE: Final = 0.5
 """Seconds until a room is looked at again whose record somebody else wrote meanwhile."""
+COUNT_LAGS: Final = 20.0
+"""Seconds after which people whom the listing does not count are not there: it lags by five, and LiveKit's
+Redis lists for ever who was inside when its server crashed."""
 NOBODY: Final = Look(0)
 
 log = structlog.get_logger()
@@ -47,11 +53,24 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a look found, when, and how many the listing counted then."""
+    """What a look found, when, and how many the listing counted then.
+
+    `uncounted`: since when there have been people of whom the listing counts none.
+    """
 
     look: Look
     counted: int
     at: float
+    uncounted: float | None = None
+
+
+def _seen_by(look: Look, counted: int, at: float, before: _Seen | None) -> _Seen:
+    """What is to be believed of a look at people whom perhaps nobody but Redis remembers."""
+    if not look.people or counted:
+        return _Seen(look, counted, at)
+    since = before.uncounted if before is not None and before.uncounted is not None else at
+    real = replace(look, people=0) if at - since >= COUNT_LAGS else look
+    return _Seen(real, counted, at, since)
 
 
 class Recorder:
@@ -111,14 +130,14 @@ class Recorder:
         trouble = self._known.egress.trouble
         service = Trouble("NoEgressService", str(trouble)) if trouble is not None else None
         scene = self._scene(record, self._last_look(record))
-        return condition(scene, self._steps.rules(), service or self._memory.troubles.get(record.id))
+        return condition(scene, self._steps.taping.output, service or self._memory.troubles.get(record.id))
 
     def _concerned(self, records: Mapping[str, RoomRecord]) -> Iterator[RoomRecord]:
         """Rooms that are to be recorded, or are, whether or not they should."""
         listed, wanted = self._known.egress.by_room.keys(), self._steps.taping.output is not None
         for record in records.values():
             asked = wanted and record.spec.record and record.wanted
-            if asked or record.recording is not None or (listed and names_of(record) & listed):
+            if asked or record.recording is not None or (listed and is_called(record, listed)):
                 yield record
 
     def _forget(self, records: Iterable[RoomRecord]) -> None:
@@ -144,27 +163,39 @@ class Recorder:
         due = set(self._to_look_into(records, live)) if audit else set()
         rules = self._steps.rules()
         for record in records:
-            if names_of(record) & marked or decide(self._scene(record, self._last_look(record)), rules):
+            if is_called(record, marked) or self._has_a_step(record, rules):
                 due.add(record.id)
         return due
+
+    def _has_a_step(self, record: RoomRecord, rules: RecordingRules) -> bool:
+        if self._rests(record):
+            return False
+        return decide(self._scene(record, self._last_look(record)), rules) is not None
+
+    def _rests(self, record: RoomRecord) -> bool:
+        """Whether nobody was inside and nothing is recorded: most rooms, most of the time."""
+        look = self._last_look(record)
+        if record.recording is not None or (look is not None and look.people):
+            return False
+        return not is_called(record, self._known.egress.by_room.keys())
 
     def _last_look(self, record: RoomRecord) -> Look | None:
         seen = self._seen.get(record.id)
         return seen.look if seen is not None else None
 
     def _to_look_into(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> Iterator[str]:
-        """Rooms whose number of people is news, or was looked at long ago; and the quiet ones in turn."""
+        """Rooms whose number of people is news, or that are in use; and the quiet ones in turn."""
         now, quiet = self._clock.monotonic(), []
         for record in records:
             room = live.get(record.live.name) if record.live is not None else None
             seen = self._seen.get(record.id)
             if room is None or not record.spec.record:
                 continue
-            if seen is None or seen.counted != room.num_participants or now - seen.at >= LOOK_AGAIN:
+            if _is_news(record, room, seen, now):
                 yield record.id
-            elif not seen.look.people:
-                quiet.append((seen.at, record.id))
-        yield from (room_id for _, room_id in sorted(quiet)[:QUIET_LOOKS])
+            elif seen is None or not seen.look.people:
+                quiet.append((seen.at if seen is not None else 0.0, record.id))
+        yield from (room_id for _, room_id in nsmallest(QUIET_LOOKS, quiet))
 
     def _tend(self, room_id: str, marked: frozenset[str]) -> None:
         """Give the room's recording a task; one that is under way may have missed what made it due."""
@@ -195,12 +226,13 @@ class Recorder:
         rows = [row for row in self._unlisted() if row.room_id == room_id]
         for row in rows:
             await self._steps.settle(row, look.recorders)
+        settled = any(row.egress_id not in self._ledger.open for row in rows)
         record = self._store.by_id.get(room_id)
         step = decide(self._scene(record, look), self._steps.rules()) if record is not None else None
         if record is not None and step is not None:
             await self._steps.carry_out(record, step)
         moved = self._store.by_id.get(room_id) is not record
-        if rows or moved or isinstance(step, End | Probe):
+        if settled or moved or isinstance(step, End | Probe):
             self._triggers.wake()
 
     async def _look(self, record: RoomRecord) -> Look:
@@ -210,19 +242,14 @@ class Recorder:
             return NOBODY
         look = look_of(await self._steps.observer.participants(room.name))
         before = self._seen.get(record.id)
-        self._seen[record.id] = _Seen(look, room.num_participants, self._clock.monotonic())
-        if before is not None and before.look != look:
+        seen = _seen_by(look, room.num_participants, self._clock.monotonic(), before)
+        self._seen[record.id] = seen
+        if before is not None and before.look != seen.look:
             self._triggers.wake()  # its status may say something else
-        return look
+        return seen.look
 
     def _scene(self, record: RoomRecord, look: Look | None) -> Scene:
-        now, memory = self._clock.monotonic(), self._memory
-        listed = self._known.egress.of_rooms(names_of(record))
-        ours = tuple(
-            one
-            for one in ours_on(record, listed, self._steps.taping.output)
-            if one.id not in self._ledger.lost
-        )
+        now, memory, ours = self._clock.monotonic(), self._memory, self._ours(record)
         recording, room = record.recording, self._known.live_room(record)
         noted = recording is not None and recording.egress_id is not None
         return Scene(
@@ -234,8 +261,16 @@ class Recorder:
             still={one.id: memory.silence.lasts(one.id, now) for one in ours},
             settled=noted and recording is not None and recording.egress_id not in self._ledger.open,
             waits=memory.backoff.waits(record.id, now),
-            asked=frozenset(one.id for one in ours if now - memory.asked.get(one.id, -ASK_EVERY) < ASK_EVERY),
+            asked=frozenset(one.id for one in ours if memory.asked_lately(one.id, now)),
         )
+
+    def _ours(self, record: RoomRecord) -> tuple[Egress, ...]:
+        """The room's egresses that have not ended, as far as anybody answers for them."""
+        listing = self._known.egress
+        if not is_called(record, listing.by_room.keys()):
+            return ()
+        found = ours_on(record, listing.of_rooms(names_of(record)), self._steps.taping.output)
+        return tuple(one for one in found if one.id not in self._ledger.lost)
 
     def _say_so(self, records: Iterable[RoomRecord], entries: Iterable[Egress]) -> None:
         """The gauge; and whether LiveKit has to be asked for egresses at all."""
@@ -244,3 +279,13 @@ class Recorder:
         self._steps.metrics.recording.set(len(listed & open_))
         configured = self._steps.taping.output is not None
         self._known.listens = configured or bool(open_) or any(r.recording is not None for r in records)
+
+
+def _is_news(record: RoomRecord, room: LiveRoom, seen: _Seen | None, now: float) -> bool:
+    """Whether the listing counts others than at the last look; or that is long ago, and the room in use."""
+    if seen is None:
+        return room.num_participants > 0 or record.recording is not None
+    if seen.counted != room.num_participants:
+        return True
+    in_use = seen.look.people > 0 or record.recording is not None
+    return in_use and now - seen.at >= LOOK_AGAIN

@@ -87,6 +87,9 @@ class Remembered:
     troubles: dict[str, Trouble] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
 
+    def asked_lately(self, egress_id: str, now: float) -> bool:
+        return now - self.asked.get(egress_id, -ASK_EVERY) < ASK_EVERY
+
 
 @dataclass(frozen=True, slots=True)
 class RecordingSteps:
@@ -241,13 +244,13 @@ class RecordingSteps:
         """It is written down first: one that somebody else began may not be known yet."""
         await self.ledger.enter(_row(record, found(egress, None, self.clock.wall())))
         log.info("recording ends", key=short_key(record.key), egress=egress.id, reason=why)
-        await self._ask_to_end(egress)
+        await self._ask_to_end(egress.id)
 
-    async def _ask_to_end(self, egress: Egress) -> None:
-        self.memory.asked[egress.id] = self.clock.monotonic()
+    async def _ask_to_end(self, egress_id: str) -> None:
+        self.memory.asked[egress_id] = self.clock.monotonic()
         self.later(ASK_EVERY)
         with suppress(LiveNotFound, LiveRejected):  # it has ended by itself: the listing will tell
-            await self.actor.stop_recording(egress.id)
+            await self.actor.stop_recording(egress_id)
 
     async def _probe(self, record: RoomRecord, egress: Egress) -> None:
         """A living worker answers, and is let end; of a dead one the recording is lost."""
@@ -264,12 +267,17 @@ class RecordingSteps:
         await self._lose(row, LOST)
 
     async def settle(self, row: RecordingRow, recorders: frozenset[str]) -> None:
-        """An open row that LiveKit does not list any more. `recorders` are inside the room now."""
+        """An open row that LiveKit does not list any more. `recorders` are inside the room now.
+
+        Where its Redis lost the entry the worker may still be at work, unseen: it is asked to end.
+        """
         try:
             egress = await self.observer.recording(row.egress_id)
         except LiveNotFound:
             if row.egress_id not in recorders:
                 await self._lose(row, FORGOTTEN)
+            elif not self.memory.asked_lately(row.egress_id, self.clock.monotonic()):
+                await self._ask_to_end(row.egress_id)
             return
         if egress.status.ended:
             await self._settled(row, egress)

@@ -11,6 +11,7 @@ from controller.errors import LiveAway, NoEgressService, NoEgressWorker, StoreAw
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Permission
 from controller.outputs import Output
+from controller.reconcile.recordings.recorder import QUIET_LOOKS
 from controller.reconcile.recordings.steps import Taping
 from controller.records.record import Condition
 from controller.records.recordings import RecordingRow, RecordingState
@@ -269,6 +270,33 @@ async def test_a_row_that_cannot_be_written_holds_no_room_back() -> None:
     await look(other)
     assert failing.await_count
     assert egress.room not in await other.listed()
+
+
+async def test_one_that_livekit_forgot_is_asked_to_end_while_its_worker_goes_on_unseen() -> None:
+    """Redis came back empty: its entry is gone, and the recorder still inside."""
+    controller = house()
+    forgotten = await recorded(controller)
+    del controller.live.egresses[forgotten.id]
+    await look(controller)
+    assert controller.live.calls["stop_recording"] == 1
+    await controller.triggers.wait(0.0)
+    await look(controller, 1)
+    assert not controller.triggers.woken, "the loop would turn for as long as the worker goes on"
+    controller.live.go(forgotten.room, forgotten.id)
+    await look(controller)
+    states = {row.egress_id: row.state for row in await rows(controller)}
+    assert states.pop(forgotten.id) == "lost"
+    assert list(states.values()) == ["recording"]
+
+
+async def test_of_many_quiet_rooms_some_are_looked_into_at_a_time() -> None:
+    controller = InProcess(taping=TAPING)
+    controller.manifests = desired(*(manifest(f"r{n:03}", record=True) for n in range(QUIET_LOOKS + 50)))
+    await controller.settle()
+    controller.time.seconds += 100
+    controller.calls()
+    await look(controller, 1)
+    assert controller.calls()["participants"] == QUIET_LOOKS
 
 
 async def test_one_that_failed_is_listed_said_and_begun_anew() -> None:
