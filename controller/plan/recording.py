@@ -156,13 +156,14 @@ def _unwanted(egress: Egress, recording: Recording, scene: Scene, rules: Recordi
 
 
 def _of_none(scene: Scene, rules: RecordingRules) -> Step | None:
-    """Nothing of ours is running."""
+    """Nothing of ours is running; what lingers at its end is waited for no more, and its row stays open."""
     recording = scene.record.recording
     if recording is None:
         return Begin() if _wanted(scene, rules) else None
     if recording.egress_id is None:
         return Trace()
-    return Note(None) if scene.settled else None
+    lingers = any(egress.id == recording.egress_id for egress in scene.ours)
+    return Note(None) if scene.settled or lingers else None
 
 
 def _wanted(scene: Scene, rules: RecordingRules) -> bool:
