@@ -37,6 +37,7 @@ class Watch:
     observer: Observer
     listed: dict[str, str] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
+    every: float = SAMPLE_EVERY
     samples: int = 0
 
     async def jobs(self) -> dict[str, str]:
@@ -58,7 +59,7 @@ class Watch:
     async def keep_looking(self) -> None:
         while True:
             await self.look()
-            await asyncio.sleep(SAMPLE_EVERY)
+            await asyncio.sleep(self.every)
 
     async def remembered(self, names: Iterable[str]) -> list[Egress]:
         """All that LiveKit remembers of these rooms, what has ended too."""
@@ -93,10 +94,12 @@ def _overlaps(entries: Iterable[Egress]) -> list[str]:
 
 
 @asynccontextmanager
-async def watching(livekit: LiveKitServer, *workers: Worker) -> AsyncIterator[Watch]:
+async def watching(
+    livekit: LiveKitServer, *workers: Worker, every: float = SAMPLE_EVERY
+) -> AsyncIterator[Watch]:
     """Someone who looks all the while."""
     async with Connection(livekit.url, livekit.key, livekit.secret) as connection:
-        watch = Watch(list(workers), Observer(connection))
+        watch = Watch(list(workers), Observer(connection), every=every)
         looking = asyncio.create_task(watch.keep_looking())
         try:
             yield watch
