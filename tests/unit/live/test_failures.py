@@ -9,8 +9,17 @@ from aiohttp.client_reqrep import ConnectionKey
 from google.protobuf.message import DecodeError
 from livekit.api import ServerError
 
-from controller.errors import LiveAway, LiveDenied, LiveError, LiveNotFound, LiveRejected, NodeAway
-from controller.live.failures import FOREIGN, translated
+from controller.errors import (
+    LiveAway,
+    LiveDenied,
+    LiveError,
+    LiveNotFound,
+    LiveRejected,
+    NodeAway,
+    NoEgressService,
+    NoEgressWorker,
+)
+from controller.live.failures import FOREIGN, START_RECORDING, translated
 
 TEXT = "eyJhbGciOiJIUzI1NiJ9.a.token"
 PLACE = cast("ConnectionKey", type("Place", (), {"host": TEXT, "port": 1, "is_ssl": True, "ssl": True})())
@@ -60,4 +69,37 @@ def test_a_failure_is_of_one_kind_and_names_the_address_alone(
     assert type(ours) is kind
     assert "livekit.test:443" in str(ours)
     assert "ListRooms" in str(ours)
+    assert TEXT not in str(ours)
+
+
+@pytest.mark.parametrize(
+    ("call", "error", "kind"),
+    [
+        (START_RECORDING, served(503, "unavailable"), NoEgressWorker),
+        (START_RECORDING, served(503), LiveAway),
+        (START_RECORDING, served(500, "internal"), LiveAway),
+        (START_RECORDING, served(408, "deadline_exceeded"), LiveAway),
+        (START_RECORDING, served(404, "not_found"), LiveNotFound),
+        (START_RECORDING, served(400, "invalid_argument"), LiveRejected),
+        (START_RECORDING, TimeoutError(TEXT), LiveAway),
+        ("StopEgress", served(412, "failed_precondition"), LiveRejected),
+        ("StopEgress", served(404, "not_found"), LiveNotFound),
+        ("StopEgress", served(408, "deadline_exceeded"), LiveAway),
+        ("StopEgress", served(503, "unavailable"), LiveAway),
+        ("ListEgress", served(404, "not_found"), LiveNotFound),
+    ],
+)
+def test_what_a_recordings_call_may_meet(call: str, error: Exception, kind: type[LiveError]) -> None:
+    ours = translated(error, "livekit.test:443", call)
+    assert isinstance(ours, kind)
+    assert TEXT not in str(ours)
+
+
+@pytest.mark.parametrize("call", [START_RECORDING, "StopEgress", "ListEgress"])
+@pytest.mark.parametrize("status", [500, 503])
+def test_livekit_without_redis_has_no_egress_service(call: str, status: int) -> None:
+    said = ServerError("internal", f"egress not connected (redis required) {TEXT}", status=status)
+    ours = translated(said, "livekit.test:443", call)
+    assert type(ours) is NoEgressService
+    assert "Redis" in str(ours)
     assert TEXT not in str(ours)

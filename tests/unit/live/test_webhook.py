@@ -42,6 +42,25 @@ def test_a_participant_without_kind_is_a_standard_one() -> None:
     assert check(signed(body), body) == Hint("participant_left", identity="ada", kind="STANDARD")
 
 
+@pytest.mark.parametrize("event", ["egress_started", "egress_updated", "egress_ended"])
+def test_an_egress_hints_at_its_room_and_tells_nothing_more(event: str) -> None:
+    content = {
+        "event": event,
+        "id": "EV_2",
+        "egressInfo": {
+            "egressId": "EG_1",
+            "roomName": "a-room",
+            "status": "EGRESS_FAILED",
+            "error": SECRET,
+            "roomComposite": {"fileOutputs": [{"s3": {"secret": SECRET}}]},
+        },
+    }
+    body = json.dumps(content).encode()
+    hint = check(signed(body), body)
+    assert hint == Hint(event, "EV_2", "a-room")
+    assert SECRET not in repr(hint)
+
+
 def test_fields_of_another_version_are_passed_over() -> None:
     body = b'{"event": 7, "room": "text", "participant": null, "new": {}}'
     assert check(signed(body), body) == Hint("")

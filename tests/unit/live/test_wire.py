@@ -1,10 +1,32 @@
 """Messages of LiveKit as our data, and back."""
 
+from datetime import UTC, datetime
+
 import pytest
+from livekit.protocol.egress import (
+    EgressInfo,
+    EncodedFileOutput,
+    FileInfo,
+    RoomCompositeEgressRequest,
+    S3Upload,
+    SegmentedFileOutput,
+    WebEgressRequest,
+)
+from livekit.protocol.egress import (
+    EgressStatus as WireStatus,
+)
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission, Room, TrackSource
 
+from controller.live.egress import Egress, EgressStatus, Layout, RecordingRequest, S3Access
 from controller.live.room import LiveRoom, Permission
-from controller.live.wire import read_participant, read_permission, read_room, write_permission
+from controller.live.wire import (
+    read_egress,
+    read_participant,
+    read_permission,
+    read_room,
+    write_permission,
+    write_recording,
+)
 
 ROOM = Room(
     name="a", sid="RM_1", metadata="m", max_participants=3, empty_timeout=4, departure_timeout=5,
@@ -83,3 +105,126 @@ def test_a_permission_survives_the_way_there_and_back() -> None:
 def test_who_is_a_person(info: ParticipantInfo, kind: str, is_person: bool) -> None:
     participant = read_participant(info)
     assert (participant.kind, participant.is_person) == (kind, is_person)
+
+
+REQUEST = RecordingRequest(
+    "a", Layout.SPEAKER, "/recordings/x.mp4", page="https://sidecar/recording/template"
+)
+ACCESS = S3Access("https://minio:9000", "eu-1", "the-access-key", "the-secret")
+TOKEN = "eyJhbGciOiJIUzI1NiJ9.a.token"
+
+
+def listed(request: RoomCompositeEgressRequest, **fields: object) -> EgressInfo:
+    info = EgressInfo(egress_id="EG_1", room_name="a", room_composite=request)
+    info.MergeFrom(EgressInfo(**fields))  # type: ignore[arg-type]
+    return info
+
+
+def test_a_recording_is_asked_for_as_one_mp4_of_the_room() -> None:
+    wire = write_recording(REQUEST)
+    assert (wire.room_name, wire.layout, wire.custom_base_url) == ("a", "speaker", REQUEST.page)
+    (output,) = wire.file_outputs
+    assert (output.filepath, output.WhichOneof("output")) == ("/recordings/x.mp4", None)
+
+
+def test_a_bucket_is_written_to_with_the_credentials_given() -> None:
+    (output,) = write_recording(RecordingRequest("a", Layout.GRID, "x.mp4", "b", s3=ACCESS)).file_outputs
+    s3 = output.s3
+    assert (s3.bucket, s3.endpoint, s3.region) == ("b", "https://minio:9000", "eu-1")
+    assert (s3.access_key, s3.secret, s3.force_path_style) == ("the-access-key", "the-secret", True)
+
+
+def test_a_bucket_of_amazons_is_addressed_by_its_name() -> None:
+    (output,) = write_recording(RecordingRequest("a", Layout.GRID, "x.mp4", "b")).file_outputs
+    assert output.s3.bucket == "b"
+    assert not output.s3.force_path_style
+
+
+@pytest.mark.parametrize(("bucket", "file"), [("", "/recordings/x.mp4"), ("b", "s3://b//recordings/x.mp4")])
+def test_what_was_asked_for_is_read_back(bucket: str, file: str) -> None:
+    request = RecordingRequest("a", Layout.SPEAKER, REQUEST.path, bucket, page=REQUEST.page, s3=ACCESS)
+    egress = read_egress(listed(write_recording(request), status=WireStatus.EGRESS_ACTIVE))
+    assert egress == Egress("EG_1", "a", EgressStatus.ACTIVE, file, "speaker", REQUEST.page)
+    assert "the-secret" not in repr(egress) + repr(request)
+    assert "the-access-key" not in repr(egress) + repr(request)
+
+
+def test_an_older_way_to_ask_for_a_file_is_read_too() -> None:
+    request = RoomCompositeEgressRequest(file=EncodedFileOutput(filepath="x.mp4", s3=S3Upload(bucket="b")))
+    assert read_egress(listed(request)).file == "s3://b/x.mp4"
+
+
+def test_times_are_nanoseconds_and_the_file_tells_its_length() -> None:
+    info = listed(
+        write_recording(REQUEST),
+        status=WireStatus.EGRESS_COMPLETE,
+        started_at=1_700_000_000_123_456_789,
+        ended_at=1_700_000_060_000_000_000,
+        updated_at=7,
+        file_results=[FileInfo(duration=59_500_000_000, size=4096)],
+    )
+    egress = read_egress(info)
+    assert egress.started == datetime(2023, 11, 14, 22, 13, 20, 123000, UTC)
+    assert egress.ended == datetime(2023, 11, 14, 22, 14, 20, tzinfo=UTC)
+    assert (egress.updated, egress.seconds, egress.size, egress.error) == (7, 59.5, 4096, "")
+
+
+@pytest.mark.parametrize(
+    "info",
+    [
+        EgressInfo(egress_id="EG_1", room_name="a"),
+        EgressInfo(egress_id="EG_1", room_name="a", web=WebEgressRequest(url="https://x.example")),
+        listed(RoomCompositeEgressRequest(segment_outputs=[SegmentedFileOutput(filename_prefix="x")])),
+    ],
+)
+def test_what_goes_to_no_file_has_none(info: EgressInfo) -> None:
+    egress = read_egress(info)
+    assert (egress.id, egress.room, egress.file, egress.started, egress.ended) == (
+        "EG_1",
+        "a",
+        "",
+        None,
+        None,
+    )
+
+
+def test_a_status_of_a_version_to_come_counts_as_ended() -> None:
+    assert read_egress(EgressInfo(egress_id="EG_1", status=99)).status.ended  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("status", list(EgressStatus))
+def test_every_status_is_read(status: EgressStatus) -> None:
+    wire = f"EGRESS_{status}"
+    assert read_egress(EgressInfo(egress_id="EG_1", status=wire)).status is status
+    assert status.ended == (WireStatus.Value(wire) >= WireStatus.EGRESS_COMPLETE)
+
+
+@pytest.mark.parametrize(
+    ("said", "told"),
+    [
+        (f"Failed to upload: AccessDenied for key AKIA {TOKEN}", "its output was refused"),
+        (f"open /recordings/x.mp4: permission denied {TOKEN}", "its output was refused"),
+        (f"Start signal not received {TOKEN}", "its page did not begin"),
+        (f"page load error: net::ERR_CONNECTION_REFUSED https://x/?token={TOKEN}", "its page did not begin"),
+        (f"CPU exhausted {TOKEN}", "too little CPU or memory"),
+        (f"room closed {TOKEN}", "its live room had closed"),
+        (TOKEN, "the egress worker gave it up"),
+        ("", "the egress worker gave it up"),
+    ],
+)
+@pytest.mark.parametrize("status", ["EGRESS_FAILED", "EGRESS_ABORTED"])
+def test_what_a_worker_says_of_a_failure_becomes_a_sentence_of_ours(
+    said: str, told: str, status: str
+) -> None:
+    info = listed(write_recording(REQUEST), status=status, error=said, details=said)
+    egress = read_egress(info)
+    assert told in egress.error
+    assert "EG_1" in egress.error
+    assert TOKEN not in repr(egress)
+    assert "AKIA" not in repr(egress)
+
+
+def test_one_that_went_well_has_no_error_whatever_was_said() -> None:
+    info = listed(write_recording(REQUEST), status=WireStatus.EGRESS_COMPLETE, error=TOKEN, details=TOKEN)
+    assert read_egress(info).error == ""
+    assert TOKEN not in repr(read_egress(info))

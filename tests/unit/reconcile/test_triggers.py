@@ -7,7 +7,7 @@ import pytest
 
 from controller.live.room import LiveRoom
 from controller.live.webhook import Hint
-from controller.reconcile.triggers import Triggers, Watched, matters, suspicious
+from controller.reconcile.triggers import Triggers, Watched, about_recording, matters, suspicious
 from tests.support.worlds import INSTANCE, live_room, record
 
 OURS = LiveRoom("ours", "RM_1")
@@ -76,6 +76,58 @@ def test_who_joins_is_suspect_where_an_older_token_may_be_used() -> None:
     assert suspicious(hint, LIVE, replace(WATCHED, people=frozenset({"ours"})))
     assert not suspicious(hint, LIVE, replace(WATCHED, restricted=frozenset({"ours"})))
     assert not matters(hint, LIVE, WATCHED)
+
+
+@pytest.mark.parametrize(
+    ("event", "kind", "looks"),
+    [
+        ("participant_joined", "STANDARD", True),
+        ("participant_joined", "SIP", True),
+        ("participant_joined", "EGRESS", False),
+        ("participant_left", "STANDARD", True),
+        ("participant_left", "EGRESS", False),
+        ("participant_connection_aborted", "STANDARD", True),
+        ("egress_started", "", True),
+        ("egress_updated", "", True),
+        ("egress_ended", "", True),
+        ("track_published", "STANDARD", False),
+        ("room_started", "", False),
+        ("room_finished", "", False),
+        ("", "", False),
+    ],
+)
+def test_a_recording_is_about_people_and_egresses_and_its_recorder_is_nobody(
+    event: str, kind: str, looks: bool
+) -> None:
+    hint = Hint(event, room="ours", sid="RM_1", kind=kind)
+    assert about_recording(hint, LIVE, replace(WATCHED, recorded=frozenset({"ours"}))) is looks
+    assert not about_recording(hint, LIVE, WATCHED)
+
+
+@pytest.mark.parametrize(
+    ("room", "instance", "looks"),
+    [
+        ("new", INSTANCE, True),
+        ("new", "other", False),
+        ("theirs", INSTANCE, False),
+        ("unheard-of", INSTANCE, False),
+        ("", INSTANCE, False),
+    ],
+)
+def test_a_room_made_since_the_last_pass_may_be_one_to_record(room: str, instance: str, looks: bool) -> None:
+    hint = Hint("participant_joined", room=room, kind="STANDARD")
+    assert about_recording(hint, LIVE, replace(WATCHED, instance=instance)) is looks
+
+
+async def test_a_mark_wakes_the_loop_and_is_taken_once() -> None:
+    triggers = Triggers()
+    triggers.mark("ours")
+    assert await triggers.wait(60.0)
+    assert triggers.take_marked() == {"ours"}
+    assert not triggers.take_marked()
+    triggers.still_marked("ours")
+    assert not await triggers.wait(0.0)
+    assert triggers.take_marked() == {"ours"}
 
 
 async def test_a_suspicion_wakes_the_loop_and_is_taken_once() -> None:
