@@ -8,8 +8,10 @@ Run by the environment that roomctl is installed in.
 """
 
 import asyncio
+import contextlib
 import os
 import sys
+from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any, Final
 
@@ -75,7 +77,8 @@ async def _join(
             raise Refused("LiveKit answered the join with something else than the room")
         await _see_inside(settings, name)
         if recorded:
-            await _see_recorded(settings, name)
+            async with _listening(socket):
+                await _see_recorded(settings, name)
         leave = SignalRequest(leave=LeaveRequest(reason=DisconnectReason.CLIENT_INITIATED))
         await socket.send_bytes(leave.SerializeToString())
 
@@ -86,6 +89,22 @@ async def _see_inside(settings: Settings, name: str) -> None:
     if WHO not in inside:
         raise Refused(f"LiveKit does not list {WHO} in the room")
     say(f"joined: LiveKit lists {WHO} in the room")
+
+
+@contextlib.asynccontextmanager
+async def _listening(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[None]:
+    """Read on: whoever answers no ping is put out after a few seconds."""
+
+    async def listen() -> None:
+        async for _ in socket:
+            pass
+
+    task = asyncio.create_task(listen())
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 async def _see_recorded(settings: Settings, name: str) -> None:
