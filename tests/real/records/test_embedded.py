@@ -12,13 +12,14 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from controller.errors import SettingsError, StoreAway, StoreLocked
+from controller.errors import SettingsError, StoreAway, StoreLocked, StoreRefused
 from controller.records import open_store
 from controller.records.embedded import Embedded, embedded_server
 from controller.records.folder import prepare, take_lock
+from controller.records.recordings import RecordingRow
 from tests.real.records.conftest import reached
 from tests.support.embedded import answers
-from tests.support.rooms import room
+from tests.support.rooms import NOW, room
 from tests.support.wait import until
 
 
@@ -226,6 +227,22 @@ async def test_who_waits_finds_the_run_that_starts_later(tmp_path: Path) -> None
             assert not fresh.is_set()
             await waiting.refresh()
             assert fresh.is_set()
+
+
+async def test_who_waits_reads_the_recordings_of_a_run_that_starts_later_and_writes_none(
+    tmp_path: Path,
+) -> None:
+    row = RecordingRow("EG_1", room().key, room().id, "/recordings/1.mp4", NOW)
+    async with open_store("", "roomctl", tmp_path / "data", "default", read_only=True) as waiting:
+        await waiting.refresh()
+        before = await waiting.recordings.find()
+        async with open_store("", "roomctl", tmp_path / "data", "default") as running:
+            await running.refresh()
+            await running.recordings.put(row)
+            await waiting.refresh()
+            assert (before, await waiting.recordings.find()) == ([], [row])
+            with pytest.raises(StoreRefused):
+                await waiting.recordings.put(row)
 
 
 async def test_who_follows_leaves_the_server_to_each_run(tmp_path: Path) -> None:
