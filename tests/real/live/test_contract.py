@@ -4,13 +4,14 @@ import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
+from typing import Final
 
 import pytest
 from livekit.rtc import TrackSource
 
-from controller.errors import LiveNotFound, LiveRejected
+from controller.errors import LiveNotFound, LiveRejected, NoEgressService
 from controller.live.client import Actor, Connection, Observer
-from controller.live.ports import LiveActor, LiveObserver
+from controller.live.ports import EgressObserver, LiveActor
 from controller.live.room import STAY_SECONDS, LiveRoom, Permission, Track
 from tests.support.fake_live import FakeLive
 from tests.support.livekit import LiveKitServer
@@ -28,7 +29,7 @@ class Live:
     `enter` is to walk in as GUEST; `lie` to come for the microphone alone, and call a video by its name.
     """
 
-    observer: LiveObserver
+    observer: EgressObserver
     actor: LiveActor
     enter: Callable[[str, str], Awaitable[None]]
     lie: Callable[[str, str], Awaitable[None]]
@@ -38,6 +39,8 @@ class Live:
 async def live(request: pytest.FixtureRequest, livekit: LiveKitServer) -> AsyncIterator[Live]:
     if request.param == "fake":
         fake = FakeLive()
+        for call in ("recordings", "recording", "recordings_of", "stop_recording"):
+            fake.fail[call] = NoEgressService("the fake runs without Redis")
 
         async def walk_in(room: str, identity: str) -> None:
             fake.enter(room, identity, GUEST, {"role": "guest"})
@@ -216,6 +219,22 @@ async def test_deleting_a_room_puts_everybody_out(live: Live, name: str) -> None
     await live.enter(name, "ada")
     await live.actor.delete_room(name)
     assert await live.observer.participants(name) == []
+
+
+# Start is not among them: it looks for a worker for half a minute, and then misses that alone
+RECORDING_CALLS: Final[dict[str, Callable[[Live, str], Awaitable[object]]]] = {
+    "recordings": lambda live, _: live.observer.recordings(),
+    "recording": lambda live, _: live.observer.recording("EG_unknown"),
+    "recordings_of": lambda live, name: live.observer.recordings_of(name),
+    "stop": lambda live, _: live.actor.stop_recording("EG_unknown"),
+}
+
+
+@pytest.mark.parametrize("call", RECORDING_CALLS)
+async def test_without_redis_there_is_no_egress_service(live: Live, name: str, call: str) -> None:
+    with pytest.raises(NoEgressService) as refused:
+        await RECORDING_CALLS[call](live, name)
+    assert "Redis" in str(refused.value)
 
 
 async def test_a_name_that_is_too_long_is_rejected(live: Live) -> None:

@@ -1,7 +1,14 @@
 """A record follows its manifest, and its live room follows the record."""
 
-from controller.plan.model import FieldChange, Repair, Update, Word
-from tests.support.worlds import desired, kinds, live_room, manifest, only, planned, record
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from controller.plan.model import Disruption, FieldChange, Forget, Repair, Update, Word
+from controller.plan.planner import SECOND_FILE
+from controller.records.record import TOMBSTONE_LIFE, Recording, RoomRecord
+from tests.support.worlds import NOW, desired, kinds, live_room, manifest, only, planned, record
 
 
 def test_a_room_that_is_as_its_manifest_wants_it_is_unchanged() -> None:
@@ -24,6 +31,63 @@ def test_a_field_that_no_page_may_read_leaves_the_metadata_alone() -> None:
     room = record("a", live="x")
     wanted = manifest("a", record_mode="ROOM_COMPOSITE_SPEAKER")
     assert kinds(only(planned(desired(wanted), (room,), (live_room(room),)))) == ["Update"]
+
+
+TAPED = Recording(NOW, "x", "/recordings/a/1.mp4", "EG_1")
+
+
+def recorded(recording: Recording | None = TAPED) -> RoomRecord:
+    return replace(record("a", live="x", record=True), recording=recording)
+
+
+def test_a_room_that_is_being_recorded_as_it_should_be_is_unchanged() -> None:
+    room = recorded()
+    plan = planned(desired(manifest("a", record=True)), (room,), (live_room(room, active_recording=True),))
+    assert plan.empty
+    assert (plan.chores, plan.unchanged) == ((), 1)
+
+
+@pytest.mark.parametrize(
+    ("recording", "wanted", "reason"),
+    [
+        (TAPED, {}, SECOND_FILE),
+        (
+            TAPED,
+            {"allow_chat": True},
+            f"its manifest changed; {SECOND_FILE}; the live room's metadata differs",
+        ),
+        (TAPED, {"record": False}, "its manifest changed; the live room's metadata differs"),
+        (TAPED, {"active": False}, "its manifest changed; active is false"),
+        (None, {}, "its manifest changed"),
+    ],
+)
+def test_another_layout_goes_on_in_a_second_file_where_one_is_being_recorded(
+    recording: Recording | None, wanted: dict[str, Any], reason: str
+) -> None:
+    room = recorded(recording)
+    edited = manifest("a", **{"record": True, "record_mode": "ROOM_COMPOSITE_SPEAKER", **wanted})
+    change = only(planned(desired(edited), (room,), (live_room(room),)))
+    assert change.reason == reason
+    assert (change.disruption == "disconnects") is ("active" in wanted)
+
+
+def test_another_layout_disturbs_nobody() -> None:
+    room = recorded()
+    edited = manifest("a", record=True, record_mode="ROOM_COMPOSITE_AND_CHAT")
+    change = only(planned(desired(edited), (room,), (live_room(room),), {"x": 3}))
+    assert (change.disruption, change.words) == (Disruption.NONE, (Word.UPDATE,))
+
+
+@pytest.mark.parametrize("live", [(), ("x",)])
+def test_a_tombstone_stays_while_its_recording_is_not_settled(live: tuple[str, ...]) -> None:
+    room = recorded().marked_removed(NOW)
+    later = NOW + 3 * TOMBSTONE_LIFE
+    rooms = tuple(live_room(room, name) for name in live)
+    assert not any(
+        isinstance(chore, Forget) for chore in planned(desired(), (room,), rooms, now=later).chores
+    )
+    settled = room.with_recording(None)
+    assert planned(desired(), (settled,), now=later).chores == (Forget(settled),)
 
 
 def test_a_new_limit_asks_for_a_new_live_room() -> None:
