@@ -353,11 +353,10 @@ class RecordingSteps:
         return noted or name in self.known.egress.by_room
 
     async def _end_all(self, record: RoomRecord, name: str) -> None:
-        asked: set[str] = set()
+        """Each is asked once: LiveKit takes three seconds to say of a second time that it has ended."""
         while running := await self._running(record, name):
             for egress in running:
-                if egress.id not in asked:
-                    asked.add(egress.id)
+                if not self.memory.asked_lately(egress.id, self.clock.monotonic()):
                     await self._end(record, egress, "its live room goes")
             await asyncio.sleep(LOOK_EVERY)
 

@@ -1,5 +1,6 @@
 """A recording from the first person to the file, on fakes: what is begun, ended, healed and said."""
 
+import asyncio
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any
@@ -15,6 +16,7 @@ from controller.reconcile.recordings.recorder import QUIET_LOOKS
 from controller.reconcile.recordings.steps import Taping
 from controller.records.record import Condition
 from controller.records.recordings import RecordingRow, RecordingState
+from tests.support.fake_live import FakeLive
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
 
@@ -128,6 +130,28 @@ async def test_a_stopped_room_ends_its_recording_before_it_goes() -> None:
     await look(controller)
     assert controller.live.egresses[egress.id].status is EgressStatus.COMPLETE
     assert controller.record("stage").recording is None
+
+
+async def test_one_that_ends_already_is_not_asked_again_when_its_room_goes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """LiveKit would take three seconds to say that it has ended, and the people be inside for so long."""
+    controller = house()
+    egress = await recorded(controller)
+    asked: list[str] = []
+
+    async def ends_later(_: FakeLive, egress_id: str) -> None:
+        asked.append(egress_id)
+        controller.live.becomes(egress_id, EgressStatus.ENDING)
+
+    monkeypatch.setattr(FakeLive, "stop_recording", ends_later)
+    controller.manifests = desired(manifest("stage", record=False))
+    await look(controller)
+    controller.manifests = desired(manifest("stage", record=False, active=False))
+    asyncio.get_running_loop().call_later(0.3, controller.live.becomes, egress.id, EgressStatus.COMPLETE)
+    await look(controller)
+    assert egress.room not in await controller.listed()
+    assert asked == [egress.id]
 
 
 async def test_record_false_ends_it_at_once_and_leaves_the_room() -> None:
