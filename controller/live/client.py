@@ -141,6 +141,20 @@ class Observer:
             return []
         return [read_participant(info) for info in listed if info.state != ParticipantInfo.DISCONNECTED]
 
+    async def stands(self, name: str, identity: str) -> bool:
+        """Whether a server answers for somebody who is listed: with Redis, those of one that crashed stay so.
+
+        An update that changes nothing asks the server itself, where a list is Redis's. It waits 3 s for one
+        that is gone, and so keeps no other read waiting.
+        """
+        request = UpdateParticipantRequest(room=name, identity=identity)
+        connection = self._connection
+        try:
+            await connection.call("UpdateParticipant", connection.service.update_participant(request))
+        except (LiveNotFound, NodeAway):
+            return False
+        return True
+
     async def recordings(self) -> list[Egress]:
         """All egresses that have not ended; one that has not changed since last time is the same object."""
         before = self._recorded

@@ -25,6 +25,10 @@ class LiveObserver(Protocol):
 class EgressObserver(LiveObserver, Protocol):
     """Reads what is recorded, too."""
 
+    async def stands(self, name: str, identity: str) -> bool:
+        """Whether a server answers for somebody who is listed in the room; no takes some seconds."""
+        ...
+
     async def recordings(self) -> list[Egress]:
         """All egresses that have not ended, whoever's: one ListEgress. NoEgressService without Redis."""
         ...

@@ -193,11 +193,15 @@ def layout_of(mode: RecordMode) -> Layout:
     return Layout.SPEAKER if mode is RecordMode.SPEAKER else Layout.GRID
 
 
+def counts(one: Participant) -> bool:
+    return one.is_person and not one.permission.hidden
+
+
 def look_of(people: Iterable[Participant]) -> Look:
     """Hidden ones, agents and recorders are nobody."""
     inside = list(people)
     return Look(
-        people=sum(one.is_person and not one.permission.hidden for one in inside),
+        people=sum(counts(one) for one in inside),
         recorders=frozenset(one.identity for one in inside if one.kind == "EGRESS" or one.recorder),
     )
 

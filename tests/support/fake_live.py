@@ -18,13 +18,15 @@ class FakeLive:
 
     `fail[call]` is raised by that call (`create_room`, or `create_room NAME` for one room alone) until it
     is taken out again; `calls` counts each call. `vanish` is what expiry or a hand does to a room, `enter`
-    and `go` are people. `egresses` are its recordings; `becomes` is what a worker says of one.
+    and `go` are people, and `ghosts` are listed without being there. `egresses` are its recordings; `becomes`
+    is what a worker says of one.
     """
 
     def __init__(self) -> None:
         self.fail: dict[str, LiveError] = {}
         self.calls: Counter[str] = Counter()
         self.egresses: dict[str, Egress] = {}
+        self.ghosts: set[str] = set()
         self._rooms: dict[str, LiveRoom] = {}
         self._inside: dict[str, dict[str, Participant]] = {}
         self._made = 0
@@ -86,6 +88,10 @@ class FakeLive:
             attributes=merged,
             tracks=tuple(track for track in someone.tracks if _may_publish(permission, track)),
         )
+
+    async def stands(self, name: str, identity: str) -> bool:
+        self._called("stands", name)
+        return identity in self._inside.get(name, {}) and identity not in self.ghosts
 
     async def recordings(self) -> list[Egress]:
         self._called("recordings", "")

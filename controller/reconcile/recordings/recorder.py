@@ -3,7 +3,8 @@
 It runs beside the plan: a recording is no change of a room, and a fault in it never holds a room back.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+import asyncio
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from heapq import nsmallest
@@ -13,7 +14,7 @@ import structlog
 
 from controller.errors import LeaseLost, LiveError, RoomctlError, StoreConflict
 from controller.live.egress import Egress, EgressStatus
-from controller.live.room import LiveRoom
+from controller.live.room import LiveRoom, Participant
 from controller.plan.model import Observed
 from controller.plan.recording import (
     End,
@@ -24,6 +25,7 @@ from controller.plan.recording import (
     Scene,
     Trouble,
     condition,
+    counts,
     decide,
     is_called,
     look_of,
@@ -43,9 +45,8 @@ LOOK_AGAIN: Final = 30.0
 """Seconds after which a room is looked into although its listing says nothing new."""
 RACE: Final = 0.5
 """Seconds until a room is looked at again whose record somebody else wrote meanwhile."""
-COUNT_LAGS: Final = 20.0
-"""Seconds after which people whom the listing does not count are not there: it lags by five, and LiveKit's
-Redis lists for ever who was inside when its server crashed."""
+HANDOVER: Final = 8.0
+"""Seconds without a turn after which another may have been at work: a lease that is not renewed lasts so long."""
 NOBODY: Final = Look(0)
 
 log = structlog.get_logger()
@@ -55,22 +56,15 @@ log = structlog.get_logger()
 class _Seen:
     """What a look found, when, and how many the listing counted then.
 
-    `uncounted`: since when there have been people of whom the listing counts none.
+    `whom`: the sessions of the people who are listed, and `proven` when it was last known of them whether
+    any is really there: where none is, `look` counts none.
     """
 
     look: Look
     counted: int
     at: float
-    uncounted: float | None = None
-
-
-def _seen_by(look: Look, counted: int, at: float, before: _Seen | None) -> _Seen:
-    """What is to be believed of a look at people whom perhaps nobody but Redis remembers."""
-    if not look.people or counted:
-        return _Seen(look, counted, at)
-    since = before.uncounted if before is not None and before.uncounted is not None else at
-    real = replace(look, people=0) if at - since >= COUNT_LAGS else look
-    return _Seen(real, counted, at, since)
+    whom: frozenset[str] = frozenset()
+    proven: float = 0.0
 
 
 class Recorder:
@@ -83,11 +77,15 @@ class Recorder:
         self._store, self._known, self._clock = steps.store, steps.known, steps.clock
         self._ledger, self._memory = steps.ledger, steps.memory
         self._seen: dict[str, _Seen] = {}
+        self._turned = self._clock.monotonic()
         self._known.listens = True
 
     async def turn(self, observed: Observed, *, audit: bool) -> None:
         """Begin what is due, waiting for none of it. StoreError's kinds, where the ledger cannot be read."""
+        if self._clock.monotonic() - self._turned >= HANDOVER:
+            self._ledger.forget()
         await self._ledger.load()
+        self._turned = self._clock.monotonic()
         marked, listing = self._triggers.take_marked(), self._known.egress
         if listing.trouble is not None:
             for name in marked:
@@ -240,13 +238,35 @@ class Recorder:
         room = self._known.live_room(record)
         if room is None or not (record.spec.record or record.recording is not None):
             return NOBODY
-        look = look_of(await self._steps.observer.participants(room.name))
+        inside = await self._steps.observer.participants(room.name)
         before = self._seen.get(record.id)
-        seen = _seen_by(look, room.num_participants, self._clock.monotonic(), before)
+        seen = await self._believed(room, inside, before)
         self._seen[record.id] = seen
         if before is not None and before.look != seen.look:
             self._triggers.wake()  # its status may say something else
         return seen.look
+
+    async def _believed(self, room: LiveRoom, inside: Sequence[Participant], before: _Seen | None) -> _Seen:
+        """Who is new is there; of the others somebody has to answer now and then.
+
+        LiveKit's Redis lists for ever who was inside when a server crashed.
+        """
+        look, now = look_of(inside), self._clock.monotonic()
+        people = [one for one in inside if counts(one)]
+        whom = frozenset(one.sid for one in people)
+        if before is None or not whom <= before.whom:
+            return _Seen(look, room.num_participants, now, whom, now)
+        there, proven = before.look.people > 0, before.proven
+        if people and now - proven >= LOOK_AGAIN:
+            there, proven = await self._anybody(room.name, people), now
+        return _Seen(look if there else replace(look, people=0), room.num_participants, now, whom, proven)
+
+    async def _anybody(self, name: str, people: Sequence[Participant]) -> bool:
+        """One is asked for, and all others at once only where nobody answers for that one."""
+        stands = self._steps.observer.stands
+        if await stands(name, people[0].identity):
+            return True
+        return any(await asyncio.gather(*(stands(name, one.identity) for one in people[1:])))
 
     def _scene(self, record: RoomRecord, look: Look | None) -> Scene:
         now, memory, ours = self._clock.monotonic(), self._memory, self._ours(record)

@@ -1,19 +1,8 @@
 """What stays listed although it is over: people whom only Redis remembers, an egress that never ends."""
 
-from dataclasses import replace
-
 from controller.live.egress import EgressStatus
-from controller.live.room import LiveRoom
-from tests.support.fake_live import FakeLive
 from tests.support.inprocess import InProcess
-from tests.unit.reconcile.test_recordings import house, look, recorded, rows, running
-
-
-class Uncounting(FakeLive):
-    """Lists people whom it does not count, as LiveKit does after a crash of its server."""
-
-    async def rooms(self) -> list[LiveRoom]:
-        return [replace(room, num_participants=0) for room in await super().rooms()]
+from tests.unit.reconcile.test_recordings import SPEAKER, house, live, look, recorded, rows, running
 
 
 async def later(controller: InProcess, seconds: float) -> None:
@@ -21,21 +10,37 @@ async def later(controller: InProcess, seconds: float) -> None:
     await look(controller)
 
 
-async def test_people_whom_the_listing_does_not_count_in_time_are_nobody() -> None:
-    controller = house(live=Uncounting())
+async def test_people_for_whom_nobody_answers_are_nobody() -> None:
+    controller = house()
     egress = await recorded(controller)
+    controller.live.ghosts.add("ann")
     await later(controller, 31.0)
     await later(controller, 61.0)
     assert controller.live.egresses[egress.id].status is EgressStatus.COMPLETE
+    await later(controller, 31.0)
+    assert not running(controller)
 
 
-async def test_people_whom_the_listing_does_not_count_yet_are_recorded() -> None:
-    controller = house(live=Uncounting())
+async def test_somebody_who_comes_in_beside_people_long_gone_is_recorded() -> None:
+    controller = house()
+    first = await recorded(controller)
+    controller.live.ghosts.add("ann")
+    await later(controller, 31.0)
+    await later(controller, 61.0)
+    controller.live.enter(controller.name("stage"), "bob", SPEAKER)
+    await look(controller)
+    assert [one.id for one in running(controller)] != [first.id]
+    assert len(running(controller)) == 1
+
+
+async def test_one_who_is_there_is_enough() -> None:
+    controller = house()
+    controller.live.enter(await live(controller), "bob", SPEAKER)
     egress = await recorded(controller)
-    await later(controller, 15.0)
-    assert controller.record("stage").recording is not None
-    assert [one.status for one in running(controller)] == [EgressStatus.ACTIVE]
-    assert running(controller)[0].id == egress.id
+    controller.live.ghosts.add("ann")
+    await later(controller, 31.0)
+    await later(controller, 61.0)
+    assert [one.id for one in running(controller)] == [egress.id]
 
 
 async def test_one_that_never_ends_is_waited_for_ten_seconds_and_stays_open() -> None:
