@@ -28,7 +28,8 @@ class Ledger:
         rows = await self.store.recordings.unsettled()
         self.lost = set(await self.store.recordings.lost())
         now = self.clock.monotonic()
-        self.open = {row.egress_id: (row, now) for row in rows}
+        known = self.open
+        self.open = {row.egress_id: known.get(row.egress_id, (row, now)) for row in rows}
         self._loaded = True
 
     def forget(self) -> None:

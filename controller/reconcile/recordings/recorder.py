@@ -46,7 +46,7 @@ LOOK_AGAIN: Final = 30.0
 RACE: Final = 0.5
 """Seconds until a room is looked at again whose record somebody else wrote meanwhile."""
 HANDOVER: Final = 8.0
-"""Seconds without a turn after which another may have been at work: a lease that is not renewed lasts so long."""
+"""Seconds without a turn after which another may have been at work: so long a lease lasts unrenewed."""
 NOBODY: Final = Look(0)
 
 log = structlog.get_logger()

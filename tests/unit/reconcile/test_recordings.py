@@ -344,6 +344,23 @@ async def test_another_controller_goes_on_with_it() -> None:
     assert other.live.calls["start_recording"] == 1
 
 
+async def test_whoever_is_back_settles_what_another_began_meanwhile() -> None:
+    """Its lease ran out and was its own again between two of its passes: LiveKit was away for it alone."""
+    controller = house()
+    first = await recorded(controller)
+    other = house(live=controller.live, database=controller.store.database, time=controller.time)
+    controller.live.becomes(first.id, EgressStatus.FAILED, error="its output was refused")
+    await look(other, 3)
+    controller.time.seconds += 61
+    await look(other)
+    (second,) = running(other)
+    await look(controller, 2)
+    controller.live.becomes(second.id, EgressStatus.COMPLETE)
+    await look(controller)
+    assert [row.state for row in await rows(controller)].count(RecordingState.RECORDING) == 1
+    assert {row.egress_id: row.state for row in await rows(controller)}[second.id] == "complete"
+
+
 async def test_without_redis_the_condition_says_so() -> None:
     controller = house()
     controller.live.fail["recordings"] = NoEgressService("no Redis")
