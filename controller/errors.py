@@ -74,7 +74,7 @@ class LiveAway(LiveError):
 
 
 class NodeAway(LiveAway):
-    """LiveKit answers, but no server of it for this one room: the one that had it was restarted, or is gone."""
+    """LiveKit answers, but no server of it for this one room: the one that had it was restarted or died."""
 
 
 class LiveDenied(LiveError):
