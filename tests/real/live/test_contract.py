@@ -106,6 +106,15 @@ async def test_deleting_what_is_not_there_is_done_already(live: Live, name: str)
     await live.actor.delete_room(name)
 
 
+async def test_who_is_listed_is_asked_for_without_a_change(live: Live, name: str) -> None:
+    await live.actor.create_room(name, "", 5)
+    await live.enter(name, "ada")
+    before = await live.observer.participants(name)
+    assert await live.observer.stands(name, "ada")
+    assert not await live.observer.stands(name, "eve")
+    assert await live.observer.participants(name) == before
+
+
 async def test_an_unchanged_room_is_the_same_object_in_the_next_listing(live: Live, name: str) -> None:
     await live.actor.create_room(name, "", 5)
     first = {room.name: room for room in await live.observer.rooms()}

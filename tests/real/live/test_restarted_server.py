@@ -27,3 +27,16 @@ async def test_a_room_that_no_server_has_any_more_can_be_deleted(tmp_path: Path)
                 return not await observer.rooms()
 
             await until(deleted, 60)
+
+
+async def test_who_was_inside_is_listed_and_nobody_answers_for_them(tmp_path: Path) -> None:
+    async with RecordingStack(tmp_path) as stack:
+        livekit = stack.livekit
+        async with Connection(livekit.url, livekit.key, livekit.secret) as connection:
+            observer = Observer(connection)
+            await Actor(connection).create_room("left-behind", "", 10)
+            async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):
+                assert await observer.stands("left-behind", "ann")
+                await livekit.restart()
+            assert [one.identity for one in await observer.participants("left-behind")] == ["ann"]
+            assert not await observer.stands("left-behind", "ann")
