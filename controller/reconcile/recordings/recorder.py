@@ -141,7 +141,7 @@ class Recorder:
     def _forget(self, records: Iterable[RoomRecord]) -> None:
         ids = {record.id for record in records}
         self._seen = {key: seen for key, seen in self._seen.items() if key in ids}
-        for key in self._memory.troubles.keys() - ids:
+        for key in self._memory.troubles.keys() - self._store.by_id.keys():
             del self._memory.troubles[key]
 
     def _unlisted(self) -> list[RecordingRow]:

@@ -154,6 +154,22 @@ async def test_one_that_ends_already_is_not_asked_again_when_its_room_goes(
     assert asked == [egress.id]
 
 
+async def test_a_stopped_room_goes_on_to_say_that_its_recording_failed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """An output is refused at the very end: who looks in the morning finds it said."""
+    controller = house()
+    await recorded(controller)
+
+    async def fails(_: FakeLive, egress_id: str) -> None:
+        controller.live.becomes(egress_id, EgressStatus.FAILED, error="its output was refused")
+
+    monkeypatch.setattr(FakeLive, "stop_recording", fails)
+    controller.manifests = desired(manifest("stage", record=True, active=False))
+    await look(controller, 12)
+    assert (says(controller).reason, says(controller).message) == ("Failed", "its output was refused")
+
+
 async def test_record_false_ends_it_at_once_and_leaves_the_room() -> None:
     controller = house()
     egress = await recorded(controller)
