@@ -58,6 +58,7 @@ TEMPLATE: Final = "/recording/template"
 LOST: Final = "its egress worker went without a word: what it had written may lie on the worker's disk"
 FORGOTTEN: Final = "LiveKit knows nothing of it any more: its Redis lost it"
 UNBEGUN: Final = "it was ended before it had begun"
+UNANSWERED: Final = Trouble("Starting", "LiveKit has not said what came of the Start: looking for it")
 LASTED: Final = 60.0
 """A recording that failed after so many seconds is no reason to wait before the next."""
 
@@ -148,9 +149,9 @@ class RecordingSteps:
         except (LiveNotFound, LiveRejected, NoEgressService, NoEgressWorker) as error:
             await self._not_begun(record, attempt, error)
         except LiveError:
-            self._trouble(
-                record, Trouble("Starting", "LiveKit has not said what came of the Start: looking for it")
-            )
+            self._trouble(record, UNANSWERED)
+            unknown_since = replace(attempt, attempt_at=self.clock.wall())  # it may have queued for long
+            await self._replace(record.id, attempt, unknown_since)
             raise
         else:
             await self._begun(record, attempt, egress)
@@ -215,9 +216,7 @@ class RecordingSteps:
             return
         waited = self.clock.wall() - attempt.attempt_at
         if abs(waited) < UNKNOWN_FOR:  # the clock of whoever called Start may be ahead of ours
-            self._trouble(
-                record, Trouble("Starting", "LiveKit has not said what came of the Start: looking for it")
-            )
+            self._trouble(record, UNANSWERED)
             self.later((UNKNOWN_FOR - waited).total_seconds())
         else:
             self._trouble(record, Trouble("Failed", "a Start was never answered, and nothing came of it"))
