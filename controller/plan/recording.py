@@ -63,10 +63,14 @@ Step: TypeAlias = Note | Begin | Trace | End | Probe
 
 @dataclass(frozen=True, slots=True)
 class Look:
-    """Who is inside a live room as far as its recording goes: people who count, recorders by identity."""
+    """Who is inside a live room as far as its recording goes: people who count, recorders by identity.
+
+    `gone` are recorders who are listed, and for whom no server answers.
+    """
 
     people: int
     recorders: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +180,7 @@ def _seems_ghost(egress: Egress, scene: Scene) -> bool:
     """Whether its worker may have gone without a word. One that ends leaves the room, and uploads after."""
     if scene.still[egress.id] < STILL:
         return False
-    if egress.status is EgressStatus.ENDING:
+    if egress.status is EgressStatus.ENDING or (scene.look is not None and egress.id in scene.look.gone):
         return True
     inside = scene.look is not None and egress.id in scene.look.recorders
     return not scene.taped and not inside and (scene.look is not None or not scene.listed)

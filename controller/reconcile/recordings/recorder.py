@@ -17,6 +17,7 @@ from controller.live.egress import Egress, EgressStatus
 from controller.live.room import LiveRoom, Participant
 from controller.plan.model import Observed
 from controller.plan.recording import (
+    STILL,
     End,
     Look,
     Probe,
@@ -77,6 +78,7 @@ class Recorder:
         self._store, self._known, self._clock = steps.store, steps.known, steps.clock
         self._ledger, self._memory = steps.ledger, steps.memory
         self._seen: dict[str, _Seen] = {}
+        self._answers: dict[str, tuple[bool, float]] = {}
         self._turned = self._clock.monotonic()
         self._known.listens = True
 
@@ -252,6 +254,7 @@ class Recorder:
         LiveKit's Redis lists for ever who was inside when a server crashed.
         """
         look, now = look_of(inside), self._clock.monotonic()
+        look = replace(look, gone=await self._gone(room.name, look.recorders))
         people = [one for one in inside if counts(one)]
         whom = frozenset(one.sid for one in people)
         if before is None or not whom <= before.whom:
@@ -267,6 +270,15 @@ class Recorder:
         if await stands(name, people[0].identity):
             return True
         return any(await asyncio.gather(*(stands(name, one.identity) for one in people[1:])))
+
+    async def _gone(self, name: str, recorders: frozenset[str]) -> frozenset[str]:
+        """Recorders who have long been silent, and for whom nobody answers: listed by Redis alone, too."""
+        now, silence = self._clock.monotonic(), self._memory.silence
+        self._answers = {one: said for one, said in self._answers.items() if now - said[1] < LOOK_AGAIN}
+        silent = [one for one in recorders if silence.lasts(one, now) >= STILL and one not in self._answers]
+        answers = await asyncio.gather(*(self._steps.observer.stands(name, one) for one in silent))
+        self._answers |= {one: (there, now) for one, there in zip(silent, answers, strict=True)}
+        return frozenset(one for one in recorders if not self._answers.get(one, (True, now))[0])
 
     def _scene(self, record: RoomRecord, look: Look | None) -> Scene:
         now, memory, ours = self._clock.monotonic(), self._memory, self._ours(record)
