@@ -132,7 +132,7 @@ def _show(rooms: Sequence[Standing], output: Form) -> None:
 
 
 _HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE")
-_WIDE_HEADER: Final = ("NAME", "ORIGIN", "FILE", "LKROOMNAME", "GENERATION", "MODIFIED")
+_WIDE_HEADER: Final = ("RECORDING", "NAME", "ORIGIN", "FILE", "LKROOMNAME", "GENERATION", "MODIFIED")
 
 
 def _row(room: Standing, *, wide: bool) -> tuple[str, ...]:
@@ -148,8 +148,10 @@ def _row(room: Standing, *, wide: bool) -> tuple[str, ...]:
     )
     if not wide:
         return cells
+    recording = room.condition("Recording")
     return (
         *cells,
+        recording.reason if recording else "-",
         record.spec.name,
         str(record.origin),
         record.file or "-",

@@ -59,11 +59,14 @@ async def test_while_it_goes_on_the_condition_says_where_and_since_when(site: St
         async with site.person("stage"):
             egress = await site.recorded("stage")
             found = await condition(site, "stage")
+            wide = (await site.verb("get", "-o", "wide")).out.splitlines()
             assert egress.started is not None
     assert (found["status"], found["reason"]) == ("True", "Recording")
     file, _, since = found["message"].partition(", since ")
     assert file == egress.file
     assert datetime.fromisoformat(since) == egress.started
+    cells = dict(zip(wide[0].split(), wide[1].split(), strict=True))
+    assert cells["RECORDING"] == "Recording"
 
 
 async def test_the_verb_shows_it_while_it_goes_on_and_when_it_is_there(site: Studio) -> None:
