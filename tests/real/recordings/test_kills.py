@@ -327,13 +327,13 @@ async def test_the_controller_is_killed_while_a_recorded_room_is_stopped(
 
 
 async def test_a_server_is_killed_with_a_recording_at_each_step(tmp_path: Path, mongodb: Server) -> None:
-    """Each of the three on a stack of its own, side by side."""
+    """Each on a stack of its own, side by side; and two at once, as by a machine's crash."""
     async with asyncio.TaskGroup() as group:
-        for part in ("worker", "livekit", "redis"):
-            group.create_task(_part_killed(part, tmp_path / part, mongodb))
+        for parts in ("worker", "livekit", "redis", "livekit worker"):
+            group.create_task(_killed(parts, tmp_path / parts, mongodb))
 
 
-async def _part_killed(part: str, folder: Path, database: Server) -> None:
+async def _killed(parts: str, folder: Path, database: Server) -> None:
     async with (
         stack_of(folder) as (stack, watch),
         set_on(stack, watch, folder / "site", database, Four) as site,
@@ -343,11 +343,14 @@ async def _part_killed(part: str, folder: Path, database: Server) -> None:
         await controller.ready()
         await site.all_live()
         await site.take_positions(inside)
-        await getattr(stack, part).restart()
+        for part in parts.split():
+            getattr(stack, part).kill()
+        for part in parts.split():
+            await getattr(stack, part).start()
         await stack.worker.set(slow_start="0s", late_active="0s", slow_stop="0s")
         await inside.enter_async_context(site.visitor("ending"))
         await site.all_recorded()
         await inside.aclose()
-        await site.assert_claims(part)
+        await site.assert_claims(parts)
         assert {row.key for row in await site.rows()} == set(STEPS)
         assert await controller.stop() == 0

@@ -1,0 +1,219 @@
+"""Fifty rooms whose people come and go, while whatever takes part in recording them fails at random.
+
+The three claims of claims.py hold throughout. `SOAK_SECONDS=300` makes it five minutes, `SOAK_SEED` says
+which; it prints both, and what became of the recordings.
+"""
+
+import asyncio
+import os
+import random
+import secrets
+from collections import Counter
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from controller.errors import LiveError, StoreError
+from tests.real.recordings.claims import Visitor, Watch, watching
+from tests.real.recordings.stage import Studio, studio
+from tests.support.controller import Controller
+from tests.support.egress import Egress as Worker
+from tests.support.embedded import Server
+from tests.support.wait import until
+
+ROOMS: Final = 50
+SECONDS: Final = float(os.environ.get("SOAK_SECONDS", "20"))
+CALM_EVERY: Final = 100.0
+"""Seconds of faults after which it is looked whether each room is recorded that should be, and no other."""
+HEALED: Final = 240.0
+RESTARTS: Final = 3
+"""Of LiveKit, at most: a room that vanishes five times in ten minutes is not healed at once any more."""
+
+
+class Person:
+    """Somebody who comes and goes in one room, unless all are told to stay as they are."""
+
+    def __init__(self, site: Studio, name: str, chance: random.Random, may_move: asyncio.Event) -> None:
+        self.name, self.inside = name, False
+        self._site, self._chance, self._may_move = site, chance, may_move
+        self._visit: Visitor | None = None
+
+    async def come_and_go(self) -> None:
+        await self._wait(0, 15)
+        while True:
+            self._visit, self.inside = Visitor(self._site.stack.livekit, lambda: self.name), True
+            await self._wait(8, 30)
+            await self.go()
+            await self._wait(5, 20)
+
+    async def go(self) -> None:
+        visit, self._visit = self._visit, None
+        if visit is not None:
+            await visit.leave()
+        self.inside = False
+
+    async def _wait(self, least: float, most: float) -> None:
+        await asyncio.sleep(self._chance.uniform(least, most))
+        await self._may_move.wait()
+
+
+@dataclass
+class Faults:
+    """What happens to the parts, and how often it did. After each all of them are at work again."""
+
+    site: Studio
+    controller: Controller
+    workers: list[Worker]
+    chance: random.Random
+    met: Counter[str] = field(default_factory=Counter)
+
+    async def one(self) -> None:
+        kinds = ["worker", "controller", "redis", "fail", "die", "drop"]
+        if self.met["livekit"] < RESTARTS:
+            kinds.append("livekit")
+        kind = self.chance.choice(kinds)
+        self.met[kind] += 1
+        await getattr(self, f"_{kind}")()
+
+    async def go_on(self, seconds: float) -> None:
+        clock = asyncio.get_running_loop().time
+        end = clock() + seconds
+        while clock() < end:
+            await asyncio.sleep(self.chance.uniform(2, 5))
+            await self.one()
+
+    async def _worker(self) -> None:
+        await self.chance.choice(self.workers).restart()
+
+    async def _controller(self) -> None:
+        await self.controller.kill()
+        self.controller = self.site.warm("run")
+
+    async def _livekit(self) -> None:
+        await self.site.stack.livekit.restart()
+
+    async def _redis(self) -> None:
+        self.site.stack.redis.pause()
+        await asyncio.sleep(self.chance.uniform(1, 4))
+        self.site.stack.redis.resume()
+
+    async def _fail(self) -> None:
+        await self._to_a_job("fail")
+
+    async def _die(self) -> None:
+        await self._to_a_job("die")
+
+    async def _drop(self) -> None:
+        await self._to_a_job("drop")
+
+    async def _to_a_job(self, what: str) -> None:
+        worker = self.chance.choice(self.workers)
+        if jobs := await worker.jobs():
+            await getattr(worker, what)(self.chance.choice(jobs)["egress_id"])
+
+
+@dataclass
+class Soak:
+    """All of it together."""
+
+    site: Studio
+    watch: Watch
+    faults: Faults
+    people: list[Person]
+    may_move: asyncio.Event
+
+    async def for_(self, seconds: float) -> None:
+        while seconds > 0:
+            self.may_move.set()
+            await self.faults.go_on(min(seconds, CALM_EVERY))
+            self.may_move.clear()
+            await self.recorded_as_it_should_be()
+            seconds -= CALM_EVERY
+
+    async def recorded_as_it_should_be(self) -> None:
+        """Return when a worker records each room that somebody is in, once, and no other."""
+        wanted: Counter[str] = Counter()
+        running: Counter[str] = Counter()
+
+        async def so() -> bool:
+            nonlocal wanted, running
+            assert not self.watch.twice
+            wanted = Counter(person.name for person in self.people if person.inside)
+            running = Counter((await self.watch.jobs()).values())
+            return wanted == running
+
+        try:
+            await until(so, HEALED)
+        except TimeoutError:
+            raise AssertionError(f"not recorded: {wanted - running}; still: {running - wanted}") from None
+
+    async def over(self) -> None:
+        """Everybody goes; return when nothing runs, and every row says how it ended."""
+        await asyncio.gather(*(person.go() for person in self.people))
+        await self.recorded_as_it_should_be()
+
+        async def so() -> bool:
+            with suppress(LiveError, StoreError):
+                return all(row.state != "recording" for row in await self.site.rows())
+            return False
+
+        await until(so, HEALED)
+
+    async def broken(self) -> list[str]:
+        return await self.watch.broken({person.name for person in self.people}, await self.site.rows())
+
+    async def told(self) -> str:
+        rows = await self.site.rows()
+        states = dict(Counter(str(row.state) for row in rows))
+        return (
+            f"{len(rows)} recordings in {len(self.people)} rooms: {states}; faults: {dict(self.faults.met)}"
+        )
+
+
+@asynccontextmanager
+async def soaking(folder: Path, mongodb: str, seed: int) -> AsyncIterator[Soak]:
+    """Rooms, people, two workers and a controller; people may not move yet."""
+    async with (
+        studio(folder, mongodb, ROOMCTL_LOG_LEVEL="info") as site,
+        site.stack.another() as second,
+        watching(site.stack.livekit, site.stack.worker, second, every=0.3) as watch,
+    ):
+        for number in range(ROOMS):
+            site.write(f"room-{number:02}", record=True)
+        controller = site.warm("run")
+        await controller.ready()
+        records = (await site.converged(120)).values()
+        may_move = asyncio.Event()
+        people = [
+            Person(site, record.live.name, random.Random(f"{seed} {number}"), may_move)
+            for number, record in enumerate(records)
+            if record.live is not None
+        ]
+        faults = Faults(site, controller, [site.stack.worker, second], random.Random(seed))
+        coming = [asyncio.create_task(person.come_and_go()) for person in people]
+        try:
+            yield Soak(site, watch, faults, people, may_move)
+        finally:
+            for one in coming:
+                one.cancel()
+            await asyncio.gather(*coming, return_exceptions=True)
+            await faults.controller.kill()
+
+
+async def test_each_room_is_recorded_once_and_each_recording_named(
+    tmp_path: Path, mongodb: Server, capsys: pytest.CaptureFixture[str]
+) -> None:
+    seed = int(os.environ.get("SOAK_SEED") or secrets.randbelow(1_000_000))
+    async with soaking(tmp_path, mongodb.uri, seed) as soak:
+        with capsys.disabled():
+            print(f"\nSOAK_SEED={seed} SOAK_SECONDS={SECONDS:.0f}")  # noqa: T201
+        await soak.for_(SECONDS)
+        await soak.over()
+        with capsys.disabled():
+            print(await soak.told())  # noqa: T201
+        assert await soak.broken() == []
+        assert len(await soak.site.rows()) > ROOMS / 5
