@@ -6,7 +6,7 @@ the room is recorded again while somebody is inside.
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -122,7 +122,7 @@ SWITCHED_OFF: Final = (
 )
 
 
-class Set(Studio):
+class Stage(Studio):
     """A site of one recorded room, whose controllers die when they are told to."""
 
     watch: Watch
@@ -133,7 +133,8 @@ class Set(Studio):
         """The room is live, and a controller at work."""
         self.write("stage", record=True)
         controller = await self.at_work()
-        self.room = (await self.converged(60))["stage"].live.name  # type: ignore[union-attr]
+        await self.converged(60)
+        self.room = await self.room_name("stage")
         return controller
 
     async def at_work(self) -> Controller:
@@ -175,19 +176,19 @@ class Set(Studio):
         assert await self.watch.broken(await self.names(), await self.rows()) == [], where
 
 
-S = TypeVar("S", bound=Set)
+S = TypeVar("S", bound=Stage)
 
 
-class Four(Set):
-    """A site with a room at each step of a recording, and who is in which."""
+class Four(Stage):
+    """A site with a room at each step of a recording."""
 
     rooms: Mapping[str, str]
 
     async def all_live(self) -> None:
         for key in STEPS:
             self.write(key, record=True)
-        records = await self.converged(60)
-        self.rooms = {key: records[key].live.name for key in STEPS}  # type: ignore[union-attr]
+        await self.converged(60)
+        self.rooms = {key: await self.room_name(key) for key in STEPS}
 
     def visitor(self, key: str) -> AbstractAsyncContextManager[Visitor]:
         return visitor(self.stack.livekit, lambda: self.rooms[key])
@@ -239,7 +240,7 @@ async def stack_of(folder: Path) -> AsyncIterator[tuple[RecordingStack, Watch]]:
 
 
 @asynccontextmanager
-async def set_on(
+async def site_on(
     stack: RecordingStack, watch: Watch, folder: Path, database: Server, kind: type[S]
 ) -> AsyncIterator[S]:
     """A site with proxies of its own before what others share."""
@@ -258,7 +259,7 @@ async def set_on(
             yield site
 
 
-Survives = Callable[[Set, Kill], Any]
+Survives = Callable[[Stage, Kill], Awaitable[None]]
 
 
 async def _all_survived(folder: Path, database: Server, kills: tuple[Kill, ...], survives: Survives) -> None:
@@ -267,7 +268,7 @@ async def _all_survived(folder: Path, database: Server, kills: tuple[Kill, ...],
     async with stack_of(folder) as (stack, watch):
 
         async def one(number: int, death: Kill) -> None:
-            async with slots, set_on(stack, watch, folder / str(number), database, Set) as site:
+            async with slots, site_on(stack, watch, folder / str(number), database, Stage) as site:
                 await survives(site, death)
                 await site.assert_claims(death.name)
 
@@ -277,7 +278,7 @@ async def _all_survived(folder: Path, database: Server, kills: tuple[Kill, ...],
         assert watch.samples > 10
 
 
-async def _begun(site: Set, death: Kill) -> None:
+async def _begun(site: Stage, death: Kill) -> None:
     controller = await site.opened()
     site.deadly(death, controller)
     async with visitor(site.stack.livekit, lambda: site.room):
@@ -287,7 +288,7 @@ async def _begun(site: Set, death: Kill) -> None:
     assert await last.stop() == 0
 
 
-async def _ended(site: Set, death: Kill) -> None:
+async def _ended(site: Stage, death: Kill) -> None:
     controller = await site.opened()
     async with visitor(site.stack.livekit, lambda: site.room):
         await site.recorded("stage")
@@ -300,7 +301,7 @@ async def _ended(site: Set, death: Kill) -> None:
     assert await last.stop() == 0
 
 
-async def _switched_off(site: Set, death: Kill) -> None:
+async def _switched_off(site: Stage, death: Kill) -> None:
     controller = await site.opened()
     async with visitor(site.stack.livekit, lambda: site.room):
         await site.recorded("stage")
@@ -336,7 +337,7 @@ async def test_a_server_is_killed_with_a_recording_at_each_step(tmp_path: Path, 
 async def _killed(parts: str, folder: Path, database: Server) -> None:
     async with (
         stack_of(folder) as (stack, watch),
-        set_on(stack, watch, folder / "site", database, Four) as site,
+        site_on(stack, watch, folder / "site", database, Four) as site,
         AsyncExitStack() as inside,
     ):
         controller = site.warm("run")
