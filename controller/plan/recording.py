@@ -280,7 +280,7 @@ def condition(scene: Scene, output: Output | None, trouble: Trouble | None) -> R
     if any(egress.status is EgressStatus.ENDING for egress in scene.ours):
         return RecordingSays("False", "Stopping", "the last of it is being written")
     if _idle(scene):
-        return RecordingSays("False", "Idle", "nobody is inside")
+        return RecordingSays("False", "Idle", "nobody was seen inside")
     return RecordingSays("False", "Starting", "an egress worker is asked for")
 
 
