@@ -268,15 +268,16 @@ class RecordingSteps:
     async def settle(self, row: RecordingRow, recorders: frozenset[str]) -> None:
         """An open row that LiveKit does not list any more. `recorders` are inside the room now.
 
-        Where its Redis lost the entry the worker may still be at work, unseen: it is asked to end.
+        Where its Redis lost the entry the worker may still be at work, though nobody sees its recorder
+        either: it is asked to end, and a Stop reaches it all the same.
         """
         try:
             egress = await self.observer.recording(row.egress_id)
         except LiveNotFound:
+            if not self.memory.asked_lately(row.egress_id, self.clock.monotonic()):
+                await self._ask_to_end(row.egress_id)
             if row.egress_id not in recorders:
                 await self._lose(row, FORGOTTEN)
-            elif not self.memory.asked_lately(row.egress_id, self.clock.monotonic()):
-                await self._ask_to_end(row.egress_id)
             return
         if egress.status.ended:
             await self._settled(row, egress)
