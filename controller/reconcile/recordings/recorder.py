@@ -119,7 +119,8 @@ class Recorder:
             await self._store.save(record, record.with_status(status))
 
     def stand_by(self) -> None:
-        """Another is at work: what it does to the ledger is read when it is our turn."""
+        """Another is at work, and counts: what it does to the ledger is read when it is our turn."""
+        self._steps.metrics.recording.set(0)
         self._ledger.forget()
         self._seen.clear()
 

@@ -170,6 +170,15 @@ async def test_a_stopped_room_goes_on_to_say_that_its_recording_failed(
     assert (says(controller).reason, says(controller).message) == ("Failed", "its output was refused")
 
 
+async def test_who_stands_by_counts_no_recording() -> None:
+    """The sum over all replicas is what is recorded."""
+    controller = house()
+    await recorded(controller)
+    assert b"roomctl_recording 1.0" in controller.metrics.text()
+    controller.recorder.stand_by()
+    assert b"roomctl_recording 0.0" in controller.metrics.text()
+
+
 async def test_record_false_ends_it_at_once_and_leaves_the_room() -> None:
     controller = house()
     egress = await recorded(controller)
