@@ -79,20 +79,26 @@ STOP: Final = call("StopEgress")
 
 @dataclass(frozen=True, slots=True)
 class Kill:
-    """The controller is killed before (or after) the message that `where` knows, on that link."""
+    """The controller is killed before (or after) the message that `where` knows, on that link.
+
+    `during`: it has been passed on, and the worker is at it.
+    """
 
     name: str
     link: str
     point: str
     where: Where
 
-    def fault(self, proxy: Proxy, pid: int) -> Fault:
+    def fault(self, site: "Stage", pid: int) -> Fault:
         async def met(message: Message) -> Fate:
             if not self.where(message):
                 return Fate.PASS
             if self.point == "before":
                 return await kill(pid)(message)
-            proxy.after[message.number] = kill(pid)
+            if self.point == "during":
+                site.killing = asyncio.create_task(site.kill_at_work(kill(pid), message))
+            else:
+                site.proxies[self.link].after[message.number] = kill(pid)
             return Fate.PASS
 
         return met
@@ -102,6 +108,7 @@ BEGIN: Final = (
     Kill("before the attempt is written", "mongodb", "before", ATTEMPT),
     Kill("after the attempt is written", "mongodb", "after", ATTEMPT),
     Kill("before Start is sent", "livekit", "before", START),
+    Kill("while the worker begins", "livekit", "during", START),
     Kill("when Start is answered", "livekit", "after", START),
     Kill("before the row is written", "mongodb", "before", row("recording")),
     Kill("after the row is written", "mongodb", "after", row("recording")),
@@ -128,6 +135,7 @@ class Stage(Studio):
     watch: Watch
     proxies: Mapping[str, Proxy]
     room: str = ""
+    killing: asyncio.Task[None] | None = None
 
     async def opened(self) -> Controller:
         """The room is live, and a controller at work."""
@@ -143,8 +151,16 @@ class Stage(Studio):
         return controller
 
     def deadly(self, death: Kill, controller: Controller) -> None:
-        proxy = self.proxies[death.link]
-        proxy.request = death.fault(proxy, controller.pid)
+        self.proxies[death.link].request = death.fault(self, controller.pid)
+
+    async def kill_at_work(self, deadly: Fault, message: Message) -> None:
+        """Return when a worker has the room's job and the controller is dead."""
+
+        async def taken() -> bool:
+            return self.room in (await self.watch.jobs()).values()
+
+        await until(taken, 60)
+        await deadly(message)
 
     async def succeeded(self, controller: Controller) -> Controller:
         """Another is at work, when this one has been killed."""
@@ -231,9 +247,9 @@ class Four(Stage):
 
 
 @asynccontextmanager
-async def stack_of(folder: Path) -> AsyncIterator[tuple[RecordingStack, Watch]]:
+async def stack_of(folder: Path, **switches: Any) -> AsyncIterator[tuple[RecordingStack, Watch]]:
     async with (
-        RecordingStack(folder / "stack") as stack,
+        RecordingStack(folder / "stack", **switches) as stack,
         watching(stack.livekit, stack.worker) as watch,
     ):
         yield stack, watch
@@ -262,10 +278,12 @@ async def site_on(
 Survives = Callable[[Stage, Kill], Awaitable[None]]
 
 
-async def _all_survived(folder: Path, database: Server, kills: tuple[Kill, ...], survives: Survives) -> None:
+async def _all_survived(
+    folder: Path, database: Server, kills: tuple[Kill, ...], survives: Survives, **switches: Any
+) -> None:
     """Each on a site of its own, side by side: most of it is waiting."""
     slots = asyncio.Semaphore(AT_ONCE)
-    async with stack_of(folder) as (stack, watch):
+    async with stack_of(folder, **switches) as (stack, watch):
 
         async def one(number: int, death: Kill) -> None:
             async with slots, site_on(stack, watch, folder / str(number), database, Stage) as site:
@@ -283,7 +301,7 @@ async def _begun(site: Stage, death: Kill) -> None:
     site.deadly(death, controller)
     async with visitor(site.stack.livekit, lambda: site.room):
         last = await site.succeeded(controller)
-        await site.recorded("stage", HEALED)
+        await site.says("stage", "True", within=HEALED)
     await site.quiet()
     assert await last.stop() == 0
 
@@ -291,12 +309,12 @@ async def _begun(site: Stage, death: Kill) -> None:
 async def _ended(site: Stage, death: Kill) -> None:
     controller = await site.opened()
     async with visitor(site.stack.livekit, lambda: site.room):
-        await site.recorded("stage")
+        await site.says("stage", "True")
         site.deadly(death, controller)
     last = await site.succeeded(controller)
     await site.quiet()
     async with visitor(site.stack.livekit, lambda: site.room):
-        await site.recorded("stage", HEALED)
+        await site.says("stage", "True", within=HEALED)
     await site.quiet()
     assert await last.stop() == 0
 
@@ -304,7 +322,7 @@ async def _ended(site: Stage, death: Kill) -> None:
 async def _switched_off(site: Stage, death: Kill) -> None:
     controller = await site.opened()
     async with visitor(site.stack.livekit, lambda: site.room):
-        await site.recorded("stage")
+        await site.says("stage", "True")
         site.deadly(death, controller)
         site.edit("stage", active=False)
         last = await site.succeeded(controller)
@@ -314,7 +332,7 @@ async def _switched_off(site: Stage, death: Kill) -> None:
 
 
 async def test_the_controller_is_killed_at_each_step_of_a_begin(tmp_path: Path, mongodb: Server) -> None:
-    await _all_survived(tmp_path, mongodb, BEGIN, _begun)
+    await _all_survived(tmp_path, mongodb, BEGIN, _begun, slow_start="1s")
 
 
 async def test_the_controller_is_killed_at_each_step_of_an_end(tmp_path: Path, mongodb: Server) -> None:
