@@ -43,6 +43,11 @@ class Ledger:
         await self.store.recordings.put(row)
         self.open[row.egress_id] = row, self.clock.monotonic()
 
+    async def rise(self, row: RecordingRow) -> None:
+        """One that was lost is found to go on."""
+        self.lost.discard(row.egress_id)
+        await self.enter(row)
+
     def seen(self, egress_id: str) -> None:
         """It has not ended by now, whatever an older listing says."""
         row, _ = self.open[egress_id]

@@ -229,12 +229,22 @@ class Recorder:
             await self._steps.settle(row, look.recorders)
         settled = any(row.egress_id not in self._ledger.open for row in rows)
         record = self._store.by_id.get(room_id)
+        if record is not None:
+            await self._let_rise(record, look)
         step = decide(self._scene(record, look), self._steps.rules()) if record is not None else None
         if record is not None and step is not None:
             await self._steps.carry_out(record, step)
         moved = self._store.by_id.get(room_id) is not record
         if settled or moved or isinstance(step, End | Probe):
             self._triggers.wake()
+
+    async def _let_rise(self, record: RoomRecord, look: Look) -> None:
+        """A worker that was only frozen is back in the room, answers there, and so its recording goes on."""
+        listed = look.recorders & self._ledger.lost
+        risen = {one for one in listed if self._answers.get(one, (False, 0.0))[0]}
+        for egress in self._known.egress.of_rooms(names_of(record)) if risen else ():
+            if egress.id in risen:
+                await self._steps.rise(record, egress)
 
     async def _look(self, record: RoomRecord) -> Look:
         """Who is inside its live room: nobody, where it is not live."""

@@ -284,6 +284,11 @@ class RecordingSteps:
         else:
             self.ledger.seen(row.egress_id)
 
+    async def rise(self, record: RoomRecord, egress: Egress) -> None:
+        """One that was lost goes on after all: it is ours again, and of two the younger ends."""
+        log.warning("a lost recording goes on", key=short_key(record.key), egress=egress.id)
+        await self.ledger.rise(_row(record, found(egress, None, self.clock.wall())))
+
     async def _settled(self, row: RecordingRow, egress: Egress) -> None:
         fine = egress.status in (EgressStatus.COMPLETE, EgressStatus.LIMIT_REACHED)
         unbegun = egress.status is EgressStatus.ABORTED and egress.id in self.memory.asked

@@ -400,3 +400,23 @@ async def test_without_an_output_nothing_is_recorded_and_that_is_said() -> None:
     await look(controller)
     assert not controller.live.egresses
     assert says(controller).reason == "NotConfigured"
+
+
+async def test_a_lost_one_that_goes_on_is_ours_again_and_the_younger_ends() -> None:
+    controller = house()
+    elder = await recorded(controller)
+    controller.live.fail[f"stop_recording {elder.id}"] = LiveAway("no answer")
+    controller.live.go(elder.room, elder.id)
+    controller.time.seconds += 61
+    await look(controller, 8)
+    _, younger = running(controller)  # LiveKit lists the ghost for ever
+    controller.live.becomes(younger.id, EgressStatus.ACTIVE)
+    controller.live.fail.clear()
+    controller.live.becomes(elder.id, EgressStatus.ACTIVE)
+    for _ in range(3):  # it is asked whether anybody answers for its recorder
+        controller.time.seconds += 31
+        await look(controller)
+    assert [one.id for one in running(controller)] == [elder.id]
+    states = {row.egress_id: str(row.state) for row in await rows(controller)}
+    assert states.pop(elder.id) == "recording"
+    assert list(states.values()) == ["complete"]
