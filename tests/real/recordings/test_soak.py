@@ -111,9 +111,10 @@ class Faults:
         await self._to_a_job("drop")
 
     async def _to_a_job(self, what: str) -> None:
-        worker = self.chance.choice(self.workers)
-        if jobs := await worker.jobs():
-            await getattr(worker, what)(self.chance.choice(jobs)["egress_id"])
+        jobs = [(worker, job["egress_id"]) for worker in self.workers for job in await worker.jobs()]
+        if jobs:
+            worker, egress = self.chance.choice(sorted(jobs, key=lambda one: one[1]))
+            await getattr(worker, what)(egress)
 
 
 @dataclass
