@@ -48,8 +48,17 @@ class Studio(Site):
     async def recorded(self, key: str, within: float = 60.0) -> Egress:
         """The one egress of the room, once the condition says that it is being recorded."""
         await self.says(key, "True", within=within)
-        (egress,) = [one for one in await self.egresses(ended=False) if one.file in await self._files(key)]
-        return egress
+        found: list[Egress] = []
+
+        async def noted() -> bool:
+            """The condition may say so before the row is written."""
+            nonlocal found
+            files = await self._files(key)
+            found = [one for one in await self.egresses(ended=False) if one.file in files]
+            return len(found) == 1
+
+        await until(noted, within)
+        return found[0]
 
     async def _files(self, key: str) -> set[str]:
         return {row.file for row in await self.rows() if row.key == key}
