@@ -51,11 +51,11 @@ every call, from the models that check its body; sidecar/http/ holds all of it w
 
 Recording. `record: true` is looked after beside the plan, by reconcile/recordings/, so that a fault of a
 recorder never holds a room back. A webhook of the first person marks the room (triggers.py); recorder.py
-looks inside, plan/recording.py decides by what ListEgress said (observe.py asked it beside ListRooms), and
-steps.py acts: the attempt into the record, a look whether one of ours runs already (outputs.py knows it by
-its file), then Start. What was begun stands in the collection `recordings` (ledger.py,
-records/recordings.py) until LiveKit has said how it ended, and `roomctl recordings` shows it after. The
-layout with the chat is a page of ours (sidecar/pages/).
+has looks.py look inside, plan/recording.py decides by what ListEgress said (observe.py asked it beside
+ListRooms), and steps.py acts: the attempt into the record, a look whether one of ours runs already
+(outputs.py knows it by its file), then Start. What was begun stands in the collection `recordings`
+(ledger.py, records/recordings.py) until LiveKit has said how it ended, and `roomctl recordings` shows it
+after. The layout with the chat is a page of ours (sidecar/pages/).
 
 Later. The manifest takes the chat away: Update writes the new spec, Repair puts the live room's metadata
 right, and `enforce` in steps.py brings the permissions of everybody inside to the new policy; for as long as

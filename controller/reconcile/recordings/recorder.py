@@ -3,21 +3,17 @@
 It runs beside the plan: a recording is no change of a room, and a fault in it never holds a room back.
 """
 
-import asyncio
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, replace
-from heapq import nsmallest
 from typing import Final
 
 import structlog
 
 from controller.errors import LeaseLost, LiveError, RoomctlError, StoreConflict
 from controller.live.egress import Egress, EgressStatus
-from controller.live.room import LiveRoom, Participant
+from controller.live.room import LiveRoom
 from controller.plan.model import Observed
 from controller.plan.recording import (
-    STILL,
     End,
     Look,
     Probe,
@@ -26,13 +22,12 @@ from controller.plan.recording import (
     Scene,
     Trouble,
     condition,
-    counts,
     decide,
     is_called,
-    look_of,
     names_of,
     ours_on,
 )
+from controller.reconcile.recordings.looks import NOBODY, Looks
 from controller.reconcile.recordings.steps import ASK_EVERY, RecordingSteps
 from controller.reconcile.status import restated
 from controller.reconcile.triggers import Triggers
@@ -40,32 +35,12 @@ from controller.reconcile.workshop import Workshop
 from controller.records.record import RoomRecord, Status
 from controller.records.recordings import RecordingRow
 
-QUIET_LOOKS: Final = 200
-"""Rooms that seem empty and are looked into at one resync, at most: the listing lags by seconds."""
-LOOK_AGAIN: Final = 30.0
-"""Seconds after which a room is looked into although its listing says nothing new."""
 RACE: Final = 0.5
 """Seconds until a room is looked at again whose record somebody else wrote meanwhile."""
 HANDOVER: Final = 8.0
 """Seconds without a turn after which another may have been at work: so long a lease lasts unrenewed."""
-NOBODY: Final = Look(0)
 
 log = structlog.get_logger()
-
-
-@dataclass(frozen=True, slots=True)
-class _Seen:
-    """What a look found, when, and how many the listing counted then.
-
-    `whom`: the sessions of the people who are listed, and `proven` when it was last known of them whether
-    any is really there: where none is, `look` counts none.
-    """
-
-    look: Look
-    counted: int
-    at: float
-    whom: frozenset[str] = frozenset()
-    proven: float = 0.0
 
 
 class Recorder:
@@ -77,8 +52,7 @@ class Recorder:
         self._triggers = triggers
         self._store, self._known, self._clock = steps.store, steps.known, steps.clock
         self._ledger, self._memory = steps.ledger, steps.memory
-        self._seen: dict[str, _Seen] = {}
-        self._answers: dict[str, tuple[bool, float]] = {}
+        self._looks = Looks(steps.observer, self._known, self._clock, self._memory.silence)
         self._turned = self._clock.monotonic()
         self._known.listens = True
 
@@ -122,7 +96,7 @@ class Recorder:
         """Another is at work, and counts: what it does to the ledger is read when it is our turn."""
         self._steps.metrics.recording.set(0)
         self._ledger.forget()
-        self._seen.clear()
+        self._looks.clear()
 
     def says(self, record: RoomRecord) -> RecordingSays | None:
         """What the condition Recording says of a room; None where none is wanted of it."""
@@ -130,7 +104,7 @@ class Recorder:
             return None
         trouble = self._known.egress.trouble
         service = Trouble("NoEgressService", str(trouble)) if trouble is not None else None
-        scene = self._scene(record, self._last_look(record))
+        scene = self._scene(record, self._looks.last(record))
         return condition(scene, self._steps.taping.output, service or self._memory.troubles.get(record.id))
 
     def _concerned(self, records: Mapping[str, RoomRecord]) -> Iterator[RoomRecord]:
@@ -142,8 +116,7 @@ class Recorder:
                 yield record
 
     def _forget(self, records: Iterable[RoomRecord]) -> None:
-        ids = {record.id for record in records}
-        self._seen = {key: seen for key, seen in self._seen.items() if key in ids}
+        self._looks.keep({record.id for record in records})
         for key in self._memory.troubles.keys() - self._store.by_id.keys():
             del self._memory.troubles[key]
 
@@ -161,7 +134,7 @@ class Recorder:
         audit: bool,
     ) -> set[str]:
         """Who was marked, whose turn it is to be looked into, and who needs a step by what is known."""
-        due = set(self._to_look_into(records, live)) if audit else set()
+        due = set(self._looks.due(records, live)) if audit else set()
         rules = self._steps.rules()
         for record in records:
             if is_called(record, marked) or self._has_a_step(record, rules):
@@ -171,32 +144,14 @@ class Recorder:
     def _has_a_step(self, record: RoomRecord, rules: RecordingRules) -> bool:
         if self._rests(record):
             return False
-        return decide(self._scene(record, self._last_look(record)), rules) is not None
+        return decide(self._scene(record, self._looks.last(record)), rules) is not None
 
     def _rests(self, record: RoomRecord) -> bool:
         """Whether nobody was inside and nothing is recorded: most rooms, most of the time."""
-        look = self._last_look(record)
+        look = self._looks.last(record)
         if record.recording is not None or (look is not None and look.people):
             return False
         return not is_called(record, self._known.egress.by_room.keys())
-
-    def _last_look(self, record: RoomRecord) -> Look | None:
-        seen = self._seen.get(record.id)
-        return seen.look if seen is not None else None
-
-    def _to_look_into(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> Iterator[str]:
-        """Rooms whose number of people is news, or that are in use; and the quiet ones in turn."""
-        now, quiet = self._clock.monotonic(), []
-        for record in records:
-            room = live.get(record.live.name) if record.live is not None else None
-            seen = self._seen.get(record.id)
-            if room is None or not record.spec.record:
-                continue
-            if _is_news(record, room, seen, now):
-                yield record.id
-            elif seen is None or not seen.look.people:
-                quiet.append((seen.at if seen is not None else 0.0, record.id))
-        yield from (room_id for _, room_id in nsmallest(QUIET_LOOKS, quiet))
 
     def _tend(self, room_id: str, marked: frozenset[str]) -> None:
         """Give the room's recording a task; one that is under way may have missed what made it due."""
@@ -241,55 +196,17 @@ class Recorder:
     async def _let_rise(self, record: RoomRecord, look: Look) -> None:
         """A worker that was only frozen is back in the room, answers there, and so its recording goes on."""
         listed = look.recorders & self._ledger.lost
-        risen = {one for one in listed if self._answers.get(one, (False, 0.0))[0]}
+        risen = {one for one in listed if self._looks.answered(one)}
         for egress in self._known.egress.of_rooms(names_of(record)) if risen else ():
             if egress.id in risen:
                 await self._steps.rise(record, egress)
 
     async def _look(self, record: RoomRecord) -> Look:
-        """Who is inside its live room: nobody, where it is not live."""
-        room = self._known.live_room(record)
-        if room is None or not (record.spec.record or record.recording is not None):
-            return NOBODY
-        inside = await self._steps.observer.participants(room.name)
-        before = self._seen.get(record.id)
-        seen = await self._believed(room, inside, before)
-        self._seen[record.id] = seen
-        if before is not None and before.look != seen.look:
+        before = self._looks.last(record)
+        look = await self._looks.look(record)
+        if before is not None and before != look:
             self._triggers.wake()  # its status may say something else
-        return seen.look
-
-    async def _believed(self, room: LiveRoom, inside: Sequence[Participant], before: _Seen | None) -> _Seen:
-        """Who is new is there; of the others somebody has to answer now and then.
-
-        LiveKit's Redis lists for ever who was inside when a server crashed.
-        """
-        look, now = look_of(inside), self._clock.monotonic()
-        look = replace(look, gone=await self._gone(room.name, look.recorders))
-        people = [one for one in inside if counts(one)]
-        whom = frozenset(one.sid for one in people)
-        if before is None or not whom <= before.whom:
-            return _Seen(look, room.num_participants, now, whom, now)
-        there, proven = before.look.people > 0, before.proven
-        if people and now - proven >= LOOK_AGAIN:
-            there, proven = await self._anybody(room.name, people), now
-        return _Seen(look if there else replace(look, people=0), room.num_participants, now, whom, proven)
-
-    async def _anybody(self, name: str, people: Sequence[Participant]) -> bool:
-        """One is asked for, and all others at once only where nobody answers for that one."""
-        stands = self._steps.observer.stands
-        if await stands(name, people[0].identity):
-            return True
-        return any(await asyncio.gather(*(stands(name, one.identity) for one in people[1:])))
-
-    async def _gone(self, name: str, recorders: frozenset[str]) -> frozenset[str]:
-        """Recorders who have long been silent, and for whom nobody answers: listed by Redis alone, too."""
-        now, silence = self._clock.monotonic(), self._memory.silence
-        self._answers = {one: said for one, said in self._answers.items() if now - said[1] < LOOK_AGAIN}
-        silent = [one for one in recorders if silence.lasts(one, now) >= STILL and one not in self._answers]
-        answers = await asyncio.gather(*(self._steps.observer.stands(name, one) for one in silent))
-        self._answers |= {one: (there, now) for one, there in zip(silent, answers, strict=True)}
-        return frozenset(one for one in recorders if not self._answers.get(one, (True, now))[0])
+        return look
 
     def _scene(self, record: RoomRecord, look: Look | None) -> Scene:
         now, memory, ours = self._clock.monotonic(), self._memory, self._ours(record)
@@ -322,13 +239,3 @@ class Recorder:
         self._steps.metrics.recording.set(len(listed & open_))
         configured = self._steps.taping.output is not None
         self._known.listens = configured or bool(open_) or any(r.recording is not None for r in records)
-
-
-def _is_news(record: RoomRecord, room: LiveRoom, seen: _Seen | None, now: float) -> bool:
-    """Whether the listing counts others than at the last look; or that is long ago, and the room in use."""
-    if seen is None:
-        return room.num_participants > 0 or record.recording is not None
-    if seen.counted != room.num_participants:
-        return True
-    in_use = seen.look.people > 0 or record.recording is not None
-    return in_use and now - seen.at >= LOOK_AGAIN

@@ -12,7 +12,7 @@ from controller.errors import LiveAway, NoEgressService, NoEgressWorker, StoreAw
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Permission
 from controller.outputs import Output
-from controller.reconcile.recordings.recorder import QUIET_LOOKS
+from controller.reconcile.recordings.looks import QUIET_LOOKS
 from controller.reconcile.recordings.steps import Taping
 from controller.records.record import Condition
 from controller.records.recordings import RecordingRow, RecordingState
