@@ -98,6 +98,7 @@ async def test_who_lied_may_publish_again_when_the_room_carries_everything(site:
             await liar.show_camera(called=MICROPHONE)
             await bob.see()
             await bob.see_end()
+            await liar.until(can_publish=False)
             site.edit("talk", mediaType=BOTH)
             await liar.until(can_publish=True)
             await liar.show_camera()
