@@ -3,9 +3,15 @@
 from collections.abc import AsyncIterator
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from controller.live.client import Actor, Connection, Observer
 from tests.support.livekit import LiveKitServer
+
+settings.register_profile(
+    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("unhurried")  # a machine may be slow, or busy
 
 
 @pytest.fixture(scope="session")
