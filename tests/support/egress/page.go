@@ -21,6 +21,7 @@ type page struct {
 
 	lock sync.Mutex
 	room *lksdk.Room
+	left bool
 }
 
 func newPage(conf config, req *rpc.StartEgressRequest) (*page, error) {
@@ -66,7 +67,11 @@ func write(path string, content []byte) error {
 
 // join enters the room and stays; `closed` is called when the room is gone, or the recorder removed from it.
 func (p *page) join(closed func()) error {
-	callback := &lksdk.RoomCallback{OnDisconnected: closed}
+	callback := &lksdk.RoomCallback{OnDisconnected: func() {
+		if !p.hasLeft() {
+			closed()
+		}
+	}}
 	room, err := lksdk.ConnectToRoomWithToken(p.wsURL, p.token, callback,
 		lksdk.WithAutoSubscribe(false), lksdk.WithDisableRegionDiscovery())
 	if err != nil {
@@ -82,9 +87,16 @@ func (p *page) join(closed func()) error {
 func (p *page) leave() {
 	p.lock.Lock()
 	room := p.room
-	p.room = nil
+	p.room, p.left = nil, true
 	p.lock.Unlock()
 	if room != nil {
 		room.Disconnect()
 	}
+}
+
+// hasLeft tells a recorder that went by itself from one that was thrown out.
+func (p *page) hasLeft() bool {
+	p.lock.Lock()
+	defer p.lock.Unlock()
+	return p.left
 }
