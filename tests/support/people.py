@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
+from functools import cache
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -10,6 +11,7 @@ from livekit import rtc
 from livekit.api import AccessToken, VideoGrants
 from livekit.protocol.models import DisconnectReason, ParticipantPermission
 from livekit.protocol.rtc import LeaveRequest, SignalRequest, SignalResponse
+from livekit.rtc._ffi_client import FfiClient, ffi_event_callback
 
 CLOSED: Final = "CLOSED"
 
@@ -220,9 +222,23 @@ class Guest:
 @asynccontextmanager
 async def guest(ws_url: str, join_token: str) -> AsyncIterator[Guest]:
     """A guest who is inside with media connected; leaves at the end."""
+    _keep_the_clients_log_to_itself()
     someone = Guest()
-    await someone.room.connect(ws_url, join_token)
+    connecting = asyncio.ensure_future(someone.room.connect(ws_url, join_token))
     try:
+        await asyncio.shield(connecting)
         yield someone
     finally:
+        await asyncio.wait([connecting])  # one that is called off has its client end this process
         await someone.room.disconnect()
+
+
+@cache
+def _keep_the_clients_log_to_itself() -> None:
+    """It calls Python for each line, a thousand at a join and some whenever a room is collected.
+
+    A thread of its own does, and Python ends that thread where the interpreter ends meanwhile: unwinding
+    through Rust aborts the process ("panic in a function that cannot unwind").
+    """
+    version = rtc.__version__.encode()
+    FfiClient.instance._ffi_lib.livekit_ffi_initialize(ffi_event_callback, False, b"python", version)
