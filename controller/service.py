@@ -16,6 +16,7 @@ from controller.app import Engine, Process, connection, engine, store_of
 from controller.errors import StoreError
 from controller.live.client import Observer
 from controller.manifests.watch import Watch
+from controller.reconcile.handover import Handover
 from controller.reconcile.loop import Loop, Surroundings
 from controller.reconcile.memory import SETTLE
 from controller.reconcile.triggers import Triggers
@@ -31,7 +32,7 @@ STOP_AT_MOST: Final = 4.5
 FAULT_PAUSE: Final = 0.5
 """Seconds before something in the background is tried again."""
 FOLLOW_SECONDS: Final = 1.0
-"""Seconds between two questions whether another process wrote to the records."""
+"""Seconds between two questions whether another process wrote to the records, or handed a webhook on."""
 OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
 RARELY: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
@@ -80,11 +81,13 @@ async def _control(process: Process, store: RoomStore, backstage: Backstage, sto
     told = _leading(process, stop)
     async with open_lease(store, process.settings.data_dir, "run", told) as lease:
         parts = engine(process, store, lease, settle=SETTLE)
-        backstage.store, backstage.hint = store, parts.reconciler.hint
+        handover = _handover(process, parts, lease, store)
+        backstage.store, backstage.hint = store, handover.hint
         background = [
             asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
             asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
-            asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers))),
+            asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers, handover))),
+            asyncio.create_task(_for_ever(store.relay.hand_on)),
         ]
         try:
             await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
@@ -110,6 +113,11 @@ def _loop(process: Process, parts: Engine, watch: Watch) -> Loop:
         resync=process.settings.resync_seconds,
         watch_was_silent=watch_was_silent,
     )
+
+
+def _handover(process: Process, parts: Engine, lease: Lease, store: RoomStore) -> Handover:
+    act, instance = parts.reconciler.hint, process.settings.instance
+    return Handover(act, lease, process.known, store.relay, instance)
 
 
 def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
@@ -157,13 +165,17 @@ async def _watch(watch: Watch, triggers: Triggers) -> None:
         triggers.files_changed()
 
 
-async def _follow(store: RoomStore, triggers: Triggers) -> None:
-    """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for."""
+async def _follow(store: RoomStore, triggers: Triggers, handover: Handover) -> None:
+    """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for.
+
+    And act on the webhooks that another was told of.
+    """
     while True:
         await asyncio.sleep(FOLLOW_SECONDS)
         with suppress(StoreError):  # the loop says what is away
             if await store.moved():
                 triggers.wake()
+            handover.take()
 
 
 T = TypeVar("T")

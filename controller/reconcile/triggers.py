@@ -4,12 +4,26 @@ import asyncio
 import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from controller.live.room import LiveRoom, owner_mark
 from controller.live.webhook import Hint
 
 _Slot: TypeAlias = tuple[int, Callable[[], None]]
+
+_HEEDED: Final = frozenset(
+    {
+        "room_started",
+        "room_finished",
+        "participant_joined",
+        "participant_left",
+        "participant_connection_aborted",
+        "track_published",
+        "egress_started",
+        "egress_updated",
+        "egress_ended",
+    }
+)
 
 
 class Triggers:
@@ -165,6 +179,11 @@ def about_recording(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) 
             return hint.kind != "EGRESS"
         case event:
             return event.startswith("egress_")
+
+
+def of_use(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
+    """Whether a webhook may mean work at all: for who knows which rooms are `ours`, and nothing more."""
+    return hint.event in _HEEDED and _is_ours(hint, live.get(hint.room), watched)
 
 
 def _is_ours(hint: Hint, room: LiveRoom | None, watched: Watched) -> bool:

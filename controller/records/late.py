@@ -7,7 +7,7 @@ from typing import NoReturn
 
 from controller.errors import StoreAway, StoreRefused
 from controller.records.embedded import embedded_uri, served_port
-from controller.records.ports import Holder, RemovalLeave, StoreIdentity
+from controller.records.ports import Holder, RelayedHint, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
 from controller.records.recordings import RecordingRow
 from controller.records.store import SCHEMA, MongoStore
@@ -23,6 +23,7 @@ class LateStore:
         self._port = 0
         self._come = asyncio.Event()  # the news of a store that is not there yet
         self.recordings = LateRecordings(self)
+        self.relay = NoRelay()
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -117,3 +118,20 @@ class LateRecordings:
     async def find(self, room_ids: frozenset[str] | None = None) -> list[RecordingRow]:
         store = self._late.found
         return [] if store is None else await store.recordings.find(room_ids)
+
+    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
+        store = self._late.found
+        return [] if store is None else await store.recordings.called(names)
+
+
+class NoRelay:
+    """Relay for whoever only reads: nobody is told anything."""
+
+    def tell(self, hint: RelayedHint) -> None:
+        """It is lost."""
+
+    async def hand_on(self) -> None:
+        """Nothing was told."""
+
+    def take(self) -> list[RelayedHint]:
+        return []

@@ -43,6 +43,38 @@ class Holder:
         return f"`roomctl {self.verb}`, pid {self.pid} on {self.host}"
 
 
+@dataclass(frozen=True, slots=True)
+class RelayedHint:
+    """A webhook's hint as one replica hands it on to another: all that may mean work, nothing of people."""
+
+    event: str
+    room: str
+    sid: str
+    kind: str
+
+
+class Relay(Protocol):
+    """Hints on their way from replicas that stand by to the holder of the lease, through the database.
+
+    Any may be lost, and costs a resync then.
+    """
+
+    def tell(self, hint: RelayedHint) -> None:
+        """Have it handed on. Waits for nothing and never fails; equal ones that wait are handed on once."""
+        ...
+
+    async def hand_on(self) -> None:
+        """Write what was told, in batches, for ever. A database that is away is no error."""
+        ...
+
+    def take(self) -> list[RelayedHint]:
+        """What was handed on, by whomever, as far as `RoomStore.moved` has read it; each is given once.
+
+        Nothing that was handed on before `moved` was first asked.
+        """
+        ...
+
+
 class Records(Protocol):
     """The records as this process knows them, tombstones included. Reading costs nothing.
 
@@ -83,6 +115,11 @@ class RoomStore(Records, Protocol):
         """The recordings, in a collection of their own; read and written each time, not kept in memory."""
         ...
 
+    @property
+    def relay(self) -> Relay:
+        """What replicas on these records tell each other."""
+        ...
+
     async def refresh(self) -> bool:
         """Take in what others wrote (primary, majority); True where anything changed.
 
@@ -95,7 +132,10 @@ class RoomStore(Records, Protocol):
         ...
 
     async def moved(self) -> bool:
-        """Whether another wrote since the last refresh: one small read, for asking often."""
+        """Whether another wrote since the last refresh: one small read, for asking often.
+
+        It brings along what was handed on, for `relay` to give.
+        """
         ...
 
     def news(self) -> asyncio.Event:

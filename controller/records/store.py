@@ -43,6 +43,7 @@ from controller.records.memory import Memory
 from controller.records.mongo_recordings import MongoRecordings
 from controller.records.ports import Holder, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
+from controller.records.relay import HINTS, MongoRelay
 from controller.room import short_key
 
 SCHEMA: Final = 1
@@ -85,6 +86,7 @@ class MongoStore:
         self._rooms: Documents = base.get_collection("rooms")
         self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
         self.recordings = MongoRecordings(base, where, read_only=read_only)
+        self.relay = MongoRelay(self.meta, where)
         self.where = where
         self._name = name
         self._identity = StoreIdentity("", instance, SCHEMA, fingerprint)
@@ -127,7 +129,7 @@ class MongoStore:
     async def refresh(self) -> bool:
         async with self._lock:
             await self._pay()
-            documents = await self._look()
+            documents = await self._look("store", "changes")
             if documents["store"] is None or not self._identity.store:
                 documents["store"] = await self._establish(documents["store"])
             self._identify(documents["store"])
@@ -141,20 +143,19 @@ class MongoStore:
         self._distrusted = True
 
     async def moved(self) -> bool:
-        if self._lock.locked():  # we are writing or reading ourselves: the next time tells
-            return False
-        with translated(self.where):
-            document = await self.meta.find_one({"_id": "changes"})
-        return not self._lock.locked() and (document or {}).get("n", 0) != self._number
+        busy = self._lock.locked()  # we are writing or reading ourselves: the next time tells
+        found = await self._look("changes", HINTS, **self.relay.unread)
+        self.relay.saw(found[HINTS])
+        return not busy and not self._lock.locked() and (found["changes"] or {}).get("n", 0) != self._number
 
     def news(self) -> asyncio.Event:
         return self._memory.news
 
-    async def _look(self) -> dict[str, dict[str, Any] | None]:
-        """The two small documents that say whether anything is new."""
-        found: dict[str, dict[str, Any] | None] = {"store": None, "changes": None}
+    async def _look(self, *ids: str, **conditions: Any) -> dict[str, dict[str, Any] | None]:
+        """Of the small documents that say whether anything is new these, on those conditions."""
+        found: dict[str, dict[str, Any] | None] = dict.fromkeys(ids)
         with translated(self.where):
-            async for document in self.meta.find({"_id": {"$in": list(found)}}):
+            async for document in self.meta.find({"_id": {"$in": list(ids)}, **conditions}):
                 found[document["_id"]] = document
         return found
 
@@ -167,6 +168,7 @@ class MongoStore:
         self._identify(document)
         with translated(self.where):
             await self._rooms.create_index("key", unique=True)
+        await self.recordings.make_indexes()
         return document
 
     async def _found(self) -> dict[str, Any] | None:
@@ -181,7 +183,7 @@ class MongoStore:
             with translated(self.where):
                 await self.meta.insert_one(mine)
         except StoreConflict:  # another controller was faster
-            return (await self._look())["store"]
+            return (await self._look("store"))["store"]
         return mine
 
     def _identify(self, document: dict[str, Any] | None) -> None:

@@ -7,9 +7,11 @@ from dataclasses import dataclass, field
 from controller.errors import StoreConflict
 from controller.records.change import change
 from controller.records.memory import Memory
-from controller.records.ports import Holder, RemovalLeave, StoreIdentity
+from controller.records.ports import Holder, RelayedHint, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState, latest_first
+from controller.records.relay import KEPT
+from controller.room import short_key
 
 IDENTITY = StoreIdentity("feedfeedfeedfeedfeedfeed", "default", 1, "")
 
@@ -20,6 +22,7 @@ class FakeDatabase:
 
     rooms: dict[str, RoomRecord] = field(default_factory=dict)
     recordings: dict[str, RecordingRow] = field(default_factory=dict)
+    hints: list[RelayedHint] = field(default_factory=list)
     leave: RemovalLeave | None = None
     holder: Holder | None = None
     identity: StoreIdentity = IDENTITY
@@ -36,6 +39,7 @@ class FakeStore:
         self.secret_changed = False
         self._memory = Memory()
         self.recordings = FakeRecordings(self.database, self._reached)
+        self.relay = FakeRelay(self.database)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -58,6 +62,7 @@ class FakeStore:
 
     async def moved(self) -> bool:
         self._reached()
+        self.relay.look()
         return self.database.rooms != self.by_id
 
     def news(self) -> asyncio.Event:
@@ -147,6 +152,39 @@ class FakeRecordings:
         rows = self._database.recordings.values()
         return latest_first(row for row in rows if room_ids is None or row.room_id in room_ids)
 
+    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
+        return [row for row in await self.find() if names & {row.key, row.room_id, short_key(row.key)}]
+
     def _in(self, state: RecordingState) -> list[RecordingRow]:
         self._reached()
         return latest_first(row for row in self._database.recordings.values() if row.state is state)
+
+
+class FakeRelay:
+    """Relay on a FakeDatabase, which keeps all hints; `told` are those that wait to be handed on."""
+
+    def __init__(self, database: FakeDatabase) -> None:
+        self._database = database
+        self.told: dict[RelayedHint, None] = {}
+        self._seen: int | None = None
+        self._fresh: list[RelayedHint] = []
+
+    def tell(self, hint: RelayedHint) -> None:
+        self.told[hint] = None
+
+    async def hand_on(self) -> None:
+        while True:
+            self._database.hints += list(self.told)[-KEPT:]
+            self.told.clear()
+            await asyncio.sleep(0)
+
+    def take(self) -> list[RelayedHint]:
+        fresh, self._fresh = list(dict.fromkeys(self._fresh)), []
+        return fresh
+
+    def look(self) -> None:
+        """The store has read."""
+        hints, seen = self._database.hints, self._seen
+        if seen is not None:
+            self._fresh += hints[seen if seen <= len(hints) else 0 :][-KEPT:]
+        self._seen = len(hints)
