@@ -1,9 +1,10 @@
 """People in rooms: canaries that cost almost nothing, and guests with real media."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager, suppress
 from functools import cache
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 import aiohttp
@@ -36,7 +37,7 @@ def token(
 
 
 class JoinRefused(Exception):
-    """The server let nobody in; `status` is that of its HTTP answer."""
+    """The server let nobody in; `status` is that of its HTTP answer, 101 where it hung up after it."""
 
     def __init__(self, status: int) -> None:
         self.status = status
@@ -66,15 +67,13 @@ class Canary:
 
     async def until_metadata(self, wanted: str) -> None:
         """Return when the room's metadata is `wanted`, as this participant was told."""
-        async with self._told:
-            await self._told.wait_for(lambda: self.metadata == wanted)
+        await self._until(lambda: self.metadata == wanted)
 
     async def until_permission(self, **wanted: Any) -> None:
         """Return when each field of its own permission is as `wanted`."""
-        async with self._told:
-            await self._told.wait_for(
-                lambda: all(getattr(self.permission, field) == value for field, value in wanted.items())
-            )
+        await self._until(
+            lambda: all(getattr(self.permission, field) == value for field, value in wanted.items())
+        )
 
     async def was_told(self, metadata: str | None = None, **permission: Any) -> None:
         """Return when it was ever told of such a state, though it may have passed since."""
@@ -86,8 +85,13 @@ class Canary:
                 for then, may in self._history
             )
 
+        await self._until(told)
+
+    async def _until(self, holds: Callable[[], bool]) -> None:
+        """Who is out is told nothing more: that ends the wait, too."""
         async with self._told:
-            await self._told.wait_for(told)
+            await self._told.wait_for(lambda: holds() or not self.inside)
+        assert holds(), f"{self.identity} is out ({self.left.result()}) and was told {self._history[-1:]}"
 
     async def listen(self) -> None:
         """Take in what the server says until it says goodbye, or hangs up."""
@@ -102,8 +106,10 @@ class Canary:
                     self._take_in(message)
                     self._history.append((self.metadata, self.permission))
                     self._told.notify_all()
-        if not self.left.done():
-            self.left.set_result(reason)
+        async with self._told:
+            if not self.left.done():
+                self.left.set_result(reason)
+            self._told.notify_all()
 
     def _take_in(self, message: SignalResponse) -> None:
         match message.WhichOneof("message"):
@@ -121,8 +127,11 @@ class Canary:
                 pass
 
     async def joined(self) -> None:
+        """Return when the server has said so. Raises JoinRefused where it hangs up instead."""
         async with self._told:
-            await self._told.wait_for(lambda: self.identity != "")
+            await self._told.wait_for(lambda: self.identity != "" or not self.inside)
+        if not self.identity:
+            raise JoinRefused(HTTPStatus.SWITCHING_PROTOCOLS)
 
     async def leave(self) -> None:
         """Go as a closed tab does not: the server forgets it at once."""
