@@ -15,6 +15,7 @@ from typing import Any, Final
 import aiohttp
 
 from tests.support.controller import Site
+from tests.support.wait import PATIENCE
 
 USERS: Final[Mapping[str, bool]] = {"anna": False, "bert": False, "root": True}
 """User ids, and whether each is an admin. A user's token is the id and `-token`."""
@@ -64,6 +65,6 @@ class Caller:
 @asynccontextmanager
 async def callers(site: Site) -> AsyncIterator[tuple[Caller, Caller, Caller]]:
     """Anna and Bert, users, and Root, an admin."""
-    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=15)) as http:
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as http:
         anna, bert, root = (Caller(site, user, http) for user in USERS)
         yield anna, bert, root

@@ -14,7 +14,7 @@ from typing import Self
 
 from tests.support.wait import until
 
-START_SECONDS = 20.0
+START_SECONDS = 60.0
 
 
 class Child(ABC):

@@ -42,7 +42,7 @@ from controller.records.record import RoomRecord
 from controller.settings import Uses, load_settings
 from tests.support.people import token
 from tests.support.ports import free_ports
-from tests.support.wait import until
+from tests.support.wait import PATIENCE, until
 
 ROOT: Final = Path(__file__).parents[2]
 LOOK_EVERY: Final = 0.03
@@ -101,7 +101,7 @@ class Controller:
         """The events of that name, with those values."""
         return [e for e in self.events if e.get("event") == event and fields.items() <= e.items()]
 
-    async def says(self, event: str, *, times: int = 1, within: float = 20.0, **fields: Any) -> None:
+    async def says(self, event: str, *, times: int = 1, within: float = PATIENCE, **fields: Any) -> None:
         """Return when it has logged that event so often."""
 
         async def enough() -> bool:
@@ -110,12 +110,12 @@ class Controller:
 
         await until(enough, within)
 
-    async def ready(self, within: float = 60.0) -> None:
+    async def ready(self, within: float = PATIENCE) -> None:
         """Return when /readyz says 200."""
 
         async def answers() -> bool:
             assert self.running, f"it ended at its start: {self.log.read_text()}"
-            with suppress(aiohttp.ClientError, ConnectionError):
+            with suppress(aiohttp.ClientError, ConnectionError, TimeoutError):
                 return (await self.site.get("/readyz")).status == 200
             return False
 
@@ -130,7 +130,7 @@ class Controller:
     def resume(self) -> None:
         self.signal(signal.SIGCONT)
 
-    async def end(self, within: float = 20.0) -> int:
+    async def end(self, within: float = PATIENCE) -> int:
         """Its exit code, once it has ended by itself."""
         async with asyncio.timeout(within):
             return await asyncio.shield(self._ended)
@@ -141,7 +141,7 @@ class Controller:
                 self.signal(signal.SIGKILL)
             await self.end()
 
-    async def stop(self, within: float = 6.0) -> int:
+    async def stop(self, within: float = PATIENCE) -> int:
         """SIGTERM, and the exit code: another than 0 where something else had ended it by then."""
         if self.running:
             with suppress(ProcessLookupError):
@@ -175,7 +175,7 @@ class Site:
         self._manifests: dict[str, dict[str, Any]] = {}
         self._connection = Connection(livekit.url, livekit.key, livekit.secret)
         self.observer, self.actor = Observer(self._connection), Actor(self._connection)
-        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=5))
+        self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
         self.rooms_dir.mkdir(parents=True, exist_ok=True)
 
     async def __aenter__(self) -> Self:
@@ -247,16 +247,20 @@ class Site:
 
     def spoil(self, key: str, text: str = "name: [\n") -> None:
         """Write something wrong over the manifest; `edit(key)` puts it right."""
-        self._file(key).write_text(text)
+        self._swap(key, text)
 
     def _file(self, key: str) -> Path:
         return self.rooms_dir / f"{key}.json"
 
     def _put(self, key: str) -> None:
+        self._swap(key, json.dumps(self._manifests[key], indent=1))  # JSON is YAML
+
+    def _swap(self, key: str, text: str) -> None:
+        """Nobody finds the file half written."""
         file = self._file(key)
         file.parent.mkdir(parents=True, exist_ok=True)
         fresh = file.with_name(f".{file.name}")
-        fresh.write_text(json.dumps(self._manifests[key], indent=1))  # JSON is YAML
+        fresh.write_text(text)
         fresh.replace(file)
 
     # -- processes --------------------------------------------------------------------------------------
@@ -383,7 +387,7 @@ class Site:
         wrong = (_wrong(record, wanted[key], live) for key, record in sorted(alive.items()))
         return "; ".join(filter(None, wrong))
 
-    async def converged(self, within: float = 20.0) -> dict[str, RoomRecord]:
+    async def converged(self, within: float = PATIENCE) -> dict[str, RoomRecord]:
         """Return when manifests, records and live rooms are all the same, and each status says so."""
         told = "nothing was looked at"
         try:
@@ -408,7 +412,7 @@ class Site:
         return await make_plan(load_settings({}, self.env, Uses.ALL))
 
     async def until_condition(
-        self, key: str, kind: str, status: str | None, within: float = 20.0, **wanted: str
+        self, key: str, kind: str, status: str | None, within: float = PATIENCE, **wanted: str
     ) -> None:
         """Return when the condition has that status and `reason`; None: when it is not listed."""
 
@@ -423,7 +427,24 @@ class Site:
 
         await until(holds, within)
 
-    async def until_live(self, holds: Callable[[dict[str, LiveRoom]], bool], within: float = 20.0) -> None:
+    async def until_record(
+        self, key: str, holds: Callable[[RoomRecord], bool], within: float = PATIENCE
+    ) -> RoomRecord:
+        """The record, once it holds of it."""
+
+        found: list[RoomRecord] = []
+
+        async def so() -> bool:
+            with suppress(StoreError):
+                found[:] = [record for name, record in (await self.records()).items() if name == key]
+            return bool(found) and holds(found[0])
+
+        await until(so, within)
+        return found[0]
+
+    async def until_live(
+        self, holds: Callable[[dict[str, LiveRoom]], bool], within: float = PATIENCE
+    ) -> None:
         """Return when it holds of all live rooms."""
 
         async def seen() -> bool:
@@ -440,7 +461,7 @@ class Site:
         async with self._http.get(f"http://127.0.0.1:{self.private}{path}") as answer:
             return Reply(answer.status, json.loads(await answer.text()))
 
-    async def until_leader(self, wanted: bool, within: float = 20.0) -> None:
+    async def until_leader(self, wanted: bool, within: float = PATIENCE) -> None:
         """Return when /readyz says that this site's controller leads, or that it does not."""
 
         async def so() -> bool:
@@ -472,6 +493,14 @@ class Site:
 
     async def find(self, room_id: str) -> Reply:
         return await self._call("findLKRoomNameById", {"id": room_id})
+
+    async def until_found(self, room_id: str, status: int = 200) -> None:
+        """Return when the helper answers so: what another process did shows a little later."""
+
+        async def so() -> bool:
+            return (await self.find(room_id)).status == status
+
+        await until(so)
 
     async def token(
         self, room_id: str, identity: str, headers: Mapping[str, str] | None = None, **fields: Any

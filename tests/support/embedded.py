@@ -13,6 +13,7 @@ from pymongo import AsyncMongoClient
 from pymongo.errors import PyMongoError
 
 from tests.support.ports import free_ports
+from tests.support.wait import PATIENCE
 
 PROGRAM = Path(sys.executable).parent / "secantusd-py"
 
@@ -32,7 +33,7 @@ class Server:
         self.process = await asyncio.create_subprocess_exec(
             *self.command, stdout=asyncio.subprocess.DEVNULL, stderr=asyncio.subprocess.DEVNULL
         )
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(PATIENCE):
             await answers(self.uri)
 
     def signal(self, number: signal.Signals) -> None:
