@@ -3,7 +3,7 @@
 import asyncio
 import json
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from enum import StrEnum
 from typing import Annotated, Any, Final
@@ -16,7 +16,7 @@ from controller.cli.flags import with_settings
 from controller.cli.screen import complain, say, show
 from controller.cli.standing import choose
 from controller.cli.table import show_table
-from controller.records.ports import Records
+from controller.records.ports import RoomStore
 from controller.records.recordings import RecordingRow, RecordingState
 from controller.room import format_time, short_key, without_id
 from controller.settings import Settings, Uses
@@ -46,7 +46,7 @@ def recordings(
 
 async def _recordings(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
     async with opened_store(settings, verb="recordings", read_only=True) as store:
-        found, unknown = of_rooms(store, await store.recordings.find(), names)
+        found, unknown = await of_rooms(store, names)
     _show(found, output, datetime.now(UTC))
     for name in unknown:
         complain(
@@ -57,37 +57,22 @@ async def _recordings(settings: Settings, names: tuple[str, ...], output: Form) 
     return Exit.FAILED if unknown else Exit.FINE
 
 
-def _show(rows: Sequence[RecordingRow], output: Form, now: datetime) -> None:
-    if output is Form.JSON:
-        show(json.dumps([as_dict(row, now) for row in rows], indent=2, ensure_ascii=False))
-    elif rows:
-        width = len(_HEADER) if any(row.error for row in rows) else len(_HEADER) - 1
-        show_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style, fold=True)
-
-
-def of_rooms(
-    records: Records, rows: Sequence[RecordingRow], names: tuple[str, ...]
-) -> tuple[list[RecordingRow], list[str]]:
+async def of_rooms(store: RoomStore, names: tuple[str, ...]) -> tuple[list[RecordingRow], list[str]]:
     """The rows of the rooms that `names` (keys or ids; none: all) mean, and the names that mean none.
 
     A name means the room that has it, and those that had it when they were recorded: a removed room's
     recordings stay, and so does its name.
     """
     if not names:
-        return list(rows), []
-    by_name = _by_name(rows)
-    chosen: set[str] = set()
-    unknown = []
-    for name in names:
-        standing, _ = choose(records, (name,))
-        chosen.update(room.id for room in standing)
-        chosen.update(by_name.get(name, ()))
-        if not standing and name not in by_name:
-            unknown.append(name)
-    return [row for row in rows if row.room_id in chosen], unknown
+        return await store.recordings.find(), []
+    standing, missing = choose(store, names)
+    by_name = _by_name(await store.recordings.called(frozenset(names)))
+    ids = {room.id for room in standing}.union(*(by_name.get(name, ()) for name in names))
+    found = await store.recordings.find(frozenset(ids)) if ids else []
+    return found, [name for name in missing if name not in by_name]
 
 
-def _by_name(rows: Sequence[RecordingRow]) -> Mapping[str, set[str]]:
+def _by_name(rows: Iterable[RecordingRow]) -> Mapping[str, set[str]]:
     """Room ids by what the rows call their rooms; an API room's short name only while it means one room."""
     short: dict[str, set[str]] = defaultdict(set)
     full: dict[str, set[str]] = defaultdict(set)
@@ -96,6 +81,27 @@ def _by_name(rows: Sequence[RecordingRow]) -> Mapping[str, set[str]]:
         full[row.key].add(row.room_id)
         full[row.room_id].add(row.room_id)
     return {**{name: ids for name, ids in short.items() if len(ids) == 1}, **full}
+
+
+def _show(rows: Sequence[RecordingRow], output: Form, now: datetime) -> None:
+    if output is Form.JSON:
+        for piece in as_json(rows, now):
+            show(piece)
+    elif rows:
+        width = len(_HEADER) if any(row.error for row in rows) else len(_HEADER) - 1
+        show_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style, fold=True)
+
+
+def as_json(rows: Sequence[RecordingRow], now: datetime) -> Iterator[str]:
+    """`recordings -o json` as json.dumps would write it, piece by piece: a year of recordings is long."""
+    if not rows:
+        yield "[]"
+        return
+    yield "["
+    for number, row in enumerate(rows, 1):
+        text = json.dumps(as_dict(row, now), indent=2, ensure_ascii=False).replace("\n", "\n  ")
+        yield f"  {text}," if number < len(rows) else f"  {text}"
+    yield "]"
 
 
 def as_dict(row: RecordingRow, now: datetime) -> dict[str, Any]:

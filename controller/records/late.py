@@ -119,6 +119,10 @@ class LateRecordings:
         store = self._late.found
         return [] if store is None else await store.recordings.find(room_ids)
 
+    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
+        store = self._late.found
+        return [] if store is None else await store.recordings.called(names)
+
 
 class NoRelay:
     """Relay for whoever only reads: nobody is told anything."""

@@ -62,6 +62,10 @@ class RecordingStore(Protocol):
         """The rows of these rooms (None: all), the latest first."""
         ...
 
+    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
+        """The rows whose room went by one of these names: its key, its id, or its key as text shows it."""
+        ...
+
 
 def encode_row(row: RecordingRow) -> Document:
     return {

@@ -168,6 +168,7 @@ class MongoStore:
         self._identify(document)
         with translated(self.where):
             await self._rooms.create_index("key", unique=True)
+        await self.recordings.make_indexes()
         return document
 
     async def _found(self) -> dict[str, Any] | None:

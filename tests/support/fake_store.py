@@ -11,6 +11,7 @@ from controller.records.ports import Holder, RelayedHint, RemovalLeave, StoreIde
 from controller.records.record import RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState, latest_first
 from controller.records.relay import KEPT
+from controller.room import short_key
 
 IDENTITY = StoreIdentity("feedfeedfeedfeedfeedfeed", "default", 1, "")
 
@@ -150,6 +151,9 @@ class FakeRecordings:
         self._reached()
         rows = self._database.recordings.values()
         return latest_first(row for row in rows if room_ids is None or row.room_id in room_ids)
+
+    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
+        return [row for row in await self.find() if names & {row.key, row.room_id, short_key(row.key)}]
 
     def _in(self, state: RecordingState) -> list[RecordingRow]:
         self._reached()

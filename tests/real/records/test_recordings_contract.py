@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import AsyncMock
 
 import pytest
 from bson.datetime_ms import DatetimeMS
+from pymongo.asynchronous.collection import AsyncCollection
+from pymongo.errors import OperationFailure
 
 from controller.errors import StoreRefused
 from controller.records.ports import RoomStore
@@ -99,6 +102,30 @@ async def test_of_no_rooms_nothing_is_found(store: RoomStore) -> None:
     assert await store.recordings.find(frozenset()) == []
 
 
+API = replace(row(7, "abcdef".ljust(24, "0")), key="api/" + "abcdef".ljust(24, "0"))
+
+
+@pytest.mark.parametrize("name", [API.key, API.room_id, "api/abcdef"])
+async def test_rows_are_found_by_what_their_room_was_called(store: RoomStore, name: str) -> None:
+    for one in (API, row(1), replace(API, egress_id="EG_8", key="api/abcdee" + "0" * 18, room_id=TWO)):
+        await store.recordings.put(one)
+    assert await store.recordings.called(frozenset({name})) == [API]
+
+
+async def test_who_is_called_by_two_names_is_found_once_the_latest_first(store: RoomStore) -> None:
+    for one in (API, row(9), row(1)):
+        await store.recordings.put(one)
+    names = frozenset({"events/room-1", ONE, API.key, "nobody"})
+    assert await store.recordings.called(names) == [row(9), API, row(1)]
+
+
+@pytest.mark.parametrize("name", ["api/abcde", "api/", "abcdef", "events", "events/room-1x"])
+async def test_a_part_of_a_name_means_nobody(store: RoomStore, name: str) -> None:
+    for one in (API, row(1)):
+        await store.recordings.put(one)
+    assert await store.recordings.called(frozenset({name})) == []
+
+
 async def test_unsettled_are_those_that_still_say_recording(store: RoomStore) -> None:
     for number, state in enumerate(RecordingState):
         await store.recordings.put(row(number, state=state))
@@ -125,6 +152,37 @@ async def test_opened_for_reading_the_rows_are_read_and_not_written(database: Da
     with pytest.raises(StoreRefused):
         await reader.put(row(2))
     assert await reader.find() == [row(1)]
+
+
+async def test_rows_that_travel_in_several_batches_are_all_read(
+    database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("controller.records.mongo_recordings.BATCH", 2)
+    rows = database.store().recordings
+    for number in range(5):
+        await rows.put(row(number))
+    assert await rows.find() == [row(number) for number in (4, 3, 2, 1, 0)]
+
+
+async def test_what_is_asked_for_has_an_index_also_in_a_database_that_began_anew(database: Database) -> None:
+    store = database.store()
+    await store.refresh()
+    await database.client.drop_database(database.name)
+    await store.refresh()
+    indexes = await database.client[database.name]["recordings"].index_information()
+    assert {"state_1", "room_id_1", "key_1"} <= indexes.keys()
+
+
+async def test_without_indexes_everything_is_read_all_the_same(
+    on_secantus: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A server that is slow to make them, or may not, is no reason not to reconcile."""
+    refused = AsyncMock(side_effect=OperationFailure("not allowed", 20))
+    monkeypatch.setattr(AsyncCollection, "create_index", refused)
+    rows = on_secantus.store().recordings
+    await rows.make_indexes()
+    await rows.put(row(1))
+    assert await rows.called(frozenset({"events/room-1"})) == [row(1)]
 
 
 DAMAGED: dict[str, object] = {

@@ -1,13 +1,17 @@
 """What `roomctl recordings` makes of the rows: whose they are, and how they read."""
 
+import json
+from collections.abc import Iterable
 from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from controller.cli.recordings import as_dict, cells, of_rooms
+from controller.cli.recordings import as_dict, as_json, cells, of_rooms
+from controller.records.record import RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState
-from tests.support.rooms import NOW, records, room
+from tests.support.fake_store import FakeDatabase, FakeStore
+from tests.support.rooms import NOW, room
 
 LATER = NOW + timedelta(hours=1, minutes=2, seconds=3)
 ROW = RecordingRow(
@@ -79,45 +83,61 @@ def test_no_cell_holds_a_rooms_id() -> None:
     assert not [cell for cell in shown if row.room_id in cell]
 
 
-def test_without_names_all_are_meant() -> None:
-    assert of_rooms(records(), [ROW, OTHER], ()) == ([ROW, OTHER], [])
+@pytest.mark.parametrize("rows", [[], [ROW], [ROW, replace(OTHER, error="a\u2028b\n"), RUNNING]])
+def test_the_array_is_written_in_pieces_as_it_would_be_whole(rows: list[RecordingRow]) -> None:
+    whole = json.dumps([as_dict(row, LATER) for row in rows], indent=2, ensure_ascii=False)
+    assert "\n".join(as_json(rows, LATER)) == whole
+
+
+async def asked(
+    rooms: Iterable[RoomRecord], rows: Iterable[RecordingRow], *names: str
+) -> tuple[list[str], list[str]]:
+    """The egress ids that are found for `names`, and the names that mean none."""
+    store = FakeStore(FakeDatabase({one.id: one for one in rooms}, {row.egress_id: row for row in rows}))
+    await store.refresh()
+    found, unknown = await of_rooms(store, names)
+    return [row.egress_id for row in found], unknown
+
+
+async def test_without_names_all_are_meant_the_latest_first() -> None:
+    assert await asked([], [ROW, OTHER]) == (["EG_2", "EG_1"], [])
 
 
 @pytest.mark.parametrize("name", ["events/room-1", room(1).id])
-def test_a_room_is_meant_by_its_key_and_by_its_id(name: str) -> None:
-    assert of_rooms(records(room(1), room(2)), [ROW, OTHER], (name,)) == ([ROW], [])
+async def test_a_room_is_meant_by_its_key_and_by_its_id(name: str) -> None:
+    assert await asked([room(1), room(2)], [ROW, OTHER], name) == (["EG_1"], [])
 
 
 @pytest.mark.parametrize("name", ["events/room-1", room(1).id])
-def test_a_removed_room_that_was_recorded_is_known(name: str) -> None:
-    assert of_rooms(records(), [ROW, OTHER], (name,)) == ([ROW], [])
+async def test_a_removed_room_that_was_recorded_is_known(name: str) -> None:
+    assert await asked([], [ROW, OTHER], name) == (["EG_1"], [])
 
 
-def test_a_room_that_moved_is_meant_by_its_old_key_and_by_its_new_one() -> None:
-    moved = records(replace(room(1), key="elsewhere"))
-    assert of_rooms(moved, [ROW], ("elsewhere",)) == ([ROW], [])
-    assert of_rooms(moved, [ROW], ("events/room-1",)) == ([ROW], [])
+@pytest.mark.parametrize("name", ["elsewhere", "events/room-1"])
+async def test_a_room_that_moved_is_meant_by_its_old_key_and_by_its_new_one(name: str) -> None:
+    moved = replace(room(1), key="elsewhere")
+    later = replace(ROW, egress_id="EG_3", key="elsewhere")
+    assert await asked([moved], [ROW, OTHER, later], name) == (["EG_3", "EG_1"], [])
 
 
-def test_a_room_that_was_never_recorded_is_known() -> None:
-    assert of_rooms(records(room(1), room(2)), [ROW], ("events/room-2",)) == ([], [])
+async def test_a_room_that_was_never_recorded_is_known() -> None:
+    assert await asked([room(1), room(2)], [ROW], "events/room-2") == ([], [])
 
 
-def test_a_name_that_means_none_is_told_and_the_others_are_found() -> None:
-    assert of_rooms(records(room(1)), [ROW], ("nobody", "events/room-1")) == ([ROW], ["nobody"])
+async def test_a_name_that_means_none_is_told_and_the_others_are_found() -> None:
+    assert await asked([room(1)], [ROW], "nobody", "events/room-1") == (["EG_1"], ["nobody"])
 
 
-def test_a_removed_room_that_was_never_recorded_is_unknown() -> None:
+async def test_a_removed_room_that_was_never_recorded_is_unknown() -> None:
     gone = room(2).marked_removed(NOW)
-    assert of_rooms(records(gone), [ROW], (gone.key,)) == ([], [gone.key])
+    assert await asked([gone], [ROW], gone.key) == ([], [gone.key])
 
 
-def test_a_short_name_is_good_while_it_means_one_room() -> None:
-    one, two = api("abcdef1"), api("abcdef2")
-    assert of_rooms(records(), [one], ("api/abcdef",)) == ([one], [])
-    assert of_rooms(records(), [one, two], ("api/abcdef",)) == ([], ["api/abcdef"])
+async def test_a_short_name_is_good_while_it_means_one_room() -> None:
+    one, two = api("abcdef1"), replace(api("abcdef2"), egress_id="EG_2")
+    assert await asked([], [one], "api/abcdef") == (["EG_1"], [])
+    assert await asked([], [one, two], "api/abcdef") == ([], ["api/abcdef"])
 
 
-def test_the_order_of_the_rows_stays() -> None:
-    names = (OTHER.key, ROW.key)
-    assert of_rooms(records(), [ROW, OTHER, ROW], names) == ([ROW, OTHER, ROW], [])
+async def test_two_names_of_one_room_show_its_rows_once() -> None:
+    assert await asked([room(1)], [ROW, OTHER], ROW.key, ROW.room_id) == (["EG_1"], [])
