@@ -1,18 +1,15 @@
 """Colours and columns, by rich."""
 
 import sys
-from collections.abc import Callable, Sequence
-from typing import Final
+from collections.abc import Callable, Iterable, Sequence
 
+from rich.cells import cell_len
 from rich.console import Console
 from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
 from controller.cli.screen import colored, no_color, show
-
-_UNBOUND: Final = 1_000_000
-"""Columns where nothing is folded: a pipe's reader, or the terminal itself, sees to long lines."""
 
 
 def painted(text: str, style: str) -> str:
@@ -30,18 +27,40 @@ def show_table(
     With `fold` a table that is wider than the terminal has its long cells folded; in a pipe none has.
     `style` gives the rich style of a cell from its column and its text.
     """
-    terminal = sys.stdout.isatty()
-    folded = fold and terminal
+    if fold and sys.stdout.isatty():
+        _show_folded(header, rows, style)
+    else:
+        _show_lines(header, rows, style)
+
+
+def _show_lines(
+    header: Sequence[str], rows: Sequence[Sequence[str]], style: Callable[[str, str], str]
+) -> None:
+    """Without rich, which takes 0.4 ms for a row: a pipe may be given tens of thousands."""
+    widths = [max(map(cell_len, column)) for column in zip(header, *rows, strict=True)]
+
+    def line(cells: Sequence[str], styles: Iterable[str]) -> str:
+        padded = zip(cells, styles, widths, strict=True)
+        texts = (painted(text, look) + " " * (width - cell_len(text)) for text, look, width in padded)
+        return "  ".join(texts).rstrip()
+
+    show(line(header, ["bold"] * len(header)))
+    for row in rows:
+        show(line(row, map(style, header, row)))
+
+
+def _show_folded(
+    header: Sequence[str], rows: Sequence[Sequence[str]], style: Callable[[str, str], str]
+) -> None:
     table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0), header_style="bold")
     for title in header:
-        table.add_column(title, overflow="fold", no_wrap=not folded)
+        table.add_column(title, overflow="fold")
     for row in rows:
         table.add_row(*(Text(text, style(title, text)) for title, text in zip(header, row, strict=True)))
     console = Console(
-        force_terminal=terminal,
+        force_terminal=True,
         no_color=no_color(),
         color_system="standard" if colored(sys.stdout) else None,
-        width=None if folded else _UNBOUND,
         legacy_windows=False,
     )
     with console.capture() as capture:
