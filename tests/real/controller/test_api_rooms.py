@@ -57,10 +57,7 @@ async def test_a_client_that_was_thrown_out_cannot_keep_the_room_alive(site: Sit
         await api.until_gone(doomed)
         await site.actor.create_room(name, "", 10)
 
-        async def buried() -> bool:
-            return name not in await site.listed()
-
-        await until(buried, SOON)
+        await site.until_live(lambda live: name not in live)
 
 
 async def test_removed_while_it_is_being_made_it_leaves_no_live_room(
@@ -72,27 +69,31 @@ async def test_removed_while_it_is_being_made_it_leaves_no_live_room(
         site.run(),
         api_of(site) as api,
     ):
-        go_on = asyncio.Event()
-        proxy.request = _hold_creations(go_on)
+        go_on, given_up = asyncio.Event(), asyncio.Event()
+        proxy.request = _hold_creations(go_on, given_up)
         doomed = await api.create("Doomed")
-
-        async def asked() -> bool:
-            return proxy.count == 1
-
-        await until(asked, SOON)
+        async with asyncio.timeout(SOON):
+            await proxy.until(1)
         await api.remove(doomed)
         await site.another_pass()
-        assert (await site.record(doomed.key)).live is not None, "CreateRoom may still come about"
+        named = (await site.record(doomed.key)).live is not None
+        assert named or given_up.is_set(), "CreateRoom may still come about"
         go_on.set()
         tombstone = await api.until_gone(doomed)
         assert tombstone.retired
         assert await site.ours() == {}
 
 
-def _hold_creations(go_on: asyncio.Event) -> Fault:
+def _hold_creations(go_on: asyncio.Event, given_up: asyncio.Event) -> Fault:
+    """`given_up`: whoever asked has hung up."""
+
     async def held(message: Message) -> Fate:
         if message.label == "CreateRoom":
-            await go_on.wait()
+            try:
+                await go_on.wait()
+            except asyncio.CancelledError:
+                given_up.set()
+                raise
         return Fate.PASS
 
     return held
@@ -119,16 +120,13 @@ async def test_healed_under_its_name_whatever_becomes_of_the_manifests(site: Sit
     async with site.run(ROOMCTL_RESYNC_SECONDS="1"), api_of(site) as api:
         room = await api.create("Stage")
         name = await api.until_live(room)
+        before = (await site.record(room.key)).sid
         site.remove("theirs")
         await site.actor.delete_room(name)
-
-        async def back() -> bool:
-            return name in await site.listed()
-
-        await until(back, SOON)
+        await api.until(room, lambda r: r.sid != before)
         site.rooms_dir.rmdir()
         await site.another_pass()
-        assert name in await site.listed()
+        await site.until_live(lambda live: name in live)
 
 
 async def test_a_standby_tells_guests_of_a_new_live_name_before_its_resync(site: Site) -> None:
