@@ -1,13 +1,14 @@
 """A site on a LiveKit with Redis and an egress worker, and what a test of recordings asks there."""
 
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
 from controller.errors import LiveError, StoreError
 from controller.live.egress import Egress
 from controller.records import open_store
+from controller.records.record import RoomRecord
 from controller.records.recordings import RecordingRow
 from tests.support.controller import Site
 from tests.support.egress import RecordingStack
@@ -39,11 +40,15 @@ class Studio(Site):
             return await store.recordings.find()
 
     async def says(self, key: str, status: str, reason: str = "", within: float = 60.0) -> str:
-        """Return when the condition Recording says that; its message."""
-        wanted = {"reason": reason} if reason else {}
-        await self.until_condition(key, "Recording", status, within, **wanted)
-        condition = (await self.record(key)).status.condition("Recording")
-        return "" if condition is None else condition.message
+        """Return when the condition Recording says that; its message then."""
+
+        def so(record: RoomRecord) -> bool:
+            found = record.status.condition("Recording")
+            return found is not None and found.status == status and reason in ("", found.reason)
+
+        condition = (await self.until_record(key, so, within)).status.condition("Recording")
+        assert condition is not None
+        return condition.message
 
     async def recorded(self, key: str, within: float = 60.0) -> Egress:
         """The one egress of the room, once the condition says that it is being recorded."""
@@ -53,9 +58,11 @@ class Studio(Site):
         async def noted() -> bool:
             """The condition may say so before the row is written."""
             nonlocal found
-            files = await self._files(key)
-            found = [one for one in await self.egresses(ended=False) if one.file in files]
-            return len(found) == 1
+            with suppress(LiveError, StoreError):
+                files = await self._files(key)
+                found = [one for one in await self.egresses(ended=False) if one.file in files]
+                return len(found) == 1
+            return False
 
         await until(noted, within)
         return found[0]
@@ -87,7 +94,7 @@ class Studio(Site):
             yield someone
 
 
-def _names(record: Any) -> set[str]:
+def _names(record: RoomRecord) -> set[str]:
     names = {old.name for old in record.retired}
     return names | ({record.live.name} if record.live is not None else set())
 
