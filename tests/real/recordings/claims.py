@@ -4,7 +4,8 @@ Never two at once in one room; none left running without a room or people; none 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -43,18 +44,39 @@ class Watch:
     async def jobs(self) -> dict[str, str]:
         """What runs now, room by egress id; a job that ends is not running."""
         running: dict[str, str] = {}
-        for worker in self.workers:
-            with suppress(aiohttp.ClientError, OSError):  # a worker that was killed runs nothing
-                found = await worker.jobs()
-                running |= {job["egress_id"]: job["room_name"] for job in found if job["status"] in RUNNING}
+        for jobs in await self._each():
+            running |= jobs
         return running
 
+    async def _each(self) -> list[dict[str, str]]:
+        """What each worker says that it runs, one asked after the other."""
+        return [await self._of(worker) for worker in self.workers]
+
+    async def _of(self, worker: Worker) -> dict[str, str]:
+        with suppress(aiohttp.ClientError, OSError):  # a worker that was killed runs nothing
+            jobs = await worker.jobs()
+            return {job["egress_id"]: job["room_name"] for job in jobs if job["status"] in RUNNING}
+        return {}
+
     async def look(self) -> None:
-        rooms = list((await self.jobs()).values())
-        self.twice += [room for room in set(rooms) if rooms.count(room) > 1]
+        self.twice += await self._at_once()
         with suppress(LiveError):
             self.listed |= {one.id: one.room for one in await self.observer.recordings()}
         self.samples += 1
+
+    async def _at_once(self) -> list[str]:
+        """The rooms with two jobs at one time.
+
+        What one answer holds runs at one time. What two workers say may have followed each other: so they are
+        asked again, and what runs in both rounds ran all the time between.
+        """
+        answers = await self._each()
+        told = [room for jobs in answers for room in _doubled(jobs)]
+        first = {egress: room for jobs in answers for egress, room in jobs.items()}
+        if _doubled(first):
+            again = await self.jobs()
+            told += _doubled({egress: room for egress, room in first.items() if egress in again})
+        return told
 
     async def keep_looking(self) -> None:
         while True:
@@ -81,6 +103,11 @@ class Watch:
             if room in rooms and (egress not in by_id or by_id[egress].state == "recording"):
                 told.append(f"{egress} was listed, and nobody says what became of it")
         return told
+
+
+def _doubled(jobs: Mapping[str, str]) -> list[str]:
+    """The rooms that more than one of these jobs, by egress id, records."""
+    return [room for room, count in Counter(jobs.values()).items() if count > 1]
 
 
 def _overlaps(entries: Iterable[Egress]) -> list[str]:
