@@ -33,7 +33,17 @@ from controller.settings_text import (
     ws_url,
 )
 
-__all__ = ["SETTINGS", "Address", "Setting", "Settings", "Uses", "load_settings", "mongodb_address"]
+__all__ = [
+    "SETTINGS",
+    "USE_S3",
+    "Address",
+    "Setting",
+    "Settings",
+    "Uses",
+    "load_settings",
+    "mongodb_address",
+    "unused_s3",
+]
 
 _MOST_SECRET: Final = 64 * 1024
 _EMBEDDED: Final = "secantus"
@@ -48,6 +58,7 @@ PRESETS: Final = (
     "PORTRAIT_H264_1080P_60",
 )
 """LiveKit's names of its encodings."""
+USE_S3: Final = "write s3://BUCKET/{key}/{start}-{id}.mp4 into ROOMCTL_RECORDING_OUTPUT, or unset them"
 PUBLIC_LISTEN: Final = Address("127.0.0.1", 8080)
 PRIVATE_LISTEN: Final = Address("127.0.0.1", 8081)
 
@@ -385,6 +396,14 @@ def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], uses: Us
     if problems:
         raise SettingsError(problems)
     return settings
+
+
+def unused_s3(settings: Settings) -> tuple[str, ...]:
+    """The variables that say how to reach S3 while ROOMCTL_RECORDING_OUTPUT is none there."""
+    if settings.recording_output is not None and settings.recording_output.bucket:
+        return ()
+    about_s3 = (setting for setting in SETTINGS if setting.variable.startswith("ROOMCTL_RECORDING_S3_"))
+    return tuple(setting.variable for setting in about_s3 if getattr(settings, setting.attribute))
 
 
 def _named(setting: Setting, flags: Mapping[str, str]) -> str:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,7 +22,7 @@ from controller.cli.table import painted
 from controller.errors import LiveDenied, LiveError, NoEgressService, SettingsError, StoreAway, StoreError
 from controller.live.client import Observer
 from controller.manifests import Desired, RoomsDirState, load
-from controller.settings import Settings, Uses, mongodb_address
+from controller.settings import USE_S3, Settings, Uses, mongodb_address, unused_s3
 from controller.sidecar.callers import Callers
 from controller.sidecar.pages.serving import CLIENT, FOLDER, how_to_get
 
@@ -76,6 +76,8 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield await _livekit(settings)
     yield await _clock(settings)
     yield await _recording(settings)
+    for finding in about_s3(settings):
+        yield finding
     async for finding in _database(settings):
         yield finding
 
@@ -201,6 +203,13 @@ def about_recording(settings: Settings, running: int) -> Finding:
         "recording",
         f"LiveKit's egress service answers, {known}; whether a worker is free shows when one is asked for",
     )
+
+
+def about_s3(settings: Settings) -> Iterator[Finding]:
+    """Where it is set how to reach S3, and recordings do not go there: a line for that."""
+    if unused := unused_s3(settings):
+        goes = "to a file" if settings.recording_output is not None else "nowhere"
+        yield Finding(Mark.WARN, "s3", f"{', '.join(unused)}: not used, as recordings go {goes}; {USE_S3}")
 
 
 def _is_here(url: str) -> bool:

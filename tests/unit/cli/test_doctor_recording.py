@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.cli.doctor import Mark, about_recording
+from controller.cli.doctor import Mark, about_recording, about_s3
 from controller.outputs import Output
 from controller.settings import Settings
 
@@ -46,3 +46,36 @@ def test_a_page_that_only_this_host_reaches_is_a_warning(page: str) -> None:
 def test_beside_a_livekit_on_this_host_it_is_none(page: str) -> None:
     here = replace(SETTINGS, livekit_url="http://127.0.0.1:7880", recording_page_url=page)
     assert about_recording(here, 0).mark is Mark.OK
+
+
+S3 = replace(
+    SETTINGS,
+    recording_s3_endpoint="https://s3.example.com",
+    recording_s3_access_key="AKIA-nobody-may-see",
+    recording_s3_secret="hush-hush",
+)
+
+
+@pytest.mark.parametrize(
+    ("output", "said"), [(SETTINGS.recording_output, "recordings go to a file"), (None, "go nowhere")]
+)
+def test_settings_of_s3_that_nothing_uses_are_named_and_their_values_are_not(
+    output: Output | None, said: str
+) -> None:
+    (found,) = about_s3(replace(S3, recording_output=output))
+    assert found.mark is Mark.WARN
+    names, _, text = found.text.partition(": ")
+    assert names.split(", ") == [
+        f"ROOMCTL_RECORDING_S3_{name}" for name in ("ENDPOINT", "ACCESS_KEY", "SECRET")
+    ]
+    assert text.startswith("not used")
+    assert said in found.text
+    assert not [value for value in ("s3.example", "AKIA", "hush") if value in found.text]
+
+
+def test_settings_of_s3_that_are_used_are_no_line() -> None:
+    assert not list(about_s3(replace(S3, recording_output=Output.read("s3://abc/{key}/{id}.mp4"))))
+
+
+def test_without_settings_of_s3_there_is_no_line_of_them() -> None:
+    assert not list(about_s3(SETTINGS))
