@@ -53,7 +53,9 @@ class Process:
 
     @classmethod
     def of(cls, settings: Settings, live: Connection) -> "Process":
-        return cls(settings, live, Known(Memory()), Metrics(), Triggers(), Clock())
+        process = cls(settings, live, Known(Memory()), Metrics(), Triggers(), Clock())
+        live.presence.news = process.triggers.mark
+        return process
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,7 +1,8 @@
 """LiveKit over the wire: one connection, and two faces of it, one that reads and one that writes."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping
+import time
+from collections.abc import Awaitable, Callable, Mapping
 from types import TracebackType
 from typing import Final, Self, TypeVar
 from urllib.parse import urlsplit
@@ -22,6 +23,7 @@ from livekit.protocol.room import (
 from controller.errors import LiveAway, LiveNotFound, NodeAway
 from controller.live.egress import Egress, RecordingRequest
 from controller.live.failures import FOREIGN, START_RECORDING, translated
+from controller.live.presence import Presence
 from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission
 from controller.live.wire import (
     read_egress,
@@ -54,9 +56,18 @@ class Connection:
     Opening it contacts nobody: a server that is away shows at the first call.
     """
 
-    def __init__(self, url: str, key: str, secret: str, *, deadline: float = DEADLINE) -> None:
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        secret: str,
+        *,
+        deadline: float = DEADLINE,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self.address = _address(url)
         self.deadline = deadline
+        self.presence = Presence(self.stands, clock)
         self.writes = asyncio.Semaphore(WRITES)
         self.reads = asyncio.Semaphore(READS)
         self.guests = asyncio.Semaphore(GUESTS)
@@ -78,9 +89,22 @@ class Connection:
             async with asyncio.timeout(self.deadline if within is None else within):
                 return await answer
         except FOREIGN as error:
-            raise translated(error, self.address, name) from None
+            failure = translated(error, self.address, name)
+            if isinstance(failure, LiveAway) and not isinstance(failure, NodeAway):
+                self.presence.doubt()
+            raise failure from None
+
+    async def stands(self, room: str, identity: str) -> bool:
+        """Whether a server answers for somebody. A list may be Redis's, an answer to an update is not."""
+        request = UpdateParticipantRequest(room=room, identity=identity)
+        try:
+            await self.call("UpdateParticipant", self.service.update_participant(request))
+        except (LiveNotFound, NodeAway):
+            return False
+        return True
 
     async def close(self) -> None:
+        await self.presence.close()
         await self._session.close()
 
     async def __aenter__(self) -> Self:
@@ -118,7 +142,7 @@ class Observer:
         return list(self._seen.values())
 
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
-        """Who is inside `name`; [] where it is not live.
+        """Who is inside `name`; [] where it is not live. Who is gone is marked.
 
         `within` is for a caller that cannot wait: seconds for everything, the wait for a free slot
         included, and a lane of its own.
@@ -139,21 +163,12 @@ class Observer:
             listed = (await self._connection.call("ListParticipants", answer, within)).participants
         except LiveNotFound:
             return []
-        return [read_participant(info) for info in listed if info.state != ParticipantInfo.DISCONNECTED]
+        people = [read_participant(info) for info in listed if info.state != ParticipantInfo.DISCONNECTED]
+        return self._connection.presence.marked(name, people)
 
     async def stands(self, name: str, identity: str) -> bool:
-        """Whether a server answers for somebody who is listed: with Redis, those of one that crashed stay so.
-
-        An update that changes nothing asks the server itself, where a list is Redis's. It waits 3 s for one
-        that is gone, and so keeps no other read waiting.
-        """
-        request = UpdateParticipantRequest(room=name, identity=identity)
-        connection = self._connection
-        try:
-            await connection.call("UpdateParticipant", connection.service.update_participant(request))
-        except (LiveNotFound, NodeAway):
-            return False
-        return True
+        """Whether a server answers for somebody. No takes 3 s, for which no other read is kept waiting."""
+        return await self._connection.stands(name, identity)
 
     async def recordings(self) -> list[Egress]:
         """All egresses that have not ended; one that has not changed since last time is the same object."""

@@ -17,6 +17,7 @@ class LiveObserver(Protocol):
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
         """Who is inside `name` right now; [] where the room is not live.
 
+        Whom a crashed server left listed is marked as gone, within a minute of the crash.
         `within`: at most so many seconds, for a guest who waits (default: the deadline of every call).
         """
         ...
@@ -26,7 +27,7 @@ class EgressObserver(LiveObserver, Protocol):
     """Reads what is recorded, too."""
 
     async def stands(self, name: str, identity: str) -> bool:
-        """Whether a server answers for somebody who is listed in the room; no takes some seconds."""
+        """Whether a server answers now for somebody in the room `name`; no takes some seconds."""
         ...
 
     async def recordings(self) -> list[Egress]:

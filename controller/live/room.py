@@ -63,7 +63,8 @@ class Track:
 class Participant:
     """Somebody inside a room, by ListParticipants.
 
-    `kind` is LiveKit's own: STANDARD, AGENT, EGRESS, INGRESS, SIP.
+    `kind` is LiveKit's own: STANDARD, AGENT, EGRESS, INGRESS, SIP. `joined_at` is in milliseconds since the
+    epoch. `gone`: listed, and not there any more (presence.py).
     """
 
     identity: str
@@ -73,11 +74,13 @@ class Participant:
     recorder: bool = False
     attributes: dict[str, str] = field(default_factory=dict)
     tracks: tuple[Track, ...] = ()
+    joined_at: int = 0
+    gone: bool = False
 
     @property
     def is_person(self) -> bool:
-        """Counts for deferral and limits: hidden ones too; agents, egress and recorders not."""
-        return self.kind not in ("AGENT", "EGRESS") and not self.recorder
+        """Counts for deferral and limits: hidden ones too; agents, egress, recorders and who is gone not."""
+        return not self.gone and self.kind not in ("AGENT", "EGRESS") and not self.recorder
 
 
 @dataclass(frozen=True, slots=True)

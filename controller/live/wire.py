@@ -66,6 +66,7 @@ def read_participant(info: ParticipantInfo) -> Participant:
             Track(_TYPES.get(track.type, str(track.type)), _SOURCES.get(track.source, str(track.source)))
             for track in info.tracks
         ),
+        joined_at=info.joined_at_ms or info.joined_at * 1000,
     )
 
 

@@ -202,11 +202,13 @@ def counts(one: Participant) -> bool:
 
 
 def look_of(people: Iterable[Participant]) -> Look:
-    """Hidden ones, agents and recorders are nobody."""
+    """Hidden ones, agents and recorders are nobody, and whom a crash left listed."""
     inside = list(people)
+    recorders = [one for one in inside if one.kind == "EGRESS" or one.recorder]
     return Look(
         people=sum(counts(one) for one in inside),
-        recorders=frozenset(one.identity for one in inside if one.kind == "EGRESS" or one.recorder),
+        recorders=frozenset(one.identity for one in recorders),
+        gone=frozenset(one.identity for one in recorders if one.gone),
     )
 
 

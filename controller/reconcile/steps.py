@@ -188,7 +188,7 @@ class Steps:
         room = self._live_room(record)
         if room is None:
             return 0
-        people = await self.observer.participants(room.name)
+        people = [one for one in await self.observer.participants(room.name) if not one.gone]
         wrong = [someone for someone in people if self._correction(record, someone) is not None]
         changed = 0
         for first in range(0, len(wrong), AT_ONCE):

@@ -41,7 +41,8 @@ class FakeLive:
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
         del within  # memory is always in time
         self._called("participants", name)
-        return list(self._inside.get(name, {}).values())
+        inside = self._inside.get(name, {}).values()
+        return [replace(one, gone=True) if one.identity in self.ghosts else one for one in inside]
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
         """On a room that is live a pure get, as on the real server."""

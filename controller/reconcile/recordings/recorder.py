@@ -52,7 +52,7 @@ class Recorder:
         self._triggers = triggers
         self._store, self._known, self._clock = steps.store, steps.known, steps.clock
         self._ledger, self._memory = steps.ledger, steps.memory
-        self._looks = Looks(steps.observer, self._known, self._clock, self._memory.silence)
+        self._looks = Looks(steps.observer, self._known, self._clock)
         self._turned = self._clock.monotonic()
         self._known.listens = True
 
@@ -195,10 +195,9 @@ class Recorder:
 
     async def _let_rise(self, record: RoomRecord, look: Look) -> None:
         """A worker that was only frozen is back in the room, answers there, and so its recording goes on."""
-        listed = look.recorders & self._ledger.lost
-        risen = {one for one in listed if self._looks.answered(one)}
-        for egress in self._known.egress.of_rooms(names_of(record)) if risen else ():
-            if egress.id in risen:
+        listed = (look.recorders - look.gone) & self._ledger.lost
+        for egress in self._known.egress.of_rooms(names_of(record)) if listed else ():
+            if egress.id in listed and await self._steps.observer.stands(egress.room, egress.id):
                 await self._steps.rise(record, egress)
 
     async def _look(self, record: RoomRecord) -> Look:

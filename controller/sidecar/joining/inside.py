@@ -62,4 +62,5 @@ class Lookout:
             participants = await self._observer.participants(room, within=WITHIN_SECONDS)
         except LiveError:
             return None
-        return Inside(frozenset(p.identity for p in participants), sum(p.is_person for p in participants))
+        there = frozenset(p.identity for p in participants if not p.gone)
+        return Inside(there, sum(p.is_person for p in participants))

@@ -1,11 +1,15 @@
 """A LiveKit with Redis whose server was restarted: its rooms are listed, and nobody has them."""
 
+import asyncio
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
+
+import aiohttp
 
 from controller.errors import LiveError
 from controller.live.client import Actor, Connection, Observer
 from tests.support.egress import RecordingStack
-from tests.support.people import canary, token
+from tests.support.people import JoinRefused, canary, token
 from tests.support.wait import until
 
 
@@ -29,7 +33,7 @@ async def test_a_room_that_no_server_has_any_more_can_be_deleted(tmp_path: Path)
             await until(deleted, 60)
 
 
-async def test_who_was_inside_is_listed_and_nobody_answers_for_them(tmp_path: Path) -> None:
+async def test_who_was_inside_is_listed_and_found_to_be_gone(tmp_path: Path) -> None:
     async with RecordingStack(tmp_path) as stack:
         livekit = stack.livekit
         async with Connection(livekit.url, livekit.key, livekit.secret) as connection:
@@ -38,5 +42,20 @@ async def test_who_was_inside_is_listed_and_nobody_answers_for_them(tmp_path: Pa
             async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):
                 assert await observer.stands("left-behind", "ann")
                 await livekit.restart()
-            assert [one.identity for one in await observer.participants("left-behind")] == ["ann"]
             assert not await observer.stands("left-behind", "ann")
+            async with AsyncExitStack() as stack_of_people:
+
+                async def back() -> bool:
+                    with suppress(JoinRefused, aiohttp.ClientError, TimeoutError):
+                        async with asyncio.timeout(10):
+                            pass_ = token(livekit, "left-behind", "bob")
+                            await stack_of_people.enter_async_context(canary(livekit.ws_url, pass_))
+                        return True
+                    return False
+
+                async def told() -> bool:
+                    people = await observer.participants("left-behind")
+                    return {one.identity: one.gone for one in people} == {"ann": True, "bob": False}
+
+                await until(back, 60)
+                await until(told, 90)

@@ -294,6 +294,7 @@ async def test_what_was_lost_before_it_was_noted_is_lost_and_stands_in_no_ones_w
     """Whoever began it died before it stood in the record, and LiveKit lists it for ever."""
     controller = house()
     ghost = await recorded(controller)
+    controller.live.ghosts.add(ghost.id)
     rooms, room = controller.store.database.rooms, controller.record("stage")
     assert room.recording is not None
     rooms[room.id] = room.with_recording(replace(room.recording, egress_id=None))
