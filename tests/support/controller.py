@@ -171,6 +171,8 @@ class Site:
         self.public, self.private = free_ports(2)
         self.secret = f"of-this-site-{secrets.token_hex(16)}"
         self._url, self._more = url or livekit.url, settings
+        self.through: tuple[str, ...] = ()
+        """A command that its processes are started by."""
         self._logs = 0
         self._manifests: dict[str, dict[str, Any]] = {}
         self._connection = Connection(livekit.url, livekit.key, livekit.secret)
@@ -295,7 +297,7 @@ class Site:
         tied = (setpriv, "--pdeathsig", "KILL") if setpriv else ()
         with stderr.open("wb") as err, (stdout or Path(os.devnull)).open("wb") as out:
             return await asyncio.create_subprocess_exec(
-                *(*tied, sys.executable, "-m", "controller", *words),
+                *(*tied, *self.through, sys.executable, "-m", "controller", *words),
                 cwd=ROOT,
                 env=self.env | env,
                 stdin=asyncio.subprocess.DEVNULL,
