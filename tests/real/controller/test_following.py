@@ -1,11 +1,9 @@
 """Manifests become live rooms, and edits reach them: `roomctl run` on a real livekit-server."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
 
 from controller.live.room import STAY_SECONDS
-from controller.records.record import RoomRecord
 from tests.support.controller import ROOT, Site
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary, token
@@ -106,7 +104,7 @@ async def test_a_new_limit_waits_for_an_empty_room_and_then_takes_a_fresh_name(s
             site.edit("empty", max_participants=3)
             await site.until_condition("busy", "Deferred", "True")
             await ann.until_permission(can_publish_data=False)
-            await site.until_live(lambda live: 3 in {r.max_participants for r in live.values()})
+            await site.until_record("empty", lambda record: record.live != before["empty"].live)
             held = await site.record("busy")
             assert held.live == before["busy"].live
             ready = held.status.condition("Ready")
@@ -151,14 +149,13 @@ async def test_rooms_keep_their_ids_by_key_by_pin_and_over_another_database(site
         async with canary(site.livekit.ws_url, await site.token(before["events/keynote"].id, "ann")) as ann:
             site.remove("events/keynote")
             site.write("halls/main", user_id="booking", name="events-keynote", key="events/keynote")
-            await _record_says(site, "events/keynote", lambda record: record.file == "halls/main.json")
+            await site.until_record("events/keynote", lambda record: record.file == "halls/main.json")
             after = await site.converged()
             assert after["events/keynote"].id == before["events/keynote"].id
             assert after["events/keynote"].live == before["events/keynote"].live
             assert ann.inside
         assert await controller.stop() == 0
     await _empty(site)
-    assert (await site.ours()) == {}
     site.database += "_other"
     async with site.run():
         anew = await site.converged()
@@ -203,13 +200,9 @@ async def _full(site: Site, room_id: str) -> None:
     await until(refused)
 
 
-async def _record_says(site: Site, key: str, holds: Callable[[RoomRecord], bool]) -> None:
-    async def said() -> bool:
-        return holds(await site.record(key))
-
-    await until(said)
-
-
 async def _empty(site: Site) -> None:
-    for name in await site.ours():
+    """Nothing of ours lives any more."""
+    gone = (await site.ours()).keys()
+    for name in gone:
         await site.actor.delete_room(name)
+    await site.until_live(lambda live: not gone & live.keys())
