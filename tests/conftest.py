@@ -1,5 +1,6 @@
 """What every test may ask for: the real parts, each started once for the whole run."""
 
+import resource
 from collections.abc import AsyncIterator
 
 import pytest
@@ -12,6 +13,14 @@ settings.register_profile(
     "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
 )
 settings.load_profile("unhurried")  # a machine may be slow, or busy
+
+OPEN_FILES = 8192
+"""For what a worker holds until it ends (a file for each port it gave out), and for a thousand guests."""
+
+_soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+if _soft != resource.RLIM_INFINITY and _soft < OPEN_FILES:
+    _most = OPEN_FILES if _hard == resource.RLIM_INFINITY else min(OPEN_FILES, _hard)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _hard))
 
 
 @pytest.fixture(scope="session")
