@@ -25,6 +25,7 @@ from controller.reconcile.reconciler import Planner, Reconciler
 from controller.reconcile.recordings.ledger import Ledger
 from controller.reconcile.recordings.recorder import Recorder
 from controller.reconcile.recordings.steps import RecordingSteps, Remembered, Taping
+from controller.reconcile.recordings.troubles import Troubles
 from controller.reconcile.speaker import Speaker
 from controller.reconcile.steps import Steps
 from controller.reconcile.triggers import Triggers
@@ -53,9 +54,7 @@ class Process:
 
     @classmethod
     def of(cls, settings: Settings, live: Connection) -> "Process":
-        process = cls(settings, live, Known(Memory()), Metrics(), Triggers(), Clock())
-        live.presence.news = process.triggers.mark
-        return process
+        return cls(settings, live, Known(Memory()), Metrics(), Triggers(), Clock())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,6 +105,7 @@ def engine(
         process.metrics,
         _taping(process.settings),
         Ledger(store, clock),
+        Troubles(clock, process.metrics, process.triggers.later),
         Remembered(),
         process.triggers.later,
     )

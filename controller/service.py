@@ -52,6 +52,7 @@ async def run(settings: Settings) -> int:
     _allow_open_files()
     async with AsyncExitStack() as stack:
         process = Process.of(settings, await stack.enter_async_context(connection(settings)))
+        process.live.presence.news = process.triggers.mark
         _end_on_signals(stop, process.triggers)
         backstage = Backstage(wake=process.triggers.wake)
         observer = Observer(process.live)

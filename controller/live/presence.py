@@ -38,22 +38,24 @@ class _Roll:
 
 @dataclass(slots=True)
 class Presence:
-    """Asks in the background, so that nobody waits; `news` is told of each room where somebody is found gone.
+    """Asks in the background, so that nobody waits; `news` is told of each room where that changes who is there.
 
-    The people of a room are on one server, so whom a crash left behind came before all who are there. That is
+    Without `news` nobody is asked for: a verb ends before an answer comes. The people of a room are on one server, so whom a crash left behind came before all who are there. That is
     why one answer, for the one who is listed longest, speaks for all; who is gone was asked for alone, twice.
     """
 
     ask: Ask
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    news: Callable[[str], None] = lambda _: None
+    news: Callable[[str], None] | None = None
     _rolls: OrderedDict[str, _Roll] = field(default_factory=OrderedDict)
     _calls: dict[str, asyncio.Task[None]] = field(default_factory=dict)
     _lane: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
 
     def marked(self, room: str, listed: Sequence[Participant]) -> list[Participant]:
         """The same people, those marked as gone of whom that is known by now."""
+        if self.news is None:
+            return list(listed)
         roll = self._roll(room)
         here = [one for one in listed if one.sid not in roll.gone]
         if listed and room not in self._calls and self._is_due(roll, here):
@@ -102,7 +104,7 @@ class Presence:
         before, roll.gone = roll.gone, frozenset(one.sid for one in (*gone, *silent))
         roll.first = next((one.sid for one in here if one not in silent), "")
         roll.at = self.clock()
-        if roll.gone != before:
+        if roll.gone != before and self.news is not None:
             self.news(room)
 
     async def _silent(self, room: str, people: Sequence[Participant]) -> list[Participant]:

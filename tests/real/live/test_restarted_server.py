@@ -37,7 +37,8 @@ async def test_who_was_inside_is_listed_and_found_to_be_gone(tmp_path: Path) -> 
     async with RecordingStack(tmp_path) as stack:
         livekit = stack.livekit
         async with Connection(livekit.url, livekit.key, livekit.secret) as connection:
-            observer = Observer(connection)
+            observer, news = Observer(connection), list[str]()
+            connection.presence.news = news.append
             await Actor(connection).create_room("left-behind", "", 10)
             async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):
                 assert await observer.stands("left-behind", "ann")
@@ -59,3 +60,4 @@ async def test_who_was_inside_is_listed_and_found_to_be_gone(tmp_path: Path) -> 
 
                 await until(back, 60)
                 await until(told, 90)
+                assert news == ["left-behind"]

@@ -137,3 +137,10 @@ async def test_what_is_under_way_ends_with_it() -> None:
     await asyncio.sleep(0)
     await house.presence.close()
     assert not house.presence._calls
+
+
+async def test_nobody_is_asked_for_where_nobody_wants_to_know() -> None:
+    house = House()
+    house.presence.news = None
+    assert await house.gone(ANN) == set()
+    assert not house.asked
