@@ -170,11 +170,10 @@ async def test_a_store_that_refuses_is_named_and_nobody_sees_why_in_its_words(si
         await site.converged()
         async with site.person("refused"):
             egress = await site.recorded("refused")
-            site.edit("refused", record_mode="ROOM_COMPOSITE_SPEAKER")
-            message = await site.says("refused", "False", "Failed")
-            written = [await text_of(site, "/metrics"), await database_of(site)]
-            for words in (["get"], ["recordings"], ["plan"]):
-                written += [(await site.verb(*words, *form)).out for form in ([], ["-o", "json"])]
+        message = await site.says("refused", "False", "Failed")
+        written = [await text_of(site, "/metrics"), await database_of(site)]
+        for words in (["get"], ["recordings"], ["plan"]):
+            written += [(await site.verb(*words, *form)).out for form in ([], ["-o", "json"])]
         assert "its output was refused: check ROOMCTL_RECORDING_OUTPUT, credentials" in message
         row = next(row for row in await site.rows() if row.egress_id == egress.id)
     assert (str(row.state), row.error) == ("failed", message)
@@ -194,7 +193,7 @@ async def test_the_id_of_an_api_room_is_shown_to_nobody_though_its_file_has_it(s
     site = site_of("file:///recordings/{room_id}/{key}/{start}.mp4")
     async with site.run() as controller, api_of(site) as api:
         room = await api.create("Of the API", record=True)
-        await api.until_live(room)
+        await site.until_condition(room.key, "Live", "True")
         async with site.person(room.key):
             egress = await site.recorded(room.key)
             assert egress.file.startswith(f"/recordings/{room.id}/api/{room.id}/2")
