@@ -180,7 +180,7 @@ async def start(site: Studio, room: str, path: str) -> Egress:
 
 
 async def test_a_slow_end_is_waited_for_before_the_next_begins(site: Studio) -> None:
-    await site.stack.worker.set(slow_stop="3s")
+    await site.stack.worker.set(slow_stop="6s")  # after 10 s it would be waited for no more
     async with ann_inside(site, "slow-stop"):
         first = await site.recorded("slow-stop")
         site.edit("slow-stop", record_mode="ROOM_COMPOSITE_SPEAKER")
