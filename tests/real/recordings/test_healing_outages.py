@@ -7,6 +7,8 @@ from pathlib import Path
 
 import aiohttp
 
+from controller.errors import LiveError, StoreError
+from controller.live.room import LiveRoom
 from tests.real.recordings.stage import OUTPUT, Studio, studio
 from tests.support.controller import Site
 from tests.support.embedded import Server
@@ -37,15 +39,21 @@ async def back(site: Studio, key: str) -> AsyncIterator[None]:
 async def until_counted(site: Studio, key: str) -> None:
     """Return when the listing counts somebody in the room, and that there is a recorder."""
     name = await site.room_name(key)
-    await site.until_live(lambda live: live[name].num_participants > 0 and live[name].active_recording, 60)
+
+    def counted(live: dict[str, LiveRoom]) -> bool:
+        return name in live and live[name].num_participants > 0 and live[name].active_recording
+
+    await site.until_live(counted)
 
 
 async def until_over(site: Studio) -> None:
     """Return when nothing is recorded any more, and nothing is said to be."""
 
     async def over() -> bool:
-        running = await site.egresses(ended=False)
-        return not running and all(row.state != "recording" for row in await site.rows())
+        with suppress(LiveError, StoreError):
+            running = await site.egresses(ended=False)
+            return not running and all(row.state != "recording" for row in await site.rows())
+        return False
 
     await until(over, LONG)
 
