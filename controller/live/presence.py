@@ -38,10 +38,11 @@ class _Roll:
 
 @dataclass(slots=True)
 class Presence:
-    """Asks in the background, so that nobody waits; `news` is told of each room where that changes who is there.
+    """Asks in the background, so that nobody waits; `news` is told of a room where that changes who is there.
 
-    Without `news` nobody is asked for: a verb ends before an answer comes. The people of a room are on one server, so whom a crash left behind came before all who are there. That is
-    why one answer, for the one who is listed longest, speaks for all; who is gone was asked for alone, twice.
+    Without `news` nobody is asked for: a verb ends before an answer comes. The people of a room are on one
+    server, so whom a crash left behind came before all who are there. That is why one answer, for the one who
+    is listed longest, speaks for all; who is gone was asked for alone, twice.
     """
 
     ask: Ask
