@@ -15,8 +15,6 @@ from tests.support.people import canary
 from tests.support.proxy import Proxy, http, kill, mongodb, not_hello
 
 KILLED = -9
-HEALED = 15.0
-"""Seconds after which all is well again once a server is back (contract 4)."""
 
 
 class Line:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.real.faults.line import HEALED, Line, laid
+from tests.real.faults.line import Line, laid
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary
@@ -53,7 +53,7 @@ async def _hurt_and_healed(
                 await controller.says("a server is away", server=SERVERS[link])
                 assert await site.token(record.id, "bob"), "guests are answered from what was last known"
                 await _mended(line, link)
-                await site.converged(HEALED + 5)
+                await site.converged()
                 assert ann.inside
             await line.assert_whole(f"{hurt.__name__} to {link}")
             told = controller.said("a server is away")

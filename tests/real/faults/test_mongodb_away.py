@@ -9,7 +9,7 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import BulkWriteError
 
-from tests.real.faults.line import HEALED, Line
+from tests.real.faults.line import Line
 from tests.support.controller import Site
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary
@@ -26,7 +26,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
         await controller.says("a server is away", server="MongoDB")
         assert (await site.find("0" * 24)).body["code"] == "STARTING"
         await proxy.accept()
-        record = (await site.converged(HEALED))["talk"]
+        record = (await site.converged())["talk"]
 
         async with canary(site.livekit.ws_url, await site.token(record.id, "ann")) as ann:
             await proxy.refuse()
@@ -37,8 +37,9 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
             assert await site.token(record.id, "bob")
             assert (await site.get("/readyz")).body["mongodb"] is False
             await proxy.accept()
-            assert (await site.converged(HEALED))["talk"].live == record.live
+            assert (await site.converged())["talk"].live == record.live
             assert ann.inside
+        await controller.says("a server is back", times=2, server="MongoDB")
         told = controller.said("a server is away")
         assert len(told) == 2
         assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in told)
@@ -62,9 +63,10 @@ async def test_both_are_away_at_once(line: Line) -> None:
             assert await site.token(record.id, "bob")
             for proxy in line.proxies.values():
                 await proxy.accept()
-            assert (await site.converged(HEALED))["talk"].live == record.live
+            assert (await site.converged())["talk"].live == record.live
             assert ann.inside
         for server in ("LiveKit", "MongoDB"):
+            await controller.says("a server is back", server=server)
             assert len(controller.said("a server is away", server=server)) == 1
             assert len(controller.said("a server is back", server=server)) == 1
 
@@ -79,7 +81,7 @@ async def test_both_are_away_at_the_start_and_come_back_one_after_the_other(line
         await line.proxies["livekit"].accept()
         await controller.says("a server is back", server="LiveKit")
         await line.proxies["mongodb"].accept()
-        await line.site.converged(HEALED)
+        await line.site.converged()
 
 
 async def test_its_credentials_are_never_shown(tmp_path: Path, livekit: LiveKitServer) -> None:
@@ -107,7 +109,7 @@ async def test_the_embedded_store_is_killed_under_the_controller(
                     os.kill(pid, signal.SIGKILL)
                 site.edit("talk", allow_chat=True)
                 assert await site.token(record.id, "bob")
-                assert (await site.converged(HEALED))["talk"].live == record.live
+                assert (await site.converged())["talk"].live == record.live
                 assert ann.inside
             assert await controller.stop() == 0
 
@@ -174,7 +176,7 @@ async def test_it_is_put_back_from_yesterdays_copy(site: Site, up: bool, begun: 
 
 async def _same_rooms(site: Site, before: dict[str, Any]) -> None:
     """All is as it should be, under the ids and the LiveKit names that were there."""
-    after = await site.converged(HEALED + 15)
+    after = await site.converged()
     assert after.keys() == before.keys()
     for key, record in before.items():
         assert after[key].id == record.id, key
