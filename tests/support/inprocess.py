@@ -19,6 +19,7 @@ from controller.reconcile.reconciler import Planner, Reconciler
 from controller.reconcile.recordings.ledger import Ledger
 from controller.reconcile.recordings.recorder import Recorder
 from controller.reconcile.recordings.steps import RecordingSteps, Remembered, Taping
+from controller.reconcile.recordings.troubles import Troubles
 from controller.reconcile.speaker import Speaker
 from controller.reconcile.steps import Steps
 from controller.reconcile.triggers import Triggers
@@ -123,6 +124,7 @@ class InProcess:
             self.metrics,
             taping or Taping(),
             Ledger(self.store, clock),
+            Troubles(clock, self.metrics, self.triggers.later),
             Remembered(),
             self.triggers.later,
         )

@@ -51,7 +51,7 @@ class Recorder:
         self._workshop = workshop
         self._triggers = triggers
         self._store, self._known, self._clock = steps.store, steps.known, steps.clock
-        self._ledger, self._memory = steps.ledger, steps.memory
+        self._ledger, self._troubles, self._memory = steps.ledger, steps.troubles, steps.memory
         self._looks = Looks(steps.observer, self._known, self._clock)
         self._turned = self._clock.monotonic()
         self._known.listens = True
@@ -84,6 +84,7 @@ class Recorder:
         for record in self._store.by_id.values():
             key = f"recording {record.id}"
             if record.recording is not None and record.spec.record and key not in self._workshop.busy:
+                self._troubles.of(record)  # it is taken from the condition before that says something else
                 status = restated(record.status, said, self._clock.wall())
                 if status != record.status:
                     self._workshop.start(key, self._say(record, status))
@@ -93,19 +94,20 @@ class Recorder:
             await self._store.save(record, record.with_status(status))
 
     def stand_by(self) -> None:
-        """Another is at work, and counts: what it does to the ledger is read when it is our turn."""
+        """Another is at work, and counts: what it does and says is read when it is our turn."""
         self._steps.metrics.recording.set(0)
         self._ledger.forget()
+        self._troubles.forget()
         self._looks.clear()
 
     def says(self, record: RoomRecord) -> RecordingSays | None:
         """What the condition Recording says of a room; None where none is wanted of it."""
         if not record.spec.record:
             return None
-        trouble = self._known.egress.trouble
-        service = Trouble("NoEgressService", str(trouble)) if trouble is not None else None
+        away, trouble = self._known.egress.trouble, self._troubles.of(record)
+        service = Trouble("NoEgressService", str(away)) if away is not None else None
         scene = self._scene(record, self._looks.last(record))
-        return condition(scene, self._steps.taping.output, service or self._memory.troubles.get(record.id))
+        return condition(scene, self._steps.taping.output, service or trouble)
 
     def _concerned(self, records: Mapping[str, RoomRecord]) -> Iterator[RoomRecord]:
         """Rooms that are to be recorded, or are, whether or not they should."""
@@ -117,8 +119,7 @@ class Recorder:
 
     def _forget(self, records: Iterable[RoomRecord]) -> None:
         self._looks.keep({record.id for record in records})
-        for key in self._memory.troubles.keys() - self._store.by_id.keys():
-            del self._memory.troubles[key]
+        self._troubles.keep(self._store.by_id)
 
     def _unlisted(self) -> list[RecordingRow]:
         listing = self._known.egress
@@ -219,7 +220,7 @@ class Recorder:
             look=look,
             still={one.id: memory.silence.lasts(one.id, now) for one in ours},
             settled=noted and recording is not None and recording.egress_id not in self._ledger.open,
-            waits=memory.backoff.waits(record.id, now),
+            waits=self._troubles.waits(record.id),
             asked=frozenset(one.id for one in ours if memory.asked_lately(one.id, now)),
         )
 

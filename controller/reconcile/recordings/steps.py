@@ -42,8 +42,9 @@ from controller.plan.recording import (
     ours_on,
 )
 from controller.reconcile.clock import Clock
-from controller.reconcile.memory import Backoff, Silence
+from controller.reconcile.memory import Silence
 from controller.reconcile.recordings.ledger import Ledger
+from controller.reconcile.recordings.troubles import Troubles
 from controller.records.ports import RoomStore
 from controller.records.record import Recording, RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState
@@ -78,14 +79,12 @@ class Taping:
 
 @dataclass(slots=True)
 class Remembered:
-    """What is known of recordings between passes, and forgotten with the process.
+    """What is known of egresses between passes, and forgotten with the process.
 
-    `troubles` by room id is what went wrong last; `asked` by egress id when it was asked to end.
+    `asked` by egress id is when it was asked to end.
     """
 
     silence: Silence = field(default_factory=Silence)
-    backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, cap=60.0))
-    troubles: dict[str, Trouble] = field(default_factory=dict)
     asked: dict[str, float] = field(default_factory=dict)
 
     def asked_lately(self, egress_id: str, now: float) -> bool:
@@ -104,6 +103,7 @@ class RecordingSteps:
     metrics: Metrics
     taping: Taping
     ledger: Ledger
+    troubles: Troubles
     memory: Remembered
     later: Callable[[float], None]
 
@@ -149,7 +149,7 @@ class RecordingSteps:
         except (LiveNotFound, LiveRejected, NoEgressService, NoEgressWorker) as error:
             await self._not_begun(record, attempt, error)
         except LiveError:
-            self._trouble(record, UNANSWERED)
+            self.troubles.met(record, UNANSWERED)
             unknown_since = replace(attempt, attempt_at=self.clock.wall())  # it may have queued for long
             await self._replace(record.id, attempt, unknown_since)
             raise
@@ -191,13 +191,7 @@ class RecordingSteps:
         await self.ledger.enter(_row(record, known))
         log.info("recording begun", key=short_key(record.key), egress=egress.id, file=_shown(attempt, record))
         await self._replace(record.id, attempt, known)
-        self._taken(record.id)
-
-    def _taken(self, room_id: str) -> None:
-        """A worker took it: what was in the way of that is in the way no more."""
-        trouble = self.memory.troubles.get(room_id)
-        if trouble is not None and trouble.reason in _IN_THE_WAY:
-            del self.memory.troubles[room_id]
+        self.troubles.taken(record.id)
 
     async def _not_begun(self, record: RoomRecord, attempt: Recording, error: LiveError) -> None:
         """LiveKit says that nothing was started, and is not believed before it was looked up.
@@ -206,7 +200,7 @@ class RecordingSteps:
         such an egress already, or that no worker was free, because the one that began it is full with it.
         """
         if await self._traced(record, attempt) is None:
-            self._failed(record, Trouble(_REASONS.get(type(error), "Failed"), str(error)))
+            self.troubles.failed(record, Trouble(_REASONS.get(type(error), "Failed"), str(error)))
             await self._replace(record.id, attempt, None)
 
     async def _trace(self, record: RoomRecord) -> None:
@@ -216,10 +210,10 @@ class RecordingSteps:
             return
         waited = self.clock.wall() - attempt.attempt_at
         if abs(waited) < UNKNOWN_FOR:  # the clock of whoever called Start may be ahead of ours
-            self._trouble(record, UNANSWERED)
+            self.troubles.met(record, UNANSWERED)
             self.later((UNKNOWN_FOR - waited).total_seconds())
         else:
-            self._trouble(record, Trouble("Failed", "a Start was never answered, and nothing came of it"))
+            self.troubles.met(record, Trouble("Failed", "a Start was never answered, and nothing came of it"))
             await self._replace(record.id, attempt, None)
 
     async def _traced(self, record: RoomRecord, attempt: Recording) -> Egress | None:
@@ -304,15 +298,15 @@ class RecordingSteps:
         )
         await self._close(final)
         if fine or unbegun or (ended - final.started).total_seconds() >= LASTED:
-            self.memory.backoff.succeeded(row.room_id)
+            self.troubles.try_at_once(row.room_id)
         if fine or unbegun:
-            self.memory.troubles.pop(row.room_id, None)
+            self.troubles.put(row.room_id, None)
         elif (record := self.store.by_id.get(row.room_id)) is not None:
-            self._failed(record, Trouble("Failed", final.error))
+            self.troubles.failed(record, Trouble("Failed", final.error))
 
     async def _lose(self, row: RecordingRow, why: str) -> None:
         await self._close(replace(row, ended=self.clock.wall(), state=RecordingState.LOST, error=why))
-        self.memory.troubles[row.room_id] = Trouble("WorkerLost", f"{row.egress_id}: {why}")
+        self.troubles.put(row.room_id, Trouble("WorkerLost", f"{row.egress_id}: {why}"))
 
     async def _close(self, row: RecordingRow) -> None:
         await self.ledger.settle(row)
@@ -329,18 +323,6 @@ class RecordingSteps:
             bytes=row.size,
             error=row.error,
         )
-
-    def _failed(self, record: RoomRecord, trouble: Trouble) -> None:
-        """Try again, later."""
-        self._trouble(record, trouble)
-        self.metrics.recording_failures.labels(trouble.reason).inc()
-        backoff, clock = self.memory.backoff, self.clock
-        self.later(backoff.failed(record.id, clock.monotonic(), clock.chance()))
-
-    def _trouble(self, record: RoomRecord, trouble: Trouble) -> None:
-        if self.memory.troubles.get(record.id) != trouble:
-            log.warning("recording", key=short_key(record.key), reason=trouble.reason, error=trouble.message)
-        self.memory.troubles[record.id] = trouble
 
     async def before_deletion(self, record: RoomRecord, name: str) -> None:
         """Whatever of ours is recorded in the live room `name` ends before the room does; 5 s are waited.
@@ -385,5 +367,4 @@ def _shown(recording: Recording, record: RoomRecord) -> str:
     return without_id(recording.file, record.id)
 
 
-_IN_THE_WAY: Final = frozenset({"NoEgressService", "NoWorker", "Starting"})
 _REASONS: Final = {NoEgressService: "NoEgressService", NoEgressWorker: "NoWorker", LiveNotFound: "Starting"}
