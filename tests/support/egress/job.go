@@ -92,8 +92,7 @@ func (j *job) prepare() (err error) {
 
 // StopEgress ends the job; it answers before the job is over.
 func (j *job) StopEgress(context.Context, *livekit.StopEgressRequest) (*livekit.EgressInfo, error) {
-	j.end(livekit.EndReasonAPI)
-	return j.told(), nil
+	return j.end(livekit.EndReasonAPI), nil
 }
 
 // UpdateStream is refused: files are all there is.
@@ -118,16 +117,22 @@ func (j *job) report() {
 	j.worker.reporter.update(proto.Clone(j.info).(*livekit.EgressInfo))
 }
 
-// end is heard once: a job that is STARTING is aborted, one that is ACTIVE is ENDING from now on.
-func (j *job) end(reason string) {
+// end is heard once: a job that is STARTING is aborted, one that is ACTIVE is ENDING from now on. It returns
+// the state that this made, which may be over a moment later.
+func (j *job) end(reason string) *livekit.EgressInfo {
 	j.lock.Lock()
 	defer j.lock.Unlock()
 	select {
 	case <-j.ended:
-		return
 	default:
 		close(j.ended)
+		j.ending(reason)
 	}
+	return proto.Clone(j.info).(*livekit.EgressInfo)
+}
+
+// ending must be called under the lock.
+func (j *job) ending(reason string) {
 	j.info.SetEndReason(reason)
 	switch j.info.Status {
 	case livekit.EgressStatus_EGRESS_STARTING:

@@ -101,8 +101,8 @@ func untilSignalled(w *worker) {
 	signals := make(chan os.Signal, 1)
 	signal.Notify(signals, syscall.SIGTERM, syscall.SIGQUIT, syscall.SIGINT)
 	told := <-signals
-	slog.Info("exit requested", "signal", told.String())
 	w.close()
+	slog.Info("exit requested", "signal", told.String())
 	if told == syscall.SIGINT {
 		w.each("", func(j *job) { j.end(livekit.EndReasonKilled) })
 	}

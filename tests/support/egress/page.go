@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+	"time"
 
 	"github.com/livekit/protocol/egress"
 	"github.com/livekit/protocol/livekit"
@@ -14,6 +15,8 @@ import (
 	lksdk "github.com/livekit/server-sdk-go/v2"
 	"google.golang.org/protobuf/encoding/protojson"
 )
+
+const patience = 30 * time.Second // the client's own 5 s are too few where the machine is busy
 
 // page is what the real worker shows in its Chrome. Here it only joins the room, as the page would.
 type page struct {
@@ -73,7 +76,7 @@ func (p *page) join(closed func()) error {
 		}
 	}}
 	room, err := lksdk.ConnectToRoomWithToken(p.wsURL, p.token, callback,
-		lksdk.WithAutoSubscribe(false), lksdk.WithDisableRegionDiscovery())
+		lksdk.WithAutoSubscribe(false), lksdk.WithDisableRegionDiscovery(), lksdk.WithConnectTimeout(patience))
 	if err != nil {
 		return err
 	}
