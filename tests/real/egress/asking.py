@@ -75,9 +75,23 @@ class Asking:
         listed = await self.api.room.list_participants(api.ListParticipantsRequest(room=room))
         return list(listed.participants)
 
-    async def listed_as_recorded(self, room: str) -> bool:
-        listed = await self.api.room.list_rooms(api.ListRoomsRequest(names=[room]))
-        return listed.rooms[0].active_recording
+    async def recorder(self, room: str) -> api.ParticipantInfo:
+        """The one that is inside, once LiveKit lists it as connected: with Redis that is a moment later."""
+        found: list[api.ParticipantInfo] = []
+
+        async def connected() -> bool:
+            found[:] = await self.recorders(room)
+            return [one.state for one in found] == [api.ParticipantInfo.State.ACTIVE]
+
+        await until(connected)
+        return found[0]
+
+    async def until_listed_as_recorded(self, room: str, wanted: bool) -> None:
+        async def so() -> bool:
+            listed = await self.api.room.list_rooms(api.ListRoomsRequest(names=[room]))
+            return listed.rooms[0].active_recording is wanted
+
+        await until(so)
 
     def file(self, name: str) -> Path:
         return self.stack.worker.file(name)
