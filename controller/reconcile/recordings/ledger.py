@@ -1,4 +1,4 @@
-"""What was begun and has not ended, in memory as in the collection `recordings`.
+"""What was begun and has not ended, in memory as in the collection `recordings`; what ended is told once.
 
 A row is open before anything else tells of its egress, and stays so until LiveKit has said how it ended: so
 no recording is lost without being named, whatever crashes.
@@ -6,9 +6,15 @@ no recording is lost without being named, whatever crashes.
 
 from dataclasses import dataclass, field
 
+import structlog
+
+from controller.metrics import Metrics
 from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
-from controller.records.recordings import RecordingRow
+from controller.records.recordings import RecordingRow, RecordingState
+from controller.room import short_key, without_id
+
+log = structlog.get_logger()
 
 
 @dataclass(slots=True)
@@ -17,6 +23,7 @@ class Ledger:
 
     store: RoomStore
     clock: Clock
+    metrics: Metrics
     open: dict[str, tuple[RecordingRow, float]] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     _loaded: bool = False
@@ -54,12 +61,28 @@ class Ledger:
         self.open[egress_id] = row, self.clock.monotonic()
 
     async def settle(self, row: RecordingRow) -> None:
-        """It has ended, as `row` says."""
+        """It has ended, as `row` says: written down, counted, and told."""
         await self.store.recordings.put(row)
         self.open.pop(row.egress_id, None)
-        if row.state == "lost":
+        if row.state is RecordingState.LOST:
             self.lost.add(row.egress_id)
+        self.metrics.recordings.labels(str(row.state)).inc()
+        self.metrics.recorded_seconds.inc(row.seconds)
+        _tell(row)
 
     def unlisted(self, listed: frozenset[str], asked: float) -> list[RecordingRow]:
         """The open rows that a listing asked for at `asked` does not know."""
         return [row for key, (row, since) in self.open.items() if key not in listed and since < asked]
+
+
+def _tell(row: RecordingRow) -> None:
+    say = log.info if row.state is RecordingState.COMPLETE else log.warning
+    say(
+        f"recording {row.state}",
+        key=short_key(row.key),
+        egress=row.egress_id,
+        file=without_id(row.file, row.room_id),
+        seconds=round(row.seconds, 1),
+        bytes=row.size,
+        error=row.error,
+    )

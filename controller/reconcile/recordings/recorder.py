@@ -95,7 +95,7 @@ class Recorder:
 
     def stand_by(self) -> None:
         """Another is at work, and counts: what it does and says is read when it is our turn."""
-        self._steps.metrics.recording.set(0)
+        self._ledger.metrics.recording.set(0)
         self._ledger.forget()
         self._troubles.forget()
         self._looks.clear()
@@ -236,6 +236,6 @@ class Recorder:
         """The gauge; and whether LiveKit has to be asked for egresses at all."""
         listed = {egress.id for egress in entries if egress.status is EgressStatus.ACTIVE}
         open_ = self._ledger.open.keys()
-        self._steps.metrics.recording.set(len(listed & open_))
+        self._ledger.metrics.recording.set(len(listed & open_))
         configured = self._steps.taping.output is not None
         self._known.listens = configured or bool(open_) or any(r.recording is not None for r in records)

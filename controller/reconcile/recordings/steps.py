@@ -24,7 +24,6 @@ from controller.errors import (
 from controller.known import Known
 from controller.live.egress import Egress, EgressStatus, RecordingRequest, S3Access
 from controller.live.ports import EgressObserver, LiveActor
-from controller.metrics import Metrics
 from controller.outputs import Output
 from controller.plan.recording import (
     UNKNOWN_FOR,
@@ -100,7 +99,6 @@ class RecordingSteps:
     observer: EgressObserver
     known: Known
     clock: Clock
-    metrics: Metrics
     taping: Taping
     ledger: Ledger
     troubles: Troubles
@@ -311,18 +309,6 @@ class RecordingSteps:
     async def _close(self, row: RecordingRow) -> None:
         await self.ledger.settle(row)
         self.memory.asked.pop(row.egress_id, None)
-        self.metrics.recordings.labels(str(row.state)).inc()
-        self.metrics.recorded_seconds.inc(row.seconds)
-        say = log.info if row.state is RecordingState.COMPLETE else log.warning
-        say(
-            f"recording {row.state}",
-            key=short_key(row.key),
-            egress=row.egress_id,
-            file=without_id(row.file, row.room_id),
-            seconds=round(row.seconds, 1),
-            bytes=row.size,
-            error=row.error,
-        )
 
     async def before_deletion(self, record: RoomRecord, name: str) -> None:
         """Whatever of ours is recorded in the live room `name` ends before the room does; 5 s are waited.
