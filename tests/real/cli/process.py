@@ -12,6 +12,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from tests.support.controller import Ended
+from tests.support.wait import PATIENCE
 
 PROGRAM = (sys.executable, "-m", "controller")
 NOTHING = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
@@ -27,7 +28,7 @@ def roomctl(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> End
         stdin=subprocess.DEVNULL,
         capture_output=True,
         check=False,
-        timeout=60,
+        timeout=PATIENCE,
     )
     return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
 

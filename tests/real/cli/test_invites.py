@@ -11,9 +11,6 @@ from tests.support.controller import Reply, Site
 from tests.support.livekit import LiveKitServer
 from tests.support.wait import until
 
-IN_FORCE = 1.0 + 2.0
-"""A resync of these sites, and two seconds."""
-
 
 @pytest.fixture(name="place", params=["mongodb", "embedded"])
 async def _place(
@@ -65,7 +62,7 @@ async def test_a_link_makes_a_speaker_until_it_is_revoked(place: Site) -> None:
         async def refused() -> bool:
             return (await came(place, invite)).status == 401
 
-        await until(refused, IN_FORCE)
+        await until(refused)  # a resync later
         again = await place.verb("invite", record.id, "--role", "speaker")
         assert role(await came(place, in_fragment(again.out), "joe")) == "speaker"
         after = await place.record("webinar")

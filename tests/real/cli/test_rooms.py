@@ -19,7 +19,7 @@ from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary
 from tests.support.redis import Redis
-from tests.support.wait import until
+from tests.support.wait import PATIENCE, until
 
 LONG = "a" * 100 + "/" + "b" * 99
 
@@ -137,7 +137,7 @@ async def test_an_interrupt_at_the_question_is_a_no(site: Site) -> None:
         assert apply.stderr is not None
         await apply.stderr.readuntil(b"[y/N]")
         apply.send_signal(signal.SIGINT)
-        assert await asyncio.wait_for(apply.wait(), 10) == 1
+        assert await asyncio.wait_for(apply.wait(), PATIENCE) == 1
     finally:
         os.close(terminal)
     assert await site.records() == {}
@@ -211,7 +211,7 @@ async def test_a_wait_leaves_the_embedded_store_to_the_controller_it_waits_for(
         async def holding() -> bool:
             return '"wait"' in (site.data_dir / "embedded.lock").read_text()
 
-        await until(holding, 20)
+        await until(holding)
         async with site.run():
             assert (await waiting).code == 0
 
@@ -241,7 +241,7 @@ async def _array(lines: asyncio.StreamReader) -> list[dict[str, Any]]:
     """The next JSON array."""
     text = ""
     while True:
-        line = (await asyncio.wait_for(lines.readline(), 20)).decode()
+        line = (await asyncio.wait_for(lines.readline(), PATIENCE)).decode()
         assert line, f"the watch ended: {text}"
         text += line
         if line == "]\n":
