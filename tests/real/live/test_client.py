@@ -15,7 +15,7 @@ from tests.support.livekit import KEY, SECRET, LiveKitServer
 from tests.support.people import canary, token
 from tests.support.ports import free_ports
 from tests.support.proxy import Fate, Message, Proxy, drop, hold, http, reset
-from tests.support.wait import until
+from tests.support.wait import PATIENCE, until
 
 Call = Callable[[Connection], Awaitable[object]]
 
@@ -169,13 +169,13 @@ async def test_calls_in_flight_are_bounded_in_lanes(proxy: Proxy, livekit: LiveK
         return fate
 
     proxy.request = counted
-    async with Connection(proxy.url, livekit.key, livekit.secret) as connection:
+    async with Connection(proxy.url, livekit.key, livekit.secret, deadline=PATIENCE) as connection:
         observer, actor = Observer(connection), Actor(connection)
         names = [str(uuid.uuid4()) for _ in range(40)]
         calls = [asyncio.create_task(actor.create_room(name, "", 5)) for name in names]
         looks = [asyncio.create_task(observer.participants(name)) for name in names]
-        guests = [asyncio.create_task(observer.participants(name, within=60)) for name in names]
-        async with asyncio.timeout(10):
+        guests = [asyncio.create_task(observer.participants(name, within=PATIENCE)) for name in names]
+        async with asyncio.timeout(PATIENCE):
             await proxy.until(WRITES + READS + GUESTS)
         assert on_the_way == most == 32
         released.set()
@@ -192,8 +192,8 @@ async def test_a_guest_who_finds_no_free_slot_in_time_is_told_so(
     proxy.request = hold(released)
     async with Connection(proxy.url, livekit.key, livekit.secret) as connection:
         observer = Observer(connection)
-        first = [asyncio.create_task(observer.participants("room", within=60)) for _ in range(GUESTS)]
-        async with asyncio.timeout(10):
+        first = [asyncio.create_task(observer.participants("room", within=PATIENCE)) for _ in range(GUESTS)]
+        async with asyncio.timeout(PATIENCE):
             await proxy.until(GUESTS)
         with pytest.raises(LiveAway, match="in time"):
             await observer.participants("room", within=0.05)
@@ -206,7 +206,7 @@ async def test_people_inside_are_told_of_metadata_permission_and_the_end(
 ) -> None:
     name = str(uuid.uuid4())
     await actor.create_room(name, "first", 5)
-    async with asyncio.timeout(10), canary(livekit.ws_url, token(livekit, name, "ada")) as ada:
+    async with asyncio.timeout(PATIENCE), canary(livekit.ws_url, token(livekit, name, "ada")) as ada:
         assert ada.metadata == "first"
         await actor.update_metadata(name, "second")
         await ada.until_metadata("second")
