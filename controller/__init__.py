@@ -55,7 +55,8 @@ has looks.py look inside, plan/recording.py decides by what ListEgress said (obs
 ListRooms), and steps.py acts: the attempt into the record, a look whether one of ours runs already
 (outputs.py knows it by its file), then Start. What was begun stands in the collection `recordings`
 (ledger.py, records/recordings.py) until LiveKit has said how it ended, and `roomctl recordings` shows it
-after. What went wrong (troubles.py) stays in the room's condition until one ends well. The layout with the chat is a page of ours (sidecar/pages/).
+after. What went wrong (troubles.py) stays in the room's condition until one ends well. The layout with the
+chat is a page of ours (sidecar/pages/).
 
 Later. The manifest takes the chat away: Update writes the new spec, Repair puts the live room's metadata
 right, and `enforce` in steps.py brings the permissions of everybody inside to the new policy; for as long as
