@@ -1,7 +1,8 @@
 """How soon a recording is asked for, and what recordings cost a pass. `python -m tests.bench.recordings`
 
-From the first person's join to the Start call, by webhook alone, on a real LiveKit with Redis and a worker;
-and the CPU of a pass in memory with 200 rooms being recorded, beside the same with none.
+From the first person's join to the Start call, by webhook alone, on a real LiveKit with Redis and a worker:
+told to the controller that acts, and to one that stands by and hands it on; and the CPU of a pass in memory
+with 200 rooms being recorded, beside the same with none.
 """
 
 import asyncio
@@ -52,7 +53,7 @@ class Starts:
             return await self._called.get()
 
 
-async def join_to_start(folder: Path) -> None:
+async def join_to_start(folder: Path, *, to_standby: bool) -> None:
     (private,) = free_ports(1)
     starts = Starts()
     async with AsyncExitStack() as stack:
@@ -64,19 +65,30 @@ async def join_to_start(folder: Path) -> None:
         settings = {"ROOMCTL_RECORDING_OUTPUT": OUTPUT, "ROOMCTL_RESYNC_SECONDS": "3600"}
         site = Site(folder, taping.livekit, mongodb=mongodb.uri, url=proxy.url, **settings)
         await stack.enter_async_context(site)
-        site.private = private
+        standby = await stack.enter_async_context(site.twin("standby"))
+        (standby if to_standby else site).private = private
         for number in range(JOINS):
             site.write(f"room-{number}", record=True)
         await stack.enter_async_context(site.run())
         records = await site.converged(60)
-        delays = [await _join(site, record.live.name, starts) for record in records.values() if record.live]
+        await stack.enter_async_context(standby.run())
+        names = [record.live.name for record in records.values() if record.live]
+        delays = [await _join(site, name, starts, number / JOINS) for number, name in enumerate(names)]
     for what, seconds in zip(("is inside", "knocks"), zip(*delays, strict=True), strict=True):
         p50, p95 = statistics.median(seconds), sorted(seconds)[int(len(seconds) * 0.95)]
-        print(f"from when the first person {what} to Start: p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms")
+        told = "a standby" if to_standby else "who acts"
+        print(
+            f"from when the first person {what} to Start, {told} being told: "
+            f"p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms"
+        )
 
 
-async def _join(site: Site, room: str, starts: Starts) -> tuple[float, float]:
-    """Seconds until Start since LiveKit's client said that it is in, and since it was told to go in."""
+async def _join(site: Site, room: str, starts: Starts, after: float) -> tuple[float, float]:
+    """Seconds until Start since LiveKit's client said that it is in, and since it was told to go in.
+
+    It is told `after` seconds: else each would come right after the question that told of the one before it.
+    """
+    await asyncio.sleep(after)
     knocked = time.perf_counter()
     async with guest(site.livekit.ws_url, token(site.livekit, room, "ann")):
         inside = time.perf_counter()
@@ -128,8 +140,9 @@ async def cost_of_a_pass() -> None:
 async def main() -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
     await cost_of_a_pass()
-    with tempfile.TemporaryDirectory() as work:
-        await join_to_start(Path(work))
+    for to_standby in (False, True):
+        with tempfile.TemporaryDirectory() as work:
+            await join_to_start(Path(work), to_standby=to_standby)
     print(
         f"measured on {platform.machine()}, {os.cpu_count()} cores (load {os.getloadavg()[0]:.1f}), "
         f"Python {platform.python_version()}, everything on the same cores"
