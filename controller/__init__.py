@@ -8,8 +8,9 @@ pulled onto the machine where `roomctl run` is at work (cli/run.py, service.py; 
 
 1. Waking. manifests/watch.py sees that something below rooms.d changed, and marks it in
    reconcile/triggers.py. A trigger carries no facts: a webhook (sidecar/ops.py, proven by
-   live/webhook.py) or the resync timer would have woken the same pass. reconcile/loop.py runs pass after
-   pass, and outlives whatever goes wrong in one.
+   live/webhook.py) or the resync timer would have woken the same pass. A webhook that reached a replica
+   which stands by comes through the database (reconcile/handover.py, records/relay.py). reconcile/loop.py
+   runs pass after pass, and outlives whatever goes wrong in one.
 
 2. Reading. reconcile/observe.py gathers the three worlds, in this order: ListRooms (live/client.py, made
    into frozen data by live/wire.py), the records (records/store.py, which asks for one number, and reads

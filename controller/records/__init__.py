@@ -1,4 +1,4 @@
-"""MongoDB: the room records, written by compare-and-set; the lease; the embedded server.
+"""MongoDB: the room records, written by compare-and-set; the lease; the relay; the embedded server.
 
 `open_store` and `open_lease` give what the rest of the house knows by the protocols in `ports`. Inside,
 a write goes `store` -> `change` (what differs, what is compared) -> `batch` (group commit) -> `edge`

@@ -16,6 +16,8 @@ from controller.settings import SETTINGS, Uses, load_settings
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPOSE = DEPLOY / "compose"
 BASE = DEPLOY / "kubernetes" / "base"
+GIT_SYNC = DEPLOY / "kubernetes" / "git-sync"
+KINDS = ("ConfigMap", "Deployment")
 MANIFESTS = sorted(DEPLOY.glob("**/*.y*ml"))
 TEXTS = [
     *MANIFESTS,
@@ -41,7 +43,7 @@ def services() -> dict[str, dict[str, Any]]:
 
 
 def pods() -> list[dict[str, Any]]:
-    return [owner["spec"]["template"]["spec"] for owner in [*of_kind("StatefulSet"), *of_kind("Deployment")]]
+    return [owner["spec"]["template"]["spec"] for owner in of_kind("Deployment")]
 
 
 def containers() -> list[dict[str, Any]]:
@@ -145,6 +147,24 @@ def test_makes_secrets_once_and_the_files_around_them_each_time(tmp_path: Path) 
 def test_lets_nobody_else_on_the_machine_into_the_secrets(tmp_path: Path) -> None:
     copy_of_compose(tmp_path)
     assert (tmp_path / "secrets").stat().st_mode & 0o777 == 0o700
+
+
+def test_gives_livekit_one_address_for_its_webhook_whichever_pod_acts() -> None:
+    urls = re.findall(r"https?://\S+/livekit/webhook", (BASE / "controller.yaml").read_text())
+    (service,) = (found for found in of_kind("Service") if found["metadata"]["name"] == "roomctl-private")
+    (namespace,) = of_kind("Namespace")
+    (port,) = (port["port"] for port in service["spec"]["ports"] if port["name"] == "private")
+    host = f"roomctl-private.{namespace['metadata']['name']}.svc"
+    assert urls == [f"http://{host}:{port}/livekit/webhook"]
+    (pod,) = (owner for owner in of_kind("Deployment") if owner["metadata"]["name"] == "roomctl")
+    assert service["spec"]["selector"] == pod["spec"]["selector"]["matchLabels"]
+
+
+def test_patches_for_git_sync_only_what_stands_in_the_base() -> None:
+    named = {(found["kind"], found["metadata"]["name"]) for kind in KINDS for found in of_kind(kind)}
+    for path in sorted(GIT_SYNC.glob("*.yaml")):
+        patch = yaml.safe_load(path.read_text())
+        assert patch["kind"] == "Kustomization" or (patch["kind"], patch["metadata"]["name"]) in named
 
 
 def test_leaves_of_kubernetes_only_the_public_port_open_to_all() -> None:
