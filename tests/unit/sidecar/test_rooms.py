@@ -3,7 +3,7 @@
 import asyncio
 import hashlib
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
@@ -15,12 +15,14 @@ from structlog.testing import capture_logs
 
 from controller.errors import LiveAway, StoreAway, StoreConflict
 from controller.live.room import LiveRoom
+from controller.records.ports import RoomStore
 from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
 from controller.sidecar import Context, Sidecar
 from controller.sidecar.rooms import desire
 from controller.sidecar.rooms.bodies import Room
 from tests.support.fake_store import FakeDatabase, FakeStore
 from tests.support.reference import ANSWER, CREATE
+from tests.support.wait import PATIENCE
 from tests.unit.sidecar.house import NOW, SETTINGS, House, People, Reply, ask, record, spec
 
 CONFERENCES = "/api/conferences/"
@@ -28,6 +30,7 @@ TOKENS = {"anna": "false", "bert": "false", "root": "true"}
 BODY = {"name": "Main stage", "max_participants": 3}
 MANIFEST_ROOM, BERTS_ROOM = "a" * 24, "b" * 24
 NOBODYS = "c" * 24
+READERS = 20
 ALL = ("create", "getCount", "getAll", "getById", "update", "start", "stop", "remove")
 
 
@@ -146,9 +149,19 @@ async def _office(tmp_path: Path) -> AsyncIterator[Office]:
 
 
 @pytest.fixture(name="impatient")
-def _impatient(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Callers wait for a twentieth of a second only."""
-    monkeypatch.setattr(desire, "WAIT_SECONDS", 0.05)
+def _impatient(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Callers wait only a twentieth of a second for what cannot come: nobody works, or LiveKit is away."""
+    patient = desire.Desire.until
+
+    async def until(self: desire.Desire, store: RoomStore, holds: Callable[[], Awaitable[bool]]) -> bool:
+        hopeless = not office.works or office.people.error is not None
+        try:
+            async with asyncio.timeout(0.05 if hopeless else None):
+                return await patient(self, store, holds)
+        except TimeoutError:
+            return False
+
+    monkeypatch.setattr(desire.Desire, "until", until)
 
 
 # -- who may ----------------------------------------------------------------------------------------------
@@ -455,8 +468,9 @@ async def test_an_intent_holds_though_it_is_not_done_yet(office: Office, name: s
 
 @pytest.mark.parametrize("call", ["start", "update"])
 async def test_who_waits_for_a_room_that_is_removed_meanwhile_is_told_so_at_once(
-    office: Office, call: str
+    office: Office, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
+    monkeypatch.setattr(desire, "WAIT_SECONDS", 2 * PATIENCE)
     room = await office.made(active=call != "start")
     office.works = False
     news = office.store.news()
@@ -464,7 +478,7 @@ async def test_who_waits_for_a_room_that_is_removed_meanwhile_is_told_so_at_once
     waiting = asyncio.create_task(office.code(call, change))
     await news.wait()
     removing = asyncio.create_task(office.call("remove", {"id": room["id"]}))
-    async with asyncio.timeout(desire.WAIT_SECONDS / 2):
+    async with asyncio.timeout(PATIENCE):
         assert await waiting == (404, "ROOM_NOT_FOUND")
     await office.reconcile()
     assert (await removing).json == {"success": True}
@@ -682,8 +696,8 @@ async def test_mongodb_that_was_never_read_is_starting(office: Office) -> None:
 
 
 async def test_mongodb_that_hangs_holds_no_read_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(desire, "READ_SECONDS", 0.05)
     await office.call("getAll")
+    monkeypatch.setattr(desire, "READ_SECONDS", 0.05)
     hung = asyncio.Event()
 
     async def hang() -> bool:
@@ -702,19 +716,30 @@ async def test_what_another_process_wrote_is_seen_at_once_and_wakes_the_reconcil
     assert office.wakes == wakes + 1
 
 
-async def test_many_readers_at_once_share_a_look(office: Office) -> None:
-    looks, refresh = 0, office.store.refresh
+async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first look is under way until all have asked."""
+    looks, asked, all_asked = 0, 0, asyncio.Event()
+    refresh, for_reading = office.store.refresh, desire.Desire.for_reading
 
     async def counted() -> bool:
         nonlocal looks
         looks += 1
-        await asyncio.sleep(0.1)
+        await all_asked.wait()
         return await refresh()
 
+    async def asking(self: desire.Desire) -> RoomStore:
+        nonlocal asked
+        asked += 1
+        if asked == READERS:
+            all_asked.set()
+        return await for_reading(self)
+
+    monkeypatch.setattr(desire, "READ_SECONDS", PATIENCE)
+    monkeypatch.setattr(desire.Desire, "for_reading", asking)
     office.store.refresh = counted  # type: ignore[method-assign]
-    replies = await asyncio.gather(*(office.call("getAll") for _ in range(20)))
+    replies = await asyncio.gather(*(office.call("getAll") for _ in range(READERS)))
     assert {reply.status for reply in replies} == {200}
-    assert looks < 10
+    assert looks <= 2
 
 
 async def test_a_process_without_the_lease_follows_the_one_that_has_it(office: Office) -> None:
