@@ -7,10 +7,9 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
-from typing import Final
 
 import pytest
-from playwright.async_api import Browser, expect
+from playwright.async_api import Browser
 
 from tests.browser.visitor import Visitor
 from tests.support.callers import write_tokens
@@ -20,15 +19,11 @@ from tests.support.embedded import secantus
 from tests.support.livekit import LiveKitServer
 from tests.support.livekit_client import livekit_client
 
-PATIENCE: Final = 15_000
-"""Milliseconds until what should be on the screen is missed."""
-
 Welcome = Callable[[], Awaitable[Visitor]]
 
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
-    expect.set_options(timeout=PATIENCE)
     async with browser() as opened:
         yield opened
 
@@ -66,7 +61,6 @@ async def welcome(
 
         async def another() -> Visitor:
             context = await chromium.new_context(viewport={"width": 1280, "height": 800})
-            context.set_default_timeout(PATIENCE)
             stack.push_async_callback(context.close)
             visitors.append(await Visitor.arriving(context, f"http://127.0.0.1:{house.public}", shots))
             return visitors[-1]

@@ -99,7 +99,7 @@ class Recorder:
         async def told() -> bool:
             return word in self.said
 
-        await until(told, 30)
+        await until(told)
 
     async def fault(self) -> str:
         """What the worker finds in the page when it has loaded."""

@@ -37,7 +37,7 @@ async def test_a_full_room_lets_the_next_one_in_when_somebody_leaves(house: Site
     await ann["#leave"].click()
     await ann.sentence("LEFT")
     await bob.shoot("refused-full")
-    await bob.let_in("again")
+    await bob.again("call")
 
 
 async def test_a_room_that_is_not_open_opens_by_itself(house: Site, welcome: Welcome) -> None:
@@ -53,8 +53,7 @@ async def test_a_room_that_is_not_open_opens_by_itself(house: Site, welcome: Wel
     await ann.shoot("refused-not-open")
     house.edit("early", active=True)
     await house.until_condition("early", "Live", "True")
-    await ann['[data-action="again"]'].click()
-    await ann.view("lobby")
+    await ann.again("lobby")
 
 
 async def test_an_invite_that_no_header_takes_is_said_to_be_bad(house: Site, welcome: Welcome) -> None:
@@ -103,7 +102,7 @@ async def test_an_identity_that_another_tab_has_is_not_taken_from_it(house: Site
     room = await open_room(house, "taken")
     ann, other = await welcome(), await welcome()
     await ann.join(room, "Ann")
-    await until(lambda: _taken(house, room, ann), 10)
+    await until(lambda: _taken(house, room, ann))
     await other.open(room)
     ((key, text),) = await ann.page.evaluate(KEPT)
     await other.page.evaluate(TAKEN_OVER, [key, text])
@@ -123,7 +122,7 @@ async def test_who_comes_twice_goes_on_in_the_newer_tab(house: Site, welcome: We
     room = await open_room(house, "double")
     ann, other = await welcome(), await welcome()
     await ann.join(room, "Ann")
-    await until(lambda: _taken(house, room, ann), 10)
+    await until(lambda: _taken(house, room, ann))
     await other.open(room)
     ((key, text),) = await ann.page.evaluate(KEPT)
     await other.page.evaluate("([key, text]) => sessionStorage.setItem(key, text)", [key, text])

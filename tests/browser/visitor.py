@@ -2,14 +2,16 @@
 
 import re
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
+from playwright.async_api import TimeoutError as NotThere
 
+from tests.support.chromium import MILLISECONDS
 from tests.support.wait import until
 
 WATCH: Final = """
@@ -19,8 +21,15 @@ window.connections = [];
 window.RTCPeerConnection = class extends RTCPeerConnection {
   constructor(...given) { super(...given); window.connections.push(this); }
 };
+window.notes = [];
+addEventListener("DOMContentLoaded", () => {
+  const note = document.getElementById("note");
+  const keep = () => window.notes.push(note.textContent);
+  if (note) new MutationObserver(keep).observe(note, { childList: true, characterData: true, subtree: true });
+});
 """
-"""Runs before the page's own scripts: tells of violations, and keeps hold of the connections' figures."""
+"""Runs before the page's own scripts: tells of violations, and keeps the connections, for their figures, and
+the notes, which pass."""
 
 HEARD: Final = """async () => {
   const reports = await Promise.all(window.connections.map((each) => each.getStats()));
@@ -34,6 +43,8 @@ SEEN: Final = """(identity) => [...document.querySelectorAll(".tile video")]
   .reduce((most, each) => Math.max(most, each.currentTime), 0)"""
 
 TOKEN: Final = "/livekit/token"
+PRESS_WITHIN: Final = 500
+"""Milliseconds until a button counts as gone."""
 WIDTHS: Final = {"desktop": (1280, 800), "phone": (390, 844)}
 INSIDE_OR_NOT: Final = re.compile("call|notice")
 REFUSED: Final = "Failed to load resource"
@@ -53,6 +64,7 @@ class Visitor:
 
     @classmethod
     async def arriving(cls, context: BrowserContext, base: str, shots: Path) -> "Visitor":
+        context.set_default_timeout(MILLISECONDS)
         await context.add_init_script(WATCH)
         visitor = cls(context, await context.new_page(), base, shots)
         visitor.watch(visitor.page)
@@ -98,14 +110,17 @@ class Visitor:
         await expect(self["body"]).to_have_attribute("data-view", INSIDE_OR_NOT)
         return await self["#sentence"].get_attribute("data-code") or "call"
 
-    async def let_in(self, action: str) -> None:
-        """Press that button under a reason, as often as the answer is still no; return in the call."""
-        status = 0
-        while status != 201:
-            async with self.page.expect_response(f"**{TOKEN}") as answer:
-                await self[f'[data-action="{action}"]'].click()
-            status = (await answer.value).status
-        await self.view("call")
+    async def again(self, leads_to: str) -> None:
+        """Press that button under a reason until the page shows `leads_to`, where it may come by itself."""
+
+        async def there() -> bool:
+            if await self["body"].get_attribute("data-view") == leads_to:
+                return True
+            with suppress(NotThere):
+                await self['[data-action="again"]'].click(timeout=PRESS_WITHIN)
+            return False
+
+        await until(there)
 
     @asynccontextmanager
     async def asks_again(self) -> AsyncIterator[None]:
@@ -163,6 +178,14 @@ class Visitor:
             await self["#chat-open"].click()
         await self["#chat-text"].fill(text)
         await self["#chat-send"].click()
+
+    async def noted(self, text: str) -> None:
+        """Return when the page has said that in passing."""
+
+        async def said() -> bool:
+            return any(text in each for each in await self.page.evaluate("window.notes"))
+
+        await until(said)
 
     # -- evidence ---------------------------------------------------------------------------------------
 

@@ -9,10 +9,11 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Final
 
-from playwright.async_api import Browser, async_playwright
+from playwright.async_api import Browser, async_playwright, expect
 
 from tests.support.cache import tell
 from tests.support.debian import program
+from tests.support.wait import PATIENCE
 
 NAMES: Final = ("chromium", "chromium-browser")
 FLAGS: Final = (
@@ -28,6 +29,8 @@ FLAGS: Final = (
     "--autoplay-policy=no-user-gesture-required",
 )
 """A camera and a microphone that nobody has, allowed without asking, and no calls home."""
+MILLISECONDS: Final = 1000 * PATIENCE
+"""Until what should be on the screen is missed."""
 
 
 def chromium() -> Path:
@@ -38,6 +41,7 @@ def chromium() -> Path:
 @asynccontextmanager
 async def browser(*more: str) -> AsyncIterator[Browser]:
     """A running one, without a window; `more` are flags beside ours."""
+    expect.set_options(timeout=MILLISECONDS)
     async with async_playwright() as playwright:
         launched = await playwright.chromium.launch(
             executable_path=chromium(), headless=True, args=[*FLAGS, *more]
