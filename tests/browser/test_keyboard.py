@@ -15,7 +15,8 @@ STEPS = 20
 
 
 async def walk_to(visitor: Visitor, element: str) -> None:
-    """Tab, until the element of that id has the focus."""
+    """Tab, once it is there, until the element of that id has the focus."""
+    await expect(visitor[f"#{element}"]).to_be_visible()
     for _ in range(STEPS):
         if await visitor.page.evaluate(FOCUSED) == element:
             return
@@ -41,6 +42,7 @@ async def test_tab_and_enter_lead_in_and_out(house: Site, welcome: Welcome) -> N
 
     await walk_to(ann, "chat-open")
     await ann.page.keyboard.press("Enter")
+    await expect(ann["#chat-text"]).to_be_focused()
     await ann.page.keyboard.type("hello")
     await ann.page.keyboard.press("Enter")
     await expect(ann["#messages"]).to_contain_text("hello")
