@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from playwright.async_api import expect
+from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import Welcome
 from tests.browser.outsider import Outsider
@@ -17,6 +17,7 @@ from tests.support.chromium import browser
 from tests.support.controller import Site
 from tests.support.livekit import LiveKitServer
 from tests.support.people import canary, guest, token
+from tests.support.wait import until
 
 NO_SCROLLBAR = """() => {
   const { scrollWidth, scrollHeight } = document.documentElement;
@@ -116,6 +117,13 @@ async def test_the_chat_goes_and_comes_with_the_policy(
     await expect(recorder.visitor["#chat"]).to_be_visible()
 
 
+async def _far_larger(one: Locator, other: Locator) -> bool:
+    large, small = await one.bounding_box(), await other.bounding_box()
+    assert large is not None
+    assert small is not None
+    return large["width"] * large["height"] > 4 * small["width"] * small["height"]
+
+
 async def test_a_shared_screen_is_the_largest(house: Site, livekit: LiveKitServer, welcome: Welcome) -> None:
     room = await open_room(house, "slides", allow_share_screen=True, allow_chat=True)
     ann, bob = await welcome(), await welcome()
@@ -126,10 +134,7 @@ async def test_a_shared_screen_is_the_largest(house: Site, livekit: LiveKitServe
     screen = recorder.visitor[f'[data-screen-of="{await bob.identity()}"]']
     await expect(screen.locator("video")).to_be_visible()
     tile = recorder.visitor[".tile[data-identity]"].first
-    large, small = await screen.bounding_box(), await tile.bounding_box()
-    assert large is not None
-    assert small is not None
-    assert large["width"] * large["height"] > 4 * small["width"] * small["height"]
+    await until(lambda: _far_larger(screen, tile))
 
 
 async def test_voices_have_tiles_with_their_names(
