@@ -19,7 +19,7 @@ from controller.records.store import MongoStore
 from tests.real.records.conftest import Database
 from tests.support.proxy import Proxy, drop, mongodb, not_hello, reset
 from tests.support.time import Time
-from tests.support.wait import until
+from tests.support.wait import PATIENCE, until
 
 
 class Controller:
@@ -39,11 +39,17 @@ class Controller:
     async def renews(self) -> None:
         """Let two seconds pass, and wait for the renewal."""
         before = await self.number()
+        await self.rests()
         self.time.pass_by(2.0)
         await until(lambda: self._above(before))
 
     async def _above(self, number: int) -> bool:
         return await self.number() > number
+
+    async def rests(self) -> None:
+        """Until it waits for its next renewal."""
+        assert self.lease._task is not None
+        await self.time.asleep(self.lease._task)
 
     def dies(self) -> None:
         """As a killed process: it renews nothing, and gives nothing back."""
@@ -213,7 +219,7 @@ async def test_a_paused_holder_stops_acting_before_another_takes_over(controller
     await task
     assert not one.lease.lost.is_set()
     one.time.pass_by(2)  # SIGCONT
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(PATIENCE):
         await one.lease.lost.wait()
     assert not one.lease.held
     assert one.told == [True, False]
@@ -249,9 +255,11 @@ async def test_a_lost_answer_to_the_taking_is_settled(on_secantus: Database) -> 
 async def test_a_holder_that_reaches_nobody_stops_and_goes_on_when_it_does(on_secantus: Database) -> None:
     async with proxied(on_secantus) as (one, proxy):
         await one.lease.acquire(0)
+        await one.rests()
         proxy.reply = drop
         one.time.pass_by(9)
         assert not one.lease.held
+        await until(lambda: _told_that_it_lapsed(one))
         proxy.reply = None
         await proxy.cut()
         await until(lambda: _told_again(one))
@@ -259,6 +267,10 @@ async def test_a_holder_that_reaches_nobody_stops_and_goes_on_when_it_does(on_se
         assert one.told == [True, False, True]
         assert not one.lease.lost.is_set()
         await one.lease.release()
+
+
+async def _told_that_it_lapsed(controller: Controller) -> bool:
+    return controller.told == [True, False]
 
 
 async def _told_again(controller: Controller) -> bool:
