@@ -11,11 +11,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.manifests import Watch, load
+from tests.support.wait import PATIENCE
 
 LOOK = 0.1
-
-PATIENCE = 20.0
-"""Seconds until a test gives up; a wake takes a fraction of one."""
 
 
 class Woken:

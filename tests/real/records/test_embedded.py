@@ -20,7 +20,7 @@ from controller.records.recordings import RecordingRow
 from tests.real.records.conftest import reached
 from tests.support.embedded import answers
 from tests.support.rooms import NOW, room
-from tests.support.wait import until
+from tests.support.wait import PATIENCE, until
 
 
 def servers(folder: Path) -> list[int]:
@@ -115,7 +115,7 @@ async def test_a_run_waits_as_long_as_another_verb_takes_and_says_once_for_whom(
             await asyncio.wait([running, impatient], timeout=0.2)
             assert not impatient.done(), "somebody may be thinking before a prompt"
             impatient.cancel()
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(PATIENCE):
             await running
     (told, _) = [event for event in said if event["event"] == "waiting for the embedded store"]
     assert told["held_by"] == f"`roomctl apply`, pid {os.getpid()}"

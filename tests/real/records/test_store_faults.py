@@ -24,7 +24,7 @@ from tests.support.embedded import secantus
 from tests.support.proxy import Proxy, drop, mongodb, not_hello, reset
 from tests.support.rooms import NOW, room
 from tests.support.time import Time
-from tests.support.wait import until
+from tests.support.wait import PATIENCE, until
 
 UNUSED = "mongodb://someone:sesame-street@127.0.0.1:1/?directConnection=true"
 
@@ -120,7 +120,7 @@ async def test_a_server_that_swallows_everything_is_away(proxied: tuple[MongoSto
     store, proxy = proxied
     await store.insert(room(1))
     proxy.request = drop
-    async with asyncio.timeout(15):
+    async with asyncio.timeout(PATIENCE):
         with pytest.raises(StoreAway, match="out of reach"):
             await store.save(room(1), room(1, live="live"))
     proxy.request = None
