@@ -1,6 +1,5 @@
 """One controller with a room for each policy; LiveKit sends it no hints, and it looks only at files."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
@@ -29,6 +28,6 @@ async def house(
     async with Site(folder, livekit, mongodb=mongodb.uri, ROOMCTL_RESYNC_SECONDS="600") as site:
         for policy in POLICIES:
             site.write(str(policy), **policy.manifest)
-        async with site.run(), asyncio.timeout(300):
+        async with site.run():
             records = await site.converged()
             yield House(site, {policy: records[str(policy)] for policy in POLICIES})

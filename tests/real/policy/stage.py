@@ -86,6 +86,10 @@ class Actress:
         await self.person.say(self.called(END).encode())
         await self._tries[END]
 
+    async def has_sent(self, whats: AbstractSet[str]) -> None:
+        """Return when the client knows, too, that the server has said yes to these."""
+        await asyncio.gather(*(self._tries[what] for what in whats))
+
     async def _publish(self, what: str, source: rtc.TrackSource.ValueType) -> rtc.LocalTrackPublication:
         options = rtc.TrackPublishOptions(source=source)
         me = self.person.room.local_participant

@@ -12,10 +12,11 @@ from tests.real.policy.conftest import House
 from tests.real.policy.stage import END, Actress, Witness
 from tests.real.policy.table import DATA, POLICIES, ROLES, Policy, proofs, rights
 from tests.support.people import guest, token
+from tests.support.wait import PATIENCE
 
 EVERYTHING = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
 WITNESS = "witness"
-IN_TIME = 30
+IN_TIME = 2 * PATIENCE
 
 
 @asynccontextmanager
@@ -48,6 +49,7 @@ async def test_each_role_can_do_exactly_what_the_table_says(house: House, policy
         await asyncio.gather(*(each.end() for each in actresses))
         await witness.until({each.called(END) for each in actresses if each.role != "hidden"})
         for each in actresses:
+            await each.has_sent(may[each.role] - {DATA})
             assert each.accepted == may[each.role] - {DATA}
         assert witness.seen - {each.called(END) for each in actresses} == visible
         assert witness.renamed == set()
