@@ -315,7 +315,12 @@ class Site:
         assert process.pid is not None
 
         async def ended() -> int:
-            await asyncio.to_thread(process.join)
+            """It keeps none of the few threads busy that look addresses up, too."""
+            loop, over = asyncio.get_running_loop(), asyncio.Event()
+            loop.add_reader(process.sentinel, over.set)
+            await over.wait()
+            loop.remove_reader(process.sentinel)
+            process.join()
             code = process.exitcode
             process.close()
             return 0 if code is None else code
