@@ -8,7 +8,7 @@ from collections import Counter
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Final
 
@@ -17,6 +17,7 @@ import aiohttp
 from controller.errors import LiveError
 from controller.live.client import Connection, Observer
 from controller.live.egress import Egress
+from controller.plan.recording import ENDING_GRACE
 from controller.records.recordings import RecordingRow
 from tests.support.egress import Egress as Worker
 from tests.support.livekit import LiveKitServer
@@ -24,6 +25,9 @@ from tests.support.people import JoinRefused, canary, token
 from tests.support.wait import until
 
 RUNNING: Final = frozenset({"EGRESS_STARTING", "EGRESS_ACTIVE"})
+ENDING: Final = "EGRESS_ENDING"
+LONG_ENOUGH: Final = timedelta(seconds=ENDING_GRACE / 2)
+"""After half of the time for which an end is waited for: we may have seen its beginning late."""
 SAMPLE_EVERY: Final = 0.1
 
 
@@ -31,12 +35,14 @@ SAMPLE_EVERY: Final = 0.1
 class Watch:
     """Looks, often, at what the workers do and at what LiveKit lists. The workers are the truth of what runs.
 
-    `listed`: every egress id that LiveKit ever listed, with its room. `twice`: what broke the first claim.
+    `listed`: every egress id that LiveKit ever listed, with its room. `ending`: when each was first seen to
+    end. `twice`: what broke the first claim.
     """
 
     workers: list[Worker]
     observer: Observer
     listed: dict[str, str] = field(default_factory=dict)
+    ending: dict[str, datetime] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
     every: float = SAMPLE_EVERY
     samples: int = 0
@@ -55,6 +61,9 @@ class Watch:
     async def _of(self, worker: Worker) -> dict[str, str]:
         with suppress(aiohttp.ClientError, OSError):  # a worker that was killed runs nothing
             jobs = await worker.jobs()
+            for job in jobs:
+                if job["status"] == ENDING:
+                    self.ending.setdefault(job["egress_id"], datetime.now(UTC))
             return {job["egress_id"]: job["room_name"] for job in jobs if job["status"] in RUNNING}
         return {}
 
@@ -98,7 +107,8 @@ class Watch:
         told += [
             f"{egress} runs on in {room}" for egress, room in (await self.jobs()).items() if room in rooms
         ]
-        told += _overlaps(one for one in entries if one.id not in lost)  # of those nobody knows an end
+        known = (one for one in entries if one.id not in lost)  # of the others nobody knows an end
+        told += _overlaps(known, self.ending)
         for egress, room in self.listed.items():
             if room in rooms and (egress not in by_id or by_id[egress].state == "recording"):
                 told.append(f"{egress} was listed, and nobody says what became of it")
@@ -110,12 +120,16 @@ def _doubled(jobs: Mapping[str, str]) -> list[str]:
     return [room for room, count in Counter(jobs.values()).items() if count > 1]
 
 
-def _overlaps(entries: Iterable[Egress]) -> list[str]:
-    """Pairs in one room of which the later began before the earlier had ended, by LiveKit's own times."""
+def _overlaps(entries: Iterable[Egress], ending: Mapping[str, datetime]) -> list[str]:
+    """Pairs in one room of which the later began before the earlier had ended, by LiveKit's own times.
+
+    The end of one may take so long that it is waited for no more.
+    """
     spans: dict[str, list[tuple[datetime, datetime, str]]] = {}
     for one in entries:
         if one.started is not None and one.ended is not None:
-            spans.setdefault(one.room, []).append((one.started, one.ended, one.id))
+            end = min(one.ended, ending.get(one.id, one.ended) + LONG_ENOUGH)
+            spans.setdefault(one.room, []).append((one.started, end, one.id))
     pairs = (pair for found in spans.values() for pair in pairwise(sorted(found)))
     return [f"{a[2]} and {b[2]} overlap: {a[1]} after {b[0]}" for a, b in pairs if b[0] < a[1]]
 

@@ -24,7 +24,7 @@ from tests.support.proxy import Fate, Fault, Message, Proxy, http, kill, mongodb
 from tests.support.wait import until
 
 KILLED: Final = -9
-HEALED: Final = 180.0
+HEALED: Final = 300.0
 """Seconds until all is well at the latest: a ghost and a Start of unknown outcome take a minute each."""
 AT_ONCE: Final = 5
 STEPS: Final = ("asked", "starting", "active", "ending")
