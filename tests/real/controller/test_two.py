@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from livekit.protocol.room import UpdateParticipantRequest
 
 from controller.records.lease import STANDS_STILL
 from tests.support.controller import Site
@@ -15,9 +16,26 @@ from tests.support.proxy import Fate, Fault, Message, Proxy, http
 from tests.support.proxy import mongodb as mongodb_wire
 from tests.support.wait import until
 
-WRITES = {"CreateRoom", "DeleteRoom", "UpdateRoomMetadata", "UpdateParticipant"}
+WRITES = {"CreateRoom", "DeleteRoom", "UpdateRoomMetadata"}
 AT_ONCE = STANDS_STILL - 1
 """Within so many seconds nobody takes a lease over but one that was given back."""
+
+
+class Counted:
+    """Counts what changes something; an update of nothing only asks whether somebody is there."""
+
+    def __init__(self) -> None:
+        self.count = 0
+
+    async def __call__(self, message: Message) -> Fate:
+        self.count += message.label in WRITES or self._permits(message)
+        return Fate.PASS
+
+    def _permits(self, message: Message) -> bool:
+        if message.label != "UpdateParticipant":
+            return False
+        body = message.content.partition(b"\r\n\r\n")[2]
+        return UpdateParticipantRequest.FromString(body).HasField("permission")
 
 
 class Pair:
@@ -27,6 +45,9 @@ class Pair:
         self.first, self.second, self._seen = first, second, seen
         self.records = records
         """Between the first one and the database."""
+        self._written = (Counted(), Counted())
+        for proxy, written in zip(seen, self._written, strict=True):
+            proxy.request = written
 
     def labels(self) -> list[str]:
         """All that both of them asked of LiveKit."""
@@ -34,7 +55,7 @@ class Pair:
 
     def writes(self, which: int) -> int:
         """How often that controller wrote to LiveKit so far."""
-        return sum(label in WRITES for label in self._seen[which].seen)
+        return self._written[which].count
 
 
 @pytest.fixture
