@@ -1,6 +1,7 @@
 """The people that other tests put into rooms notice what they must."""
 
 import asyncio
+import logging
 import uuid
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -103,3 +104,13 @@ async def test_a_guest_notices_the_end_of_the_room(livekit: LiveKitServer, actor
     async with asyncio.timeout(60), guest(livekit.ws_url, token(livekit, room, "ada")) as ada:
         await actor.delete_room(room)
         assert await ada.left == "ROOM_DELETED"
+
+
+async def test_a_guests_client_calls_nobody_for_its_log(
+    livekit: LiveKitServer, room: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Such a call that meets the end of the interpreter aborts the process."""
+    with caplog.at_level(logging.DEBUG):
+        async with guest(livekit.ws_url, token(livekit, room, "ada")):
+            pass
+    assert [record for record in caplog.records if record.name == "livekit"] == []
