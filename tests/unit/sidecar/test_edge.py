@@ -11,7 +11,7 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given
+from hypothesis import given
 from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
@@ -168,7 +168,7 @@ def test_any_bytes_are_an_object_or_a_bad_request(body: bytes) -> None:
     assert code == "BAD_REQUEST" if content is None else content == json.loads(body or b"{}")
 
 
-@hypothesis(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@hypothesis(max_examples=150)
 @given(st.dictionaries(FIELDS, NEARLY_RIGHT | JSON_VALUES))
 async def test_no_body_is_ever_our_fault(content: dict[str, Any]) -> None:
     async with serving() as house:
