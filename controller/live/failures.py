@@ -26,6 +26,9 @@ _UNKNOWN_CALL: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _NO_EGRESS: Final = "egress not connected"
 """How LiveKit says that it runs without Redis: a 500 like others, but for its text."""
 START_RECORDING: Final = "StartRoomCompositeEgress"
+_REFUSED_START: Final = (
+    ": check ROOMCTL_RECORDING_OUTPUT; the log of the egress worker says what it does not allow"
+)
 _PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -54,7 +57,8 @@ def _refused(error: ServerError, address: str, call: str) -> LiveError:
         return _no_livekit(address, call)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:
         return LiveAway(f"LiveKit at {address} cannot serve us now ({call}, {status})")
-    return LiveRejected(f"LiveKit at {address} refused the call ({call}, {status})")
+    mend = _REFUSED_START if call == START_RECORDING else ""
+    return LiveRejected(f"LiveKit at {address} refused the call ({call}, {status}){mend}")
 
 
 def _lacking(error: ServerError, address: str, call: str) -> LiveError | None:
@@ -68,7 +72,8 @@ def _lacking(error: ServerError, address: str, call: str) -> LiveError | None:
         return None
     if call == START_RECORDING:
         return NoEgressWorker(
-            f"no egress worker of LiveKit at {address} took the recording: none runs, or all are full"
+            f"no egress worker of LiveKit at {address} took the recording: "
+            "start one, or one more where all are full"
         )
     return NodeAway(f"no server of LiveKit at {address} answers for this ({call}, {error.status})")
 

@@ -1,7 +1,7 @@
 """What LiveKit shows of its rooms, as frozen data of ours, and the owner mark in a room's metadata. Pure."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
@@ -16,7 +16,7 @@ STAY_SECONDS: Final = 10 * 365 * 24 * 3600
 class LiveRoom:
     """A room as ListRooms or CreateRoom answers it.
 
-    `num_participants` lags by seconds (livekit-facts): never decide on it that nobody is inside.
+    `num_participants` lags by seconds (livekit-facts): never decide on it alone that nobody is inside.
     `created_at` is in milliseconds since the epoch. The room's TURN password is dropped on reading.
     """
 
@@ -81,6 +81,22 @@ class Participant:
     def is_person(self) -> bool:
         """Counts for deferral and limits: hidden ones too; agents, egress, recorders and who is gone not."""
         return not self.gone and self.kind not in ("AGENT", "EGRESS") and not self.recorder
+
+
+def people_in(room: LiveRoom | None, inside: Collection[Participant]) -> int:
+    """How many people are inside: who is listed there, or `unlisted`."""
+    return sum(one.is_person for one in inside) or unlisted(room, inside)
+
+
+def unlisted(room: LiveRoom | None, inside: Collection[Participant]) -> int:
+    """How many people the room counts while nobody is listed inside.
+
+    A Redis that lost its data lists nobody of those who were inside and stay there (measured). The number
+    lags, so a room may seem occupied for seconds after the last has left: cutting people off would be worse.
+    """
+    if room is None or any(one.is_person or one.gone for one in inside):
+        return 0
+    return room.num_participants
 
 
 @dataclass(frozen=True, slots=True)

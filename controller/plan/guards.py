@@ -4,6 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
+from controller.live.room import people_in
 from controller.manifests.desired import RoomsDirState
 from controller.plan.fields import disruption
 from controller.plan.matching import Matching
@@ -78,7 +79,7 @@ def people_inside(name: str | None, observed: Observed) -> int | None:
         return 0
     if name not in observed.people:
         return None
-    return sum(participant.is_person for participant in observed.people[name])
+    return people_in(observed.live[name], observed.people[name])
 
 
 def is_deferred(actions: Collection[Action], people: int | None) -> bool:

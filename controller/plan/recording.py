@@ -4,7 +4,7 @@ Level-triggered like the rest: one step at a time, each of which may be lost or 
 decides anew. A Start is never repeated blindly: while nobody knows what came of one, the step is to trace it.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -22,8 +22,9 @@ STILL: Final = 60.0
 """Seconds for which an egress must have been silent before it may be a ghost."""
 ENDING_GRACE: Final = 10.0
 """Seconds that one which ends is waited for before another begins: an upload may take longer."""
-LASTING: Final = frozenset({"NoEgressService", "Failed", "WorkerLost"})
-"""What is said of an empty room as well: an output is refused at the end, when all have left."""
+LASTING: Final = frozenset({"NoEgressService", "NoWorker", "Failed", "WorkerLost"})
+"""What is said of an empty room as well: who looks in the morning finds why there is no recording."""
+SILENT: Final = "its egress worker has long been silent, and is asked whether it is there"
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,6 +93,7 @@ class Scene:
     settled: bool
     waits: bool
     asked: frozenset[str] = frozenset()
+    stranded: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +110,13 @@ def decide(scene: Scene, rules: RecordingRules) -> Step | None:
     for egress in scene.ours:
         if _seems_ghost(egress, scene):
             return Probe(egress)
-    running = [egress for egress in scene.ours if egress.status is not EgressStatus.ENDING]
+    running = [egress for egress in scene.ours if records_on(egress) and egress.id not in scene.stranded]
     if len(running) > 1:
         return _end(running[-1], "the room is recorded twice", scene)
     if running:
         return _of_running(running[0], scene, rules)
-    if any(scene.still[egress.id] < ENDING_GRACE for egress in scene.ours):
+    ending = (egress for egress in scene.ours if not records_on(egress))
+    if any(scene.still[egress.id] < ENDING_GRACE for egress in ending):
         return None
     return _of_none(scene, rules)
 
@@ -183,7 +186,23 @@ def _seems_ghost(egress: Egress, scene: Scene) -> bool:
     if egress.status is EgressStatus.ENDING or (scene.look is not None and egress.id in scene.look.gone):
         return True
     inside = scene.look is not None and egress.id in scene.look.recorders
-    return not scene.taped and not inside and (scene.look is not None or not scene.listed)
+    return not _is_taped(scene) and not inside and (scene.look is not None or not scene.listed)
+
+
+def _is_taped(scene: Scene) -> bool:
+    """Whether LiveKit's word that the room is recorded may be about ours: another's counts as well."""
+    return scene.taped and not (scene.look is not None and scene.look.recorders - scene.look.gone)
+
+
+def records_on(egress: Egress) -> bool:
+    """Whether it still records: one that ends has left the room, and uploads."""
+    return egress.status is not EgressStatus.ENDING
+
+
+def is_stranded(egress: Egress, record: RoomRecord, live: Container[str]) -> bool:
+    """Whether its live room was given up and is gone; `live` are the names of all live rooms."""
+    current = record.live.name if record.live is not None else None
+    return egress.room != current and egress.room not in live
 
 
 def mode_of(egress: Egress) -> RecordMode:
@@ -201,12 +220,11 @@ def counts(one: Participant) -> bool:
     return one.is_person and not one.permission.hidden
 
 
-def look_of(people: Iterable[Participant]) -> Look:
-    """Hidden ones, agents and recorders are nobody, and whom a crash left listed."""
-    inside = list(people)
+def look_of(inside: Sequence[Participant], unlisted: int = 0) -> Look:
+    """Hidden ones, agents and recorders are nobody, and whom a crash left listed. `unlisted` are people."""
     recorders = [one for one in inside if one.kind == "EGRESS" or one.recorder]
     return Look(
-        people=sum(counts(one) for one in inside),
+        people=sum(counts(one) for one in inside) or unlisted,
         recorders=frozenset(one.identity for one in recorders),
         gone=frozenset(one.identity for one in recorders if one.gone),
     )
@@ -274,22 +292,38 @@ def condition(scene: Scene, output: Output | None, trouble: Trouble | None) -> R
         return RecordingSays(
             "False", "NotConfigured", "set ROOMCTL_RECORDING_OUTPUT: until then nothing is recorded"
         )
+    return _under_way(scene) or _missing(scene, trouble)
+
+
+def _under_way(scene: Scene) -> RecordingSays | None:
+    """What is said of the egresses there are; None where none says enough."""
     for egress in scene.ours:
-        if egress.status is EgressStatus.ACTIVE and not _seems_ghost(egress, scene):
+        if records_on(egress) and _seems_ghost(egress, scene):
+            return RecordingSays("False", "WorkerLost", f"{egress.id}: {SILENT}")
+        if egress.status is EgressStatus.ACTIVE and egress.id not in scene.stranded:
             return RecordingSays("True", "Recording", _told(egress, scene.record))
-    if trouble is not None and (trouble.reason in LASTING or not _idle(scene)):
+    return None if _has_people(scene) else _ending(scene)
+
+
+def _missing(scene: Scene, trouble: Trouble | None) -> RecordingSays:
+    """Why there is no recording."""
+    idle = not scene.ours and scene.record.recording is None and not _has_people(scene)
+    if trouble is not None and (trouble.reason in LASTING or not idle):
         return RecordingSays("False", trouble.reason, trouble.message)
-    if any(egress.status is EgressStatus.ENDING for egress in scene.ours):
-        return RecordingSays("False", "Stopping", "the last of it is being written")
-    if _idle(scene):
+    if idle:
         return RecordingSays("False", "Idle", "nobody was seen inside")
-    return RecordingSays("False", "Starting", "an egress worker is asked for")
+    return _ending(scene) or RecordingSays("False", "Starting", "an egress worker is asked for")
 
 
-def _idle(scene: Scene) -> bool:
-    """Nobody is inside as far as we know, and nothing is under way."""
-    people = scene.look is not None and scene.look.people > 0
-    return not scene.ours and scene.record.recording is None and not people
+def _ending(scene: Scene) -> RecordingSays | None:
+    if all(records_on(egress) for egress in scene.ours):
+        return None
+    return RecordingSays("False", "Stopping", "the last of it is being written")
+
+
+def _has_people(scene: Scene) -> bool:
+    """As far as we know."""
+    return scene.look is not None and scene.look.people > 0
 
 
 def _told(egress: Egress, record: RoomRecord) -> str:

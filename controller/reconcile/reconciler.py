@@ -11,6 +11,7 @@ from typing import Final
 import structlog
 
 from controller.errors import LiveError
+from controller.live.room import people_in, unlisted
 from controller.live.webhook import Hint
 from controller.manifests.desired import Desired, RoomsDirState
 from controller.plan.model import Enforce, Observed, Plan, Refusal, Rules
@@ -29,6 +30,9 @@ from controller.records.record import RoomRecord
 QUIET_SECONDS: Final = 60.0
 """For how long a plan with nothing to do stands, where only the passing of time could change it."""
 
+UNSURE_SECONDS: Final = 2.0
+"""Seconds after which it is looked again whether the last has left: the number of people lags by four."""
+
 log = structlog.get_logger()
 
 
@@ -45,7 +49,8 @@ class _Quiet:
 class Planner:
     """Plans for what is observed, with what is remembered of earlier passes.
 
-    `rules` holds what never changes; each plan fills in the rest.
+    `rules` holds what never changes; each plan fills in the rest. `unsure`: the last plan holds something
+    back for people whom a room counts and nobody lists; mostly they have just left.
     """
 
     rules: Rules
@@ -54,6 +59,7 @@ class Planner:
     clock: Clock
     absence: Absence = field(default_factory=Absence)
     orphans: Orphans = field(default_factory=Orphans)
+    unsure: bool = False
     _quiet: _Quiet | None = None
     _leave: RemovalLeave | None = None
     _leave_known: bool = False
@@ -85,9 +91,9 @@ class Planner:
             rules = replace(rules, leave=rules.leave | await self._leave_keys(rules.now))
             draft = make_plan(observed, rules)
         names = names_to_look_at(draft, everyone=everyone)
-        if not names:
-            return draft
-        return make_plan(replace(observed, people=await self.eyes.people(names)), rules)
+        people = await self.eyes.people(names) if names else {}
+        self.unsure = any(unlisted(observed.live.get(name), inside) for name, inside in people.items())
+        return make_plan(replace(observed, people=people), rules) if names else draft
 
     async def _leave_keys(self, now: datetime) -> frozenset[str]:
         """The rooms that `apply --allow-removals` gave leave to remove, while that is good."""
@@ -123,7 +129,7 @@ class Planner:
         now = self.clock.monotonic()
         names = self.orphans.to_look_at(plan.orphans, now)
         for name, people in (await self.eyes.people(names)).items():
-            self.orphans.saw(name, sum(participant.is_person for participant in people), now)
+            self.orphans.saw(name, people_in(self.eyes.known.live.get(name), people), now)
 
 
 class Reconciler:
@@ -178,6 +184,8 @@ class Reconciler:
         self._watched = _watched(plan, observed, self._planner.rules.instance)
         if (due := self._planner.remember(plan, observed)) is not None:
             self._triggers.files_later(due)
+        if self._planner.unsure:
+            self._triggers.later(UNSURE_SECONDS)
         self._say_refused(plan)
         self._look_inside(observed, audit=audit)
         self._workshop.carry_out(plan, looks=audit)

@@ -13,7 +13,7 @@ from controller.access.policy import Correction, corrected
 from controller.errors import LiveNotFound, StoreConflict
 from controller.known import Known
 from controller.live.ports import LiveActor, LiveObserver
-from controller.live.room import LiveRoom, Participant, room_metadata
+from controller.live.room import LiveRoom, Participant, people_in, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
@@ -95,7 +95,7 @@ class Steps:
         return replace(change, deferred=True).due
 
     async def _people(self, name: str) -> int:
-        return sum(participant.is_person for participant in await self.observer.participants(name))
+        return people_in(self.known.live.get(name), await self.observer.participants(name))
 
     async def _recorded(self, change: RoomChange, actions: tuple[Action, ...]) -> RoomRecord:
         """The one write before LiveKit is asked for anything."""
@@ -188,7 +188,7 @@ class Steps:
         room = self._live_room(record)
         if room is None:
             return 0
-        people = [one for one in await self.observer.participants(room.name) if not one.gone]
+        people = await self.observer.participants(room.name)
         wrong = [someone for someone in people if self._correction(record, someone) is not None]
         changed = 0
         for first in range(0, len(wrong), AT_ONCE):

@@ -18,8 +18,8 @@ class FakeLive:
 
     `fail[call]` is raised by that call (`create_room`, or `create_room NAME` for one room alone) until it
     is taken out again; `calls` counts each call. `vanish` is what expiry or a hand does to a room, `enter`
-    and `go` are people, and `ghosts` are listed without being there. `egresses` are its recordings; `becomes`
-    is what a worker says of one.
+    and `go` are people; `ghosts` are listed without being there, `forgotten` are there without being listed.
+    `egresses` are its recordings; `becomes` is what a worker says of one.
     """
 
     def __init__(self) -> None:
@@ -27,6 +27,7 @@ class FakeLive:
         self.calls: Counter[str] = Counter()
         self.egresses: dict[str, Egress] = {}
         self.ghosts: set[str] = set()
+        self.forgotten: set[str] = set()
         self._rooms: dict[str, LiveRoom] = {}
         self._inside: dict[str, dict[str, Participant]] = {}
         self._made = 0
@@ -41,7 +42,7 @@ class FakeLive:
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
         del within  # memory is always in time
         self._called("participants", name)
-        inside = self._inside.get(name, {}).values()
+        inside = [one for one in self._inside.get(name, {}).values() if one.identity not in self.forgotten]
         return [replace(one, gone=True) if one.identity in self.ghosts else one for one in inside]
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:

@@ -67,7 +67,8 @@ class Ledger:
         if row.state is RecordingState.LOST:
             self.lost.add(row.egress_id)
         self.metrics.recordings.labels(str(row.state)).inc()
-        self.metrics.recorded_seconds.inc(row.seconds)
+        if row.state is RecordingState.COMPLETE:
+            self.metrics.recorded_seconds.inc(row.seconds)
         _tell(row)
 
     def unlisted(self, listed: frozenset[str], asked: float) -> list[RecordingRow]:

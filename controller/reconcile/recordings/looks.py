@@ -4,14 +4,14 @@ The number of people that a listing of rooms has lags by seconds, so it only say
 then a look is made without.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Final
 
 from controller.known import Known
 from controller.live.ports import LiveObserver
-from controller.live.room import LiveRoom
+from controller.live.room import LiveRoom, Participant, unlisted
 from controller.plan.recording import Look, look_of
 from controller.reconcile.clock import Clock
 from controller.records.record import RoomRecord
@@ -20,16 +20,19 @@ QUIET_LOOKS: Final = 200
 """Rooms that seem empty and are looked into at one resync, at most."""
 LOOK_AGAIN: Final = 30.0
 """Seconds after which a room is looked into although its listing says nothing new."""
+UNLISTED_SECONDS: Final = 10.0
+"""Seconds after which people are believed to be inside whom the room counts, and nobody lists."""
 NOBODY: Final = Look(0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a look found, when, and how many the listing counted then."""
+    """What a look found and when, how many the room counted, and since when it counts people unlisted."""
 
     look: Look
     counted: int
     at: float
+    unlisted_since: float | None = None
 
 
 @dataclass(slots=True)
@@ -67,14 +70,30 @@ class Looks:
                 quiet.append((seen.at if seen is not None else 0.0, record.id))
         yield from (room_id for _, room_id in nsmallest(QUIET_LOOKS, quiet))
 
+    def has_unseen(self, record: RoomRecord, live: Mapping[str, LiveRoom]) -> bool:
+        """Whether somebody is listed in a room to be recorded that nobody has looked into."""
+        if record.live is None or not record.spec.record or record.id in self._seen:
+            return False
+        room = live.get(record.live.name)
+        return room is not None and room.num_participants > 0
+
     async def look(self, record: RoomRecord) -> Look:
         """Who is inside its live room now: nobody, where it is not live."""
         room = self.known.live_room(record)
         if room is None or not (record.spec.record or record.recording is not None):
             return NOBODY
-        look = look_of(await self.observer.participants(room.name))
-        self._seen[record.id] = _Seen(look, room.num_participants, self.clock.monotonic())
-        return look
+        seen = self._judged(room, await self.observer.participants(room.name), self._seen.get(record.id))
+        self._seen[record.id] = seen
+        return seen.look
+
+    def _judged(self, room: LiveRoom, inside: Sequence[Participant], before: _Seen | None) -> _Seen:
+        """The number lags behind the list by less than it takes to believe it."""
+        now, count = self.clock.monotonic(), unlisted(room, inside)
+        if not count:
+            return _Seen(look_of(inside), room.num_participants, now)
+        since = now if before is None or before.unlisted_since is None else before.unlisted_since
+        look = look_of(inside, count if now - since >= UNLISTED_SECONDS else 0)
+        return _Seen(look, room.num_participants, now, since)
 
 
 def _is_news(record: RoomRecord, room: LiveRoom, seen: _Seen | None, now: float) -> bool:

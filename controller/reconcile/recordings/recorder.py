@@ -24,10 +24,12 @@ from controller.plan.recording import (
     condition,
     decide,
     is_called,
+    is_stranded,
     names_of,
     ours_on,
 )
 from controller.reconcile.recordings.looks import NOBODY, Looks
+from controller.reconcile.recordings.missed import Missed
 from controller.reconcile.recordings.steps import ASK_EVERY, RecordingSteps
 from controller.reconcile.status import restated
 from controller.reconcile.triggers import Triggers
@@ -53,6 +55,7 @@ class Recorder:
         self._store, self._known, self._clock = steps.store, steps.known, steps.clock
         self._ledger, self._troubles, self._memory = steps.ledger, steps.troubles, steps.memory
         self._looks = Looks(steps.observer, self._known, self._clock)
+        self._missed = Missed(steps.taping.output is not None, self._troubles.metrics)
         self._turned = self._clock.monotonic()
         self._known.listens = True
 
@@ -63,6 +66,8 @@ class Recorder:
         await self._ledger.load()
         self._turned = self._clock.monotonic()
         marked, listing = self._triggers.take_marked(), self._known.egress
+        records = list(self._concerned(observed.records))
+        self._missed.about(observed, listing.trouble)
         if listing.trouble is not None:
             for name in marked:
                 self._triggers.still_marked(name)
@@ -70,7 +75,6 @@ class Recorder:
         now = self._clock.monotonic()
         entries = [egress for found in listing.by_room.values() for egress in found]
         self._memory.silence.saw({one.id: (one.status, one.updated) for one in entries}, now)
-        records = list(self._concerned(observed.records))
         self._forget(records)
         due = self._due(records, observed.live, marked, audit=audit)
         due |= {row.room_id for row in self._unlisted()}
@@ -138,7 +142,8 @@ class Recorder:
         due = set(self._looks.due(records, live)) if audit else set()
         rules = self._steps.rules()
         for record in records:
-            if is_called(record, marked) or self._has_a_step(record, rules):
+            unseen = self._looks.has_unseen(record, live)
+            if unseen or is_called(record, marked) or self._has_a_step(record, rules):
                 due.add(record.id)
         return due
 
@@ -222,6 +227,7 @@ class Recorder:
             settled=noted and recording is not None and recording.egress_id not in self._ledger.open,
             waits=self._troubles.waits(record.id),
             asked=frozenset(one.id for one in ours if memory.asked_lately(one.id, now)),
+            stranded=frozenset(one.id for one in ours if is_stranded(one, record, self._known.live)),
         )
 
     def _ours(self, record: RoomRecord) -> tuple[Egress, ...]:

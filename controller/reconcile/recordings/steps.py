@@ -36,9 +36,11 @@ from controller.plan.recording import (
     Trace,
     Trouble,
     found,
+    is_stranded,
     layout_of,
     names_of,
     ours_on,
+    records_on,
 )
 from controller.reconcile.clock import Clock
 from controller.reconcile.memory import Silence
@@ -49,8 +51,8 @@ from controller.records.record import Recording, RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState
 from controller.room import RecordMode, short_key, without_id
 
-STOP_AT_MOST: Final = 5.0
-"""Seconds that a live room which goes waits for its recording to end."""
+STOP_AT_MOST: Final = 4.0
+"""Seconds that a live room which goes waits for its recording to end: who stops it by API waits for five."""
 LOOK_EVERY: Final = 0.1
 ASK_EVERY: Final = 5.0
 """Seconds after which an egress that was asked to end, and has not, is asked again."""
@@ -59,6 +61,10 @@ LOST: Final = "its egress worker went without a word: what it had written may li
 FORGOTTEN: Final = "LiveKit knows nothing of it any more: its Redis lost it"
 UNBEGUN: Final = "it was ended before it had begun"
 UNANSWERED: Final = Trouble("Starting", "LiveKit has not said what came of the Start: looking for it")
+UNHEARD: Final = Trouble(
+    "Failed",
+    "a Start was never answered, and nothing came of it: see the logs of LiveKit and its egress workers",
+)
 LASTED: Final = 60.0
 """A recording that failed after so many seconds is no reason to wait before the next."""
 
@@ -162,7 +168,7 @@ class RecordingSteps:
         names = names_of(record)
         listed = [one for one in await self.observer.recordings() if one.room in names]
         ours = ours_on(record, listed, self.taping.output)
-        if any(one.status is not EgressStatus.ENDING and one.id not in self.ledger.lost for one in ours):
+        if any(self._is_in_the_way(one, record) for one in ours):
             return False  # the next look takes it
         standing = self.store.by_id.get(record.id)
         if standing is None or standing.recording != attempt:
@@ -171,6 +177,10 @@ class RecordingSteps:
             return True
         await self.store.save(standing, standing.with_recording(None))
         return False
+
+    def _is_in_the_way(self, egress: Egress, record: RoomRecord) -> bool:
+        over = egress.id in self.ledger.lost or is_stranded(egress, record, self.known.live)
+        return records_on(egress) and not over
 
     def _request(self, record: RoomRecord, attempt: Recording, path: str, bucket: str) -> RecordingRequest:
         mode = record.spec.record_mode
@@ -211,7 +221,7 @@ class RecordingSteps:
             self.troubles.met(record, UNANSWERED)
             self.later((UNKNOWN_FOR - waited).total_seconds())
         else:
-            self.troubles.met(record, Trouble("Failed", "a Start was never answered, and nothing came of it"))
+            self.troubles.met(record, UNHEARD)
             await self._replace(record.id, attempt, None)
 
     async def _traced(self, record: RoomRecord, attempt: Recording) -> Egress | None:
@@ -234,14 +244,25 @@ class RecordingSteps:
     async def _end(self, record: RoomRecord, egress: Egress, why: str) -> None:
         """It is written down first: one that somebody else began may not be known yet."""
         await self.ledger.enter(_row(record, found(egress, None, self.clock.wall())))
-        log.info("recording ends", key=short_key(record.key), egress=egress.id, reason=why)
+        if egress.id not in self.memory.asked:
+            log.info("recording ends", key=short_key(record.key), egress=egress.id, reason=why)
         await self._ask_to_end(egress.id)
 
     async def _ask_to_end(self, egress_id: str) -> None:
+        """Again and again; that nobody answers is told once."""
+        first = egress_id not in self.memory.asked
         self.memory.asked[egress_id] = self.clock.monotonic()
         self.later(ASK_EVERY)
-        with suppress(LiveNotFound, LiveRejected):  # it has ended by itself: the listing will tell
+        try:
             await self.actor.stop_recording(egress_id)
+        except (LiveNotFound, LiveRejected):
+            pass  # it has ended by itself: the listing will tell
+        except LiveError as error:
+            if first:
+                log.warning(
+                    "a recording does not end", egress=egress_id, error=str(error), doing="asking again"
+                )
+            raise
 
     async def _probe(self, record: RoomRecord, egress: Egress) -> None:
         """A living worker answers, and is let end; of a dead one the recording is lost."""

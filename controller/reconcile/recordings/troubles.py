@@ -13,7 +13,7 @@ from controller.reconcile.memory import Backoff
 from controller.records.record import RoomRecord
 from controller.room import short_key
 
-_OUTLIVE: Final = frozenset({"Failed", "WorkerLost"})
+_OUTLIVE: Final = frozenset({"NoWorker", "Failed", "WorkerLost"})
 _IN_THE_WAY: Final = frozenset({"NoEgressService", "NoWorker", "Starting"})
 
 log = structlog.get_logger()

@@ -2,7 +2,7 @@
 
 from controller.live.room import LiveRoom, Participant
 from controller.plan import Observed, Plan, make_plan, names_to_look_at
-from controller.plan.model import Heal, Remove
+from controller.plan.model import Heal, Remove, RoomChange
 from tests.support.worlds import desired, live_room, manifest, only, planned, record, rules
 
 KEEP = record("b", active=False)
@@ -56,3 +56,18 @@ def test_a_shown_plan_counts_the_people_of_every_room_that_changes_and_is_live()
     assert plan.changes[1].actions == (Heal("y"),)
     assert names_to_look_at(plan) == frozenset()
     assert names_to_look_at(plan, everyone=True) == {"x"}
+
+
+def test_who_is_counted_and_not_listed_is_inside() -> None:
+    """A Redis that lost its data lists nobody, and LiveKit still counts them."""
+    crowded = live_room(GONE, num_participants=2)
+    records = {room.id: room for room in (GONE, KEEP)}
+    listed = {"recorder": Participant("EG_1", kind="EGRESS"), "crash": Participant("ann", gone=True)}
+
+    def change(*inside: Participant) -> RoomChange:
+        observed = Observed(WITHOUT_A, records, {"x": crowded}, {"x": inside})
+        return only(make_plan(observed, rules()))
+
+    assert (change().deferred, change().participants) == (True, 2)
+    assert change(listed["recorder"]).deferred
+    assert not change(listed["crash"]).deferred, "the number is as old as who is listed"

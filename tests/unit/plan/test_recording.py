@@ -236,7 +236,8 @@ def test_one_that_has_not_begun_is_the_younger() -> None:
         (scene(noted(), STARTING), ("False", "Starting")),
         (scene(noted(), EGRESS), ("True", "Recording")),
         (scene(noted(), ENDING), ("False", "Stopping")),
-        (scene(noted(), EGRESS, taped=False, look=SOMEBODY, still={"EG_1": 90.0}), ("False", "Starting")),
+        (scene(noted(), EGRESS, taped=False, look=SOMEBODY, still={"EG_1": 90.0}), ("False", "WorkerLost")),
+        (scene(noted(), EGRESS, stranded=frozenset({"EG_1"})), ("False", "Starting")),
     ],
 )
 def test_the_condition_says_what_is_so(found: Scene, says: tuple[str, str]) -> None:
@@ -252,13 +253,32 @@ def test_the_condition_names_file_and_time_and_nothing_of_the_id() -> None:
 
 
 def test_trouble_is_said_while_somebody_waits_for_the_recording() -> None:
-    trouble = Trouble("NoWorker", "no egress worker took it")
-    assert condition(scene(waits=True), OUTPUT, trouble).reason == "NoWorker"
+    trouble = Trouble("Starting", "LiveKit has not said what came of the Start")
+    assert condition(scene(waits=True), OUTPUT, trouble).message == trouble.message
     assert condition(scene(noted(), EGRESS), OUTPUT, trouble).status == "True"
     assert condition(scene(look=NOBODY), OUTPUT, trouble).reason == "Idle"
 
 
-@pytest.mark.parametrize("reason", ["NoEgressService", "Failed", "WorkerLost"])
+def test_what_was_mended_is_not_said_while_the_last_of_a_good_recording_is_written() -> None:
+    trouble = Trouble("Failed", "the one before")
+    assert condition(scene(noted(), ENDING, look=NOBODY), OUTPUT, trouble).reason == "Stopping"
+    assert condition(scene(noted(), ENDING, look=SOMEBODY), OUTPUT, trouble).reason == "Failed"
+
+
+def test_anothers_recorder_hides_no_worker_that_is_gone() -> None:
+    look = Look(1, frozenset({"EG_foreign"}))
+    assert isinstance(decide(scene(noted(), EGRESS, look=look, still={"EG_1": 61.0}), RULES), Probe)
+    gone = replace(look, gone=look.recorders)
+    assert decide(scene(noted(), EGRESS, look=gone, still={"EG_1": 61.0}), RULES) is None
+
+
+def test_what_is_left_of_a_room_that_was_given_up_holds_nothing_up() -> None:
+    left = scene(noted(), EGRESS, stranded=frozenset({"EG_1"}))
+    assert decide(left, RULES) == Note(None)
+    assert decide(replace(left, record=ROOM), RULES) == Begin()
+
+
+@pytest.mark.parametrize("reason", ["NoEgressService", "NoWorker", "Failed", "WorkerLost"])
 def test_what_went_wrong_for_good_is_said_of_an_empty_room_too(reason: str) -> None:
     assert condition(scene(look=NOBODY), OUTPUT, Trouble(reason, "why")).reason == reason
 

@@ -1,8 +1,10 @@
 """What stays listed although it is over: people whom only Redis remembers, an egress that never ends."""
 
+from controller.errors import LiveAway
 from controller.live.egress import EgressStatus
 from tests.support.inprocess import InProcess
-from tests.unit.reconcile.test_recordings import SPEAKER, house, live, look, recorded, rows, running
+from tests.support.worlds import desired, manifest
+from tests.unit.reconcile.test_recordings import SPEAKER, house, live, look, recorded, rows, running, says
 
 
 async def later(controller: InProcess, seconds: float) -> None:
@@ -55,3 +57,43 @@ async def test_one_that_never_ends_is_waited_for_ten_seconds_and_stays_open() ->
         first.id: "recording",
         second.id: "recording",
     }
+
+
+async def test_people_whom_a_redis_forgot_are_recorded_again() -> None:
+    controller = house()
+    controller.live.enter(await live(controller), "ann", SPEAKER)
+    controller.live.forgotten.add("ann")
+    await look(controller)
+    assert not running(controller), "the number lags: they may have left"
+    await later(controller, 11.0)
+    assert len(running(controller)) == 1
+
+
+async def test_a_number_that_lags_keeps_no_recording_alive() -> None:
+    controller = house()
+    egress = await recorded(controller)
+    controller.live.forgotten.add("ann")
+    controller.triggers.mark(egress.room)
+    await look(controller)
+    recording = controller.record("stage").recording
+    assert recording is not None
+    assert recording.empty_since is not None
+    controller.live.go(egress.room, "ann")
+    await later(controller, 61.0)
+    assert not running(controller)
+
+
+async def test_what_is_recorded_in_a_room_that_is_gone_holds_up_nothing() -> None:
+    """Its worker died before the room was stopped: the entry says ACTIVE for ever."""
+    controller = house()
+    first = await recorded(controller)
+    controller.live.fail["stop_recording"] = LiveAway("nobody answers")
+    controller.manifests = desired(manifest("stage", record=True, active=False))
+    await look(controller)
+    controller.manifests = desired(manifest("stage", record=True))
+    await look(controller)
+    assert says(controller).status == "False"
+    controller.live.enter(controller.name("stage"), "bob", SPEAKER)
+    await look(controller)
+    (second,) = [one for one in running(controller) if one.id != first.id]
+    assert second.room == controller.name("stage")

@@ -1,0 +1,57 @@
+"""Says what keeps all rooms from being recorded, while somebody is in one of them or wants it to be."""
+
+from dataclasses import dataclass, field
+
+import structlog
+
+from controller.errors import LiveError
+from controller.metrics import Metrics
+from controller.plan.model import Observed
+from controller.records.record import RoomRecord
+from controller.room import short_key
+
+MEND = "set ROOMCTL_RECORDING_OUTPUT"
+
+log = structlog.get_logger()
+
+
+@dataclass(slots=True)
+class Missed:
+    """Each room is told of once while it lasts. `configured`: recordings have somewhere to go."""
+
+    configured: bool
+    metrics: Metrics
+    _told: set[str] = field(default_factory=set)
+
+    def about(self, observed: Observed, trouble: LiveError | None) -> None:
+        """`trouble` is why LiveKit does not say what is recorded; None where it does."""
+        if not self.configured:
+            self._about_settings(observed)
+        elif trouble is None:
+            self._told.clear()
+        else:
+            for record in observed.records.values():
+                if record.id not in self._told and _has_people(record, observed):
+                    self._told.add(record.id)
+                    self._tell(record, trouble)
+
+    def _about_settings(self, observed: Observed) -> None:
+        """Once, and for all rooms together: nothing of it changes before the next start."""
+        if not self._told:
+            self._told = {record.id for record in observed.records.values() if _asks(record)}
+            if self._told:
+                log.warning("nothing is recorded", rooms=len(self._told), mend=MEND)
+
+    def _tell(self, record: RoomRecord, trouble: LiveError) -> None:
+        log.warning("recording", key=short_key(record.key), reason="NoEgressService", error=str(trouble))
+        self.metrics.recording_failures.labels("NoEgressService").inc()
+
+
+def _asks(record: RoomRecord) -> bool:
+    return record.spec.record and record.wanted
+
+
+def _has_people(record: RoomRecord, observed: Observed) -> bool:
+    """As far as the listing tells: it is good enough for a line in the log."""
+    room = observed.live.get(record.live.name) if _asks(record) and record.live is not None else None
+    return room is not None and room.num_participants > 0
