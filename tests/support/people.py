@@ -11,7 +11,12 @@ import aiohttp
 from livekit import rtc
 from livekit.api import AccessToken, VideoGrants
 from livekit.protocol.models import DisconnectReason, ParticipantPermission
-from livekit.protocol.rtc import LeaveRequest, SignalRequest, SignalResponse
+from livekit.protocol.rtc import (
+    LeaveRequest,
+    SignalRequest,
+    SignalResponse,
+    UpdateParticipantMetadata,
+)
 from livekit.rtc._ffi_client import FfiClient, ffi_event_callback
 
 CLOSED: Final = "CLOSED"
@@ -57,6 +62,7 @@ class Canary:
         self._told = asyncio.Condition()
         self.left: asyncio.Future[str] = asyncio.get_running_loop().create_future()
         self.identity = ""
+        self._answered = False
         self.metadata = ""
         self.permission = ParticipantPermission()
         self._history: list[tuple[str, ParticipantPermission]] = []
@@ -117,6 +123,8 @@ class Canary:
                 self.identity = message.join.participant.identity
                 self.permission = message.join.participant.permission
                 self.metadata = message.join.room.metadata
+            case "request_response":
+                self._answered = True
             case "room_update":
                 self.metadata = message.room_update.room.metadata
             case "update":
@@ -127,10 +135,17 @@ class Canary:
                 pass
 
     async def joined(self) -> None:
-        """Return when the server has said so. Raises JoinRefused where it hangs up instead."""
+        """Return when it is inside, and listed. Raises JoinRefused where the server hangs up instead.
+
+        LiveKit says that somebody is inside before it lists them, and takes their requests only after. So it
+        is asked for a change that is none.
+        """
+        nothing = SignalRequest(update_metadata=UpdateParticipantMetadata(request_id=1))
+        with suppress(ConnectionError):
+            await self._socket.send_bytes(nothing.SerializeToString())
         async with self._told:
-            await self._told.wait_for(lambda: self.identity != "" or not self.inside)
-        if not self.identity:
+            await self._told.wait_for(lambda: self._answered or not self.inside)
+        if not self._answered:
             raise JoinRefused(HTTPStatus.SWITCHING_PROTOCOLS)
 
     async def leave(self) -> None:
