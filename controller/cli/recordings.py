@@ -13,7 +13,7 @@ import typer
 from controller.app import opened_store
 from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
-from controller.cli.screen import complain, say, show
+from controller.cli.screen import complain, say, show_lines
 from controller.cli.standing import choose
 from controller.cli.table import show_table
 from controller.records.ports import RoomStore
@@ -85,8 +85,7 @@ def _by_name(rows: Iterable[RecordingRow]) -> Mapping[str, set[str]]:
 
 def _show(rows: Sequence[RecordingRow], output: Form, now: datetime) -> None:
     if output is Form.JSON:
-        for piece in as_json(rows, now):
-            show(piece)
+        show_lines(as_json(rows, now))
     elif rows:
         width = len(_HEADER) if any(row.error for row in rows) else len(_HEADER) - 1
         show_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style, fold=True)

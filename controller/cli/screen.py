@@ -2,6 +2,8 @@
 
 import os
 import sys
+from collections.abc import Iterable
+from itertools import islice
 from typing import TextIO
 
 import typer
@@ -15,6 +17,13 @@ def no_color() -> bool:
 def show(text: str) -> None:
     """A piece of data, with a newline."""
     typer.echo(text, color=colored(sys.stdout))
+
+
+def show_lines(lines: Iterable[str]) -> None:
+    """Many of them: a thousand go out in one write, for each wakes whoever reads."""
+    rest = iter(lines)
+    while batch := list(islice(rest, 1_000)):
+        show("\n".join(batch))
 
 
 def say(text: str) -> None:

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from controller.cli.screen import colored, no_color, show
+from controller.cli.screen import colored, no_color, show, show_lines
 
 
 def painted(text: str, style: str) -> str:
@@ -45,8 +45,7 @@ def _show_lines(
         return "  ".join(texts).rstrip()
 
     show(line(header, ["bold"] * len(header)))
-    for row in rows:
-        show(line(row, map(style, header, row)))
+    show_lines(line(row, map(style, header, row)) for row in rows)
 
 
 def _show_folded(

@@ -32,3 +32,8 @@ def test_a_wide_character_takes_two_columns(capsys: pytest.CaptureFixture[str]) 
 
 def test_no_line_ends_in_blanks(capsys: pytest.CaptureFixture[str]) -> None:
     assert shown(capsys, ("a", "1", ""), ("b", "2", "note"))[1] == "a    1"
+
+
+def test_a_table_of_thousands_has_each_row_once_and_in_its_order(capsys: pytest.CaptureFixture[str]) -> None:
+    rows = [(str(number), "f", "n") for number in range(2_345)]
+    assert [line.split()[0] for line in shown(capsys, *rows)] == ["KEY", *(row[0] for row in rows)]
