@@ -25,6 +25,7 @@ from controller.live.egress import EgressStatus
 from controller.settings import Settings, Uses, load_settings
 
 WITHIN: Final = aiohttp.ClientTimeout(total=10)
+LISTED_SECONDS: Final = 5.0
 RECORDED_SECONDS: Final = 30.0
 """LiveKit itself looks for a worker for up to 23 s."""
 
@@ -84,11 +85,20 @@ async def _join(
 
 
 async def _see_inside(settings: Settings, name: str) -> None:
-    async with _connected(settings) as connection:
-        inside = [participant.identity for participant in await Observer(connection).participants(name)]
-    if WHO not in inside:
-        raise Refused(f"LiveKit does not list {WHO} in the room")
+    """LiveKit answers a join a moment before it lists who has joined."""
+    try:
+        async with _connected(settings) as connection, asyncio.timeout(LISTED_SECONDS):
+            await _listed(Observer(connection), name)
+    except TimeoutError:
+        raise Refused(f"LiveKit does not list {WHO} in the room") from None
     say(f"joined: LiveKit lists {WHO} in the room")
+
+
+async def _listed(observer: Observer, name: str) -> None:
+    while True:
+        if WHO in {participant.identity for participant in await observer.participants(name)}:
+            return
+        await asyncio.sleep(0.1)
 
 
 @contextlib.asynccontextmanager
