@@ -1,8 +1,8 @@
 // Chat by text streams, the topic that LiveKit's own components use. Kept by nobody: it goes with the page.
 
-import { at, icon, make, note, show } from "./dom.js";
+import { at, icon, make, note, show, written } from "./dom.js";
 import { shownName } from "./kit.js";
-import { hearStreams, TOPIC } from "./messages.js";
+import { hearStreams, inOrder, TOPIC } from "./messages.js";
 
 const MOST = 500; // messages that are kept
 
@@ -13,7 +13,7 @@ export class Chat {
 
   constructor(room) {
     this.#room = room;
-    hearStreams(room, (sender, text) => this.#add(sender, text));
+    hearStreams(room, inOrder(room, (sender, text) => this.#add(sender, text)));
     at("chat-form").onsubmit = (event) => {
       event.preventDefault();
       this.#send();
@@ -58,9 +58,9 @@ export class Chat {
     const own = sender === this.#room.localParticipant;
     const item = make("li", own ? "own" : "");
     const name = own ? "You" : shownName(sender);
-    if (this.#last.sender !== sender.identity) item.append(make("b", "", name));
+    if (this.#last.sender !== sender.identity) item.append(written("b", name));
     else item.setAttribute("aria-label", `${name}: ${text}`);
-    item.append(make("p", "", text));
+    item.append(written("p", text));
     this.#last = { sender: sender.identity };
     at("messages").append(item);
     if (at("messages").childElementCount > MOST) at("messages").firstElementChild.remove();

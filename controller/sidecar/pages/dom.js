@@ -9,6 +9,13 @@ export function make(tag, className = "", text = "") {
   return element;
 }
 
+// What people have written, from its own beginning, whichever way it runs.
+export function written(tag, text) {
+  const element = make(tag, "", text);
+  element.dir = "auto";
+  return element;
+}
+
 export function icon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");

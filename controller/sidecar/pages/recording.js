@@ -5,7 +5,7 @@ import { at, make, show } from "./dom.js";
 import { firstSight } from "./first.js";
 import { play, redraw } from "./follow.js";
 import { kit, policy } from "./kit.js";
-import { hearPackets, hearStreams } from "./messages.js";
+import { hearPackets, hearStreams, inOrder } from "./messages.js";
 import { explain } from "./sentences.js";
 import { Tiles } from "./tiles.js";
 import { Transcript } from "./transcript.js";
@@ -43,10 +43,12 @@ class Recording {
 
   constructor(room) {
     this.#room = room;
-    this.#tiles = new Tiles(room, recordedCast, 0); // nobody can scroll
+    this.#tiles = new Tiles(room, recordedCast, { least: 0, whole: true }); // nobody can scroll
     this.#callOff = redraw(room, () => this.draw());
     play(room);
-    for (const hear of [hearStreams, hearPackets]) hear(room, (...message) => this.#transcript.add(...message, new Date()));
+    const tell = inOrder(room, (sender, text, at) => this.#transcript.add(sender, text, at));
+    hearStreams(room, tell);
+    hearPackets(room, tell);
   }
 
   draw() {

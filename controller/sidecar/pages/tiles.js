@@ -1,7 +1,7 @@
 // The people on stage, one tile each, and the screens that are shared. Drawn anew from what the room says:
 // `draw` may be called at any time, and touches only what has changed.
 
-import { at, icon, make, show } from "./dom.js";
+import { at, icon, make, show, written } from "./dom.js";
 import { kit, shownName } from "./kit.js";
 
 const SHAPES = { wide: [16 / 9, 4 / 3], tall: [4 / 3, 1, 3 / 4] };
@@ -12,14 +12,17 @@ export class Tiles {
   #room;
   #cast;
   #least;
+  #whole;
   #tiles = new Map();
   #resized = new ResizeObserver(() => this.#fit());
 
-  // `cast(room, screens)` tells who has a tile (cast.js); `screens` are those who share one.
-  constructor(room, cast, least = LEAST) {
+  // `cast(room, screens)` tells who has a tile (cast.js); `screens` are those who share one. No tile is narrower
+  // than `least`, in px. `whole`: of somebody alone nothing is cut off, the tile takes the shape of their picture.
+  constructor(room, cast, { least = LEAST, whole = false } = {}) {
     this.#room = room;
     this.#cast = cast;
     this.#least = least;
+    this.#whole = whole;
     this.#resized.observe(at("tiles"));
   }
 
@@ -48,6 +51,7 @@ export class Tiles {
     const tile = this.#tile(personKey(participant), at("tiles"), () => {
       const made = make("article", own ? "tile own" : "tile");
       made.dataset.identity = participant.identity;
+      made.addEventListener("resize", () => this.#fit(), true); // that of a picture within, which does not bubble
       return made;
     });
     const name = own ? `${shownName(participant)} (you)` : shownName(participant);
@@ -79,7 +83,7 @@ export class Tiles {
     if (found) return found;
     const tile = build();
     const who = make("p", "who");
-    who.append(icon("mic-off"), make("span"));
+    who.append(icon("mic-off"), written("span", ""));
     tile.append(make("span", "face"), who);
     tile.querySelector(".face").setAttribute("aria-hidden", "true");
     place.append(tile);
@@ -96,12 +100,18 @@ export class Tiles {
   // The shape and size in which the tiles fill most of the stage.
   #fit() {
     const { clientWidth: width, clientHeight: height, childElementCount: count } = at("tiles");
-    const fits = SHAPES[width < height ? "tall" : "wide"].map((shape) => [widest(width, height, count, shape), shape]);
+    const fits = this.#shapes(width, height).map((shape) => [widest(width, height, count, shape), shape]);
     const [across, shape] = fits.reduce((best, each) => (each[0] ** 2 / each[1] > best[0] ** 2 / best[1] ? each : best));
     at("tiles").style.setProperty("--width", `${Math.floor(Math.max(this.#least, across))}px`);
     at("tiles").style.setProperty("--shape", String(shape));
     const { scrollWidth, scrollHeight } = at("tiles");
     at("tiles").tabIndex = scrollHeight > height || scrollWidth > width ? 0 : -1; // so that keys can scroll it
+  }
+
+  #shapes(width, height) {
+    const pictures = this.#whole ? at("tiles").querySelectorAll(".tile:only-child video") : [];
+    const whole = [...pictures].filter((each) => each.videoWidth > 0).map((each) => each.videoWidth / each.videoHeight);
+    return whole.length ? whole : SHAPES[width < height ? "tall" : "wide"];
   }
 }
 

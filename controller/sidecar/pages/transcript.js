@@ -1,6 +1,6 @@
 // The chat as it is written: the newest at the foot, old ones scroll away. Text is only ever set as text.
 
-import { make } from "./dom.js";
+import { make, written } from "./dom.js";
 import { shownName } from "./kit.js";
 
 const MOST = 60; // more than fits
@@ -19,9 +19,7 @@ export class Transcript {
     const head = `${sender.identity} ${time}`;
     if (head !== this.#last) item.append(heading(shownName(sender), time));
     this.#last = head;
-    const said = make("p", "", text);
-    said.dir = "auto";
-    item.append(said);
+    item.append(written("p", text));
     this.#list.append(item);
     if (this.#list.childElementCount > MOST) this.#list.firstElementChild.remove();
   }
@@ -29,8 +27,6 @@ export class Transcript {
 
 function heading(name, time) {
   const made = make("h3");
-  const who = make("b", "", name);
-  who.dir = "auto";
-  made.append(who, make("time", "", time));
+  made.append(written("b", name), make("time", "", time));
   return made;
 }
