@@ -93,9 +93,9 @@ class Controller:
 
     @property
     def events(self) -> list[dict[str, Any]]:
-        """What it has logged so far."""
-        lines = self.log.read_text().splitlines()
-        return [json.loads(line) for line in lines if line.startswith("{")]
+        """What it has logged so far, but for a line that is being written."""
+        lines, _, _ = self.log.read_text(errors="replace").rpartition("\n")
+        return [json.loads(line) for line in lines.splitlines() if line.startswith("{")]
 
     def said(self, event: str, **fields: Any) -> list[dict[str, Any]]:
         """The events of that name, with those values."""
