@@ -147,6 +147,7 @@ async def watching(
         finally:
             assert not looking.done(), looking.exception()
             looking.cancel()
+            await asyncio.wait([looking])
 
 
 class Visitor:
