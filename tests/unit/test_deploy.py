@@ -27,6 +27,7 @@ TEXTS = [
 ]
 SECRETS = {setting.variable for setting in SETTINGS if setting.secret}
 KNOWN = {setting.variable for setting in SETTINGS} | {f"{secret}_FILE" for secret in SECRETS}
+NGINX = (DEPLOY / "reverse-proxy" / "nginx.conf").read_text()
 UNIT = (DEPLOY / "systemd" / "roomctl.service").read_text()
 
 
@@ -185,6 +186,22 @@ def test_runs_each_container_without_rights(container: dict[str, Any]) -> None:
     context = container["securityContext"]
     assert (context["allowPrivilegeEscalation"], context["capabilities"]) == (False, {"drop": ["ALL"]})
     assert context.get("readOnlyRootFilesystem") or container["name"] == "egress"
+
+
+def test_ends_a_workers_recordings_wherever_it_is_told_to_end() -> None:
+    """By SIGINT: at SIGTERM it waits for its rooms to become empty."""
+    (worker,) = (found for found in containers() if found["name"] == "egress")
+    assert worker["lifecycle"]["preStop"]["exec"]["command"][-1].startswith("kill -INT 1;")
+    assert services()["egress"]["stop_signal"] == "SIGINT"
+
+
+def test_keeps_queries_and_so_tokens_out_of_every_log_of_the_proxy() -> None:
+    _, *servers = re.split(r"^server \{$", NGINX, flags=re.MULTILINE)
+    for server in servers:
+        assert re.findall(r"access_log .*?(\w+);", server) in (["off"], ["without_query"])
+        assert re.findall(r"error_log \S+ (\w+);", server) == ["emerg"]
+    (written,) = re.findall(r"^log_format [^;]*;", NGINX, re.MULTILINE)
+    assert not re.search(r"\$(request|request_uri|args|query_string|http_referer)\b", written)
 
 
 def test_lists_every_manifest_of_kubernetes_for_kustomize() -> None:

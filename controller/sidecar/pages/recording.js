@@ -56,7 +56,7 @@ class Recording {
     this.#tiles.draw();
   }
 
-  // The last picture stands: the worker may still be taking some of it.
+  // The tiles and what was written stand until the worker has ended; pictures went with the connection.
   close() {
     this.#callOff();
     this.#room.removeAllListeners();
