@@ -1,7 +1,8 @@
 """What every test may ask for: the real parts, each started once for the whole run."""
 
 import resource
-from collections.abc import AsyncIterator
+import signal
+from collections.abc import AsyncIterator, Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -14,6 +15,9 @@ settings.register_profile(
 )
 settings.load_profile("unhurried")  # a machine may be slow, or busy
 
+HANGS_AFTER = 900
+"""Seconds: several times what the longest takes on a busy machine."""
+
 OPEN_FILES = 8192
 """For what a worker holds until it ends (a file for each port it gave out), and for a thousand guests."""
 
@@ -21,6 +25,22 @@ _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 if _soft != resource.RLIM_INFINITY and _soft < OPEN_FILES:
     _most = OPEN_FILES if _hard == resource.RLIM_INFINITY else min(OPEN_FILES, _hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _hard))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """A test that hangs fails, and the others run on."""
+
+    def hung(*_: object) -> None:
+        raise TimeoutError(f"{item.nodeid} hangs: it was ended after {HANGS_AFTER} seconds")
+
+    before = signal.signal(signal.SIGALRM, hung)
+    signal.alarm(HANGS_AFTER)
+    try:
+        return (yield)
+    finally:
+        signal.alarm(0)
+        signal.signal(signal.SIGALRM, before)
 
 
 @pytest.fixture(scope="session")

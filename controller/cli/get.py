@@ -14,6 +14,7 @@ import yaml
 from controller.app import followed_store, opened_store
 from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
+from controller.cli.interrupt import pause
 from controller.cli.people import count_people
 from controller.cli.screen import complain, say, show
 from controller.cli.standing import Standing, as_dict, choose, standing
@@ -93,7 +94,7 @@ async def _watch(settings: Settings, names: tuple[str, ...], output: Form) -> Ex
             else:
                 _show_changes(found, now, output)
                 found, away = now, False
-            await asyncio.sleep(LOOK_SECONDS)
+            await pause(LOOK_SECONDS)
 
 
 def _show_changes(before: Sequence[Standing], now: Sequence[Standing], output: Form) -> None:

@@ -13,6 +13,7 @@ from controller.app import followed_store, opened_store
 from controller.cli.exits import Exit
 from controller.cli.flags import with_settings
 from controller.cli.goal import Goal, Target, missing_yet, read_goal, read_span
+from controller.cli.interrupt import pause
 from controller.cli.places import below
 from controller.cli.screen import complain, counted, say
 from controller.cli.standing import Standing, choose, standing
@@ -143,7 +144,7 @@ class Watch:
             left = end - clock()
             if not self.missing or left <= 0:
                 return not self.missing
-            await asyncio.sleep(min(left, LOOK_SECONDS))
+            await pause(min(left, LOOK_SECONDS))
 
     def any_target(self, records: Records) -> None:
         """Say so where there is nothing to wait for. RoomctlError: there is no folder either."""

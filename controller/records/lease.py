@@ -207,7 +207,7 @@ class MongoLease:
     async def _keep(self, session: str) -> None:
         """Renew until another has it; a failed renewal is tried again at once, with a little backoff."""
         pause, told = RENEW, True
-        while True:
+        while self._session == session:  # given back: a cancellation may be swallowed on its way
             await self._sleep(pause)
             sent = self._clock()
             try:
