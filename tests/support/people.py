@@ -20,6 +20,8 @@ from livekit.protocol.rtc import (
 from livekit.rtc._ffi_client import FfiClient, ffi_event_callback
 
 CLOSED: Final = "CLOSED"
+DROPPED: Final = "JOIN_FAILURE"
+"""The reason for somebody who has brought no media for a minute."""
 
 
 class Server(Protocol):
@@ -70,6 +72,11 @@ class Canary:
     @property
     def inside(self) -> bool:
         return not self.left.done()
+
+    @property
+    def undisturbed(self) -> bool:
+        """Whether nobody has put it out; that LiveKit drops it in the end is its own doing."""
+        return self.inside or self.left.result() == DROPPED
 
     async def until_metadata(self, wanted: str) -> None:
         """Return when the room's metadata is `wanted`, as this participant was told."""

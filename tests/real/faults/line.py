@@ -79,7 +79,7 @@ class Line:
                 for key in ("edited", "still")
             ]
             yield
-            assert all(bird.inside for bird in birds)
+            assert all(bird.undisturbed for bird in birds)
 
 
 @asynccontextmanager

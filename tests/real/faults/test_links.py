@@ -54,7 +54,7 @@ async def _hurt_and_healed(
                 assert await site.token(record.id, "bob"), "guests are answered from what was last known"
                 await _mended(line, link)
                 await site.converged()
-                assert ann.inside
+                assert ann.undisturbed
             await line.assert_whole(f"{hurt.__name__} to {link}")
             told = controller.said("a server is away")
             assert [event["server"] for event in told] == [SERVERS[link]]

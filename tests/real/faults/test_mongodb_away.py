@@ -169,9 +169,9 @@ async def test_it_is_put_back_from_yesterdays_copy(site: Site, up: bool, begun: 
             else:
                 async with site.run():
                     await _same_rooms(site, today)
-            assert ann.inside
-            assert bob.inside
-            assert eve.inside
+            assert ann.undisturbed
+            assert bob.undisturbed
+            assert eve.undisturbed
 
 
 async def _same_rooms(site: Site, before: dict[str, Any]) -> None:
