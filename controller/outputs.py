@@ -19,7 +19,7 @@ MEND: Final = (
 )
 _PART: Final = re.compile(r"\{[^{}]*\}")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
-_PATH: Final = re.compile(r"[A-Za-z0-9 ._+=@~,/{}_-]+")
+_NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9 ._+=@~,/-]")
 _WORD: Final = "[A-Za-z0-9]+"
 _START: Final = "%Y%m%dT%H%M%SZ"
 
@@ -69,10 +69,15 @@ def _check(scheme: str, bucket: str, path: str) -> None:
         raise ValueError(f"names no bucket; {MEND}")
     if not path.endswith(ENDING) or path.endswith("/" + ENDING):
         raise ValueError(f"does not end in a name and {ENDING}; {MEND}")
-    segments = (path.removeprefix("/") if scheme == "file" else path).split("/")
-    plain = _PART.sub("", path)
-    if not _PATH.fullmatch(path) or "{" in plain or "}" in plain or {"", ".", ".."} & set(segments):
-        raise ValueError(f"is no plain path; {MEND}")
+    if odd := _odd(path.removeprefix("/") if scheme == "file" else path):
+        raise ValueError(f"is no plain path: {odd!r} is not taken; {MEND}")
+
+
+def _odd(path: str) -> str:
+    """What is not plain in a path without its first /: a character, or a part like `/../`; else ''."""
+    if found := _NOT_PLAIN.search(_PART.sub("", path)):
+        return found[0]
+    return next((f"/{part}/" for part in path.split("/") if part in {"", ".", ".."}), "")
 
 
 def _written(start: datetime) -> str:

@@ -292,12 +292,17 @@ class Settings:
             "ROOMCTL_RECORDING_S3_ENDPOINT",
             Uses.LIVEKIT,
             web_url,
-            "the S3 host, where it is not Amazon's [the egress worker's own]",
+            "the S3 host, where it is not Amazon's [Amazon's]",
         ),
     ] = ""
     recording_s3_region: Annotated[
         str,
-        Setting("ROOMCTL_RECORDING_S3_REGION", Uses.LIVEKIT, word, "its region [the egress worker's own]"),
+        Setting(
+            "ROOMCTL_RECORDING_S3_REGION",
+            Uses.LIVEKIT,
+            word,
+            "the bucket's region [asked of Amazon; us-east-1 at another host]",
+        ),
     ] = ""
     recording_s3_access_key: Annotated[
         str,
@@ -305,7 +310,7 @@ class Settings:
             "ROOMCTL_RECORDING_S3_ACCESS_KEY",
             Uses.LIVEKIT,
             word,
-            "the access key for it [the egress worker's own]",
+            "the access key for it [AWS's own search at the egress worker: its environment, its role]",
             secret=True,
         ),
     ] = field(default="", repr=False)
@@ -315,7 +320,7 @@ class Settings:
             "ROOMCTL_RECORDING_S3_SECRET",
             Uses.LIVEKIT,
             word,
-            "the access key's secret [the egress worker's own]",
+            "the access key's secret [as the access key]",
             secret=True,
         ),
     ] = field(default="", repr=False)
@@ -476,7 +481,7 @@ def _together(settings: Settings, environ: Mapping[str, str], uses: Uses) -> Ite
     if uses & Uses.LIVEKIT and bool(settings.recording_s3_access_key) != bool(settings.recording_s3_secret):
         yield (
             "ROOMCTL_RECORDING_S3_SECRET: it and ROOMCTL_RECORDING_S3_ACCESS_KEY go together; "
-            "set both, or neither, and the egress worker uses its own"
+            "set both, or neither where the egress worker's environment or role opens the bucket"
         )
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
     if uses & Uses.SIDECAR and same:

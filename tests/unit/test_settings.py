@@ -262,7 +262,7 @@ def test_half_of_what_opens_a_bucket_is_refused_and_not_shown(half: str) -> None
     assert problems({**GOOD, half: SECRET}) == (
         (
             "ROOMCTL_RECORDING_S3_SECRET: it and ROOMCTL_RECORDING_S3_ACCESS_KEY go together; "
-            "set both, or neither, and the egress worker uses its own"
+            "set both, or neither where the egress worker's environment or role opens the bucket"
         ),
     )
 
