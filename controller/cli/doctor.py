@@ -22,6 +22,7 @@ from controller.cli.table import painted
 from controller.errors import LiveDenied, LiveError, NoEgressService, SettingsError, StoreAway, StoreError
 from controller.live.client import Observer
 from controller.manifests import Desired, RoomsDirState, load
+from controller.reconcile.recordings.missed import MEND
 from controller.settings import USE_S3, Settings, Uses, mongodb_address, unused_s3
 from controller.sidecar.callers import Callers
 from controller.sidecar.pages.serving import CLIENT, FOLDER, how_to_get
@@ -72,10 +73,11 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield about_hidden(settings)
     yield about_tokens(settings.access_tokens_file)
     yield about_page(in_place=CLIENT.is_file())
-    yield about_manifests(load(settings.rooms_dir), settings)
+    desired = load(settings.rooms_dir)
+    yield about_manifests(desired, settings)
     yield await _livekit(settings)
     yield await _clock(settings)
-    yield await _recording(settings)
+    yield await _recording(settings, wanted=sum(room.spec.record for room in desired.rooms.values()))
     for finding in about_s3(settings):
         yield finding
     async for finding in _database(settings):
@@ -170,10 +172,10 @@ def about_clock(date: str, now: datetime) -> Finding:
     return Finding(Mark.OK, "clock", f"within {max(1, round(apart))} s of LiveKit's")
 
 
-async def _recording(settings: Settings) -> Finding:
+async def _recording(settings: Settings, wanted: int) -> Finding:
     """LiveKit is asked what it records; that says nothing of a worker, which only a recording would."""
     if settings.recording_output is None:
-        return about_recording(settings, 0)
+        return about_no_output(wanted)
     async with connection(settings) as opened:
         try:
             running = len(await Observer(opened).recordings())
@@ -184,11 +186,17 @@ async def _recording(settings: Settings) -> Finding:
     return about_recording(settings, running)
 
 
-def about_recording(settings: Settings, running: int) -> Finding:
-    """Whether rooms can be recorded, as far as it shows while none is: `running` are at work now."""
-    if settings.recording_output is None:
+def about_no_output(wanted: int) -> Finding:
+    """Recording is not set up: whether that matters to the `wanted` rooms with record: true."""
+    if not wanted:
         text = "not set up, so nothing is recorded; set ROOMCTL_RECORDING_OUTPUT to record rooms"
         return Finding(Mark.OK, "recording", text)
+    rooms = counted(wanted, "manifest")
+    return Finding(Mark.WARN, "recording", f"record: true in {rooms}; {MEND}: until then nothing is recorded")
+
+
+def about_recording(settings: Settings, running: int) -> Finding:
+    """Whether rooms can be recorded, as far as it shows while none is: `running` are at work now."""
     page = settings.recording_page_url
     if _is_here(page) and not _is_here(settings.livekit_url):
         return Finding(

@@ -1,6 +1,7 @@
 """Says what keeps all rooms from being recorded, while somebody is in one of them or wants it to be."""
 
 from dataclasses import dataclass, field
+from typing import Final
 
 import structlog
 
@@ -10,7 +11,7 @@ from controller.plan.model import Observed
 from controller.records.record import RoomRecord
 from controller.room import short_key
 
-MEND = "set ROOMCTL_RECORDING_OUTPUT"
+MEND: Final = "set ROOMCTL_RECORDING_OUTPUT"
 
 log = structlog.get_logger()
 

@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.cli.doctor import Mark, about_recording, about_s3
+from controller.cli.doctor import Mark, about_no_output, about_recording, about_s3
 from controller.outputs import Output
 from controller.settings import Settings
 
@@ -15,9 +15,10 @@ SETTINGS = Settings(
 )
 
 
-def test_without_an_output_the_setting_is_named() -> None:
-    found = about_recording(replace(SETTINGS, recording_output=None), 0)
-    assert found.mark is Mark.OK
+@pytest.mark.parametrize(("wanted", "mark"), [(0, Mark.OK), (2, Mark.WARN)])
+def test_without_an_output_the_setting_is_named(wanted: int, mark: Mark) -> None:
+    found = about_no_output(wanted)
+    assert found.mark is mark
     assert "set ROOMCTL_RECORDING_OUTPUT" in found.text
 
 
