@@ -92,8 +92,13 @@ class Planner:
             draft = make_plan(observed, rules)
         names = names_to_look_at(draft, everyone=everyone)
         people = await self.eyes.people(names) if names else {}
-        self.unsure = any(unlisted(observed.live.get(name), inside) for name, inside in people.items())
-        return make_plan(replace(observed, people=people), rules) if names else draft
+        plan = make_plan(replace(observed, people=people), rules) if names else draft
+        self.unsure = any(
+            unlisted(observed.live.get(change.live_name), people.get(change.live_name, ()))
+            for change in plan.changes
+            if change.deferred and change.live_name is not None
+        )
+        return plan
 
     async def _leave_keys(self, now: datetime) -> frozenset[str]:
         """The rooms that `apply --allow-removals` gave leave to remove, while that is good."""

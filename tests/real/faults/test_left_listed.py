@@ -1,6 +1,7 @@
 """A LiveKit with Redis that crashed lists for ever who was inside: they keep nobody out, and no room up."""
 
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -62,7 +63,8 @@ async def until_answered(site: Site, room: str, identity: str, code: str | None)
     """Return once somebody who asks to join as `identity` is told `code`; None: once they may."""
 
     async def so() -> bool:
-        found = await site.find(room)
-        return found.status == 200 and (await site.ask_token(room, identity)).body.get("code") == code
+        with suppress(AssertionError):  # the room is not to be found: LiveKit is on its way back
+            return bool((await site.ask_token(room, identity)).body.get("code") == code)
+        return False
 
     await until(so, LONG)
