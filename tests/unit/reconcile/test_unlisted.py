@@ -1,4 +1,4 @@
-"""Who is counted and not listed holds a removal up; mostly they have just left, and it is soon looked again."""
+"""Who is counted and not listed holds a removal up; mostly they have just left: it is soon looked again."""
 
 from controller.access.policy import Role, permission_for
 from controller.reconcile.memory import SETTLE
