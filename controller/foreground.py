@@ -1,5 +1,6 @@
 """plan and apply: one look at the three worlds, and one converging in the foreground."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -9,7 +10,7 @@ from controller.app import Process, connection, engine, opened_store, planner, s
 from controller.errors import LeaseHeld, LeaveRefused, RoomsDirError
 from controller.manifests.desired import Desired, RoomsDirState
 from controller.plan.model import Observed, Plan, RoomChange, TakeDown
-from controller.reconcile.reconciler import Planner
+from controller.reconcile.reconciler import UNSURE_SECONDS, Planner
 from controller.reconcile.workshop import Progress
 from controller.records import open_lease
 from controller.records.ports import Lease, RemovalLeave, RoomStore
@@ -17,6 +18,8 @@ from controller.settings import Settings
 
 LEASE_WAIT: Final = 15.0
 LEAVE_LIFE: Final = timedelta(minutes=15)
+UNSURE_LOOKS: Final = 4
+"""How often `apply` waits for people whom a room counts and nobody lists: mostly they have just left."""
 ROUNDS: Final = 5
 """How often `apply` looks again at the rooms of its plan that are not as they should be."""
 
@@ -117,7 +120,18 @@ class _Foreground:
         self._told(key, word, outcome)
 
     async def plan(self, allow_removals: int | None) -> Plan:
-        """The plan, with leave for the rooms that are missing now where they are few enough."""
+        """The plan, with leave for the rooms that are missing now where they are few enough.
+
+        A room counts whoever has left for seconds, and nobody looks again later: so it is waited for.
+        """
+        for _ in range(UNSURE_LOOKS):
+            plan = await self._plan(allow_removals)
+            if not self._engine.planner.unsure:
+                return plan
+            await asyncio.sleep(UNSURE_SECONDS)
+        return await self._plan(allow_removals)
+
+    async def _plan(self, allow_removals: int | None) -> Plan:
         plans = self._engine.planner
         observed = await _observed(plans)
         self._agreed = observed.desired
