@@ -7,8 +7,8 @@ the folder that ROOMCTL_QUICKSTART_CACHE names.
 
 Recording takes a LiveKit with Redis and an egress worker, in LIVEKIT_URL. With --record rooms with
 `record: true` are recorded there, to ROOMCTL_RECORDING_OUTPUT, or below /recordings as the worker sees it;
-all ROOMCTL_RECORDING_* are passed on. What is missing for it is said, and the rest goes on; under --check
-it is the reason for a 1.
+all ROOMCTL_RECORDING_* are passed on. Where Redis is missing this is said, and the rest goes on. Whether a
+worker is there, a recording shows: --check --record tries one, and what is missing is the reason for a 1.
 """
 
 import argparse
@@ -16,6 +16,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 import sys
 import tempfile
 from asyncio.subprocess import Process
@@ -34,6 +35,8 @@ from telling import bold, say, show
 USAGE: Final = 64
 CHECK_SECONDS: Final = 45.0
 LINK_COLUMN: Final = 18
+IN_THE_WAY: Final = re.compile(r"^ *(?:FAIL  livekit|error:) *(.+)", re.MULTILINE)
+"""What `doctor` says of LiveKit, or instead of all checks."""
 
 GUEST_CALLS: Final = """\
   curl -s {guests}/api/conferences-public/findLKRoomNameById \\
@@ -97,14 +100,14 @@ async def start_all(
 
 
 async def try_given(house: House) -> None:
-    """Failure at once where the LiveKit that is given does not let us in: `run` would wait for it."""
+    """Failure at once where the LiveKit that is given does not let us in: `run` would wait for it. Likewise
+    where a setting is wrong: nothing was made then that would have to be removed.
+    """
     try:
         await house.roomctl("doctor")
     except Failure as failure:
-        for line in str(failure).splitlines():
-            _, wrong, why = line.partition("FAIL  livekit")
-            if wrong:
-                raise Failure(why.strip()) from None
+        if wrong := IN_THE_WAY.findall(str(failure)):
+            raise Failure("\n".join(wrong)) from None
     say(f"  LiveKit: {house.env['LIVEKIT_URL']}, as LIVEKIT_URL says; without a webhook to")
     say(f"  {house.operators}/livekit/webhook it is looked at every 5 s")
 

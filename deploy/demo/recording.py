@@ -22,9 +22,12 @@ async def tell_recording(house: House, *, record: bool, strict: bool) -> None:
     """What becomes of rooms with `record: true`. With `strict` Failure where `record` cannot be had."""
     why = await missing(house) if record else _not_asked_for()
     if not why:
-        show(bold("A room with record: true is recorded while somebody is inside") + "\n")
-        show(f"  to {house.env[f'{PREFIX}OUTPUT']}, as the egress worker sees it;")
-        show("  roomctl recordings    says what was recorded\n")
+        show(bold("A room with record: true is recorded while somebody is inside, given an egress worker"))
+        show(f"\n  to {house.env[f'{PREFIX}OUTPUT']}, as the egress worker sees it")
+        show("  Whether a worker is there beside LiveKit's Redis shows when it is needed:")
+        show("  deploy/quickstart --check --record    lets a guest in, and tries")
+        show("  roomctl get -o wide                   says NoWorker where none took it")
+        show("  roomctl recordings                    lists what was recorded\n")
         return
     if record and strict:
         raise Failure(f"nothing is recorded: {why}")

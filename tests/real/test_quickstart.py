@@ -286,6 +286,39 @@ async def test_with_an_egress_at_hand_it_records(env: dict[str, str], tmp_path: 
         assert (len(files), await stack.worker.jobs()) == (1, [])
 
 
+async def test_with_redis_it_says_that_a_worker_must_be_there_and_how_that_is_tried(
+    env: dict[str, str], tmp_path: Path
+) -> None:
+    async with RecordingStack(tmp_path / "stack") as stack:
+        stack.worker.kill()
+        given = {
+            "LIVEKIT_URL": stack.livekit.ws_url,
+            "LIVEKIT_API_KEY": stack.livekit.key,
+            "LIVEKIT_API_SECRET": stack.livekit.secret,
+        }
+        async with started(env | given, "--record") as (_, shown):
+            assert "recorded while somebody is inside, given an egress worker" in shown
+            assert "deploy/quickstart --check --record    lets a guest in, and tries" in shown
+        code, _, told = await finished(env | given, "--check", "--record")
+        assert code == 1
+        assert "is an egress worker there, and free?" in told
+
+
+async def test_a_wrong_setting_of_recording_is_the_only_reason_given(
+    env: dict[str, str], livekit: LiveKitServer
+) -> None:
+    given = {
+        "LIVEKIT_URL": livekit.ws_url,
+        "LIVEKIT_API_KEY": livekit.key,
+        "LIVEKIT_API_SECRET": livekit.secret,
+        "ROOMCTL_RECORDING_OUTPUT": "file:///recordings/{key}.mkv",
+    }
+    code, _, told = await finished(env | given, "--check", "--record")
+    assert code == 1
+    assert "quickstart: ROOMCTL_RECORDING_OUTPUT: does not end in a name and .mp4" in told
+    assert "not every room is gone" not in told
+
+
 async def test_the_settings_of_recording_reach_another_terminal_but_for_what_opens_the_bucket(
     env: dict[str, str], livekit: LiveKitServer
 ) -> None:
