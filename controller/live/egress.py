@@ -58,7 +58,7 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class S3Access:
-    """How the egress worker reaches a bucket; '' is the worker's own."""
+    """How the egress worker reaches a bucket; '' is left to what AWS's library finds there."""
 
     endpoint: str = ""
     region: str = ""
