@@ -106,6 +106,7 @@ _WHY: Final = (  # the first that is said
             "bucket",
             "storage",
             "permission denied",
+            "credential",
             "no space",
             "read-only",
         ),
@@ -116,6 +117,7 @@ _WHY: Final = (  # the first that is said
         "its page did not begin: check that the worker reaches LiveKit and ROOMCTL_RECORDING_PAGE_URL",
     ),
     (("cpu", "memory", "resource"), "its egress worker had too little CPU or memory"),
+    (("shutting down",), "its egress worker was told to end: the file goes as far as that"),
     (("room closed", "room was closed", "source closed"), "its live room had closed"),
 )
 

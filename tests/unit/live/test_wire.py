@@ -208,6 +208,8 @@ def test_every_status_is_read(status: EgressStatus) -> None:
         (f"page load error: net::ERR_CONNECTION_REFUSED https://x/?token={TOKEN}", "its page did not begin"),
         (f"CPU exhausted {TOKEN}", "too little CPU or memory"),
         (f"room closed {TOKEN}", "its live room had closed"),
+        (f"server is shutting down {TOKEN}", "its egress worker was told to end"),
+        (f"failed to refresh cached credentials {TOKEN}", "its output was refused"),
         (TOKEN, "the egress worker gave it up"),
         ("", "the egress worker gave it up"),
     ],
