@@ -128,7 +128,7 @@ func (o *output) refused(refusal string) string {
 		cmp.Or(refusal, "StatusCode: 403, InvalidAccessKeyId"), o.s3.AccessKey, o.s3.Secret)
 }
 
-// admitted is true of a request without credentials, too: the worker's own serve then.
+// admitted is true of a request without credentials, too: the machine of a worker may have an identity of its own.
 func (o *output) admitted() bool {
 	return o.conf.s3Key == "" || o.s3.AccessKey == "" ||
 		(o.s3.AccessKey == o.conf.s3Key && o.s3.Secret == o.conf.s3Secret)
