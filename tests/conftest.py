@@ -15,6 +15,9 @@ settings.register_profile(
 )
 settings.load_profile("unhurried")  # a machine may be slow, or busy
 
+signal.signal(signal.SIGINT, signal.default_int_handler)
+# a shell has what it starts in the background ignore Ctrl-C, and all that this starts: the tests press it
+
 HANGS_AFTER = 900
 """Seconds: several times what the longest takes on a busy machine."""
 
