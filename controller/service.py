@@ -169,14 +169,14 @@ async def _watch(watch: Watch, triggers: Triggers) -> None:
 async def _follow(store: RoomStore, triggers: Triggers, handover: Handover) -> None:
     """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for.
 
-    And act on the webhooks that another was told of.
+    And act on the webhooks that another was told of, from the very start on: the first look shows from where.
     """
     while True:
-        await asyncio.sleep(FOLLOW_SECONDS)
         with suppress(StoreError):  # the loop says what is away
             if await store.moved():
                 triggers.wake()
             handover.take()
+        await asyncio.sleep(FOLLOW_SECONDS)
 
 
 T = TypeVar("T")

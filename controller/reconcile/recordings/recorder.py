@@ -71,6 +71,7 @@ class Recorder:
         if listing.trouble is not None:
             for name in marked:
                 self._triggers.still_marked(name)
+            self._triggers.later(ASK_EVERY)
             return
         now = self._clock.monotonic()
         entries = [egress for found in listing.by_room.values() for egress in found]
