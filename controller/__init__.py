@@ -68,9 +68,10 @@ deletes the live room: Heal makes it again, under the same name. The manifest go
 absence Remove marks the record, retires its name and deletes the live room, once nobody is inside; a
 tombstone remembers the name for an hour.
 
-Beside the way: foreground.py is `apply`, the same steps until nothing is due; reconcile/memory.py is what
-the loop remembers between passes; records/embedded.py runs the database that comes along. settings.py is the
-table of settings, errors.py the tree of errors, metrics.py and logs.py what operators see, cli/ one small
-file for each verb. Imports run one way, and import-linter holds them to it (pyproject.toml). What a stranger
-would question stands in DECISIONS.md.
+Beside the way: foreground.py is `apply`, the same steps until nothing is due; live/presence.py finds out who
+of those that LiveKit lists is there; reconcile/memory.py is what the loop remembers between passes;
+records/embedded.py runs the database that comes along. settings.py is the table of settings, errors.py the
+tree of errors, metrics.py and logs.py what operators see, cli/ one small file for each verb. Imports run one
+way, and import-linter holds them to it (pyproject.toml). What a stranger would question stands in
+DECISIONS.md.
 """
