@@ -1,5 +1,6 @@
 """Says what keeps all rooms from being recorded, while somebody is in one of them or wants it to be."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -23,6 +24,7 @@ class Missed:
     configured: bool
     metrics: Metrics
     _told: set[str] = field(default_factory=set)
+    _counted: Mapping[str, RoomRecord] | None = None
 
     def about(self, observed: Observed, trouble: LiveError | None) -> None:
         """`trouble` is why LiveKit does not say what is recorded; None where it does."""
@@ -38,7 +40,8 @@ class Missed:
 
     def _about_settings(self, observed: Observed) -> None:
         """Once, and for all rooms together: nothing of it changes before the next start."""
-        if not self._told:
+        if not self._told and observed.records is not self._counted:
+            self._counted = observed.records  # replaced as a whole where one of them changes
             self._told = {record.id for record in observed.records.values() if _asks(record)}
             if self._told:
                 log.warning("nothing is recorded", rooms=len(self._told), mend=MEND)

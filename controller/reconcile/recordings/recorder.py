@@ -66,7 +66,6 @@ class Recorder:
         await self._ledger.load()
         self._turned = self._clock.monotonic()
         marked, listing = self._triggers.take_marked(), self._known.egress
-        records = list(self._concerned(observed.records))
         self._missed.about(observed, listing.trouble)
         if listing.trouble is not None:
             for name in marked:
@@ -76,6 +75,7 @@ class Recorder:
         now = self._clock.monotonic()
         entries = [egress for found in listing.by_room.values() for egress in found]
         self._memory.silence.saw({one.id: (one.status, one.updated) for one in entries}, now)
+        records = list(self._concerned(observed.records))
         self._forget(records)
         due = self._due(records, observed.live, marked, audit=audit)
         due |= {row.room_id for row in self._unlisted()}
