@@ -1,0 +1,81 @@
+"""The pages in controller/docs say what the code does, and every link in them leads somewhere."""
+
+import re
+from pathlib import Path
+
+import pytest
+
+from controller import metrics
+from controller.cli import run_verb
+from controller.cli.exits import Exit
+from controller.cli.verbs import VERBS
+from controller.settings import SETTINGS, Setting
+from tests.support.documents import PAGES, ROOT, anchors, commands, links, page, tables
+
+SETTINGS_ROWS = list(tables(page("settings.md"), "Variable"))
+VERB_ROWS = list(tables(page("cli.md"), "Verb"))
+
+
+def written(setting: Setting) -> str:
+    return f"`{setting.variable}`" + (" (secret)" if setting.secret else "")
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_link_of_a_page_leads_to_a_file_and_a_heading(path: Path) -> None:
+    for link in links(path.read_text()):
+        file, _, heading = link.partition("#")
+        target = (path.parent / file).resolve() if file else path
+        assert target.exists(), link
+        assert target.is_relative_to(ROOT), link
+        assert not heading or heading in anchors(target.read_text()), link
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_verb_of_a_page_exists(path: Path) -> None:
+    assert set(commands(path.read_text())) <= set(VERBS)
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_setting_of_a_page_exists(path: Path) -> None:
+    known = {s.variable for s in SETTINGS} | {f"{s.variable}_FILE" for s in SETTINGS if s.secret}
+    named = set(re.findall(r"\b(?:ROOMCTL|LIVEKIT|MONGODB)_[A-Z][A-Z0-9_]*\b(?!_)", path.read_text()))
+    assert named - known <= {"ROOMCTL_TEST_CACHE", "ROOMCTL_QUICKSTART_CACHE"}
+
+
+def test_lists_every_setting_once_in_the_order_of_the_code() -> None:
+    assert [row[0] for row in SETTINGS_ROWS] == [written(setting) for setting in SETTINGS]
+
+
+@pytest.mark.parametrize("setting", SETTINGS, ids=lambda s: s.variable)
+def test_gives_each_setting_the_default_that_the_code_has(setting: Setting) -> None:
+    (said,) = (default for variable, default, _ in SETTINGS_ROWS if variable == written(setting))
+    if setting.example:
+        assert said == "required"
+        return
+    default = re.search(r"\[(.+)\]$", setting.help)
+    assert default is not None
+    assert said.replace("`", "") == default[1]
+
+
+def test_lists_every_metric_that_the_code_has() -> None:
+    documented = [
+        line.split()[0] for line in (metrics.__doc__ or "").splitlines() if line.startswith("roomctl_")
+    ]
+    assert [name.strip("`") for name, _ in tables(page("monitoring.md"), "Metric")] == documented
+    counted = {
+        family.name + ("_total" if family.type == "counter" else "")
+        for family in metrics.Metrics().registry.collect()
+    }
+    assert {re.sub(r"\{.*", "", name) for name in documented} == counted
+
+
+def test_lists_every_verb_and_exit_code() -> None:
+    assert [verb.strip("`").split()[1] for verb, _ in VERB_ROWS] == list(VERBS)
+    assert [int(code) for code, _ in tables(page("cli.md"), "Exit code")] == [int(code) for code in Exit]
+
+
+@pytest.mark.parametrize(("verb", "row"), VERB_ROWS)
+def test_every_flag_of_a_verb_exists(verb: str, row: str, capsys: pytest.CaptureFixture[str]) -> None:
+    run_verb([verb.strip("`").split()[1], "--help"])
+    told = capsys.readouterr().out
+    assert [flag for flag in re.findall(r"(?<=`)--?[a-z-]+", row) if flag not in told] == []
