@@ -36,7 +36,7 @@ class Outsider:
     @classmethod
     async def inside(cls, visitor: Visitor, room_id: str) -> "Outsider":
         """From a document of our origin that has no script but the client's."""
-        await visitor.page.goto(f"{visitor.base}/join/assets/page.css")
+        await visitor.page.goto(f"{visitor.base}/join/assets/base.css")
         await visitor.page.add_script_tag(url=f"{visitor.base}/join/assets/livekit-client.umd.js")
         identity = await visitor.page.evaluate(JOIN, [f"{visitor.base}/livekit/token", room_id])
         return cls(visitor, str(identity))

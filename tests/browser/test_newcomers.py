@@ -31,7 +31,7 @@ EXPECTED: Final = sorted(f"{number} {word}" for number in range(NEWCOMERS) for w
 async def newcomers(welcome: Welcome, room: str, sends: str) -> None:
     """One after the other they come, and write twice as soon as they are in."""
     visitor = await welcome()
-    await visitor.page.goto(f"{visitor.base}/join/assets/page.css")
+    await visitor.page.goto(f"{visitor.base}/join/assets/base.css")
     await visitor.page.add_script_tag(url=f"{visitor.base}/join/assets/livekit-client.umd.js")
     for number in range(NEWCOMERS):
         await visitor.page.evaluate(COME, [f"{visitor.base}/livekit/token", room, number, sends])

@@ -1,21 +1,21 @@
 // One stay in the room: connects, shows what the room says, until it ends.
 
-import { at, note, show } from "./dom.js";
-import { callCast } from "./cast.js";
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
-import { play, redraw } from "./follow.js";
-import { kit, policy, rights } from "./kit.js";
-import { explainDevice } from "./sentences.js";
+import { byId, note, show } from "./dom.js";
+import { describeDeviceError } from "./errors.js";
+import { LiveKit, permissions, roomPolicy } from "./livekit.js";
+import { attachAudio, onRoomChange } from "./room-events.js";
 import { session } from "./session.js";
+import { tilesForCall } from "./tile-selection.js";
 import { Tiles } from "./tiles.js";
 
 // Joins, and publishes what is wanted and allowed. `ended` gets LiveKit's reason when the stay is over.
 // `signal` calls the way in off: then nobody is inside, and it throws.
-export async function enter({ url, token }, tracks, ended, signal) {
+export async function joinCall({ url, token }, tracks, ended, signal) {
   signal.throwIfAborted();
-  const room = new kit.Room({ adaptiveStream: true, dynacast: true });
-  const stay = new Stay(room);
+  const room = new LiveKit.Room({ adaptiveStream: true, dynacast: true });
+  const stay = new CallSession(room);
   signal.addEventListener("abort", () => room.disconnect());
   try {
     await room.connect(url, token);
@@ -24,7 +24,7 @@ export async function enter({ url, token }, tracks, ended, signal) {
     stay.close();
     throw error;
   }
-  room.once(kit.RoomEvent.Disconnected, (reason) => {
+  room.once(LiveKit.RoomEvent.Disconnected, (reason) => {
     stay.close();
     ended(reason);
   });
@@ -34,7 +34,7 @@ export async function enter({ url, token }, tracks, ended, signal) {
 }
 
 async function publish(room, { mic, camera }) {
-  const may = rights(room);
+  const may = permissions(room);
   const me = room.localParticipant;
   const possible = Boolean(navigator.mediaDevices?.getUserMedia);
   await Promise.all([
@@ -48,12 +48,12 @@ async function publish(room, { mic, camera }) {
       await (track ? me.publishTrack(track) : open());
     } catch (error) {
       track?.stop();
-      note(explainDevice(error));
+      note(describeDeviceError(error));
     }
   }
 }
 
-class Stay {
+class CallSession {
   #room;
   #tiles;
   #controls;
@@ -62,24 +62,24 @@ class Stay {
 
   constructor(room) {
     this.#room = room;
-    this.#tiles = new Tiles(room, callCast);
+    this.#tiles = new Tiles(room, tilesForCall);
     const chat = new Chat(room);
     this.#controls = new Controls(room, chat);
     this.#listen();
-    at("leave").onclick = () => {
+    byId("leave").onclick = () => {
       session.keep({ inside: false }); // a page that only goes away comes back in
       room.disconnect();
     };
-    at("sound").onclick = () => room.startAudio();
+    byId("sound").onclick = () => room.startAudio();
   }
 
   draw() {
     if (this.#closed) return; // what was under way ends after the stay
-    const { name, allow_webinar_mode: webinar } = policy(this.#room);
-    if (name) at("room-name").textContent = name;
+    const { name, allow_webinar_mode: webinar } = roomPolicy(this.#room);
+    if (name) byId("room-name").textContent = name;
     const people = this.#room.remoteParticipants.size + 1;
-    at("people").textContent = `${people} here${webinar ? " · webinar" : ""}`;
-    show(at("sound"), !this.#room.canPlaybackAudio);
+    byId("people").textContent = `${people} here${webinar ? " · webinar" : ""}`;
+    show(byId("sound"), !this.#room.canPlaybackAudio);
     this.#tiles.draw();
     this.#controls.draw();
   }
@@ -89,22 +89,22 @@ class Stay {
     this.#callOff();
     this.#room.removeAllListeners();
     this.#tiles.clear();
-    at("sounds").replaceChildren();
-    at("trouble").textContent = "";
+    byId("sounds").replaceChildren();
+    byId("trouble").textContent = "";
     note(""); // it was about the stay
-    at("chat").hidden = true;
+    byId("chat").hidden = true;
   }
 
   #listen() {
-    const on = (event, does) => this.#room.on(kit.RoomEvent[event], does);
-    this.#callOff = redraw(this.#room, () => this.draw());
-    play(this.#room);
+    const on = (event, does) => this.#room.on(LiveKit.RoomEvent[event], does);
+    this.#callOff = onRoomChange(this.#room, () => this.draw());
+    attachAudio(this.#room);
     on("SignalReconnecting", () => this.#trouble());
     on("Reconnecting", () => this.#trouble());
-    on("Reconnected", () => { at("trouble").textContent = ""; });
+    on("Reconnected", () => { byId("trouble").textContent = ""; });
   }
 
   #trouble() {
-    at("trouble").textContent = "The connection is lost. Trying to get it back …";
+    byId("trouble").textContent = "The connection is lost. Trying to get it back …";
   }
 }

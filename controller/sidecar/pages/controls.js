@@ -1,8 +1,8 @@
 // Mute, camera, share: each only while policy and role allow it, and its loss or gain is said.
 
-import { at, note, setToggle, show } from "./dom.js";
-import { rights } from "./kit.js";
-import { explainDevice } from "./sentences.js";
+import { byId, note, setToggle, show } from "./dom.js";
+import { describeDeviceError } from "./errors.js";
+import { permissions } from "./livekit.js";
 import { session } from "./session.js";
 
 const BUTTONS = {
@@ -33,15 +33,15 @@ export class Controls {
   constructor(room, chat) {
     this.#room = room;
     this.#chat = chat;
-    for (const kind of Object.keys(BUTTONS)) at(kind).onclick = () => this.#press(kind);
+    for (const kind of Object.keys(BUTTONS)) byId(kind).onclick = () => this.#press(kind);
   }
 
   draw() {
     const may = this.#possible();
     const me = this.#room.localParticipant;
     for (const [kind, { names, icons, is }] of Object.entries(BUTTONS)) {
-      show(at(kind), may[kind]);
-      setToggle(at(kind), is(me), names, icons);
+      show(byId(kind), may[kind]);
+      setToggle(byId(kind), is(me), names, icons);
     }
     this.#chat.allow(may.chat);
     this.#say(may);
@@ -49,7 +49,7 @@ export class Controls {
 
   // What is allowed and what this browser can do.
   #possible() {
-    const may = rights(this.#room);
+    const may = permissions(this.#room);
     const devices = navigator.mediaDevices;
     const use = Boolean(devices?.getUserMedia);
     return { ...may, mic: may.mic && use, camera: may.camera && use, share: may.share && Boolean(devices?.getDisplayMedia) };
@@ -73,10 +73,10 @@ export class Controls {
     const me = this.#room.localParticipant;
     const on = !is(me);
     try {
-      await set(me, on, rights(this.#room));
+      await set(me, on, permissions(this.#room));
       if (kind in session) session.keep({ [kind]: on });
     } catch (error) {
-      if (kind !== "share") note(explainDevice(error)); // a share that was called off is no fault
+      if (kind !== "share") note(describeDeviceError(error)); // a share that was called off is no fault
     }
     this.#working.delete(kind);
     this.draw();

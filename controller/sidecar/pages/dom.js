@@ -1,8 +1,8 @@
 // Elements by id, made, and named. Text is only ever set as text.
 
-export const at = (id) => document.getElementById(id);
+export const byId = (id) => document.getElementById(id);
 
-export function make(tag, className = "", text = "") {
+export function createElement(tag, className = "", text = "") {
   const element = document.createElement(tag);
   if (className) element.className = className;
   if (text) element.textContent = text;
@@ -10,8 +10,8 @@ export function make(tag, className = "", text = "") {
 }
 
 // What people have written, from its own beginning, whichever way it runs.
-export function written(tag, text) {
-  const element = make(tag, "", text);
+export function createUserText(tag, text) {
+  const element = createElement(tag, "", text);
   element.dir = "auto";
   return element;
 }
@@ -43,6 +43,6 @@ let hiding = 0;
 // Says something in passing: seen for a while, and read out politely.
 export function note(text) {
   clearTimeout(hiding);
-  at("note").textContent = text;
-  hiding = setTimeout(() => { at("note").textContent = ""; }, 7000);
+  byId("note").textContent = text;
+  hiding = setTimeout(() => { byId("note").textContent = ""; }, 7000);
 }

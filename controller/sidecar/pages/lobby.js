@@ -1,20 +1,20 @@
 // The look at camera and microphone before joining: only what the room and our role will let us publish.
 
-import { at, setToggle, show } from "./dom.js";
-import { kit } from "./kit.js";
-import { explainDevice } from "./sentences.js";
+import { byId, setToggle, show } from "./dom.js";
+import { describeDeviceError } from "./errors.js";
+import { LiveKit } from "./livekit.js";
 import { session } from "./session.js";
 
 const KINDS = {
   mic: {
     device: "audioinput", picker: "microphones", label: "pick-microphone", button: "look-mic",
     names: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
-    make: (options) => kit.createLocalAudioTrack(options),
+    make: (options) => LiveKit.createLocalAudioTrack(options),
   },
   camera: {
     device: "videoinput", picker: "cameras", label: "pick-camera", button: "look-camera",
     names: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
-    make: (options) => kit.createLocalVideoTrack(options),
+    make: (options) => LiveKit.createLocalVideoTrack(options),
   },
 };
 
@@ -27,8 +27,8 @@ export class Lobby {
 
   constructor() {
     for (const [kind, { button, picker }] of Object.entries(KINDS)) {
-      at(button).addEventListener("click", () => this.#toggle(kind));
-      at(picker).addEventListener("change", () => this.#pick(kind, at(picker).value));
+      byId(button).addEventListener("click", () => this.#toggle(kind));
+      byId(picker).addEventListener("change", () => this.#pick(kind, byId(picker).value));
     }
   }
 
@@ -36,15 +36,15 @@ export class Lobby {
     this.close();
     this.#failed = {};
     const possible = Boolean(navigator.mediaDevices?.getUserMedia);
-    at("look-note").textContent = !possible && (may.mic || may.camera) ? explainDevice("INSECURE") : "";
+    byId("look-note").textContent = !possible && (may.mic || may.camera) ? describeDeviceError("INSECURE") : "";
     this.#may = { mic: may.mic && possible, camera: may.camera && possible };
     for (const [kind, { label, button }] of Object.entries(KINDS)) {
-      show(at(label), false);
-      show(at(button), this.#may[kind]);
+      show(byId(label), false);
+      show(byId(button), this.#may[kind]);
     }
-    show(at("look"), this.#may.mic || this.#may.camera || at("look-note").textContent !== "");
-    show(at("preview"), this.#may.mic || this.#may.camera);
-    at("preview").classList.toggle("voices", !this.#may.camera);
+    show(byId("look"), this.#may.mic || this.#may.camera || byId("look-note").textContent !== "");
+    show(byId("preview"), this.#may.mic || this.#may.camera);
+    byId("preview").classList.toggle("voices", !this.#may.camera);
     this.#draw();
     const visit = this.#visit;
     for (const kind of ["camera", "mic"]) {
@@ -95,11 +95,11 @@ export class Lobby {
       if (visit !== this.#visit || this.#tracks[kind]) return track.stop();
       this.#tracks[kind] = track;
       this.#failed[kind] = false;
-      at("look-note").textContent = "";
+      byId("look-note").textContent = "";
       await this.#list(kind);
     } catch (error) {
       this.#failed[kind] = true;
-      at("look-note").textContent = explainDevice(error);
+      byId("look-note").textContent = describeDeviceError(error);
     }
     this.#draw();
   }
@@ -113,19 +113,19 @@ export class Lobby {
   // What there is to choose from; nothing is shown where there is no choice.
   async #list(kind) {
     const { device, picker, label } = KINDS[kind];
-    const devices = (await kit.Room.getLocalDevices(device, false)).filter((each) => each.deviceId);
+    const devices = (await LiveKit.Room.getLocalDevices(device, false)).filter((each) => each.deviceId);
     const now = await this.#tracks[kind]?.getDeviceId(false);
-    at(picker).replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === now)));
-    show(at(label), devices.length > 1);
+    byId(picker).replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === now)));
+    show(byId(label), devices.length > 1);
   }
 
   #draw() {
     for (const [kind, { button, names, icons }] of Object.entries(KINDS)) {
-      setToggle(at(button), Boolean(this.#tracks[kind]), names, icons);
+      setToggle(byId(button), Boolean(this.#tracks[kind]), names, icons);
     }
     const video = this.#tracks.camera;
-    if (video && video.attachedElements.length === 0) video.attach(at("look-video"));
-    show(at("look-video"), Boolean(video));
-    at("look-off").textContent = video ? "" : this.#may.camera ? "Your camera is off" : "This room is for voices only";
+    if (video && video.attachedElements.length === 0) video.attach(byId("look-video"));
+    show(byId("look-video"), Boolean(video));
+    byId("look-off").textContent = video ? "" : this.#may.camera ? "Your camera is off" : "This room is for voices only";
   }
 }

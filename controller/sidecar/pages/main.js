@@ -1,27 +1,27 @@
 // The way through the page: lobby, call, and a sentence for everything in between.
 
-import { ask, isOpen, Refused } from "./door.js";
-import { enter } from "./call.js";
-import { at, make, show, view } from "./dom.js";
-import { kit } from "./kit.js";
+import { joinCall } from "./call.js";
+import { byId, createElement, show, view } from "./dom.js";
+import { ACTION_LABELS, describeError } from "./errors.js";
+import { LiveKit } from "./livekit.js";
 import { Lobby } from "./lobby.js";
-import { explain, LABELS } from "./sentences.js";
 import { session } from "./session.js";
+import { isOpen, requestToken, TokenError } from "./token.js";
 
-const told = document.body.dataset;
+const pageData = document.body.dataset;
 const lobby = new Lobby();
 let timer = 0;
 let joining = null; // calls off the way in that is under way
 let ends = []; // when stays ended by themselves, lately
 
 function start() {
-  const name = told.name ?? "";
-  at("title").textContent = name;
-  at("room-name").textContent = name;
-  show(at("title"), name !== "");
-  at("name").value = session.name;
-  if (!kit) refuse("NO_CLIENT");
-  else if (told.code) refuse(told.code);
+  const name = pageData.name ?? "";
+  byId("title").textContent = name;
+  byId("room-name").textContent = name;
+  show(byId("title"), name !== "");
+  byId("name").value = session.name;
+  if (!LiveKit) refuse("NO_CLIENT");
+  else if (pageData.code) refuse(pageData.code);
   else if (session.inside) join();
   else openLobby();
 }
@@ -31,14 +31,14 @@ function openLobby() {
   joining?.abort();
   setJoining(null);
   session.keep({ inside: false });
-  const speaks = told.webinar !== "true" || session.invite !== "";
-  const may = { mic: speaks && told.media !== "MEDIA_TYPE_VIDEO_ONLY", camera: speaks && told.media !== "MEDIA_TYPE_AUDIO_ONLY" };
-  at("about").textContent = !speaks ? "A webinar: you watch and listen."
-    : told.webinar === "true" ? "A webinar, and you are invited to speak." : "";
-  document.title = `Join ${told.name}`;
+  const speaks = pageData.webinar !== "true" || session.invite !== "";
+  const may = { mic: speaks && pageData.media !== "MEDIA_TYPE_VIDEO_ONLY", camera: speaks && pageData.media !== "MEDIA_TYPE_AUDIO_ONLY" };
+  byId("about").textContent = !speaks ? "A webinar: you watch and listen."
+    : pageData.webinar === "true" ? "A webinar, and you are invited to speak." : "";
+  document.title = `Join ${pageData.name}`;
   view("lobby");
   lobby.open(may);
-  if (matchMedia("(pointer: fine)").matches) at("name").focus(); // on a phone it would bring the keyboard up
+  if (matchMedia("(pointer: fine)").matches) byId("name").focus(); // on a phone it would bring the keyboard up
 }
 
 async function join(tracks = {}) {
@@ -47,9 +47,9 @@ async function join(tracks = {}) {
   setJoining(new AbortController());
   const { signal } = joining;
   try {
-    await enter(await ask(), tracks, ended, signal);
+    await joinCall(await requestToken(), tracks, ended, signal);
     session.keep({ inside: true });
-    document.title = at("room-name").textContent;
+    document.title = byId("room-name").textContent;
     view("call");
   } catch (error) {
     for (const track of Object.values(tracks)) track.stop();
@@ -61,23 +61,23 @@ async function join(tracks = {}) {
 
 function setJoining(attempt) {
   joining = attempt;
-  at("door").setAttribute("aria-busy", String(attempt !== null));
+  byId("door").setAttribute("aria-busy", String(attempt !== null));
 }
 
 // [code, seconds to wait] of what went wrong on the way in.
 function reasonOf(error) {
-  if (error instanceof Refused) {
+  if (error instanceof TokenError) {
     if (error.code === "ROOM_NOT_FOUND" && session.inside) return ["OVER"];
     if (error.code === "IDENTITY_IN_USE" && session.isBound) return ["INVITE_IN_USE", error.after];
     return [error.code, error.after];
   }
-  if (error instanceof kit.ConnectionError) return [error.status === 404 ? "ROOM_NOT_READY" : "MEDIA_SERVER"];
+  if (error instanceof LiveKit.ConnectionError) return [error.status === 404 ? "ROOM_NOT_READY" : "MEDIA_SERVER"];
   return ["INTERNAL"];
 }
 
 // A stay is over. What nobody meant is tried again: the room may have been replaced, the network come back.
 function ended(reason) {
-  const { CLIENT_INITIATED, DUPLICATE_IDENTITY, PARTICIPANT_REMOVED } = kit.DisconnectReason;
+  const { CLIENT_INITIATED, DUPLICATE_IDENTITY, PARTICIPANT_REMOVED } = LiveKit.DisconnectReason;
   if (reason === CLIENT_INITIATED) return refuse("LEFT");
   if (reason === DUPLICATE_IDENTITY) return refuse("ELSEWHERE");
   if (reason === PARTICIPANT_REMOVED) return refuse("REMOVED");
@@ -91,37 +91,37 @@ function ended(reason) {
 function refuse(code, after = 0) {
   clearTimeout(timer);
   lobby.close();
-  const { again } = explain(code);
+  const { again } = describeError(code);
   if (["OVER", "ELSEWHERE", "REMOVED"].includes(code)) session.keep({ inside: false });
-  say(explain(code), code);
+  say(describeError(code), code);
   if (again) timer = setTimeout(() => retry(code), 1000 * Math.max(again, Math.min(after, 60)));
 }
 
 async function retry(code) {
-  if (told.view !== "notice" || at("sentence").dataset.code !== code) return; // something else came between
+  if (pageData.view !== "notice" || byId("sentence").dataset.code !== code) return; // something else came between
   if (document.hidden) {
     document.addEventListener("visibilitychange", () => retry(code), { once: true });
-  } else if (explain(code).open || told.code) {
+  } else if (describeError(code).open || pageData.code) {
     if (await isOpen()) location.reload();
     else refuse(code);
   } else await join();
 }
 
 function say({ title, text, actions }, code) {
-  if (told.view !== "notice" || at("sentence").dataset.code !== code) {
-    at("sentence").dataset.code = code;
-    at("sentence").replaceChildren(make(told.name ? "h2" : "h1", "", title), make("p", "", text));
-    const possible = actions.filter((action) => action !== "back" || !told.code);
-    at("actions").replaceChildren(...possible.map((action, place) => button(action, code, place === 0)));
+  if (pageData.view !== "notice" || byId("sentence").dataset.code !== code) {
+    byId("sentence").dataset.code = code;
+    byId("sentence").replaceChildren(createElement(pageData.name ? "h2" : "h1", "", title), createElement("p", "", text));
+    const possible = actions.filter((action) => action !== "back" || !pageData.code);
+    byId("actions").replaceChildren(...possible.map((action, place) => button(action, code, place === 0)));
   }
   document.title = title;
-  const wasInside = told.view === "call";
+  const wasInside = pageData.view === "call";
   view("notice");
-  if (wasInside) at("sentence").focus(); // what had the focus is not to be seen any more
+  if (wasInside) byId("sentence").focus(); // what had the focus is not to be seen any more
 }
 
 function button(action, code, first) {
-  const made = make("button", first ? "main" : "quiet", LABELS[action]);
+  const made = createElement("button", first ? "main" : "quiet", ACTION_LABELS[action]);
   made.type = "button";
   made.dataset.action = action;
   made.addEventListener("click", () => DOES[action](code));
@@ -139,9 +139,9 @@ const DOES = {
 // An emoji that a browser cut in half at the field's end is no text that can be sent.
 const wellFormed = (text) => text.replace(/\p{Surrogate}/gu, "");
 
-at("form").addEventListener("submit", (event) => {
+byId("form").addEventListener("submit", (event) => {
   event.preventDefault();
-  session.keep({ name: wellFormed(at("name").value.trim()), ...lobby.wishes() });
+  session.keep({ name: wellFormed(byId("name").value.trim()), ...lobby.wishes() });
   const tracks = lobby.take();
   view("joining"); // with nothing to press that would start a camera again
   join(tracks);

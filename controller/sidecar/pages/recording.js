@@ -1,17 +1,17 @@
 // The recording's page: everybody's tiles beside the chat. Nothing here writes what the query holds anywhere.
 
-import { recordedCast } from "./cast.js";
-import { at, make, show } from "./dom.js";
-import { firstSight } from "./first.js";
-import { play, redraw } from "./follow.js";
-import { kit, policy } from "./kit.js";
-import { hearPackets, hearStreams, inOrder } from "./messages.js";
-import { explain } from "./sentences.js";
+import { inArrivalOrder, onChatPacket, onTextStream } from "./chat-receiver.js";
+import { byId, createElement, show } from "./dom.js";
+import { describeError } from "./errors.js";
+import { LiveKit, roomPolicy } from "./livekit.js";
+import { waitForFirstFrame } from "./recording-start.js";
+import { attachAudio, onRoomChange } from "./room-events.js";
+import { tilesForRecording } from "./tile-selection.js";
 import { Tiles } from "./tiles.js";
 import { Transcript } from "./transcript.js";
 
 const FAULTS = {
-  NO_CLIENT: explain("NO_CLIENT"),
+  NO_CLIENT: describeError("NO_CLIENT"),
   NO_TOKEN: {
     title: "There is no token",
     text: "LiveKit's egress worker opens this page, with the query parameters url and token.",
@@ -39,20 +39,20 @@ class Recording {
   #room;
   #tiles;
   #callOff;
-  #transcript = new Transcript(at("messages"));
+  #transcript = new Transcript(byId("messages"));
 
   constructor(room) {
     this.#room = room;
-    this.#tiles = new Tiles(room, recordedCast, { least: 0, whole: true }); // nobody can scroll
-    this.#callOff = redraw(room, () => this.draw());
-    play(room);
-    const tell = inOrder(room, (sender, text, at) => this.#transcript.add(sender, text, at));
-    hearStreams(room, tell);
-    hearPackets(room, tell);
+    this.#tiles = new Tiles(room, tilesForRecording, { least: 0, whole: true }); // nobody can scroll
+    this.#callOff = onRoomChange(room, () => this.draw());
+    attachAudio(room);
+    const tell = inArrivalOrder(room, (sender, text, at) => this.#transcript.add(sender, text, at));
+    onTextStream(room, tell);
+    onChatPacket(room, tell);
   }
 
   draw() {
-    show(at("chat"), policy(this.#room).allow_chat !== false);
+    show(byId("chat"), roomPolicy(this.#room).allow_chat !== false);
     this.#tiles.draw();
   }
 
@@ -66,24 +66,24 @@ class Recording {
 function start() {
   const query = new URLSearchParams(location.search);
   const url = query.get("url"), token = query.get("token");
-  const fault = !kit ? "NO_CLIENT" : !token ? "NO_TOKEN" : !isAddress(url) ? "NO_URL" : "";
+  const fault = !LiveKit ? "NO_CLIENT" : !token ? "NO_TOKEN" : !isAddress(url) ? "NO_URL" : "";
   if (fault) refuse(fault);
   else record(url, token);
 }
 
 async function record(url, token) {
   // as sharp as each tile can show, also where the worker's browser thinks that nobody looks
-  const room = new kit.Room({ adaptiveStream: { pixelDensity: 1, pauseVideoInBackground: false } });
+  const room = new LiveKit.Room({ adaptiveStream: { pixelDensity: 1, pauseVideoInBackground: false } });
   const recording = new Recording(room);
   const over = new AbortController();
-  room.once(kit.RoomEvent.Disconnected, () => {
+  room.once(LiveKit.RoomEvent.Disconnected, () => {
     over.abort();
     recording.close();
   });
   try {
     await room.connect(url, token, { maxRetries: 3 });
     recording.draw();
-    if (await firstSight(room, over.signal)) console.log("START_RECORDING");
+    if (await waitForFirstFrame(room, over.signal)) console.log("START_RECORDING");
     await aborted(over.signal);
   } catch (error) {
     recording.close();
@@ -97,14 +97,14 @@ function isAddress(url) {
 }
 
 function faultOf(error) {
-  if (error instanceof kit.ConnectionError && error.status === 404) return "NO_ROOM";
-  return error instanceof kit.ConnectionError && error.reason === kit.ConnectionErrorReason.NotAllowed ? "REFUSED" : "SILENT";
+  if (error instanceof LiveKit.ConnectionError && error.status === 404) return "NO_ROOM";
+  return error instanceof LiveKit.ConnectionError && error.reason === LiveKit.ConnectionErrorReason.NotAllowed ? "REFUSED" : "SILENT";
 }
 
 function refuse(fault) {
   const { title, text } = FAULTS[fault];
-  const said = make("div", "error");
-  said.append(make("h1", "", title), make("p", "", text));
+  const said = createElement("div", "error");
+  said.append(createElement("h1", "", title), createElement("p", "", text));
   document.body.replaceChildren(said);
 }
 

@@ -87,7 +87,7 @@ class Pages:
         own = (path for path in FOLDER.iterdir() if path.suffix in _KINDS)
         files = [*own, *([CLIENT] if CLIENT.is_file() else [])]
         self._assets = {path.name: Asset.of(path) for path in files}
-        self._page, self._recorded = _template("page.html"), _template("recording.html")
+        self._page, self._recorded = _template("join.html"), _template("recording.html")
         self._headers = _lines(_headers(_sources(context.settings.livekit_public_url), _DEVICES))
         self._recorded_headers = _lines(_headers(_ANY_LIVEKIT, _NO_DEVICES))
 

@@ -1,8 +1,8 @@
 // The people on stage, one tile each, and the screens that are shared. Drawn anew from what the room says:
 // `draw` may be called at any time, and touches only what has changed.
 
-import { at, icon, make, show, written } from "./dom.js";
-import { kit, shownName } from "./kit.js";
+import { byId, createElement, createUserText, icon, show } from "./dom.js";
+import { displayName, LiveKit } from "./livekit.js";
 
 const SHAPES = { wide: [16 / 9, 4 / 3], tall: [4 / 3, 1, 3 / 4] };
 const LEAST = 132; // px; below it the tiles scroll
@@ -16,28 +16,28 @@ export class Tiles {
   #tiles = new Map();
   #resized = new ResizeObserver(() => this.#fit());
 
-  // `cast(room, screens)` tells who has a tile (cast.js); `screens` are those who share one. No tile is narrower
+  // `cast(room, screens)` tells who has a tile (tile-selection.js); `screens` are those who share one. No tile is narrower
   // than `least`, in px. `whole`: of somebody alone nothing is cut off, the tile takes the shape of their picture.
   constructor(room, cast, { least = LEAST, whole = false } = {}) {
     this.#room = room;
     this.#cast = cast;
     this.#least = least;
     this.#whole = whole;
-    this.#resized.observe(at("tiles"));
+    this.#resized.observe(byId("tiles"));
   }
 
   draw() {
     const screens = [...this.#room.remoteParticipants.values()]
-      .filter((each) => videoOf(each, kit.Track.Source.ScreenShare));
+      .filter((each) => videoOf(each, LiveKit.Track.Source.ScreenShare));
     const { people, more, words } = this.#cast(this.#room, screens);
     const wanted = new Set([...people.map(personKey), ...screens.map(screenKey), ...(more ? [MORE] : [])]);
     for (const [key, tile] of this.#tiles) if (!wanted.has(key)) this.#drop(key, tile);
     for (const person of people) this.#person(person);
     for (const sharer of screens) this.#screen(sharer);
     if (more) this.#more(more);
-    at("stage").dataset.screens = String(screens.length);
-    at("empty").textContent = words;
-    show(at("empty"), words !== "");
+    byId("stage").dataset.screens = String(screens.length);
+    byId("empty").textContent = words;
+    show(byId("empty"), words !== "");
     this.#fit();
   }
 
@@ -48,32 +48,32 @@ export class Tiles {
 
   #person(participant) {
     const own = participant === this.#room.localParticipant;
-    const tile = this.#tile(personKey(participant), at("tiles"), () => {
-      const made = make("article", own ? "tile own" : "tile");
+    const tile = this.#tile(personKey(participant), byId("tiles"), () => {
+      const made = createElement("article", own ? "tile own" : "tile");
       made.dataset.identity = participant.identity;
       made.addEventListener("resize", () => this.#fit(), true); // that of a picture within, which does not bubble
       return made;
     });
-    const name = own ? `${shownName(participant)} (you)` : shownName(participant);
+    const name = own ? `${displayName(participant)} (you)` : displayName(participant);
     const silent = !participant.isMicrophoneEnabled;
     setName(tile, name, silent);
     tile.classList.toggle("speaking", participant.isSpeaking && !silent);
-    tile.querySelector(".face").textContent = initials(shownName(participant));
-    setVideo(tile, videoOf(participant, kit.Track.Source.Camera));
+    tile.querySelector(".face").textContent = initials(displayName(participant));
+    setVideo(tile, videoOf(participant, LiveKit.Track.Source.Camera));
   }
 
   #screen(participant) {
-    const tile = this.#tile(screenKey(participant), at("screens"), () => {
-      const made = make("article", "tile screen");
+    const tile = this.#tile(screenKey(participant), byId("screens"), () => {
+      const made = createElement("article", "tile screen");
       made.dataset.screenOf = participant.identity;
       return made;
     });
-    setName(tile, `${shownName(participant)}'s screen`, false);
-    setVideo(tile, videoOf(participant, kit.Track.Source.ScreenShare));
+    setName(tile, `${displayName(participant)}'s screen`, false);
+    setVideo(tile, videoOf(participant, LiveKit.Track.Source.ScreenShare));
   }
 
   #more(count) {
-    const tile = this.#tile(MORE, at("tiles"), () => make("article", "tile more"));
+    const tile = this.#tile(MORE, byId("tiles"), () => createElement("article", "tile more"));
     setName(tile, `${count} more`, false);
     tile.querySelector(".face").textContent = `+${count}`;
   }
@@ -82,9 +82,9 @@ export class Tiles {
     const found = this.#tiles.get(key);
     if (found) return found;
     const tile = build();
-    const who = make("p", "who");
-    who.append(icon("mic-off"), written("span", ""));
-    tile.append(make("span", "face"), who);
+    const who = createElement("p", "who");
+    who.append(icon("mic-off"), createUserText("span", ""));
+    tile.append(createElement("span", "face"), who);
     tile.querySelector(".face").setAttribute("aria-hidden", "true");
     place.append(tile);
     this.#tiles.set(key, tile);
@@ -99,17 +99,17 @@ export class Tiles {
 
   // The shape and size in which the tiles fill most of the stage.
   #fit() {
-    const { clientWidth: width, clientHeight: height, childElementCount: count } = at("tiles");
+    const { clientWidth: width, clientHeight: height, childElementCount: count } = byId("tiles");
     const fits = this.#shapes(width, height).map((shape) => [widest(width, height, count, shape), shape]);
     const [across, shape] = fits.reduce((best, each) => (each[0] ** 2 / each[1] > best[0] ** 2 / best[1] ? each : best));
-    at("tiles").style.setProperty("--width", `${Math.floor(Math.max(this.#least, across))}px`);
-    at("tiles").style.setProperty("--shape", String(shape));
-    const { scrollWidth, scrollHeight } = at("tiles");
-    at("tiles").tabIndex = scrollHeight > height || scrollWidth > width ? 0 : -1; // so that keys can scroll it
+    byId("tiles").style.setProperty("--width", `${Math.floor(Math.max(this.#least, across))}px`);
+    byId("tiles").style.setProperty("--shape", String(shape));
+    const { scrollWidth, scrollHeight } = byId("tiles");
+    byId("tiles").tabIndex = scrollHeight > height || scrollWidth > width ? 0 : -1; // so that keys can scroll it
   }
 
   #shapes(width, height) {
-    const pictures = this.#whole ? at("tiles").querySelectorAll(".tile:only-child video") : [];
+    const pictures = this.#whole ? byId("tiles").querySelectorAll(".tile:only-child video") : [];
     const whole = [...pictures].filter((each) => each.videoWidth > 0).map((each) => each.videoWidth / each.videoHeight);
     return whole.length ? whole : SHAPES[width < height ? "tall" : "wide"];
   }

@@ -1,7 +1,7 @@
 // The chat as it is written: the newest at the foot, old ones scroll away. Text is only ever set as text.
 
-import { make, written } from "./dom.js";
-import { shownName } from "./kit.js";
+import { createElement, createUserText } from "./dom.js";
+import { displayName } from "./livekit.js";
 
 const MOST = 60; // more than fits
 
@@ -15,18 +15,18 @@ export class Transcript {
 
   add(sender, text, at) {
     const time = at.toISOString().slice(11, 16);
-    const item = make("li");
+    const item = createElement("li");
     const head = `${sender.identity} ${time}`;
-    if (head !== this.#last) item.append(heading(shownName(sender), time));
+    if (head !== this.#last) item.append(heading(displayName(sender), time));
     this.#last = head;
-    item.append(written("p", text));
+    item.append(createUserText("p", text));
     this.#list.append(item);
     if (this.#list.childElementCount > MOST) this.#list.firstElementChild.remove();
   }
 }
 
 function heading(name, time) {
-  const made = make("h3");
-  made.append(written("b", name), make("time", "", time));
+  const made = createElement("h3");
+  made.append(createUserText("b", name), createElement("time", "", time));
   return made;
 }

@@ -100,7 +100,7 @@ class TestPage:
             policy = (await get(house, f"/join/{ROOM_ID}")).headers["content-security-policy"]
         assert "connect-src 'self' ws: http:;" in policy
 
-    @pytest.mark.parametrize("name", ["page.html", "recording.html"])
+    @pytest.mark.parametrize("name", ["join.html", "recording.html"])
     def test_no_page_has_what_its_policy_forbids(self, name: str) -> None:
         text = (pages.FOLDER / name).read_text()
         assert not re.search(
@@ -138,7 +138,12 @@ class TestPage:
 
     async def test_the_private_listener_has_none(self) -> None:
         async with serving() as house:
-            for path in (f"/join/{ROOM_ID}", "/join/assets/main.js", RECORDED, "/recording/assets/first.js"):
+            for path in (
+                f"/join/{ROOM_ID}",
+                "/join/assets/main.js",
+                RECORDED,
+                "/recording/assets/recording-start.js",
+            ):
                 assert (await ask(house.sidecar.private, "GET", path)).status == 404
 
 
@@ -161,12 +166,12 @@ class TestPage:
         "/join/..",
         "/join/assets/",
         "/join/assets/..",
-        "/join/assets/../page.html",
+        "/join/assets/../join.html",
         "/join/assets/%2e%2e%2fpages.py",
         "/join/assets//main.js",
         "/join/assets/main%2ejs",
         "/join/assets/MAIN.JS",
-        "/join/assets/page.html",
+        "/join/assets/join.html",
         "/join/assets/package.json",
         "/join/assets/.npmrc",
         "/join/assets/node_modules/livekit-client/package.json",
@@ -264,7 +269,7 @@ class TestAssets:
         """But for livekit-client, which npm brings."""
         texts = [path.read_text() for path in pages.FOLDER.iterdir() if path.suffix in (".html", ".js")]
         named = {name for text in texts for name in re.findall(r'"(?:\./|assets/)([\w.-]+)"', text)}
-        assert {"main.js", "call.js", "page.css", "recording.js", "recording.css"} <= named <= set(OWN)
+        assert {"main.js", "call.js", "base.css", "recording.js", "recording.css"} <= named <= set(OWN)
 
     async def test_who_has_it_gets_it_no_second_time(self) -> None:
         async with serving() as house:

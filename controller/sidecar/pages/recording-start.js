@@ -6,7 +6,7 @@ const VOICES = 500; // so long a picture may come after the first voice
 const LATE = 5000; // so long it waits for what is published, as LiveKit's own template does
 
 // Whether it is there; false where `signal` has called it off.
-export async function firstSight(room, signal) {
+export async function waitForFirstFrame(room, signal) {
   const since = performance.now();
   while (!signal.aborted && !isThere(published(room), performance.now() - since)) {
     await new Promise((done) => setTimeout(done, EVERY));

@@ -1,13 +1,13 @@
 // Who has a tile: { people, more, words }. `more` is how many have none for want of room, `words` what is said
 // where there is nobody to see.
 
-import { policy, rights } from "./kit.js";
+import { permissions, roomPolicy } from "./livekit.js";
 
 const MOST = 25; // tiles in which a face can still be made out on a recording
 const BESIDE = 6; // and beside a screen
 
 // For somebody who takes part: themselves too.
-export function callCast(room, screens) {
+export function tilesForCall(room, screens) {
   const { localParticipant: me, remoteParticipants: others } = room;
   const people = [me, ...others.values()].filter((each) => isOnStage(room, each));
   const shown = people.length + screens.length;
@@ -18,18 +18,18 @@ export function callCast(room, screens) {
 }
 
 // For a recording: of many, those who spoke last, then those who show themselves, then those who came first.
-export function recordedCast(room, screens) {
+export function tilesForRecording(room, screens) {
   const all = [...room.remoteParticipants.values()].filter((each) => isSomebody(each) && isOnStage(room, each));
   const most = screens.length ? BESIDE : MOST;
   const people = all.length <= most ? all : all.sort(byClaim).slice(0, most - 1); // one place says how many more
-  const words = people.length + screens.length === 0 ? policy(room).name ?? "" : "";
+  const words = people.length + screens.length === 0 ? roomPolicy(room).name ?? "" : "";
   return { people: people.sort(byArrival), more: all.length - people.length, words };
 }
 
 // In webinar mode the audience is counted and not shown.
 function isOnStage(room, participant) {
-  if (!policy(room).allow_webinar_mode) return true;
-  if (participant === room.localParticipant) return rights(room).mic || rights(room).camera;
+  if (!roomPolicy(room).allow_webinar_mode) return true;
+  if (participant === room.localParticipant) return permissions(room).mic || permissions(room).camera;
   return participant.attributes.role === "speaker" || participant.trackPublications.size > 0;
 }
 

@@ -2,7 +2,7 @@
 
 import { room, session } from "./session.js";
 
-export class Refused extends Error {
+export class TokenError extends Error {
   constructor(code, after = 0) {
     super(code);
     this.code = code;
@@ -11,14 +11,14 @@ export class Refused extends Error {
 }
 
 // { url, token }: where LiveKit is, and our way in.
-export async function ask() {
+export async function requestToken() {
   const answer = await post({
     room_name: room,
     participant_identity: session.identity,
     ...(session.name ? { participant_name: session.name } : {}),
   });
   const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new Refused(content.code ?? "INTERNAL", Number(answer.headers.get("Retry-After")) || 0);
+  if (!answer.ok) throw new TokenError(content.code ?? "INTERNAL", Number(answer.headers.get("Retry-After")) || 0);
   session.keep({ token: content.participant_token });
   return { url: content.server_url, token: content.participant_token };
 }
@@ -33,13 +33,13 @@ export async function isOpen() {
 }
 
 async function post(body) {
-  if (!/^[\w.-]*$/.test(session.invite)) throw new Refused("PROOF_INVALID"); // no header takes it
+  if (!/^[\w.-]*$/.test(session.invite)) throw new TokenError("PROOF_INVALID"); // no header takes it
   const headers = { "Content-Type": "application/json" };
   if (session.invite) headers.Authorization = `Bearer ${session.invite}`;
   if (session.token) headers["X-Previous-Token"] = session.token;
   try {
     return await fetch("../livekit/token", { method: "POST", headers, body: JSON.stringify(body), cache: "no-store" });
   } catch {
-    throw new Refused("NETWORK");
+    throw new TokenError("NETWORK");
   }
 }

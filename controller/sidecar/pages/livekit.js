@@ -1,13 +1,13 @@
 // livekit-client, loaded before as a script of its own; undefined where npm has not put it in place.
 // It keeps silent: its messages may hold tokens.
 
-export const kit = globalThis.LivekitClient;
-kit?.setLogLevel("silent");
+export const LiveKit = globalThis.LivekitClient;
+LiveKit?.setLogLevel("silent");
 
 const CAMERA = 1, MICROPHONE = 2, SCREEN = 3, SCREEN_AUDIO = 4; // LiveKit's TrackSource
 
 // What the policy and our role let us do right now.
-export function rights(room) {
+export function permissions(room) {
   const given = room.localParticipant.permissions;
   const sources = given?.canPublishSources ?? [];
   const may = (source) => Boolean(given?.canPublish) && (sources.length === 0 || sources.includes(source));
@@ -21,7 +21,7 @@ export function rights(room) {
 }
 
 // The room's policy as its metadata tells it; {} where that is none of ours.
-export function policy(room) {
+export function roomPolicy(room) {
   try {
     return JSON.parse(room.metadata) ?? {};
   } catch {
@@ -29,4 +29,4 @@ export function policy(room) {
   }
 }
 
-export const shownName = (participant) => participant?.name || "Guest";
+export const displayName = (participant) => participant?.name || "Guest";

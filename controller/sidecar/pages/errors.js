@@ -3,7 +3,7 @@
 
 const WAITS = "This page tries again by itself.";
 
-const SAYS = {
+const ERROR_TEXTS = {
   ROOM_NOT_FOUND: {
     title: "This room is not open",
     text: `It has not started yet, or it is over; or the link is not complete. ${WAITS}`,
@@ -91,7 +91,7 @@ const SAYS = {
   },
 };
 
-export const LABELS = {
+export const ACTION_LABELS = {
   again: "Try now",
   guest: "Join as a guest",
   fresh: "Join as somebody new",
@@ -99,7 +99,7 @@ export const LABELS = {
   back: "Back",
 };
 
-export const explain = (code) => SAYS[code] ?? SAYS.INTERNAL;
+export const describeError = (code) => ERROR_TEXTS[code] ?? ERROR_TEXTS.INTERNAL;
 
 const DEVICES = {
   NotAllowedError: "The browser was not allowed to use your devices. You can take part without; to allow them, use the sign beside the address, then load the page again.",
@@ -108,5 +108,5 @@ const DEVICES = {
   INSECURE: "This page was opened without https, so the browser keeps camera and microphone back. You can listen and watch.",
 };
 
-export const explainDevice = (error) =>
+export const describeDeviceError = (error) =>
   DEVICES[error?.name] ?? DEVICES[error] ?? "Camera or microphone did not start. You can take part without.";
