@@ -15,7 +15,7 @@ CUT_OFF = """() => {
   return 1 - (clientWidth * clientHeight) / (video.videoWidth * video.videoHeight * scale ** 2);
 }"""
 """The part of the only picture that its tile does not show, where it fills the tile."""
-DIRECTION = """() => getComputedStyle(document.querySelector(".tile .who span")).direction"""
+DIRECTION = """() => getComputedStyle(document.querySelector(".tile .label span")).direction"""
 
 
 async def test_of_somebody_alone_nothing_is_cut_off(

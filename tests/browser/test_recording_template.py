@@ -147,8 +147,8 @@ async def test_voices_have_tiles_with_their_names(
     await recorder.record(house, livekit, "voices")
     await recorder.visitor.hears()
     tile = recorder.visitor[".tile"]
-    await expect(tile.locator(".face")).to_have_text("AA")
-    await expect(tile.locator(".who")).to_have_text("Ann Archer")
+    await expect(tile.locator(".avatar")).to_have_text("AA")
+    await expect(tile.locator(".label")).to_have_text("Ann Archer")
 
 
 async def test_who_speaks_is_marked(house: Site, livekit: LiveKitServer, welcome: Welcome) -> None:
@@ -171,7 +171,7 @@ async def test_of_a_webinar_those_on_stage_are_shown(
     await sue.join(room, "Sue Speaker", await invite(house, "hall"))
     recorder = await Recorder.on(await welcome())
     await recorder.record(house, livekit, "hall")
-    await expect(recorder.visitor[".tile .who"]).to_have_text(["Sue Speaker"])
+    await expect(recorder.visitor[".tile .label"]).to_have_text(["Sue Speaker"])
 
 
 async def test_who_is_hidden_is_not_shown(house: Site, livekit: LiveKitServer, welcome: Welcome) -> None:
@@ -182,7 +182,7 @@ async def test_who_is_hidden_is_not_shown(house: Site, livekit: LiveKitServer, w
     async with guest(livekit.ws_url, token(livekit, name, "watcher", hidden=True)):
         recorder = await Recorder.on(await welcome())
         await recorder.record(house, livekit, "watched")
-        await expect(recorder.visitor[".tile .who"]).to_have_text(["Ann"])
+        await expect(recorder.visitor[".tile .label"]).to_have_text(["Ann"])
 
 
 async def test_of_a_crowd_it_says_how_many_more_there_are(

@@ -1,8 +1,8 @@
-// One stay in the room: connects, shows what the room says, until it ends.
+// One connection to the room: joins, renders the call, and ends.
 
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
-import { byId, note, show } from "./dom.js";
+import { byId, setVisible, showNote } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { LiveKit, permissions, roomPolicy } from "./livekit.js";
 import { attachAudio, onRoomChange } from "./room-events.js";
@@ -10,45 +10,45 @@ import { session } from "./session.js";
 import { tilesForCall } from "./tile-selection.js";
 import { Tiles } from "./tiles.js";
 
-// Joins, and publishes what is wanted and allowed. `ended` gets LiveKit's reason when the stay is over.
-// `signal` calls the way in off: then nobody is inside, and it throws.
-export async function joinCall({ url, token }, tracks, ended, signal) {
+// Joins, and publishes what is selected and permitted. Calls `onEnded` with LiveKit's reason when the call is over.
+// Throws where `signal` aborts the attempt; then the participant is not in the room.
+export async function joinCall({ url, token }, tracks, onEnded, signal) {
   signal.throwIfAborted();
   const room = new LiveKit.Room({ adaptiveStream: true, dynacast: true });
-  const stay = new CallSession(room);
+  const callSession = new CallSession(room);
   signal.addEventListener("abort", () => room.disconnect());
   try {
     await room.connect(url, token);
     signal.throwIfAborted();
   } catch (error) {
-    stay.close();
+    callSession.close();
     throw error;
   }
   room.once(LiveKit.RoomEvent.Disconnected, (reason) => {
-    stay.close();
-    ended(reason);
+    callSession.close();
+    onEnded(reason);
   });
-  stay.draw();
-  publish(room, tracks).finally(() => stay.draw());
+  callSession.render();
+  publish(room, tracks).finally(() => callSession.render());
   return room;
 }
 
 async function publish(room, { mic, camera }) {
-  const may = permissions(room);
-  const me = room.localParticipant;
-  const possible = Boolean(navigator.mediaDevices?.getUserMedia);
+  const allowed = permissions(room);
+  const self = room.localParticipant;
+  const hasDevices = Boolean(navigator.mediaDevices?.getUserMedia);
   await Promise.all([
-    start(may.mic && possible && session.mic, mic, () => me.setMicrophoneEnabled(true)),
-    start(may.camera && possible && session.camera, camera, () => me.setCameraEnabled(true)),
+    publishDevice(allowed.mic && hasDevices && session.mic, mic, () => self.setMicrophoneEnabled(true)),
+    publishDevice(allowed.camera && hasDevices && session.camera, camera, () => self.setCameraEnabled(true)),
   ]);
 
-  async function start(wanted, track, open) {
-    if (!wanted) return track?.stop();
+  async function publishDevice(isWanted, track, enable) {
+    if (!isWanted) return track?.stop();
     try {
-      await (track ? me.publishTrack(track) : open());
+      await (track ? self.publishTrack(track) : enable());
     } catch (error) {
       track?.stop();
-      note(describeDeviceError(error));
+      showNote(describeDeviceError(error));
     }
   }
 }
@@ -57,8 +57,8 @@ class CallSession {
   #room;
   #tiles;
   #controls;
-  #callOff;
-  #closed = false;
+  #cancelRender;
+  #isClosed = false;
 
   constructor(room) {
     this.#room = room;
@@ -67,44 +67,44 @@ class CallSession {
     this.#controls = new Controls(room, chat);
     this.#listen();
     byId("leave").onclick = () => {
-      session.keep({ inside: false }); // a page that only goes away comes back in
+      session.save({ inside: false }); // a page that is only reloaded rejoins
       room.disconnect();
     };
     byId("sound").onclick = () => room.startAudio();
   }
 
-  draw() {
-    if (this.#closed) return; // what was under way ends after the stay
+  render() {
+    if (this.#isClosed) return; // a device may start after the end
     const { name, allow_webinar_mode: webinar } = roomPolicy(this.#room);
     if (name) byId("room-name").textContent = name;
-    const people = this.#room.remoteParticipants.size + 1;
-    byId("people").textContent = `${people} here${webinar ? " · webinar" : ""}`;
-    show(byId("sound"), !this.#room.canPlaybackAudio);
-    this.#tiles.draw();
-    this.#controls.draw();
+    const count = this.#room.remoteParticipants.size + 1;
+    byId("people").textContent = `${count} here${webinar ? " · webinar" : ""}`;
+    setVisible(byId("sound"), !this.#room.canPlaybackAudio);
+    this.#tiles.render();
+    this.#controls.render();
   }
 
   close() {
-    this.#closed = true;
-    this.#callOff();
+    this.#isClosed = true;
+    this.#cancelRender();
     this.#room.removeAllListeners();
     this.#tiles.clear();
     byId("sounds").replaceChildren();
     byId("trouble").textContent = "";
-    note(""); // it was about the stay
+    showNote(""); // a note about the call
     byId("chat").hidden = true;
   }
 
   #listen() {
-    const on = (event, does) => this.#room.on(LiveKit.RoomEvent[event], does);
-    this.#callOff = onRoomChange(this.#room, () => this.draw());
+    const on = (event, handler) => this.#room.on(LiveKit.RoomEvent[event], handler);
+    this.#cancelRender = onRoomChange(this.#room, () => this.render());
     attachAudio(this.#room);
-    on("SignalReconnecting", () => this.#trouble());
-    on("Reconnecting", () => this.#trouble());
+    on("SignalReconnecting", () => this.#showReconnecting());
+    on("Reconnecting", () => this.#showReconnecting());
     on("Reconnected", () => { byId("trouble").textContent = ""; });
   }
 
-  #trouble() {
+  #showReconnecting() {
     byId("trouble").textContent = "The connection is lost. Trying to get it back …";
   }
 }

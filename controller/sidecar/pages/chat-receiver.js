@@ -1,71 +1,70 @@
-// What is written in the room, as text.
+// Receives chat messages, as text.
 
 import { LiveKit } from "./livekit.js";
 
-export const CHAT_TOPIC = "lk.chat"; // the text streams that LiveKit's own components use
-const OLDER = "lk-chat-topic"; // the packets that they used before
-const LONGEST = 4000; // characters of a message that are shown
-const PATIENCE = 5000; // milliseconds: a newcomer's words may be here 3 seconds before LiveKit tells of them
-const EVERY = 100; // milliseconds
+export const CHAT_TOPIC = "lk.chat"; // the text streams of LiveKit's own components
+const LEGACY_TOPIC = "lk-chat-topic"; // the data packets that they used before
+const MAX_MESSAGE_CHARS = 4000; // the rest of a message is not shown
+const MAX_PARTICIPANT_WAIT_MS = 5000; // a message can arrive 3 s before LiveKit reports its sender
+const POLL_MS = 100;
+const UNKNOWN_IDENTITY = ""; // LiveKit does not say who sent a new participant's ChatMessage or a server's packet
 
-// What to give `hearStreams` and `hearPackets`: `heard(sender, text, at)` then gets each message with the time it
-// came, in the order they came, once it is known who wrote it. Somebody of whom LiveKit never tells has no name.
-export function inArrivalOrder(room, heard) {
-  let before;
+// Returns a receiver for `onTextStream` and `onChatPacket`. It calls `onMessage(sender, text, receivedAt)` for each
+// message in the order of arrival, once its sender is known. A sender that LiveKit never reports has no name.
+export function inArrivalOrder(room, onMessage) {
+  let previous;
   return (identity, text) => {
-    const at = new Date();
-    before = Promise.allSettled([waitForParticipant(room, identity), before]).then(([{ value: sender }]) => {
-      if (!isOver(room)) heard(sender, text.slice(0, LONGEST), at);
+    const receivedAt = new Date();
+    previous = Promise.allSettled([waitForParticipant(room, identity), previous]).then(([{ value: sender }]) => {
+      if (!isDisconnected(room)) onMessage(sender, text.slice(0, MAX_MESSAGE_CHARS), receivedAt);
     });
   };
 }
 
-// `tell(identity, text)` of each message.
-export function onTextStream(room, tell) {
+// Calls `receive(identity, text)` for each message.
+export function onTextStream(room, receive) {
   room.registerTextStreamHandler(CHAT_TOPIC, async (reader, { identity }) => {
-    const text = await read(reader);
-    if (text) tell(identity, text);
+    const text = await readText(reader);
+    if (text) receive(identity, text);
   });
 }
 
-// As older clients send them: newer ones send both, and mark the packet as the double that it is.
-export function onChatPacket(room, tell) {
-  const told = (identity, message) => {
-    if (typeof message === "string" && message) tell(identity, message);
+// The messages of older clients. Newer clients send both forms, and mark the packet as a copy of the text stream.
+export function onChatPacket(room, receive) {
+  const receiveText = (identity, message) => {
+    if (typeof message === "string" && message) receive(identity, message);
   };
-  room.on(LiveKit.RoomEvent.ChatMessage, ({ message }, sender) => told(sender?.identity ?? NOBODY, message));
+  room.on(LiveKit.RoomEvent.ChatMessage, ({ message }, sender) => receiveText(sender?.identity ?? UNKNOWN_IDENTITY, message));
   room.on(LiveKit.RoomEvent.DataReceived, (payload, _sender, _kind, topic, _encryption, identity) => {
-    const { message, ignoreLegacy } = topic === OLDER ? unpacked(payload) : {};
-    if (!ignoreLegacy) told(identity ?? NOBODY, message);
+    const { message, ignoreLegacy } = topic === LEGACY_TOPIC ? parsePacket(payload) : {};
+    if (!ignoreLegacy) receiveText(identity ?? UNKNOWN_IDENTITY, message);
   });
 }
-
-const NOBODY = ""; // a newcomer's ChatMessage does not tell whose it is, nor does a server's packet
 
 async function waitForParticipant(room, identity) {
   const since = performance.now();
-  while (identity !== NOBODY && !isOver(room) && performance.now() - since < PATIENCE) {
-    const sender = room.getParticipantByIdentity(identity);
-    if (sender) return sender;
-    await new Promise((done) => setTimeout(done, EVERY));
+  while (identity !== UNKNOWN_IDENTITY && !isDisconnected(room) && performance.now() - since < MAX_PARTICIPANT_WAIT_MS) {
+    const participant = room.getParticipantByIdentity(identity);
+    if (participant) return participant;
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return { identity };
 }
 
-const isOver = (room) => room.state === LiveKit.ConnectionState.Disconnected;
+const isDisconnected = (room) => room.state === LiveKit.ConnectionState.Disconnected;
 
-async function read(reader) {
+async function readText(reader) {
   let text = "";
   try {
-    for await (const piece of reader) {
-      text += piece;
-      if (text.length > LONGEST) break;
+    for await (const chunk of reader) {
+      text += chunk;
+      if (text.length > MAX_MESSAGE_CHARS) break;
     }
-  } catch { /* its sender went away: what came of it is shown */ }
+  } catch { /* the sender left: the chunks that arrived are shown */ }
   return text;
 }
 
-function unpacked(payload) {
+function parsePacket(payload) {
   try {
     return JSON.parse(new TextDecoder().decode(payload)) ?? {};
   } catch {

@@ -1,15 +1,16 @@
-// Chat by text streams, the topic that LiveKit's own components use. Kept by nobody: it goes with the page.
+// The chat, by text streams. No message is stored anywhere: the messages are gone with the page.
 
 import { CHAT_TOPIC, inArrivalOrder, onTextStream } from "./chat-receiver.js";
-import { byId, createElement, createUserText, icon, note, show } from "./dom.js";
+import { byId, createElement, createIcon, createUserText, setVisible, showNote } from "./dom.js";
 import { displayName } from "./livekit.js";
 
-const MOST = 500; // messages that are kept
+const MAX_MESSAGES = 500;
+const MAX_NOTE_CHARS = 120;
 
 export class Chat {
   #room;
   #unread = 0;
-  #last = {};
+  #lastIdentity;
 
   constructor(room) {
     this.#room = room;
@@ -18,28 +19,28 @@ export class Chat {
       event.preventDefault();
       this.#send();
     };
-    byId("chat-open").onclick = () => this.toggle(byId("chat").hidden);
-    byId("chat-close").onclick = () => this.toggle(false);
-    byId("chat").onkeydown = (event) => { if (event.key === "Escape") this.toggle(false); };
-    this.#mark();
+    byId("chat-open").onclick = () => this.#setOpen(byId("chat").hidden);
+    byId("chat-close").onclick = () => this.#setOpen(false);
+    byId("chat").onkeydown = (event) => { if (event.key === "Escape") this.#setOpen(false); };
+    this.#renderUnread();
   }
 
-  // Whether we may chat: without it there is none to see either.
-  allow(may) {
-    show(byId("chat-open"), may);
-    if (!may && !byId("chat").hidden) this.toggle(false);
+  // Shows or hides the chat: who may not write sees no messages either.
+  setAllowed(isAllowed) {
+    setVisible(byId("chat-open"), isAllowed);
+    if (!isAllowed && !byId("chat").hidden) this.#setOpen(false);
   }
 
-  toggle(open) {
-    show(byId("chat"), open);
-    byId("chat-open").setAttribute("aria-expanded", String(open));
-    if (open) {
+  #setOpen(isOpen) {
+    setVisible(byId("chat"), isOpen);
+    byId("chat-open").setAttribute("aria-expanded", String(isOpen));
+    if (isOpen) {
       this.#unread = 0;
-      note("");
+      showNote("");
       byId("chat-text").focus();
       byId("log").scrollTop = byId("log").scrollHeight;
     } else if (!byId("chat-open").hidden) byId("chat-open").focus();
-    this.#mark();
+    this.#renderUnread();
   }
 
   async #send() {
@@ -50,35 +51,35 @@ export class Chat {
       byId("chat-text").value = "";
       this.#add(this.#room.localParticipant, text);
     } catch {
-      note("Your message did not go out. Try again.");
+      showNote("Your message did not go out. Try again.");
     }
   }
 
   #add(sender, text) {
-    const own = sender === this.#room.localParticipant;
-    const item = createElement("li", own ? "own" : "");
-    const name = own ? "You" : displayName(sender);
-    if (this.#last.sender !== sender.identity) item.append(createUserText("b", name));
+    const isOwn = sender === this.#room.localParticipant;
+    const item = createElement("li", isOwn ? "own" : "");
+    const name = isOwn ? "You" : displayName(sender);
+    if (this.#lastIdentity !== sender.identity) item.append(createUserText("b", name));
     else item.setAttribute("aria-label", `${name}: ${text}`);
     item.append(createUserText("p", text));
-    this.#last = { sender: sender.identity };
+    this.#lastIdentity = sender.identity;
     byId("messages").append(item);
-    if (byId("messages").childElementCount > MOST) byId("messages").firstElementChild.remove();
+    if (byId("messages").childElementCount > MAX_MESSAGES) byId("messages").firstElementChild.remove();
     byId("log").scrollTop = byId("log").scrollHeight;
-    if (byId("chat").hidden && !own) {
+    if (byId("chat").hidden && !isOwn) {
       this.#unread += 1;
-      note(`${name}: ${text.slice(0, 120)}`);
+      showNote(`${name}: ${text.slice(0, MAX_NOTE_CHARS)}`);
     }
-    this.#mark();
+    this.#renderUnread();
   }
 
-  #mark() {
-    const mark = createElement("span", "", this.#unread > 99 ? "99+" : String(this.#unread));
-    mark.id = "unread";
-    mark.hidden = this.#unread === 0;
-    byId("chat-open").replaceChildren(icon("chat"), mark);
-    const name = this.#unread ? `Chat, ${this.#unread} unread` : "Chat";
-    byId("chat-open").setAttribute("aria-label", name);
-    byId("chat-open").title = name;
+  #renderUnread() {
+    const badge = createElement("span", "", this.#unread > 99 ? "99+" : String(this.#unread));
+    badge.id = "unread";
+    badge.hidden = this.#unread === 0;
+    byId("chat-open").replaceChildren(createIcon("chat"), badge);
+    const label = this.#unread ? `Chat, ${this.#unread} unread` : "Chat";
+    byId("chat-open").setAttribute("aria-label", label);
+    byId("chat-open").title = label;
   }
 }

@@ -1,84 +1,91 @@
-// Mute, camera, share: each only while policy and role allow it, and its loss or gain is said.
+// The buttons for microphone, camera and screen sharing. A button is there only while its use is permitted; a note
+// tells of each permission that is granted or revoked.
 
-import { byId, note, setToggle, show } from "./dom.js";
+import { byId, renderToggle, setVisible, showNote } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { permissions } from "./livekit.js";
 import { session } from "./session.js";
 
 const BUTTONS = {
   mic: {
-    names: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
-    is: (me) => me.isMicrophoneEnabled, set: (me, on) => me.setMicrophoneEnabled(on),
-    gained: "You may speak now.", lost: "Your microphone is off: the room no longer lets you speak.",
+    labels: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
+    isOn: (self) => self.isMicrophoneEnabled, setOn: (self, on) => self.setMicrophoneEnabled(on),
+    granted: "You may speak now.", revoked: "Your microphone is off: the room no longer lets you speak.",
   },
   camera: {
-    names: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
-    is: (me) => me.isCameraEnabled, set: (me, on) => me.setCameraEnabled(on),
-    gained: "You may turn your camera on now.", lost: "Your camera is off: the room no longer shows it.",
+    labels: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
+    isOn: (self) => self.isCameraEnabled, setOn: (self, on) => self.setCameraEnabled(on),
+    granted: "You may turn your camera on now.", revoked: "Your camera is off: the room no longer shows it.",
   },
   share: {
-    names: ["Stop sharing the screen", "Share the screen"], icons: ["share", "share"],
-    is: (me) => me.isScreenShareEnabled, set: (me, on, may) => me.setScreenShareEnabled(on, { audio: may.shareSound }),
-    gained: "You may share your screen now.", lost: "Screen sharing is no longer allowed.",
+    labels: ["Stop sharing the screen", "Share the screen"], icons: ["share", "share"],
+    isOn: (self) => self.isScreenShareEnabled,
+    setOn: (self, on, { shareAudio }) => self.setScreenShareEnabled(on, { audio: shareAudio }),
+    granted: "You may share your screen now.", revoked: "Screen sharing is no longer allowed.",
   },
 };
-const CHAT = { gained: "Chat is on now.", lost: "Chat is off now." };
+const CHAT = { granted: "Chat is on now.", revoked: "Chat is off now." };
 
 export class Controls {
   #room;
   #chat;
-  #before = null;
-  #working = new Set();
+  #lastPermissions = null;
+  #pending = new Set();
 
   constructor(room, chat) {
     this.#room = room;
     this.#chat = chat;
-    for (const kind of Object.keys(BUTTONS)) byId(kind).onclick = () => this.#press(kind);
+    for (const kind of Object.keys(BUTTONS)) byId(kind).onclick = () => this.#toggle(kind);
   }
 
-  draw() {
-    const may = this.#possible();
-    const me = this.#room.localParticipant;
-    for (const [kind, { names, icons, is }] of Object.entries(BUTTONS)) {
-      show(byId(kind), may[kind]);
-      setToggle(byId(kind), is(me), names, icons);
+  render() {
+    const allowed = this.#usablePermissions();
+    const self = this.#room.localParticipant;
+    for (const [kind, { labels, icons, isOn }] of Object.entries(BUTTONS)) {
+      setVisible(byId(kind), allowed[kind]);
+      renderToggle(byId(kind), isOn(self), labels, icons);
     }
-    this.#chat.allow(may.chat);
-    this.#say(may);
+    this.#chat.setAllowed(allowed.chat);
+    this.#announceChanges(allowed);
   }
 
-  // What is allowed and what this browser can do.
-  #possible() {
-    const may = permissions(this.#room);
+  // The permissions that this browser can use.
+  #usablePermissions() {
+    const allowed = permissions(this.#room);
     const devices = navigator.mediaDevices;
-    const use = Boolean(devices?.getUserMedia);
-    return { ...may, mic: may.mic && use, camera: may.camera && use, share: may.share && Boolean(devices?.getDisplayMedia) };
+    const hasDevices = Boolean(devices?.getUserMedia);
+    return {
+      ...allowed,
+      mic: allowed.mic && hasDevices,
+      camera: allowed.camera && hasDevices,
+      share: allowed.share && Boolean(devices?.getDisplayMedia),
+    };
   }
 
-  #say(may) {
-    const before = this.#before;
-    this.#before = may;
+  #announceChanges(allowed) {
+    const before = this.#lastPermissions;
+    this.#lastPermissions = allowed;
     if (!before) return;
-    const news = Object.entries({ ...BUTTONS, chat: CHAT })
-      .filter(([kind]) => may[kind] !== before[kind])
-      .map(([kind, { gained, lost }]) => (may[kind] ? gained : lost));
-    if (news.length) note(news.join(" "));
+    const texts = Object.entries({ ...BUTTONS, chat: CHAT })
+      .filter(([kind]) => allowed[kind] !== before[kind])
+      .map(([kind, { granted, revoked }]) => (allowed[kind] ? granted : revoked));
+    if (texts.length) showNote(texts.join(" "));
   }
 
-  // A second press meanwhile is none; a button that is disabled would lose the focus.
-  async #press(kind) {
-    if (this.#working.has(kind)) return;
-    this.#working.add(kind);
-    const { is, set } = BUTTONS[kind];
-    const me = this.#room.localParticipant;
-    const on = !is(me);
+  // Ignores a press while the one before is pending. The button is not disabled, because it would lose the focus.
+  async #toggle(kind) {
+    if (this.#pending.has(kind)) return;
+    this.#pending.add(kind);
+    const { isOn, setOn } = BUTTONS[kind];
+    const self = this.#room.localParticipant;
+    const on = !isOn(self);
     try {
-      await set(me, on, permissions(this.#room));
-      if (kind in session) session.keep({ [kind]: on });
+      await setOn(self, on, permissions(this.#room));
+      if (kind in session) session.save({ [kind]: on });
     } catch (error) {
-      if (kind !== "share") note(describeDeviceError(error)); // a share that was called off is no fault
+      if (kind !== "share") showNote(describeDeviceError(error)); // to cancel the choice of a screen is no error
     }
-    this.#working.delete(kind);
-    this.draw();
+    this.#pending.delete(kind);
+    this.render();
   }
 }

@@ -1,4 +1,4 @@
-// Elements by id, made, and named. Text is only ever set as text.
+// Helpers for elements. They set text only, never HTML.
 
 export const byId = (id) => document.getElementById(id);
 
@@ -9,14 +9,14 @@ export function createElement(tag, className = "", text = "") {
   return element;
 }
 
-// What people have written, from its own beginning, whichever way it runs.
+// An element for text that participants wrote: the text decides whether it runs left to right or right to left.
 export function createUserText(tag, text) {
   const element = createElement(tag, "", text);
   element.dir = "auto";
   return element;
 }
 
-export function icon(name) {
+export function createIcon(name) {
   const svg = document.createElementNS("http://www.w3.org/2000/svg", "svg");
   const use = document.createElementNS("http://www.w3.org/2000/svg", "use");
   use.setAttribute("href", `#i-${name}`);
@@ -25,24 +25,25 @@ export function icon(name) {
   return svg;
 }
 
-// A button that is on or off: `names` says what a press does, [while on, while off].
-export function setToggle(button, on, names, icons) {
-  button.setAttribute("aria-pressed", String(on));
-  const name = names[on ? 0 : 1];
-  button.setAttribute("aria-label", name);
-  button.title = name;
-  button.replaceChildren(icon(icons[on ? 0 : 1]));
+// Renders a button that is on or off. `labels` and `icons` are [while on, while off]; a label says what a press does.
+export function renderToggle(button, isOn, labels, icons) {
+  button.setAttribute("aria-pressed", String(isOn));
+  const label = labels[isOn ? 0 : 1];
+  button.setAttribute("aria-label", label);
+  button.title = label;
+  button.replaceChildren(createIcon(icons[isOn ? 0 : 1]));
 }
 
-export const show = (element, shown) => { element.hidden = !shown; };
+export const setVisible = (element, isVisible) => { element.hidden = !isVisible; };
 
-export const view = (name) => { document.body.dataset.view = name; };
+export const showView = (name) => { document.body.dataset.view = name; };
 
-let hiding = 0;
+const NOTE_MS = 7000;
+let noteTimer = 0;
 
-// Says something in passing: seen for a while, and read out politely.
-export function note(text) {
-  clearTimeout(hiding);
+// Shows a short message for a while. Screen readers announce it.
+export function showNote(text) {
+  clearTimeout(noteTimer);
   byId("note").textContent = text;
-  hiding = setTimeout(() => { byId("note").textContent = ""; }, 7000);
+  noteTimer = setTimeout(() => { byId("note").textContent = ""; }, NOTE_MS);
 }

@@ -1,38 +1,39 @@
-// A plain sentence for every way of not being inside, and what to do about it.
-// `again`: tries by itself, after so many seconds. `open`: what it waits for is that the room opens.
+// The texts for every reason why a participant is not in the call, and for device errors.
+// `actions` are the buttons. The page retries after `retrySeconds`; with `awaitsRoom` it only checks whether the
+// room is open, and reloads then.
 
-const WAITS = "This page tries again by itself.";
+const RETRIES = "This page tries again by itself.";
 
 const ERROR_TEXTS = {
   ROOM_NOT_FOUND: {
     title: "This room is not open",
-    text: `It has not started yet, or it is over; or the link is not complete. ${WAITS}`,
-    actions: ["again"], again: 10, open: true,
+    text: `It has not started yet, or it is over; or the link is not complete. ${RETRIES}`,
+    actions: ["again"], retrySeconds: 10, awaitsRoom: true,
   },
   OVER: {
     title: "The room is over",
     text: "It was closed for everybody. Should it open again, this page shows it.",
-    actions: ["again"], again: 10, open: true,
+    actions: ["again"], retrySeconds: 10, awaitsRoom: true,
   },
   STARTING: {
     title: "One moment",
-    text: `The service is just starting. ${WAITS}`,
-    actions: ["again"], again: 2, open: true,
+    text: `The service is just starting. ${RETRIES}`,
+    actions: ["again"], retrySeconds: 2, awaitsRoom: true,
   },
   UNAVAILABLE: {
     title: "The service is out of reach",
-    text: `Something behind this page does not answer right now. ${WAITS}`,
-    actions: ["again", "back"], again: 5,
+    text: `Something behind this page does not answer right now. ${RETRIES}`,
+    actions: ["again", "back"], retrySeconds: 5,
   },
   ROOM_NOT_READY: {
     title: "One moment",
     text: "The room is being made ready. You are let in as soon as it is.",
-    actions: ["again", "back"], again: 1,
+    actions: ["again", "back"], retrySeconds: 1,
   },
   ROOM_FULL: {
     title: "The room is full",
     text: "As many people are inside as may be. You are let in as soon as somebody leaves.",
-    actions: ["again", "back"], again: 10,
+    actions: ["again", "back"], retrySeconds: 10,
   },
   PROOF_INVALID: {
     title: "This invite is no longer good",
@@ -42,27 +43,32 @@ const ERROR_TEXTS = {
   IDENTITY_IN_USE: {
     title: "You seem to be inside already",
     text: "Another tab or device is in the room as you, or your connection broke a moment ago. Close the other one and wait 20 seconds, or join as somebody new.",
-    actions: ["fresh", "again"], again: 20,
+    actions: ["fresh", "again"], retrySeconds: 20,
   },
   INVITE_IN_USE: {
     title: "You seem to be inside already",
     text: "Your invite is for one person, who is in the room now. Close the other tab or device; you are let in when it is gone.",
-    actions: ["again", "back"], again: 20,
+    actions: ["again", "back"], retrySeconds: 20,
   },
   TOO_MANY_REQUESTS: {
     title: "There is a rush at the door",
-    text: `Too many ask at the same time. ${WAITS}`,
-    actions: ["again", "back"], again: 5,
+    text: `Too many ask at the same time. ${RETRIES}`,
+    actions: ["again", "back"], retrySeconds: 5,
   },
   NETWORK: {
     title: "No connection",
     text: "This page does not reach its server. Look at your network; you are let in as soon as it is back.",
-    actions: ["again", "back"], again: 5,
+    actions: ["again", "back"], retrySeconds: 5,
   },
   MEDIA_SERVER: {
     title: "The call does not answer",
-    text: `The room is full at this moment, the service restarts, or your network lets no calls through. ${WAITS} If it goes on, try another network.`,
-    actions: ["again", "back"], again: 10,
+    text: `The room is full at this moment, the service restarts, or your network lets no calls through. ${RETRIES} If it goes on, try another network.`,
+    actions: ["again", "back"], retrySeconds: 10,
+  },
+  REJOINING: {
+    title: "Getting back in",
+    text: "The call was interrupted. You are let in again in a moment.",
+    actions: ["back"],
   },
   REMOVED: {
     title: "You were removed from the room",
@@ -89,6 +95,27 @@ const ERROR_TEXTS = {
     text: "The service could not let you in. Try again; if it goes on, tell the people who sent you the link.",
     actions: ["again", "back"],
   },
+  // of the page that is recorded; the egress worker logs them
+  NO_TOKEN: {
+    title: "There is no token",
+    text: "LiveKit's egress worker opens this page, with the query parameters url and token.",
+  },
+  NO_URL: {
+    title: "There is no address of LiveKit",
+    text: "The query parameter url is to begin with ws://, wss://, http:// or https://.",
+  },
+  TOKEN_REJECTED: {
+    title: "LiveKit does not take this token",
+    text: "It has expired, or it is of another server.",
+  },
+  NO_ROOM: {
+    title: "There is no such room",
+    text: "It is over, or it was not made yet.",
+  },
+  NO_ANSWER: {
+    title: "LiveKit does not answer",
+    text: "Look at the address in the query parameter url. A page that came by https reaches LiveKit by wss alone.",
+  },
 };
 
 export const ACTION_LABELS = {
@@ -101,7 +128,7 @@ export const ACTION_LABELS = {
 
 export const describeError = (code) => ERROR_TEXTS[code] ?? ERROR_TEXTS.INTERNAL;
 
-const DEVICES = {
+const DEVICE_ERROR_TEXTS = {
   NotAllowedError: "The browser was not allowed to use your devices. You can take part without; to allow them, use the sign beside the address, then load the page again.",
   NotFoundError: "No camera or microphone was found. You can take part without, to listen and watch.",
   NotReadableError: "A camera or microphone is in use by another program. Close that, or take part without.",
@@ -109,4 +136,4 @@ const DEVICES = {
 };
 
 export const describeDeviceError = (error) =>
-  DEVICES[error?.name] ?? DEVICES[error] ?? "Camera or microphone did not start. You can take part without.";
+  DEVICE_ERROR_TEXTS[error?.name] ?? DEVICE_ERROR_TEXTS[error] ?? "Camera or microphone did not start. You can take part without.";

@@ -1,26 +1,26 @@
-// livekit-client, loaded before as a script of its own; undefined where npm has not put it in place.
-// It keeps silent: its messages may hold tokens.
+// livekit-client, which the page loads before as a script of its own; undefined where it is not installed.
+// Its log is switched off: its messages may contain tokens.
 
 export const LiveKit = globalThis.LivekitClient;
 LiveKit?.setLogLevel("silent");
 
-const CAMERA = 1, MICROPHONE = 2, SCREEN = 3, SCREEN_AUDIO = 4; // LiveKit's TrackSource
+const CAMERA = 1, MICROPHONE = 2, SCREEN_SHARE = 3, SCREEN_SHARE_AUDIO = 4; // LiveKit's TrackSource
 
-// What the policy and our role let us do right now.
+// What the participant may do now.
 export function permissions(room) {
-  const given = room.localParticipant.permissions;
-  const sources = given?.canPublishSources ?? [];
-  const may = (source) => Boolean(given?.canPublish) && (sources.length === 0 || sources.includes(source));
+  const granted = room.localParticipant.permissions;
+  const sources = granted?.canPublishSources ?? [];
+  const canPublish = (source) => Boolean(granted?.canPublish) && (sources.length === 0 || sources.includes(source));
   return {
-    mic: may(MICROPHONE),
-    camera: may(CAMERA),
-    share: may(SCREEN),
-    shareSound: may(SCREEN_AUDIO),
-    chat: Boolean(given?.canPublishData),
+    mic: canPublish(MICROPHONE),
+    camera: canPublish(CAMERA),
+    share: canPublish(SCREEN_SHARE),
+    shareAudio: canPublish(SCREEN_SHARE_AUDIO),
+    chat: Boolean(granted?.canPublishData),
   };
 }
 
-// The room's policy as its metadata tells it; {} where that is none of ours.
+// The policy in the room's metadata; {} where the metadata is not roomctl's.
 export function roomPolicy(room) {
   try {
     return JSON.parse(room.metadata) ?? {};

@@ -1,65 +1,65 @@
-// The look at camera and microphone before joining: only what the room and our role will let us publish.
+// The preview of camera and microphone before the call. It offers only the devices that the participant may use.
 
-import { byId, setToggle, show } from "./dom.js";
+import { byId, renderToggle, setVisible } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { LiveKit } from "./livekit.js";
 import { session } from "./session.js";
 
-const KINDS = {
+const DEVICES = {
   mic: {
     device: "audioinput", picker: "microphones", label: "pick-microphone", button: "look-mic",
-    names: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
-    make: (options) => LiveKit.createLocalAudioTrack(options),
+    labels: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
+    createTrack: (options) => LiveKit.createLocalAudioTrack(options),
   },
   camera: {
     device: "videoinput", picker: "cameras", label: "pick-camera", button: "look-camera",
-    names: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
-    make: (options) => LiveKit.createLocalVideoTrack(options),
+    labels: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
+    createTrack: (options) => LiveKit.createLocalVideoTrack(options),
   },
 };
 
 export class Lobby {
-  #may = { mic: false, camera: false };
+  #allowed = { mic: false, camera: false };
   #tracks = {};
-  #chosen = {};
+  #deviceIds = {};
   #failed = {};
-  #visit = 0;
+  #closeCount = 0; // a device that starts after the lobby was closed is stopped
 
   constructor() {
-    for (const [kind, { button, picker }] of Object.entries(KINDS)) {
+    for (const [kind, { button, picker }] of Object.entries(DEVICES)) {
       byId(button).addEventListener("click", () => this.#toggle(kind));
-      byId(picker).addEventListener("change", () => this.#pick(kind, byId(picker).value));
+      byId(picker).addEventListener("change", () => this.#selectDevice(kind, byId(picker).value));
     }
   }
 
-  async open(may) {
+  async open(allowed) {
     this.close();
     this.#failed = {};
-    const possible = Boolean(navigator.mediaDevices?.getUserMedia);
-    byId("look-note").textContent = !possible && (may.mic || may.camera) ? describeDeviceError("INSECURE") : "";
-    this.#may = { mic: may.mic && possible, camera: may.camera && possible };
-    for (const [kind, { label, button }] of Object.entries(KINDS)) {
-      show(byId(label), false);
-      show(byId(button), this.#may[kind]);
+    const hasDevices = Boolean(navigator.mediaDevices?.getUserMedia);
+    byId("look-note").textContent = !hasDevices && (allowed.mic || allowed.camera) ? describeDeviceError("INSECURE") : "";
+    this.#allowed = { mic: allowed.mic && hasDevices, camera: allowed.camera && hasDevices };
+    for (const [kind, { label, button }] of Object.entries(DEVICES)) {
+      setVisible(byId(label), false);
+      setVisible(byId(button), this.#allowed[kind]);
     }
-    show(byId("look"), this.#may.mic || this.#may.camera || byId("look-note").textContent !== "");
-    show(byId("preview"), this.#may.mic || this.#may.camera);
-    byId("preview").classList.toggle("voices", !this.#may.camera);
-    this.#draw();
-    const visit = this.#visit;
+    setVisible(byId("look"), this.#allowed.mic || this.#allowed.camera || byId("look-note").textContent !== "");
+    setVisible(byId("preview"), this.#allowed.mic || this.#allowed.camera);
+    byId("preview").classList.toggle("audio-only", !this.#allowed.camera);
+    this.#render();
+    const closeCount = this.#closeCount;
     for (const kind of ["camera", "mic"]) {
-      if (this.#may[kind] && session[kind] && visit === this.#visit) await this.#start(kind);
+      if (this.#allowed[kind] && session[kind] && closeCount === this.#closeCount) await this.#start(kind);
     }
   }
 
-  // What is to be published: nothing that the lobby did not show, so that nobody is on the air unasked.
-  wishes() {
-    const wished = (kind) => this.#may[kind] && session[kind] && !this.#failed[kind];
-    return { mic: wished("mic"), camera: wished("camera") };
+  // Which devices to publish: only devices that the lobby showed, so that nobody is seen or heard unknowingly.
+  selectedDevices() {
+    const isSelected = (kind) => this.#allowed[kind] && session[kind] && !this.#failed[kind];
+    return { mic: isSelected("mic"), camera: isSelected("camera") };
   }
 
-  // The tracks that run, for the call to publish; they are no longer ours to stop.
-  take() {
+  // Closes the lobby and returns the running tracks. The caller publishes or stops them.
+  takeTracks() {
     const tracks = this.#tracks;
     this.#tracks = {};
     this.close();
@@ -67,41 +67,41 @@ export class Lobby {
   }
 
   close() {
-    this.#visit += 1;
-    for (const kind of Object.keys(KINDS)) this.#stop(kind);
-    this.#draw();
+    this.#closeCount += 1;
+    for (const kind of Object.keys(DEVICES)) this.#stop(kind);
+    this.#render();
   }
 
   async #toggle(kind) {
     const on = !this.#tracks[kind];
-    session.keep({ [kind]: on });
+    session.save({ [kind]: on });
     if (on) await this.#start(kind);
     else this.#stop(kind);
-    this.#draw();
+    this.#render();
   }
 
-  async #pick(kind, deviceId) {
-    this.#chosen[kind] = deviceId;
+  async #selectDevice(kind, deviceId) {
+    this.#deviceIds[kind] = deviceId;
     this.#stop(kind);
-    session.keep({ [kind]: true });
+    session.save({ [kind]: true });
     await this.#start(kind);
   }
 
   async #start(kind) {
-    const visit = this.#visit;
-    const deviceId = this.#chosen[kind];
+    const closeCount = this.#closeCount;
+    const deviceId = this.#deviceIds[kind];
     try {
-      const track = await KINDS[kind].make(deviceId ? { deviceId } : {});
-      if (visit !== this.#visit || this.#tracks[kind]) return track.stop();
+      const track = await DEVICES[kind].createTrack(deviceId ? { deviceId } : {});
+      if (closeCount !== this.#closeCount || this.#tracks[kind]) return track.stop();
       this.#tracks[kind] = track;
       this.#failed[kind] = false;
       byId("look-note").textContent = "";
-      await this.#list(kind);
+      await this.#renderPicker(kind);
     } catch (error) {
       this.#failed[kind] = true;
       byId("look-note").textContent = describeDeviceError(error);
     }
-    this.#draw();
+    this.#render();
   }
 
   #stop(kind) {
@@ -110,22 +110,22 @@ export class Lobby {
     delete this.#tracks[kind];
   }
 
-  // What there is to choose from; nothing is shown where there is no choice.
-  async #list(kind) {
-    const { device, picker, label } = KINDS[kind];
+  // Lists the devices; hidden where there is only one.
+  async #renderPicker(kind) {
+    const { device, picker, label } = DEVICES[kind];
     const devices = (await LiveKit.Room.getLocalDevices(device, false)).filter((each) => each.deviceId);
-    const now = await this.#tracks[kind]?.getDeviceId(false);
-    byId(picker).replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === now)));
-    show(byId(label), devices.length > 1);
+    const currentId = await this.#tracks[kind]?.getDeviceId(false);
+    byId(picker).replaceChildren(...devices.map((each) => new Option(each.label, each.deviceId, false, each.deviceId === currentId)));
+    setVisible(byId(label), devices.length > 1);
   }
 
-  #draw() {
-    for (const [kind, { button, names, icons }] of Object.entries(KINDS)) {
-      setToggle(byId(button), Boolean(this.#tracks[kind]), names, icons);
+  #render() {
+    for (const [kind, { button, labels, icons }] of Object.entries(DEVICES)) {
+      renderToggle(byId(button), Boolean(this.#tracks[kind]), labels, icons);
     }
-    const video = this.#tracks.camera;
-    if (video && video.attachedElements.length === 0) video.attach(byId("look-video"));
-    show(byId("look-video"), Boolean(video));
-    byId("look-off").textContent = video ? "" : this.#may.camera ? "Your camera is off" : "This room is for voices only";
+    const camera = this.#tracks.camera;
+    if (camera && camera.attachedElements.length === 0) camera.attach(byId("look-video"));
+    setVisible(byId("look-video"), Boolean(camera));
+    byId("look-off").textContent = camera ? "" : this.#allowed.camera ? "Your camera is off" : "This room is for voices only";
   }
 }

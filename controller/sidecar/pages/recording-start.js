@@ -1,30 +1,31 @@
-// Waits for what a recording is to begin with: the first picture or sound, or that there is none to wait for.
+// Decides when a recording starts: at the first video or audio, or once it is clear that there is none.
 
-const EVERY = 100; // milliseconds, as all of these
-const NOBODY = 2000; // so long it waits for somebody to publish
-const VOICES = 500; // so long a picture may come after the first voice
-const LATE = 5000; // so long it waits for what is published, as LiveKit's own template does
+const POLL_MS = 100;
+const NO_TRACK_MS = 2000; // how long it waits for somebody to publish
+const AUDIO_ONLY_MS = 500; // how long a video may come after the first audio
+const MAX_WAIT_MS = 5000; // how long it waits for published tracks, as LiveKit's own template does
 
-// Whether it is there; false where `signal` has called it off.
+// Returns true when the recording can start, false where `signal` aborts the wait.
 export async function waitForFirstFrame(room, signal) {
   const since = performance.now();
-  while (!signal.aborted && !isThere(published(room), performance.now() - since)) {
-    await new Promise((done) => setTimeout(done, EVERY));
+  while (!signal.aborted && !canStart(publishedTracks(room), performance.now() - since)) {
+    await new Promise((resolve) => setTimeout(resolve, POLL_MS));
   }
   return !signal.aborted;
 }
 
-function isThere(tracks, waited) {
-  if (tracks.length === 0) return waited >= NOBODY;
-  if (tracks.some(isSeen) || waited >= LATE) return true;
-  return tracks.every((each) => each.kind === "audio") && tracks.some((each) => each.track) && waited >= VOICES;
+function canStart(publications, waitedMs) {
+  if (publications.length === 0) return waitedMs >= NO_TRACK_MS;
+  if (publications.some(hasFrame) || waitedMs >= MAX_WAIT_MS) return true;
+  const isAudioOnly = publications.every((each) => each.kind === "audio");
+  return isAudioOnly && publications.some((each) => each.track) && waitedMs >= AUDIO_ONLY_MS;
 }
 
-function published(room) {
-  const people = [...room.remoteParticipants.values()];
-  return people.flatMap((each) => [...each.trackPublications.values()]).filter((each) => !each.isMuted);
+function publishedTracks(room) {
+  const participants = [...room.remoteParticipants.values()];
+  return participants.flatMap((each) => [...each.trackPublications.values()]).filter((each) => !each.isMuted);
 }
 
-function isSeen({ kind, track }) {
+function hasFrame({ kind, track }) {
   return kind === "video" && (track?.attachedElements ?? []).some((each) => each.readyState >= HTMLMediaElement.HAVE_CURRENT_DATA);
 }

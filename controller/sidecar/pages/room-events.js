@@ -1,18 +1,18 @@
-// Keeps up with a room: draws anew when something has changed, and plays what is to be heard.
+// Follows a room: reports its changes, and plays its audio.
 
 import { byId } from "./dom.js";
 import { LiveKit } from "./livekit.js";
 
-// Many events come at once: they are drawn together. A page that is not seen draws nothing.
-// What is returned calls off what is planned.
-export function onRoomChange(room, draw) {
-  let planned = 0;
-  const plan = () => {
-    cancelAnimationFrame(planned);
-    planned = requestAnimationFrame(draw);
+// Calls `onChange` once per animation frame, however many events came; a hidden page has no frames.
+// Returns a function that cancels the call that is scheduled.
+export function onRoomChange(room, onChange) {
+  let scheduled = 0;
+  const schedule = () => {
+    cancelAnimationFrame(scheduled);
+    scheduled = requestAnimationFrame(onChange);
   };
-  for (const event of REDRAWN) room.on(LiveKit.RoomEvent[event], plan);
-  return () => cancelAnimationFrame(planned);
+  for (const event of CHANGE_EVENTS) room.on(LiveKit.RoomEvent[event], schedule);
+  return () => cancelAnimationFrame(scheduled);
 }
 
 export function attachAudio(room) {
@@ -20,7 +20,7 @@ export function attachAudio(room) {
   room.on(LiveKit.RoomEvent.TrackUnsubscribed, (track) => { for (const element of track.detach()) element.remove(); });
 }
 
-const REDRAWN = [
+const CHANGE_EVENTS = [
   "ParticipantConnected", "ParticipantDisconnected", "ParticipantNameChanged", "ParticipantAttributesChanged",
   "ParticipantPermissionsChanged", "RoomMetadataChanged", "ActiveSpeakersChanged", "TrackSubscribed",
   "TrackUnsubscribed", "TrackMuted", "TrackUnmuted", "TrackUnpublished", "LocalTrackPublished",

@@ -1,15 +1,15 @@
-// Who we are in this room, in this tab: kept in sessionStorage, so that a reload proves its identity.
-// Nothing of it is ever logged, and the invite leaves the address bar as soon as it is read.
+// The participant in this room and tab. It is kept in sessionStorage, so that a reload can prove its identity.
+// None of it is ever logged, and the invite is removed from the address bar as soon as it is read.
 
-export const room = location.pathname.split("/").at(-1);
-const KEY = `roomctl/${room}`;
-const FIELDS = ["identity", "token", "invite", "name", "inside", "mic", "camera"];
+export const roomId = location.pathname.split("/").at(-1);
+const STORAGE_KEY = `roomctl/${roomId}`;
+const STORED_FIELDS = ["identity", "token", "invite", "name", "inside", "mic", "camera"];
 
-function stored() {
+function readStored() {
   try {
-    return JSON.parse(sessionStorage.getItem(KEY)) ?? {};
+    return JSON.parse(sessionStorage.getItem(STORAGE_KEY)) ?? {};
   } catch {
-    return {}; // storage may be forbidden: then a reload is a new guest
+    return {}; // the browser may forbid storage: then a reload joins as a new guest
   }
 }
 
@@ -18,54 +18,54 @@ class Session {
   token = "";
   invite = "";
   name = "";
-  inside = false; // a reload goes straight back in
+  inside = false; // a reload rejoins without the lobby
   mic = true;
   camera = true;
 
   constructor() {
-    Object.assign(this, stored());
-    const given = new URLSearchParams(location.hash.slice(1)).get("invite");
-    if (given) {
-      if (given !== this.invite) Object.assign(this, { invite: given, identity: "", token: "", inside: false, mic: true, camera: true });
+    Object.assign(this, readStored());
+    const linkInvite = new URLSearchParams(location.hash.slice(1)).get("invite");
+    if (linkInvite) {
+      if (linkInvite !== this.invite) Object.assign(this, { invite: linkInvite, identity: "", token: "", inside: false, mic: true, camera: true });
       history.replaceState(null, "", location.pathname + location.search);
     }
-    this.identity = bound(this.invite) || this.identity || fresh();
-    this.keep();
+    this.identity = boundIdentity(this.invite) || this.identity || createIdentity();
+    this.save();
   }
 
-  // Whether our invite names who we are.
+  // Whether the invite is bound to one identity.
   get isBound() {
-    return bound(this.invite) !== "";
+    return boundIdentity(this.invite) !== "";
   }
 
-  // Somebody else from now on: no token proves what we were.
-  renew() {
-    this.identity = bound(this.invite) || fresh();
+  // Changes to a new identity, which the old token does not prove.
+  renewIdentity() {
+    this.identity = boundIdentity(this.invite) || createIdentity();
     this.token = "";
-    this.keep();
+    this.save();
   }
 
   dropInvite() {
     this.invite = "";
-    this.renew();
+    this.renewIdentity();
   }
 
-  keep(changes = {}) {
+  save(changes = {}) {
     Object.assign(this, changes);
-    const kept = Object.fromEntries(FIELDS.map((field) => [field, this[field]]));
+    const stored = Object.fromEntries(STORED_FIELDS.map((field) => [field, this[field]]));
     try {
-      sessionStorage.setItem(KEY, JSON.stringify(kept));
-    } catch { /* as above */ }
+      sessionStorage.setItem(STORAGE_KEY, JSON.stringify(stored));
+    } catch { /* as in readStored */ }
   }
 }
 
-function fresh() {
-  const bytes = crypto.getRandomValues(new Uint8Array(12)); // randomUUID is for secure contexts alone
+function createIdentity() {
+  const bytes = crypto.getRandomValues(new Uint8Array(12)); // randomUUID needs a secure context
   return `guest-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-// The identity that an invite is for, "" where it is for anybody. Only the server can tell whether it is good.
-function bound(invite) {
+// The identity in the invite, or "". Only the server can verify the invite.
+function boundIdentity(invite) {
   try {
     const claims = invite.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
     const { sub } = JSON.parse(atob(claims));

@@ -1,52 +1,52 @@
-// Who has a tile: { people, more, words }. `more` is how many have none for want of room, `words` what is said
-// where there is nobody to see.
+// Selects who has a tile: { participants, hiddenCount, placeholder }. `hiddenCount` participants have no tile
+// because there is no space, and `placeholder` is the text where there is nobody to show.
 
 import { permissions, roomPolicy } from "./livekit.js";
 
-const MOST = 25; // tiles in which a face can still be made out on a recording
-const BESIDE = 6; // and beside a screen
+const MAX_TILES = 25; // in more, no face can be recognised on a recording
+const MAX_TILES_BESIDE_SCREEN = 6;
 
-// For somebody who takes part: themselves too.
-export function tilesForCall(room, screens) {
-  const { localParticipant: me, remoteParticipants: others } = room;
-  const people = [me, ...others.values()].filter((each) => isOnStage(room, each));
-  const shown = people.length + screens.length;
-  const alone = shown <= 1 && others.size === 0;
-  const words = shown === 0 ? "Nobody is on stage yet. You will see and hear the speakers here."
-    : alone ? "You are the first one here." : "";
-  return { people, more: 0, words };
+// For a participant, who has a tile too.
+export function tilesForCall(room, sharers) {
+  const { localParticipant: self, remoteParticipants: others } = room;
+  const participants = [self, ...others.values()].filter((each) => isShown(room, each));
+  const tileCount = participants.length + sharers.length;
+  const isAlone = tileCount <= 1 && others.size === 0;
+  const placeholder = tileCount === 0 ? "Nobody is on stage yet. You will see and hear the speakers here."
+    : isAlone ? "You are the first one here." : "";
+  return { participants, hiddenCount: 0, placeholder };
 }
 
-// For a recording: of many, those who spoke last, then those who show themselves, then those who came first.
-export function tilesForRecording(room, screens) {
-  const all = [...room.remoteParticipants.values()].filter((each) => isSomebody(each) && isOnStage(room, each));
-  const most = screens.length ? BESIDE : MOST;
-  const people = all.length <= most ? all : all.sort(byClaim).slice(0, most - 1); // one place says how many more
-  const words = people.length + screens.length === 0 ? roomPolicy(room).name ?? "" : "";
-  return { people: people.sort(byArrival), more: all.length - people.length, words };
+// For a recording: if there are too many, the latest speakers come first, then open cameras, then the join time.
+export function tilesForRecording(room, sharers) {
+  const all = [...room.remoteParticipants.values()].filter((each) => isRecorded(each) && isShown(room, each));
+  const max = sharers.length ? MAX_TILES_BESIDE_SCREEN : MAX_TILES;
+  const selected = all.length <= max ? all : all.sort(byActivity).slice(0, max - 1); // the last tile shows the count
+  const placeholder = selected.length + sharers.length === 0 ? roomPolicy(room).name ?? "" : "";
+  return { participants: selected.sort(byJoinTime), hiddenCount: all.length - selected.length, placeholder };
 }
 
-// In webinar mode the audience is counted and not shown.
-function isOnStage(room, participant) {
+// In webinar mode listeners are counted and not shown.
+function isShown(room, participant) {
   if (!roomPolicy(room).allow_webinar_mode) return true;
   if (participant === room.localParticipant) return permissions(room).mic || permissions(room).camera;
   return participant.attributes.role === "speaker" || participant.trackPublications.size > 0;
 }
 
-// A recorder is nobody, nor is an agent that neither shows nor says anything.
-function isSomebody(participant) {
+// Leaves out hidden participants, recorders, and agents that publish nothing.
+function isRecorded(participant) {
   const { hidden, recorder } = participant.permissions ?? {};
   return !hidden && !recorder && !(participant.isAgent && participant.trackPublications.size === 0);
 }
 
-const claim = (participant) => [participant.lastSpokeAt?.getTime() ?? 0, Number(participant.isCameraEnabled)];
+const activity = (participant) => [participant.lastSpokeAt?.getTime() ?? 0, Number(participant.isCameraEnabled)];
 
-function byClaim(one, other) {
-  const [spoke, shows] = claim(one);
-  const [otherSpoke, otherShows] = claim(other);
-  return otherSpoke - spoke || otherShows - shows || byArrival(one, other);
+function byActivity(one, other) {
+  const [spokeAt, hasCamera] = activity(one);
+  const [otherSpokeAt, otherHasCamera] = activity(other);
+  return otherSpokeAt - spokeAt || otherHasCamera - hasCamera || byJoinTime(one, other);
 }
 
-function byArrival(one, other) {
+function byJoinTime(one, other) {
   return (one.joinedAt ?? 0) - (other.joinedAt ?? 0) || (one.identity < other.identity ? -1 : 1);
 }

@@ -1,132 +1,135 @@
-// The people on stage, one tile each, and the screens that are shared. Drawn anew from what the room says:
-// `draw` may be called at any time, and touches only what has changed.
+// One tile for each participant who is shown, and one for each shared screen. `render` may be called at any time:
+// it reads the room, and changes only what is different.
 
-import { byId, createElement, createUserText, icon, show } from "./dom.js";
+import { byId, createElement, createIcon, createUserText, setVisible } from "./dom.js";
 import { displayName, LiveKit } from "./livekit.js";
 
-const SHAPES = { wide: [16 / 9, 4 / 3], tall: [4 / 3, 1, 3 / 4] };
-const LEAST = 132; // px; below it the tiles scroll
-const GAP = 10;
+const ASPECT_RATIOS = { landscape: [16 / 9, 4 / 3], portrait: [4 / 3, 1, 3 / 4] };
+const MIN_WIDTH_PX = 132; // the tiles scroll rather than get narrower
+const GAP_PX = 10; // as in tiles.css
 
 export class Tiles {
   #room;
-  #cast;
-  #least;
-  #whole;
+  #selectTiles;
+  #minWidth;
+  #fitSingleVideo;
   #tiles = new Map();
-  #resized = new ResizeObserver(() => this.#fit());
+  #resizeObserver = new ResizeObserver(() => this.#layOut());
 
-  // `cast(room, screens)` tells who has a tile (tile-selection.js); `screens` are those who share one. No tile is narrower
-  // than `least`, in px. `whole`: of somebody alone nothing is cut off, the tile takes the shape of their picture.
-  constructor(room, cast, { least = LEAST, whole = false } = {}) {
+  // `selectTiles(room, sharers)` says who has a tile (tile-selection.js); `sharers` share their screen. No tile is
+  // narrower than `minWidth`, in px. `fitSingleVideo`: a single tile has the aspect ratio of its video, so that
+  // nothing of it is cut off.
+  constructor(room, selectTiles, { minWidth = MIN_WIDTH_PX, fitSingleVideo = false } = {}) {
     this.#room = room;
-    this.#cast = cast;
-    this.#least = least;
-    this.#whole = whole;
-    this.#resized.observe(byId("tiles"));
+    this.#selectTiles = selectTiles;
+    this.#minWidth = minWidth;
+    this.#fitSingleVideo = fitSingleVideo;
+    this.#resizeObserver.observe(byId("tiles"));
   }
 
-  draw() {
-    const screens = [...this.#room.remoteParticipants.values()]
+  render() {
+    const sharers = [...this.#room.remoteParticipants.values()]
       .filter((each) => videoOf(each, LiveKit.Track.Source.ScreenShare));
-    const { people, more, words } = this.#cast(this.#room, screens);
-    const wanted = new Set([...people.map(personKey), ...screens.map(screenKey), ...(more ? [MORE] : [])]);
-    for (const [key, tile] of this.#tiles) if (!wanted.has(key)) this.#drop(key, tile);
-    for (const person of people) this.#person(person);
-    for (const sharer of screens) this.#screen(sharer);
-    if (more) this.#more(more);
-    byId("stage").dataset.screens = String(screens.length);
-    byId("empty").textContent = words;
-    show(byId("empty"), words !== "");
-    this.#fit();
+    const { participants, hiddenCount, placeholder } = this.#selectTiles(this.#room, sharers);
+    const keys = new Set([...participants.map(participantKey), ...sharers.map(screenKey), ...(hiddenCount ? [COUNT_KEY] : [])]);
+    for (const [key, tile] of this.#tiles) if (!keys.has(key)) this.#remove(key, tile);
+    for (const participant of participants) this.#renderParticipant(participant);
+    for (const sharer of sharers) this.#renderScreen(sharer);
+    if (hiddenCount) this.#renderHiddenCount(hiddenCount);
+    byId("stage").dataset.screens = String(sharers.length);
+    byId("empty").textContent = placeholder;
+    setVisible(byId("empty"), placeholder !== "");
+    this.#layOut();
   }
 
   clear() {
-    this.#resized.disconnect();
-    for (const [key, tile] of this.#tiles) this.#drop(key, tile);
+    this.#resizeObserver.disconnect();
+    for (const [key, tile] of this.#tiles) this.#remove(key, tile);
   }
 
-  #person(participant) {
-    const own = participant === this.#room.localParticipant;
-    const tile = this.#tile(personKey(participant), byId("tiles"), () => {
-      const made = createElement("article", own ? "tile own" : "tile");
-      made.dataset.identity = participant.identity;
-      made.addEventListener("resize", () => this.#fit(), true); // that of a picture within, which does not bubble
-      return made;
+  #renderParticipant(participant) {
+    const isOwn = participant === this.#room.localParticipant;
+    const tile = this.#findOrCreate(participantKey(participant), byId("tiles"), () => {
+      const created = createElement("article", isOwn ? "tile own" : "tile");
+      created.dataset.identity = participant.identity;
+      created.addEventListener("resize", () => this.#layOut(), true); // the video's own event does not bubble
+      return created;
     });
-    const name = own ? `${displayName(participant)} (you)` : displayName(participant);
-    const silent = !participant.isMicrophoneEnabled;
-    setName(tile, name, silent);
-    tile.classList.toggle("speaking", participant.isSpeaking && !silent);
-    tile.querySelector(".face").textContent = initials(displayName(participant));
+    const name = isOwn ? `${displayName(participant)} (you)` : displayName(participant);
+    const isMuted = !participant.isMicrophoneEnabled;
+    setName(tile, name, isMuted);
+    tile.classList.toggle("speaking", participant.isSpeaking && !isMuted);
+    tile.querySelector(".avatar").textContent = initials(displayName(participant));
     setVideo(tile, videoOf(participant, LiveKit.Track.Source.Camera));
   }
 
-  #screen(participant) {
-    const tile = this.#tile(screenKey(participant), byId("screens"), () => {
-      const made = createElement("article", "tile screen");
-      made.dataset.screenOf = participant.identity;
-      return made;
+  #renderScreen(participant) {
+    const tile = this.#findOrCreate(screenKey(participant), byId("screens"), () => {
+      const created = createElement("article", "tile screen");
+      created.dataset.screenOf = participant.identity;
+      return created;
     });
     setName(tile, `${displayName(participant)}'s screen`, false);
     setVideo(tile, videoOf(participant, LiveKit.Track.Source.ScreenShare));
   }
 
-  #more(count) {
-    const tile = this.#tile(MORE, byId("tiles"), () => createElement("article", "tile more"));
+  #renderHiddenCount(count) {
+    const tile = this.#findOrCreate(COUNT_KEY, byId("tiles"), () => createElement("article", "tile more"));
     setName(tile, `${count} more`, false);
-    tile.querySelector(".face").textContent = `+${count}`;
+    tile.querySelector(".avatar").textContent = `+${count}`;
   }
 
-  #tile(key, place, build) {
-    const found = this.#tiles.get(key);
-    if (found) return found;
-    const tile = build();
-    const who = createElement("p", "who");
-    who.append(icon("mic-off"), createUserText("span", ""));
-    tile.append(createElement("span", "face"), who);
-    tile.querySelector(".face").setAttribute("aria-hidden", "true");
-    place.append(tile);
+  #findOrCreate(key, parent, create) {
+    const existing = this.#tiles.get(key);
+    if (existing) return existing;
+    const tile = create();
+    const avatar = createElement("span", "avatar");
+    avatar.setAttribute("aria-hidden", "true");
+    const label = createElement("p", "label");
+    label.append(createIcon("mic-off"), createUserText("span", ""));
+    tile.append(avatar, label);
+    parent.append(tile);
     this.#tiles.set(key, tile);
     return tile;
   }
 
-  #drop(key, tile) {
+  #remove(key, tile) {
     setVideo(tile, undefined);
     tile.remove();
     this.#tiles.delete(key);
   }
 
-  // The shape and size in which the tiles fill most of the stage.
-  #fit() {
+  // Sets the aspect ratio and the width with which the tiles fill most of the space.
+  #layOut() {
     const { clientWidth: width, clientHeight: height, childElementCount: count } = byId("tiles");
-    const fits = this.#shapes(width, height).map((shape) => [widest(width, height, count, shape), shape]);
-    const [across, shape] = fits.reduce((best, each) => (each[0] ** 2 / each[1] > best[0] ** 2 / best[1] ? each : best));
-    byId("tiles").style.setProperty("--width", `${Math.floor(Math.max(this.#least, across))}px`);
-    byId("tiles").style.setProperty("--shape", String(shape));
+    const options = this.#aspectRatios(width, height).map((ratio) => ({ ratio, width: maxTileWidth(width, height, count, ratio) }));
+    const area = (option) => option.width ** 2 / option.ratio;
+    const best = options.reduce((one, other) => (area(other) > area(one) ? other : one));
+    byId("tiles").style.setProperty("--tile-width", `${Math.floor(Math.max(this.#minWidth, best.width))}px`);
+    byId("tiles").style.setProperty("--tile-ratio", String(best.ratio));
     const { scrollWidth, scrollHeight } = byId("tiles");
-    byId("tiles").tabIndex = scrollHeight > height || scrollWidth > width ? 0 : -1; // so that keys can scroll it
+    byId("tiles").tabIndex = scrollHeight > height || scrollWidth > width ? 0 : -1; // a keyboard can scroll it
   }
 
-  #shapes(width, height) {
-    const pictures = this.#whole ? byId("tiles").querySelectorAll(".tile:only-child video") : [];
-    const whole = [...pictures].filter((each) => each.videoWidth > 0).map((each) => each.videoWidth / each.videoHeight);
-    return whole.length ? whole : SHAPES[width < height ? "tall" : "wide"];
+  #aspectRatios(width, height) {
+    const videos = this.#fitSingleVideo ? byId("tiles").querySelectorAll(".tile:only-child video") : [];
+    const own = [...videos].filter((each) => each.videoWidth > 0).map((each) => each.videoWidth / each.videoHeight);
+    return own.length ? own : ASPECT_RATIOS[width < height ? "portrait" : "landscape"];
   }
 }
 
-const MORE = "more";
-const personKey = (participant) => `person ${participant.identity}`;
+const COUNT_KEY = "hidden count";
+const participantKey = (participant) => `participant ${participant.identity}`;
 const screenKey = (participant) => `screen ${participant.identity}`;
 
-// The widest that `count` equal tiles can be in a box.
-function widest(width, height, count, shape) {
+// The largest width that `count` equal tiles can have in a box.
+function maxTileWidth(width, height, count, ratio) {
   let best = 0;
   for (let columns = 1; columns <= count; columns += 1) {
     const rows = Math.ceil(count / columns);
-    const across = (width - GAP * (columns - 1)) / columns;
-    const down = ((height - GAP * (rows - 1)) / rows) * shape;
-    best = Math.max(best, Math.min(across, down));
+    const byWidth = (width - GAP_PX * (columns - 1)) / columns;
+    const byHeight = ((height - GAP_PX * (rows - 1)) / rows) * ratio;
+    best = Math.max(best, Math.min(byWidth, byHeight));
   }
   return best;
 }
@@ -138,28 +141,28 @@ function videoOf(participant, source) {
 
 function setVideo(tile, track) {
   if (tile.track === track) return;
-  const before = tile.querySelector("video");
-  if (before) {
-    tile.track?.detach(before);
-    before.remove();
+  const previous = tile.querySelector("video");
+  if (previous) {
+    tile.track?.detach(previous);
+    previous.remove();
   }
   tile.track = track;
-  tile.classList.toggle("seen", Boolean(track));
+  tile.classList.toggle("has-video", Boolean(track));
   if (!track) return;
   const video = track.attach();
   video.setAttribute("aria-hidden", "true");
   tile.prepend(video);
 }
 
-function setName(tile, name, silent) {
-  const text = tile.querySelector(".who span");
+function setName(tile, name, isMuted) {
+  const text = tile.querySelector(".label span");
   if (text.textContent !== name) text.textContent = name;
-  tile.classList.toggle("silent", silent);
-  tile.setAttribute("aria-label", silent ? `${name}, muted` : name);
+  tile.classList.toggle("muted", isMuted);
+  tile.setAttribute("aria-label", isMuted ? `${name}, muted` : name);
 }
 
 function initials(name) {
   const words = name.split(/\s+/).filter(Boolean);
-  const first = (word) => Array.from(word)[0] ?? "";
-  return (first(words[0] ?? "") + (words.length > 1 ? first(words.at(-1)) : "")).toUpperCase();
+  const initial = (word) => Array.from(word)[0] ?? "";
+  return (initial(words[0] ?? "") + (words.length > 1 ? initial(words.at(-1)) : "")).toUpperCase();
 }

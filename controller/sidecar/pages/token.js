@@ -1,30 +1,30 @@
-// Asks the sidecar for a token. A refusal is thrown by its code; no answer at all is NETWORK.
+// Requests tokens from the public listener. A TokenError has the code of the answer, or NETWORK without an answer.
 
-import { room, session } from "./session.js";
+import { roomId, session } from "./session.js";
 
 export class TokenError extends Error {
-  constructor(code, after = 0) {
+  constructor(code, retryAfterSeconds = 0) {
     super(code);
     this.code = code;
-    this.after = after; // seconds until it is worth asking again, 0: not said
+    this.retryAfterSeconds = retryAfterSeconds; // 0: the answer has no Retry-After
   }
 }
 
-// { url, token }: where LiveKit is, and our way in.
+// Returns { url, token }: the URL of LiveKit and the token to connect with.
 export async function requestToken() {
-  const answer = await post({
-    room_name: room,
+  const response = await post({
+    room_name: roomId,
     participant_identity: session.identity,
     ...(session.name ? { participant_name: session.name } : {}),
   });
-  const content = await answer.json().catch(() => ({}));
-  if (!answer.ok) throw new TokenError(content.code ?? "INTERNAL", Number(answer.headers.get("Retry-After")) || 0);
-  session.keep({ token: content.participant_token });
-  return { url: content.server_url, token: content.participant_token };
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new TokenError(body.code ?? "INTERNAL", Number(response.headers.get("Retry-After")) || 0);
+  session.save({ token: body.participant_token });
+  return { url: body.server_url, token: body.participant_token };
 }
 
-// Whether the page would open now.
-export async function isOpen() {
+// Whether a reload of this page would find the room open.
+export async function isRoomOpen() {
   try {
     return (await fetch(location.pathname, { method: "HEAD", cache: "no-store" })).ok;
   } catch {
@@ -33,7 +33,7 @@ export async function isOpen() {
 }
 
 async function post(body) {
-  if (!/^[\w.-]*$/.test(session.invite)) throw new TokenError("PROOF_INVALID"); // no header takes it
+  if (!/^[\w.-]*$/.test(session.invite)) throw new TokenError("PROOF_INVALID"); // not valid in a header
   const headers = { "Content-Type": "application/json" };
   if (session.invite) headers.Authorization = `Bearer ${session.invite}`;
   if (session.token) headers["X-Previous-Token"] = session.token;

@@ -1,32 +1,32 @@
-// The chat as it is written: the newest at the foot, old ones scroll away. Text is only ever set as text.
+// The chat in a recording: the newest message is at the bottom, old ones scroll away. Sets text only, never HTML.
 
 import { createElement, createUserText } from "./dom.js";
 import { displayName } from "./livekit.js";
 
-const MOST = 60; // more than fits
+const MAX_MESSAGES = 60; // more than fit on the picture
 
 export class Transcript {
   #list;
-  #last = "";
+  #lastHeading = "";
 
   constructor(list) {
     this.#list = list;
   }
 
-  add(sender, text, at) {
-    const time = at.toISOString().slice(11, 16);
+  add(sender, text, receivedAt) {
+    const time = receivedAt.toISOString().slice(11, 16);
     const item = createElement("li");
-    const head = `${sender.identity} ${time}`;
-    if (head !== this.#last) item.append(heading(displayName(sender), time));
-    this.#last = head;
+    const heading = `${sender.identity} ${time}`;
+    if (heading !== this.#lastHeading) item.append(createHeading(displayName(sender), time));
+    this.#lastHeading = heading;
     item.append(createUserText("p", text));
     this.#list.append(item);
-    if (this.#list.childElementCount > MOST) this.#list.firstElementChild.remove();
+    if (this.#list.childElementCount > MAX_MESSAGES) this.#list.firstElementChild.remove();
   }
 }
 
-function heading(name, time) {
-  const made = createElement("h3");
-  made.append(createUserText("b", name), createElement("time", "", time));
-  return made;
+function createHeading(name, time) {
+  const heading = createElement("h3");
+  heading.append(createUserText("b", name), createElement("time", "", time));
+  return heading;
 }
