@@ -37,7 +37,7 @@ async def test_two_see_and_hear_each_other_and_chat(house: Site, welcome: Welcom
     await bob.sentence("LEFT")
     await bob.shoot("left")
     await expect(ann[".tile"]).to_have_count(1)
-    await expect(ann["#people"]).to_contain_text("1 here")
+    await expect(ann["#people"]).to_have_text("1 participant")
 
 
 async def test_a_room_for_voices_has_no_camera(house: Site, welcome: Welcome) -> None:

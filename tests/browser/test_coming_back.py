@@ -22,7 +22,7 @@ async def test_a_reload_keeps_the_identity_and_the_place(house: Site, welcome: W
     await ann.view("call")
     assert await ann.identity() == before
     await bob.sees(before)
-    await expect(bob["#people"]).to_contain_text("2 here")
+    await expect(bob["#people"]).to_contain_text("2 participants")
     await expect(bob[f'.tile[data-identity="{before}"]']).to_contain_text("Ann")
 
 
@@ -43,7 +43,7 @@ async def test_a_room_that_starts_anew_is_entered_under_its_new_name(house: Site
     await ann.join(room, "Ann")
     before = await house.room_name("anew")
     house.edit("anew", active=False)
-    assert "over" in await ann.sentence("OVER")
+    assert "meeting has ended" in await ann.sentence("OVER")
     await ann.shoot("over")
     await house.until_condition("anew", "Live", "False")
     house.edit("anew", active=True)
@@ -65,7 +65,7 @@ async def test_a_room_that_its_owner_removes_is_over(house: Site, welcome: Welco
         room = await anna.good("create", {"name": "Short meeting", "max_participants": 5})
         await ann.join(room["id"], "Ann")
         await until(lambda: _removed(anna, room["id"]))
-    assert "closed for everybody" in await ann.sentence("OVER")
+    assert "closed for everyone" in await ann.sentence("OVER")
 
 
 async def test_who_presses_twice_comes_once(house: Site, welcome: Welcome) -> None:

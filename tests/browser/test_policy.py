@@ -22,7 +22,7 @@ async def test_controls_come_and_go_with_the_policy(house: Site, welcome: Welcom
     await expect(ann["#room-name"]).to_have_text("After")
     await expect(ann["#chat-open"]).to_be_visible()
     await expect(ann["#share"]).to_be_visible()
-    await ann.noted("Chat is on now.")
+    await ann.noted("Chat is now available.")
     await ann.shoot("policy-wider")
 
     house.edit("changing", mediaType="MEDIA_TYPE_AUDIO_ONLY", allow_chat=False)

@@ -218,7 +218,7 @@ async def test_a_token_that_livekit_refuses_begins_nothing(
     good = recorder_token(livekit, await house.room_name("locked"))
     bad = f"{good[:-4]}AAAA"
     await recorder.open(url=livekit.ws_url, token=bad)
-    await expect(recorder.visitor[".error"]).to_contain_text("does not take this token")
+    await expect(recorder.visitor[".error"]).to_contain_text("rejected the token")
     await recorder.says(END)
     assert recorder.said == [END]
     assert bad not in await recorder.page.content()
@@ -228,7 +228,7 @@ async def test_a_token_that_livekit_refuses_begins_nothing(
 async def test_a_room_that_is_not_there_begins_nothing(livekit: LiveKitServer, welcome: Welcome) -> None:
     recorder = await Recorder.on(await welcome())
     await recorder.open(url=livekit.ws_url, token=recorder_token(livekit, "nowhere"))
-    await expect(recorder.visitor[".error"]).to_contain_text("no such room")
+    await expect(recorder.visitor[".error"]).to_contain_text("Room not found")
     await recorder.says(END)
     assert recorder.said == [END]
     recorder.visitor.complaints.clear()

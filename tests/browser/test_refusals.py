@@ -49,7 +49,7 @@ async def test_a_room_that_is_not_open_opens_by_itself(house: Site, welcome: Wel
     told = await ann.sentence("ROOM_NOT_FOUND")
     await bob.open("0" * 24)
     assert await bob.sentence("ROOM_NOT_FOUND") == told, "no page is an oracle"
-    assert "not open" in told
+    assert "isn't open" in told
     await ann.shoot("refused-not-open")
     house.edit("early", active=True)
     await house.until_condition("early", "Live", "True")
@@ -86,7 +86,7 @@ async def test_a_revoked_invite_may_still_come_as_a_guest(house: Site, welcome: 
     await ann.open(room, link)
     await ann.view("lobby")
     await ann["#join"].click()
-    assert "Ask for a new link" in await ann.sentence("PROOF_INVALID")
+    assert "Ask the organizer for a new link" in await ann.sentence("PROOF_INVALID")
     await ann.shoot("refused-invite")
     await ann['[data-action="guest"]'].click()
     await ann.enter("Ann")
@@ -109,11 +109,11 @@ async def test_an_identity_that_another_tab_has_is_not_taken_from_it(house: Site
     await other.page.reload()
     await other.view("lobby")
     await other["#join"].click()
-    assert "inside already" in await other.sentence("IDENTITY_IN_USE")
+    assert "already in this room" in await other.sentence("IDENTITY_IN_USE")
     await other.shoot("refused-taken")
     await other['[data-action="fresh"]'].click()
     await other.view("call")
-    await expect(ann["#people"]).to_contain_text("2 here")
+    await expect(ann["#people"]).to_contain_text("2 participants")
     assert await other.identity() != await ann.identity()
 
 
@@ -128,5 +128,5 @@ async def test_who_comes_twice_goes_on_in_the_newer_tab(house: Site, welcome: We
     await other.page.evaluate("([key, text]) => sessionStorage.setItem(key, text)", [key, text])
     await other.page.reload()
     await other.view("call")
-    assert "somewhere else" in await ann.sentence("ELSEWHERE")
+    assert "another tab or device" in await ann.sentence("ELSEWHERE")
     await ann.shoot("elsewhere")

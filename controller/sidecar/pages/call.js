@@ -78,7 +78,7 @@ class CallSession {
     const { name, allow_webinar_mode: webinar } = roomPolicy(this.#room);
     if (name) byId("room-name").textContent = name;
     const count = this.#room.remoteParticipants.size + 1;
-    byId("people").textContent = `${count} here${webinar ? " · webinar" : ""}`;
+    byId("people").textContent = `${count} participant${count === 1 ? "" : "s"}${webinar ? " · webinar" : ""}`;
     setVisible(byId("sound"), !this.#room.canPlaybackAudio);
     this.#tiles.render();
     this.#controls.render();
@@ -105,6 +105,6 @@ class CallSession {
   }
 
   #showReconnecting() {
-    byId("trouble").textContent = "The connection is lost. Trying to get it back …";
+    byId("trouble").textContent = "Connection lost. Reconnecting…";
   }
 }

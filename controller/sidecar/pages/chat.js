@@ -51,7 +51,7 @@ export class Chat {
       byId("chat-text").value = "";
       this.#add(this.#room.localParticipant, text);
     } catch {
-      showNote("Your message did not go out. Try again.");
+      showNote("Message not sent. Try again.");
     }
   }
 

@@ -8,23 +8,24 @@ import { session } from "./session.js";
 
 const BUTTONS = {
   mic: {
-    labels: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
+    labels: ["Mute microphone", "Unmute microphone"], icons: ["mic", "mic-off"],
     isOn: (self) => self.isMicrophoneEnabled, setOn: (self, on) => self.setMicrophoneEnabled(on),
-    granted: "You may speak now.", revoked: "Your microphone is off: the room no longer lets you speak.",
+    granted: "You can now speak.", revoked: "You no longer have permission to speak. Your microphone is off.",
   },
   camera: {
-    labels: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
+    labels: ["Turn off camera", "Turn on camera"], icons: ["camera", "camera-off"],
     isOn: (self) => self.isCameraEnabled, setOn: (self, on) => self.setCameraEnabled(on),
-    granted: "You may turn your camera on now.", revoked: "Your camera is off: the room no longer shows it.",
+    granted: "You can now turn on your camera.",
+    revoked: "You no longer have permission to share video. Your camera is off.",
   },
   share: {
-    labels: ["Stop sharing the screen", "Share the screen"], icons: ["share", "share"],
+    labels: ["Stop sharing", "Share screen"], icons: ["share", "share"],
     isOn: (self) => self.isScreenShareEnabled,
     setOn: (self, on, { shareAudio }) => self.setScreenShareEnabled(on, { audio: shareAudio }),
-    granted: "You may share your screen now.", revoked: "Screen sharing is no longer allowed.",
+    granted: "You can now share your screen.", revoked: "You no longer have permission to share your screen.",
   },
 };
-const CHAT = { granted: "Chat is on now.", revoked: "Chat is off now." };
+const CHAT = { granted: "Chat is now available.", revoked: "Chat has been turned off." };
 
 export class Controls {
   #room;

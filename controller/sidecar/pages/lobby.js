@@ -8,12 +8,12 @@ import { session } from "./session.js";
 const DEVICES = {
   mic: {
     device: "audioinput", picker: "microphones", label: "pick-microphone", button: "look-mic",
-    labels: ["Mute the microphone", "Turn the microphone on"], icons: ["mic", "mic-off"],
+    labels: ["Mute microphone", "Unmute microphone"], icons: ["mic", "mic-off"],
     createTrack: (options) => LiveKit.createLocalAudioTrack(options),
   },
   camera: {
     device: "videoinput", picker: "cameras", label: "pick-camera", button: "look-camera",
-    labels: ["Turn the camera off", "Turn the camera on"], icons: ["camera", "camera-off"],
+    labels: ["Turn off camera", "Turn on camera"], icons: ["camera", "camera-off"],
     createTrack: (options) => LiveKit.createLocalVideoTrack(options),
   },
 };
@@ -126,6 +126,6 @@ export class Lobby {
     const camera = this.#tracks.camera;
     if (camera && camera.attachedElements.length === 0) camera.attach(byId("look-video"));
     setVisible(byId("look-video"), Boolean(camera));
-    byId("look-off").textContent = camera ? "" : this.#allowed.camera ? "Your camera is off" : "This room is for voices only";
+    byId("look-off").textContent = camera ? "" : this.#allowed.camera ? "Your camera is off" : "This is an audio-only room";
   }
 }

@@ -37,8 +37,8 @@ function openLobby() {
   session.save({ inside: false });
   const isWebinar = pageData.webinar === "true";
   const maySpeak = !isWebinar || session.invite !== "";
-  byId("about").textContent = !maySpeak ? "A webinar: you watch and listen."
-    : isWebinar ? "A webinar, and you are invited to speak." : "";
+  byId("about").textContent = !maySpeak ? "This is a webinar. You're joining as a viewer."
+    : isWebinar ? "This is a webinar. You're joining as a speaker." : "";
   document.title = `Join ${pageData.name}`;
   showView("lobby");
   lobby.open({

@@ -43,7 +43,7 @@ class Recording {
 function start() {
   const query = new URLSearchParams(location.search);
   const url = query.get("url"), token = query.get("token");
-  const code = !LiveKit ? "NO_CLIENT" : !token ? "NO_TOKEN" : !isLiveKitUrl(url) ? "NO_URL" : "";
+  const code = !LiveKit ? "CLIENT_NOT_INSTALLED" : !token ? "NO_TOKEN" : !isLiveKitUrl(url) ? "NO_URL" : "";
   if (code) showError(code);
   else record(url, token);
 }

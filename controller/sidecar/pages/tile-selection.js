@@ -12,8 +12,8 @@ export function tilesForCall(room, sharers) {
   const participants = [self, ...others.values()].filter((each) => isShown(room, each));
   const tileCount = participants.length + sharers.length;
   const isAlone = tileCount <= 1 && others.size === 0;
-  const placeholder = tileCount === 0 ? "Nobody is on stage yet. You will see and hear the speakers here."
-    : isAlone ? "You are the first one here." : "";
+  const placeholder = tileCount === 0 ? "Waiting for speakers. They'll appear here."
+    : isAlone ? "You're the first one here." : "";
   return { participants, hiddenCount: 0, placeholder };
 }
 
