@@ -1,7 +1,7 @@
 """The composition root: settings -> clients, records, reconciler. The only place that builds them.
 
-What is built here runs in two ways: for a while in the foreground (foreground.py), or until it is told to
-stop (service.py).
+What is built here runs in two ways: for a while in the foreground (one_shot.py), or until it is told to
+stop (daemon.py).
 """
 
 import asyncio
@@ -10,31 +10,31 @@ from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 
-from controller.known import Known
 from controller.live.client import DEADLINE, RECORDERS, WRITES, Actor, Connection, Observer
 from controller.live.egress import S3Access
 from controller.manifests import Cache, load
-from controller.manifests.desired import Desired
+from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
 from controller.plan.model import Rules
+from controller.reconcile.change_applier import Steps
 from controller.reconcile.clock import Clock
-from controller.reconcile.leased import Leased
-from controller.reconcile.memory import Flapping
+from controller.reconcile.fenced_writer import Leased
 from controller.reconcile.observe import Eyes
 from controller.reconcile.reconciler import Planner, Reconciler
+from controller.reconcile.recordings.failures import Troubles
 from controller.reconcile.recordings.ledger import Ledger
 from controller.reconcile.recordings.recorder import Recorder
-from controller.reconcile.recordings.steps import RecordingSteps, Remembered, Taping
-from controller.reconcile.recordings.troubles import Troubles
-from controller.reconcile.speaker import Speaker
-from controller.reconcile.steps import Steps
+from controller.reconcile.recordings.recording_applier import RecordingSteps, Remembered, Taping
+from controller.reconcile.status_writer import Speaker
+from controller.reconcile.task_runner import Progress, Workshop
+from controller.reconcile.trackers import Flapping
 from controller.reconcile.triggers import Triggers
-from controller.reconcile.workshop import Progress, Workshop
 from controller.records import open_store
-from controller.records.memory import Memory
 from controller.records.ports import Lease, RoomStore
+from controller.records.record_cache import Memory
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
+from controller.state_cache import Known
 
 
 def silent(_key: str, _word: str, _outcome: str) -> None:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 from controller.errors import SettingsError
-from controller.outputs import Output
-from controller.settings_text import (
+from controller.recording_output import Output
+from controller.settings_parsers import (
     Address,
     as_public,
     choice,

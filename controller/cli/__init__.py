@@ -7,8 +7,8 @@ from io import TextIOWrapper
 
 import typer
 
-from controller.cli.exits import Exit
-from controller.cli.screen import complain, say
+from controller.cli.console import complain, say
+from controller.cli.exit_codes import Exit
 from controller.cli.verbs import command
 from controller.errors import LeaseHeld, RoomctlError
 

@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.exits import Exit
+from controller.cli.console import complain, counted, say, show
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
-from controller.cli.places import below
+from controller.cli.paths import below
 from controller.cli.plan import invalid_files, plan_text
-from controller.cli.screen import complain, counted, say, show
-from controller.foreground import ApplyReport
-from controller.foreground import apply as apply_now
+from controller.one_shot import ApplyReport
+from controller.one_shot import apply as apply_now
 from controller.plan.model import Plan
 from controller.room import short_key
 from controller.settings import Settings, Uses

@@ -15,16 +15,16 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from controller.app import connection, opened_store
-from controller.cli.exits import Exit
+from controller.cli.console import counted, show
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
-from controller.cli.screen import counted, show
 from controller.cli.table import painted
 from controller.errors import LiveDenied, LiveError, NoEgressService, SettingsError, StoreAway, StoreError
 from controller.live.client import Observer
 from controller.manifests import Desired, RoomsDirState, load
-from controller.reconcile.recordings.missed import MEND
+from controller.reconcile.recordings.blocked_log import MEND
 from controller.settings import USE_S3, Settings, Uses, mongodb_address, unused_s3
-from controller.sidecar.callers import Callers
+from controller.sidecar.access_tokens import Callers
 from controller.sidecar.pages.serving import CLIENT, FOLDER, how_to_get
 
 CLOCK_LIMIT: Final = 10.0

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 
 import typer
 
-from controller.cli.screen import no_color
+from controller.cli.console import no_color
 from controller.logs import configure
 from controller.settings import SETTINGS, Setting, Uses, load_settings
 

@@ -12,12 +12,12 @@ import typer
 import yaml
 
 from controller.app import followed_store, opened_store
-from controller.cli.exits import Exit
+from controller.cli.console import complain, say, show
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.interrupt import pause
-from controller.cli.people import count_people
-from controller.cli.screen import complain, say, show
-from controller.cli.standing import Standing, as_dict, choose, standing
+from controller.cli.participant_counts import count_people
+from controller.cli.room_status import Standing, as_dict, choose, standing
 from controller.cli.table import show_table
 from controller.errors import StoreAway
 from controller.records.ports import RoomStore

@@ -18,11 +18,11 @@ from controller.access.invites import (
 )
 from controller.access.policy import Role
 from controller.app import opened_store
-from controller.cli.exits import Exit
+from controller.cli.console import say, show
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
-from controller.cli.goal import read_span
 from controller.cli.rooms import one_room
-from controller.cli.screen import say, show
+from controller.cli.wait_condition import read_span
 from controller.errors import RoomctlError
 from controller.records.record import RoomRecord
 from controller.room import Purpose, derive_key, short_key

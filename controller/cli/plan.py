@@ -7,13 +7,13 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.exits import Exit
+from controller.cli.console import complain, counted, show
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
-from controller.cli.places import below
-from controller.cli.screen import complain, counted, show
+from controller.cli.paths import below
 from controller.cli.table import painted
-from controller.foreground import make_plan
 from controller.manifests.report import Place
+from controller.one_shot import make_plan
 from controller.plan.model import Plan
 from controller.plan.render import as_json, as_text
 from controller.settings import Settings, Uses

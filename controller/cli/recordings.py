@@ -11,10 +11,10 @@ from typing import Annotated, Any, Final
 import typer
 
 from controller.app import opened_store
-from controller.cli.exits import Exit
+from controller.cli.console import complain, say, show_lines
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
-from controller.cli.screen import complain, say, show_lines
-from controller.cli.standing import choose
+from controller.cli.room_status import choose
 from controller.cli.table import show_table
 from controller.records.ports import RoomStore
 from controller.records.recordings import RecordingRow, RecordingState

@@ -6,10 +6,10 @@ from typing import Annotated, Final
 import typer
 
 from controller.app import opened_store
-from controller.cli.exits import Exit
+from controller.cli.console import say
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.rooms import one_room
-from controller.cli.screen import say
 from controller.errors import RoomctlError, StoreConflict
 from controller.records.ports import RoomStore
 from controller.room import short_key

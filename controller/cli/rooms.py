@@ -1,11 +1,11 @@
 """The one room that a verb is for."""
 
-from controller.cli.standing import choose
+from controller.cli.room_status import choose
 from controller.errors import RoomctlError
 from controller.records.ports import Records
 from controller.records.record import RoomRecord
 from controller.room import short_key
-from controller.words import nearest, quoted
+from controller.text import nearest, quoted
 
 
 def one_room(records: Records, name: str) -> RoomRecord:

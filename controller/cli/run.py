@@ -6,7 +6,7 @@ import structlog
 import uvloop
 
 from controller.cli.flags import with_settings
-from controller.service import run as run_app
+from controller.daemon import run as run_app
 from controller.settings import USE_S3, Settings, Uses, unused_s3
 
 log = structlog.get_logger()

@@ -2,8 +2,8 @@
 
 import json
 
-from controller.cli.exits import Exit
-from controller.cli.screen import show
+from controller.cli.console import show
+from controller.cli.exit_codes import Exit
 from controller.manifests.schema import manifest_schema
 
 

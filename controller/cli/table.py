@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from controller.cli.screen import colored, no_color, show, show_lines
+from controller.cli.console import colored, no_color, show, show_lines
 
 
 def painted(text: str, style: str) -> str:

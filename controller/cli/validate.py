@@ -8,9 +8,9 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.exits import Exit
+from controller.cli.console import complain, counted, say, show
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
-from controller.cli.screen import complain, counted, say, show
 from controller.manifests import Desired, ManifestError, RoomsDirState, load_paths
 from controller.manifests.report import error_dict, error_text
 from controller.settings import Settings, Uses

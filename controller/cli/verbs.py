@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from controller.cli.screen import show
+from controller.cli.console import show
 
 VERBS: Final = (
     *("run", "validate", "plan", "apply", "get", "wait", "recordings"),

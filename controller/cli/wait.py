@@ -10,13 +10,13 @@ from typing import Annotated, Final
 import typer
 
 from controller.app import followed_store, opened_store
-from controller.cli.exits import Exit
+from controller.cli.console import complain, counted, say
+from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
-from controller.cli.goal import Goal, Target, missing_yet, read_goal, read_span
 from controller.cli.interrupt import pause
-from controller.cli.places import below
-from controller.cli.screen import complain, counted, say
-from controller.cli.standing import Standing, choose, standing
+from controller.cli.paths import below
+from controller.cli.room_status import Standing, choose, standing
+from controller.cli.wait_condition import Goal, Target, missing_yet, read_goal, read_span
 from controller.errors import RoomctlError, RoomsDirError, StoreAway
 from controller.manifests import Desired, ManifestError, RoomsDirState, load
 from controller.manifests.report import error_text

@@ -2,9 +2,9 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
-from controller.manifests.desired import ManifestError, ManifestRoom, Mark
 from controller.manifests.parse import Claim
-from controller.words import quoted
+from controller.manifests.snapshot import ManifestError, ManifestRoom, Mark
+from controller.text import quoted
 
 _NAMED = 3
 

@@ -21,8 +21,8 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from controller.manifests.desired import Mark
-from controller.words import escaped, quoted
+from controller.manifests.snapshot import Mark
+from controller.text import escaped, quoted
 
 MAX_DEPTH: Final = 4
 MAX_DOCUMENTS: Final = 1_000

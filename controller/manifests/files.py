@@ -13,7 +13,7 @@ from typing import Final, NamedTuple, TypeAlias
 from controller.errors import RoomsDirError
 from controller.manifests.document import Unreadable
 from controller.manifests.keys import ENDINGS
-from controller.words import escaped
+from controller.text import escaped
 
 MAX_FILES: Final = 20_000
 MAX_FOLDERS: Final = 20_000

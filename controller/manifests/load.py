@@ -15,7 +15,6 @@ from typing import Final
 
 from controller.errors import RoomsDirError
 from controller.manifests.claims import settle
-from controller.manifests.desired import Desired, ManifestError, RoomsDirState
 from controller.manifests.document import Unreadable
 from controller.manifests.files import (
     Listed,
@@ -28,7 +27,8 @@ from controller.manifests.files import (
 )
 from controller.manifests.keys import path_key
 from controller.manifests.parse import Parsed, parse
-from controller.words import escaped
+from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
+from controller.text import escaped
 
 TRIES: Final = 20
 """How often a folder that moves while it is read is read again, before it counts as unreadable."""

@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.manifests.body import Body, read_body
-from controller.manifests.desired import ManifestError, ManifestRoom, Mark
 from controller.manifests.document import Document, Fault, Unreadable, decoded, documents
+from controller.manifests.fields import Body, read_body
 from controller.manifests.keys import KEY_RULE, is_key
-from controller.words import quoted
+from controller.manifests.snapshot import ManifestError, ManifestRoom, Mark
+from controller.text import quoted
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from typing import Any
 
-from controller.manifests.desired import ManifestError
+from controller.manifests.snapshot import ManifestError
 
 Place = Callable[[str], str]
 """Turns a file's path below rooms.d into the path to show."""

@@ -5,7 +5,7 @@ from dataclasses import replace
 from typing import Final
 
 from controller.live.room import people_in
-from controller.manifests.desired import RoomsDirState
+from controller.manifests.snapshot import RoomsDirState
 from controller.plan.fields import disruption
 from controller.plan.matching import Matching
 from controller.plan.model import (

@@ -4,7 +4,7 @@ from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 
-from controller.manifests.desired import Desired, ManifestError, ManifestRoom, RoomsDirState
+from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState
 from controller.records.record import Origin, RoomRecord
 from controller.room import room_id, short_key
 

@@ -8,7 +8,7 @@ from enum import StrEnum
 from typing import Any, TypeAlias
 
 from controller.live.room import LiveRoom, Participant
-from controller.manifests.desired import Desired, ManifestError, ManifestRoom
+from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.records.record import RoomRecord
 
 

@@ -9,9 +9,9 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from controller.live.room import STAY_SECONDS, LiveRoom, room_metadata
-from controller.plan.chores import chores
 from controller.plan.fields import disruption, drift, field_changes
 from controller.plan.guards import guarded, is_deferred, people_inside
+from controller.plan.maintenance import chores
 from controller.plan.matching import Match, Matching, match
 from controller.plan.model import (
     Action,

@@ -12,7 +12,7 @@ from typing import Final, TypeAlias
 
 from controller.live.egress import Egress, EgressStatus, Layout
 from controller.live.room import Participant
-from controller.outputs import Output
+from controller.recording_output import Output
 from controller.records.record import Recording, RoomRecord
 from controller.room import RecordMode, format_time, without_id
 

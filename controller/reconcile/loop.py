@@ -8,16 +8,16 @@ from typing import Final
 import structlog
 
 from controller.errors import LiveError, RoomctlError, StoreForeign
-from controller.known import Known
-from controller.manifests.desired import Desired, ManifestError, RoomsDirState
+from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
 from controller.reconcile.clock import Clock
-from controller.reconcile.memory import Backoff
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.status import census
+from controller.reconcile.task_runner import Workshop
+from controller.reconcile.trackers import Backoff
 from controller.reconcile.triggers import Triggers
-from controller.reconcile.workshop import Workshop
 from controller.records.record import RoomRecord
+from controller.state_cache import Known
 
 SPACING: Final = 0.05
 """Seconds between two passes at least; a pass that took longer is given as long a rest as it took."""

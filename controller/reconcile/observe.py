@@ -6,13 +6,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from controller.errors import LiveError, StoreError
-from controller.known import EgressListing, Known
 from controller.live.ports import EgressObserver
 from controller.live.room import Participant
-from controller.manifests.desired import Desired
+from controller.manifests.snapshot import Desired
 from controller.plan.model import Observed
 from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
+from controller.state_cache import EgressListing, Known
 
 PATIENCE: Final = 0.5
 """Seconds without any further answer after which those who are still looked for count as inside."""

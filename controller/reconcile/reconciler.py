@@ -1,7 +1,7 @@
 """The reconciler: observe, plan, act, say. Level-triggered: what woke it does not matter.
 
 One pass looks at everything and plans everything, then gives each room that needs something to a task of
-its own (workshop.py) and waits for none of them. What fails is planned again, after a backoff of its own.
+its own (task_runner.py) and waits for none of them. What fails is planned again, after a backoff of its own.
 """
 
 from dataclasses import dataclass, field, replace
@@ -13,17 +13,17 @@ import structlog
 from controller.errors import LiveError
 from controller.live.room import people_in, unlisted
 from controller.live.webhook import Hint
-from controller.manifests.desired import Desired, RoomsDirState
+from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.plan.model import Enforce, Observed, Plan, Refusal, Rules
 from controller.plan.planner import make_plan, names_to_look_at
 from controller.reconcile.audit import Audit, is_restricted
 from controller.reconcile.clock import Clock
-from controller.reconcile.memory import Absence, Orphans
 from controller.reconcile.observe import Eyes
 from controller.reconcile.recordings.recorder import Recorder
-from controller.reconcile.speaker import Speaker
+from controller.reconcile.status_writer import Speaker
+from controller.reconcile.task_runner import Workshop
+from controller.reconcile.trackers import Absence, Orphans
 from controller.reconcile.triggers import Triggers, Watched, about_recording, matters, suspicious
-from controller.reconcile.workshop import Workshop
 from controller.records.ports import Lease, RemovalLeave, RoomStore
 from controller.records.record import RoomRecord
 

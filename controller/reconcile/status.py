@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
-from controller.manifests.desired import ManifestError
+from controller.manifests.snapshot import ManifestError
 from controller.plan.model import Finish, Heal, Refusal, RoomChange, Word
 from controller.plan.recording import RecordingSays
 from controller.records.record import Condition, Origin, RoomRecord, Status

@@ -5,6 +5,6 @@ a write goes `store` -> `change` (what differs, what is compared) -> `batch` (gr
 (pymongo, errors); a full read comes through `codec` into `memory`.
 """
 
-from controller.records.opening import open_lease, open_store
+from controller.records.factory import open_lease, open_store
 
 __all__ = ["open_lease", "open_store"]

@@ -21,8 +21,8 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from controller.errors import SettingsError, StoreAway, StoreLocked
-from controller.records.edge import close, connect
-from controller.records.folder import Lock, prepare, read_json, signature, take_lock, write_json
+from controller.records.data_dir import Lock, prepare, read_json, signature, take_lock, write_json
+from controller.records.mongo_client import close, connect
 
 HOST: Final = "127.0.0.1"
 LOG: Final = "embedded.log"

@@ -21,8 +21,8 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from controller.errors import LeaseHeld, LeaseLost, StoreError
-from controller.records.edge import Documents, translated
 from controller.records.holder import read_holder
+from controller.records.mongo_client import Documents, translated
 
 RENEW: Final = 2.0
 GOOD_FOR: Final = 8.0

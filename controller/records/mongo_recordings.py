@@ -14,7 +14,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 
 from controller.errors import StoreError, StoreRefused
 from controller.records.codec import Damaged
-from controller.records.edge import DEADLINE, Documents, translated
+from controller.records.mongo_client import DEADLINE, Documents, translated
 from controller.records.recordings import (
     RecordingRow,
     RecordingState,

@@ -13,7 +13,7 @@ import structlog
 from pymongo.errors import DuplicateKeyError
 
 from controller.errors import StoreError
-from controller.records.edge import Documents, translated
+from controller.records.mongo_client import Documents, translated
 from controller.records.ports import RelayedHint
 
 HINTS: Final = "hints"

@@ -37,12 +37,12 @@ from controller.records.batch import (
 )
 from controller.records.change import change
 from controller.records.codec import Damaged, decode
-from controller.records.edge import DEADLINE, Answered, Documents, database, translated
 from controller.records.holder import read_holder
-from controller.records.memory import Memory
+from controller.records.mongo_client import DEADLINE, Answered, Documents, database, translated
 from controller.records.mongo_recordings import MongoRecordings
 from controller.records.ports import Holder, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
+from controller.records.record_cache import Memory
 from controller.records.relay import HINTS, MongoRelay
 from controller.room import short_key
 

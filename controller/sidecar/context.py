@@ -5,12 +5,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from controller.known import Known
 from controller.live.ports import LiveObserver
 from controller.live.webhook import Hint
 from controller.metrics import Metrics
 from controller.records.ports import RoomStore
 from controller.settings import Settings
+from controller.state_cache import Known
 
 
 @dataclass(slots=True)

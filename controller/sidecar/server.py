@@ -9,18 +9,18 @@ from dataclasses import dataclass
 
 from controller.errors import RoomctlError
 from controller.settings import Address
-from controller.sidecar.callers import Callers
+from controller.sidecar.access_tokens import Callers
 from controller.sidecar.context import Context
 from controller.sidecar.http.cors import Cors
 from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import Handler, Listener
-from controller.sidecar.http.site import Routes, Site, options
-from controller.sidecar.joining.helpers import Helpers
+from controller.sidecar.http.router import Routes, Site, options
+from controller.sidecar.joining.join_handlers import Helpers
 from controller.sidecar.openapi import PATH as OPENAPI
 from controller.sidecar.openapi import described, private_document, public_document
-from controller.sidecar.ops import Ops
+from controller.sidecar.operations import Ops
 from controller.sidecar.pages.serving import Pages
-from controller.sidecar.rooms.calls import Rooms
+from controller.sidecar.rooms.room_handlers import Rooms
 
 FIND = "/api/conferences-public/findLKRoomNameById"
 ROOMS = "/api/conferences/"

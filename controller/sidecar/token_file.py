@@ -22,7 +22,7 @@ from yaml.events import (
     StreamStartEvent,
 )
 
-from controller.words import nearest
+from controller.text import nearest
 
 FILE_LIMIT: Final = 1024 * 1024
 USER_ID_LENGTH: Final = 128

@@ -24,13 +24,13 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
+from console import bold, say, show
+from controller_process import Controller, House, controlling, given_livekit, program, settings
 from environment import environment, install, locked
-from house import Controller, House, controlling, given_livekit, program, settings
 from page import livekit_client
 from processes import PORTS, Failure, Stopped, free_ports, run, start, unless_stopped
 from recording import recorded_rooms, recording_settings, tell_recording
 from server import livekit_server, serving
-from telling import bold, say, show
 
 USAGE: Final = 64
 CHECK_SECONDS: Final = 45.0

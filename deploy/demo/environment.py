@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, TextIO
 
+from console import progress, say
 from processes import Failure, run, run_tidily
-from telling import progress, say
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 SECONDS: Final = 900.0

@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
+from console import progress, say
 from environment import ROOT, locked
 from processes import Failure, run_tidily
-from telling import progress, say
 
 FOLDER: Final = ROOT / "controller" / "sidecar" / "pages"
 SECONDS: Final = 300.0

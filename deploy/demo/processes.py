@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from telling import last_lines, say
+from console import last_lines, say
 
 HOST: Final = "127.0.0.1"
 PORTS: Final = {

@@ -4,9 +4,9 @@ import json
 import os
 from typing import Any, Final
 
-from house import House, given_livekit
+from console import bold, show
+from controller_process import House, given_livekit
 from processes import Failure
-from telling import bold, show
 
 OUTPUT: Final = "file:///recordings/{key}/{start}-{id}.mp4"
 PREFIX: Final = "ROOMCTL_RECORDING_"

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from console import last_lines, progress, say
 from environment import cache, locked
 from processes import HOST, Failure, end, run, run_tidily, start, until
-from telling import last_lines, progress, say
 
 VERSION: Final = "1.13.3"
 MODULE: Final = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"

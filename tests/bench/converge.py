@@ -18,7 +18,7 @@ from livekit.api import LiveKitAPI
 from livekit.protocol.room import CreateRoomRequest
 from pymongo import AsyncMongoClient, InsertOne, UpdateOne
 
-from controller import foreground, logs
+from controller import logs, one_shot
 from controller.live.room import STAY_SECONDS
 from controller.plan.model import Plan
 from controller.settings import Settings, Uses, load_settings
@@ -121,7 +121,7 @@ async def by_roomctl(bench: Bench, name: str, count: int) -> tuple[float, float]
         return len(plan.changes) == count
 
     begun = time.perf_counter()
-    report = await foreground.apply(bench.settings(name), confirm=confirm)
+    report = await one_shot.apply(bench.settings(name), confirm=confirm)
     ended = time.perf_counter()
     assert not report.failed
     return ended - begun, ended - confirmed

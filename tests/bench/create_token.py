@@ -21,7 +21,7 @@ from pathlib import Path
 
 from tests.bench.load import Load, load
 from tests.support.cache import cache_dir
-from tests.unit.sidecar.house import KEY, ROOM_ID, ROOM_NAME, SECRET, TOKEN
+from tests.unit.sidecar.harness import KEY, ROOM_ID, ROOM_NAME, SECRET, TOKEN
 
 CONNECTIONS, ROUNDS, SECONDS = 64, 3, 3.0
 PINNED = (

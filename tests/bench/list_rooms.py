@@ -13,9 +13,9 @@ from dataclasses import replace
 from datetime import timedelta
 
 from controller.records.record import RoomRecord, as_reference
-from controller.sidecar.callers import Caller
-from controller.sidecar.rooms.listing import DEFAULT_ORDER
-from controller.sidecar.rooms.views import Views
+from controller.sidecar.access_tokens import Caller
+from controller.sidecar.rooms.query import DEFAULT_ORDER
+from controller.sidecar.rooms.response_cache import Views
 from tests.support.rooms import NOW, room
 
 ROOMS, PAGE, ROUNDS = 10_000, 100, 15

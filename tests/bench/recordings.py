@@ -22,13 +22,13 @@ import structlog
 
 from controller.live.egress import EgressStatus
 from controller.live.room import Permission
-from controller.outputs import Output
-from controller.reconcile.recordings.steps import Taping
+from controller.reconcile.recordings.recording_applier import Taping
+from controller.recording_output import Output
 from tests.support.controller import Site
 from tests.support.egress import RecordingStack
 from tests.support.embedded import secantus
 from tests.support.inprocess import InProcess
-from tests.support.people import guest, token
+from tests.support.participants import guest, token
 from tests.support.ports import free_ports
 from tests.support.proxy import Fate, Message, Proxy, http
 from tests.support.worlds import desired, manifest

@@ -18,7 +18,7 @@ import yaml
 from livekit.api import LiveKitAPI
 from livekit.protocol.room import ListRoomsRequest, ListRoomsResponse
 
-from controller import app, foreground, logs
+from controller import app, logs, one_shot
 from controller.reconcile.reconciler import Reconciler
 from controller.records import open_lease
 from tests.bench.converge import Bench, servers
@@ -38,7 +38,7 @@ async def main(count: int) -> None:
             print(
                 f"cold `roomctl plan`: {seconds:.2f} s, {seconds / plain:.2f} of PyYAML's own loader's time"
             )
-            await foreground.apply(bench.settings("scale"), confirm=lambda _plan: True)
+            await one_shot.apply(bench.settings("scale"), confirm=lambda _plan: True)
             parsing = await parse_listing(bench)
             idle = await unchanged_pass(bench)
             print(f"parsing ListRooms' answer: {parsing * 1000:.0f} ms of CPU")

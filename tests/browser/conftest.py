@@ -12,7 +12,7 @@ import pytest
 from playwright.async_api import Browser
 
 from tests.browser.visitor import Visitor
-from tests.support.callers import write_tokens
+from tests.support.api_callers import write_tokens
 from tests.support.chromium import browser
 from tests.support.controller import Site
 from tests.support.embedded import secantus

@@ -16,7 +16,7 @@ from playwright.async_api import ConsoleMessage, Page
 from tests.browser.visitor import Visitor
 from tests.support.controller import Site
 from tests.support.livekit import LiveKitServer
-from tests.support.people import Guest
+from tests.support.participants import Guest
 from tests.support.wait import until
 
 IDENTITY: Final = "EG_recorder"

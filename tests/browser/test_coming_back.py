@@ -8,7 +8,7 @@ from playwright.async_api import Route, expect
 from tests.browser.conftest import Welcome
 from tests.browser.rooms import open_room
 from tests.browser.visitor import TOKEN
-from tests.support.callers import Caller, callers
+from tests.support.api_callers import Caller, callers
 from tests.support.controller import Site
 from tests.support.wait import until
 

@@ -9,7 +9,7 @@ from tests.browser.recorder import Recorder
 from tests.browser.rooms import open_room
 from tests.support.controller import Site
 from tests.support.livekit import LiveKitServer
-from tests.support.people import guest, token
+from tests.support.participants import guest, token
 
 NEWCOMERS: Final = 12
 COME: Final = """async ([endpoint, room, number, sends]) => {

@@ -9,14 +9,14 @@ from pathlib import Path
 from playwright.async_api import Locator, expect
 
 from tests.browser.conftest import Welcome
-from tests.browser.outsider import Outsider
+from tests.browser.external_client import Outsider
 from tests.browser.recorder import END, START, Recorder, recorder_token, speaking
 from tests.browser.rooms import invite, open_room
 from tests.browser.visitor import Visitor
 from tests.support.chromium import browser
 from tests.support.controller import Site
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary, guest, token
+from tests.support.participants import canary, guest, token
 from tests.support.wait import until
 
 NO_SCROLLBAR = """() => {

@@ -3,7 +3,7 @@
 from playwright.async_api import expect
 
 from tests.browser.conftest import Welcome
-from tests.browser.outsider import Outsider
+from tests.browser.external_client import Outsider
 from tests.browser.rooms import invite, open_room
 from tests.support.controller import Site
 

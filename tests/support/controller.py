@@ -32,21 +32,21 @@ from pymongo import AsyncMongoClient
 
 from controller.cli import run_verb
 from controller.errors import LiveError, StoreError
-from controller.foreground import make_plan
 from controller.live.client import Actor, Connection, Observer
 from controller.live.room import LiveRoom, Participant, owner_mark
+from controller.one_shot import make_plan
 from controller.plan.model import Plan
 from controller.records import open_store
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.record import RoomRecord
 from controller.settings import Uses, load_settings
-from tests.support.people import token
+from tests.support.participants import token
 from tests.support.ports import free_ports
 from tests.support.wait import PATIENCE, until
 
 ROOT: Final = Path(__file__).parents[2]
 LOOK_EVERY: Final = 0.03
-WARM: Final = ("controller.cli.run", "controller.cli.apply", "controller.records.opening", "uvloop")
+WARM: Final = ("controller.cli.run", "controller.cli.apply", "controller.records.factory", "uvloop")
 _TELLTALE: Final = re.compile(r"Traceback|eyJ[A-Za-z0-9_-]{8,}|mongodb://[^/\s]*@")
 
 

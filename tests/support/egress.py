@@ -16,7 +16,7 @@ from typing import Any, Self
 import aiohttp
 
 from tests.support.cache import go_build, tell
-from tests.support.child import Child
+from tests.support.child_process import Child
 from tests.support.livekit import LiveKitServer, livekit_binary
 from tests.support.ports import free_ports
 from tests.support.redis import Redis

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from controller.errors import StoreConflict
 from controller.records.change import change
-from controller.records.memory import Memory
 from controller.records.ports import Holder, RelayedHint, RemovalLeave, StoreIdentity
 from controller.records.record import RoomRecord
+from controller.records.record_cache import Memory
 from controller.records.recordings import RecordingRow, RecordingState, latest_first
 from controller.records.relay import KEPT
 from controller.room import short_key

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 from hypothesis import strategies as st
 
 from controller.live.room import LiveRoom
-from controller.manifests.desired import ManifestError, RoomsDirState
+from controller.manifests.snapshot import ManifestError, RoomsDirState
 from controller.records.record import Origin, RoomRecord, Status
 from controller.room import room_id
 from tests.support.worlds import ID_KEY, STORE, World, by_api, grown, live_room, manifest, record, spec

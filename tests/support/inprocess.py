@@ -7,25 +7,25 @@ from datetime import datetime, timedelta
 from itertools import count
 
 from controller.errors import LeaseLost
-from controller.known import Known
-from controller.manifests.desired import Desired
+from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
 from controller.plan.model import Plan
+from controller.reconcile.change_applier import Steps
 from controller.reconcile.clock import Clock
-from controller.reconcile.leased import Leased
-from controller.reconcile.memory import Flapping
+from controller.reconcile.fenced_writer import Leased
 from controller.reconcile.observe import Eyes
 from controller.reconcile.reconciler import Planner, Reconciler
+from controller.reconcile.recordings.failures import Troubles
 from controller.reconcile.recordings.ledger import Ledger
 from controller.reconcile.recordings.recorder import Recorder
-from controller.reconcile.recordings.steps import RecordingSteps, Remembered, Taping
-from controller.reconcile.recordings.troubles import Troubles
-from controller.reconcile.speaker import Speaker
-from controller.reconcile.steps import Steps
+from controller.reconcile.recordings.recording_applier import RecordingSteps, Remembered, Taping
+from controller.reconcile.status_writer import Speaker
+from controller.reconcile.task_runner import Workshop
+from controller.reconcile.trackers import Flapping
 from controller.reconcile.triggers import Triggers
-from controller.reconcile.workshop import Workshop
 from controller.records.record import RoomRecord
 from controller.room import at_millis
+from controller.state_cache import Known
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
 from tests.support.worlds import INSTANCE, NOW, desired, rules

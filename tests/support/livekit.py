@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.support.cache import go_install
-from tests.support.child import Child
+from tests.support.child_process import Child
 from tests.support.ports import free_ports
 
 VERSION = "1.13.3"

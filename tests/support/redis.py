@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 from tests.support.cache import tell
-from tests.support.child import Child
+from tests.support.child_process import Child
 from tests.support.debian import program
 from tests.support.ports import free_ports
 from tests.support.wait import until

@@ -2,8 +2,8 @@
 
 from datetime import UTC, datetime
 
-from controller.records.memory import Memory
 from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
+from controller.records.record_cache import Memory
 from controller.room import RoomSpec
 
 NOW = datetime(2026, 3, 24, 16, 0, 0, 123000, tzinfo=UTC)

@@ -1,7 +1,7 @@
 """Manifests, records and live rooms in memory, and a world in which plans are carried out purely.
 
-`World.converge` does to the records and the live rooms what reconcile/steps.py does to MongoDB and LiveKit,
-so that properties of the planner can run thousands of times.
+`World.converge` does to the records and the live rooms what reconcile/change_applier.py does to MongoDB and
+LiveKit, so that properties of the planner can run thousands of times.
 """
 
 from collections.abc import Callable, Mapping
@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, assert_never
 
 from controller.live.room import STAY_SECONDS, LiveRoom, Participant, room_metadata
-from controller.manifests.desired import Desired, ManifestError, ManifestRoom, Mark, RoomsDirState
+from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, Mark, RoomsDirState
 from controller.plan import Observed, Plan, RoomChange, Rules, make_plan, names_to_look_at
 from controller.plan.model import (
     Action,

@@ -7,7 +7,7 @@ import pytest
 
 from controller import metrics
 from controller.cli import run_verb
-from controller.cli.exits import Exit
+from controller.cli.exit_codes import Exit
 from controller.cli.verbs import VERBS
 from controller.settings import SETTINGS, Setting
 from tests.support.documents import PAGES, ROOT, anchors, commands, links, page, tables

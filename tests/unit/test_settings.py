@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import SettingsError
-from controller.outputs import Output
+from controller.recording_output import Output
 from controller.settings import SETTINGS, Address, Settings, Uses, load_settings, mongodb_address
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"

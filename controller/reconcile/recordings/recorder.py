@@ -28,12 +28,12 @@ from controller.plan.recording import (
     names_of,
     ours_on,
 )
-from controller.reconcile.recordings.looks import NOBODY, Looks
-from controller.reconcile.recordings.missed import Missed
-from controller.reconcile.recordings.steps import ASK_EVERY, RecordingSteps
+from controller.reconcile.recordings.blocked_log import Missed
+from controller.reconcile.recordings.occupancy import NOBODY, Looks
+from controller.reconcile.recordings.recording_applier import ASK_EVERY, RecordingSteps
 from controller.reconcile.status import restated
+from controller.reconcile.task_runner import Workshop
 from controller.reconcile.triggers import Triggers
-from controller.reconcile.workshop import Workshop
 from controller.records.record import RoomRecord, Status
 from controller.records.recordings import RecordingRow
 

@@ -6,8 +6,8 @@ from typing import Any, Final, NoReturn
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.answer import Code, Refusal
 from controller.sidecar.http.protocol import Connection
+from controller.sidecar.http.response import Code, Refusal
 
 BODY_LIMIT: Final = 64 * 1024
 WEBHOOK_LIMIT: Final = 1024 * 1024

@@ -7,8 +7,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.answer import Code, retry
 from controller.sidecar.http.protocol import Connection, plain
+from controller.sidecar.http.response import Code, retry
 
 BURST_SECONDS: Final = 10.0
 MOST_KEYS: Final = 50_000

@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from controller.sidecar.http.answer import Answer, Code, Refusal, refused, retry
+from controller.sidecar.http.response import Answer, Code, Refusal, refused, retry
 
 CONNECTIONS: Final = 1024
 READ_SECONDS: Final = 10.0

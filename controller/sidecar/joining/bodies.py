@@ -10,8 +10,8 @@ from pydantic_core import ErrorDetails
 
 from controller.access.identity import IDENTITY_PATTERN, NAME_LENGTH, display_name, identity_problem
 from controller.room import RecordMode
-from controller.sidecar.http.answer import Refusal
 from controller.sidecar.http.body import invalid
+from controller.sidecar.http.response import Refusal
 
 _SENTENCES: Final = {
     "missing": "is required",

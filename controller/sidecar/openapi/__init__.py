@@ -10,8 +10,8 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.answer import Answer
 from controller.sidecar.http.protocol import Handler
+from controller.sidecar.http.response import Answer
 from controller.sidecar.openapi.accept import prefers_html
 from controller.sidecar.openapi.document import Document, private_document, public_document
 from controller.sidecar.openapi.page import STYLE, page

@@ -5,8 +5,8 @@ from dataclasses import dataclass, field, replace
 from http import HTTPStatus
 from typing import Any, Final
 
-from controller.sidecar.http.answer import JSON, Code
-from controller.sidecar.joining.proofs import PREVIOUS_TOKEN
+from controller.sidecar.http.response import JSON, Code
+from controller.sidecar.joining.credentials import PREVIOUS_TOKEN
 from controller.sidecar.openapi import examples
 from controller.sidecar.openapi.examples import Example
 from controller.sidecar.openapi.schemas import Schema, ref

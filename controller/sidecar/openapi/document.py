@@ -5,8 +5,8 @@ from importlib import metadata
 from itertools import groupby
 from typing import Any, Final
 
-from controller.sidecar.callers import ACCESS_TOKEN
-from controller.sidecar.http.answer import JSON, STATUS, Code
+from controller.sidecar.access_tokens import ACCESS_TOKEN
+from controller.sidecar.http.response import JSON, STATUS, Code
 from controller.sidecar.openapi.calls import (
     ACCESS,
     INVITE,

@@ -6,8 +6,8 @@ from html import escape
 from pathlib import Path
 from typing import Any, Final
 
-from controller.sidecar.callers import ACCESS_TOKEN
-from controller.sidecar.http.answer import Code
+from controller.sidecar.access_tokens import ACCESS_TOKEN
+from controller.sidecar.http.response import Code
 from controller.sidecar.openapi.calls import ACCESS
 from controller.sidecar.openapi.document import MEANINGS
 from controller.sidecar.openapi.types import is_ignored, shown_type

@@ -26,7 +26,7 @@ from controller.sidecar.rooms.bodies import (
     RoomId,
     UpdateRoom,
 )
-from controller.sidecar.rooms.listing import DEPTH, LOGICAL, NAMES, OPERATORS, RANGES, TERMS
+from controller.sidecar.rooms.query import DEPTH, LOGICAL, NAMES, OPERATORS, RANGES, TERMS
 
 Schema = dict[str, Any]
 

@@ -20,9 +20,9 @@ from aiohttp import hdrs, web
 
 from controller.records.record import RoomRecord
 from controller.sidecar.context import Context
-from controller.sidecar.http.answer import STATUS, Answer, Code, Refusal
 from controller.sidecar.http.protocol import Handler
-from controller.sidecar.http.site import Routes
+from controller.sidecar.http.response import STATUS, Answer, Code, Refusal
+from controller.sidecar.http.router import Routes
 
 JOIN: Final = "/join/"
 ASSETS: Final = "/join/assets/"

@@ -19,9 +19,9 @@ from controller.room import (
     Participants,
     RecordMode,
 )
-from controller.sidecar.http.answer import Code, Refusal
 from controller.sidecar.http.body import invalid
-from controller.words import nearest, quoted
+from controller.sidecar.http.response import Code, Refusal
+from controller.text import nearest, quoted
 
 _IGNORED: Final = "Returned with a room, and ignored when it is sent back."
 

@@ -10,7 +10,7 @@ import uvloop
 from controller.live.room import Participant
 from controller.settings import Address
 from controller.sidecar import Context, Sidecar
-from tests.unit.sidecar.house import ROOM_NAME, SETTINGS, House, record, spec
+from tests.unit.sidecar.harness import ROOM_NAME, SETTINGS, House, record, spec
 
 PLENTY = 10_000_000
 

@@ -17,7 +17,7 @@ from tests.real.cli.process import on_terminal
 from tests.support.controller import ROOT, Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary
+from tests.support.participants import canary
 from tests.support.redis import Redis
 from tests.support.wait import PATIENCE, until
 

@@ -10,7 +10,7 @@ from tests.support.api import SOON, api_of
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary, guest
+from tests.support.participants import canary, guest
 from tests.support.proxy import Fate, Fault, Message, Proxy, http
 from tests.support.wait import until
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from controller.live.room import STAY_SECONDS
 from tests.support.controller import ROOT, Site
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary, token
+from tests.support.participants import canary, token
 from tests.support.wait import until
 
 PRESETS = ("audio-briefing", "guest-webinar", "recorded-speaker", "standard-team")

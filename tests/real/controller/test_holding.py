@@ -14,7 +14,7 @@ from controller.records.record import RoomRecord
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import JoinRefused, canary, guest, token
+from tests.support.participants import JoinRefused, canary, guest, token
 from tests.support.ports import free_ports
 from tests.support.wait import PATIENCE, until
 

@@ -11,11 +11,11 @@ from livekit.rtc import TrackKind, TrackSource
 
 from controller.access.policy import MEDIA_ATTRIBUTE, WITHDRAWN
 from controller.live.room import Permission
-from tests.support.callers import callers, write_tokens
+from tests.support.api_callers import callers, write_tokens
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import Canary, Guest, canary, guest, token
+from tests.support.participants import Canary, Guest, canary, guest, token
 from tests.support.ports import free_ports
 
 AUDIO_ONLY, VIDEO_ONLY = "MEDIA_TYPE_AUDIO_ONLY", "MEDIA_TYPE_VIDEO_ONLY"

@@ -11,7 +11,7 @@ import pytest
 from tests.support.controller import Ended, Site
 from tests.support.embedded import Server, secantus
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary
+from tests.support.participants import canary
 from tests.support.proxy import Proxy, drop, http
 from tests.support.wait import PATIENCE
 

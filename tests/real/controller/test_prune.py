@@ -9,11 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from controller.reconcile.memory import SETTLE
+from controller.reconcile.trackers import SETTLE
 from tests.support.controller import Controller, Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary
+from tests.support.participants import canary
 from tests.support.wait import until
 
 SETTLED = timedelta(seconds=SETTLE - 0.1)

@@ -11,7 +11,7 @@ from controller.records.lease import STANDS_STILL
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary
+from tests.support.participants import canary
 from tests.support.proxy import Fate, Fault, Message, Proxy, http
 from tests.support.proxy import mongodb as mongodb_wire
 from tests.support.wait import until

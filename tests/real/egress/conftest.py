@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.egress.asking import Asking
+from tests.real.egress.egress_requests import Asking
 from tests.support.egress import RecordingStack
 
 

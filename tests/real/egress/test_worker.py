@@ -9,7 +9,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 from livekit import api
 
-from tests.real.egress.asking import ABORTED, ACTIVE, COMPLETE, ENDING, FAILED, STARTING, Asking
+from tests.real.egress.egress_requests import ABORTED, ACTIVE, COMPLETE, ENDING, FAILED, STARTING, Asking
 from tests.support.livekit import LiveKitServer
 from tests.support.wait import until
 

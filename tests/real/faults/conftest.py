@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.faults.line import Line, laid
+from tests.real.faults.scenario import Line, laid
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 

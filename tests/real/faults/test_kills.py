@@ -8,7 +8,7 @@ from itertools import count
 
 import pytest
 
-from tests.real.faults.line import KILLED, Line
+from tests.real.faults.scenario import KILLED, Line
 
 LINKS = ("livekit", "mongodb")
 POINTS = ("before", "after")

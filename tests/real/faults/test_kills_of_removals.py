@@ -4,9 +4,9 @@ from itertools import count
 
 import pytest
 
-from tests.real.faults.line import KILLED, Line
+from tests.real.faults.scenario import KILLED, Line
 from tests.support.api import api_of
-from tests.support.people import canary, token
+from tests.support.participants import canary, token
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,7 @@ from itertools import count
 
 import pytest
 
-from tests.real.faults.line import KILLED, Line
+from tests.real.faults.scenario import KILLED, Line
 from tests.support.controller import Controller
 from tests.support.wait import until
 

@@ -9,7 +9,7 @@ import pytest
 from tests.support.controller import Site
 from tests.support.egress import RecordingStack
 from tests.support.embedded import Server
-from tests.support.people import canary
+from tests.support.participants import canary
 from tests.support.wait import until
 
 LONG = 120.0

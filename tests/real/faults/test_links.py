@@ -4,10 +4,10 @@ import asyncio
 from collections.abc import Callable
 from pathlib import Path
 
-from tests.real.faults.line import Line, laid
+from tests.real.faults.scenario import Line, laid
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary
+from tests.support.participants import canary
 from tests.support.proxy import Proxy, drop
 
 SERVERS = {"livekit": "LiveKit", "mongodb": "MongoDB"}

@@ -5,11 +5,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.faults.line import Line
+from tests.real.faults.scenario import Line
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import KEY, SECRET, LiveKitServer
-from tests.support.people import canary
+from tests.support.participants import canary
 
 
 async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:

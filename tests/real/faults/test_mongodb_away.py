@@ -9,10 +9,10 @@ import pytest
 from pymongo import AsyncMongoClient
 from pymongo.errors import BulkWriteError
 
-from tests.real.faults.line import Line
+from tests.real.faults.scenario import Line
 from tests.support.controller import Site
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary
+from tests.support.participants import canary
 
 Copy = dict[str, list[dict[str, Any]]]
 DUPLICATE_KEY = 11000

@@ -12,7 +12,7 @@ from controller.errors import LiveAway, LiveDenied, LiveError
 from controller.live.client import GUESTS, READS, WRITES, Actor, Connection, Observer
 from controller.live.room import Permission
 from tests.support.livekit import KEY, SECRET, LiveKitServer
-from tests.support.people import canary, token
+from tests.support.participants import canary, token
 from tests.support.ports import free_ports
 from tests.support.proxy import Fate, Message, Proxy, drop, hold, http, reset
 from tests.support.wait import PATIENCE, until

@@ -15,7 +15,7 @@ from controller.live.ports import EgressObserver, LiveActor
 from controller.live.room import STAY_SECONDS, LiveRoom, Permission, Track
 from tests.support.fake_live import FakeLive
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary, guest, token
+from tests.support.participants import canary, guest, token
 from tests.support.wait import until
 
 GUEST = Permission(can_subscribe=True, can_publish=False, can_publish_data=True)

@@ -9,7 +9,7 @@ import aiohttp
 from controller.errors import LiveError
 from controller.live.client import Actor, Connection, Observer
 from tests.support.egress import RecordingStack
-from tests.support.people import JoinRefused, canary, token
+from tests.support.participants import JoinRefused, canary, token
 from tests.support.wait import until
 
 

@@ -9,9 +9,9 @@ import pytest
 
 from controller.live.room import Permission
 from tests.real.policy.conftest import House
-from tests.real.policy.stage import END, Actress, Witness
+from tests.real.policy.participants import END, Actress, Witness
 from tests.real.policy.table import DATA, POLICIES, ROLES, Policy, proofs, rights
-from tests.support.people import guest, token
+from tests.support.participants import guest, token
 from tests.support.wait import PATIENCE
 
 EVERYTHING = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")

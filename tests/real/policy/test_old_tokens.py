@@ -12,7 +12,7 @@ from tests.real.policy.table import DATA, MEDIA, ROLES, SOURCES, Policy, proofs,
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import Canary, canary
+from tests.support.participants import Canary, canary
 from tests.support.wait import PATIENCE, until
 
 KEY: Final = "stage"

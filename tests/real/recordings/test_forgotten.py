@@ -4,7 +4,7 @@ from pathlib import Path
 
 from controller.live.room import LiveRoom
 from controller.records.recordings import RecordingState
-from tests.real.recordings.stage import studio
+from tests.real.recordings.harness import studio
 from tests.support.embedded import Server
 from tests.support.wait import until
 

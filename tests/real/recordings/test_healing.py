@@ -6,10 +6,10 @@ from contextlib import asynccontextmanager
 import pytest
 
 from controller.live.egress import Egress, Layout, RecordingRequest
-from tests.real.recordings.stage import Studio, studio
+from tests.real.recordings.harness import Studio, studio
 from tests.support.controller import Controller
 from tests.support.embedded import Server
-from tests.support.people import Guest
+from tests.support.participants import Guest
 from tests.support.wait import until
 
 HEALTHY = {

@@ -9,11 +9,11 @@ import aiohttp
 
 from controller.errors import LiveError, StoreError
 from controller.live.room import LiveRoom
-from tests.real.recordings.stage import OUTPUT, Studio, studio
+from tests.real.recordings.harness import OUTPUT, Studio, studio
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import JoinRefused, canary, guest, token
+from tests.support.participants import JoinRefused, canary, guest, token
 from tests.support.wait import until
 
 LONG = 180.0

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.recordings.stage import Studio, studio
+from tests.real.recordings.harness import Studio, studio
 from tests.support.controller import Controller
 from tests.support.embedded import Server
 

@@ -15,8 +15,8 @@ from typing import Any, Final, TypeVar
 import bson
 
 from controller.errors import LiveError, StoreError
-from tests.real.recordings.claims import Visitor, Watch, visitor, watching
-from tests.real.recordings.stage import OUTPUT, Studio
+from tests.real.recordings.harness import OUTPUT, Studio
+from tests.real.recordings.invariants import Visitor, Watch, visitor, watching
 from tests.support.controller import Controller
 from tests.support.egress import RecordingStack
 from tests.support.embedded import Server

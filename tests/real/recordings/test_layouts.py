@@ -15,7 +15,7 @@ from controller.live.egress import Egress
 from tests.browser.recorder import END, START, Recorder
 from tests.browser.rooms import open_room
 from tests.browser.visitor import Visitor
-from tests.real.recordings.stage import Studio, studio
+from tests.real.recordings.harness import Studio, studio
 from tests.support.chromium import browser
 from tests.support.embedded import Server
 from tests.support.livekit_client import livekit_client

@@ -11,7 +11,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from controller.live.egress import Egress
-from tests.real.recordings.stage import IDLE, Studio
+from tests.real.recordings.harness import IDLE, Studio
 from tests.support.api import api_of
 from tests.support.controller import Controller
 from tests.support.egress import RecordingStack

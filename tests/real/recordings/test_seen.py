@@ -11,7 +11,7 @@ import aiohttp
 import pytest
 
 from controller.errors import LiveError
-from tests.real.recordings.stage import Studio, studio
+from tests.real.recordings.harness import Studio, studio
 from tests.support.embedded import Server
 from tests.support.wait import until
 

@@ -1,6 +1,6 @@
 """Fifty rooms whose people come and go, while whatever takes part in recording them fails at random.
 
-The three claims of claims.py hold throughout. `SOAK_SECONDS=300` makes it five minutes, `SOAK_SEED` says
+The three claims of invariants.py hold throughout. `SOAK_SECONDS=300` makes it five minutes, `SOAK_SEED` says
 which; it prints both, and what became of the recordings.
 """
 
@@ -18,8 +18,8 @@ from typing import Final
 import pytest
 
 from controller.errors import LiveError, StoreError
-from tests.real.recordings.claims import Visitor, Watch, watching
-from tests.real.recordings.stage import Studio, studio
+from tests.real.recordings.harness import Studio, studio
+from tests.real.recordings.invariants import Visitor, Watch, watching
 from tests.support.controller import Controller
 from tests.support.egress import Egress as Worker
 from tests.support.embedded import Server

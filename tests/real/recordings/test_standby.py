@@ -6,7 +6,7 @@ from pathlib import Path
 
 from livekit.rtc import TrackKind, TrackSource
 
-from tests.real.recordings.stage import Studio, studio
+from tests.real.recordings.harness import Studio, studio
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.wait import until

@@ -2,7 +2,7 @@
 
 from pathlib import Path
 
-from tests.real.recordings.stage import studio
+from tests.real.recordings.harness import studio
 from tests.support.embedded import Server
 from tests.support.wait import until
 

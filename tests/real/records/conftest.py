@@ -9,7 +9,7 @@ from typing import TypeAlias
 import pytest
 
 from controller.errors import StoreAway
-from controller.records.edge import address, close, connect
+from controller.records.mongo_client import address, close, connect
 from controller.records.ports import RoomStore
 from controller.records.store import MongoStore
 from tests.support.embedded import secantus

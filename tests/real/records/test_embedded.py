@@ -14,8 +14,8 @@ from structlog.testing import capture_logs
 
 from controller.errors import SettingsError, StoreAway, StoreLocked, StoreRefused
 from controller.records import open_store
+from controller.records.data_dir import prepare, take_lock
 from controller.records.embedded import Embedded, embedded_server
-from controller.records.folder import prepare, take_lock
 from controller.records.recordings import RecordingRow
 from tests.real.records.conftest import reached
 from tests.support.embedded import answers

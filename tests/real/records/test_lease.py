@@ -11,10 +11,10 @@ from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
 
 from controller.errors import LeaseHeld, LeaseLost, StoreAway
-from controller.records.edge import address
-from controller.records.folder import own_id
+from controller.records.data_dir import own_id
+from controller.records.factory import open_lease
 from controller.records.lease import Candidate, MongoLease
-from controller.records.opening import open_lease
+from controller.records.mongo_client import address
 from controller.records.store import MongoStore
 from tests.real.records.conftest import Database
 from tests.support.proxy import Proxy, drop, mongodb, not_hello, reset

@@ -17,7 +17,7 @@ from pymongo.monitoring import (
 
 from controller.errors import StoreAway, StoreError, StoreRefused
 from controller.records.batch import BATCH
-from controller.records.edge import address, close, connect
+from controller.records.mongo_client import address, close, connect
 from controller.records.store import FULL_READ_SECONDS, MongoStore
 from tests.real.records.conftest import Database, reached
 from tests.support.embedded import secantus

@@ -24,8 +24,8 @@ from controller.sidecar.openapi import private_document, public_document
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.people import token as livekit_token
-from tests.unit.sidecar.house import FIND, TOKEN, Reply, ask, raw
+from tests.support.participants import token as livekit_token
+from tests.unit.sidecar.harness import FIND, TOKEN, Reply, ask, raw
 
 OWNER, THIEF = "the-owner-of-rooms", "the-thief-of-rooms"
 """Access tokens; their users have the same names."""

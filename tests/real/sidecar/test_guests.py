@@ -13,7 +13,6 @@ from typing import Any
 import pytest
 
 from controller.access.policy import Role, corrected, permission_for
-from controller.known import Known
 from controller.live.client import Actor, Connection, Observer
 from controller.live.room import Participant
 from controller.live.webhook import Hint
@@ -22,11 +21,12 @@ from controller.records.record import LiveName
 from controller.room import RoomSpec
 from controller.settings import Address
 from controller.sidecar import Backstage, Context, Sidecar
+from controller.state_cache import Known
 from tests.support.livekit import LiveKitServer
-from tests.support.people import JoinRefused, canary
+from tests.support.participants import JoinRefused, canary
 from tests.support.ports import free_ports
 from tests.support.wait import PATIENCE, until
-from tests.unit.sidecar.house import FIND, ROOM_ID, SETTINGS, TOKEN, Clock, Memory, Reply, ask, record, spec
+from tests.unit.sidecar.harness import FIND, ROOM_ID, SETTINGS, TOKEN, Clock, Memory, Reply, ask, record, spec
 
 TIMEOUT = PATIENCE
 

@@ -7,11 +7,11 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.callers import callers, write_tokens
+from tests.support.api_callers import callers, write_tokens
 from tests.support.controller import Site
 from tests.support.embedded import Server, secantus
 from tests.support.livekit import LiveKitServer
-from tests.support.people import canary
+from tests.support.participants import canary
 from tests.support.wait import until
 
 BODY = {"name": "Main stage room", "max_participants": 5}

@@ -18,7 +18,7 @@ from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from controller.sidecar.http.body import FILTER_DEPTH
 from controller.sidecar.openapi import private_document, public_document
-from controller.sidecar.rooms.listing import DEPTH, LOGICAL, TERMS
+from controller.sidecar.rooms.query import DEPTH, LOGICAL, TERMS
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer

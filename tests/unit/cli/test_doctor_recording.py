@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from controller.cli.doctor import Mark, about_no_output, about_recording, about_s3
-from controller.outputs import Output
+from controller.recording_output import Output
 from controller.settings import Settings
 
 SETTINGS = Settings(

@@ -5,7 +5,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.manifests.desired import ManifestError, ManifestRoom, Mark
+from controller.manifests.snapshot import ManifestError, ManifestRoom, Mark
 from controller.plan.model import (
     Action,
     Create,

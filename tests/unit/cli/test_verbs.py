@@ -15,18 +15,18 @@ from controller.cli.doctor import (
     about_page,
     about_secret,
 )
-from controller.cli.exits import Exit
+from controller.cli.exit_codes import Exit
 from controller.cli.get import look
-from controller.cli.goal import Goal, Target
-from controller.cli.people import count_inside
+from controller.cli.participant_counts import count_inside
 from controller.cli.plan import plan_code
-from controller.cli.standing import standing
+from controller.cli.room_status import standing
 from controller.cli.wait import Watch
+from controller.cli.wait_condition import Goal, Target
 from controller.errors import LiveAway, StoreAway
-from controller.foreground import ApplyReport
 from controller.live.room import Permission
-from controller.manifests.desired import Desired, ManifestError, ManifestRoom, RoomsDirState
-from controller.manifests.desired import Mark as Place
+from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState
+from controller.manifests.snapshot import Mark as Place
+from controller.one_shot import ApplyReport
 from controller.plan.model import Plan, Recreate, Refusal, Remove, RoomChange
 from controller.records.ports import Holder
 from controller.records.record import Condition, RoomRecord, Status

@@ -14,7 +14,7 @@ from controller.manifests import Desired, load, manifest_schema
 from controller.manifests.keys import is_key
 from controller.manifests.parse import parse
 from controller.room import FIELDS, PRESETS, MediaType, RecordMode
-from controller.words import QUOTED, escaped, quoted
+from controller.text import QUOTED, escaped, quoted
 from tests.unit.manifests.corpus import CORPUS
 
 SCHEMA = jsonschema.Draft202012Validator(manifest_schema())

@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from controller.manifests.desired import RoomsDirState
+from controller.manifests.snapshot import RoomsDirState
 from controller.plan import Plan
 from controller.plan.model import Bury, Disruption, Forget, Refusal, TakeDown, Word
 from controller.plan.render import as_dict, as_text

@@ -2,7 +2,7 @@
 
 import pytest
 
-from controller.manifests.desired import ManifestError, RoomsDirState
+from controller.manifests.snapshot import ManifestError, RoomsDirState
 from controller.plan.guards import too_many
 from controller.plan.model import Heal, Refusal, Remove, Word
 from tests.support.worlds import World, by_api, desired, grown, live_room, manifest, only, planned, record

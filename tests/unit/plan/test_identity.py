@@ -2,7 +2,7 @@
 
 from datetime import timedelta
 
-from controller.manifests.desired import ManifestError
+from controller.manifests.snapshot import ManifestError
 from controller.plan.model import Refusal, Tidy
 from controller.room import room_id
 from tests.support.worlds import (

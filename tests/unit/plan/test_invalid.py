@@ -1,6 +1,6 @@
 """A wrong manifest holds back its own room alone, at its last good spec."""
 
-from controller.manifests.desired import ManifestError
+from controller.manifests.snapshot import ManifestError
 from controller.plan.model import Heal, Update
 from tests.support.worlds import desired, live_room, manifest, planned, record
 

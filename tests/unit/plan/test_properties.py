@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, assume, given, settings
 from hypothesis import strategies as st
 
 from controller.live.room import room_metadata
-from controller.manifests.desired import Desired, ManifestError, RoomsDirState
+from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.plan import Observed, Plan, RoomChange, make_plan
 from controller.plan.model import (
     Bury,

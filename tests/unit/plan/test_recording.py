@@ -12,7 +12,6 @@ from hypothesis import strategies as st
 
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Participant, Permission
-from controller.outputs import Output
 from controller.plan.recording import (
     Begin,
     End,
@@ -29,6 +28,7 @@ from controller.plan.recording import (
     look_of,
     ours_on,
 )
+from controller.recording_output import Output
 from controller.records.record import Recording, Retired, RoomRecord
 from tests.support.worlds import NOW, record
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 import pytest
 
 from controller.live.room import Permission
-from controller.manifests.desired import ManifestError, RoomsDirState
+from controller.manifests.snapshot import ManifestError, RoomsDirState
 from controller.plan.model import Refusal
 from controller.records.ports import RemovalLeave
 from tests.support.inprocess import InProcess

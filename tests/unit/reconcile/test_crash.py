@@ -9,7 +9,7 @@ from itertools import count
 import pytest
 
 from controller.live.room import Permission, owner_mark
-from controller.manifests.desired import Desired
+from controller.manifests.snapshot import Desired
 from controller.records.record import Origin
 from tests.support.crash import Died, Fuse, fused
 from tests.support.fake_live import FakeLive

@@ -8,9 +8,9 @@ from structlog.testing import capture_logs
 from controller.errors import LiveAway, LiveRejected, StoreAway, StoreConflict
 from controller.live.room import LiveRoom
 from controller.live.webhook import Hint
-from controller.manifests.desired import Desired
-from controller.reconcile.memory import FLAP_PAUSE, FLAP_WINDOW, FLAPS
-from controller.reconcile.workshop import CONFLICTS
+from controller.manifests.snapshot import Desired
+from controller.reconcile.task_runner import CONFLICTS
+from controller.reconcile.trackers import FLAP_PAUSE, FLAP_WINDOW, FLAPS
 from controller.records.record import RoomRecord
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeStore

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from controller.live.room import Permission, owner_mark
-from controller.manifests.desired import Desired, ManifestRoom
+from controller.manifests.snapshot import Desired, ManifestRoom
 from controller.records.record import Origin, Status
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore

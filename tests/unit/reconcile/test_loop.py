@@ -10,7 +10,7 @@ from structlog.testing import capture_logs
 
 from controller.errors import LiveAway, StoreAway
 from controller.live.webhook import Hint
-from controller.manifests.desired import Desired, ManifestError, Mark, RoomsDirState
+from controller.manifests.snapshot import Desired, ManifestError, Mark, RoomsDirState
 from controller.reconcile.clock import Clock
 from controller.reconcile.loop import Loop, Surroundings
 from tests.support.inprocess import InProcess

@@ -7,10 +7,10 @@ import pytest
 from controller.errors import LiveNotFound
 from controller.live.room import Permission
 from controller.live.webhook import Hint
-from controller.manifests.desired import Desired, ManifestError
+from controller.manifests.snapshot import Desired, ManifestError
 from controller.plan.model import DropOrphan, Enforce
 from controller.reconcile.reconciler import QUIET_SECONDS
-from controller.reconcile.workshop import LOOK_AGAIN, LOOK_SOON
+from controller.reconcile.task_runner import LOOK_AGAIN, LOOK_SOON
 from controller.records.record import RoomRecord
 from tests.support.fake_store import FakeStore
 from tests.support.inprocess import InProcess

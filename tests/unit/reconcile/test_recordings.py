@@ -11,9 +11,9 @@ import pytest
 from controller.errors import LiveAway, NoEgressService, NoEgressWorker, StoreAway
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Permission
-from controller.outputs import Output
-from controller.reconcile.recordings.looks import QUIET_LOOKS
-from controller.reconcile.recordings.steps import Taping
+from controller.reconcile.recordings.occupancy import QUIET_LOOKS
+from controller.reconcile.recordings.recording_applier import Taping
+from controller.recording_output import Output
 from controller.records.record import Condition
 from controller.records.recordings import RecordingRow, RecordingState
 from tests.support.fake_live import FakeLive

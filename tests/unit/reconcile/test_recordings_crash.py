@@ -16,9 +16,9 @@ import pytest
 from controller.errors import LiveAway, StoreAway
 from controller.live.egress import Egress, EgressStatus, RecordingRequest
 from controller.live.room import Permission
-from controller.manifests.desired import Desired
-from controller.outputs import Output
-from controller.reconcile.recordings.steps import Taping
+from controller.manifests.snapshot import Desired
+from controller.reconcile.recordings.recording_applier import Taping
+from controller.recording_output import Output
 from controller.records.recordings import RecordingState
 from tests.support.crash import READS_AND_WRITES, Died, fused
 from tests.support.fake_live import FakeLive
@@ -315,7 +315,7 @@ async def lived_until(scene: Scene) -> Life:
 async def test_whatever_goes_wrong_one_at_a_time_is_recorded_and_each_is_named(
     scene: Scene, after: bool, dies: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.reconcile.recordings.steps.LOOK_EVERY", 0.0)
+    monkeypatch.setattr("controller.reconcile.recordings.recording_applier.LOOK_EVERY", 0.0)
     before = await lived_until(scene)
     for calls in range(1000):
         fault = Fault(calls, after, dies)

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.manifests.desired import ManifestError, Mark
+from controller.manifests.snapshot import ManifestError, Mark
 from controller.plan.model import Finish, Recreate, Refusal, Remove, RoomChange
 from controller.plan.recording import RecordingSays
 from controller.reconcile.status import Findings, status_of

@@ -1,8 +1,8 @@
 """Who is counted and not listed holds a removal up; mostly they have just left: it is soon looked again."""
 
 from controller.access.policy import Role, permission_for
-from controller.reconcile.memory import SETTLE
 from controller.reconcile.reconciler import UNSURE_SECONDS
+from controller.reconcile.trackers import SETTLE
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
 

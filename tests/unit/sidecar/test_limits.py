@@ -3,8 +3,8 @@
 import pytest
 
 from controller.sidecar.http import limits
-from controller.sidecar.http.answer import Refusal
 from controller.sidecar.http.limits import Buckets, Proxies
+from controller.sidecar.http.response import Refusal
 
 
 def taken(buckets: Buckets, key: str, now: float, tries: int) -> int:

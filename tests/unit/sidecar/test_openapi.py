@@ -11,8 +11,8 @@ import pytest
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from controller.room import FIELDS
-from controller.sidecar.http.answer import STATUS, Code
 from controller.sidecar.http.body import parse
+from controller.sidecar.http.response import STATUS, Code
 from controller.sidecar.openapi import private_document, public_document
 from controller.sidecar.openapi.accept import prefers_html
 from controller.sidecar.openapi.document import MEANINGS
@@ -28,7 +28,7 @@ from controller.sidecar.rooms.bodies import (
     checked,
 )
 from tests.support.reference import EXAMPLES, PRESETS, Printed
-from tests.unit.sidecar.house import ask, serving
+from tests.unit.sidecar.harness import ask, serving
 
 Json = dict[str, Any]
 

@@ -12,7 +12,7 @@ import pytest
 
 from controller.room import MediaType
 from controller.sidecar.pages import serving as pages
-from tests.unit.sidecar.house import ROOM_ID, SETTINGS, House, Reply, ask, record, serving, spec
+from tests.unit.sidecar.harness import ROOM_ID, SETTINGS, House, Reply, ask, record, serving, spec
 
 OTHER = "0" * 24
 RECORDED = "/recording/template"

@@ -18,12 +18,12 @@ from controller.live.room import LiveRoom
 from controller.records.ports import RoomStore
 from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
 from controller.sidecar import Context, Sidecar
-from controller.sidecar.rooms import desire
+from controller.sidecar.rooms import desired_state
 from controller.sidecar.rooms.bodies import Room
 from tests.support.fake_store import FakeDatabase, FakeStore
 from tests.support.reference import ANSWER, CREATE
 from tests.support.wait import PATIENCE
-from tests.unit.sidecar.house import NOW, SETTINGS, House, People, Reply, ask, record, spec
+from tests.unit.sidecar.harness import NOW, SETTINGS, House, People, Reply, ask, record, spec
 
 CONFERENCES = "/api/conferences/"
 TOKENS = {"anna": "false", "bert": "false", "root": "true"}
@@ -151,9 +151,11 @@ async def _office(tmp_path: Path) -> AsyncIterator[Office]:
 @pytest.fixture(name="impatient")
 def _impatient(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers wait only a twentieth of a second for what cannot come: nobody works, or LiveKit is away."""
-    patient = desire.Desire.until
+    patient = desired_state.Desire.until
 
-    async def until(self: desire.Desire, store: RoomStore, holds: Callable[[], Awaitable[bool]]) -> bool:
+    async def until(
+        self: desired_state.Desire, store: RoomStore, holds: Callable[[], Awaitable[bool]]
+    ) -> bool:
         hopeless = not office.works or office.people.error is not None
         try:
             async with asyncio.timeout(0.05 if hopeless else None):
@@ -161,7 +163,7 @@ def _impatient(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         except TimeoutError:
             return False
 
-    monkeypatch.setattr(desire.Desire, "until", until)
+    monkeypatch.setattr(desired_state.Desire, "until", until)
 
 
 # -- who may ----------------------------------------------------------------------------------------------
@@ -470,7 +472,7 @@ async def test_an_intent_holds_though_it_is_not_done_yet(office: Office, name: s
 async def test_who_waits_for_a_room_that_is_removed_meanwhile_is_told_so_at_once(
     office: Office, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
-    monkeypatch.setattr(desire, "WAIT_SECONDS", 2 * PATIENCE)
+    monkeypatch.setattr(desired_state, "WAIT_SECONDS", 2 * PATIENCE)
     room = await office.made(active=call != "start")
     office.works = False
     news = office.store.news()
@@ -697,7 +699,7 @@ async def test_mongodb_that_was_never_read_is_starting(office: Office) -> None:
 
 async def test_mongodb_that_hangs_holds_no_read_up(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     await office.call("getAll")
-    monkeypatch.setattr(desire, "READ_SECONDS", 0.05)
+    monkeypatch.setattr(desired_state, "READ_SECONDS", 0.05)
     hung = asyncio.Event()
 
     async def hang() -> bool:
@@ -719,7 +721,7 @@ async def test_what_another_process_wrote_is_seen_at_once_and_wakes_the_reconcil
 async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first look is under way until all have asked."""
     looks, asked, all_asked = 0, 0, asyncio.Event()
-    refresh, for_reading = office.store.refresh, desire.Desire.for_reading
+    refresh, for_reading = office.store.refresh, desired_state.Desire.for_reading
 
     async def counted() -> bool:
         nonlocal looks
@@ -727,15 +729,15 @@ async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: py
         await all_asked.wait()
         return await refresh()
 
-    async def asking(self: desire.Desire) -> RoomStore:
+    async def asking(self: desired_state.Desire) -> RoomStore:
         nonlocal asked
         asked += 1
         if asked == READERS:
             all_asked.set()
         return await for_reading(self)
 
-    monkeypatch.setattr(desire, "READ_SECONDS", PATIENCE)
-    monkeypatch.setattr(desire.Desire, "for_reading", asking)
+    monkeypatch.setattr(desired_state, "READ_SECONDS", PATIENCE)
+    monkeypatch.setattr(desired_state.Desire, "for_reading", asking)
     office.store.refresh = counted  # type: ignore[method-assign]
     replies = await asyncio.gather(*(office.call("getAll") for _ in range(READERS)))
     assert {reply.status for reply in replies} == {200}

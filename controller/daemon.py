@@ -1,0 +1,209 @@
+"""run: the controller and the sidecar, until SIGTERM."""
+
+import asyncio
+import gc
+import os
+import resource
+import signal
+import threading
+from collections.abc import Callable, Coroutine
+from contextlib import AsyncExitStack, suppress
+from typing import Any, Final, TypeVar
+
+import structlog
+
+from controller.app import Engine, Process, connection, engine, store_of
+from controller.errors import StoreError
+from controller.live.client import Observer
+from controller.manifests.watch import Watch
+from controller.reconcile.loop import Loop, Surroundings
+from controller.reconcile.trackers import SETTLE
+from controller.reconcile.triggers import Triggers
+from controller.reconcile.webhook_forwarding import Handover
+from controller.records import open_lease
+from controller.records.ports import Lease, RoomStore
+from controller.settings import Settings
+from controller.sidecar import Backstage, Context, Sidecar
+from controller.sidecar.http.protocol import CONNECTIONS
+
+STOP_GRACE: Final = 1.0
+STOP_AT_MOST: Final = 4.5
+"""Seconds that rooms under way are given at the end, and that all of the ending may take."""
+FAULT_PAUSE: Final = 0.5
+"""Seconds before something in the background is tried again."""
+FOLLOW_SECONDS: Final = 1.0
+"""Seconds between two questions whether another process wrote to the records, or handed a webhook on."""
+OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
+RARELY: Final = (50_000, 20, 50)
+"""Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
+OPEN_FILES: Final = 2 * CONNECTIONS + 1024
+"""For both listeners full of guests and all the rest; the usual limit of 1,024 is what one of them takes."""
+
+log = structlog.get_logger()
+
+
+async def run(settings: Settings) -> int:
+    """The controller and the sidecar, until SIGTERM or SIGINT; the exit code.
+
+    Both listeners are bound first. RoomctlError where they, or the embedded store, cannot be had.
+    """
+    stop = asyncio.Event()
+    gc.set_threshold(*RARELY)
+    _allow_open_files()
+    async with AsyncExitStack() as stack:
+        process = Process.of(settings, await stack.enter_async_context(connection(settings)))
+        process.live.presence.news = process.triggers.mark
+        _end_on_signals(stop, process.triggers)
+        backstage = Backstage(wake=process.triggers.wake)
+        observer = Observer(process.live)
+        sidecar = Sidecar(Context(settings, process.known, observer, process.metrics, backstage))
+        await stack.enter_async_context(sidecar.listening())
+        log.info("listening", public=str(sidecar.public), private=str(sidecar.private))
+        store = await _unless(stop, stack.enter_async_context(store_of(settings, verb="run")))
+        if store is not None:
+            await _control(process, store, backstage, stop)
+    log.info("stopped; the rooms stay")
+    return 0
+
+
+def _allow_open_files() -> None:
+    """Else idle guests could leave no descriptor for rooms.d, LiveKit and MongoDB."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
+    if soft != resource.RLIM_INFINITY and soft < wanted:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+    if wanted < OPEN_FILES:
+        log.warning("few files may be open", limit=wanted, mend=f"allow {OPEN_FILES} (ulimit -n)")
+
+
+async def _control(process: Process, store: RoomStore, backstage: Backstage, stop: asyncio.Event) -> None:
+    """Reconcile while the lease is ours, stand by while it is another's."""
+    watch = Watch(process.settings.rooms_dir, stop)
+    told = _leading(process, stop)
+    async with open_lease(store, process.settings.data_dir, "run", told) as lease:
+        parts = engine(process, store, lease, settle=SETTLE)
+        handover = _handover(process, parts, lease, store)
+        backstage.store, backstage.hint = store, handover.hint
+        background = [
+            asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
+            asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
+            asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers, handover))),
+            asyncio.create_task(_for_ever(store.relay.hand_on)),
+        ]
+        try:
+            await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
+        finally:
+            backstage.store, backstage.hint = None, lambda _: None
+            process.triggers.close()
+            for task in background:
+                task.cancel()
+            await asyncio.gather(*background, return_exceptions=True)
+            await parts.workshop.close(STOP_GRACE)
+
+
+def _loop(process: Process, parts: Engine, watch: Watch) -> Loop:
+    def watch_was_silent() -> None:
+        process.metrics.watch_restarts.inc()
+        log.warning("the watch on rooms.d was silent while a resync found a change: it begins anew")
+        watch.restart()
+
+    return Loop(
+        parts.reconciler,
+        parts.workshop,
+        Surroundings(process.triggers, process.known, process.metrics, process.clock),
+        resync=process.settings.resync_seconds,
+        watch_was_silent=watch_was_silent,
+    )
+
+
+def _handover(process: Process, parts: Engine, lease: Lease, store: RoomStore) -> Handover:
+    act, instance = parts.reconciler.hint, process.settings.instance
+    return Handover(act, lease, process.known, store.relay, instance)
+
+
+def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
+    def told(leads: bool) -> None:
+        process.known.leader = leads
+        if not stop.is_set():
+            log.info("holding the lease: reconciling" if leads else "the lease is lost: standing by")
+        process.triggers.files_changed()
+
+    return told
+
+
+async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """What must not end while the process lives: a fault is said, and it begins anew."""
+    while True:
+        try:
+            await work()
+        except Exception:
+            log.exception("unexpected fault in the background; it begins anew")
+        await asyncio.sleep(FAULT_PAUSE)
+
+
+async def _lead(lease: Lease, store: RoomStore) -> None:
+    """Take the lease whenever it can be had; what stands in memory is not trusted then.
+
+    Nothing of a database is touched before it is known to be ours.
+    """
+    while not store.identity.store:
+        with suppress(StoreError):  # the loop says what is wrong
+            await store.refresh()
+            break
+        await asyncio.sleep(FAULT_PAUSE)
+    while True:
+        await lease.acquire(None)
+        store.reread()
+        with suppress(StoreError):
+            await store.refresh()
+        if store.secret_changed:
+            log.warning("ROOMCTL_SECRET is not the one that this database was made with", mend=OTHER_IDS)
+        await lease.lost.wait()
+
+
+async def _watch(watch: Watch, triggers: Triggers) -> None:
+    async for _ in watch:
+        triggers.files_changed()
+
+
+async def _follow(store: RoomStore, triggers: Triggers, handover: Handover) -> None:
+    """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for.
+
+    And act on the webhooks that another was told of, from the very start on: the first look shows from where.
+    """
+    while True:
+        with suppress(StoreError):  # the loop says what is away
+            if await store.moved():
+                triggers.wake()
+            handover.take()
+        await asyncio.sleep(FOLLOW_SECONDS)
+
+
+T = TypeVar("T")
+
+
+async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
+    """The result of `work`, or None where `stop` came first."""
+    working, stopping = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
+    try:
+        await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
+        return await working if working.done() else None
+    finally:
+        for task in (working, stopping):
+            task.cancel()
+        await asyncio.gather(working, stopping, return_exceptions=True)
+
+
+def _end_on_signals(stop: asyncio.Event, triggers: Triggers) -> None:
+    """SIGTERM and SIGINT end it gently; what hangs is cut off in time, for a crash costs nothing either."""
+
+    def end() -> None:
+        log.info("stopping")
+        stop.set()
+        triggers.wake()
+        watchdog = threading.Timer(STOP_AT_MOST, os._exit, (0,))
+        watchdog.daemon = True
+        watchdog.start()
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        asyncio.get_running_loop().add_signal_handler(number, end)

@@ -1,0 +1,168 @@
+"""plan and apply: one look at the three worlds, and one converging in the foreground."""
+
+import asyncio
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import timedelta
+from typing import Final
+
+from controller.app import Process, connection, engine, opened_store, planner, silent
+from controller.errors import LeaseHeld, LeaveRefused, RoomsDirError
+from controller.manifests.snapshot import Desired, RoomsDirState
+from controller.plan.model import Observed, Plan, RoomChange, TakeDown
+from controller.reconcile.reconciler import UNSURE_SECONDS, Planner
+from controller.reconcile.task_runner import Progress
+from controller.records import open_lease
+from controller.records.ports import Lease, RemovalLeave, RoomStore
+from controller.settings import Settings
+
+LEASE_WAIT: Final = 15.0
+LEAVE_LIFE: Final = timedelta(minutes=15)
+UNSURE_LOOKS: Final = 4
+"""How often `apply` waits for people whom a room counts and nobody lists: mostly they have just left."""
+ROUNDS: Final = 5
+"""How often `apply` looks again at the rooms of its plan that are not as they should be."""
+
+
+async def make_plan(settings: Settings) -> Plan:
+    """What `apply` would do now. Changes nothing at all. RoomctlError where it cannot be said."""
+    async with connection(settings) as live, opened_store(settings, verb="plan", read_only=True) as store:
+        plans = planner(Process.of(settings, live), store, settle=0.0)
+        return await _planned(plans)
+
+
+async def _planned(plans: Planner) -> Plan:
+    return await plans.plan(await _observed(plans), everyone=True)
+
+
+async def _observed(plans: Planner) -> Observed:
+    """The three worlds, with a rooms.d that can be read."""
+    observed = await plans.eyes.observe(None)
+    desired = observed.desired
+    if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+        raise RoomsDirError(f"rooms.d is {desired.state}: {desired.problem}")
+    return observed
+
+
+@dataclass(frozen=True, slots=True)
+class ApplyReport:
+    """What came of `apply`: the plan it set out with, what failed by key, and what it left on purpose.
+
+    `granted` holds the keys that a running controller was given leave to remove. `confirmed` is False
+    where nothing was done because the answer was no.
+    """
+
+    plan: Plan
+    failed: Mapping[str, str] = field(default_factory=dict)
+    left: tuple[RoomChange, ...] = ()
+    granted: tuple[str, ...] = ()
+    confirmed: bool = True
+
+
+async def apply(
+    settings: Settings,
+    *,
+    confirm: Callable[[Plan], bool],
+    progress: Progress = silent,
+    allow_removals: int | None = None,
+) -> ApplyReport:
+    """Converge in the foreground. LeaseHeld while a controller is at work on the same records.
+
+    With `allow_removals` a controller that is at work is given leave instead (contract 4), or LeaveRefused.
+    """
+    async with connection(settings) as live, opened_store(settings, verb="apply", read_only=False) as store:
+        process = Process.of(settings, live)
+        async with open_lease(store, settings.data_dir, "apply") as lease:
+            try:
+                await lease.acquire(LEASE_WAIT)
+            except LeaseHeld as held:
+                if allow_removals is None:
+                    raise
+                plan = await _planned(planner(process, store, settle=0.0))
+                if len(plan.missing) > allow_removals:
+                    raise LeaveRefused(held.holder, sorted(plan.missing), allow_removals) from None
+                return await _grant(plan, store, process, confirm)
+            store.reread()
+            foreground = _Foreground(process, store, lease, progress)
+            plan = await foreground.plan(allow_removals)
+            if not plan.empty:
+                await lease.release()  # nobody is kept waiting while somebody thinks
+                if not confirm(plan):
+                    return ApplyReport(plan, confirmed=False)
+                await lease.acquire(LEASE_WAIT)
+            return await foreground.converge(plan)
+
+
+async def _grant(
+    plan: Plan, store: RoomStore, process: Process, confirm: Callable[[Plan], bool]
+) -> ApplyReport:
+    """Record leave for the rooms that are missing now, for the controller that is at work."""
+    if not confirm(plan):
+        return ApplyReport(plan, confirmed=False)
+    await store.grant_removal_leave(RemovalLeave(plan.missing, process.clock.wall() + LEAVE_LIFE))
+    return ApplyReport(plan, granted=tuple(sorted(plan.missing)))
+
+
+class _Foreground:
+    """`apply`: one confirmed plan, carried out with a look after each round until nothing of it is due."""
+
+    def __init__(self, process: Process, store: RoomStore, lease: Lease, progress: Progress) -> None:
+        self._failed: dict[str, str] = {}
+        self._told = progress
+        self._engine = engine(process, store, lease, settle=0.0, progress=self._progress)
+        self._agreed: Desired | None = None
+
+    def _progress(self, key: str, word: str, outcome: str) -> None:
+        if outcome == "done":
+            self._failed.pop(key, None)
+        else:
+            self._failed[key] = outcome
+        self._told(key, word, outcome)
+
+    async def plan(self, allow_removals: int | None) -> Plan:
+        """The plan, with leave for the rooms that are missing now where they are few enough.
+
+        A room counts whoever has left for seconds, and nobody looks again later: so it is waited for.
+        """
+        for _ in range(UNSURE_LOOKS):
+            plan = await self._plan(allow_removals)
+            if not self._engine.planner.unsure:
+                return plan
+            await asyncio.sleep(UNSURE_SECONDS)
+        return await self._plan(allow_removals)
+
+    async def _plan(self, allow_removals: int | None) -> Plan:
+        plans = self._engine.planner
+        observed = await _observed(plans)
+        self._agreed = observed.desired
+        plan = await plans.plan(observed, everyone=True)
+        if allow_removals is None or len(plan.missing) > allow_removals:
+            return plan
+        plans.rules = replace(plans.rules, leave=plan.missing)
+        return await plans.plan(observed, everyone=True)
+
+    async def converge(self, plan: Plan) -> ApplyReport:
+        """Rounds over the rooms of `plan` alone, as rooms.d stood then, until nothing of it is due."""
+        agreed = frozenset(change.id for change in plan.changes)
+        now = plan
+        for _ in range(ROUNDS):
+            self._engine.workshop.carry_out(now)
+            await self._engine.workshop.settled()
+            self._engine.workshop.recovered()
+            later = await self._engine.planner.plan(await self._engine.planner.eyes.observe(self._agreed))
+            now = replace(later, changes=tuple(c for c in later.changes if c.id in agreed))
+            await self._engine.reconciler.say(now)
+            if not any(change.due for change in now.changes) and not _removals_by_api(now):
+                break
+        self._failed |= {
+            change.key: "it is still not as it should be"
+            for change in now.changes
+            if change.due and change.key not in self._failed
+        }
+        self._failed |= dict.fromkeys(_removals_by_api(now), "it was removed by API and still stands")
+        return ApplyReport(plan, dict(self._failed), tuple(now.held_back))
+
+
+def _removals_by_api(plan: Plan) -> list[str]:
+    """The rooms that the API marked removed, by key, whose live side is still to go."""
+    return [chore.record.key for chore in plan.chores if isinstance(chore, TakeDown)]

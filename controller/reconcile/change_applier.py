@@ -1,0 +1,278 @@
+"""What each action does to a room: first to its record, in one write, then to LiveKit, then the record again.
+
+A name stands in the record before CreateRoom and among the retired before DeleteRoom (architecture, rule 2),
+so that a crash between any two lines here leaves something that the next plan puts right.
+"""
+
+import asyncio
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, Protocol, assert_never
+
+from controller.access.policy import Correction, corrected
+from controller.errors import LiveNotFound, StoreConflict
+from controller.live.ports import LiveActor, LiveObserver
+from controller.live.room import LiveRoom, Participant, people_in, room_metadata
+from controller.plan.model import (
+    Action,
+    Adopt,
+    Bury,
+    Chore,
+    Create,
+    Deferrable,
+    DropOrphan,
+    Enforce,
+    Finish,
+    Forget,
+    Heal,
+    Recreate,
+    Remove,
+    Repair,
+    RoomChange,
+    Start,
+    Stop,
+    TakeDown,
+    Tidy,
+    Update,
+)
+from controller.reconcile.clock import Clock
+from controller.records.ports import RoomStore
+from controller.records.record import Origin, RoomRecord
+from controller.state_cache import Known
+
+AT_ONCE: Final = 10
+"""People of one room whose permissions are changed side by side; other rooms' calls go in between."""
+
+
+@dataclass(frozen=True, slots=True)
+class Result:
+    """The record as it stands now (None where it left people's sight), and what was done of the change."""
+
+    record: RoomRecord | None
+    done: tuple[Action, ...]
+
+
+class Recordings(Protocol):
+    """What a live room's end needs of its recording."""
+
+    async def before_deletion(self, record: RoomRecord, name: str) -> None:
+        """What is recorded in the live room `name` of `record` ends first; 5 s are waited at most."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Steps:
+    """Carries out changes and chores. Raises StoreError's and LiveError's kinds, and LeaseLost."""
+
+    store: RoomStore
+    actor: LiveActor
+    observer: LiveObserver
+    known: Known
+    clock: Clock
+    instance: str
+    recordings: Recordings
+
+    async def carry_out(self, change: RoomChange) -> Result:
+        """One room's due actions, in order."""
+        actions = await self._still_due(change)
+        if not actions:
+            return Result(change.record, ())
+        record = await self._recorded(change, actions)
+        if record.removed and not any(isinstance(action, Remove) for action in actions):
+            return Result(None, ())  # by API, meanwhile: the next plan takes it down
+        for action in actions:
+            record = await self._done(action, change.record, record)
+        if any(isinstance(action, Update | Adopt | Repair) for action in actions):
+            await self.enforce(record)  # metadata out of date: the policy changed, by API perhaps
+        return Result(None if record.removed else record, actions)
+
+    async def _still_due(self, change: RoomChange) -> tuple[Action, ...]:
+        """Whoever came in since planning still defers a removal or a recreate: look again before the act."""
+        if not any(isinstance(action, Deferrable) for action in change.due):
+            return change.due
+        if change.live_name is None or not await self._people(change.live_name):
+            return change.due
+        return replace(change, deferred=True).due
+
+    async def _people(self, name: str) -> int:
+        return people_in(self.known.live.get(name), await self.observer.participants(name))
+
+    async def _recorded(self, change: RoomChange, actions: tuple[Action, ...]) -> RoomRecord:
+        """The one write before LiveKit is asked for anything."""
+        now, before = self.clock.wall(), change.record
+        if before is None:
+            return await self.store.insert(self._after(_new(actions[0], now), actions[1:], now))
+        return await self.store.save(before, self._after(before, actions, now))
+
+    def _after(self, record: RoomRecord, actions: tuple[Action, ...], now: datetime) -> RoomRecord:
+        for action in actions:
+            match action:
+                case Create(manifest) | Update(manifest):
+                    record = record.respecified(manifest.spec, manifest.key, manifest.file, now)
+                case Start() | Recreate():
+                    record = record.named(self.clock.new_name(), now)
+                case Adopt(name):
+                    record = record.adopted(name, now)
+                case Stop():
+                    record = record.unnamed(now)
+                case Remove():
+                    record = record.marked_removed(now)
+                case Heal() | Repair() | Finish():
+                    pass
+                case _:
+                    assert_never(action)
+        return record
+
+    async def _done(self, action: Action, before: RoomRecord | None, record: RoomRecord) -> RoomRecord:
+        """LiveKit's side of one action; `before` is the record as planned on."""
+        match action:
+            case Start() | Heal():
+                return await self._made(record)
+            case Recreate():
+                record = await self._made(record)
+                await self._unmade(before, record)
+            case Stop() | Remove():
+                await self._unmade(before, record)
+            case Adopt(name):
+                room = self.known.live.get(name)
+                return record if room is None else record.answered(room.sid)
+            case Repair(name):
+                await self._repaired(name, record)
+            case Finish(name):
+                await self._delete(name, record)
+            case Create() | Update():
+                pass
+            case _:
+                assert_never(action)
+        return record
+
+    async def _made(self, record: RoomRecord) -> RoomRecord:
+        """CreateRoom, and its answer compared: a room that was there already is answered untouched."""
+        if record.live is None:
+            return record
+        metadata = self._metadata(record)
+        room = await self.actor.create_room(record.live.name, metadata, record.spec.max_participants)
+        self.known.made(room, self.clock.monotonic())
+        if room.metadata != metadata:
+            await self._repaired(room.name, record)
+        return record.answered(room.sid)
+
+    async def _repaired(self, name: str, record: RoomRecord) -> None:
+        metadata = self._metadata(record)
+        await self.actor.update_metadata(name, metadata)
+        room = self.known.live.get(name)
+        if room is not None:
+            self.known.made(replace(room, metadata=metadata), self.clock.monotonic())
+
+    async def _unmade(self, before: RoomRecord | None, record: RoomRecord) -> None:
+        """DeleteRoom on the names that this change retired."""
+        already = {old.name for old in before.retired} if before is not None else set()
+        for old in record.retired:
+            if old.name not in already:
+                await self._delete(old.name, record)
+
+    async def _delete(self, name: str, record: RoomRecord | None = None) -> None:
+        if record is not None:
+            await self.recordings.before_deletion(record, name)
+        await self.actor.delete_room(name)
+        self.known.unmade(name, self.clock.monotonic())
+
+    def _metadata(self, record: RoomRecord) -> str:
+        return room_metadata(record.spec, record.id, self.instance, self.store.identity.store)
+
+    async def enforce(self, record: RoomRecord) -> int:
+        """Bring everybody inside to what role and policy give; how many were changed.
+
+        The policy is the one in force by then: an older look must not undo what a newer one did.
+        """
+        room = self._live_room(record)
+        if room is None:
+            return 0
+        people = await self.observer.participants(room.name)
+        wrong = [someone for someone in people if self._correction(record, someone) is not None]
+        changed = 0
+        for first in range(0, len(wrong), AT_ONCE):
+            some = wrong[first : first + AT_ONCE]
+            changed += sum(await asyncio.gather(*(self._put_right(record, room.name, one) for one in some)))
+        return changed
+
+    def _correction(self, record: RoomRecord, someone: Participant) -> Correction | None:
+        return corrected(someone, self.store.by_id.get(record.id, record).spec)
+
+    async def _put_right(self, record: RoomRecord, name: str, someone: Participant) -> int:
+        correction = self._correction(record, someone)
+        return 0 if correction is None else await self._permit(name, someone.identity, correction)
+
+    async def _permit(self, name: str, identity: str, correction: Correction) -> int:
+        try:
+            await self.actor.update_permission(name, identity, correction.permission, correction.attributes)
+        except LiveNotFound:
+            return 0  # they have left meanwhile
+        return 1
+
+    def _live_room(self, record: RoomRecord) -> LiveRoom | None:
+        return self.known.live_room(record) if record.wanted else None
+
+    async def chore(self, chore: Chore) -> int:
+        """One piece of housekeeping; how many things it changed."""
+        match chore:
+            case Enforce(record):
+                return await self.enforce(record)
+            case TakeDown(record):
+                return await self._take_down(record.id)
+            case Bury(record, name):
+                await self._delete(name, record)
+            case DropOrphan(name):
+                return await self._drop_if_empty(name)
+            case Forget(record):
+                await self.store.forget(record)
+            case Tidy(record, names):
+                await self._tidy(record, names)
+            case _:
+                assert_never(chore)
+        return 1
+
+    async def _take_down(self, room_id: str) -> int:
+        """As stop, and then the status is of this generation: whoever asked for it sees that it is so."""
+        standing = self.store.by_id.get(room_id)
+        if standing is None or not standing.removed:
+            return 0
+        gone = await self.store.save(standing, standing.unnamed(self.clock.wall()))
+        names = {old.name for old in gone.retired if old.name in self.known.live}
+        for name in sorted(names | ({standing.live.name} if standing.live is not None else set())):
+            await self._delete(name, gone)
+        said = replace(gone.status, observed_generation=gone.generation)
+        await self.store.save(gone, gone.with_status(said))
+        return 1
+
+    async def _drop_if_empty(self, name: str) -> int:
+        if await self._people(name) or self._is_current(name):
+            return 0
+        await self._delete(name)
+        return 1
+
+    def _is_current(self, name: str) -> bool:
+        """Whether it was adopted since it was found to be an orphan."""
+        return any(r.live is not None and r.live.name == name for r in self.store.by_id.values())
+
+    async def _tidy(self, record: RoomRecord, names: frozenset[str]) -> None:
+        current = self.store.by_id.get(record.id)
+        if current is None:
+            raise StoreConflict(f"the record of {record.key} is gone")
+        await self.store.save(current, current.without_retired(names))
+
+
+def _new(action: Action, now: datetime) -> RoomRecord:
+    """The record of a room that had none; the plan begins such a room with Create."""
+    if not isinstance(action, Create):
+        raise StoreConflict("a room without a record can only be created; it is planned again")
+    manifest = action.manifest
+    return RoomRecord(
+        id=action.id,
+        key=manifest.key,
+        origin=Origin.MANIFEST,
+        file=manifest.file,
+        spec=manifest.spec,
+        created=now,
+        modified=now,
+    )

@@ -1,0 +1,106 @@
+"""Who is inside the rooms that are to be recorded, and whose turn it is to be looked into.
+
+The number of people that a listing of rooms has lags by seconds, so it only says where to look; and now and
+then a look is made without.
+"""
+
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from heapq import nsmallest
+from typing import Final
+
+from controller.live.ports import LiveObserver
+from controller.live.room import LiveRoom, Participant, unlisted
+from controller.plan.recording import Look, look_of
+from controller.reconcile.clock import Clock
+from controller.records.record import RoomRecord
+from controller.state_cache import Known
+
+QUIET_LOOKS: Final = 200
+"""Rooms that seem empty and are looked into at one resync, at most."""
+LOOK_AGAIN: Final = 30.0
+"""Seconds after which a room is looked into although its listing says nothing new."""
+UNLISTED_SECONDS: Final = 10.0
+"""Seconds after which people are believed to be inside whom the room counts, and nobody lists."""
+NOBODY: Final = Look(0)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What a look found and when, how many the room counted, and since when it counts people unlisted."""
+
+    look: Look
+    counted: int
+    at: float
+    unlisted_since: float | None = None
+
+
+@dataclass(slots=True)
+class Looks:
+    """The looks that were made, by room id; raises LiveError's kinds."""
+
+    observer: LiveObserver
+    known: Known
+    clock: Clock
+    _seen: dict[str, _Seen] = field(default_factory=dict)
+
+    def last(self, record: RoomRecord) -> Look | None:
+        """What the last look found; None where nobody looked."""
+        seen = self._seen.get(record.id)
+        return seen.look if seen is not None else None
+
+    def keep(self, room_ids: Collection[str]) -> None:
+        """Forget all other rooms."""
+        self._seen = {key: seen for key, seen in self._seen.items() if key in room_ids}
+
+    def clear(self) -> None:
+        self._seen.clear()
+
+    def due(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> Iterator[str]:
+        """Rooms whose number of people is news, or that are in use; and the quiet ones in turn."""
+        now, quiet = self.clock.monotonic(), []
+        for record in records:
+            room = live.get(record.live.name) if record.live is not None else None
+            seen = self._seen.get(record.id)
+            if room is None or not record.spec.record:
+                continue
+            if _is_news(record, room, seen, now):
+                yield record.id
+            elif seen is None or not seen.look.people:
+                quiet.append((seen.at if seen is not None else 0.0, record.id))
+        yield from (room_id for _, room_id in nsmallest(QUIET_LOOKS, quiet))
+
+    def has_unseen(self, record: RoomRecord, live: Mapping[str, LiveRoom]) -> bool:
+        """Whether somebody is listed in a room to be recorded that nobody has looked into."""
+        if record.live is None or not record.spec.record or record.id in self._seen:
+            return False
+        room = live.get(record.live.name)
+        return room is not None and room.num_participants > 0
+
+    async def look(self, record: RoomRecord) -> Look:
+        """Who is inside its live room now: nobody, where it is not live."""
+        room = self.known.live_room(record)
+        if room is None or not (record.spec.record or record.recording is not None):
+            return NOBODY
+        seen = self._judged(room, await self.observer.participants(room.name), self._seen.get(record.id))
+        self._seen[record.id] = seen
+        return seen.look
+
+    def _judged(self, room: LiveRoom, inside: Sequence[Participant], before: _Seen | None) -> _Seen:
+        """The number lags behind the list by less than it takes to believe it."""
+        now, count = self.clock.monotonic(), unlisted(room, inside)
+        if not count:
+            return _Seen(look_of(inside), room.num_participants, now)
+        since = now if before is None or before.unlisted_since is None else before.unlisted_since
+        look = look_of(inside, count if now - since >= UNLISTED_SECONDS else 0)
+        return _Seen(look, room.num_participants, now, since)
+
+
+def _is_news(record: RoomRecord, room: LiveRoom, seen: _Seen | None, now: float) -> bool:
+    """Whether the listing counts others than at the last look; or that is long ago, and the room in use."""
+    if seen is None:
+        return room.num_participants > 0 or record.recording is not None
+    if seen.counted != room.num_participants:
+        return True
+    in_use = seen.look.people > 0 or record.recording is not None
+    return in_use and now - seen.at >= LOOK_AGAIN

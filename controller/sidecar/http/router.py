@@ -1,0 +1,106 @@
+"""One listener's answers: which targets it has, and what every answer of it carries."""
+
+from collections.abc import Callable, Mapping
+from http import HTTPStatus
+
+import structlog
+from aiohttp import hdrs, web
+
+from controller.metrics import Metrics
+from controller.sidecar.http.cors import Cors
+from controller.sidecar.http.protocol import Connection, Handler
+from controller.sidecar.http.response import Answer, Code, Refusal, refused
+
+Routes = Mapping[str, Mapping[str, Handler]]
+"""Exact path -> method -> what answers. A path that ends in `/` takes one more segment, not empty."""
+
+_NOT_FOUND = (Code.NOT_FOUND, "there is no such call here")
+_UNREADABLE = Refusal(Code.BAD_REQUEST, "the body did not arrive as its headers say")
+_INTERNAL = Refusal(Code.INTERNAL, "something went wrong on our side")
+
+log = structlog.get_logger()
+
+
+def _nobody_refused(_: web.BaseRequest) -> None:
+    pass
+
+
+def _no_lines(_: web.BaseRequest) -> str:
+    return ""
+
+
+class Site:
+    """Answers by exact path and method; every failure in our form.
+
+    `admit` may refuse any request before it is looked at; `lines` are header lines that every answer carries.
+    """
+
+    def __init__(
+        self,
+        routes: Routes,
+        metrics: Metrics,
+        admit: Callable[[web.BaseRequest], None] = _nobody_refused,
+        lines: Callable[[web.BaseRequest], str] = _no_lines,
+    ) -> None:
+        self._routes, self._metrics, self._admit, self._lines = routes, metrics, admit, lines
+
+    async def __call__(self, request: web.BaseRequest) -> Answer:
+        answer = await self._answer(request)
+        answer.more += self._lines(request)
+        if not request.content.is_eof():
+            answer.ends = True  # the rest of an unread body is no request
+        connection = request.protocol
+        if isinstance(connection, Connection):
+            connection.has_read()
+            answer.ends = answer.ends or connection.ends
+        return answer
+
+    async def _answer(self, request: web.BaseRequest) -> Answer:
+        try:
+            self._admit(request)
+            return await self._route(request)
+        except Refusal as refusal:
+            self._metrics.refusals.labels(refusal.code).inc()
+            return refused(refusal)
+        except web.RequestPayloadError:
+            return refused(_UNREADABLE, close=True)
+        except ConnectionError:
+            raise
+        except Exception as error:  # noqa: BLE001 - a guest gets an answer, whatever broke
+            log.error("request failed", error=type(error).__name__, where=_where(error))  # noqa: TRY400
+            return refused(_INTERNAL)
+
+    async def _route(self, request: web.BaseRequest) -> Answer:
+        path = request.raw_path.partition("?")[0]
+        methods = self._routes.get(path) if path[-1:] != "/" else None
+        if methods is None and path[-1:] != "/":
+            methods = self._routes.get(path[: path.rfind("/") + 1])
+        if methods is None:
+            raise Refusal(*_NOT_FOUND)
+        handler = methods.get(request.method)
+        if handler is None:
+            raise not_allowed(methods)
+        return await handler(request)
+
+
+def not_allowed(methods: Mapping[str, Handler]) -> Refusal:
+    """405, with the methods that are."""
+    allowed = ", ".join(methods)
+    return Refusal(Code.METHOD_NOT_ALLOWED, f"this call takes {allowed}", {hdrs.ALLOW: allowed})
+
+
+def options(cors: Cors, allowed: str) -> Handler:
+    """What answers an OPTIONS: a preflight of a page, or anybody's question."""
+
+    async def answer(request: web.BaseRequest) -> Answer:
+        return Answer(b"", HTTPStatus.NO_CONTENT, more=f"Allow: {allowed}\r\n{cors.preflight(request)}")
+
+    return answer
+
+
+def _where(error: Exception) -> str:
+    """File and line, without the message: it may hold what a guest sent."""
+    trace = error.__traceback__
+    while trace is not None and trace.tb_next is not None:
+        trace = trace.tb_next
+    return f"{trace.tb_frame.f_code.co_filename}:{trace.tb_lineno}" if trace is not None else ""

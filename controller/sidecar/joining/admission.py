@@ -1,0 +1,163 @@
+"""Who gets in, and as what (contract 6 and 7): the checks in their order, and the token at the end of them.
+
+All ways of asking for a token come through here, so that none is wider than another.
+"""
+
+from typing import Final, NamedTuple
+
+from multidict import CIMultiDictProxy
+
+from controller.access.policy import Role, permission_for
+from controller.access.tokens import Minter
+from controller.live.room import LiveRoom
+from controller.records.record import RoomRecord
+from controller.sidecar.access_tokens import Callers
+from controller.sidecar.context import Context
+from controller.sidecar.http.limits import Buckets
+from controller.sidecar.http.response import Code, Refusal, retry, starting, too_old
+from controller.sidecar.joining.credentials import Proofs, Proven
+from controller.sidecar.joining.participant_cache import Inside, Lookout
+
+LISTED_SECONDS: Final = 20
+"""For how long LiveKit lists somebody whose connection broke."""
+
+_IDENTITY_BYTES: Final = 12
+_ROOM_NOT_FOUND: Final = (
+    Code.ROOM_NOT_FOUND,
+    "no active room has this id; check it, or ask the room's owner",
+)
+_STALE: Final = (
+    Code.ROOM_NAME_STALE,
+    "LKRoomName is not the room's current one; ask findLKRoomNameById again",
+)
+_HIDDEN: Final = (
+    Code.HIDDEN_NOT_ALLOWED,
+    "a hidden participant needs a valid egress_mode_token for this room; ask the room's owner for a new one",
+)
+_IN_USE: Final = (
+    Code.IDENTITY_IN_USE,
+    "this identity is in the room now; send its last token in X-Previous-Token, or choose another",
+    {"Retry-After": str(LISTED_SECONDS)},
+)
+_FULL: Final = (
+    Code.ROOM_FULL,
+    "the room has as many participants as it may have; try again when somebody has left",
+)
+
+
+class Wish(NamedTuple):
+    """What somebody asks for, its fields checked. Without an `identity` they get one."""
+
+    room_id: str
+    identity: str | None = None
+    shown_name: str | None = None
+    hidden: bool = False
+    egress_token: str | None = None
+    room_name: str | None = None
+    """The LiveKit name that they know of, where they have to know it."""
+
+
+class Grant(NamedTuple):
+    """A participant token, and the LiveKit room that it is for."""
+
+    token: str
+    room_name: str
+
+
+class Door:
+    """Lets in, or raises the Refusal that says why not."""
+
+    def __init__(self, context: Context, callers: Callers) -> None:
+        settings, metrics = context.settings, context.metrics
+        self._settings, self._known = settings, context.known
+        self._clock, self._wall, self._entropy = context.clock, context.wall, context.entropy
+        self._minter = Minter(
+            settings.livekit_api_key, settings.livekit_api_secret, settings.token_ttl_seconds
+        )
+        self._proofs = Proofs(settings, callers, self._minter)
+        self._rates = Buckets(settings.room_tokens_per_second)
+        self._minted = {role: metrics.tokens.labels(role) for role in Role}
+        self._skipped = metrics.participant_checks_skipped
+        self.lookout = Lookout(context.observer, context.clock)
+
+    def check_known(self) -> None:
+        """Refusal while too little is known to answer anybody."""
+        if not self._known.started:
+            raise starting()
+        if not self._known.ready(self._clock()):
+            raise too_old()
+
+    def live(self, room_id: str) -> tuple[RoomRecord, LiveRoom]:
+        """The room of this id and its live room; unknown, inactive and malformed ids are refused alike."""
+        record = self._known.room(room_id)
+        if record is None:
+            raise Refusal(*_ROOM_NOT_FOUND)
+        room = self._known.live_room(record)
+        if room is None:
+            raise retry(Code.ROOM_NOT_READY, "the room is being made ready; try again in a second", 1)
+        return record, room
+
+    async def admit(self, wish: Wish, headers: CIMultiDictProxy[str]) -> Grant:
+        """The token for `wish`, or the first reason against it."""
+        record, room = self.live(wish.room_id)
+        if wish.room_name is not None and wish.room_name != room.name:
+            raise Refusal(*_STALE)
+        now = int(self._wall())
+        proven = self._proofs.of(headers, record, wish.identity, now)
+        role = self._role(wish, record, room, proven, now)
+        self._rates.take(record.id, self._clock())
+        identity = wish.identity or proven.identity or self._entropy(_IDENTITY_BYTES).hex()
+        await self._check_inside(identity, record, room, proven, headers)
+        return self._grant(identity, wish.shown_name, record, room, role)
+
+    def _role(self, wish: Wish, record: RoomRecord, room: LiveRoom, proven: Proven, now: int) -> Role:
+        """The role that was proven; nothing is a guest's, and no invite or access token makes one hidden."""
+        if not wish.hidden:
+            return Role.SPEAKER if proven.speaker else Role.GUEST
+        if record.spec.allow_webinar_mode or self._settings.hidden_requires_token:
+            token = wish.egress_token
+            if token is None or not self._proofs.admits_hidden(token, record.id, room.name, now):
+                raise Refusal(*_HIDDEN)
+        return Role.HIDDEN
+
+    async def _check_inside(
+        self,
+        identity: str,
+        record: RoomRecord,
+        room: LiveRoom,
+        proven: Proven,
+        headers: CIMultiDictProxy[str],
+    ) -> None:
+        inside = await self.lookout.inside(room.name)
+        if inside is None:
+            self._skipped.inc()
+        elif identity in inside.identities:
+            if not self._may_take_over(identity, room, proven, headers):
+                raise Refusal(*_IN_USE)
+        elif _is_full(inside, record, room):
+            raise Refusal(*_FULL)
+
+    def _may_take_over(
+        self, identity: str, room: LiveRoom, proven: Proven, headers: CIMultiDictProxy[str]
+    ) -> bool:
+        return (
+            self._settings.identity_takeover == "allow"
+            or proven.anybody
+            or proven.identity == identity
+            or self._proofs.were(identity, headers, room.name, int(self._wall()))
+        )
+
+    def _grant(
+        self, identity: str, shown_name: str | None, record: RoomRecord, room: LiveRoom, role: Role
+    ) -> Grant:
+        may = permission_for(role, record.spec)
+        now = int(self._wall())  # again: LiveKit may have been asked in between
+        token = self._minter.mint(room.name, identity, shown_name, role=role, may=may, now=now)
+        self._minted[role].inc()
+        return Grant(token, room.name)
+
+
+def _is_full(inside: Inside, record: RoomRecord, room: LiveRoom) -> bool:
+    """By the smaller of what the policy says now and what LiveKit was told when it made the room."""
+    limit = record.spec.max_participants
+    return inside.people >= (min(limit, room.max_participants) if room.max_participants else limit)

@@ -1,0 +1,99 @@
+"""What a request proves (contract 7 and 11): by an invite, by an access token, by the token before.
+
+No field of a body proves anything but egress_mode_token, and that proves one thing alone.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+from aiohttp import hdrs
+from multidict import CIMultiDictProxy
+
+from controller.access.invites import Invite, admits_hidden, read_invite
+from controller.access.tokens import Minter
+from controller.records.record import RoomRecord
+from controller.room import Purpose, derive_key
+from controller.settings import Settings
+from controller.sidecar.access_tokens import Callers
+from controller.sidecar.http.response import Code, Refusal
+
+PREVIOUS_TOKEN: Final = "X-Previous-Token"  # noqa: S105 - the name of a header
+
+_PROOF_INVALID: Final = (
+    Code.PROOF_INVALID,
+    "the invite in Authorization is not valid for this room; ask for a new one",
+    {"WWW-Authenticate": "Bearer"},
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Proven:
+    """`speaker`: may come as one. `anybody`: is whoever they say they are. `identity`: is that one."""
+
+    speaker: bool = False
+    anybody: bool = False
+    identity: str | None = None
+
+
+_NOTHING: Final = Proven()
+_OWNER: Final = Proven(speaker=True, anybody=True)
+
+
+class Proofs:
+    """Reads proofs. Times are in whole seconds since the epoch."""
+
+    def __init__(self, settings: Settings, callers: Callers, minter: Minter) -> None:
+        self._callers, self._minter = callers, minter
+        self._invite_key = derive_key(settings.secret, Purpose.INVITE)
+        self._egress_key = derive_key(settings.secret, Purpose.EGRESS)
+
+    def of(
+        self, headers: CIMultiDictProxy[str], record: RoomRecord, identity: str | None, now: int
+    ) -> Proven:
+        """What the headers prove for `record`; `identity` is who they say they are.
+
+        Refusal (PROOF_INVALID) where an invite is not good for both: never silently a guest. All of them get
+        the one sentence, so that an invite tells nothing of other rooms.
+        """
+        invited = self._invited(headers, record, identity, now) if hdrs.AUTHORIZATION in headers else _NOTHING
+        caller = self._callers.of(headers)
+        return _OWNER if caller is not None and caller.owns(record) else invited
+
+    def admits_hidden(self, token: str, room_id: str, room_name: str, now: int) -> bool:
+        """Whether an egress_mode_token is good for the room under its LiveKit name."""
+        return admits_hidden(token, room_id, room_name, self._egress_key, now)
+
+    def were(self, identity: str, headers: Mapping[str, str], room_name: str, now: int) -> bool:
+        """Whether the token before proves that the caller is `identity`; one that does not fit is ignored."""
+        previous = headers.get(PREVIOUS_TOKEN)
+        return previous is not None and self._minter.proves(previous, room_name, identity, now)
+
+    def _invited(
+        self, headers: CIMultiDictProxy[str], record: RoomRecord, identity: str | None, now: int
+    ) -> Proven:
+        bearers = [
+            token
+            for scheme, token in map(_split, headers.getall(hdrs.AUTHORIZATION))
+            if scheme.lower() == "bearer"
+        ]
+        if not bearers:
+            return _NOTHING
+        invite = read_invite(bearers[0], self._invite_key, now) if len(bearers) == 1 else None
+        if invite is None or not _fits(invite, record, identity):
+            raise Refusal(*_PROOF_INVALID)
+        return Proven(speaker=True, identity=invite.identity)
+
+
+def _split(authorization: str) -> tuple[str, str]:
+    """Scheme and token, whatever space is between them."""
+    scheme, *rest = authorization.split(None, 1) or [""]
+    return scheme, rest[0].strip() if rest else ""
+
+
+def _fits(invite: Invite, record: RoomRecord, identity: str | None) -> bool:
+    return (
+        invite.room_id == record.id
+        and invite.epoch == record.invite_epoch
+        and (invite.identity is None or identity is None or invite.identity == identity)
+    )

@@ -1,0 +1,198 @@
+"""Writing what a caller wants into a record, and waiting for the reconciler to make it so (contract 10)."""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from typing import Final
+
+from controller.errors import LiveError, StoreConflict, StoreError
+from controller.live.room import LiveRoom
+from controller.records.ports import RoomStore
+from controller.records.record import Origin, RoomRecord
+from controller.sidecar.access_tokens import Caller
+from controller.sidecar.context import Context
+from controller.sidecar.http.response import Code, Refusal, retry, starting, too_old
+from controller.sidecar.rooms.single_flight import Shared
+from controller.state_cache import Known
+from controller.text import escaped
+
+WAIT_SECONDS: Final = 5.0
+"""For how long a caller waits for an intent to be so."""
+READ_SECONDS: Final = 2.0
+"""For how long a read waits for the records before it is answered from memory; a write waits longer."""
+AWAY_SECONDS: Final = 0.5
+"""For how long either waits while MongoDB did not answer when it was asked last."""
+LOOK_SECONDS: Final = 0.25
+"""Between two looks at what another process does."""
+TRIES: Final = 20
+"""How often a write that another one overtook is tried: so many at once on one room all come through."""
+
+Transition = Callable[[RoomRecord], RoomRecord]
+
+
+class Desire:
+    """The records for those who read and write them over HTTP; the reconciler is woken, then waited for."""
+
+    def __init__(self, context: Context) -> None:
+        self._backstage, self._known, self._clock = context.backstage, context.known, context.clock
+        self._refreshed = Shared(self._refresh)
+        self._rooms: Shared[list[LiveRoom]] = Shared(context.observer.rooms)
+
+    async def close(self) -> None:
+        """End what is under way."""
+        await asyncio.gather(self._refreshed.close(), self._rooms.close())
+
+    async def for_reading(self) -> RoomStore:
+        """The records with everything written before now; as last known where MongoDB is away.
+
+        Refusal (STARTING, UNAVAILABLE) where nothing is known yet, or not any more.
+        """
+        store = self._store()
+        try:
+            await self._reached(READ_SECONDS)
+        except (StoreError, TimeoutError):
+            _check_known(self._known, self._clock())
+        return store
+
+    async def for_writing(self) -> RoomStore:
+        """The records, proven to be within reach. Refusal (STARTING, UNAVAILABLE) where they are not."""
+        store = self._store()
+        try:
+            await self._reached(WAIT_SECONDS)
+        except (StoreError, TimeoutError):
+            raise away() from None
+        return store
+
+    async def write(
+        self, store: RoomStore, caller: Caller, room_id: str, transition: Transition
+    ) -> RoomRecord:
+        """The caller's room after `transition`, made on whatever is stored by then.
+
+        Refusal: ROOM_NOT_FOUND, MANAGED_BY_MANIFEST; UNAVAILABLE where it could not be written.
+        """
+        for _ in range(TRIES):
+            before = managed_by_api(own_room(store, caller, room_id))
+            try:
+                after = await store.save(before, transition(before))
+            except StoreConflict:
+                await self.for_writing()
+            except StoreError:
+                raise away() from None
+            else:
+                self._backstage.wake()
+                return after
+        raise retry(Code.UNAVAILABLE, "others are changing this room right now; try again in a second", 1)
+
+    async def insert(self, store: RoomStore, record: RoomRecord) -> None:
+        """A new room. Refusal (UNAVAILABLE) where it could not be written."""
+        try:
+            await store.insert(record)
+        except StoreError:
+            raise away() from None
+        self._backstage.wake()
+
+    async def until_gone(self, store: RoomStore, room_id: str) -> bool:
+        """Whether the room's live room was gone within five seconds."""
+
+        async def holds() -> bool:
+            return gone(store, room_id)
+
+        return await self.until(store, holds)
+
+    async def until(self, store: RoomStore, holds: Callable[[], Awaitable[bool]]) -> bool:
+        """Whether it came to hold within five seconds."""
+        try:
+            async with asyncio.timeout(WAIT_SECONDS):
+                news = store.news()
+                while not await holds():
+                    await self._look(news)
+                    news = store.news()
+        except TimeoutError:
+            return False
+        return True
+
+    async def stands(self, store: RoomStore, room_id: str) -> bool:
+        """Whether the room is live as it is wanted, seen on LiveKit itself: what is known may be old."""
+        record = store.by_id.get(room_id)
+        if record is None or not record.wanted or record.live is None or not settled(record):
+            return False
+        try:
+            listed = record.live.name in {room.name for room in await self._rooms()}
+        except LiveError:
+            return False
+        if not listed:
+            self._backstage.wake()
+        return listed
+
+    async def _look(self, news: asyncio.Event) -> None:
+        """Return when something may have changed; what another process wrote is taken in."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LOOK_SECONDS):
+                await news.wait()
+        if not self._known.leader and not news.is_set():
+            with suppress(StoreError):
+                await self._refreshed()
+
+    async def _reached(self, patience: float) -> None:
+        """The records are as of now. StoreError or TimeoutError where MongoDB does not say so."""
+        async with asyncio.timeout(patience if self._known.mongodb.up else AWAY_SECONDS):
+            await self._refreshed()
+
+    async def _refresh(self) -> None:
+        """Take in what others wrote; where that is news, the reconciler looks at it too."""
+        if await self._store().refresh():
+            self._backstage.wake()
+
+    def _store(self) -> RoomStore:
+        if self._backstage.store is None:
+            raise starting()
+        return self._backstage.store
+
+
+def settled(record: RoomRecord) -> bool:
+    """Whether the reconciler has made the room as this very record wants it, and said so."""
+    ready = record.status.condition("Ready")
+    current = record.status.observed_generation >= record.generation
+    return current and ready is not None and ready.status == "True"
+
+
+def gone(store: RoomStore, room_id: str) -> bool:
+    """Whether the reconciler says that no live room stands for the record any more."""
+    record = store.by_id.get(room_id)
+    if record is None:
+        return True
+    told = record.status.observed_generation >= record.generation if record.removed else settled(record)
+    return record.live is None and told
+
+
+def own_room(store: RoomStore, caller: Caller, room_id: str) -> RoomRecord:
+    """The caller's room. Refusal: one that is not there, removed, or another's, all alike."""
+    record = store.by_id.get(room_id)
+    if record is None or record.removed or not caller.owns(record):
+        raise not_found()
+    return record
+
+
+def managed_by_api(record: RoomRecord) -> RoomRecord:
+    """The room, where the API may change it. Refusal (MANAGED_BY_MANIFEST) that names the file."""
+    if record.origin is Origin.MANIFEST:
+        file = escaped(record.file or "")
+        raise Refusal(
+            Code.MANAGED_BY_MANIFEST, f"the room is managed by the manifest {file}; change it there"
+        )
+    return record
+
+
+def not_found() -> Refusal:
+    return Refusal(Code.ROOM_NOT_FOUND, "no room of yours has this id")
+
+
+def away() -> Refusal:
+    return retry(Code.UNAVAILABLE, "the records are out of reach; try again in a few seconds", 5)
+
+
+def _check_known(known: Known, now: float) -> None:
+    if known.mongodb.seen is None:
+        raise starting()
+    if not known.ready(now):
+        raise too_old()

@@ -1,0 +1,241 @@
+"""filter, sort, limit and skip (contract 10), compiled from an allow-list into plain Python. Pure.
+
+The rooms are in memory, so nothing that a caller writes is ever a query: a filter becomes a predicate made of
+the closures below, each over one field of the table and one operand of that field's type.
+"""
+
+import operator
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Final, TypeAlias
+
+from controller.records.record import RoomRecord
+from controller.room import FIELDS, RoomSpec
+from controller.sidecar.http.body import invalid
+from controller.sidecar.http.response import Refusal
+from controller.text import nearest, quoted
+
+DEPTH: Final = 3
+"""How deep $and and $or may nest."""
+TERMS: Final = 32
+"""Comparisons in one filter at most."""
+
+Predicate: TypeAlias = Callable[[RoomRecord], bool]
+Order: TypeAlias = tuple[tuple[str, int], ...]
+"""Field names with 1 or -1, the first counts most."""
+
+DEFAULT_ORDER: Final[Order] = (("created", 1),)
+
+_TIME: Final = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+-]\d{2}:\d{2}))", re.ASCII
+)
+
+
+def _text(value: Any) -> str:
+    if type(value) is not str:
+        raise ValueError("must be a string")
+    return value
+
+
+def _text_or_null(value: Any) -> str | None:
+    return None if value is None else _text(value)
+
+
+def _whole(value: Any) -> int:
+    if type(value) is not int:
+        raise ValueError("must be a whole number")
+    return value
+
+
+def _boolean(value: Any) -> bool:
+    if type(value) is not bool:
+        raise ValueError("must be true or false")
+    return value
+
+
+def _moment(value: Any) -> datetime:
+    """RFC 3339; digits beyond microseconds are cut."""
+    found = _TIME.fullmatch(value) if type(value) is str else None
+    try:
+        moment = _parsed(*found.groups()) if found is not None else None
+    except (ValueError, OverflowError):  # a day or an offset that there is not, or beyond the calendar
+        moment = None
+    if moment is None:
+        raise ValueError("must be a time such as 2026-03-24T16:00:00.000Z")
+    return moment
+
+
+def _parsed(date: str, time: str, fraction: str | None, _: str | None, offset: str | None) -> datetime:
+    text = f"{date}T{time}.{(fraction or '')[:6]:0<6}{offset or '+00:00'}"
+    return datetime.fromisoformat(text).astimezone(UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Field:
+    """How a record's value is read, and an operand; `ordered`: whether less and greater make sense."""
+
+    get: Callable[[RoomRecord], Any]
+    read: Callable[[Any], Any]
+    ordered: bool = True
+
+
+def _of_spec(name: str) -> _Field:
+    kind = RoomSpec.model_fields[name].annotation
+    read = _boolean if kind is bool else _whole if kind is int else _text
+    return _Field(operator.attrgetter(f"spec.{name}"), read, ordered=kind is not bool)
+
+
+_FIELDS: Final[Mapping[str, _Field]] = {
+    "_id": _Field(operator.attrgetter("id"), _text),
+    "id": _Field(operator.attrgetter("id"), _text),
+    **{name: _of_spec(name) for name in FIELDS},
+    "sid": _Field(operator.attrgetter("sid"), _text_or_null),
+    "created": _Field(operator.attrgetter("created"), _moment),
+    "modified": _Field(operator.attrgetter("modified"), _moment),
+}
+
+NAMES: Final = tuple(_FIELDS)
+"""The fields that a filter or a sort may name."""
+
+RANGES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
+    "$gt": operator.gt,
+    "$gte": operator.ge,
+    "$lt": operator.lt,
+    "$lte": operator.le,
+}
+OPERATORS: Final = ("$eq", "$ne", "$in", "$nin", *RANGES)
+LOGICAL: Final = ("$and", "$or")
+
+
+# -- filter ---------------------------------------------------------------------------------------------
+
+
+def compiled(content: Any) -> Predicate:
+    """Whether a room is meant by the filter. Refusal (INVALID_FIELD) that names what is wrong with it."""
+    return _Filter().read(content, 0)
+
+
+class _Filter:
+    """One filter being read: counts its comparisons."""
+
+    def __init__(self) -> None:
+        self._terms = 0
+
+    def read(self, content: Any, depth: int) -> Predicate:
+        if type(content) is not dict:
+            raise invalid("filter", "must be an object, and so must be each part of $and and $or")
+        if not content:
+            self._count()
+        return _every([self._part(name, value, depth) for name, value in content.items()])
+
+    def _part(self, name: str, value: Any, depth: int) -> Predicate:
+        if name in LOGICAL:
+            return self._branches(name, value, depth + 1)
+        field = _known(name, "filter", LOGICAL)
+        if type(value) is not dict:
+            return self._compare(name, field, "$eq", value)
+        if not value:
+            raise invalid(f"filter.{name}", f"must be a value, or an object of {', '.join(OPERATORS)}")
+        return _every([self._compare(name, field, word, operand) for word, operand in value.items()])
+
+    def _branches(self, name: str, value: Any, depth: int) -> Predicate:
+        if type(value) is not list or not value:
+            raise invalid(f"filter.{name}", "must be a list of filters, and not empty")
+        if depth > DEPTH:
+            raise invalid("filter", f"nests $and and $or deeper than {DEPTH}")
+        parts = [self.read(each, depth) for each in value]
+        return _every(parts) if name == "$and" else _some(parts)
+
+    def _compare(self, name: str, field: _Field, word: str, operand: Any) -> Predicate:
+        self._count()
+        try:
+            return _comparison(field, word, operand)
+        except ValueError as wrong:
+            raise invalid(f"filter.{name}", str(wrong)) from None
+
+    def _count(self) -> None:
+        self._terms += 1
+        if self._terms > TERMS:
+            raise invalid("filter", f"has more than {TERMS} terms")
+
+
+def _comparison(field: _Field, word: str, operand: Any) -> Predicate:
+    """ValueError where the operand does not fit. As in MongoDB an absent sid is null, and in no range."""
+    get = field.get
+    match word:
+        case "$eq" | "$ne":
+            value, same = field.read(operand), word == "$eq"
+            return lambda record: (get(record) == value) is same
+        case "$in" | "$nin":
+            values, among = _several(field, operand), word == "$in"
+            return lambda record: (get(record) in values) is among
+        case _ if word in RANGES:
+            return _range(field, RANGES[word], operand)
+    meant = nearest(word, OPERATORS)
+    instead = f"write {meant}" if meant else f"the operators are {', '.join(OPERATORS)}"
+    raise ValueError(f"has no operator {quoted(word)}; {instead}")
+
+
+def _several(field: _Field, operand: Any) -> frozenset[Any]:
+    if type(operand) is not list:
+        raise ValueError("must have a list beside $in and $nin")
+    return frozenset(field.read(each) for each in operand)
+
+
+def _range(field: _Field, compare: Callable[[Any, Any], bool], operand: Any) -> Predicate:
+    get, limit = field.get, field.read(operand)
+    if not field.ordered or limit is None:
+        raise ValueError("has no order here; compare it with $eq, $ne, $in or $nin")
+    return lambda record: (value := get(record)) is not None and compare(value, limit)
+
+
+def _every(parts: Sequence[Predicate]) -> Predicate:
+    if len(parts) == 1:
+        return parts[0]
+    return lambda record: all(holds(record) for holds in parts)
+
+
+def _some(parts: Sequence[Predicate]) -> Predicate:
+    return lambda record: any(holds(record) for holds in parts)
+
+
+def _known(name: str, place: str, words: tuple[str, ...] = ()) -> _Field:
+    field = _FIELDS.get(name)
+    if field is None:
+        raise _unknown(name, place, (*NAMES, *words))
+    return field
+
+
+def _unknown(name: str, place: str, known: tuple[str, ...]) -> Refusal:
+    meant = nearest(name, known)
+    instead = f"write {meant}" if meant else f"it takes {', '.join(known)}"
+    return invalid(place, f"knows no {quoted(name)}; {instead}")
+
+
+# -- sort -----------------------------------------------------------------------------------------------
+
+
+def ordering(content: Any) -> Order:
+    """The order that a sort asks for; an empty one is the default. Refusal (INVALID_FIELD) as above."""
+    if type(content) is not dict:
+        raise invalid("sort", 'must be an object such as {"created": 1}')
+    for name, direction in content.items():
+        _known(name, "sort")
+        if type(direction) is not int or direction not in (1, -1):
+            raise invalid(f"sort.{name}", "must be 1 or -1")
+    return tuple(content.items()) or DEFAULT_ORDER
+
+
+def ordered(records: Iterable[RoomRecord], order: Order) -> list[RoomRecord]:
+    """The records in that order; ties by id, and null before everything."""
+    found = sorted(records, key=operator.attrgetter("id"))
+    for name, direction in reversed(order):
+        found.sort(key=_sort_key(name), reverse=direction < 0)
+    return found
+
+
+def _sort_key(name: str) -> Callable[[RoomRecord], Any]:
+    get = _FIELDS[name].get
+    return get if name != "sid" else lambda record: (record.sid is not None, record.sid or "")

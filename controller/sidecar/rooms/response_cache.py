@@ -1,0 +1,47 @@
+"""What callers see of the rooms: each one's own in order, and each room as it is sent; remembered."""
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Final
+
+from controller.records.record import RoomRecord, as_reference
+from controller.sidecar.access_tokens import Caller
+from controller.sidecar.rooms.query import Order, ordered
+
+MOST_VIEWS: Final = 64
+"""Lists that are remembered at once; more are made again when they are asked for."""
+
+
+class Views:
+    """Lists are good while the mapping of records is the very same: it is replaced as a whole on a change."""
+
+    def __init__(self) -> None:
+        self._records: Mapping[str, RoomRecord] = {}
+        self._lists: dict[tuple[str | None, Order], Sequence[RoomRecord]] = {}
+        self._sent: dict[str, tuple[RoomRecord, bytes]] = {}
+
+    def of(self, records: Mapping[str, RoomRecord], caller: Caller, order: Order) -> Sequence[RoomRecord]:
+        """The rooms that the caller sees, in that order. Not to be changed."""
+        if records is not self._records:
+            self._records, self._lists = records, {}
+        view = (None if caller.admin else caller.user_id, order)
+        found = self._lists.get(view)
+        if found is None:
+            if len(self._lists) >= MOST_VIEWS:
+                self._lists = {}
+            found = self._lists[view] = ordered(visible(records, caller), order)
+        return found
+
+    def sent(self, record: RoomRecord) -> bytes:
+        """The room as the reference returns it, in JSON."""
+        kept = self._sent.get(record.id)
+        if kept is None or kept[0] is not record:
+            if len(self._sent) > 2 * len(self._records) + MOST_VIEWS:
+                self._sent = {}  # what is gone is not kept for ever
+            kept = self._sent[record.id] = record, json.dumps(as_reference(record)).encode()
+        return kept[1]
+
+
+def visible(records: Mapping[str, RoomRecord], caller: Caller) -> list[RoomRecord]:
+    """The rooms that the caller may see: no tombstone, and nobody else's."""
+    return [record for record in records.values() if record.removed_at is None and caller.owns(record)]

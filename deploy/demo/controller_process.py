@@ -1,0 +1,159 @@
+"""The controller for one run: its environment, its start, its end, and its other verbs."""
+
+import asyncio
+import contextlib
+import hashlib
+import os
+import secrets
+import shlex
+import subprocess
+import urllib.request
+from asyncio.subprocess import Process
+from collections import deque
+from collections.abc import AsyncIterator, Mapping
+from dataclasses import dataclass, field
+from http import HTTPStatus
+from pathlib import Path
+from typing import Final
+
+from console import last_lines, say
+from environment import ROOT, environment
+from processes import HOST, Failure, end, run, start, until
+
+START_SECONDS: Final = 25.0
+"""A fresh controller with both servers in reach takes two or three."""
+
+VERB_SECONDS: Final = 90.0
+STOP_SECONDS: Final = 6.0
+
+KEPT_BACK: Final = ("ROOMCTL_RECORDING_S3_ACCESS_KEY", "ROOMCTL_RECORDING_S3_SECRET")
+"""What no other verb needs of our environment, and no file should hold."""
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """One run: its folder, its ports, and the environment of all that is started in it."""
+
+    folder: Path
+    ports: Mapping[str, int]
+    env: Mapping[str, str]
+
+    @property
+    def guests(self) -> str:
+        return f"http://{HOST}:{self.ports['guests']}"
+
+    @property
+    def operators(self) -> str:
+        return f"http://{HOST}:{self.ports['operators']}"
+
+    def script(self) -> str:
+        """Lines for a shell: the environment of this run, and no other setting."""
+        foreign = _foreign()
+        prefixes = "|".join(foreign)
+        ours = {
+            name: value
+            for name, value in self.env.items()
+            if name not in KEPT_BACK and (name.startswith(foreign) or os.environ.get(name) != value)
+        }
+        return "\n".join(
+            [
+                f"for name in $(env | sed -nE 's/^(({prefixes})[A-Z_0-9]*)=.*/\\1/p'); do unset $name; done",
+                *(f"export {name}={shlex.quote(value)}" for name, value in ours.items()),
+                "",
+            ]
+        )
+
+    async def roomctl(self, *arguments: str) -> str:
+        """Another verb beside `run`; what it said."""
+        return await run(program(), *arguments, within=VERB_SECONDS, env=self.env)
+
+
+def program() -> Path:
+    return environment() / "bin" / "roomctl"
+
+
+def given_livekit() -> bool:
+    """Whether our environment names a LiveKit to use; Failure where it does so by half."""
+    if not os.environ.get("LIVEKIT_URL"):
+        return False
+    secret = os.environ.get("LIVEKIT_API_SECRET") or os.environ.get("LIVEKIT_API_SECRET_FILE")
+    if not (secret and os.environ.get("LIVEKIT_API_KEY")):
+        raise Failure(
+            "LIVEKIT_URL is set, and LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not; set all three, or none"
+        )
+    return True
+
+
+def _foreign() -> tuple[str, ...]:
+    """How settings begin that are somebody else's: all but those of a LiveKit that we are given."""
+    return ("ROOMCTL_", "MONGODB_", *(() if os.environ.get("LIVEKIT_URL") else ("LIVEKIT_",)))
+
+
+def settings(
+    folder: Path, ports: Mapping[str, int], more: Mapping[str, str], *, given: bool
+) -> dict[str, str]:
+    """The environment of a run. No other setting than these and `more` reaches it, whatever ours holds."""
+    env = {name: value for name, value in os.environ.items() if not name.startswith(_foreign())}
+    if not given:
+        env["LIVEKIT_URL"] = f"ws://{HOST}:{ports['LiveKit']}"
+        env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"] = "quickstart", secrets.token_hex(24)
+        env |= _operator(folder)  # on somebody's LiveKit rooms made by API would outlive this run
+    return env | {
+        "PATH": f"{program().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
+        "ROOMCTL_ROOMS_DIR": str(ROOT / "rooms.d"),
+        "ROOMCTL_DATA_DIR": str(folder / "data"),
+        "ROOMCTL_INSTANCE": f"quickstart-{secrets.token_hex(4)}",
+        "ROOMCTL_PUBLIC_LISTEN": f"{HOST}:{ports['guests']}",
+        "ROOMCTL_PRIVATE_LISTEN": f"{HOST}:{ports['operators']}",
+        "ROOMCTL_LOG_FORMAT": "console",
+        **more,
+    }
+
+
+def _operator(folder: Path) -> dict[str, str]:
+    """An access token of this run for the private API, and the file that says whose it is."""
+    token, file = secrets.token_hex(16), folder / "tokens.yaml"
+    proof = hashlib.sha256(token.encode()).hexdigest()
+    file.write_text(f"- token_sha256: {proof}\n  user_id: quickstart\n  admin: true\n")
+    return {"ROOMCTL_ACCESS_TOKENS_FILE": str(file), "ACCESS_TOKEN": token}
+
+
+@dataclass(slots=True)
+class Controller:
+    """`roomctl run`, and what it logs: kept for an error, and shown while `shown` is true."""
+
+    process: Process
+    shown: bool = False
+    lines: deque[str] = field(default_factory=lambda: deque(maxlen=100))
+
+    async def listen(self, log: asyncio.StreamReader) -> None:
+        async for line in log:
+            text = line.decode(errors="replace").rstrip()
+            self.lines.append(text)
+            if self.shown:
+                say(text)
+
+
+@contextlib.asynccontextmanager
+async def controlling(house: House) -> AsyncIterator[Controller]:
+    """The controller, once it can answer guests, until the block is left."""
+    pipe, out = subprocess.PIPE, subprocess.STDOUT
+    process = await start(program(), "run", orphan_gets="TERM", env=house.env, stdout=pipe, stderr=out)
+    controller = Controller(process)
+    listening = asyncio.create_task(controller.listen(process.stdout or asyncio.StreamReader()))
+    try:
+        if not await until(lambda: _ready(house.ports["operators"]), process, START_SECONDS):
+            raise Failure(f"the controller cannot answer guests; it says:\n{last_lines(controller.lines)}")
+        yield controller
+    finally:
+        controller.shown = False
+        await end(process, STOP_SECONDS)
+        await listening
+
+
+def _ready(port: int) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{HOST}:{port}/readyz", timeout=1) as answer:
+            return bool(answer.status == HTTPStatus.OK)
+    except OSError:
+        return False

@@ -1,0 +1,99 @@
+"""An event that nothing records is told of: in the log, in a metric, and of its room when all have left."""
+
+from typing import Any
+
+import pytest
+from structlog.testing import capture_logs
+
+from controller.errors import LiveAway, NoEgressService, NoEgressWorker
+from controller.live.egress import EgressStatus
+from controller.reconcile.recordings.recording_applier import Taping
+from tests.support.inprocess import InProcess
+from tests.support.worlds import desired, manifest
+from tests.unit.reconcile.test_recordings import SPEAKER, house, live, look, recorded, running, says
+
+
+def failures(controller: InProcess, reason: str) -> float:
+    found = controller.metrics.recording_failures.labels(reason)
+    return float(found._value.get())
+
+
+def lines(logs: list[Any], event: str) -> list[Any]:
+    return [line for line in logs if line["event"] == event and line["log_level"] == "warning"]
+
+
+async def test_without_a_service_each_event_is_told_of_once() -> None:
+    controller = house()
+    name = await live(controller)
+    controller.live.fail["recordings"] = NoEgressService("no Redis")
+    with capture_logs() as logs:
+        await look(controller)
+        assert not lines(logs, "recording")
+        controller.live.enter(name, "ann", SPEAKER)
+        await look(controller)
+    (line,) = lines(logs, "recording")
+    assert (line["key"], line["reason"]) == ("stage", "NoEgressService")
+    assert failures(controller, "NoEgressService") == 1
+    del controller.live.fail["recordings"]
+    await look(controller)
+    assert len(running(controller)) == 1
+
+
+async def test_without_an_output_it_is_told_once_for_all_rooms() -> None:
+    controller = house(Taping())
+    controller.manifests = desired(
+        manifest("stage", record=True), manifest("hall", record=True), manifest("x")
+    )
+    with capture_logs() as logs:
+        await controller.settle()
+        await look(controller)
+    (line,) = lines(logs, "nothing is recorded")
+    assert line["rooms"] == 2
+
+
+async def test_that_no_worker_took_it_is_said_when_all_have_left() -> None:
+    controller = house()
+    name = await live(controller)
+    controller.live.fail["start_recording"] = NoEgressWorker("none is there")
+    controller.live.enter(name, "ann", SPEAKER)
+    await look(controller)
+    controller.live.go(name, "ann")
+    await look(controller)
+    assert says(controller).reason == "NoWorker"
+    del controller.live.fail["start_recording"]
+    controller.time.seconds += 61
+    await recorded(controller)
+    assert says(controller).status == "True"
+
+
+async def test_record_switched_on_with_people_inside_waits_for_no_resync() -> None:
+    controller = house()
+    controller.manifests = desired(manifest("stage"))
+    controller.live.enter(await live(controller), "ann", SPEAKER)
+    controller.manifests = desired(manifest("stage", record=True))
+    for _ in range(6):
+        await controller.turn(audit=False)
+    assert len(running(controller)) == 1
+
+
+async def test_that_nobody_answers_to_a_stop_is_told_once() -> None:
+    controller = house()
+    await recorded(controller)
+    controller.live.fail["stop_recording"] = LiveAway("nobody answers")
+    controller.manifests = desired(manifest("stage", record=False))
+    with capture_logs() as logs:
+        for _ in range(4):
+            await look(controller)
+            controller.time.seconds += 6
+    assert len(lines(logs, "a recording does not end")) == 1
+    assert len([line for line in logs if line["event"] == "recording ends"]) == 1
+
+
+@pytest.mark.parametrize("works", [True, False])
+async def test_the_seconds_of_what_was_written_are_counted(works: bool) -> None:
+    controller = house()
+    egress = await recorded(controller)
+    status = EgressStatus.COMPLETE if works else EgressStatus.FAILED
+    controller.live.becomes(egress.id, status, seconds=12.0)
+    await look(controller, 2)
+    assert (controller.metrics.recorded_seconds._value.get() == 12.0) is works

@@ -1,0 +1,65 @@
+"""Foreign errors become ours, and name no credentials."""
+
+import pytest
+from bson.errors import InvalidBSON
+from pymongo.errors import (
+    AutoReconnect,
+    ConfigurationError,
+    DuplicateKeyError,
+    ExecutionTimeout,
+    InvalidOperation,
+    NotPrimaryError,
+    OperationFailure,
+    PyMongoError,
+    ServerSelectionTimeoutError,
+    WTimeoutError,
+)
+
+from controller.errors import StoreAway, StoreConflict, StoreError, StoreRefused
+from controller.records.mongo_client import Answered, address, translate, translated
+
+
+@pytest.mark.parametrize(
+    ("error", "kind"),
+    [
+        (AutoReconnect("sesame"), StoreAway),
+        (NotPrimaryError("sesame"), StoreAway),
+        (ServerSelectionTimeoutError("sesame"), StoreAway),
+        (WTimeoutError("sesame"), StoreAway),
+        (ExecutionTimeout("sesame", 50), StoreAway),
+        (InvalidOperation("sesame"), StoreAway),
+        (OperationFailure("sesame", 8), Answered),
+        (OperationFailure("sesame", 18), StoreRefused),
+        (OperationFailure("sesame", 13), StoreRefused),
+        (ConfigurationError("sesame"), StoreRefused),
+        (InvalidBSON("sesame"), StoreRefused),
+        (DuplicateKeyError("sesame", 11000), StoreConflict),
+    ],
+)
+def test_each_error_has_its_kind_and_keeps_its_text_to_itself(
+    error: PyMongoError, kind: type[StoreError]
+) -> None:
+    ours = translate(error, "db:27017")
+    assert type(ours) is kind
+    assert "sesame" not in str(ours)
+
+
+def test_an_error_leaves_without_its_cause() -> None:
+    with pytest.raises(StoreAway, match="db:27017") as caught, translated("db:27017"):
+        raise AutoReconnect("sesame")
+    assert caught.value.__cause__ is None
+    assert caught.value.__suppress_context__
+
+
+@pytest.mark.parametrize(
+    ("uri", "shown"),
+    [
+        ("mongodb://db:27017", "db:27017"),
+        ("mongodb://db", "db"),
+        ("mongodb://u:p%40ss@a:1,b:2/admin?replicaSet=x", "a:1,b:2"),
+        ("mongodb+srv://u:p@cluster.example/?tls=true", "cluster.example"),
+        ("mongodb://db?authMechanismProperties=AWS_SESSION_TOKEN:a@b", "db"),
+    ],
+)
+def test_the_address_holds_no_credentials(uri: str, shown: str) -> None:
+    assert address(uri) == shown

@@ -1,0 +1,180 @@
+"""A sidecar on free ports, over rooms and people in memory and clocks that stand still."""
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from controller.errors import LiveAway
+from controller.live.room import LiveRoom, Participant
+from controller.live.webhook import Hint
+from controller.metrics import Metrics
+from controller.records.record import LiveName, Origin, RoomRecord
+from controller.room import RoomSpec
+from controller.settings import Address, Settings
+from controller.sidecar import Backstage, Context, Sidecar
+from controller.state_cache import Known
+
+FIND = "/api/conferences-public/findLKRoomNameById"
+TOKEN = "/api/conferences-public/createToken"
+KEY, SECRET = "APIkey", "a-secret-of-at-least-32-characters"
+ROOM_ID = "69f013c1aa11bb22cc33dd44"
+ROOM_NAME = "34d4f497-f95b-4543-8d15-fde0b77d8abc"
+NOW = 1_795_000_000
+SETTINGS = Settings(
+    livekit_api_key=KEY,
+    livekit_api_secret=SECRET,
+    public_listen=Address("127.0.0.1", 0),
+    private_listen=Address("127.0.0.1", 0),
+)
+
+
+@dataclass
+class Clock:
+    now: float = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class Memory:
+    by_id: dict[str, RoomRecord] = field(default_factory=dict)
+    by_key: dict[str, RoomRecord] = field(default_factory=dict)
+
+
+@dataclass
+class People:
+    """An observer whose rooms hold whom they are told to; `held` keeps it from answering."""
+
+    inside: dict[str, list[Participant]] = field(default_factory=dict)
+    error: Exception | None = None
+    held: asyncio.Event | None = None
+    looks: int = 0
+
+    async def rooms(self) -> list[LiveRoom]:
+        return []
+
+    async def participants(self, name: str, within: float | None = None) -> list[Participant]:
+        self.looks += 1
+        try:
+            async with asyncio.timeout(within):
+                if self.held is not None:
+                    await self.held.wait()
+        except TimeoutError:
+            raise LiveAway("LiveKit did not answer in time") from None
+        if self.error is not None:
+            raise self.error
+        return self.inside.get(name, [])
+
+
+@dataclass(frozen=True)
+class Reply:
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+    @property
+    def code(self) -> str:
+        """The code of a failure, which has exactly the three fields of our form and one sentence."""
+        content = self.json
+        assert list(content) == ["success", "code", "error"]
+        assert content["success"] is False
+        assert content["error"]
+        assert "\n" not in content["error"]
+        assert self.headers["content-type"] == "application/json"
+        return str(content["code"])
+
+
+def spec(**fields: Any) -> RoomSpec:
+    return RoomSpec(**{"name": "Main stage", "max_participants": 3, **fields})
+
+
+def record(**fields: Any) -> RoomRecord:
+    at = datetime(2026, 3, 24, 16, tzinfo=UTC)
+    start = RoomRecord(
+        ROOM_ID, "main", Origin.MANIFEST, "main.yaml", spec(), at, at, live=LiveName(ROOM_NAME, "RM_1")
+    )
+    return replace(start, **fields)
+
+
+class House:
+    """Everything a sidecar is handed, with one live room in it."""
+
+    def __init__(self, settings: Settings = SETTINGS) -> None:
+        self.clock, self.wall = Clock(), Clock(NOW)
+        self.people, self.metrics, self.hints = People(), Metrics(), list[Hint]()
+        self.memory = Memory()
+        self.known = Known(self.memory)
+        self.known.mongodb.answered(self.clock())
+        self.known.livekit.answered(self.clock())
+        self.put(record())
+        self.backstage = Backstage(hint=self.hints.append)
+        context = Context(
+            settings, self.known, self.people, self.metrics, self.backstage, clock=self.clock, wall=self.wall
+        )
+        self.sidecar = Sidecar(context)
+
+    def put(self, room: RoomRecord, **live: Any) -> None:
+        """The record, and its live room if it has a name."""
+        self.memory.by_id[room.id] = self.memory.by_key[room.key] = room
+        if room.live is not None:
+            fields = {"max_participants": room.spec.max_participants, **live}
+            self.known.live[room.live.name] = LiveRoom(room.live.name, "RM_1", **fields)
+
+    async def post(self, path: str, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
+        """A JSON body to the public listener."""
+        return await ask(self.sidecar.public, "POST", path, json.dumps(content).encode(), headers)
+
+    async def token(self, headers: Mapping[str, str] | None = None, **fields: Any) -> Reply:
+        """createToken with a good body but for `fields` (None leaves one out)."""
+        body = {"room_id": ROOM_ID, "LKRoomName": ROOM_NAME, "participant_id": "jane", **fields}
+        return await self.post(TOKEN, body, headers)
+
+
+@asynccontextmanager
+async def serving(settings: Settings = SETTINGS) -> AsyncIterator[House]:
+    house = House(settings)
+    async with house.sidecar.listening():
+        yield house
+
+
+async def ask(
+    address: Address,
+    method: str,
+    target: str,
+    body: bytes = b"",
+    headers: Mapping[str, str] | None = None,
+) -> Reply:
+    """One request, its target sent as it is written, over a connection of its own."""
+    lines = [f"{method} {target} HTTP/1.1", "Host: test", "Connection: close"]
+    if body:
+        lines.append(f"Content-Length: {len(body)}")
+    lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
+    return await raw(address, "\r\n".join([*lines, "", ""]).encode("latin-1") + body)
+
+
+async def raw(address: Address, data: bytes) -> Reply:
+    """Exactly these bytes, and all that comes back until the other side closes."""
+    reader, writer = await asyncio.open_connection(address.host, address.port)
+    writer.write(data)
+    try:
+        answer = await reader.read()
+    finally:
+        writer.close()
+        await writer.wait_closed()
+    return reply(answer)
+
+
+def reply(answer: bytes) -> Reply:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    first, *rest = head.decode().split("\r\n")
+    headers = dict(line.split(": ", 1) for line in rest)
+    return Reply(int(first.split()[1]), {name.lower(): value for name, value in headers.items()}, body)

@@ -1,0 +1,185 @@
+"""The access tokens' file: who calls, what is wrong with it, and how a change takes effect."""
+
+import hashlib
+import os
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from structlog.testing import capture_logs
+
+from controller.errors import SettingsError
+from controller.sidecar.access_tokens import Caller, Callers
+from controller.sidecar.token_file import FILE_LIMIT
+from tests.unit.sidecar.harness import SETTINGS, Clock, House, record, spec
+
+
+def digest(token: str) -> str:
+    return hashlib.sha256(token.encode()).hexdigest()
+
+
+def entry(token: str, user_id: str, more: str = "") -> str:
+    return f"- token_sha256: {digest(token)}\n  user_id: {user_id}\n{more}"
+
+
+def callers(path: Path, text: str, clock: Clock | None = None) -> Callers:
+    path.write_text(text)
+    return Callers(path, clock or Clock())
+
+
+def who(known: Callers, token: str) -> Caller | None:
+    return known.of({"x-access-token": token})
+
+
+@pytest.fixture(name="path")
+def _path(tmp_path: Path) -> Path:
+    return tmp_path / "tokens.yaml"
+
+
+def test_a_token_is_known_by_its_hash(path: Path) -> None:
+    known = callers(path, entry("one", "anna") + entry("two", "007", "  admin: true\n"))
+    assert who(known, "one") == Caller("anna", admin=False)
+    assert who(known, "two") == Caller("007", admin=True)
+    for other in ("", "three", digest("one"), "one ", "\udcff"):
+        assert who(known, other) is None
+    assert known.of({}) is None
+
+
+def test_without_a_file_nobody_is_known() -> None:
+    assert who(Callers(None, Clock()), "one") is None
+
+
+def test_a_user_owns_their_rooms_and_an_admin_all() -> None:
+    room = record(spec=spec(user_id="anna"))
+    assert Caller("anna").owns(room)
+    assert not Caller("bert").owns(room)
+    assert Caller("bert", admin=True).owns(room)
+
+
+def test_an_explicitly_empty_list_is_nobody(path: Path) -> None:
+    assert who(callers(path, "[]"), "one") is None
+
+
+def test_json_and_capital_digits_are_fine(path: Path) -> None:
+    text = f'[{{"token_sha256": "{digest("one").upper()}", "user_id": "anna", "admin": false}}]'
+    assert who(callers(path, text), "one") == Caller("anna")
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("", "it is no list"),
+        ("# nobody yet\n", "it is no list"),
+        ("anna", "line 1: it is no list"),
+        ("token_sha256: x\n", "line 1: it is no list"),
+        ("- anna\n", "line 1: an entry is no mapping"),
+        ("- user_id: anna\n", "line 1: token_sha256 is missing"),
+        (f"- token_sha256: {digest('x')}\n", "line 1: user_id is missing"),
+        (entry("x", "anna", "  admn: true\n"), "line 3: unknown key; write admin"),
+        (entry("x", "anna", "  zzz: 1\n"), "line 3: unknown key; the keys are token_sha256, user_id, admin"),
+        (entry("x", "anna", "  admin: yes\n"), "line 3: admin must be true or false"),
+        (entry("x", "anna", "  admin: 'true'\n"), "line 3: admin must be true or false"),
+        (entry("x", "anna", "  user_id: bert\n"), "line 3: user_id is there twice in one entry"),
+        (entry("x", ""), "line 2: user_id must be 1 to 128 characters"),
+        (entry("x", "~"), "line 2: user_id must be 1 to 128 characters"),
+        (entry("x", "u" * 129), "line 2: user_id must be 1 to 128 characters"),
+        (entry("x", "[anna]"), "line 2: user_id must be a single value"),
+        (entry("x", "&a anna"), "line 2: anchors and tags are not used here"),
+        (entry("x", "!!str anna"), "line 2: anchors and tags are not used here"),
+        ("- &a {}\n", "line 1: anchors and tags are not used here"),
+        ("- token_sha256: hunter2\n  user_id: anna\n", "line 1: token_sha256 must be the 64 hex digits"),
+        (entry("", "anna"), "line 1: token_sha256 is that of an empty token"),
+        (entry("x", "anna") + entry("x", "bert"), "line 3: token_sha256 stands in an entry before"),
+        (entry("x", "anna") + "---\n[]\n", "it holds several documents"),
+        ("- {\n", "it is no valid YAML"),
+        ("[" * 100_000, "line 1: it is no valid YAML"),
+        ("#" * (FILE_LIMIT + 1), "the file is longer than 1024 KiB"),
+    ],
+)
+def test_what_is_wrong_at_the_start_is_an_error_of_the_setting(path: Path, text: str, reason: str) -> None:
+    with pytest.raises(SettingsError) as wrong:
+        callers(path, text)
+    (problem,) = wrong.value.problems
+    assert problem.startswith("ROOMCTL_ACCESS_TOKENS_FILE: ")
+    assert reason in problem
+    assert "\n" not in problem
+    assert "hunter2" not in problem
+
+
+def test_a_file_that_is_no_text_is_an_error(path: Path) -> None:
+    path.write_bytes(b"\xff\xfe")
+    with pytest.raises(SettingsError, match="UTF-8"):
+        Callers(path, Clock())
+
+
+def test_what_cannot_be_read_is_an_error_of_the_setting(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fifo")
+    for name, reason in (("none", "no such file"), ("fifo", "no regular file"), (".", "no regular file")):
+        with pytest.raises(SettingsError, match=f"ROOMCTL_ACCESS_TOKENS_FILE: .*{reason}"):
+            Callers(tmp_path / name, Clock())
+
+
+def test_a_change_takes_effect_within_a_second(path: Path) -> None:
+    clock = Clock()
+    known = callers(path, entry("one", "anna"), clock)
+    path.write_text(entry("two", "bert") + entry("three", "cleo"))
+    assert who(known, "one") == Caller("anna")  # looked at a moment ago
+    clock.now += 1
+    assert who(known, "one") is None
+    assert who(known, "two") == Caller("bert")
+
+
+def test_the_swap_of_a_kubernetes_secret_takes_effect(tmp_path: Path) -> None:
+    clock = Clock()
+    for folder, user_id in (("..1", "anna"), ("..2", "bert")):
+        (tmp_path / folder).mkdir()
+        (tmp_path / folder / "tokens").write_text(entry("one", user_id))
+    (tmp_path / "..data").symlink_to("..1")
+    (tmp_path / "tokens").symlink_to("..data/tokens")
+    known = Callers(tmp_path / "tokens", clock)
+    assert who(known, "one") == Caller("anna")
+    (tmp_path / "..next").symlink_to("..2")
+    (tmp_path / "..next").replace(tmp_path / "..data")
+    clock.now += 1
+    assert who(known, "one") == Caller("bert")
+
+
+def test_the_last_good_file_stays_in_force_and_a_bad_one_is_said_once(path: Path) -> None:
+    clock = Clock()
+    known = callers(path, entry("one", "anna"), clock)
+    with capture_logs() as logs:
+        for text in ("", "- token_sha256: hunter2\n", None):
+            path.unlink() if text is None else path.write_text(text)
+            for _ in range(3):
+                clock.now += 1
+                assert who(known, "one") == Caller("anna")
+    said = [str(event["reason"]) for event in logs]
+    assert [event["log_level"] for event in logs] == ["error"] * 3
+    assert "it is no list" in said[0]
+    assert "user_id is missing" in said[1]
+    assert "no such file" in said[2]
+    assert not any("hunter2" in reason for reason in said)
+    path.write_text(entry("two", "bert"))
+    clock.now += 1
+    assert who(known, "one") is None
+    assert who(known, "two") == Caller("bert")
+
+
+def test_a_file_that_could_not_be_read_is_read_when_it_can_be(path: Path) -> None:
+    clock = Clock()
+    known = callers(path, entry("one", "anna"), clock)
+    aside = path.with_name("aside")
+    path.rename(aside)
+    clock.now += 1
+    who(known, "one")
+    aside.rename(path)  # the very state that was seen before
+    clock.now += 1
+    with capture_logs() as logs:
+        assert who(known, "one") == Caller("anna")
+    assert logs == [{"event": "access tokens read again", "number": 1, "log_level": "info"}]
+
+
+def test_a_sidecar_is_not_built_on_a_wrong_file(path: Path) -> None:
+    path.write_text("nonsense")
+    with pytest.raises(SettingsError):
+        House(replace(SETTINGS, access_tokens_file=path))

@@ -1,0 +1,437 @@
+"""Who gets in and as what: every proof, every refusal, the order of the checks, and no oracle."""
+
+import hashlib
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any, Final
+
+import jwt
+import pytest
+
+from controller.access.invites import Invite, mint_egress, mint_invite
+from controller.access.policy import Role, permission_for
+from controller.access.tokens import Minter
+from controller.live.room import Participant
+from controller.records.record import LiveName
+from controller.room import Purpose, derive_key
+from controller.settings import Settings
+from tests.unit.sidecar.harness import (
+    KEY,
+    NOW,
+    ROOM_ID,
+    ROOM_NAME,
+    SECRET,
+    SETTINGS,
+    House,
+    Reply,
+    ask,
+    record,
+    serving,
+    spec,
+)
+
+ENDPOINT: Final = "/livekit/token"
+OTHER_ID: Final = "f" * 24
+SIGNING: Final = "the-secret-that-invites-are-signed-with"
+INVITES, PASSES = derive_key(SIGNING, Purpose.INVITE), derive_key(SIGNING, Purpose.EGRESS)
+WEBINAR: Final = spec(allow_webinar_mode=True, allow_chat=True, user_id="anna")
+PROTECTED: Final = replace(SETTINGS, secret=SIGNING, livekit_public_url="wss://live.example")
+Headers = Mapping[str, str]
+
+
+@pytest.fixture(name="settings")
+def _settings(tmp_path: Path) -> Settings:
+    """With the access tokens of anna, who owns the room, of ben, and of an admin."""
+    path = tmp_path / "tokens.yaml"
+    entries = [
+        {"token_sha256": hashlib.sha256(name.encode()).hexdigest(), "user_id": name, "admin": name == "root"}
+        for name in ("anna", "ben", "root")
+    ]
+    path.write_text(json.dumps(entries))
+    return replace(PROTECTED, access_tokens_file=path)
+
+
+def invite(key: bytes = INVITES, now: int = NOW, **fields: Any) -> Headers:
+    plain = Invite(ROOM_ID, Role.SPEAKER, 0, now + 3600)
+    return {"Authorization": f"Bearer {mint_invite(replace(plain, **fields), key, now)}"}
+
+
+def egress(room_id: str = ROOM_ID, name: str = ROOM_NAME, key: bytes = PASSES, now: int = NOW) -> str:
+    return mint_egress(room_id, name, key, now)
+
+
+def previous(identity: str = "jane", role: Role = Role.SPEAKER, room: str = ROOM_NAME) -> Headers:
+    minter = Minter(KEY, SECRET, 300)
+    token = minter.mint(room, identity, None, role=role, may=permission_for(role, WEBINAR), now=NOW)
+    return {"X-Previous-Token": token}
+
+
+def role(reply: Reply) -> str:
+    assert reply.status in (200, 201), reply.body
+    read = jwt.decode(
+        reply.json["participant_token"],
+        SECRET,
+        algorithms=["HS256"],
+        options={"verify_exp": False, "verify_nbf": False},
+    )
+    video, proven = read["video"], Role(read["attributes"]["role"])
+    may = permission_for(proven, WEBINAR)
+    assert (video["canPublish"], video["canPublishData"], video["hidden"]) == (
+        may.can_publish,
+        may.can_publish_data,
+        may.hidden,
+    )
+    return str(proven)
+
+
+def webinar(house: House, **fields: Any) -> None:
+    house.put(record(spec=WEBINAR, **fields))
+
+
+@dataclass(frozen=True)
+class Way:
+    """One of the two ways of asking for a token."""
+
+    path: str
+    room: str
+    identity: str
+    more: Mapping[str, str]
+
+    async def asks(self, house: House, headers: Headers = {}, **fields: Any) -> Reply:  # noqa: B006
+        names = {"room": self.room, "identity": self.identity}
+        given = {"room": ROOM_ID, "identity": "jane", **fields}
+        body = {**self.more, **{names.get(name, name): value for name, value in given.items()}}
+        return await house.post(self.path, body, headers)
+
+
+CREATE_TOKEN: Final = Way(
+    "/api/conferences-public/createToken", "room_id", "participant_id", {"LKRoomName": ROOM_NAME}
+)
+SDK: Final = Way(ENDPOINT, "room_name", "participant_identity", {})
+
+
+@pytest.fixture(name="way", params=[CREATE_TOKEN, SDK], ids=["createToken", "endpoint"])
+def _way(request: pytest.FixtureRequest) -> Way:
+    way: Way = request.param
+    return way
+
+
+class TestSpeakers:
+    @pytest.mark.parametrize(
+        ("headers", "proven"),
+        [
+            ({}, "guest"),
+            ({"x-access-token": "anna"}, "speaker"),
+            ({"x-access-token": "root"}, "speaker"),
+            ({"x-access-token": "ben"}, "guest"),
+            ({"x-access-token": "<your_api_token>"}, "guest"),
+            (invite(), "speaker"),
+            (invite(identity="jane"), "speaker"),
+            ({"authorization": invite()["Authorization"].replace("Bearer ", "bEaReR  \t ")}, "speaker"),
+            ({**invite(), "x-access-token": "ben"}, "speaker"),
+            ({"Authorization": "Basic eDp5"}, "guest"),
+            ({"Authorization": "Basic eDp5", "x-access-token": "anna"}, "speaker"),
+            ({"Authorization": invite()["Authorization"].removeprefix("Bearer ")}, "guest"),
+            (previous(), "guest"),
+        ],
+    )
+    async def test_in_a_webinar_only_proof_makes_one(
+        self, settings: Settings, way: Way, headers: Headers, proven: str
+    ) -> None:
+        async with serving(settings) as house:
+            webinar(house)
+            assert role(await way.asks(house, headers)) == proven
+
+    async def test_what_was_proven_is_recorded_outside_a_webinar_too(
+        self, settings: Settings, way: Way
+    ) -> None:
+        async with serving(settings) as house:
+            house.put(record(spec=replace_spec(allow_webinar_mode=False)))
+            for headers, proven in ((invite(), "speaker"), ({}, "guest")):
+                reply = await way.asks(house, headers)
+                read = jwt.decode(reply.json["participant_token"], options={"verify_signature": False})
+                assert read["attributes"] == {"role": proven}
+                assert read["video"]["canPublish"] is True
+
+    @pytest.mark.parametrize("field", ["invite", "role", "authorization", "x-access-token", "token"])
+    async def test_no_field_of_the_body_makes_one(self, settings: Settings, way: Way, field: str) -> None:
+        async with serving(settings) as house:
+            webinar(house)
+            for value in ("speaker", "anna", invite()["Authorization"]):
+                fields: dict[str, Any] = {field: value}
+                assert role(await way.asks(house, **fields)) == "guest"
+
+
+def replace_spec(**fields: Any) -> Any:
+    return WEBINAR.model_copy(update=fields)
+
+
+BAD_INVITES: Final[Mapping[str, Callable[[], Headers]]] = {
+    "of another room": lambda: invite(room_id=OTHER_ID),
+    "of a room that nobody has": lambda: invite(room_id="0" * 24),
+    "of the epoch before": lambda: invite(epoch=4),
+    "of an epoch to come": lambda: invite(epoch=6),
+    "bound to another": lambda: invite(epoch=5, identity="joe"),
+    "over": lambda: invite(epoch=5, now=NOW - 3600),
+    "of the future": lambda: invite(epoch=5, now=NOW + 61),
+    "of another key": lambda: invite(derive_key("another", Purpose.INVITE), epoch=5),
+    "of another purpose": lambda: {"Authorization": f"Bearer {egress()}"},
+    "a token of LiveKit's": lambda: {"Authorization": f"Bearer {previous()['X-Previous-Token']}"},
+    "cut": lambda: {"Authorization": invite(epoch=5)["Authorization"][:-4]},
+    "two words": lambda: {"Authorization": invite(epoch=5)["Authorization"] + " x"},
+    "empty": lambda: {"Authorization": "Bearer"},
+    "no text": lambda: {"Authorization": "Bearer \xff\xfe"},
+    "huge": lambda: {"Authorization": "Bearer " + "a.b." * 1500},
+    "behind a tab": lambda: {"Authorization": "Bearer\tx.y.z"},
+    "an owner's beside it": lambda: {**invite(room_id=OTHER_ID), "x-access-token": "anna"},
+}
+
+
+class TestInvites:
+    @pytest.mark.parametrize("kind", BAD_INVITES)
+    async def test_a_bad_one_is_refused_in_the_same_words(
+        self, settings: Settings, way: Way, kind: str
+    ) -> None:
+        async with serving(settings) as house:
+            webinar(house, invite_epoch=5)
+            house.put(record(id=OTHER_ID, key="b", live=LiveName("other"), spec=WEBINAR))
+            reply = await way.asks(house, BAD_INVITES[kind]())
+            assert (reply.status, reply.code) == (401, "PROOF_INVALID")
+            assert reply.headers["www-authenticate"] == "Bearer"
+            assert reply.json["error"] == (
+                "the invite in Authorization is not valid for this room; ask for a new one"
+            )
+            assert role(await way.asks(house, invite(epoch=5))) == "speaker"
+
+    async def test_two_at_once_are_refused(self, settings: Settings) -> None:
+        body = b'{"room_name": "%b"}' % ROOM_ID.encode()
+        async with serving(settings) as house:
+            good = invite()["Authorization"]
+            for other, status in (("Bearer x", 401), (good, 401), ("Basic x", 201)):
+                headers = {"Authorization": good, "authorization": other}
+                assert (await ask(house.sidecar.public, "POST", ENDPOINT, body, headers)).status == status
+
+    async def test_one_bound_to_an_identity_gives_it_where_none_is_asked_for(
+        self, settings: Settings
+    ) -> None:
+        async with serving(settings) as house:
+            reply = await SDK.asks(house, invite(identity="mary"), identity=None)
+            read = jwt.decode(reply.json["participant_token"], options={"verify_signature": False})
+            assert read["sub"] == "mary"
+
+
+class TestHidden:
+    @pytest.mark.parametrize(
+        ("token", "status"),
+        [
+            (egress(), 200),
+            (egress(now=NOW - 899), 200),
+            (egress(now=NOW - 900), 403),
+            (egress(now=NOW + 61), 403),
+            (egress(room_id=OTHER_ID), 403),
+            (egress(name="the name before"), 403),
+            (egress(key=INVITES), 403),
+            (invite()["Authorization"].removeprefix("Bearer "), 403),
+            ("", 403),
+            ("x", 403),
+            (None, 403),
+        ],
+    )
+    @pytest.mark.parametrize("everywhere", [False, True])
+    async def test_needs_a_token_of_this_activation(
+        self, settings: Settings, token: str | None, status: int, everywhere: bool
+    ) -> None:
+        async with serving(replace(settings, hidden_requires_token=everywhere)) as house:
+            house.put(record(spec=replace_spec(allow_webinar_mode=not everywhere)))
+            reply = await house.token(hidden=True, egress_mode_token=token)
+            assert reply.status == status
+            assert (role(reply) if status == 200 else reply.code) in ("hidden", "HIDDEN_NOT_ALLOWED")
+
+    @pytest.mark.parametrize("headers", [invite(), {"x-access-token": "anna"}, {"x-access-token": "root"}])
+    async def test_no_other_proof_does(self, settings: Settings, headers: Headers) -> None:
+        async with serving(settings) as house:
+            webinar(house)
+            assert (await house.token(headers, hidden=True)).code == "HIDDEN_NOT_ALLOWED"
+            assert role(await house.token(headers, hidden=True, egress_mode_token=egress())) == "hidden"
+
+    async def test_outside_a_webinar_none_is_needed_and_a_bad_one_does_no_harm(
+        self, settings: Settings
+    ) -> None:
+        async with serving(settings) as house:
+            assert role(await house.token(hidden=True, egress_mode_token="x")) == "hidden"
+
+    async def test_who_is_seen_gains_nothing_by_one(self, settings: Settings) -> None:
+        async with serving(settings) as house:
+            webinar(house)
+            assert role(await house.token(egress_mode_token=egress())) == "guest"
+
+    async def test_the_endpoint_lets_nobody_in_hidden(self, settings: Settings) -> None:
+        async with serving(settings) as house:
+            webinar(house)
+            assert role(await SDK.asks(house, hidden=True, egress_mode_token=egress())) == "guest"
+
+
+class TestTakeover:
+    @pytest.mark.parametrize(
+        ("headers", "taken"),
+        [
+            ({}, False),
+            (previous(), True),
+            (previous("joe"), False),
+            (previous(room="the name before"), False),
+            (invite(), False),
+            (invite(identity="jane"), True),
+            ({**invite(), **previous()}, True),
+            ({"x-access-token": "anna"}, True),
+            ({"x-access-token": "root"}, True),
+            ({"x-access-token": "ben"}, False),
+        ],
+    )
+    async def test_of_somebody_inside_needs_proof_of_identity(
+        self, settings: Settings, way: Way, headers: Headers, taken: bool
+    ) -> None:
+        async with serving(settings) as house:
+            webinar(house)
+            house.people.inside[ROOM_NAME] = [Participant("jane")] * 3  # full besides: no matter then
+            reply = await way.asks(house, headers)
+            if taken:
+                role(reply)
+            else:
+                assert (reply.code, reply.headers["retry-after"]) == ("IDENTITY_IN_USE", "20")
+
+    @pytest.mark.parametrize("headers", [{}, previous(), invite(identity="jane"), {"x-access-token": "anna"}])
+    async def test_proof_is_no_place_in_a_full_room(
+        self, settings: Settings, way: Way, headers: Headers
+    ) -> None:
+        async with serving(settings) as house:
+            webinar(house)
+            house.people.inside[ROOM_NAME] = [Participant(f"p{n}") for n in range(3)]
+            assert (await way.asks(house, headers)).code == "ROOM_FULL"
+
+
+EVERY_PROOF: Final[list[Headers]] = [
+    {},
+    invite(),
+    invite(room_id=OTHER_ID),
+    {"Authorization": "Bearer x"},
+    {"x-access-token": "anna"},
+    {"x-access-token": "root"},
+    previous(),
+]
+
+
+async def test_an_unknown_room_is_the_same_404_whatever_is_proven(settings: Settings, way: Way) -> None:
+    async with serving(settings) as house:
+        house.put(record(id="a" * 24, key="a", spec=replace_spec(active=False), live=None))
+        house.put(record(id="b" * 24, key="b", spec=WEBINAR, removed_at=record().created, live=None))
+        replies = [
+            await way.asks(house, headers, room=room_id)
+            for headers in EVERY_PROOF
+            for room_id in ("a" * 24, "b" * 24, OTHER_ID, "", "nonsense", ROOM_ID.upper(), "é")
+        ]
+        assert {(reply.status, reply.code, reply.body) for reply in replies} == {
+            (404, "ROOM_NOT_FOUND", replies[0].body)
+        }
+
+
+async def test_the_endpoints_refusals_come_in_the_same_order(settings: Settings) -> None:
+    """Everything is wrong at first; each step mends what was complained of."""
+    async with serving(settings) as house:
+        policy = replace_spec(max_participants=1)
+        house.put(record(spec=replace_spec(active=False)))
+        house.known.live.clear()
+        house.people.inside[ROOM_NAME] = [Participant("jane")]
+        bad = {"Authorization": "Bearer nonsense"}
+
+        async def code(headers: Headers, **fields: Any) -> str:
+            return (await SDK.asks(house, headers, **fields)).code
+
+        assert await code(bad, identity="") == "INVALID_FIELD"
+        assert await code(bad) == "ROOM_NOT_FOUND"
+        house.put(record(spec=policy))
+        house.known.live.clear()
+        assert await code(bad) == "ROOM_NOT_READY"
+        house.put(record(spec=policy))
+        assert await code(bad) == "PROOF_INVALID"
+        assert await code({}) == "IDENTITY_IN_USE"
+        assert await code({}, identity="joe") == "ROOM_FULL"
+
+
+class TestEndpoint:
+    async def test_answers_as_the_sdks_expect(self, settings: Settings) -> None:
+        async with serving(settings) as house:
+            reply = await SDK.asks(house, participant_name="Jane\u202e")
+            assert (reply.status, list(reply.json)) == (201, ["server_url", "participant_token"])
+            assert reply.json["server_url"] == "wss://live.example"
+            assert reply.headers["cache-control"] == "no-store"
+            assert reply.headers["content-type"] == "application/json"
+            read = jwt.decode(reply.json["participant_token"], options={"verify_signature": False})
+            assert (read["sub"], read["name"], read["video"]["room"]) == ("jane", "Jane", ROOM_NAME)
+
+    async def test_who_names_nobody_gets_an_identity_that_nobody_can_foretell(self) -> None:
+        async with serving(PROTECTED) as house:
+            subs = set()
+            for fields in ({"identity": None}, {"identity": None, "participant_name": ""}):
+                reply = await SDK.asks(house, **fields)
+                read = jwt.decode(reply.json["participant_token"], options={"verify_signature": False})
+                subs.add(read["sub"])
+            assert len(subs) == 2
+            assert all(len(bytes.fromhex(sub)) == 12 for sub in subs)
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"room": None},
+            {"room": 7},
+            {"identity": ""},
+            {"identity": "EG_1"},
+            {"identity": 7},
+            {"participant_name": {}},
+            {"participant_metadata": "x"},
+            {"participant_metadata": 7},
+            {"participant_attributes": {"role": "speaker"}},
+            {"participant_attributes": "x"},
+            {"room_config": {"agents": [{"agent_name": "spy"}]}},
+            {"room_config": {"max_participants": 0}},
+            {"room_config": []},
+        ],
+    )
+    async def test_what_it_does_not_take_is_named(self, fields: dict[str, Any]) -> None:
+        async with serving(PROTECTED) as house:
+            reply = await SDK.asks(house, **fields)
+            assert (reply.status, reply.code) == (400, "INVALID_FIELD")
+            name = next(iter(fields))
+            assert {"room": SDK.room, "identity": SDK.identity}.get(name, name) in reply.json["error"]
+
+    @pytest.mark.parametrize(
+        "fields",
+        [
+            {"participant_metadata": "", "participant_attributes": {}, "room_config": {}},
+            {"participant_metadata": None, "participant_attributes": None, "room_config": None},
+            {"roomConfig": {"agents": []}, "anything": [1]},
+        ],
+    )
+    async def test_what_is_empty_or_unknown_does_no_harm(self, fields: dict[str, Any]) -> None:
+        async with serving(PROTECTED) as house:
+            assert (await SDK.asks(house, **fields)).status == 201
+
+    async def test_is_on_the_public_listener_alone_and_a_page_may_call_it(self) -> None:
+        origin = {"Origin": "https://meet.example"}
+        async with serving(replace(PROTECTED, cors_origins=("https://meet.example",))) as house:
+            assert (await ask(house.sidecar.private, "POST", ENDPOINT, b"{}")).code == "NOT_FOUND"
+            assert (await ask(house.sidecar.public, "GET", ENDPOINT)).code == "METHOD_NOT_ALLOWED"
+            preflight = await ask(house.sidecar.public, "OPTIONS", ENDPOINT, headers=origin)
+            assert preflight.status == 204
+            assert "Authorization" in preflight.headers["access-control-allow-headers"]
+            for reply in (await SDK.asks(house, origin), await SDK.asks(house, origin, room="x")):
+                assert reply.headers["access-control-allow-origin"] == "https://meet.example"
+
+    async def test_shares_the_rooms_rate_and_is_counted(self) -> None:
+        async with serving(replace(PROTECTED, room_tokens_per_second=1)) as house:
+            ways = [CREATE_TOKEN, SDK] * 5
+            assert [(await way.asks(house)).status for way in ways] == [200, 201] * 5
+            assert (await SDK.asks(house)).code == "TOO_MANY_REQUESTS"
+            assert b'roomctl_tokens_total{role="guest"} 10.0' in house.metrics.text()
+            assert b'roomctl_helper_seconds_count{helper="token"} 6.0' in house.metrics.text()
