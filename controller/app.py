@@ -31,7 +31,7 @@ from controller.reconcile.trackers import Flapping
 from controller.reconcile.triggers import Triggers
 from controller.records import open_store
 from controller.records.ports import Lease, RoomStore
-from controller.records.record_cache import Memory
+from controller.records.record_cache import RecordCache
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
 from controller.state_cache import Known
@@ -54,7 +54,7 @@ class Process:
 
     @classmethod
     def of(cls, settings: Settings, live: Connection) -> "Process":
-        return cls(settings, live, Known(Memory()), Metrics(), Triggers(), Clock())
+        return cls(settings, live, Known(RecordCache()), Metrics(), Triggers(), Clock())
 
 
 @dataclass(frozen=True, slots=True)

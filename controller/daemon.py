@@ -88,7 +88,7 @@ async def _control(process: Process, store: RoomStore, backstage: Backstage, sto
             asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
             asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
             asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers, handover))),
-            asyncio.create_task(_for_ever(store.relay.hand_on)),
+            asyncio.create_task(_for_ever(store.relay.flush_forever)),
         ]
         try:
             await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
@@ -153,7 +153,7 @@ async def _lead(lease: Lease, store: RoomStore) -> None:
         await asyncio.sleep(FAULT_PAUSE)
     while True:
         await lease.acquire(None)
-        store.reread()
+        store.invalidate()
         with suppress(StoreError):
             await store.refresh()
         if store.secret_changed:
@@ -173,7 +173,7 @@ async def _follow(store: RoomStore, triggers: Triggers, handover: Handover) -> N
     """
     while True:
         with suppress(StoreError):  # the loop says what is away
-            if await store.moved():
+            if await store.has_remote_changes():
                 triggers.wake()
             handover.take()
         await asyncio.sleep(FOLLOW_SECONDS)

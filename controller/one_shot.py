@@ -13,7 +13,7 @@ from controller.plan.model import Observed, Plan, RoomChange, TakeDown
 from controller.reconcile.reconciler import UNSURE_SECONDS, Planner
 from controller.reconcile.task_runner import Progress
 from controller.records import open_lease
-from controller.records.ports import Lease, RemovalLeave, RoomStore
+from controller.records.ports import Lease, RemovalApproval, RoomStore
 from controller.settings import Settings
 
 LEASE_WAIT: Final = 15.0
@@ -82,7 +82,7 @@ async def apply(
                 if len(plan.missing) > allow_removals:
                     raise LeaveRefused(held.holder, sorted(plan.missing), allow_removals) from None
                 return await _grant(plan, store, process, confirm)
-            store.reread()
+            store.invalidate()
             foreground = _Foreground(process, store, lease, progress)
             plan = await foreground.plan(allow_removals)
             if not plan.empty:
@@ -99,7 +99,7 @@ async def _grant(
     """Record leave for the rooms that are missing now, for the controller that is at work."""
     if not confirm(plan):
         return ApplyReport(plan, confirmed=False)
-    await store.grant_removal_leave(RemovalLeave(plan.missing, process.clock.wall() + LEAVE_LIFE))
+    await store.grant_removal_approval(RemovalApproval(plan.missing, process.clock.wall() + LEAVE_LIFE))
     return ApplyReport(plan, granted=tuple(sorted(plan.missing)))
 
 

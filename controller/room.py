@@ -81,10 +81,10 @@ class RoomSpec(BaseModel):
 FIELDS: Final[tuple[str, ...]] = tuple(RoomSpec.model_fields)
 """The ten fields of a room that a caller may write, in the reference's order."""
 
-RETURNED: Final = ("_id", "sid", "created", "modified", "success")
+READ_ONLY_FIELDS: Final = ("_id", "sid", "created", "modified", "success")
 """What the API returns besides: a room that was read from it may be written as it is, so they are ignored."""
 
-RULES: Final[Mapping[str, str]] = {
+FIELD_RULES: Final[Mapping[str, str]] = {
     "name": "1 to 100 of A-Z a-z 0-9, space and -",
     "user_id": "1 to 128 characters",
     "mediaType": ", ".join(MediaType),
@@ -94,8 +94,8 @@ RULES: Final[Mapping[str, str]] = {
 }
 """What a field may be, in words."""
 
-SAYS: Final[Mapping[str, str]] = {
-    "name": f"Human-readable room name: {RULES['name']}.",
+FIELD_DESCRIPTIONS: Final[Mapping[str, str]] = {
+    "name": f"Human-readable room name: {FIELD_RULES['name']}.",
     "user_id": "Owner id of the room.",
     "mediaType": "Which media the room carries.",
     "max_participants": "Maximum number of participants allowed to join the meeting simultaneously.",
@@ -173,17 +173,17 @@ def room_id(key: str, id_key: bytes) -> str:
     return hmac.digest(id_key, key.encode(), hashlib.sha256)[:12].hex()
 
 
-def short_key(key: str) -> str:
+def redact_key(key: str) -> str:
     """The key as people may see it: an API room's holds its id, a capability, so it is cut to six digits."""
     return key[: len("api/") + 6] if key.startswith("api/") else key
 
 
-def without_id(text: str, room_id: str) -> str:
+def redact_room_id(text: str, room_id: str) -> str:
     """`text` as people may see it, with the room's id, a capability, cut to six digits."""
     return text.replace(room_id, f"{room_id[:6]}…")
 
 
-def at_millis(moment: datetime) -> datetime:
+def truncate_to_millis(moment: datetime) -> datetime:
     """`moment` in UTC, cut to whole milliseconds: what BSON stores and the reference prints."""
     utc = moment.astimezone(UTC)
     return utc.replace(microsecond=utc.microsecond // 1000 * 1000)
@@ -191,9 +191,9 @@ def at_millis(moment: datetime) -> datetime:
 
 def format_time(moment: datetime) -> str:
     """UTC, exactly three decimals, `Z`: 2026-03-24T16:00:00.000Z."""
-    return at_millis(moment).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
+    return truncate_to_millis(moment).strftime("%Y-%m-%dT%H:%M:%S.") + f"{moment.microsecond // 1000:03d}Z"
 
 
 def next_modified(previous: datetime, now: datetime) -> datetime:
     """The time of a person's change: now, but at least 1 ms after the one before, never backwards."""
-    return max(at_millis(now), previous + timedelta(milliseconds=1))
+    return max(truncate_to_millis(now), previous + timedelta(milliseconds=1))

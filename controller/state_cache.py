@@ -72,7 +72,7 @@ class Known:
     def room(self, room_id: str) -> RoomRecord | None:
         """The record a guest may learn of: there, active, and not removed."""
         record = self.records.by_id.get(room_id)
-        return record if record is not None and record.wanted else None
+        return record if record is not None and record.should_be_live else None
 
     def live_room(self, record: RoomRecord) -> LiveRoom | None:
         """The live room that stands for `record`, or None while there is none yet."""

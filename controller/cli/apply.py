@@ -15,7 +15,7 @@ from controller.cli.plan import invalid_files, plan_text
 from controller.one_shot import ApplyReport
 from controller.one_shot import apply as apply_now
 from controller.plan.model import Plan
-from controller.room import short_key
+from controller.room import redact_key
 from controller.settings import Settings, Uses
 
 
@@ -74,20 +74,20 @@ def _agreed() -> bool:
 
 
 def _progress(key: str, action: str, outcome: str) -> None:
-    say(f"  {short_key(key)}: {action} {outcome}")
+    say(f"  {redact_key(key)}: {action} {outcome}")
 
 
 def told(report: ApplyReport, settings: Settings) -> Exit:
     """Say what failed and what was left, and give the code for it."""
     for key in report.granted:
-        show(short_key(key))
+        show(redact_key(key))
     if report.granted:
         say("These rooms may go: the controller removes them within its next passes (leave for 15 minutes).")
     for key, message in sorted(report.failed.items()):
-        complain(f"{short_key(key)}: {message}")
+        complain(f"{redact_key(key)}: {message}")
     for change in report.left:
         why = change.refused or f"deferred, {counted(change.participants, 'participant')} inside"
-        say(f"left: {short_key(change.key)}: {', '.join(change.words)}: {why}")
+        say(f"left: {redact_key(change.key)}: {', '.join(change.words)}: {why}")
     if report.plan.invalid:
         complain(invalid_files(report.plan, below(settings.rooms_dir)))
     return apply_code(report)

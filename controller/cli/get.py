@@ -21,7 +21,7 @@ from controller.cli.room_status import Standing, as_dict, choose, standing
 from controller.cli.table import show_table
 from controller.errors import StoreAway
 from controller.records.ports import RoomStore
-from controller.room import format_time, short_key
+from controller.room import format_time, redact_key
 from controller.settings import Settings, Uses
 
 LOOK_SECONDS: Final = 1.0
@@ -69,7 +69,7 @@ async def _get(settings: Settings, names: tuple[str, ...], output: Form) -> Exit
 
 def _no_rooms(unknown: Sequence[str]) -> None:
     for name in unknown:
-        complain(f"there is no room {short_key(name)}; `roomctl get` lists the rooms")
+        complain(f"there is no room {redact_key(name)}; `roomctl get` lists the rooms")
 
 
 async def _watch(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
@@ -103,7 +103,7 @@ def _show_changes(before: Sequence[Standing], now: Sequence[Standing], output: F
         _show(changed, output)
     here = {room.record.id for room in now}
     for key in sorted(room.record.key for room in before if room.record.id not in here):
-        say(f"{short_key(key)} is gone")
+        say(f"{redact_key(key)} is gone")
 
 
 async def look(
@@ -141,7 +141,7 @@ def _row(room: Standing, *, wide: bool) -> tuple[str, ...]:
     record, ready, live = room.record, room.condition("Ready"), room.condition("Live")
     people = "-" if room.participants is None else str(room.participants)
     cells = (
-        short_key(record.key),
+        redact_key(record.key),
         ready.status if ready else "Unknown",
         ready.reason if ready else "",
         live.status if live else "Unknown",

@@ -25,7 +25,7 @@ from controller.cli.rooms import one_room
 from controller.cli.wait_condition import read_span
 from controller.errors import RoomctlError
 from controller.records.record import RoomRecord
-from controller.room import Purpose, derive_key, short_key
+from controller.room import Purpose, derive_key, redact_key
 from controller.settings import Settings, Uses
 
 
@@ -113,7 +113,7 @@ def link(record: RoomRecord, settings: Settings, now: int, seconds: int, identit
 
 def egress_token(record: RoomRecord, secret: str, now: int, seconds: int) -> str:
     """The token to join hidden, for the live room that stands now. RoomctlError where none does."""
-    key = short_key(record.key)
+    key = redact_key(record.key)
     if not record.spec.active:
         raise RoomctlError(f"{key} is not active, so nobody can join it; set `active: true`, then ask again")
     if record.live is None or record.live.sid is None:

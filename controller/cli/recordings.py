@@ -18,7 +18,7 @@ from controller.cli.room_status import choose
 from controller.cli.table import show_table
 from controller.records.ports import RoomStore
 from controller.records.recordings import RecordingRow, RecordingState
-from controller.room import format_time, short_key, without_id
+from controller.room import format_time, redact_key, redact_room_id
 from controller.settings import Settings, Uses
 
 _STYLES: Final = {"recording": "green", "failed": "red", "lost": "red"}
@@ -50,7 +50,7 @@ async def _recordings(settings: Settings, names: tuple[str, ...], output: Form) 
     _show(found, output, datetime.now(UTC))
     for name in unknown:
         complain(
-            f"there is no room {short_key(name)}, and no recording of one; `roomctl get` lists the rooms"
+            f"there is no room {redact_key(name)}, and no recording of one; `roomctl get` lists the rooms"
         )
     if not found and not unknown:
         say("no recordings")
@@ -66,7 +66,7 @@ async def of_rooms(store: RoomStore, names: tuple[str, ...]) -> tuple[list[Recor
     if not names:
         return await store.recordings.find(), []
     standing, missing = choose(store, names)
-    by_name = _by_name(await store.recordings.called(frozenset(names)))
+    by_name = _by_name(await store.recordings.find_by_names(frozenset(names)))
     ids = {room.id for room in standing}.union(*(by_name.get(name, ()) for name in names))
     found = await store.recordings.find(frozenset(ids)) if ids else []
     return found, [name for name in missing if name not in by_name]
@@ -77,7 +77,7 @@ def _by_name(rows: Iterable[RecordingRow]) -> Mapping[str, set[str]]:
     short: dict[str, set[str]] = defaultdict(set)
     full: dict[str, set[str]] = defaultdict(set)
     for row in rows:
-        short[short_key(row.key)].add(row.room_id)
+        short[redact_key(row.key)].add(row.room_id)
         full[row.key].add(row.room_id)
         full[row.room_id].add(row.room_id)
     return {**{name: ids for name, ids in short.items() if len(ids) == 1}, **full}
@@ -131,13 +131,13 @@ _HEADER: Final = ("KEY", "STATE", "STARTED", "LENGTH", "SIZE", "FILE", "ERROR")
 def cells(row: RecordingRow, now: datetime) -> tuple[str, ...]:
     """One row of the table. No room's id among them, also where a file is named by it: it is a capability."""
     return (
-        short_key(row.key),
+        redact_key(row.key),
         str(row.state),
         format_time(row.started),
         _length(int(seconds(row, now))),
         f"{row.size / 1e6:.1f} MB" if row.size else "-",
-        without_id(row.file, row.room_id),
-        without_id(row.error, row.room_id),
+        redact_room_id(row.file, row.room_id),
+        redact_room_id(row.error, row.room_id),
     )
 
 

@@ -12,7 +12,7 @@ from controller.cli.flags import with_settings
 from controller.cli.rooms import one_room
 from controller.errors import RoomctlError, StoreConflict
 from controller.records.ports import RoomStore
-from controller.room import short_key
+from controller.room import redact_key
 from controller.settings import Settings, Uses
 
 ATTEMPTS: Final = 20
@@ -24,7 +24,7 @@ def revoke(
     room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Which room.")],
 ) -> int:
     """End all invites of a room; who is inside stays."""
-    key = short_key(asyncio.run(_revoke(settings, room)))
+    key = redact_key(asyncio.run(_revoke(settings, room)))
     say(f"{key}: all invites of before are void; a new one: `roomctl invite {key} --role speaker`")
     return Exit.FINE
 
@@ -42,7 +42,7 @@ async def raised(store: RoomStore, name: str) -> str:
     for _ in range(ATTEMPTS):
         record = one_room(store, name)
         try:
-            return (await store.save(record, record.revoked())).key
+            return (await store.save(record, record.with_next_invite_epoch())).key
         except StoreConflict:
             await store.refresh()
-    raise RoomctlError(f"the record of {short_key(record.key)} changes all the time; try again")
+    raise RoomctlError(f"the record of {redact_key(record.key)} changes all the time; try again")

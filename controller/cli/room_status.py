@@ -6,8 +6,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from controller.records.ports import Holder, Records
-from controller.records.record import Condition, Origin, RoomRecord, as_reference
-from controller.room import format_time, short_key
+from controller.records.record import Condition, Origin, RoomRecord, to_api_dict
+from controller.room import format_time, redact_key
 
 AWAY_AFTER: Final = timedelta(seconds=30)
 """So long after the last sign of a controller what was said of a room is no longer known to be so."""
@@ -78,7 +78,7 @@ def choose(records: Records, names: tuple[str, ...]) -> tuple[list[RoomRecord], 
 def _by_name(records: list[RoomRecord]) -> Mapping[str, RoomRecord]:
     named: dict[str, list[RoomRecord]] = {}
     for record in records:
-        named.setdefault(short_key(record.key), []).append(record)
+        named.setdefault(redact_key(record.key), []).append(record)
     unique = {name: found[0] for name, found in named.items() if len(found) == 1}
     return {**unique, **{r.id: r for r in records}, **{r.key: r for r in records}}
 
@@ -87,7 +87,7 @@ def as_dict(room: Standing) -> dict[str, Any]:
     """One element of `get -o json`: the reference's room object, and what is ours."""
     record = room.record
     return {
-        **as_reference(record),
+        **to_api_dict(record),
         "key": record.key,
         "origin": str(record.origin),
         "file": record.file,

@@ -4,7 +4,7 @@ from controller.cli.room_status import choose
 from controller.errors import RoomctlError
 from controller.records.ports import Records
 from controller.records.record import RoomRecord
-from controller.room import short_key
+from controller.room import redact_key
 from controller.text import nearest, quoted
 
 
@@ -13,6 +13,6 @@ def one_room(records: Records, name: str) -> RoomRecord:
     found, _ = choose(records, (name,))
     if found:
         return found[0]
-    near = nearest(name, [short_key(record.key) for record in choose(records, ())[0]])
+    near = nearest(name, [redact_key(record.key) for record in choose(records, ())[0]])
     mend = f"did you mean {near}?" if near else "`roomctl get` lists the rooms"
-    raise RoomctlError(f"there is no room {quoted(short_key(name))}; {mend}")
+    raise RoomctlError(f"there is no room {quoted(redact_key(name))}; {mend}")

@@ -22,7 +22,7 @@ from controller.manifests import Desired, ManifestError, RoomsDirState, load
 from controller.manifests.report import error_text
 from controller.plan.matching import match
 from controller.records.ports import Records, RoomStore
-from controller.room import short_key
+from controller.room import redact_key
 from controller.settings import Settings, Uses
 
 LOOK_SECONDS: Final = 0.25
@@ -164,10 +164,10 @@ class Watch:
     def look_at(self, targets: Sequence[Target], rooms: Mapping[str, Standing]) -> None:
         """One look: what is missing now; a room that waits for its people is named, once."""
         looked = {t.name: missing_yet(self.goal, t, rooms.get(t.name)) for t in targets}
-        self.missing = {short_key(name): why for name, why in looked.items() if why}
+        self.missing = {redact_key(name): why for name, why in looked.items() if why}
         for target in targets:
             room = rooms.get(target.name)
             deferral = room.condition("Deferred") if room is not None else None
             if deferral is not None and deferral.status == "True" and target.name not in self.deferred:
                 self.deferred.add(target.name)
-                say(f"{short_key(target.name)}: Deferred: {deferral.message}")
+                say(f"{redact_key(target.name)}: Deferred: {deferral.message}")

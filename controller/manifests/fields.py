@@ -12,12 +12,12 @@ from controller.manifests.document import Document, Fault, is_null, is_plain, ma
 from controller.manifests.keys import KEY_RULE, is_key
 from controller.manifests.snapshot import Mark
 from controller.room import (
+    FIELD_RULES,
     FIELDS,
     ID_PATTERN,
     MAX_PARTICIPANTS,
     PRESETS,
-    RETURNED,
-    RULES,
+    READ_ONLY_FIELDS,
     RoomSpec,
 )
 from controller.text import nearest, quoted
@@ -134,7 +134,9 @@ class _Reading:
         entry = self.document.entries.get(name)
         value = entry.value if entry is not None else None
         if name in self.values and isinstance(value, ScalarEvent):
-            self.document.wrong(value, f"{name}: {quoted(value.value)} is not allowed; write {RULES[name]}")
+            self.document.wrong(
+                value, f"{name}: {quoted(value.value)} is not allowed; write {FIELD_RULES[name]}"
+            )
             return
         mark = mark_of(value) if value is not None else self.document.mark
         example = "name: Main stage" if name == "name" else "max_participants: 20`, or `preset: standard-team"
@@ -159,7 +161,7 @@ def _scalar(name: str, value: Event) -> ScalarEvent:
     if isinstance(value, ScalarEvent):
         return value
     kind = "mapping" if isinstance(value, MappingStartEvent) else "list"
-    raise _Wrong(f"a {kind} cannot stand here; write {RULES.get(name, 'a single value')}")
+    raise _Wrong(f"a {kind} cannot stand here; write {FIELD_RULES.get(name, 'a single value')}")
 
 
 def _text(value: ScalarEvent) -> str:
@@ -182,11 +184,13 @@ def _integer(value: ScalarEvent) -> int:
     if _INTEGER.match(text) is None:
         stripped = text.replace("_", "").replace(",", "").removeprefix("+").lstrip("0")
         near = _INTEGER.match(stripped) is not None and len(stripped) <= len(str(MAX_PARTICIPANTS))
-        raise _Wrong(f"{quoted(text)} is no integer; write {stripped if near else RULES['max_participants']}")
+        raise _Wrong(
+            f"{quoted(text)} is no integer; write {stripped if near else FIELD_RULES['max_participants']}"
+        )
     if not is_plain(value):
         raise _Wrong(f"{quoted(text)} in quotes is text; write {text} without quotes")
     if len(text) > _LONG:
-        raise _Wrong(f"{quoted(text)} is not allowed; write {RULES['max_participants']}")
+        raise _Wrong(f"{quoted(text)} is not allowed; write {FIELD_RULES['max_participants']}")
     return int(text)
 
 
@@ -217,7 +221,7 @@ def _reader(field: str) -> Callable[[ScalarEvent], Any]:
 
 
 _READERS: Final[Mapping[str, Callable[[ScalarEvent], Any]]] = {
-    **dict.fromkeys(RETURNED, _text),
+    **dict.fromkeys(READ_ONLY_FIELDS, _text),
     **{field: _reader(field) for field in FIELDS},
     "preset": _preset,
     "key": _key,

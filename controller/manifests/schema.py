@@ -5,12 +5,12 @@ from typing import Any, Final
 from controller.manifests.keys import KEY_LENGTH, KEY_PATTERN, KEY_RULE
 from controller.room import (
     DEFAULT_USER_ID,
+    FIELD_DESCRIPTIONS,
     FIELDS,
     ID_PATTERN,
     MAX_PARTICIPANTS,
     PRESETS,
-    RETURNED,
-    SAYS,
+    READ_ONLY_FIELDS,
     MediaType,
     RecordMode,
     RoomSpec,
@@ -19,7 +19,10 @@ from controller.room import (
 _TEXT: Final = ("string", "number", "boolean")
 """What YAML makes of a scalar whose text counts: `name: 007`, `key: 1.5` and `id: 12e4` need no quotes."""
 
-_SAYS: Final = {**SAYS, "user_id": f"Owner id of the room; {DEFAULT_USER_ID} where it is left out."}
+_DESCRIPTIONS: Final = {
+    **FIELD_DESCRIPTIONS,
+    "user_id": f"Owner id of the room; {DEFAULT_USER_ID} where it is left out.",
+}
 
 
 def manifest_schema() -> dict[str, Any]:
@@ -47,7 +50,7 @@ def manifest_schema() -> dict[str, Any]:
                 "type": [*_TEXT, "null"],
                 "pattern": _portable(ID_PATTERN),
             },
-            **{name: _returned(name) for name in RETURNED},
+            **{name: _returned(name) for name in READ_ONLY_FIELDS},
         },
         "required": ["name"],
         "anyOf": [_given("max_participants"), _given("preset")],
@@ -62,7 +65,7 @@ _TRIMMED_NAME: Final = r"^\s*[A-Za-z0-9-]([A-Za-z0-9 -]{0,98}[A-Za-z0-9-])?\s*$"
 def _field(field: str) -> dict[str, Any]:
     """One field of the reference; null is absent, so only the required name must say something."""
     info = RoomSpec.model_fields[field]
-    schema: dict[str, Any] = {"description": _SAYS[field]}
+    schema: dict[str, Any] = {"description": _DESCRIPTIONS[field]}
     if info.annotation is bool:
         schema |= {"type": ["boolean", "null"]}
     elif info.annotation is int:

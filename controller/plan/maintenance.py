@@ -6,7 +6,7 @@ from datetime import timedelta
 from controller.access.invites import INVITE_AT_MOST
 from controller.plan.matching import Matching
 from controller.plan.model import Bury, Chore, DropOrphan, Enforce, Forget, Observed, Rules, TakeDown, Tidy
-from controller.records.record import TOMBSTONE_LIFE, Origin, RoomRecord
+from controller.records.record import TOMBSTONE_TTL, Origin, RoomRecord
 
 LOOK_MARGIN = timedelta(seconds=60)
 """How long after the last old token could have been used the people inside are still looked at."""
@@ -42,7 +42,7 @@ def _life(record: RoomRecord) -> timedelta:
     A manifest that comes back has its room's id again; without the tombstone its epoch would begin anew.
     """
     revoked = record.origin is Origin.MANIFEST and record.invite_epoch
-    return timedelta(seconds=INVITE_AT_MOST) if revoked else TOMBSTONE_LIFE
+    return timedelta(seconds=INVITE_AT_MOST) if revoked else TOMBSTONE_TTL
 
 
 def _stands(record: RoomRecord) -> bool:
@@ -55,7 +55,7 @@ def _tidy(record: RoomRecord, observed: Observed, rules: Rules) -> Iterator[Chor
     old = frozenset(
         retired.name
         for retired in record.retired
-        if rules.now - retired.at >= TOMBSTONE_LIFE and retired.name not in observed.live
+        if rules.now - retired.at >= TOMBSTONE_TTL and retired.name not in observed.live
     )
     if old:
         yield Tidy(record, old)
@@ -63,7 +63,7 @@ def _tidy(record: RoomRecord, observed: Observed, rules: Rules) -> Iterator[Chor
 
 def _to_enforce(record: RoomRecord, observed: Observed, rules: Rules) -> bool:
     """Whether somebody inside, or still to come with an older token, may hold rights of an older policy."""
-    if record.generation == 1 or not record.wanted:
+    if record.generation == 1 or not record.should_be_live:
         return False
     if record.live is None or record.live.name not in observed.live:
         return False

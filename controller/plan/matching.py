@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState
 from controller.records.record import Origin, RoomRecord
-from controller.room import room_id, short_key
+from controller.room import redact_key, room_id
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +99,7 @@ def _held_by(manifest: ManifestRoom, holder: RoomRecord) -> ManifestError:
 def _owner(holder: RoomRecord) -> str:
     if holder.removed:
         return "a room that was removed not long ago"
-    key = short_key(holder.key)
+    key = redact_key(holder.key)
     return f"the room {key} ({holder.file})" if holder.file else f"the room {key}"
 
 

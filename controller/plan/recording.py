@@ -14,7 +14,7 @@ from controller.live.egress import Egress, EgressStatus, Layout
 from controller.live.room import Participant
 from controller.recording_output import Output
 from controller.records.record import Recording, RoomRecord
-from controller.room import RecordMode, format_time, without_id
+from controller.room import RecordMode, format_time, redact_room_id
 
 UNKNOWN_FOR: Final = timedelta(seconds=60)
 """For how long a Start whose outcome nobody knows may still become a recording."""
@@ -152,7 +152,7 @@ def _unwanted(egress: Egress, recording: Recording, scene: Scene, rules: Recordi
         return "ROOMCTL_RECORDING_OUTPUT is not set any more"
     if not record.spec.record:
         return "record is false"
-    if not record.wanted or record.live is None or record.live.name != egress.room:
+    if not record.should_be_live or record.live is None or record.live.name != egress.room:
         return "its live room was given up"
     if mode_of(egress) is not record.spec.record_mode:
         return "record_mode changed"
@@ -175,7 +175,7 @@ def _of_none(scene: Scene, rules: RecordingRules) -> Step | None:
 
 def _wanted(scene: Scene, rules: RecordingRules) -> bool:
     record = scene.record
-    asked = record.spec.record and record.wanted and rules.output is not None
+    asked = record.spec.record and record.should_be_live and rules.output is not None
     return asked and scene.listed and not scene.waits and scene.look is not None and scene.look.people > 0
 
 
@@ -328,4 +328,4 @@ def _has_people(scene: Scene) -> bool:
 
 def _told(egress: Egress, record: RoomRecord) -> str:
     since = f", since {format_time(egress.started)}" if egress.started is not None else ""
-    return without_id(egress.file, record.id) + since
+    return redact_room_id(egress.file, record.id) + since

@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from controller.manifests.report import Place, error_dict, error_text, same
 from controller.plan.model import Disruption, FieldChange, Plan, RoomChange, Word
-from controller.room import format_time, short_key
+from controller.room import format_time, redact_key
 
 _SIGN_OF: Final = (  # the first that fits
     ("±", {Word.RECREATE}),
@@ -80,7 +80,7 @@ def _lines(plan: Plan, place: Place) -> Iterator[str]:
 
 def _room(change: RoomChange) -> Iterator[str]:
     words = ", ".join(change.words)
-    yield f"{_sign(change)} {short_key(change.key)}: {words} ({_reason(change)}){_effect(change)}"
+    yield f"{_sign(change)} {redact_key(change.key)}: {words} ({_reason(change)}){_effect(change)}"
     width = max((len(f.field) for f in change.fields), default=0)
     for field in change.fields:
         yield f"    {field.field:<{width}}  {_values(field)}"

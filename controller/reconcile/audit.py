@@ -62,7 +62,7 @@ def _by_people(
     occupied: list[RoomRecord] = []
     quiet: list[RoomRecord] = []
     for record in records:
-        room = live.get(record.live.name) if record.wanted and record.live is not None else None
+        room = live.get(record.live.name) if record.should_be_live and record.live is not None else None
         if room is not None and room.num_participants:
             occupied.append(record)
         elif room is not None and is_restricted(record):

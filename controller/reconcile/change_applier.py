@@ -108,15 +108,15 @@ class Steps:
         for action in actions:
             match action:
                 case Create(manifest) | Update(manifest):
-                    record = record.respecified(manifest.spec, manifest.key, manifest.file, now)
+                    record = record.with_spec(manifest.spec, manifest.key, manifest.file, now)
                 case Start() | Recreate():
-                    record = record.named(self.clock.new_name(), now)
+                    record = record.with_live_name(self.clock.new_name(), now)
                 case Adopt(name):
-                    record = record.adopted(name, now)
+                    record = record.with_adopted_name(name, now)
                 case Stop():
-                    record = record.unnamed(now)
+                    record = record.without_live_name(now)
                 case Remove():
-                    record = record.marked_removed(now)
+                    record = record.with_tombstone(now)
                 case Heal() | Repair() | Finish():
                     pass
                 case _:
@@ -135,7 +135,7 @@ class Steps:
                 await self._unmade(before, record)
             case Adopt(name):
                 room = self.known.live.get(name)
-                return record if room is None else record.answered(room.sid)
+                return record if room is None else record.with_sid(room.sid)
             case Repair(name):
                 await self._repaired(name, record)
             case Finish(name):
@@ -155,7 +155,7 @@ class Steps:
         self.known.made(room, self.clock.monotonic())
         if room.metadata != metadata:
             await self._repaired(room.name, record)
-        return record.answered(room.sid)
+        return record.with_sid(room.sid)
 
     async def _repaired(self, name: str, record: RoomRecord) -> None:
         metadata = self._metadata(record)
@@ -211,7 +211,7 @@ class Steps:
         return 1
 
     def _live_room(self, record: RoomRecord) -> LiveRoom | None:
-        return self.known.live_room(record) if record.wanted else None
+        return self.known.live_room(record) if record.should_be_live else None
 
     async def chore(self, chore: Chore) -> int:
         """One piece of housekeeping; how many things it changed."""
@@ -237,7 +237,7 @@ class Steps:
         standing = self.store.by_id.get(room_id)
         if standing is None or not standing.removed:
             return 0
-        gone = await self.store.save(standing, standing.unnamed(self.clock.wall()))
+        gone = await self.store.save(standing, standing.without_live_name(self.clock.wall()))
         names = {old.name for old in gone.retired if old.name in self.known.live}
         for name in sorted(names | ({standing.live.name} if standing.live is not None else set())):
             await self._delete(name, gone)

@@ -7,11 +7,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
-from controller.room import at_millis
+from controller.room import truncate_to_millis
 
 
 def _wall() -> datetime:
-    return at_millis(datetime.now(UTC))
+    return truncate_to_millis(datetime.now(UTC))
 
 
 def _name() -> str:

@@ -24,7 +24,7 @@ from controller.reconcile.status_writer import Speaker
 from controller.reconcile.task_runner import Workshop
 from controller.reconcile.trackers import Absence, Orphans
 from controller.reconcile.triggers import Triggers, Watched, about_recording, matters, suspicious
-from controller.records.ports import Lease, RemovalLeave, RoomStore
+from controller.records.ports import Lease, RemovalApproval, RoomStore
 from controller.records.record import RoomRecord
 
 QUIET_SECONDS: Final = 60.0
@@ -61,7 +61,7 @@ class Planner:
     orphans: Orphans = field(default_factory=Orphans)
     unsure: bool = False
     _quiet: _Quiet | None = None
-    _leave: RemovalLeave | None = None
+    _leave: RemovalApproval | None = None
     _leave_known: bool = False
 
     async def plan(self, observed: Observed, *, everyone: bool = False) -> Plan:
@@ -102,7 +102,7 @@ class Planner:
 
     async def _leave_keys(self, now: datetime) -> frozenset[str]:
         """The rooms that `apply --allow-removals` gave leave to remove, while that is good."""
-        self._leave, self._leave_known = await self.store.removal_leave(), True
+        self._leave, self._leave_known = await self.store.removal_approval(), True
         return self._leave.keys if self._leave is not None and self._leave.expires > now else frozenset()
 
     async def spend_leave(self, plan: Plan, observed: Observed) -> None:
@@ -112,7 +112,7 @@ class Planner:
         if not self._leave_known:  # a controller before us may have used it and died
             await self._leave_keys(self.clock.wall())
         if self._leave is not None and not self._leave.keys & plan.missing:
-            await self.store.spend_removal_leave()
+            await self.store.consume_removal_approval()
             self._leave = None
 
     def remember(self, plan: Plan, observed: Observed) -> float | None:
@@ -220,7 +220,7 @@ class Reconciler:
         """The rooms that something made suspect, and at an audit a share of those that people are in."""
         if suspects := self._triggers.take_suspects():
             for record in self._planner.store.by_id.values():  # by now: one made since may be among them
-                if record.live is not None and record.live.name in suspects and record.wanted:
+                if record.live is not None and record.live.name in suspects and record.should_be_live:
                     self._look_into(record, record.live.name)
         if audit:
             for record in self._audit.choose(observed.records.values(), observed.live):

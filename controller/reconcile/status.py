@@ -75,9 +75,9 @@ def _conditions(record: RoomRecord, found: Findings) -> Iterator[_Said]:
 def _ready(record: RoomRecord, found: Findings) -> _Said:
     if found.failure is not None:
         return _Said("Ready", FALSE, "Failed", found.failure)
-    if record.wanted and not found.live:
+    if record.should_be_live and not found.live:
         return _Said("Ready", FALSE, "NotLive", "its live room is not there yet")
-    if not record.wanted and (found.live or _given_up(found.change)):
+    if not record.should_be_live and (found.live or _given_up(found.change)):
         return _Said("Ready", FALSE, "StillLive", "its live room is not gone yet")
     if found.change is not None and found.change.refused is not None:
         return _Said("Ready", TRUE, "AsSpecified", _refusal(found.change.refused))
@@ -94,7 +94,7 @@ def _given_up(change: RoomChange | None) -> bool:
 def _live(record: RoomRecord, found: Findings) -> _Said:
     if found.live:
         return _Said("Live", TRUE, "Listed")
-    return _Said("Live", FALSE, "NotListed" if record.wanted else "Inactive")
+    return _Said("Live", FALSE, "NotListed" if record.should_be_live else "Inactive")
 
 
 def _manifest_valid(stale: ManifestError | None) -> _Said:

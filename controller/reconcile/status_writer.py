@@ -44,7 +44,7 @@ class Speaker:
             return
         after, room = current, self.known.live_room(current)
         if room is not None:
-            after = current.answered(room.sid)
+            after = current.with_sid(room.sid)
         said = status_of(record, self._findings(record, plan, left), self.clock.wall())
         if said.observed_generation >= current.status.observed_generation:
             after = after.with_status(said)

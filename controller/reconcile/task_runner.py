@@ -34,7 +34,7 @@ from controller.reconcile.status import vanished
 from controller.reconcile.status_writer import Speaker
 from controller.reconcile.trackers import Backoff, Flapping
 from controller.reconcile.triggers import Triggers
-from controller.room import short_key
+from controller.room import redact_key
 
 LOOK_AGAIN: Final = 2.0
 """A healed room is looked at again after so many seconds."""
@@ -188,14 +188,14 @@ class Workshop:
         self._backoff.succeeded(change.id)
         self._speaker.failures.pop(change.id, None)
         if vanished(change) and self._flapping.vanished(change.id, self._clock.monotonic()):
-            log.warning("stalled: vanished five times in ten minutes", key=short_key(change.key))
+            log.warning("stalled: vanished five times in ten minutes", key=redact_key(change.key))
         for action in result.done:
             self._metrics.actions.labels(_label(action), "ok").inc()
         for word in dict.fromkeys(action.word for action in result.done):
             self._progress(change.key, word, "done")
             took = round(seconds, 3)
             log.info(
-                _PAST[word], key=short_key(change.key), action=str(word), reason=change.reason, seconds=took
+                _PAST[word], key=redact_key(change.key), action=str(word), reason=change.reason, seconds=took
             )
         if any(isinstance(action, Heal) for action in result.done):
             self._triggers.later(LOOK_AGAIN)
@@ -209,7 +209,7 @@ class Workshop:
         self._suspect(change)
         delay = self._retry(change.id)
         if self._is_race(change, error):
-            log.debug("another was faster", key=short_key(change.key), error=str(error))
+            log.debug("another was faster", key=redact_key(change.key), error=str(error))
             return
         for action in change.due:
             self._metrics.actions.labels(_label(action), "failed").inc()
@@ -217,7 +217,7 @@ class Workshop:
         self._progress(change.key, change.words[0], why)
         away = isinstance(error, LiveAway | StoreAway) and self._backoff.count(change.id) < OUTAGE_TRIES
         say = log.debug if away else log.warning  # an outage is said once, by the loop, not by each room
-        say("failed", key=short_key(change.key), action=words, error=why, retry_in=round(delay, 1))
+        say("failed", key=redact_key(change.key), action=words, error=why, retry_in=round(delay, 1))
         if isinstance(error, LiveError) and not isinstance(error, LiveAway):
             self._speaker.failures[change.id] = str(error)
             self._triggers.wake()  # the next pass says so in the room's status
@@ -292,4 +292,4 @@ def _task_key(chore: Chore) -> str:
 
 
 def _chore_room(chore: Chore) -> str:
-    return chore.name if isinstance(chore, DropOrphan) else short_key(chore.record.key)
+    return chore.name if isinstance(chore, DropOrphan) else redact_key(chore.record.key)

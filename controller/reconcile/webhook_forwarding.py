@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 
 from controller.live.webhook import Hint
 from controller.reconcile.triggers import Watched, of_use
-from controller.records.ports import Lease, Relay, RelayedHint
+from controller.records.ports import ForwardedEvent, Lease, Relay
 from controller.records.record import RoomRecord
 from controller.state_cache import Known
 
@@ -24,11 +24,11 @@ class Handover:
         if self._lease.held:
             self._act(hint)
         elif self._known.mongodb.up and of_use(hint, self._known.live, self._rooms()):
-            self._relay.tell(RelayedHint(hint.event, hint.room, hint.sid, hint.kind))
+            self._relay.enqueue(ForwardedEvent(hint.event, hint.room, hint.sid, hint.kind))
 
     def take(self) -> None:
         """Act on what was handed on. One that stands by lets it go: whoever acts has read it too."""
-        for told in self._relay.take():
+        for told in self._relay.pop_all():
             if self._lease.held:
                 self._act(Hint(told.event, room=told.room, sid=told.sid, kind=told.kind))
 

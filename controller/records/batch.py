@@ -17,7 +17,7 @@ from controller.records.change import Change
 from controller.records.codec import Document, encode
 from controller.records.record import RoomRecord
 
-BATCH: Final = 250
+MAX_BATCH_WRITES: Final = 250
 """Writes in one bulk at most: what was first in line goes on to LiveKit while the database is at the rest."""
 
 DUPLICATE: Final = 11000
@@ -38,7 +38,7 @@ class Insert:
     def request(self) -> Request:
         return InsertOne(encode(self.record))
 
-    def landed(self, stored: Stored) -> bool:
+    def is_applied(self, stored: Stored) -> bool:
         return stored == self.record
 
     def result(self, known: Stored) -> Stored:  # noqa: ARG002 -- the three kinds of write answer alike
@@ -57,15 +57,15 @@ class Save:
     def request(self) -> Request:
         return UpdateOne(self.change.query(), self.change.update())
 
-    def landed(self, stored: Stored) -> bool:
-        return stored is not None and self.change.landed(stored)
+    def is_applied(self, stored: Stored) -> bool:
+        return stored is not None and self.change.is_applied(stored)
 
     def result(self, known: Stored) -> Stored:
         return self.after if known is None else self.change.onto(known)
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class Delete:
     record: RoomRecord
 
     @property
@@ -75,14 +75,14 @@ class Forget:
     def request(self) -> Request:
         return DeleteOne({"_id": self.id, "generation": self.record.generation, "removed_at": {"$ne": None}})
 
-    def landed(self, stored: Stored) -> bool:
+    def is_applied(self, stored: Stored) -> bool:
         return stored is None
 
     def result(self, known: Stored) -> Stored:  # noqa: ARG002 -- as above
         return None
 
 
-Write: TypeAlias = Insert | Save | Forget
+Write: TypeAlias = Insert | Save | Delete
 
 
 @dataclass(slots=True, eq=False)
@@ -93,14 +93,14 @@ class Pending:
     done: asyncio.Future[Stored]
 
 
-def doubtful(writes: Sequence[Write], details: Mapping[str, Any]) -> dict[str, int]:
+def unconfirmed_writes(writes: Sequence[Write], details: Mapping[str, Any]) -> dict[str, int]:
     """The writes that the bulk's answer does not prove, by id, with the error code (0: none was given)."""
     codes = {writes[e["index"]].id: int(e.get("code", 0)) for e in details.get("writeErrors", ())}
     doubts = dict(codes)
     for kind, count in (
         (Insert, details["nInserted"]),
         (Save, details["nMatched"]),
-        (Forget, details["nRemoved"]),
+        (Delete, details["nRemoved"]),
     ):
         fine = [write.id for write in writes if isinstance(write, kind) and write.id not in codes]
         if count != len(fine):
@@ -108,9 +108,9 @@ def doubtful(writes: Sequence[Write], details: Mapping[str, Any]) -> dict[str, i
     return doubts
 
 
-def settle(write: Write, code: int, stored: Stored) -> StoreError | None:
+def resolve_write(write: Write, code: int, stored: Stored) -> StoreError | None:
     """Why `write` failed, by what was read back afterwards (None: nothing stands); None where it did not."""
-    if write.landed(stored):
+    if write.is_applied(stored):
         return None
     if code not in (0, DUPLICATE):
         return StoreAway(f"MongoDB did not take a write (error code {code})")
@@ -141,14 +141,14 @@ class GroupCommit:
     async def _run(self) -> None:
         await asyncio.sleep(0)  # whoever is about to write in this turn of the loop comes along
         while self._waiting:
-            batch, self._waiting = take_batch(self._waiting, BATCH)
+            batch, self._waiting = next_batch(self._waiting, MAX_BATCH_WRITES)
             try:
                 await self._flush(batch)
             except Exception as error:  # noqa: BLE001 -- whoever waits gets it, and the next batch goes on
                 fail(batch, error)
 
 
-def take_batch(waiting: list[Pending], limit: int) -> tuple[list[Pending], list[Pending]]:
+def next_batch(waiting: list[Pending], limit: int) -> tuple[list[Pending], list[Pending]]:
     """The next batch and the rest, in order: a room's second write waits for its first."""
     batch: dict[str, Pending] = {}
     rest: list[Pending] = []

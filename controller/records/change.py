@@ -31,11 +31,11 @@ class Change:
         """`record` with this change made: its other half may be newer than `before`."""
         return replace(record, **self.fields)
 
-    def landed(self, record: RoomRecord) -> bool:
+    def is_applied(self, record: RoomRecord) -> bool:
         """Whether `record` shows the change, whoever answered or did not: settles a lost reply."""
         return all(getattr(record, field) == value for field, value in self.fields.items())
 
-    def admitted(self, record: RoomRecord) -> bool:
+    def matches(self, record: RoomRecord) -> bool:
         """Whether the stored `record` is what the writer thought it was. `query` says the same to MongoDB."""
         before, fields = self.before, self.fields
         return (

@@ -41,7 +41,7 @@ _condition = lru_cache(4096)(Condition)
 """Rooms that were written together share their conditions: less to make, less to keep."""
 
 
-class Damaged(ValueError):
+class DamagedRecordError(ValueError):
     """A document of `rooms` that is no record; the text names the field, and holds no value."""
 
 
@@ -136,19 +136,19 @@ def decode(document: Mapping[str, Any]) -> RoomRecord:
             recording=_decode_recording(document.get("recording")),
             status=_decode_status(document.get("status") or {}),
         )
-    except Damaged:
+    except DamagedRecordError:
         raise
     except KeyError as error:
-        raise Damaged(f"{error.args[0]!s:.40} is missing or has an unknown value") from None
+        raise DamagedRecordError(f"{error.args[0]!s:.40} is missing or has an unknown value") from None
     except (TypeError, AttributeError):
-        raise Damaged("a part of it has the wrong type") from None
+        raise DamagedRecordError("a part of it has the wrong type") from None
 
 
 def _decode_spec(document: Mapping[str, Any]) -> RoomSpec:
     """The spec without validating it again (a third of the time): it was valid when it was written."""
     for field, kind in _SPEC_TYPES:
         if type(document[field]) is not kind:
-            raise Damaged(f"spec.{field} has the wrong type")
+            raise DamagedRecordError(f"spec.{field} has the wrong type")
     return RoomSpec.model_construct(
         _ALL_FIELDS,
         name=document["name"],
@@ -197,12 +197,12 @@ def _decode_status(document: Mapping[str, Any]) -> Status:
 def _typed(document: Mapping[str, Any], field: str, kind: type) -> Any:
     value = document[field]
     if not isinstance(value, kind):
-        raise Damaged(f"{field} has the wrong type")
+        raise DamagedRecordError(f"{field} has the wrong type")
     return value
 
 
 def _optional(document: Mapping[str, Any], field: str, kind: type) -> Any:
     value = document.get(field)
     if value is not None and not isinstance(value, kind):
-        raise Damaged(f"{field} has the wrong type")
+        raise DamagedRecordError(f"{field} has the wrong type")
     return value

@@ -33,7 +33,7 @@ STOP_SECONDS: Final = 0.5
 LOCK_SECONDS: Final = 10.0
 """For how long another process may hold the folder before we give up: it may be ending, or starting."""
 
-PASSED_ON: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
+INHERITED_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 
 SHIM: Final = """
 import os, signal, subprocess, sys
@@ -181,7 +181,7 @@ async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECOND
 async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lock | None, str]:
     """The lock on the folder, or for other verbs than `run` the address of the server whose owner has it."""
     now = asyncio.get_running_loop().time
-    until, told = now() + patience, False
+    until, logged = now() + patience, False
     while True:
         lock = take_lock(folder / "embedded.lock")
         if lock is not None:
@@ -191,7 +191,7 @@ async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lo
             return None, embedded_uri(port)
         holder = _holder(folder)
         if verb == "run" and holder not in ("", "run"):
-            until, told = now() + patience, told or _say_who_holds(folder)
+            until, logged = now() + patience, logged or _log_holder(folder)
         elif now() >= until or verb == holder == "run":
             raise StoreLocked(
                 f"the embedded store in {folder} is in use by {signature(folder / 'embedded.lock')}: "
@@ -206,7 +206,7 @@ def _holder(folder: Path) -> str:
     return str(owner.get("verb", "")) if _alive(owner.get("pid")) else ""
 
 
-def _say_who_holds(folder: Path) -> bool:
+def _log_holder(folder: Path) -> bool:
     holder = signature(folder / "embedded.lock")
     log.info("waiting for the embedded store", held_by=holder, doing="starting once that has ended")
     return True
@@ -262,17 +262,17 @@ def embedded_uri(port: int) -> str:
 
 def _program() -> Path:
     beside = Path(sys.executable).parent / "secantusd-py"
-    found = str(beside) if beside.exists() else shutil.which("secantusd-py")
-    if found is None:
+    program = str(beside) if beside.exists() else shutil.which("secantusd-py")
+    if program is None:
         raise SettingsError(
             ["MONGODB_URI is not set: set it, or install the embedded store with pip install '.[embedded]'"]
         )
-    return Path(found)
+    return Path(program)
 
 
 def _environment() -> dict[str, str]:
     """What the server needs, and nothing of ours: no secret leaves this process."""
-    return {name: os.environ[name] for name in PASSED_ON if name in os.environ}
+    return {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
 
 
 def _empty_config(folder: Path) -> Path:

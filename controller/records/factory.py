@@ -9,7 +9,7 @@ from controller.records.data_dir import own_id
 from controller.records.embedded import embedded_server
 from controller.records.lease import Candidate, MongoLease
 from controller.records.mongo_client import address, close, connect
-from controller.records.offline_store import LateStore
+from controller.records.offline_store import OfflineStore
 from controller.records.ports import RoomStore
 from controller.records.store import MongoStore
 
@@ -41,7 +41,7 @@ async def open_store(
             return MongoStore(client, database, address(where), instance, fingerprint, read_only=read_only)
 
         if not uri and read_only and not (starts and (data_dir / "store").is_dir()):
-            yield LateStore(data_dir, store_at, instance)
+            yield OfflineStore(data_dir, store_at, instance)
             return
         if not uri:
             uri = await stack.enter_async_context(embedded_server(data_dir.absolute(), verb))  # noqa: ASYNC240

@@ -22,18 +22,18 @@ from pymongo.errors import DuplicateKeyError
 
 from controller.errors import LeaseHeld, LeaseLost, StoreError
 from controller.records.holder import read_holder
-from controller.records.mongo_client import Documents, translated
+from controller.records.mongo_client import Documents, translate_errors
 
-RENEW: Final = 2.0
-GOOD_FOR: Final = 8.0
-STANDS_STILL: Final = 12.0
-LOOK: Final = 0.5
+RENEW_INTERVAL_SECONDS: Final = 2.0
+RENEW_DEADLINE_SECONDS: Final = 8.0
+LEASE_DURATION_SECONDS: Final = 12.0
+RETRY_PERIOD_SECONDS: Final = 0.5
 """Seconds: between renewals, how long one is good for, when a holder counts as dead, between looks."""
 
-DEADLINE: Final = 2.0
-"""Seconds that one renewal may take: several fit into GOOD_FOR."""
+RENEW_TIMEOUT_SECONDS: Final = 2.0
+"""Seconds that one renewal may take: several fit into RENEW_DEADLINE_SECONDS."""
 
-RELEASE: Final = 1.5
+RELEASE_TIMEOUT_SECONDS: Final = 1.5
 
 log = structlog.get_logger()
 
@@ -61,7 +61,7 @@ class Candidate:
 
 
 @dataclass(frozen=True, slots=True)
-class Sight:
+class ObservedLease:
     """What was last seen of another's lease: whose, its number, and since when it has stood there."""
 
     session: str
@@ -98,7 +98,7 @@ class MongoLease:
 
     @property
     def held(self) -> bool:
-        return self._session is not None and self._clock() - self._renewed < GOOD_FOR
+        return self._session is not None and self._clock() - self._renewed < RENEW_DEADLINE_SECONDS
 
     def check(self) -> None:
         if not self.held:
@@ -108,10 +108,10 @@ class MongoLease:
 
     async def acquire(self, wait: float | None) -> None:
         """As the port says. With None a store that is out of reach, or refuses us, is waited for too."""
-        began, sight, claim = self._clock(), None, secrets.token_hex(12)
+        began, observed, claim = self._clock(), None, secrets.token_hex(12)
         while self._session is None:
             try:
-                sight = await self._attempt(claim, sight, wait is None)
+                observed = await self._attempt(claim, observed, wait is None)
             except StoreError:
                 if wait is not None:
                     raise
@@ -119,7 +119,7 @@ class MongoLease:
                 return
             if wait is not None and self._clock() - began >= wait:
                 raise LeaseHeld(await self._holder())
-            await self._sleep(LOOK)
+            await self._sleep(RETRY_PERIOD_SECONDS)
 
     async def release(self) -> None:
         """Give it back, so that another may have it at once; within 1.5 s, reachable or not."""
@@ -130,49 +130,55 @@ class MongoLease:
             self._task = None
         if session is None:
             return
-        with contextlib.suppress(StoreError), translated(self._where, RELEASE):
+        with contextlib.suppress(StoreError), translate_errors(self._where, RELEASE_TIMEOUT_SECONDS):
             await self._meta.update_one({"_id": "lease", "session": session}, {"$set": {"released": True}})
-        self._changed(gained=False)
+        self._notify(gained=False)
 
     # Taking it
 
-    async def _attempt(self, claim: str, sight: Sight | None, patient: bool) -> Sight | None:
+    async def _attempt(
+        self, claim: str, observed: ObservedLease | None, patient: bool
+    ) -> ObservedLease | None:
         """One look, and the lease where it may be had; else what was seen."""
         now = self._clock()
-        document = await self._look()
-        if document is None and sight is not None and now - sight.since < STANDS_STILL:
-            return sight  # the database is new, and its last holder is yet to notice
-        if document is None or self._free(document, claim, sight, now):
-            await self._take(claim, document)
+        document = await self._read()
+        if document is None and observed is not None and now - observed.since < LEASE_DURATION_SECONDS:
+            return observed  # the database is new, and its last holder is yet to notice
+        if document is None or self._free(document, claim, observed, now):
+            await self._try_take(claim, document)
             return None
-        if sight is not None and sight.same(document):
-            return sight
-        if sight is not None and not patient:
+        if observed is not None and observed.same(document):
+            return observed
+        if observed is not None and not patient:
             raise LeaseHeld(str(read_holder(document)))
-        if sight is None and patient:
+        if observed is None and patient:
             log.info("standing by: another controller holds the lease", holder=str(read_holder(document)))
-        return Sight(document["session"], document["number"], self._clock())
+        return ObservedLease(document["session"], document["number"], self._clock())
 
-    def _free(self, document: dict[str, Any], claim: str, sight: Sight | None, now: float) -> bool:
+    def _free(self, document: dict[str, Any], claim: str, observed: ObservedLease | None, now: float) -> bool:
         """Whether it may be had. The claim stands in it already where the answer to a taking was lost."""
-        if document["released"] or document["session"] == claim or self._left_here(document):
+        if document["released"] or document["session"] == claim or self._is_left_behind(document):
             return True
-        return sight is not None and sight.same(document) and now - sight.since >= STANDS_STILL
+        return (
+            observed is not None
+            and observed.same(document)
+            and now - observed.since >= LEASE_DURATION_SECONDS
+        )
 
-    def _left_here(self, document: dict[str, Any]) -> bool:
+    def _is_left_behind(self, document: dict[str, Any]) -> bool:
         """Whether a process before us on our data folder left it: it is dead, the folder being ours."""
         me = self._me
         return me.exclusive and (document["holder"], document["host"]) == (me.id, me.host)
 
-    async def _look(self) -> dict[str, Any] | None:
-        with translated(self._where, DEADLINE):
+    async def _read(self) -> dict[str, Any] | None:
+        with translate_errors(self._where, RENEW_TIMEOUT_SECONDS):
             return await self._meta.find_one({"_id": "lease"})
 
     async def _holder(self) -> str:
-        document = await self._look()
+        document = await self._read()
         return "unknown" if document is None else str(read_holder(document))
 
-    async def _take(self, session: str, document: dict[str, Any] | None) -> None:
+    async def _try_take(self, session: str, document: dict[str, Any] | None) -> None:
         """Take it unless the document has changed since it was read."""
         sent = self._clock()
         fields = {
@@ -187,11 +193,11 @@ class MongoLease:
         if await self._write_mine(document, fields):
             self._session, self._renewed = session, sent
             self.lost.clear()
-            self._task = asyncio.create_task(self._keep(session))
-            self._changed(gained=True)
+            self._task = asyncio.create_task(self._renew_until_lost(session))
+            self._notify(gained=True)
 
     async def _write_mine(self, document: dict[str, Any] | None, fields: dict[str, Any]) -> bool:
-        with translated(self._where, DEADLINE):
+        with translate_errors(self._where, RENEW_TIMEOUT_SECONDS):
             if document is not None:
                 query = {"_id": "lease", "number": document["number"], "session": document["session"]}
                 update = {"$set": fields, "$inc": {"number": 1}}
@@ -204,9 +210,9 @@ class MongoLease:
 
     # Keeping it
 
-    async def _keep(self, session: str) -> None:
+    async def _renew_until_lost(self, session: str) -> None:
         """Renew until another has it; a failed renewal is tried again at once, with a little backoff."""
-        pause, told = RENEW, True
+        pause, reported = RENEW_INTERVAL_SECONDS, True
         while self._session == session:  # given back: a cancellation may be swallowed on its way
             await self._sleep(pause)
             sent = self._clock()
@@ -214,24 +220,24 @@ class MongoLease:
                 ours = await self._renew(session)
             except StoreError as error:
                 log.debug("the lease could not be renewed", reason=str(error))  # the loop says the outage
-                told, pause = self._lapsed(told=told), LOOK
+                reported, pause = self._report_lapse(reported=reported), RETRY_PERIOD_SECONDS
                 continue
             if not ours:
                 self._lose()
                 return
             lapsed = not self.held
-            self._renewed, pause, told = sent, RENEW, True
+            self._renewed, pause, reported = sent, RENEW_INTERVAL_SECONDS, True
             if lapsed:  # passes that came meanwhile did nothing
-                self._changed(gained=True)
+                self._notify(gained=True)
 
-    def _lapsed(self, *, told: bool) -> bool:
+    def _report_lapse(self, *, reported: bool) -> bool:
         """Tell once that it ran out; whether it is still told to be held."""
-        if told and not self.held:
-            self._changed(gained=False)
-        return told and self.held
+        if reported and not self.held:
+            self._notify(gained=False)
+        return reported and self.held
 
     async def _renew(self, session: str) -> bool:
-        with translated(self._where, DEADLINE):
+        with translate_errors(self._where, RENEW_TIMEOUT_SECONDS):
             document = await self._meta.find_one_and_update(
                 {"_id": "lease", "session": session},
                 {"$inc": {"number": 1}, "$set": {"renewed": datetime.now(UTC)}},
@@ -243,8 +249,8 @@ class MongoLease:
         self._session = None
         self.lost.set()
         log.warning("the lease is lost: another controller has it, or the database is new")
-        self._changed(gained=False)
+        self._notify(gained=False)
 
-    def _changed(self, *, gained: bool) -> None:
+    def _notify(self, *, gained: bool) -> None:
         if self._on_change is not None:
             self._on_change(gained)

@@ -26,7 +26,7 @@ from controller.errors import StoreAway, StoreConflict, StoreRefused
 
 Documents = AsyncCollection[dict[str, Any]]
 
-DEADLINE: Final = 4.0
+MONGO_TIMEOUT_SECONDS: Final = 4.0
 """Seconds that one exchange with MongoDB may take, everything included."""
 
 WRITE_CONCERN_SECONDS: Final = 3.0
@@ -34,7 +34,7 @@ WRITE_CONCERN_SECONDS: Final = 3.0
 _DENIED: Final = frozenset({11, 13, 18, 8000})  # UserNotFound, Unauthorized, AuthenticationFailed, Atlas
 
 
-class Answered(StoreAway):
+class ServerRespondedError(StoreAway):
     """The server is there, and answered with an error that says nothing to us."""
 
 
@@ -87,16 +87,16 @@ def address(uri: str) -> str:
 
 
 @contextmanager
-def translated(where: str, deadline: float = DEADLINE) -> Iterator[None]:
+def translate_errors(where: str, deadline: float = MONGO_TIMEOUT_SECONDS) -> Iterator[None]:
     """Calls to pymongo inside end within `deadline` seconds, and raise StoreError's kinds alone."""
     try:
         with pymongo.timeout(deadline):
             yield
     except (PyMongoError, BSONError) as error:
-        raise translate(error, where) from None
+        raise to_store_error(error, where) from None
 
 
-def translate(error: Exception, where: str) -> StoreAway | StoreConflict | StoreRefused:
+def to_store_error(error: Exception, where: str) -> StoreAway | StoreConflict | StoreRefused:
     """The error of ours that says what `error` means for the caller."""
     if isinstance(error, DuplicateKeyError):
         return StoreConflict("another writer was faster")
@@ -108,7 +108,7 @@ def translate(error: Exception, where: str) -> StoreAway | StoreConflict | Store
     if refusal:
         return StoreRefused(f"MongoDB at {where} {refusal}")
     if isinstance(error, OperationFailure):
-        return Answered(f"MongoDB at {where} answered with error code {error.code}")
+        return ServerRespondedError(f"MongoDB at {where} answered with error code {error.code}")
     return StoreAway(f"MongoDB at {where} failed: {type(error).__name__}")
 
 

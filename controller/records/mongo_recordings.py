@@ -13,8 +13,8 @@ from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 
 from controller.errors import StoreError, StoreRefused
-from controller.records.codec import Damaged
-from controller.records.mongo_client import DEADLINE, Documents, translated
+from controller.records.codec import DamagedRecordError
+from controller.records.mongo_client import MONGO_TIMEOUT_SECONDS, Documents, translate_errors
 from controller.records.recordings import (
     RecordingRow,
     RecordingState,
@@ -22,9 +22,9 @@ from controller.records.recordings import (
     encode_row,
     latest_first,
 )
-from controller.room import short_key
+from controller.room import redact_key
 
-BATCH: Final = 2_000
+FETCH_BATCH_SIZE: Final = 2_000
 """Rows that travel together."""
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 _AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(tz_aware=True)
@@ -45,7 +45,7 @@ class MongoRecordings:
         """Without them all is as right, and slower: what is asked for is then looked for in every row."""
         try:
             for field in ("state", "room_id", "key"):
-                with translated(self._where, 3 * DEADLINE):
+                with translate_errors(self._where, 3 * MONGO_TIMEOUT_SECONDS):
                     await self._rows.create_index(field)
         except StoreError as error:
             log.warning("the recordings have no indexes: they are read slowly", reason=str(error))
@@ -53,49 +53,49 @@ class MongoRecordings:
     async def put(self, row: RecordingRow) -> None:
         if self._read_only:
             raise StoreRefused("the records were opened for reading only")
-        with translated(self._where):
+        with translate_errors(self._where):
             await self._rows.replace_one({"_id": row.egress_id}, encode_row(row), upsert=True)
 
-    async def unsettled(self) -> list[RecordingRow]:
+    async def unfinished(self) -> list[RecordingRow]:
         return await self._find({"state": str(RecordingState.RECORDING)})
 
     async def lost(self) -> frozenset[str]:
-        with translated(self._where, 3 * DEADLINE):
-            found = await self._rows.find({"state": str(RecordingState.LOST)}, {"_id": True}).to_list()
-        return frozenset(document["_id"] for document in found)
+        with translate_errors(self._where, 3 * MONGO_TIMEOUT_SECONDS):
+            documents = await self._rows.find({"state": str(RecordingState.LOST)}, {"_id": True}).to_list()
+        return frozenset(document["_id"] for document in documents)
 
     async def find(self, room_ids: frozenset[str] | None = None) -> list[RecordingRow]:
         return await self._find({} if room_ids is None else {"room_id": {"$in": sorted(room_ids)}})
 
-    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
+    async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
         """Asked one after the other: SecantusDB uses no index for an $or."""
         exact = {"$in": sorted(names)}
-        cut = [_beginning(name) for name in sorted(names) if short_key(name + "0") == name]
-        found: dict[str, RecordingRow] = {}
+        cut = [_prefix_query(name) for name in sorted(names) if redact_key(name + "0") == name]
+        rows: dict[str, RecordingRow] = {}
         for query in ({"key": exact}, {"room_id": exact}, *cut):
-            found |= {row.egress_id: row for row in await self._find(query)}
-        return latest_first(found.values())
+            rows |= {row.egress_id: row for row in await self._find(query)}
+        return latest_first(rows.values())
 
     async def _find(self, query: dict[str, Any]) -> list[RecordingRow]:
         """Each document is decoded by itself: pymongo gives up the whole read where one is no BSON."""
         rows: list[RecordingRow] = []
-        cursor = self._raw.find(query, batch_size=BATCH)
+        cursor = self._raw.find(query, batch_size=FETCH_BATCH_SIZE)
         while documents := await self._batch(cursor):
             decoded = (self._decoded(bytes(document.raw)) for document in documents)
             rows.extend(row for row in decoded if row is not None)
         return latest_first(rows)
 
     async def _batch(self, cursor: AsyncCursor[Any]) -> list[Any]:
-        with translated(self._where):
-            return await cursor.to_list(BATCH)
+        with translate_errors(self._where):
+            return await cursor.to_list(FETCH_BATCH_SIZE)
 
     def _decoded(self, raw: bytes) -> RecordingRow | None:
         document: Mapping[str, Any] = {}
         try:
             document = bson.decode(raw, _AWARE)
             return decode_row(document)
-        except (Damaged, BSONError) as error:
-            reason = str(error) if isinstance(error, Damaged) else "it is no BSON"
+        except (DamagedRecordError, BSONError) as error:
+            reason = str(error) if isinstance(error, DamagedRecordError) else "it is no BSON"
             self._report(str(document.get("_id", ""))[:32], reason)
             return None
 
@@ -106,6 +106,6 @@ class MongoRecordings:
             log.error("a recording's row is damaged and left alone", egress=egress, reason=reason)
 
 
-def _beginning(short: str) -> dict[str, Any]:
+def _prefix_query(short: str) -> dict[str, Any]:
     """Keys that begin so, and go on with an id's digits."""
     return {"key": {"$gte": short, "$lt": short + "g"}}

@@ -7,23 +7,23 @@ from typing import NoReturn
 
 from controller.errors import StoreAway, StoreRefused
 from controller.records.embedded import embedded_uri, served_port
-from controller.records.ports import Holder, RelayedHint, RemovalLeave, StoreIdentity
+from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord
 from controller.records.recordings import RecordingRow
 from controller.records.store import SCHEMA, MongoStore
 
 
-class LateStore:
+class OfflineStore:
     """RoomStore for reading. It makes no folder, starts no server, and finds a `run` that starts later."""
 
     def __init__(self, folder: Path, store_at: Callable[[str], MongoStore], instance: str) -> None:
         self._folder, self._store_at = folder, store_at
-        self._nobody = StoreIdentity("", instance, SCHEMA, "")
+        self._no_identity = StoreIdentity("", instance, SCHEMA, "")
         self._store: MongoStore | None = None
         self._port = 0
-        self._come = asyncio.Event()  # the news of a store that is not there yet
-        self.recordings = LateRecordings(self)
-        self.relay = NoRelay()
+        self._opened = asyncio.Event()  # the news of a store that is not there yet
+        self.recordings = OfflineRecordings(self)
+        self.relay = NullRelay()
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -39,23 +39,23 @@ class LateStore:
 
     @property
     def identity(self) -> StoreIdentity:
-        return self._store.identity if self._store is not None else self._nobody
+        return self._store.identity if self._store is not None else self._no_identity
 
     @property
     def secret_changed(self) -> bool:
         return self._store is not None and self._store.secret_changed
 
     @property
-    def found(self) -> MongoStore | None:
+    def store(self) -> MongoStore | None:
         """The store as the last refresh found it; None while there is none."""
         return self._store
 
     async def refresh(self) -> bool:
         port = served_port(self._folder)
         if port is not None and port != self._port:
-            told = self.news()
+            previous = self.next_change()
             self._port, self._store = port, self._store_at(embedded_uri(port))
-            told.set()
+            previous.set()
         return self._nothing_yet() if self._store is None else await self._store.refresh()
 
     def _nothing_yet(self) -> bool:
@@ -63,18 +63,18 @@ class LateStore:
             raise StoreAway(f"no controller runs the embedded store in {self._folder}")
         return False
 
-    def reread(self) -> None:
+    def invalidate(self) -> None:
         if self._store is not None:
-            self._store.reread()
+            self._store.invalidate()
 
-    async def moved(self) -> bool:
-        return self._store is not None and await self._store.moved()
+    async def has_remote_changes(self) -> bool:
+        return self._store is not None and await self._store.has_remote_changes()
 
-    def news(self) -> asyncio.Event:
-        return self._come if self._store is None else self._store.news()
+    def next_change(self) -> asyncio.Event:
+        return self._opened if self._store is None else self._store.next_change()
 
-    async def removal_leave(self) -> RemovalLeave | None:
-        return None if self._store is None else await self._store.removal_leave()
+    async def removal_approval(self) -> RemovalApproval | None:
+        return None if self._store is None else await self._store.removal_approval()
 
     async def holder(self) -> Holder | None:
         return None if self._store is None else await self._store.holder()
@@ -88,50 +88,50 @@ class LateStore:
     async def forget(self, record: RoomRecord) -> NoReturn:
         self._refuse(record)
 
-    async def grant_removal_leave(self, leave: RemovalLeave) -> NoReturn:
-        self._refuse(leave)
+    async def grant_removal_approval(self, approval: RemovalApproval) -> NoReturn:
+        self._refuse(approval)
 
-    async def spend_removal_leave(self) -> NoReturn:
+    async def consume_removal_approval(self) -> NoReturn:
         self._refuse()
 
     def _refuse(self, *_: object) -> NoReturn:
         raise StoreRefused("the records were opened for reading only")
 
 
-class LateRecordings:
+class OfflineRecordings:
     """RecordingStore for reading: nothing, until a refresh has found the store."""
 
-    def __init__(self, late: LateStore) -> None:
-        self._late = late
+    def __init__(self, offline: OfflineStore) -> None:
+        self._offline = offline
 
     async def put(self, row: RecordingRow) -> NoReturn:
         raise StoreRefused(f"{row.egress_id[:32]}: the records were opened for reading only")
 
-    async def unsettled(self) -> list[RecordingRow]:
-        store = self._late.found
-        return [] if store is None else await store.recordings.unsettled()
+    async def unfinished(self) -> list[RecordingRow]:
+        store = self._offline.store
+        return [] if store is None else await store.recordings.unfinished()
 
     async def lost(self) -> frozenset[str]:
-        store = self._late.found
+        store = self._offline.store
         return frozenset() if store is None else await store.recordings.lost()
 
     async def find(self, room_ids: frozenset[str] | None = None) -> list[RecordingRow]:
-        store = self._late.found
+        store = self._offline.store
         return [] if store is None else await store.recordings.find(room_ids)
 
-    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
-        store = self._late.found
-        return [] if store is None else await store.recordings.called(names)
+    async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
+        store = self._offline.store
+        return [] if store is None else await store.recordings.find_by_names(names)
 
 
-class NoRelay:
+class NullRelay:
     """Relay for whoever only reads: nobody is told anything."""
 
-    def tell(self, hint: RelayedHint) -> None:
+    def enqueue(self, event: ForwardedEvent) -> None:
         """It is lost."""
 
-    async def hand_on(self) -> None:
+    async def flush_forever(self) -> None:
         """Nothing was told."""
 
-    def take(self) -> list[RelayedHint]:
+    def pop_all(self) -> list[ForwardedEvent]:
         return []

@@ -21,7 +21,7 @@ class StoreIdentity:
 
 
 @dataclass(frozen=True, slots=True)
-class RemovalLeave:
+class RemovalApproval:
     """Leave to remove these rooms although a guard would refuse; good once, until `expires`."""
 
     keys: frozenset[str]
@@ -44,7 +44,7 @@ class Holder:
 
 
 @dataclass(frozen=True, slots=True)
-class RelayedHint:
+class ForwardedEvent:
     """A webhook's hint as one replica hands it on to another: all that may mean work, nothing of people."""
 
     event: str
@@ -59,18 +59,19 @@ class Relay(Protocol):
     Any may be lost, and costs a resync then.
     """
 
-    def tell(self, hint: RelayedHint) -> None:
+    def enqueue(self, event: ForwardedEvent) -> None:
         """Have it handed on. Waits for nothing and never fails; equal ones that wait are handed on once."""
         ...
 
-    async def hand_on(self) -> None:
+    async def flush_forever(self) -> None:
         """Write what was told, in batches, for ever. A database that is away is no error."""
         ...
 
-    def take(self) -> list[RelayedHint]:
-        """What was handed on, by whomever, as far as `RoomStore.moved` has read it; each is given once.
+    def pop_all(self) -> list[ForwardedEvent]:
+        """What was handed on, by whomever, as far as `RoomStore.has_remote_changes` has read it; each is
+        given once.
 
-        Nothing that was handed on before `moved` was first asked.
+        Nothing that was handed on before `has_remote_changes` was first asked.
         """
         ...
 
@@ -127,18 +128,18 @@ class RoomStore(Records, Protocol):
         """
         ...
 
-    def reread(self) -> None:
+    def invalidate(self) -> None:
         """Trust nothing in memory: the next refresh is a full read. A writer may have died half way."""
         ...
 
-    async def moved(self) -> bool:
+    async def has_remote_changes(self) -> bool:
         """Whether another wrote since the last refresh: one small read, for asking often.
 
         It brings along what was handed on, for `relay` to give.
         """
         ...
 
-    def news(self) -> asyncio.Event:
+    def next_change(self) -> asyncio.Event:
         """Set once the records in memory are no longer those of now; ask for it before looking at them."""
         ...
 
@@ -159,11 +160,11 @@ class RoomStore(Records, Protocol):
         """Drop a tombstone for good; one that was revived meanwhile stays (StoreConflict)."""
         ...
 
-    async def removal_leave(self) -> RemovalLeave | None: ...
+    async def removal_approval(self) -> RemovalApproval | None: ...
 
-    async def grant_removal_leave(self, leave: RemovalLeave) -> None: ...
+    async def grant_removal_approval(self, approval: RemovalApproval) -> None: ...
 
-    async def spend_removal_leave(self) -> None: ...
+    async def consume_removal_approval(self) -> None: ...
 
     async def holder(self) -> Holder | None:
         """Who holds or last held the lease, read now."""

@@ -105,11 +105,11 @@ class RoomRecord:
         return self.removed_at is not None
 
     @property
-    def wanted(self) -> bool:
+    def should_be_live(self) -> bool:
         """Whether a live room should stand for this record."""
         return self.spec.active and not self.removed
 
-    def respecified(self, spec: RoomSpec, key: str, file: str | None, now: datetime) -> "RoomRecord":
+    def with_spec(self, spec: RoomSpec, key: str, file: str | None, now: datetime) -> "RoomRecord":
         """The desired half as a person changed it; `modified` and `generation` move only with the spec."""
         if spec == self.spec and not self.removed:
             return replace(self, key=key, file=file)
@@ -123,31 +123,31 @@ class RoomRecord:
             generation=self.generation + 1,
         )
 
-    def named(self, name: str, now: datetime) -> "RoomRecord":
+    def with_live_name(self, name: str, now: datetime) -> "RoomRecord":
         """A fresh LiveKit name, written before CreateRoom; the one before is retired."""
-        return replace(self.unnamed(now), live=LiveName(name))
+        return replace(self.without_live_name(now), live=LiveName(name))
 
-    def unnamed(self, now: datetime) -> "RoomRecord":
+    def without_live_name(self, now: datetime) -> "RoomRecord":
         """No live room any more; its name is retired, written before DeleteRoom."""
         if self.live is None:
             return self
         return replace(self, live=None, retired=(*self.retired, Retired(self.live.name, now)))
 
-    def adopted(self, name: str, now: datetime) -> "RoomRecord":
+    def with_adopted_name(self, name: str, now: datetime) -> "RoomRecord":
         """A live room that carries our mark becomes this record's (the database was restored)."""
-        return self.named(name, now)
+        return self.with_live_name(name, now)
 
-    def answered(self, sid: str) -> "RoomRecord":
+    def with_sid(self, sid: str) -> "RoomRecord":
         """CreateRoom (or a listing) told the sid of the current live room."""
         if self.live is None:
             return self
         return replace(self, live=LiveName(self.live.name, sid), sid=sid)
 
-    def marked_removed(self, now: datetime) -> "RoomRecord":
+    def with_tombstone(self, now: datetime) -> "RoomRecord":
         """The tombstone, before anything is taken down; the live name is retired in the same write."""
-        return replace(self.unnamed(now), removed_at=now, generation=self.generation + 1)
+        return replace(self.without_live_name(now), removed_at=now, generation=self.generation + 1)
 
-    def dismissed(self, now: datetime) -> "RoomRecord":
+    def with_api_removal(self, now: datetime) -> "RoomRecord":
         """The desired half of a removal by API: the reconciler retires the live name, and does the rest."""
         return replace(self, removed_at=now, generation=self.generation + 1)
 
@@ -155,7 +155,7 @@ class RoomRecord:
         """Retired names that no token can reach any more are forgotten."""
         return replace(self, retired=tuple(r for r in self.retired if r.name not in names))
 
-    def revoked(self) -> "RoomRecord":
+    def with_next_invite_epoch(self) -> "RoomRecord":
         """All invites of before are void; the spec, and so `generation`, is what it was."""
         return replace(self, invite_epoch=self.invite_epoch + 1)
 
@@ -166,11 +166,11 @@ class RoomRecord:
         return replace(self, status=status)
 
 
-TOMBSTONE_LIFE = timedelta(hours=1)
+TOMBSTONE_TTL = timedelta(hours=1)
 """How long tombstones and retired names stay: longer than any token lives."""
 
 
-def as_reference(record: RoomRecord) -> dict[str, Any]:
+def to_api_dict(record: RoomRecord) -> dict[str, Any]:
     """The room as the reference's calls return it, field for field, in its order."""
     spec: Mapping[str, Any] = record.spec.as_dict()
     return {

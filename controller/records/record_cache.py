@@ -8,12 +8,12 @@ from controller.records.record import RoomRecord
 
 
 @dataclass(slots=True)
-class Memory:
+class RecordCache:
     """`by_id` and `by_key`, replaced as a whole: whoever iterates keeps the state of one moment."""
 
     by_id: Mapping[str, RoomRecord] = field(default_factory=dict)
     by_key: Mapping[str, RoomRecord] = field(default_factory=dict)
-    news: asyncio.Event = field(default_factory=asyncio.Event)
+    next_change: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this state is replaced; the next state has an event of its own."""
 
     def put(self, stored: Mapping[str, RoomRecord | None]) -> None:
@@ -43,5 +43,5 @@ class Memory:
     def _set(self, by_id: dict[str, RoomRecord]) -> None:
         self.by_id = by_id
         self.by_key = {record.key: record for record in by_id.values()}
-        told, self.news = self.news, asyncio.Event()
-        told.set()
+        replaced, self.next_change = self.next_change, asyncio.Event()
+        replaced.set()

@@ -7,7 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from controller.records.codec import Damaged
+from controller.records.codec import DamagedRecordError
 
 Document = dict[str, Any]
 
@@ -50,7 +50,7 @@ class RecordingStore(Protocol):
         """Write the row, whatever stood under its egress id before."""
         ...
 
-    async def unsettled(self) -> list[RecordingRow]:
+    async def unfinished(self) -> list[RecordingRow]:
         """The rows that still say `recording`."""
         ...
 
@@ -62,7 +62,7 @@ class RecordingStore(Protocol):
         """The rows of these rooms (None: all), the latest first."""
         ...
 
-    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
+    async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
         """The rows whose room went by one of these names: its key, its id, or its key as text shows it."""
         ...
 
@@ -86,10 +86,10 @@ def decode_row(document: Mapping[str, Any]) -> RecordingRow:
     """The row in `document`; Damaged where it is none. Fields that it can do without have their defaults."""
     started, ended = document.get("started"), document.get("ended")
     if not isinstance(started, datetime) or not isinstance(ended, datetime | None):
-        raise Damaged("started or ended is no time")
+        raise DamagedRecordError("started or ended is no time")
     state = document.get("state")
     if state not in list(RecordingState):
-        raise Damaged("state has an unknown value")
+        raise DamagedRecordError("state has an unknown value")
     return RecordingRow(
         egress_id=_text(document, "_id"),
         key=_text(document, "key"),
@@ -112,12 +112,12 @@ def latest_first(rows: Iterable[RecordingRow]) -> list[RecordingRow]:
 def _text(document: Mapping[str, Any], field: str) -> str:
     value = document.get(field)
     if not isinstance(value, str):
-        raise Damaged(f"{field} is no text")
+        raise DamagedRecordError(f"{field} is no text")
     return value
 
 
 def _number(document: Mapping[str, Any], field: str) -> float:
     value = document.get(field) or 0
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise Damaged(f"{field} is no number")
+        raise DamagedRecordError(f"{field} is no number")
     return value

@@ -24,36 +24,42 @@ from pymongo.errors import BulkWriteError
 
 from controller.errors import StoreAway, StoreConflict, StoreError, StoreForeign, StoreRefused
 from controller.records.batch import (
-    Forget,
+    Delete,
     GroupCommit,
     Insert,
     Pending,
     Save,
     Stored,
     Write,
-    doubtful,
     fail,
-    settle,
+    resolve_write,
+    unconfirmed_writes,
 )
 from controller.records.change import change
-from controller.records.codec import Damaged, decode
+from controller.records.codec import DamagedRecordError, decode
 from controller.records.holder import read_holder
-from controller.records.mongo_client import DEADLINE, Answered, Documents, database, translated
+from controller.records.mongo_client import (
+    MONGO_TIMEOUT_SECONDS,
+    Documents,
+    ServerRespondedError,
+    database,
+    translate_errors,
+)
 from controller.records.mongo_recordings import MongoRecordings
-from controller.records.ports import Holder, RemovalLeave, StoreIdentity
+from controller.records.ports import Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord
-from controller.records.record_cache import Memory
-from controller.records.relay import HINTS, MongoRelay
-from controller.room import short_key
+from controller.records.record_cache import RecordCache
+from controller.records.relay import EVENTS_DOCUMENT, MongoRelay
+from controller.room import redact_key
 
 SCHEMA: Final = 1
 """The version of the documents that this code writes; what is newer is refused."""
 
-AGAIN: Final = 1.5
+READ_BACK_TIMEOUT_SECONDS: Final = 1.5
 """Seconds for reading back what became of a write whose answer was lost."""
 
 FULL_READ_SECONDS: Final = (4.0, 60.0)
-FULL_READ_SHARE: Final = 0.01
+MAX_FULL_READ_FRACTION: Final = 0.01
 """A full read is made every so often, and takes a hundredth of the time at most: a writer may have died
 before it raised the number, and a hand in the database raises none."""
 
@@ -93,24 +99,24 @@ class MongoStore:
         self._fingerprint = fingerprint
         self._read_only = read_only
         self._clock = clock
-        self._memory = Memory()
+        self._cache = RecordCache()
         self._damaged: dict[str, str] = {}
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
-        self._owed = False  # a batch was written and the number not raised
-        self._distrusted = False
+        self._unpublished = False  # a batch was written and the number not raised
+        self._invalidated = False
         self._read_at = 0.0
-        self._good_for = 0.0  # seconds until the next full read
+        self._full_read_interval = 0.0  # seconds until the next full read
         self._lock = asyncio.Lock()  # full reads and batches take turns
         self._commits = GroupCommit(self._flush)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
-        return self._memory.by_id
+        return self._cache.by_id
 
     @property
     def by_key(self) -> Mapping[str, RoomRecord]:
-        return self._memory.by_key
+        return self._cache.by_key
 
     @property
     def damaged(self) -> Mapping[str, str]:
@@ -128,50 +134,52 @@ class MongoStore:
 
     async def refresh(self) -> bool:
         async with self._lock:
-            await self._pay()
-            documents = await self._look("store", "changes")
+            await self._publish_change_number()
+            documents = await self._read_meta("store", "changes")
             if documents["store"] is None or not self._identity.store:
-                documents["store"] = await self._establish(documents["store"])
+                documents["store"] = await self._initialize(documents["store"])
             self._identify(documents["store"])
             number = (documents["changes"] or {}).get("n", 0)
-            trusted = number == self._number and not self._distrusted
-            if trusted and self._clock() - self._read_at < self._good_for:
+            trusted = number == self._number and not self._invalidated
+            if trusted and self._clock() - self._read_at < self._full_read_interval:
                 return False
             return await self._read_all(number)
 
-    def reread(self) -> None:
-        self._distrusted = True
+    def invalidate(self) -> None:
+        self._invalidated = True
 
-    async def moved(self) -> bool:
+    async def has_remote_changes(self) -> bool:
         busy = self._lock.locked()  # we are writing or reading ourselves: the next time tells
-        found = await self._look("changes", HINTS, **self.relay.unread)
-        self.relay.saw(found[HINTS])
-        return not busy and not self._lock.locked() and (found["changes"] or {}).get("n", 0) != self._number
+        documents = await self._read_meta("changes", EVENTS_DOCUMENT, **self.relay.unread_filter)
+        self.relay.read_document(documents[EVENTS_DOCUMENT])
+        return (
+            not busy and not self._lock.locked() and (documents["changes"] or {}).get("n", 0) != self._number
+        )
 
-    def news(self) -> asyncio.Event:
-        return self._memory.news
+    def next_change(self) -> asyncio.Event:
+        return self._cache.next_change
 
-    async def _look(self, *ids: str, **conditions: Any) -> dict[str, dict[str, Any] | None]:
+    async def _read_meta(self, *ids: str, **conditions: Any) -> dict[str, dict[str, Any] | None]:
         """Of the small documents that say whether anything is new these, on those conditions."""
-        found: dict[str, dict[str, Any] | None] = dict.fromkeys(ids)
-        with translated(self.where):
+        documents: dict[str, dict[str, Any] | None] = dict.fromkeys(ids)
+        with translate_errors(self.where):
             async for document in self.meta.find({"_id": {"$in": list(ids)}, **conditions}):
-                found[document["_id"]] = document
-        return found
+                documents[document["_id"]] = document
+        return documents
 
-    async def _establish(self, document: dict[str, Any] | None) -> dict[str, Any] | None:
+    async def _initialize(self, document: dict[str, Any] | None) -> dict[str, Any] | None:
         """Make a new database this instance's, once it is clear that it is nobody else's; and the index."""
         if self._read_only:
             return document
         if document is None:
-            document = await self._found()
+            document = await self._create_identity()
         self._identify(document)
-        with translated(self.where):
+        with translate_errors(self.where):
             await self._rooms.create_index("key", unique=True)
         await self.recordings.make_indexes()
         return document
 
-    async def _found(self) -> dict[str, Any] | None:
+    async def _create_identity(self) -> dict[str, Any] | None:
         mine = {
             "_id": "store",
             "store": secrets.token_hex(12),
@@ -180,10 +188,10 @@ class MongoStore:
             "secret_fingerprint": self._fingerprint,
         }
         try:
-            with translated(self.where):
+            with translate_errors(self.where):
                 await self.meta.insert_one(mine)
         except StoreConflict:  # another controller was faster
-            return (await self._look("store"))["store"]
+            return (await self._read_meta("store"))["store"]
         return mine
 
     def _identify(self, document: dict[str, Any] | None) -> None:
@@ -217,26 +225,26 @@ class MongoStore:
         """Every document; those whose bytes were seen before cost no decoding."""
         decoded: dict[int, RoomRecord] = {}
         damaged: dict[str, str] = {}
-        self._number, self._distrusted, began = None, False, self._clock()
-        with translated(self.where, 3 * DEADLINE):
+        self._number, self._invalidated, began = None, False, self._clock()
+        with translate_errors(self.where, 3 * MONGO_TIMEOUT_SECONDS):
             documents = await self._raw.find(batch_size=10_000).to_list()
-        with _uncollected():
+        with _without_gc():
             for document in documents:
-                self._take(bytes(document.raw), decoded, damaged)
+                self._decode_into(bytes(document.raw), decoded, damaged)
         self._report(damaged)
         self._decoded, self._damaged, self._number, self._read_at = decoded, damaged, number, self._clock()
-        kept = [self._memory.by_id[room_id] for room_id in damaged if room_id in self._memory.by_id]
-        changed = self._memory.replace([*kept, *decoded.values()])
-        self._decoded = {seen: self._memory.by_id[record.id] for seen, record in decoded.items()}
-        self._good_for = _spacing(self._clock() - began)
+        kept = [self._cache.by_id[room_id] for room_id in damaged if room_id in self._cache.by_id]
+        changed = self._cache.replace([*kept, *decoded.values()])
+        self._decoded = {seen: self._cache.by_id[record.id] for seen, record in decoded.items()}
+        self._full_read_interval = _interval_after(self._clock() - began)
         return changed
 
-    def _take(self, raw: bytes, decoded: dict[int, RoomRecord], damaged: dict[str, str]) -> None:
+    def _decode_into(self, raw: bytes, decoded: dict[int, RoomRecord], damaged: dict[str, str]) -> None:
         seen = hash(raw)
         record = self._decoded.get(seen)
         try:
             decoded[seen] = decode(bson.decode(raw, _AWARE)) if record is None else record
-        except (Damaged, BSONError) as error:
+        except (DamagedRecordError, BSONError) as error:
             room_id, reason = _damage(raw, error)
             damaged[room_id] = reason
 
@@ -247,16 +255,16 @@ class MongoStore:
     # Writing
 
     async def insert(self, record: RoomRecord) -> RoomRecord:
-        return _present(await self._write(Insert(record)))
+        return _existing(await self._write(Insert(record)))
 
     async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
         difference = change(before, after)
         if not difference.fields:
             return self.by_id.get(after.id, after)
-        return _present(await self._write(Save(difference, after)))
+        return _existing(await self._write(Save(difference, after)))
 
     async def forget(self, record: RoomRecord) -> None:
-        await self._write(Forget(record))
+        await self._write(Delete(record))
 
     async def _write(self, write: Write) -> Stored:
         if self._read_only:
@@ -268,10 +276,10 @@ class MongoStore:
         writes = {pending.write.id: pending.write for pending in batch}
         async with self._lock:
             stored, failed = await self._send(writes)
-            self._memory.put(stored)
-            self._owed = True
+            self._cache.put(stored)
+            self._unpublished = True
             if stored:  # else the server is away, and the number is raised when it is back
-                await self._pay_or_owe()
+                await self._try_publish_change_number()
         for pending in batch:
             failure = failed.get(pending.write.id)
             if failure is not None:
@@ -289,7 +297,11 @@ class MongoStore:
         if lost is None or not failed or not stored:
             return stored, failed
         left = {room_id: writes[room_id] for room_id in failed}
-        groups = [{i: w} for i, w in left.items()] if isinstance(lost, Answered | StoreRefused) else [left]
+        groups = (
+            [{i: w} for i, w in left.items()]
+            if isinstance(lost, ServerRespondedError | StoreRefused)
+            else [left]
+        )
         failed = {}
         for group in groups:
             again = await self._attempt(group)
@@ -304,16 +316,18 @@ class MongoStore:
         doubts, lost = await self._bulk(list(writes.values()))
         stored = {i: w.result(self.by_id.get(i)) for i, w in writes.items() if i not in doubts}
         try:
-            found = await self._read(list(doubts), DEADLINE if lost is None else AGAIN)
+            read_back = await self._read(
+                list(doubts), MONGO_TIMEOUT_SECONDS if lost is None else READ_BACK_TIMEOUT_SECONDS
+            )
         except StoreError as error:
             return stored, dict.fromkeys(doubts, lost or error), lost
-        missed = {i: e for i, code in doubts.items() if (e := settle(writes[i], code, found[i]))}
-        return stored | found, {i: lost or e for i, e in missed.items()}, lost
+        missed = {i: e for i, code in doubts.items() if (e := resolve_write(writes[i], code, read_back[i]))}
+        return stored | read_back, {i: lost or e for i, e in missed.items()}, lost
 
     async def _bulk(self, writes: list[Write]) -> tuple[dict[str, int], StoreError | None]:
         """One bulk write: the writes in doubt, and the error where the answer was lost as a whole."""
         try:
-            with translated(self.where, DEADLINE + len(writes) / 200):
+            with translate_errors(self.where, MONGO_TIMEOUT_SECONDS + len(writes) / 200):
                 try:
                     result = await self._rooms.bulk_write([w.request() for w in writes], ordered=False)
                     details: Mapping[str, Any] = result.bulk_api_result
@@ -324,74 +338,74 @@ class MongoStore:
         if details.get("writeConcernErrors"):
             away = StoreAway(f"MongoDB at {self.where} has no majority that keeps a write")
             return dict.fromkeys([write.id for write in writes], 0), away
-        return doubtful(writes, details), None
+        return unconfirmed_writes(writes, details), None
 
     async def _read(self, ids: list[str], deadline: float) -> dict[str, Stored]:
         """What stands under these ids now; None where nothing does."""
-        found: dict[str, Stored] = dict.fromkeys(ids)
+        stored: dict[str, Stored] = dict.fromkeys(ids)
         if not ids:
-            return found
-        with translated(self.where, deadline):
+            return stored
+        with translate_errors(self.where, deadline):
             async for document in self._rooms.find({"_id": {"$in": ids}}):
                 try:
-                    found[document["_id"]] = decode(document)
-                except Damaged as error:
+                    stored[document["_id"]] = decode(document)
+                except DamagedRecordError as error:
                     self._report({document["_id"]: str(error)})
-        return found
+        return stored
 
-    async def _pay(self) -> None:
+    async def _publish_change_number(self) -> None:
         """Raise the number that tells others of our batches; one step from ours: nobody else wrote."""
-        if not self._owed:
+        if not self._unpublished:
             return
         try:
-            with translated(self.where):
+            with translate_errors(self.where):
                 document = await self.meta.find_one_and_update(
                     {"_id": "changes"}, {"$inc": {"n": 1}}, upsert=True, return_document=ReturnDocument.AFTER
                 )
         except StoreError:
             self._number = None  # it may have been raised or not: the next refresh reads everything
             raise
-        self._owed = False
+        self._unpublished = False
         number = None if document is None else document["n"]
         alone = self._number is not None and number == self._number + 1
         self._number = number if alone else None
 
-    async def _pay_or_owe(self) -> None:
+    async def _try_publish_change_number(self) -> None:
         try:
-            await self._pay()
+            await self._publish_change_number()
         except StoreError as error:
             log.warning("others learn late of what was written", reason=str(error))
 
     # Leave to remove, and the holder of the lease
 
-    async def removal_leave(self) -> RemovalLeave | None:
-        with translated(self.where):
+    async def removal_approval(self) -> RemovalApproval | None:
+        with translate_errors(self.where):
             document = await self.meta.find_one({"_id": "leave"})
-        return None if document is None else RemovalLeave(frozenset(document["keys"]), document["expires"])
+        return None if document is None else RemovalApproval(frozenset(document["keys"]), document["expires"])
 
-    async def grant_removal_leave(self, leave: RemovalLeave) -> None:
-        document = {"keys": sorted(leave.keys), "expires": leave.expires}
-        with translated(self.where):
+    async def grant_removal_approval(self, approval: RemovalApproval) -> None:
+        document = {"keys": sorted(approval.keys), "expires": approval.expires}
+        with translate_errors(self.where):
             await self.meta.replace_one({"_id": "leave"}, document, upsert=True)
 
-    async def spend_removal_leave(self) -> None:
-        with translated(self.where):
+    async def consume_removal_approval(self) -> None:
+        with translate_errors(self.where):
             await self.meta.delete_one({"_id": "leave"})
 
     async def holder(self) -> Holder | None:
-        with translated(self.where):
+        with translate_errors(self.where):
             document = await self.meta.find_one({"_id": "lease"})
         return None if document is None else read_holder(document)
 
     async def drain(self) -> None:
         """Wait until every write that was asked for is sent and settled; 1.5 s at most."""
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(AGAIN):
+            async with asyncio.timeout(READ_BACK_TIMEOUT_SECONDS):
                 await self._commits.drain()
 
 
 @contextlib.contextmanager
-def _uncollected() -> Iterator[None]:
+def _without_gc() -> Iterator[None]:
     """Without the garbage collector: it would look at thousands of new records again and again."""
     enabled = gc.isenabled()
     gc.disable()
@@ -402,13 +416,13 @@ def _uncollected() -> Iterator[None]:
             gc.enable()
 
 
-def _spacing(cost: float) -> float:
+def _interval_after(cost: float) -> float:
     """How long to go without a full read, after one that took `cost` seconds."""
     least, most = FULL_READ_SECONDS
-    return min(max(least, cost / FULL_READ_SHARE), most)
+    return min(max(least, cost / MAX_FULL_READ_FRACTION), most)
 
 
-def _present(stored: Stored) -> RoomRecord:
+def _existing(stored: Stored) -> RoomRecord:
     if stored is None:
         raise StoreConflict("the record is gone")
     return stored
@@ -416,10 +430,10 @@ def _present(stored: Stored) -> RoomRecord:
 
 def _damage(raw: bytes, error: Exception) -> tuple[str, str]:
     """The id of a damaged document as far as it can be read, and what is wrong, with its key."""
-    reason = str(error) if isinstance(error, Damaged) else "it is no BSON"
+    reason = str(error) if isinstance(error, DamagedRecordError) else "it is no BSON"
     try:
         document = bson.decode(raw, _AWARE)
     except BSONError:
         return "", reason
     key = document.get("key")
-    return str(document.get("_id")), f"{short_key(key)}: {reason}" if isinstance(key, str) else reason
+    return str(document.get("_id")), f"{redact_key(key)}: {reason}" if isinstance(key, str) else reason

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from datetime import timedelta
 
-from controller.records.record import RoomRecord, as_reference
+from controller.records.record import RoomRecord, to_api_dict
 from controller.sidecar.access_tokens import Caller
 from controller.sidecar.rooms.query import DEFAULT_ORDER
 from controller.sidecar.rooms.response_cache import Views
@@ -48,7 +48,7 @@ def _page(views: Views, records: Mapping[str, RoomRecord]) -> Sequence[bytes]:
 def _scan(records: Mapping[str, RoomRecord]) -> Sequence[bytes]:
     mine = [record for record in records.values() if record.spec.user_id == ANNA.user_id]
     mine.sort(key=lambda record: (record.created, record.id))
-    return [json.dumps(as_reference(record)).encode() for record in mine[:PAGE]]
+    return [json.dumps(to_api_dict(record)).encode() for record in mine[:PAGE]]
 
 
 def _cpu(act: Callable[[], object]) -> float:

@@ -9,7 +9,7 @@ from typing import Any
 from controller.records import open_store
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
-from controller.room import RoomSpec, at_millis
+from controller.room import RoomSpec, truncate_to_millis
 from tests.support.controller import Site
 from tests.support.wait import until
 
@@ -24,7 +24,7 @@ class Api:
         self._store = store
 
     async def create(self, name: str, **fields: Any) -> RoomRecord:
-        room_id, now = secrets.token_hex(12), at_millis(datetime.now(UTC))
+        room_id, now = secrets.token_hex(12), truncate_to_millis(datetime.now(UTC))
         wanted = RoomSpec.model_validate({"name": name, "max_participants": 10, "user_id": "anna", **fields})
         await self._store.refresh()
         return await self._store.insert(
@@ -38,10 +38,10 @@ class Api:
 
     async def set(self, room: RoomRecord, **fields: Any) -> None:
         wanted = RoomSpec.model_validate(room.spec.as_dict() | fields)
-        await self.write(room, lambda r: r.respecified(wanted, r.key, None, datetime.now(UTC)))
+        await self.write(room, lambda r: r.with_spec(wanted, r.key, None, datetime.now(UTC)))
 
     async def remove(self, room: RoomRecord) -> None:
-        await self.write(room, lambda r: r.dismissed(at_millis(datetime.now(UTC))))
+        await self.write(room, lambda r: r.with_api_removal(truncate_to_millis(datetime.now(UTC))))
 
     async def until(self, room: RoomRecord, holds: Callable[[RoomRecord], bool]) -> RoomRecord:
         """The record once it is as `holds` says, and its status is about its newest generation."""

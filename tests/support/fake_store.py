@@ -6,12 +6,12 @@ from dataclasses import dataclass, field
 
 from controller.errors import StoreConflict
 from controller.records.change import change
-from controller.records.ports import Holder, RelayedHint, RemovalLeave, StoreIdentity
+from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord
-from controller.records.record_cache import Memory
+from controller.records.record_cache import RecordCache
 from controller.records.recordings import RecordingRow, RecordingState, latest_first
-from controller.records.relay import KEPT
-from controller.room import short_key
+from controller.records.relay import MAX_QUEUED_EVENTS
+from controller.room import redact_key
 
 IDENTITY = StoreIdentity("feedfeedfeedfeedfeedfeed", "default", 1, "")
 
@@ -22,8 +22,8 @@ class FakeDatabase:
 
     rooms: dict[str, RoomRecord] = field(default_factory=dict)
     recordings: dict[str, RecordingRow] = field(default_factory=dict)
-    hints: list[RelayedHint] = field(default_factory=list)
-    leave: RemovalLeave | None = None
+    hints: list[ForwardedEvent] = field(default_factory=list)
+    approval: RemovalApproval | None = None
     holder: Holder | None = None
     identity: StoreIdentity = IDENTITY
 
@@ -37,17 +37,17 @@ class FakeStore:
         self.writes = 0
         self.damaged: Mapping[str, str] = {}
         self.secret_changed = False
-        self._memory = Memory()
+        self._cache = RecordCache()
         self.recordings = FakeRecordings(self.database, self._reached)
         self.relay = FakeRelay(self.database)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
-        return self._memory.by_id
+        return self._cache.by_id
 
     @property
     def by_key(self) -> Mapping[str, RoomRecord]:
-        return self._memory.by_key
+        return self._cache.by_key
 
     @property
     def identity(self) -> StoreIdentity:
@@ -55,18 +55,18 @@ class FakeStore:
 
     async def refresh(self) -> bool:
         self._reached()
-        return self._memory.replace(self.database.rooms.values())
+        return self._cache.replace(self.database.rooms.values())
 
-    def reread(self) -> None:
+    def invalidate(self) -> None:
         """Every refresh is a full read."""
 
-    async def moved(self) -> bool:
+    async def has_remote_changes(self) -> bool:
         self._reached()
-        self.relay.look()
+        self.relay.poll()
         return self.database.rooms != self.by_id
 
-    def news(self) -> asyncio.Event:
-        return self._memory.news
+    def next_change(self) -> asyncio.Event:
+        return self._cache.next_change
 
     async def insert(self, record: RoomRecord) -> RoomRecord:
         self._reached()
@@ -83,11 +83,11 @@ class FakeStore:
             return self.by_id.get(after.id, after)
         self._reached()
         stored = self.database.rooms.get(after.id)
-        if stored is not None and difference.landed(stored):
+        if stored is not None and difference.is_applied(stored):
             return self._put(stored)
         owner = self._owner(after.key)
-        if stored is None or not difference.admitted(stored) or owner not in (None, after.id):
-            self._memory.put({after.id: stored})
+        if stored is None or not difference.matches(stored) or owner not in (None, after.id):
+            self._cache.put({after.id: stored})
             raise StoreConflict("another writer was faster")
         return self._put(difference.onto(stored))
 
@@ -95,23 +95,23 @@ class FakeStore:
         self._reached()
         stored = self.database.rooms.get(record.id)
         if stored is not None and (not stored.removed or stored.generation != record.generation):
-            self._memory.put({record.id: stored})
+            self._cache.put({record.id: stored})
             raise StoreConflict("it was revived")
         self.database.rooms.pop(record.id, None)
         self.writes += 1
-        self._memory.put({record.id: None})
+        self._cache.put({record.id: None})
 
-    async def removal_leave(self) -> RemovalLeave | None:
+    async def removal_approval(self) -> RemovalApproval | None:
         self._reached()
-        return self.database.leave
+        return self.database.approval
 
-    async def grant_removal_leave(self, leave: RemovalLeave) -> None:
+    async def grant_removal_approval(self, approval: RemovalApproval) -> None:
         self._reached()
-        self.database.leave = leave
+        self.database.approval = approval
 
-    async def spend_removal_leave(self) -> None:
+    async def consume_removal_approval(self) -> None:
         self._reached()
-        self.database.leave = None
+        self.database.approval = None
 
     async def holder(self) -> Holder | None:
         self._reached()
@@ -120,7 +120,7 @@ class FakeStore:
     def _put(self, record: RoomRecord) -> RoomRecord:
         self.database.rooms[record.id] = record
         self.writes += 1
-        self._memory.put({record.id: record})
+        self._cache.put({record.id: record})
         return record
 
     def _owner(self, key: str) -> str | None:
@@ -141,7 +141,7 @@ class FakeRecordings:
         self._reached()
         self._database.recordings[row.egress_id] = row
 
-    async def unsettled(self) -> list[RecordingRow]:
+    async def unfinished(self) -> list[RecordingRow]:
         return self._in(RecordingState.RECORDING)
 
     async def lost(self) -> frozenset[str]:
@@ -152,8 +152,8 @@ class FakeRecordings:
         rows = self._database.recordings.values()
         return latest_first(row for row in rows if room_ids is None or row.room_id in room_ids)
 
-    async def called(self, names: frozenset[str]) -> list[RecordingRow]:
-        return [row for row in await self.find() if names & {row.key, row.room_id, short_key(row.key)}]
+    async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
+        return [row for row in await self.find() if names & {row.key, row.room_id, redact_key(row.key)}]
 
     def _in(self, state: RecordingState) -> list[RecordingRow]:
         self._reached()
@@ -161,30 +161,30 @@ class FakeRecordings:
 
 
 class FakeRelay:
-    """Relay on a FakeDatabase, which keeps all hints; `told` are those that wait to be handed on."""
+    """Relay on a FakeDatabase, which keeps all hints; `queued` are those that wait to be handed on."""
 
     def __init__(self, database: FakeDatabase) -> None:
         self._database = database
-        self.told: dict[RelayedHint, None] = {}
+        self.queued: dict[ForwardedEvent, None] = {}
         self._seen: int | None = None
-        self._fresh: list[RelayedHint] = []
+        self._received: list[ForwardedEvent] = []
 
-    def tell(self, hint: RelayedHint) -> None:
-        self.told[hint] = None
+    def enqueue(self, event: ForwardedEvent) -> None:
+        self.queued[event] = None
 
-    async def hand_on(self) -> None:
+    async def flush_forever(self) -> None:
         while True:
-            self._database.hints += list(self.told)[-KEPT:]
-            self.told.clear()
+            self._database.hints += list(self.queued)[-MAX_QUEUED_EVENTS:]
+            self.queued.clear()
             await asyncio.sleep(0)
 
-    def take(self) -> list[RelayedHint]:
-        fresh, self._fresh = list(dict.fromkeys(self._fresh)), []
-        return fresh
+    def pop_all(self) -> list[ForwardedEvent]:
+        received, self._received = list(dict.fromkeys(self._received)), []
+        return received
 
-    def look(self) -> None:
+    def poll(self) -> None:
         """The store has read."""
         hints, seen = self._database.hints, self._seen
         if seen is not None:
-            self._fresh += hints[seen if seen <= len(hints) else 0 :][-KEPT:]
+            self._received += hints[seen if seen <= len(hints) else 0 :][-MAX_QUEUED_EVENTS:]
         self._seen = len(hints)

@@ -125,7 +125,7 @@ def _lost(world: World, room: str) -> None:
 
 def _interrupted(world: World, room: str) -> None:
     """A stop or a recreate died between its write and DeleteRoom."""
-    world.records[room] = world.records[room].unnamed(world.now)
+    world.records[room] = world.records[room].without_live_name(world.now)
 
 
 def _doubled(world: World, room: str) -> None:
@@ -163,13 +163,13 @@ def update_by_api(number: int, spec_number: int) -> Event:
     """Update, start and stop: a caller wants another spec."""
 
     def change(world: World, room: RoomRecord) -> RoomRecord:
-        return room.respecified(spec(**SPECS[spec_number]), room.key, None, world.now)
+        return room.with_spec(spec(**SPECS[spec_number]), room.key, None, world.now)
 
     return _by_api(number, change)
 
 
 def remove_by_api(number: int) -> Event:
-    return _by_api(number, lambda world, room: room.dismissed(world.now))
+    return _by_api(number, lambda world, room: room.with_api_removal(world.now))
 
 
 def hour(world: World) -> None:

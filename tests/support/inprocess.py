@@ -24,7 +24,7 @@ from controller.reconcile.task_runner import Workshop
 from controller.reconcile.trackers import Flapping
 from controller.reconcile.triggers import Triggers
 from controller.records.record import RoomRecord
-from controller.room import at_millis
+from controller.room import truncate_to_millis
 from controller.state_cache import Known
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
@@ -49,7 +49,7 @@ class HandClock:
     chance: float = 0.0
 
     def wall(self) -> datetime:
-        return at_millis(NOW + timedelta(seconds=self.seconds))
+        return truncate_to_millis(NOW + timedelta(seconds=self.seconds))
 
     def clock(self) -> Clock:
         return Clock(self.wall, lambda: self.seconds, lambda: f"live-{next(_names):06}", lambda: self.chance)

@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 
 from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
-from controller.records.record_cache import Memory
+from controller.records.record_cache import RecordCache
 from controller.room import RoomSpec
 
 NOW = datetime(2026, 3, 24, 16, 0, 0, 123000, tzinfo=UTC)
@@ -24,9 +24,9 @@ def room(number: int = 1, *, live: str | None = None, **spec: object) -> RoomRec
     )
 
 
-def records(*rooms: RoomRecord) -> Memory:
+def records(*rooms: RoomRecord) -> RecordCache:
     """What a process knows where these are on record."""
-    memory = Memory()
+    memory = RecordCache()
     memory.replace(rooms)
     return memory
 

@@ -222,15 +222,15 @@ class World:
         assert room is not None, "a room without a record begins with Create"
         match action:
             case Create(wanted) | Update(wanted):
-                room = room.respecified(wanted.spec, wanted.key, wanted.file, self.now)
+                room = room.with_spec(wanted.spec, wanted.key, wanted.file, self.now)
             case Start() | Recreate():
-                room = room.named(self._name(), self.now)
+                room = room.with_live_name(self._name(), self.now)
             case Adopt(name):
-                room = room.adopted(name, self.now)
+                room = room.with_adopted_name(name, self.now)
             case Stop():
-                room = room.unnamed(self.now)
+                room = room.without_live_name(self.now)
             case Remove():
-                room = room.marked_removed(self.now)
+                room = room.with_tombstone(self.now)
             case Heal() | Repair() | Finish():
                 pass
             case _:
@@ -241,7 +241,7 @@ class World:
         match action:
             case Start() | Heal() | Recreate() if after.live is not None:
                 self.live.setdefault(after.live.name, live_room(after))
-                self.records[after.id] = after.answered(self.live[after.live.name].sid)
+                self.records[after.id] = after.with_sid(self.live[after.live.name].sid)
             case Repair(name) if name in self.live:
                 metadata = room_metadata(after.spec, after.id, INSTANCE, STORE)
                 self.live[name] = replace(self.live[name], metadata=metadata)
@@ -264,7 +264,7 @@ class World:
                 pass
 
     def _take_down(self, room: RoomRecord) -> None:
-        gone = room.unnamed(self.now)
+        gone = room.without_live_name(self.now)
         for old in gone.retired:
             self.vanish(old.name)
         self.records[room.id] = gone.with_status(Status(gone.generation))

@@ -6,15 +6,15 @@ from datetime import UTC, datetime, timedelta, timezone
 import pytest
 from pydantic import ValidationError
 
-from controller.records.record import Origin, RoomRecord, as_reference
+from controller.records.record import Origin, RoomRecord, to_api_dict
 from controller.room import (
     Purpose,
     RoomSpec,
     derive_key,
     format_time,
     next_modified,
+    redact_key,
     room_id,
-    short_key,
 )
 from tests.support.reference import ANSWER
 
@@ -64,7 +64,7 @@ def test_a_room_is_returned_as_the_reference_prints_it() -> None:
     )
     room_id, created = printed["id"], datetime(2026, 3, 24, 16, 0, tzinfo=UTC)
     record = RoomRecord(room_id, "stage", Origin.MANIFEST, "stage.yaml", spec, created, created)
-    answered = as_reference(record) | {"sid": "RM_x7h6k4example"}
+    answered = to_api_dict(record) | {"sid": "RM_x7h6k4example"}
     assert json.dumps(answered) == json.dumps(printed)
 
 
@@ -93,5 +93,5 @@ def test_a_spec_is_strict(wrong: dict[str, object]) -> None:
 
 
 def test_an_api_rooms_key_is_shown_without_its_id() -> None:
-    assert short_key("api/69f013c1aa11bb22cc33dd44") == "api/69f013"
-    assert short_key("events/keynote") == "events/keynote"
+    assert redact_key("api/69f013c1aa11bb22cc33dd44") == "api/69f013"
+    assert redact_key("events/keynote") == "events/keynote"

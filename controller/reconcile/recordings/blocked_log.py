@@ -10,7 +10,7 @@ from controller.errors import LiveError
 from controller.metrics import Metrics
 from controller.plan.model import Observed
 from controller.records.record import RoomRecord
-from controller.room import short_key
+from controller.room import redact_key
 
 MEND: Final = "set ROOMCTL_RECORDING_OUTPUT"
 
@@ -47,12 +47,12 @@ class Missed:
                 log.warning("nothing is recorded", rooms=len(self._told), mend=MEND)
 
     def _tell(self, record: RoomRecord, trouble: LiveError) -> None:
-        log.warning("recording", key=short_key(record.key), reason="NoEgressService", error=str(trouble))
+        log.warning("recording", key=redact_key(record.key), reason="NoEgressService", error=str(trouble))
         self.metrics.recording_failures.labels("NoEgressService").inc()
 
 
 def _asks(record: RoomRecord) -> bool:
-    return record.spec.record and record.wanted
+    return record.spec.record and record.should_be_live
 
 
 def _has_people(record: RoomRecord, observed: Observed) -> bool:

@@ -11,7 +11,7 @@ from controller.plan.recording import Trouble
 from controller.reconcile.clock import Clock
 from controller.reconcile.trackers import Backoff
 from controller.records.record import RoomRecord
-from controller.room import short_key
+from controller.room import redact_key
 
 _OUTLIVE: Final = frozenset({"NoWorker", "Failed", "WorkerLost"})
 _IN_THE_WAY: Final = frozenset({"NoEgressService", "NoWorker", "Starting"})
@@ -45,7 +45,7 @@ class Troubles:
     def met(self, record: RoomRecord, trouble: Trouble) -> None:
         """Said once while it stays the same."""
         if self.of(record) != trouble:
-            log.warning("recording", key=short_key(record.key), reason=trouble.reason, error=trouble.message)
+            log.warning("recording", key=redact_key(record.key), reason=trouble.reason, error=trouble.message)
         self.put(record.id, trouble)
 
     def failed(self, record: RoomRecord, trouble: Trouble) -> None:

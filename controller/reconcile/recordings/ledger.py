@@ -12,7 +12,7 @@ from controller.metrics import Metrics
 from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
 from controller.records.recordings import RecordingRow, RecordingState
-from controller.room import short_key, without_id
+from controller.room import redact_key, redact_room_id
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class Ledger:
         """Read what an earlier holder of the lease left open. StoreError's kinds."""
         if self._loaded:
             return
-        rows = await self.store.recordings.unsettled()
+        rows = await self.store.recordings.unfinished()
         self.lost = set(await self.store.recordings.lost())
         now = self.clock.monotonic()
         known = self.open
@@ -80,9 +80,9 @@ def _tell(row: RecordingRow) -> None:
     say = log.info if row.state is RecordingState.COMPLETE else log.warning
     say(
         f"recording {row.state}",
-        key=short_key(row.key),
+        key=redact_key(row.key),
         egress=row.egress_id,
-        file=without_id(row.file, row.room_id),
+        file=redact_room_id(row.file, row.room_id),
         seconds=round(row.seconds, 1),
         bytes=row.size,
         error=row.error,

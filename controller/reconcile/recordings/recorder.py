@@ -118,7 +118,7 @@ class Recorder:
         """Rooms that are to be recorded, or are, whether or not they should."""
         listed, wanted = self._known.egress.by_room.keys(), self._steps.taping.output is not None
         for record in records.values():
-            asked = wanted and record.spec.record and record.wanted
+            asked = wanted and record.spec.record and record.should_be_live
             if asked or record.recording is not None or (listed and is_called(record, listed)):
                 yield record
 

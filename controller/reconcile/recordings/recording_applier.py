@@ -48,7 +48,7 @@ from controller.recording_output import Output
 from controller.records.ports import RoomStore
 from controller.records.record import Recording, RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState
-from controller.room import RecordMode, short_key, without_id
+from controller.room import RecordMode, redact_key, redact_room_id
 from controller.state_cache import Known
 
 STOP_AT_MOST: Final = 4.0
@@ -173,7 +173,7 @@ class RecordingSteps:
         standing = self.store.by_id.get(record.id)
         if standing is None or standing.recording != attempt:
             return False
-        if standing.wanted and standing.spec.record and standing.live == record.live:
+        if standing.should_be_live and standing.spec.record and standing.live == record.live:
             return True
         await self.store.save(standing, standing.with_recording(None))
         return False
@@ -197,7 +197,9 @@ class RecordingSteps:
     async def _begun(self, record: RoomRecord, attempt: Recording, egress: Egress) -> None:
         known = replace(attempt, egress_id=egress.id)
         await self.ledger.enter(_row(record, known))
-        log.info("recording begun", key=short_key(record.key), egress=egress.id, file=_shown(attempt, record))
+        log.info(
+            "recording begun", key=redact_key(record.key), egress=egress.id, file=_shown(attempt, record)
+        )
         await self._replace(record.id, attempt, known)
         self.troubles.taken(record.id)
 
@@ -245,7 +247,7 @@ class RecordingSteps:
         """It is written down first: one that somebody else began may not be known yet."""
         await self.ledger.enter(_row(record, found(egress, None, self.clock.wall())))
         if egress.id not in self.memory.asked:
-            log.info("recording ends", key=short_key(record.key), egress=egress.id, reason=why)
+            log.info("recording ends", key=redact_key(record.key), egress=egress.id, reason=why)
         await self._ask_to_end(egress.id)
 
     async def _ask_to_end(self, egress_id: str) -> None:
@@ -299,7 +301,7 @@ class RecordingSteps:
 
     async def rise(self, record: RoomRecord, egress: Egress) -> None:
         """One that was lost goes on after all: it is ours again, and of two the younger ends."""
-        log.warning("a lost recording goes on", key=short_key(record.key), egress=egress.id)
+        log.warning("a lost recording goes on", key=redact_key(record.key), egress=egress.id)
         await self.ledger.rise(_row(record, found(egress, None, self.clock.wall())))
 
     async def _settled(self, row: RecordingRow, egress: Egress) -> None:
@@ -371,7 +373,7 @@ def _row(record: RoomRecord, recording: Recording) -> RecordingRow:
 
 
 def _shown(recording: Recording, record: RoomRecord) -> str:
-    return without_id(recording.file, record.id)
+    return redact_room_id(recording.file, record.id)
 
 
 _REASONS: Final = {NoEgressService: "NoEgressService", NoEgressWorker: "NoWorker", LiveNotFound: "Starting"}

@@ -9,9 +9,9 @@ from typing import Any, Final, TypeVar
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from controller.room import (
+    FIELD_DESCRIPTIONS,
+    FIELD_RULES,
     FIELDS,
-    RULES,
-    SAYS,
     Media,
     MediaType,
     Mode,
@@ -60,29 +60,29 @@ class CreateRoom(_SentBack):
     """The body of create."""
 
     id: Any = Field(None, description="Ignored: a new room gets an id of its own.")
-    name: Name = Field(description=SAYS["name"])
-    mediaType: Media | None = Field(MediaType.VIDEO_AUDIO, description=SAYS["mediaType"])
-    max_participants: Participants = Field(description=SAYS["max_participants"])
-    allow_webinar_mode: bool | None = Field(False, description=SAYS["allow_webinar_mode"])
-    allow_chat: bool | None = Field(False, description=SAYS["allow_chat"])
-    allow_share_screen: bool | None = Field(False, description=SAYS["allow_share_screen"])
-    record: bool | None = Field(False, description=SAYS["record"])
-    record_mode: Mode | None = Field(RecordMode.GRID, description=SAYS["record_mode"])
-    active: bool | None = Field(True, description=SAYS["active"])
+    name: Name = Field(description=FIELD_DESCRIPTIONS["name"])
+    mediaType: Media | None = Field(MediaType.VIDEO_AUDIO, description=FIELD_DESCRIPTIONS["mediaType"])
+    max_participants: Participants = Field(description=FIELD_DESCRIPTIONS["max_participants"])
+    allow_webinar_mode: bool | None = Field(False, description=FIELD_DESCRIPTIONS["allow_webinar_mode"])
+    allow_chat: bool | None = Field(False, description=FIELD_DESCRIPTIONS["allow_chat"])
+    allow_share_screen: bool | None = Field(False, description=FIELD_DESCRIPTIONS["allow_share_screen"])
+    record: bool | None = Field(False, description=FIELD_DESCRIPTIONS["record"])
+    record_mode: Mode | None = Field(RecordMode.GRID, description=FIELD_DESCRIPTIONS["record_mode"])
+    active: bool | None = Field(True, description=FIELD_DESCRIPTIONS["active"])
 
 
 class UpdateRoom(_SentBack):
     """The body of update: the room's id, and what shall change. What is not given, or null, stays."""
 
     id: str = Field(description="Identifier of the room being updated.")
-    name: Name | None = Field(None, description=SAYS["name"])
-    mediaType: Media | None = Field(None, description=SAYS["mediaType"])
-    max_participants: Participants | None = Field(None, description=SAYS["max_participants"])
-    allow_webinar_mode: bool | None = Field(None, description=SAYS["allow_webinar_mode"])
-    allow_chat: bool | None = Field(None, description=SAYS["allow_chat"])
-    allow_share_screen: bool | None = Field(None, description=SAYS["allow_share_screen"])
-    record: bool | None = Field(None, description=SAYS["record"])
-    record_mode: Mode | None = Field(None, description=SAYS["record_mode"])
+    name: Name | None = Field(None, description=FIELD_DESCRIPTIONS["name"])
+    mediaType: Media | None = Field(None, description=FIELD_DESCRIPTIONS["mediaType"])
+    max_participants: Participants | None = Field(None, description=FIELD_DESCRIPTIONS["max_participants"])
+    allow_webinar_mode: bool | None = Field(None, description=FIELD_DESCRIPTIONS["allow_webinar_mode"])
+    allow_chat: bool | None = Field(None, description=FIELD_DESCRIPTIONS["allow_chat"])
+    allow_share_screen: bool | None = Field(None, description=FIELD_DESCRIPTIONS["allow_share_screen"])
+    record: bool | None = Field(None, description=FIELD_DESCRIPTIONS["record"])
+    record_mode: Mode | None = Field(None, description=FIELD_DESCRIPTIONS["record_mode"])
     active: bool | None = Field(None, description="The same intent as start (true) and stop (false).")
 
 
@@ -127,15 +127,15 @@ class Room(BaseModel):
 
     returned_id: str = Field(alias="_id", description="Mongo-style identifier of the room object.")
     id: str = Field(description="Convenience alias for _id.")
-    name: str = Field(description=SAYS["name"])
-    user_id: str = Field(description=SAYS["user_id"])
-    mediaType: Media = Field(description=SAYS["mediaType"])
-    allow_webinar_mode: bool = Field(description=SAYS["allow_webinar_mode"])
-    allow_chat: bool = Field(description=SAYS["allow_chat"])
-    allow_share_screen: bool = Field(description=SAYS["allow_share_screen"])
-    record: bool = Field(description=SAYS["record"])
-    record_mode: Mode = Field(description=SAYS["record_mode"])
-    max_participants: int = Field(description=SAYS["max_participants"])
+    name: str = Field(description=FIELD_DESCRIPTIONS["name"])
+    user_id: str = Field(description=FIELD_DESCRIPTIONS["user_id"])
+    mediaType: Media = Field(description=FIELD_DESCRIPTIONS["mediaType"])
+    allow_webinar_mode: bool = Field(description=FIELD_DESCRIPTIONS["allow_webinar_mode"])
+    allow_chat: bool = Field(description=FIELD_DESCRIPTIONS["allow_chat"])
+    allow_share_screen: bool = Field(description=FIELD_DESCRIPTIONS["allow_share_screen"])
+    record: bool = Field(description=FIELD_DESCRIPTIONS["record"])
+    record_mode: Mode = Field(description=FIELD_DESCRIPTIONS["record_mode"])
+    max_participants: int = Field(description=FIELD_DESCRIPTIONS["max_participants"])
     sid: str | None = Field(
         description="The latest LiveKit sid: null until first activated, kept while inactive."
     )
@@ -158,9 +158,9 @@ class Done(BaseModel):
 
 
 _RULES: Final[Mapping[str, str]] = {
-    **{name: f"must be {rule}" for name, rule in RULES.items()},
-    "mediaType": f"must be one of {RULES['mediaType']}",
-    "record_mode": f"must be one of {RULES['record_mode']}",
+    **{name: f"must be {rule}" for name, rule in FIELD_RULES.items()},
+    "mediaType": f"must be one of {FIELD_RULES['mediaType']}",
+    "record_mode": f"must be one of {FIELD_RULES['record_mode']}",
     "id": "must be a string",
     "filter": "must be an object",
     "sort": 'must be an object such as {"created": 1}',

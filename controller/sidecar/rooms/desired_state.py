@@ -103,10 +103,10 @@ class Desire:
         """Whether it came to hold within five seconds."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
-                news = store.news()
+                news = store.next_change()
                 while not await holds():
                     await self._look(news)
-                    news = store.news()
+                    news = store.next_change()
         except TimeoutError:
             return False
         return True
@@ -114,7 +114,7 @@ class Desire:
     async def stands(self, store: RoomStore, room_id: str) -> bool:
         """Whether the room is live as it is wanted, seen on LiveKit itself: what is known may be old."""
         record = store.by_id.get(room_id)
-        if record is None or not record.wanted or record.live is None or not settled(record):
+        if record is None or not record.should_be_live or record.live is None or not settled(record):
             return False
         try:
             listed = record.live.name in {room.name for room in await self._rooms()}

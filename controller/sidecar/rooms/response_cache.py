@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Final
 
-from controller.records.record import RoomRecord, as_reference
+from controller.records.record import RoomRecord, to_api_dict
 from controller.sidecar.access_tokens import Caller
 from controller.sidecar.rooms.query import Order, ordered
 
@@ -38,7 +38,7 @@ class Views:
         if kept is None or kept[0] is not record:
             if len(self._sent) > 2 * len(self._records) + MOST_VIEWS:
                 self._sent = {}  # what is gone is not kept for ever
-            kept = self._sent[record.id] = record, json.dumps(as_reference(record)).encode()
+            kept = self._sent[record.id] = record, json.dumps(to_api_dict(record)).encode()
         return kept[1]
 
 

@@ -16,7 +16,7 @@ from aiohttp import web
 
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
-from controller.room import RoomSpec, at_millis, short_key
+from controller.room import RoomSpec, redact_key, truncate_to_millis
 from controller.sidecar.access_tokens import ACCESS_TOKEN, Caller, Callers
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import BODY_LIMIT, DEPTH_LIMIT, FILTER_DEPTH, invalid, parse, read
@@ -126,7 +126,7 @@ class Rooms:
         store = await self._desire.for_writing()
         if not _is_being_removed(store, caller, room_id):
             now = self._now()
-            record = await self._desire.write(store, caller, room_id, lambda room: room.dismissed(now))
+            record = await self._desire.write(store, caller, room_id, lambda room: room.with_api_removal(now))
             _told("room removed by api", record, caller)
         if not await self._desire.until_gone(store, room_id):
             raise _not_yet("the live room is not gone yet, and will be")
@@ -172,7 +172,7 @@ class Rooms:
         now, before = self._now(), managed_by_api(own_room(store, caller, room_id))
 
         def changed(room: RoomRecord) -> RoomRecord:
-            return room.respecified(RoomSpec(**{**room.spec.as_dict(), **given}), room.key, room.file, now)
+            return room.with_spec(RoomSpec(**{**room.spec.as_dict(), **given}), room.key, room.file, now)
 
         record = await self._desire.write(store, caller, room_id, changed)
         if record.generation != before.generation:
@@ -190,7 +190,7 @@ class Rooms:
         return Answer(self._views.sent(own_room(store, caller, record.id)))
 
     def _now(self) -> datetime:
-        return at_millis(datetime.fromtimestamp(self._wall(), UTC))
+        return truncate_to_millis(datetime.fromtimestamp(self._wall(), UTC))
 
 
 def _new(spec: RoomSpec, now: datetime) -> RoomRecord:
@@ -238,4 +238,4 @@ def _not_yet(what: str) -> Refusal:
 
 
 def _told(event: str, record: RoomRecord, caller: Caller) -> None:
-    log.info(event, room=short_key(record.key), user=caller.user_id)
+    log.info(event, room=redact_key(record.key), user=caller.user_id)

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from livekit.protocol.room import UpdateParticipantRequest
 
-from controller.records.lease import STANDS_STILL
+from controller.records.lease import LEASE_DURATION_SECONDS
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
@@ -17,7 +17,7 @@ from tests.support.proxy import mongodb as mongodb_wire
 from tests.support.wait import until
 
 WRITES = {"CreateRoom", "DeleteRoom", "UpdateRoomMetadata"}
-AT_ONCE = STANDS_STILL - 1
+AT_ONCE = LEASE_DURATION_SECONDS - 1
 """Within so many seconds nobody takes a lease over but one that was given back."""
 
 

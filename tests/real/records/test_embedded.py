@@ -149,7 +149,7 @@ async def test_it_is_started_again_when_it_is_killed(tmp_path: Path) -> None:
         os.kill(pid, signal.SIGKILL)
         await until(lambda: _another(tmp_path, pid))
         await until(lambda: reached(store))
-        store.reread()
+        store.invalidate()
         await store.refresh()
         assert list(store.by_id.values()) == [kept]
 
@@ -216,14 +216,14 @@ async def test_who_waits_finds_the_run_that_starts_later(tmp_path: Path) -> None
         async with open_store("", "roomctl", folder, "default") as running:
             await running.refresh()
             await running.insert(room())
-            none_yet = waiting.news()
-            assert not await waiting.moved()
+            none_yet = waiting.next_change()
+            assert not await waiting.has_remote_changes()
             assert await waiting.refresh()
             assert none_yet.is_set()
             assert waiting.by_id == running.by_id
-            fresh = waiting.news()
+            fresh = waiting.next_change()
             await running.insert(room(2))
-            assert await waiting.moved()
+            assert await waiting.has_remote_changes()
             assert not fresh.is_set()
             await waiting.refresh()
             assert fresh.is_set()

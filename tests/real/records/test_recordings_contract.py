@@ -109,27 +109,27 @@ API = replace(row(7, "abcdef".ljust(24, "0")), key="api/" + "abcdef".ljust(24, "
 async def test_rows_are_found_by_what_their_room_was_called(store: RoomStore, name: str) -> None:
     for one in (API, row(1), replace(API, egress_id="EG_8", key="api/abcdee" + "0" * 18, room_id=TWO)):
         await store.recordings.put(one)
-    assert await store.recordings.called(frozenset({name})) == [API]
+    assert await store.recordings.find_by_names(frozenset({name})) == [API]
 
 
 async def test_who_is_called_by_two_names_is_found_once_the_latest_first(store: RoomStore) -> None:
     for one in (API, row(9), row(1)):
         await store.recordings.put(one)
     names = frozenset({"events/room-1", ONE, API.key, "nobody"})
-    assert await store.recordings.called(names) == [row(9), API, row(1)]
+    assert await store.recordings.find_by_names(names) == [row(9), API, row(1)]
 
 
 @pytest.mark.parametrize("name", ["api/abcde", "api/", "abcdef", "events", "events/room-1x"])
 async def test_a_part_of_a_name_means_nobody(store: RoomStore, name: str) -> None:
     for one in (API, row(1)):
         await store.recordings.put(one)
-    assert await store.recordings.called(frozenset({name})) == []
+    assert await store.recordings.find_by_names(frozenset({name})) == []
 
 
 async def test_unsettled_are_those_that_still_say_recording(store: RoomStore) -> None:
     for number, state in enumerate(RecordingState):
         await store.recordings.put(row(number, state=state))
-    assert [one.state for one in await store.recordings.unsettled()] == [RecordingState.RECORDING]
+    assert [one.state for one in await store.recordings.unfinished()] == [RecordingState.RECORDING]
 
 
 async def test_lost_are_the_ids_of_those_that_were_lost(store: RoomStore) -> None:
@@ -143,7 +143,7 @@ async def test_rows_are_no_news_to_the_rooms(store: RoomStore, other: RoomStore)
     await store.insert(room())
     await other.refresh()
     await store.recordings.put(row(1))
-    assert not await other.moved()
+    assert not await other.has_remote_changes()
 
 
 async def test_opened_for_reading_the_rows_are_read_and_not_written(database: Database) -> None:
@@ -182,7 +182,7 @@ async def test_without_indexes_everything_is_read_all_the_same(
     rows = on_secantus.store().recordings
     await rows.make_indexes()
     await rows.put(row(1))
-    assert await rows.called(frozenset({"events/room-1"})) == [row(1)]
+    assert await rows.find_by_names(frozenset({"events/room-1"})) == [row(1)]
 
 
 DAMAGED: dict[str, object] = {

@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from controller.errors import StoreAway, StoreConflict
-from controller.records.ports import RemovalLeave, RoomStore
+from controller.records.ports import RemovalApproval, RoomStore
 from controller.records.record import RoomRecord
 from controller.room import RoomSpec
 from tests.real.records.conftest import NewStore
@@ -34,7 +34,7 @@ async def other(new_store: NewStore, store: RoomStore) -> RoomStore:
 
 
 def respecified(record: RoomRecord) -> RoomRecord:
-    return record.respecified(OTHER, record.key, record.file, LATER)
+    return record.with_spec(OTHER, record.key, record.file, LATER)
 
 
 async def test_a_new_record_stands_in_memory_when_the_insert_returns(store: RoomStore) -> None:
@@ -47,7 +47,9 @@ async def test_another_process_reads_what_was_written_field_for_field(
     store: RoomStore, other: RoomStore
 ) -> None:
     written = replace(
-        room(live="one").named("two", NOW).answered("RM_2").marked_removed(LATER), status=status(2), file=None
+        room(live="one").with_live_name("two", NOW).with_sid("RM_2").with_tombstone(LATER),
+        status=status(2),
+        file=None,
     )
     await store.insert(written)
     assert await other.refresh()
@@ -59,11 +61,11 @@ async def test_a_bad_write_does_not_hold_back_those_beside_it(store: RoomStore) 
     others = [await store.insert(room(number)) for number in range(3, 7)]
     results = await asyncio.gather(
         store.save(before, replace(before, key=taken)),
-        *(store.save(other, other.named("live", NOW)) for other in others),
+        *(store.save(other, other.with_live_name("live", NOW)) for other in others),
         return_exceptions=True,
     )
     assert isinstance(results[0], StoreConflict | StoreAway)
-    assert results[1:] == [other.named("live", NOW) for other in others]
+    assert results[1:] == [other.with_live_name("live", NOW) for other in others]
 
 
 async def test_a_refresh_without_news_says_so(store: RoomStore, other: RoomStore) -> None:
@@ -74,33 +76,33 @@ async def test_a_refresh_without_news_says_so(store: RoomStore, other: RoomStore
 
 
 async def test_what_another_wrote_has_moved_until_it_is_read(store: RoomStore, other: RoomStore) -> None:
-    assert not await other.moved()
+    assert not await other.has_remote_changes()
     written = await store.insert(room())
-    assert await other.moved()
-    assert not await store.moved(), "what we wrote ourselves is no news"
+    assert await other.has_remote_changes()
+    assert not await store.has_remote_changes(), "what we wrote ourselves is no news"
     await other.refresh()
-    assert not await other.moved()
-    await other.save(written, written.named("live", NOW))
-    assert await store.moved()
-    assert not await other.moved()
+    assert not await other.has_remote_changes()
+    await other.save(written, written.with_live_name("live", NOW))
+    assert await store.has_remote_changes()
+    assert not await other.has_remote_changes()
     await store.refresh()
-    assert (await store.moved(), await other.moved()) == (False, False)
+    assert (await store.has_remote_changes(), await other.has_remote_changes()) == (False, False)
 
 
 async def test_there_is_news_when_the_records_in_memory_change_and_only_then(
     store: RoomStore, other: RoomStore
 ) -> None:
-    quiet, mine = other.news(), store.news()
+    quiet, mine = other.next_change(), store.next_change()
     written = await store.insert(room())
     assert mine.is_set()
     assert not quiet.is_set()
-    assert not store.news().is_set()
+    assert not store.next_change().is_set()
     await other.refresh()
     assert quiet.is_set()
-    unchanged = other.news()
+    unchanged = other.next_change()
     await other.refresh()
     assert not unchanged.is_set()
-    await other.save(written, written.named("live", NOW))
+    await other.save(written, written.with_live_name("live", NOW))
     assert unchanged.is_set()
 
 
@@ -143,7 +145,7 @@ async def test_the_second_writer_of_the_desired_half_loses(store: RoomStore, oth
     before = await store.insert(room())
     await store.save(before, respecified(before))
     with pytest.raises(StoreConflict):
-        await other.save(before, before.marked_removed(LATER))
+        await other.save(before, before.with_tombstone(LATER))
     await other.refresh()
     assert other.by_id[before.id].spec == OTHER
     assert not other.by_id[before.id].removed
@@ -151,43 +153,43 @@ async def test_the_second_writer_of_the_desired_half_loses(store: RoomStore, oth
 
 async def test_the_second_writer_of_the_live_half_loses(store: RoomStore, other: RoomStore) -> None:
     before = await store.insert(room())
-    await store.save(before, before.named("first", NOW))
+    await store.save(before, before.with_live_name("first", NOW))
     with pytest.raises(StoreConflict):
-        await other.save(before, before.named("second", NOW))
+        await other.save(before, before.with_live_name("second", NOW))
 
 
 async def test_the_two_halves_do_not_get_in_each_others_way(store: RoomStore, other: RoomStore) -> None:
     before = await store.insert(room())
     await other.refresh()
     await store.save(before, respecified(before))
-    await other.save(before, before.named("live", NOW))
+    await other.save(before, before.with_live_name("live", NOW))
     await store.refresh()
     assert store.by_id[before.id].spec == OTHER
-    assert store.by_id[before.id].live == before.named("live", NOW).live
+    assert store.by_id[before.id].live == before.with_live_name("live", NOW).live
 
 
 async def test_two_callers_in_one_process_keep_each_others_half(store: RoomStore) -> None:
     before = await store.insert(room())
     await asyncio.gather(
-        store.save(before, respecified(before)), store.save(before, before.named("live", NOW))
+        store.save(before, respecified(before)), store.save(before, before.with_live_name("live", NOW))
     )
     stored = store.by_id[before.id]
-    assert (stored.spec, stored.live) == (OTHER, before.named("live", NOW).live)
+    assert (stored.spec, stored.live) == (OTHER, before.with_live_name("live", NOW).live)
 
 
 async def test_a_retired_name_survives_a_writer_who_did_not_know_of_it(
     store: RoomStore, other: RoomStore
 ) -> None:
     """live.name is None before and after a start and a stop; the names retired meanwhile must not be lost."""
-    before = await store.insert(room(live="one").unnamed(NOW))
-    started = await store.save(before, before.named("two", NOW))
-    await store.save(started, started.unnamed(NOW))
+    before = await store.insert(room(live="one").without_live_name(NOW))
+    started = await store.save(before, before.with_live_name("two", NOW))
+    await store.save(started, started.without_live_name(NOW))
     with pytest.raises(StoreConflict):
         await other.save(before, before.without_retired(frozenset({"one"})))
 
 
 async def test_retired_names_are_dropped(store: RoomStore, other: RoomStore) -> None:
-    before = await store.insert(room(live="one").unnamed(NOW))
+    before = await store.insert(room(live="one").without_live_name(NOW))
     await store.save(before, before.without_retired(frozenset({"one"})))
     await other.refresh()
     assert other.by_id[before.id].retired == ()
@@ -204,7 +206,7 @@ async def test_an_older_status_is_refused(store: RoomStore, other: RoomStore) ->
 
 async def test_a_save_of_a_record_that_is_gone_is_a_conflict(store: RoomStore) -> None:
     with pytest.raises(StoreConflict):
-        await store.save(room(), room().named("live", NOW))
+        await store.save(room(), room().with_live_name("live", NOW))
     assert not store.by_id
 
 
@@ -213,14 +215,14 @@ async def test_a_conflict_brings_the_winner_into_memory(store: RoomStore, other:
     await other.refresh()
     await store.save(before, respecified(before))
     with pytest.raises(StoreConflict):
-        await other.save(before, before.marked_removed(LATER))
+        await other.save(before, before.with_tombstone(LATER))
     assert other.by_id[before.id].spec == OTHER
 
 
 async def test_a_tombstone_is_forgotten(store: RoomStore, other: RoomStore) -> None:
     before = await store.insert(room())
     await other.refresh()
-    await store.forget(await store.save(before, before.marked_removed(LATER)))
+    await store.forget(await store.save(before, before.with_tombstone(LATER)))
     assert not store.by_id
     assert not store.by_key
     assert await other.refresh()
@@ -229,7 +231,7 @@ async def test_a_tombstone_is_forgotten(store: RoomStore, other: RoomStore) -> N
 
 async def test_a_revived_tombstone_stays(store: RoomStore, other: RoomStore) -> None:
     before = await store.insert(room())
-    dead = await store.save(before, before.marked_removed(LATER))
+    dead = await store.save(before, before.with_tombstone(LATER))
     await other.refresh()
     await other.save(dead, respecified(dead))
     with pytest.raises(StoreConflict):
@@ -239,7 +241,7 @@ async def test_a_revived_tombstone_stays(store: RoomStore, other: RoomStore) -> 
 
 async def test_forgetting_may_be_repeated(store: RoomStore) -> None:
     before = await store.insert(room())
-    dead = await store.save(before, before.marked_removed(LATER))
+    dead = await store.save(before, before.with_tombstone(LATER))
     await store.forget(dead)
     await store.forget(dead)
     assert not store.by_id
@@ -249,7 +251,7 @@ async def test_an_unchanged_record_stays_the_same_object(store: RoomStore, other
     first, second = await store.insert(room(1)), await store.insert(room(2))
     await other.refresh()
     seen = other.by_id[first.id]
-    await store.save(second, second.named("live", NOW))
+    await store.save(second, second.with_live_name("live", NOW))
     await other.refresh()
     assert other.by_id[first.id] is seen
     assert other.by_id[second.id].live is not None
@@ -263,12 +265,12 @@ async def test_a_mapping_that_was_read_does_not_change(store: RoomStore) -> None
 
 
 async def test_the_leave_to_remove_is_spent_once(store: RoomStore, other: RoomStore) -> None:
-    assert await store.removal_leave() is None
-    leave = RemovalLeave(frozenset({"a", "b/c"}), LATER)
-    await store.grant_removal_leave(leave)
-    assert await other.removal_leave() == leave
-    await other.spend_removal_leave()
-    assert await store.removal_leave() is None
+    assert await store.removal_approval() is None
+    leave = RemovalApproval(frozenset({"a", "b/c"}), LATER)
+    await store.grant_removal_approval(leave)
+    assert await other.removal_approval() == leave
+    await other.consume_removal_approval()
+    assert await store.removal_approval() is None
 
 
 async def test_nobody_holds_a_lease_that_nobody_took(store: RoomStore) -> None:

@@ -16,7 +16,7 @@ from pymongo.monitoring import (
 )
 
 from controller.errors import StoreAway, StoreError, StoreRefused
-from controller.records.batch import BATCH
+from controller.records.batch import MAX_BATCH_WRITES
 from controller.records.mongo_client import address, close, connect
 from controller.records.store import FULL_READ_SECONDS, MongoStore
 from tests.real.records.conftest import Database, reached
@@ -58,7 +58,7 @@ async def test_a_thousand_new_rooms_are_a_few_commands(
     on_secantus: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Where none has to be sent again because its answer was late."""
-    monkeypatch.setattr("controller.records.store.DEADLINE", PATIENCE)
+    monkeypatch.setattr("controller.records.store.MONGO_TIMEOUT_SECONDS", PATIENCE)
     counter = Counter()
     client = on_secantus.connect(event_listeners=[counter])
     store = MongoStore(client, on_secantus.name, "here", "default")
@@ -69,7 +69,7 @@ async def test_a_thousand_new_rooms_are_a_few_commands(
         *(store.save(room(number), room(number, live=f"live-{number}")) for number in range(1000))
     )
     assert len(store.by_id) == 1000
-    batches = 1000 // BATCH
+    batches = 1000 // MAX_BATCH_WRITES
     wanted = {"findAndModify": 2 * batches, "insert": batches, "update": batches}
     assert collections.Counter(counter.names) == wanted
 
@@ -89,7 +89,7 @@ async def test_a_message_that_is_lost_either_way_is_no_error(
     proxied: tuple[MongoStore, Proxy], fault: str, command: str
 ) -> None:
     store, proxy = proxied
-    before = room(1).marked_removed(NOW)
+    before = room(1).with_tombstone(NOW)
     if command != "insert":
         await store.insert(before)
     known = proxy.count
@@ -98,7 +98,7 @@ async def test_a_message_that_is_lost_either_way_is_no_error(
         case "insert":
             await store.insert(before)
         case "update":
-            assert (await store.save(before, before.named("live", NOW))).live is not None
+            assert (await store.save(before, before.with_live_name("live", NOW))).live is not None
         case "delete":
             await store.forget(before)
     assert proxy.seen[known:].count(command) == (1 if fault == "after" else 2)
@@ -157,7 +157,7 @@ async def test_a_server_that_was_killed_is_found_again(tmp_path: Path) -> None:
         await server.start()
         await until(lambda: reached(store))
         assert list(store.by_id.values()) == kept
-        assert (await store.save(kept[0], kept[0].named("live", NOW))).live is not None
+        assert (await store.save(kept[0], kept[0].with_live_name("live", NOW))).live is not None
 
 
 async def test_a_lost_database_is_a_new_one(on_secantus: Database) -> None:
@@ -195,7 +195,7 @@ async def test_a_damaged_document_is_named_and_the_others_are_read(on_secantus: 
     await other.refresh()
     assert list(other.by_id) == [room(2).id]
     assert other.damaged == {room(1).id: "events/room-1: spec.max_participants has the wrong type"}
-    store.reread()
+    store.invalidate()
     await store.refresh()
     assert store.by_id[room(1).id] == room(1), "the last good record stays"
     assert list(store.damaged) == [room(1).id]
@@ -275,14 +275,14 @@ async def test_refreshes_amid_writes_lose_nothing(on_secantus: Database) -> None
     async def write(record_number: int) -> None:
         record = records[record_number]
         for turn in range(10):
-            record = await store.save(record, record.named(f"{record.key}-{turn}", NOW))
+            record = await store.save(record, record.with_live_name(f"{record.key}-{turn}", NOW))
             assert store.by_id[record.id] == record
         records[record_number] = record
 
     async def disturb() -> None:
         for number in range(100, 110):
             await rival.insert(room(number))
-            store.reread()
+            store.invalidate()
             await store.refresh()
 
     await asyncio.gather(*(write(number) for number in range(20)), disturb())
@@ -298,7 +298,7 @@ async def test_of_many_writers_of_one_record_one_wins_each_round(atomic: Databas
         await store.refresh()
     record = await stores[0].insert(room())
     for turn in range(5):
-        saves = (s.save(record, record.named(f"{turn}-{n}", NOW)) for n, s in enumerate(stores))
+        saves = (s.save(record, record.with_live_name(f"{turn}-{n}", NOW)) for n, s in enumerate(stores))
         results = await asyncio.gather(*saves, return_exceptions=True)
         won = [result for result in results if not isinstance(result, BaseException)]
         assert len(won) == 1

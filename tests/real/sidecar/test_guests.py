@@ -26,7 +26,18 @@ from tests.support.livekit import LiveKitServer
 from tests.support.participants import JoinRefused, canary
 from tests.support.ports import free_ports
 from tests.support.wait import PATIENCE, until
-from tests.unit.sidecar.harness import FIND, ROOM_ID, SETTINGS, TOKEN, Clock, Memory, Reply, ask, record, spec
+from tests.unit.sidecar.harness import (
+    FIND,
+    ROOM_ID,
+    SETTINGS,
+    TOKEN,
+    Clock,
+    RecordCache,
+    Reply,
+    ask,
+    record,
+    spec,
+)
 
 TIMEOUT = PATIENCE
 
@@ -38,7 +49,7 @@ class Venue:
     server: LiveKitServer
     sidecar: Sidecar
     known: Known
-    memory: Memory
+    memory: RecordCache
     observer: Observer
     actor: Actor
     hints: "asyncio.Queue[Hint]"
@@ -100,7 +111,7 @@ async def _venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Venu
             private_listen=Address("127.0.0.1", port),
         )
         async with Connection(server.url, server.key, server.secret) as connection:
-            memory, metrics, hints = Memory(), Metrics(), asyncio.Queue[Hint]()
+            memory, metrics, hints = RecordCache(), Metrics(), asyncio.Queue[Hint]()
             known, observer = Known(memory), Observer(connection)
             clock = Clock()
             backstage = Backstage(hint=hints.put_nowait)

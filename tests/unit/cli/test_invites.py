@@ -40,11 +40,11 @@ def test_no_error_names_a_rooms_id() -> None:
 
 def test_a_removed_room_is_nobodys() -> None:
     with pytest.raises(RoomctlError, match="there is no room"):
-        one_room(records(room(1).marked_removed(room().created)), room(1).key)
+        one_room(records(room(1).with_tombstone(room().created)), room(1).key)
 
 
 def test_a_link_holds_an_invite_of_the_rooms_epoch() -> None:
-    record = room(1).revoked().revoked()
+    record = room(1).with_next_invite_epoch().with_next_invite_epoch()
     base, _, token = link(record, SETTINGS, NOW, 60, "jane").partition("#invite=")
     assert base == f"https://meet.example/join/{record.id}"
     invite = read_invite(token, derive_key(SETTINGS.secret, Purpose.INVITE), NOW)
@@ -72,7 +72,7 @@ class Contested(FakeStore):
     async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
         if self.times:
             self.times -= 1
-            self.database.rooms[before.id] = self.database.rooms[before.id].revoked()
+            self.database.rooms[before.id] = self.database.rooms[before.id].with_next_invite_epoch()
             raise StoreConflict("another writer was faster")
         return await super().save(before, after)
 

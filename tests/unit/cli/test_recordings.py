@@ -129,7 +129,7 @@ async def test_a_name_that_means_none_is_told_and_the_others_are_found() -> None
 
 
 async def test_a_removed_room_that_was_never_recorded_is_unknown() -> None:
-    gone = room(2).marked_removed(NOW)
+    gone = room(2).with_tombstone(NOW)
     assert await asked([gone], [ROW], gone.key) == ([], [gone.key])
 
 

@@ -46,7 +46,7 @@ def test_an_inactive_room_adopts_nothing() -> None:
 
 
 def test_a_retired_name_is_never_adopted() -> None:
-    room = record("a", live="x").unnamed(NOW)
+    room = record("a", live="x").without_live_name(NOW)
     change = only(planned(desired(manifest("a")), (room,), (live_room(room, "x"),)))
     assert kinds(change) == ["Start", "Finish"]
     assert change.actions[1] == Finish("x")

@@ -6,8 +6,8 @@ from controller.manifests.snapshot import RoomsDirState
 from controller.plan import Plan
 from controller.plan.model import Bury, Disruption, Forget, Refusal, TakeDown, Word
 from controller.plan.render import as_dict, as_text
-from controller.records.record import TOMBSTONE_LIFE, RoomRecord, Status
-from controller.room import short_key
+from controller.records.record import TOMBSTONE_TTL, RoomRecord, Status
+from controller.room import redact_key
 from tests.support.worlds import (
     NOW,
     by_api,
@@ -24,12 +24,12 @@ from tests.support.worlds import (
 
 def dismissed(live: str | None = "x") -> RoomRecord:
     """Marked removed by API a minute ago, its live room still there."""
-    return by_api(record("a", live=live)).dismissed(NOW - timedelta(minutes=1))
+    return by_api(record("a", live=live)).with_api_removal(NOW - timedelta(minutes=1))
 
 
 def said(room: RoomRecord) -> RoomRecord:
     """After it was taken down."""
-    return room.unnamed(room.removed_at or NOW).with_status(Status(room.generation))
+    return room.without_live_name(room.removed_at or NOW).with_status(Status(room.generation))
 
 
 def shown(plan: Plan) -> tuple[str, object]:
@@ -47,7 +47,7 @@ def test_text_names_it_by_its_short_key_and_json_by_all_of_it() -> None:
     room = by_api(record("a"))
     plan = planned(desired(), (room,))
     text = as_text(plan)
-    assert f"+ {short_key(room.key)}: start" in text
+    assert f"+ {redact_key(room.key)}: start" in text
     assert room.id not in text
     (change,) = as_dict(plan, NOW)["changes"]
     assert (change["key"], change["id"]) == (f"api/{room.id}", room.id)
@@ -106,7 +106,7 @@ def test_from_the_mark_on_it_is_in_no_plan_shown_to_people() -> None:
 
 def test_its_taking_down_is_planned_until_it_was_said_to_be_done() -> None:
     room = dismissed()
-    interrupted = room.unnamed(NOW)
+    interrupted = room.without_live_name(NOW)
     assert planned(desired(), (interrupted,), (live_room(room),)).chores == (TakeDown(interrupted),)
     assert planned(desired(), (interrupted,)).chores == (TakeDown(interrupted),)
     assert planned(desired(), (said(room),)).chores == ()
@@ -123,7 +123,7 @@ def test_a_kicked_client_that_makes_it_anew_is_buried() -> None:
 
 def test_its_tombstone_goes_after_an_hour_and_never_before_its_live_room() -> None:
     room = dismissed()
-    later = NOW + TOMBSTONE_LIFE
+    later = NOW + TOMBSTONE_TTL
     assert planned(desired(), (said(room),), now=later).chores == (Forget(said(room)),)
     assert planned(desired(), (room,), now=later).chores == (TakeDown(room),)
 
@@ -132,7 +132,7 @@ def test_a_manifest_that_pins_its_id_is_an_error_and_changes_nothing_of_it() -> 
     room = by_api(record("a", live="x"))
     plan = planned(desired(manifest("b", pinned=room.id)), (room,), (live_room(room),))
     (error,) = plan.invalid
-    assert short_key(room.key) in error.message
+    assert redact_key(room.key) in error.message
     assert room.id not in error.message
     assert plan.empty
 

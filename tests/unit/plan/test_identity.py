@@ -80,7 +80,7 @@ def test_two_that_would_take_one_room_over_leave_it_where_it_is() -> None:
 
 
 def test_a_manifest_that_comes_back_revives_its_room_under_a_new_name_with_its_id() -> None:
-    tombstone = ROOM.marked_removed(NOW)
+    tombstone = ROOM.with_tombstone(NOW)
     change = only(planned(desired(manifest("a")), (tombstone,)))
     assert kinds(change) == ["Create", "Start"]
     assert (change.id, change.record, change.reason) == (
@@ -92,20 +92,20 @@ def test_a_manifest_that_comes_back_revives_its_room_under_a_new_name_with_its_i
 
 
 def test_the_name_it_had_is_deleted_not_taken_up_again() -> None:
-    tombstone = ROOM.marked_removed(NOW)
+    tombstone = ROOM.with_tombstone(NOW)
     plan = planned(desired(manifest("a")), (tombstone,), LIVE)
     assert kinds(only(plan)) == ["Create", "Start", "Finish"]
     assert plan.chores == ()
 
 
 def test_a_revived_tombstone_is_not_dropped_in_the_same_pass() -> None:
-    tombstone = ROOM.marked_removed(NOW - timedelta(hours=2))
+    tombstone = ROOM.with_tombstone(NOW - timedelta(hours=2))
     chores = planned(desired(manifest("a")), (tombstone,)).chores
     assert chores == (Tidy(tombstone, frozenset({"x"})),)
 
 
 def test_a_tombstone_is_revived_under_a_new_key_by_its_id() -> None:
-    tombstone = ROOM.marked_removed(NOW)
+    tombstone = ROOM.with_tombstone(NOW)
     change = only(planned(desired(manifest("b", pinned=ROOM.id)), (tombstone,)))
     assert (change.key, change.id, kinds(change)) == ("b", ROOM.id, ["Create", "Start"])
 

@@ -25,7 +25,7 @@ def test_others_go_on() -> None:
 def test_a_file_that_cannot_be_read_stands_for_every_room_on_record_from_it() -> None:
     error = ManifestError("a.yaml", "it cannot be read")
     second = record("also-in-a", live="z")
-    records = (A, B, second.respecified(second.spec, second.key, "a.yaml", second.created))
+    records = (A, B, second.with_spec(second.spec, second.key, "a.yaml", second.created))
     plan = planned(desired(manifest("b"), errors=(error,)), records, (*LIVE, live_room(second)))
     assert plan.empty
     assert plan.stale == {"a": error, "also-in-a": error}

@@ -13,14 +13,14 @@ HOUR = timedelta(hours=1)
 
 
 def test_a_room_under_a_retired_name_is_deleted_whoever_is_inside() -> None:
-    room = record("a", live="old").named("new", NOW).answered("RM_new")
+    room = record("a", live="old").with_live_name("new", NOW).with_sid("RM_new")
     plan = planned(desired(manifest("a")), (room,), (live_room(room), live_room(room, "old")), {"old": 4})
     assert only(plan).actions == (Finish("old"),)
     assert only(plan).due == (Finish("old"),)
 
 
 def test_a_retired_name_is_kept_for_an_hour_and_as_long_as_it_is_listed() -> None:
-    room = record("a", live="old").named("new", NOW).answered("RM_new")
+    room = record("a", live="old").with_live_name("new", NOW).with_sid("RM_new")
     wanted, live = desired(manifest("a")), (live_room(room),)
     early = planned(wanted, (room,), live, now=NOW + HOUR - timedelta(milliseconds=1))
     assert early.chores == ()
@@ -32,7 +32,7 @@ def test_a_retired_name_is_kept_for_an_hour_and_as_long_as_it_is_listed() -> Non
 
 
 def test_a_tombstones_room_is_buried_and_the_tombstone_dropped_after_an_hour() -> None:
-    gone = record("a", live="x").marked_removed(NOW)
+    gone = record("a", live="x").with_tombstone(NOW)
     keep = record("b", active=False)
     wanted = desired(manifest("b", active=False))
     assert planned(wanted, (gone, keep), (live_room(gone, "x"),)).chores == (Bury(gone, "x"),)
@@ -43,7 +43,7 @@ def test_a_tombstones_room_is_buried_and_the_tombstone_dropped_after_an_hour() -
 
 
 def test_a_tombstone_remembers_revoked_invites_for_as_long_as_one_could_be_good() -> None:
-    gone = record("a").revoked().marked_removed(NOW)
+    gone = record("a").with_next_invite_epoch().with_tombstone(NOW)
     assert planned(desired(manifest("b")), (gone,), now=NOW + timedelta(days=29)).chores == ()
     assert planned(desired(manifest("b")), (gone,), now=NOW + timedelta(days=30)).chores == (Forget(gone),)
     back = planned(desired(manifest("a")), (gone,), now=NOW + timedelta(days=29))

@@ -367,7 +367,7 @@ def test_nothing_begins_while_one_runs_or_an_outcome_is_unknown(
     if decide(known, RULES) == Begin():
         assert not _running(known)
         assert known.record.recording is None
-        assert known.record.wanted
+        assert known.record.should_be_live
         assert known.record.spec.record
         assert known.listed
 
@@ -410,9 +410,9 @@ def test_with_people_inside_and_a_worker_every_room_comes_to_rest(found: Found, 
             break
     assert known == before
     room = known.record
-    wanted = somebody and known.listed and room.wanted and room.spec.record
+    wanted = somebody and known.listed and room.should_be_live and room.spec.record
     assert not wanted or [one.room for one in _running(known)] == ["now"]
-    assert (room.wanted and room.spec.record) or not _running(known)
+    assert (room.should_be_live and room.spec.record) or not _running(known)
 
 
 def _done(known: Scene, step: Step | None) -> Scene:

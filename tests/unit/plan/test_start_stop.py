@@ -31,7 +31,7 @@ def test_an_inactive_room_whose_live_one_expired_gives_its_name_up() -> None:
 
 
 def test_a_stop_that_was_interrupted_is_finished_and_says_that_it_disconnects() -> None:
-    room = record("a", live="x", active=False).unnamed(NOW)
+    room = record("a", live="x", active=False).without_live_name(NOW)
     plan = planned(desired(manifest("a", active=False)), (room,), (live_room(room, "x"),), {"x": 2})
     change = only(plan)
     assert change.actions == (Finish("x"),)

@@ -7,7 +7,7 @@ import pytest
 
 from controller.plan.model import Disruption, FieldChange, Forget, Repair, Update, Word
 from controller.plan.planner import SECOND_FILE
-from controller.records.record import TOMBSTONE_LIFE, Recording, RoomRecord
+from controller.records.record import TOMBSTONE_TTL, Recording, RoomRecord
 from tests.support.worlds import NOW, desired, kinds, live_room, manifest, only, planned, record
 
 
@@ -80,8 +80,8 @@ def test_another_layout_disturbs_nobody() -> None:
 
 @pytest.mark.parametrize("live", [(), ("x",)])
 def test_a_tombstone_stays_while_its_recording_is_not_settled(live: tuple[str, ...]) -> None:
-    room = recorded().marked_removed(NOW)
-    later = NOW + 3 * TOMBSTONE_LIFE
+    room = recorded().with_tombstone(NOW)
+    later = NOW + 3 * TOMBSTONE_TTL
     rooms = tuple(live_room(room, name) for name in live)
     assert not any(
         isinstance(chore, Forget) for chore in planned(desired(), (room,), rooms, now=later).chores

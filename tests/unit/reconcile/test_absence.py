@@ -7,14 +7,14 @@ import pytest
 from controller.live.room import Permission
 from controller.manifests.snapshot import ManifestError, RoomsDirState
 from controller.plan.model import Refusal
-from controller.records.ports import RemovalLeave
+from controller.records.ports import RemovalApproval
 from tests.support.inprocess import InProcess
 from tests.support.worlds import NOW, desired, manifest
 
 BOTH, ONE = desired(manifest("a"), manifest("b")), desired(manifest("b"))
 KEYS = [f"r{number:02}" for number in range(12)]
 TWELVE, FIVE_LEFT = (desired(*(manifest(key) for key in keys)) for keys in (KEYS, KEYS[7:]))
-LEAVE = RemovalLeave(frozenset(KEYS[:7]), NOW + timedelta(hours=9))
+LEAVE = RemovalApproval(frozenset(KEYS[:7]), NOW + timedelta(hours=9))
 
 
 async def running(manifests: object = BOTH) -> InProcess:
@@ -71,26 +71,26 @@ async def test_leave_is_used_once() -> None:
     process.manifests = FIVE_LEFT
     plan = await process.turn()
     assert {change.refused for change in plan.changes} == {Refusal.TOO_MANY}
-    await process.store.grant_removal_leave(LEAVE)
+    await process.store.grant_removal_approval(LEAVE)
     await process.turn()
     assert sum(room.removed for room in process.store.database.rooms.values()) == 7
     await process.turn()
-    assert await process.store.removal_leave() is None
+    assert await process.store.removal_approval() is None
 
 
 async def test_leave_that_was_used_before_a_crash_is_not_good_again() -> None:
     process = await running(TWELVE)
-    await process.store.grant_removal_leave(LEAVE)
+    await process.store.grant_removal_approval(LEAVE)
     fresh = InProcess(process.live, store=process.store, time=process.time, settle=10.0)
     fresh.manifests = TWELVE
     await fresh.turn()
-    assert await process.store.removal_leave() is None
+    assert await process.store.removal_approval() is None
 
 
 async def test_leave_that_ran_out_is_none() -> None:
     process = await running(TWELVE)
     process.manifests = FIVE_LEFT
-    await process.store.grant_removal_leave(RemovalLeave(LEAVE.keys, NOW))
+    await process.store.grant_removal_approval(RemovalApproval(LEAVE.keys, NOW))
     process.time.seconds += 1
     await process.turn()
     assert not any(room.removed for room in process.store.database.rooms.values())
@@ -102,7 +102,9 @@ async def test_an_empty_folder_is_pruned_by_leave_alone() -> None:
     process.time.seconds += 60
     await process.turn()
     assert not process.record("a").removed
-    await process.store.grant_removal_leave(RemovalLeave(frozenset({"a", "b"}), NOW + timedelta(hours=1)))
+    await process.store.grant_removal_approval(
+        RemovalApproval(frozenset({"a", "b"}), NOW + timedelta(hours=1))
+    )
     await process.turn()
     assert process.record("a").removed
     assert process.record("b").removed
@@ -111,9 +113,9 @@ async def test_an_empty_folder_is_pruned_by_leave_alone() -> None:
 async def test_a_plan_spends_no_leave() -> None:
     process = await running(TWELVE)
     process.manifests = desired(*(manifest(key) for key in KEYS[:2]))
-    await process.store.grant_removal_leave(RemovalLeave(frozenset({"no such room"}), LEAVE.expires))
+    await process.store.grant_removal_approval(RemovalApproval(frozenset({"no such room"}), LEAVE.expires))
     await process.planner.plan(await process.planner.eyes.observe(None), everyone=True)
-    assert await process.store.removal_leave() is not None
+    assert await process.store.removal_approval() is not None
 
 
 async def test_a_room_that_waits_for_people_does_not_make_the_loop_spin() -> None:

@@ -47,7 +47,7 @@ async def dismiss(process: InProcess, room: RoomRecord, store: FakeStore | None 
     writer = store or process.store
     await writer.refresh()
     stored = writer.by_id[room.id]
-    await writer.save(stored, stored.dismissed(process.time.wall()))
+    await writer.save(stored, stored.with_api_removal(process.time.wall()))
 
 
 def is_done(room: RoomRecord) -> bool:
@@ -79,7 +79,7 @@ async def test_stop_and_start_by_another_process_are_made_so() -> None:
     for active in (False, True):
         await other.refresh()
         stored = other.by_id[room.id]
-        wanted = stored.respecified(spec(active=active), stored.key, None, process.time.wall())
+        wanted = stored.with_spec(spec(active=active), stored.key, None, process.time.wall())
         await other.save(stored, wanted)
         await process.turn()
         after = now(process, room)
@@ -211,7 +211,7 @@ async def before_the_crash(live: FakeLive, database: FakeDatabase) -> str:
     for room in (STOPPED, STARTED):
         stored = now(process, room)
         wanted = spec(active=not room.spec.active)
-        await process.store.save(stored, stored.respecified(wanted, stored.key, None, process.time.wall()))
+        await process.store.save(stored, stored.with_spec(wanted, stored.key, None, process.time.wall()))
     return process.name(KEPT.key)
 
 

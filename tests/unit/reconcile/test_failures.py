@@ -206,7 +206,7 @@ async def test_another_writers_change_is_planned_again_and_nothing_is_made_twice
     other = FakeStore(process.store.database)
     await other.refresh()
     room = process.record("a")
-    await other.save(room, room.respecified(manifest("a", name="Faster").spec, "a", "a.yaml", NOW))
+    await other.save(room, room.with_spec(manifest("a", name="Faster").spec, "a", "a.yaml", NOW))
     process.calls()
     process.workshop.carry_out(plan)
     await process.workshop.settled()

@@ -44,11 +44,11 @@ async def call_the_api(process: InProcess, chance: Random) -> None:
         await other.insert(replace(by_api(record(f"number {len(other.by_id)}")), status=Status()))
     elif chance.random() < 0.5:
         room = other.by_key[chance.choice(rooms)]
-        await other.save(room, room.dismissed(process.time.wall()))
+        await other.save(room, room.with_api_removal(process.time.wall()))
     else:
         room = other.by_key[chance.choice(rooms)]
         wanted = spec(**chance.choice(FIELDS))
-        await other.save(room, room.respecified(wanted, room.key, None, process.time.wall()))
+        await other.save(room, room.with_spec(wanted, room.key, None, process.time.wall()))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -73,7 +73,7 @@ async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
     await process.settle()
     rooms = database.rooms.values()
     wanted = {key for key, found in process.manifests.rooms.items() if found.spec.active}
-    wanted |= {room.key for room in rooms if room.origin is Origin.API and room.wanted}
+    wanted |= {room.key for room in rooms if room.origin is Origin.API and room.should_be_live}
     assert {room.key for room in rooms if room.live} == wanted
     listed = await FakeLive.rooms(live)
     assert {room.name for room in listed} == {room.live.name for room in rooms if room.live}

@@ -99,7 +99,7 @@ async def test_records_are_taken_in_while_livekit_is_away() -> None:
     await turning.turn()
     turning.process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
     room = turning.process.record("a")
-    turning.process.store.database.rooms[room.id] = room.respecified(
+    turning.process.store.database.rooms[room.id] = room.with_spec(
         manifest("a", active=False).spec, "a", "a.yaml", room.created
     )
     await turning.turn()

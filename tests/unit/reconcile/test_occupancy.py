@@ -106,7 +106,7 @@ async def test_a_room_made_while_a_pass_plans_is_looked_into_by_that_pass(
     may = permission_for(Role.SPEAKER, AUDIO.spec)
     monkeypatch.setattr(process.store, "insert", slowly)
     await process.reconciler.turn(read_files=True)
-    monkeypatch.setattr(process.store, "removal_leave", meanwhile)
+    monkeypatch.setattr(process.store, "removal_approval", meanwhile)
     process.planner.stand_by()  # so that the next plan is followed by a question to the database
     await process.turn(read_files=False)
     assert await tracks(process) == 0
@@ -149,7 +149,7 @@ async def test_a_change_by_api_reaches_who_is_inside_in_the_pass_that_reads_it()
     process = await with_a_liar()
     room = process.record("a")
     chatty = manifest("a", mediaType="MEDIA_TYPE_AUDIO_ONLY", allow_chat=True)
-    process.store.database.rooms[room.id] = room.respecified(chatty.spec, "a", "a.yaml", process.time.wall())
+    process.store.database.rooms[room.id] = room.with_spec(chatty.spec, "a", "a.yaml", process.time.wall())
     process.manifests = desired(chatty)
     await process.turn(read_files=True)
     (liar,) = await process.live.participants(process.name("a"))

@@ -305,7 +305,7 @@ async def test_a_sid_that_a_crash_kept_back_is_written_down() -> None:
     process = await converged()
     room = process.record("a")
     assert room.live is not None
-    bare = room.named(room.live.name, NOW).without_retired(frozenset({room.live.name}))
+    bare = room.with_live_name(room.live.name, NOW).without_retired(frozenset({room.live.name}))
     process.store.database.rooms[room.id] = bare
     await process.turn()
     assert process.record("a").sid == process.live._rooms[process.name("a")].sid
@@ -317,9 +317,9 @@ async def test_a_status_never_covers_a_newer_generation(removed: bool) -> None:
     process = await converged()
     old = process.record("a")
     newer = (
-        old.marked_removed(NOW)
+        old.with_tombstone(NOW)
         if removed
-        else old.respecified(manifest("a", name="N").spec, "a", "a.yaml", NOW)
+        else old.with_spec(manifest("a", name="N").spec, "a", "a.yaml", NOW)
     )
     await process.store.save(old, newer)
     plan = await process.planner.plan(await process.planner.eyes.observe(None))

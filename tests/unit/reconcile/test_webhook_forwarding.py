@@ -12,7 +12,7 @@ from controller.live.egress import EgressStatus
 from controller.live.webhook import Hint
 from controller.reconcile.triggers import Watched, about_recording, matters, of_use, suspicious
 from controller.reconcile.webhook_forwarding import Handover
-from controller.records.ports import RelayedHint
+from controller.records.ports import ForwardedEvent
 from tests.support.inprocess import InProcess
 from tests.support.worlds import INSTANCE, desired, live_room, manifest, record
 from tests.unit.reconcile.test_recordings import SPEAKER, TAPING
@@ -58,7 +58,7 @@ class Pair:
         await self.holder.settle()
         await self.pass_by(self.standby)
         for process in (self.holder, self.standby):
-            await process.store.moved()
+            await process.store.has_remote_changes()
             await process.triggers.wait(0.0)
 
     async def pass_by(self, process: InProcess) -> None:
@@ -71,11 +71,11 @@ class Pair:
 
     async def later(self) -> None:
         """The standby has written what waits, and both have asked whether another wrote."""
-        writing = asyncio.create_task(self.standby.store.relay.hand_on())
+        writing = asyncio.create_task(self.standby.store.relay.flush_forever())
         await asyncio.sleep(0)
         writing.cancel()
         for process, side in ((self.standby, self.hands_on), (self.holder, self.acts)):
-            await process.store.moved()
+            await process.store.has_remote_changes()
             side.take()
 
 
@@ -124,14 +124,14 @@ async def test_nobody_is_named_in_the_database(pair: Pair) -> None:
     name = pair.holder.name("stage")
     await pair.told(Hint("participant_joined", "EV_1", name, "RM_1", identity="ann", kind="STANDARD"))
     assert pair.holder.store.database.hints == [
-        RelayedHint("participant_joined", name, "RM_1", "STANDARD"),
+        ForwardedEvent("participant_joined", name, "RM_1", "STANDARD"),
     ]
 
 
 async def test_the_holder_hands_nothing_on(pair: Pair) -> None:
     pair.acts.hint(Hint("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert pair.holder.triggers.woken
-    assert not pair.holder.store.relay.told
+    assert not pair.holder.store.relay.queued
 
 
 async def test_what_was_handed_on_is_not_handed_on_again(pair: Pair) -> None:
@@ -139,8 +139,8 @@ async def test_what_was_handed_on_is_not_handed_on_again(pair: Pair) -> None:
     pair.holder.lease.held = False
     await pair.told(Hint("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert len(pair.holder.store.database.hints) == 1
-    assert not pair.holder.store.relay.told
-    assert not pair.standby.store.relay.told
+    assert not pair.holder.store.relay.queued
+    assert not pair.standby.store.relay.queued
 
 
 async def test_who_takes_the_lease_acts_on_what_is_new_from_then_on(pair: Pair) -> None:
@@ -185,7 +185,7 @@ async def test_while_the_database_is_away_a_standby_keeps_nothing(pair: Pair) ->
     with pytest.raises(StoreAway):
         await pair.standby.reconciler.turn(read_files=False)
     pair.hands_on.hint(Hint("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
-    assert not pair.standby.store.relay.told
+    assert not pair.standby.store.relay.queued
 
 
 @pytest.mark.parametrize("fields", [{}, {"sid": "RM_7"}, {"kind": "STANDARD"}, {"kind": "EGRESS"}])

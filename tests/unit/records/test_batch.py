@@ -7,15 +7,15 @@ import pytest
 
 from controller.errors import StoreAway, StoreConflict
 from controller.records.batch import (
-    Forget,
+    Delete,
     GroupCommit,
     Insert,
     Pending,
     Save,
     Write,
-    doubtful,
-    settle,
-    take_batch,
+    next_batch,
+    resolve_write,
+    unconfirmed_writes,
 )
 from controller.records.change import change
 from tests.support.rooms import NOW, room
@@ -36,38 +36,40 @@ async def pending(write: Write) -> Pending:
 
 async def test_a_rooms_second_write_waits_for_its_first() -> None:
     first, second, other = [await pending(write) for write in (save(1), save(1), save(2))]
-    assert take_batch([first, second, other], 10) == ([first, other], [second])
+    assert next_batch([first, second, other], 10) == ([first, other], [second])
 
 
 async def test_a_batch_has_its_limit_and_keeps_the_order() -> None:
     waiting = [await pending(save(number)) for number in (1, 2, 1, 3)]
-    assert take_batch(waiting, 2) == (waiting[:2], waiting[2:])
+    assert next_batch(waiting, 2) == (waiting[:2], waiting[2:])
 
 
 def test_full_counts_prove_everything() -> None:
-    writes: list[Write] = [Insert(room(1)), save(2), Forget(room(3))]
-    assert doubtful(writes, answer(nInserted=1, nMatched=1, nRemoved=1)) == {}
+    writes: list[Write] = [Insert(room(1)), save(2), Delete(room(3))]
+    assert unconfirmed_writes(writes, answer(nInserted=1, nMatched=1, nRemoved=1)) == {}
 
 
 def test_a_missing_match_leaves_all_saves_in_doubt_and_no_insert() -> None:
     writes: list[Write] = [Insert(room(1)), save(2), save(3)]
-    assert doubtful(writes, answer(nInserted=1, nMatched=1)) == {room(2).id: 0, room(3).id: 0}
+    assert unconfirmed_writes(writes, answer(nInserted=1, nMatched=1)) == {room(2).id: 0, room(3).id: 0}
 
 
 def test_an_error_leaves_only_its_own_write_in_doubt() -> None:
     writes: list[Write] = [Insert(room(1)), Insert(room(2)), save(3)]
     errors = [{"index": 1, "code": 11000}]
-    assert doubtful(writes, answer(nInserted=1, nMatched=1, writeErrors=errors)) == {room(2).id: 11000}
+    assert unconfirmed_writes(writes, answer(nInserted=1, nMatched=1, writeErrors=errors)) == {
+        room(2).id: 11000
+    }
 
 
 def test_what_is_stored_settles_a_write() -> None:
-    assert settle(Insert(room()), 11000, room()) is None
-    assert settle(Forget(room()), 0, None) is None
-    assert settle(save(1), 0, room(1, live="live")) is None
-    assert isinstance(settle(save(1), 0, room(1, live="other")), StoreConflict)
-    assert isinstance(settle(save(1), 0, None), StoreConflict)
-    assert isinstance(settle(Insert(room()), 11000, None), StoreConflict)
-    assert isinstance(settle(Insert(room()), 14031, None), StoreAway)
+    assert resolve_write(Insert(room()), 11000, room()) is None
+    assert resolve_write(Delete(room()), 0, None) is None
+    assert resolve_write(save(1), 0, room(1, live="live")) is None
+    assert isinstance(resolve_write(save(1), 0, room(1, live="other")), StoreConflict)
+    assert isinstance(resolve_write(save(1), 0, None), StoreConflict)
+    assert isinstance(resolve_write(Insert(room()), 11000, None), StoreConflict)
+    assert isinstance(resolve_write(Insert(room()), 14031, None), StoreAway)
 
 
 async def test_writes_gather_while_a_batch_is_under_way() -> None:
@@ -115,7 +117,7 @@ async def test_a_caller_that_was_cancelled_stops_no_one() -> None:
 
     commits = GroupCommit(flush)
     gone = asyncio.create_task(commits.write(save(1)))
-    stays = asyncio.create_task(commits.write(Forget(room(2).marked_removed(NOW))))
+    stays = asyncio.create_task(commits.write(Delete(room(2).with_tombstone(NOW))))
     await asyncio.sleep(0)
     gone.cancel()
     gate.set()

@@ -22,23 +22,26 @@ def test_nothing_differs() -> None:
 
 def test_the_desired_half_is_compared_on_generation_and_key() -> None:
     before = room(live="one")
-    difference = change(before, before.respecified(SPEC, before.key, before.file, LATER))
+    difference = change(before, before.with_spec(SPEC, before.key, before.file, LATER))
     assert difference.query() == {"_id": before.id, "generation": 1, "key": before.key}
     assert difference.update() == {"$set": {"spec": SPEC.as_dict(), "modified": LATER, "generation": 2}}
 
 
 def test_of_two_revokes_at_once_the_second_is_made_again() -> None:
     before = room()
-    first, second = change(before, before.revoked()), change(before, before.revoked())
-    assert first.admitted(before)
-    assert not second.admitted(first.onto(before))
-    again = change(before.revoked(), before.revoked().revoked())
-    assert change(before, before.revoked()).query()["invite_epoch"] == {"$in": [0, None]}
+    first, second = (
+        change(before, before.with_next_invite_epoch()),
+        change(before, before.with_next_invite_epoch()),
+    )
+    assert first.matches(before)
+    assert not second.matches(first.onto(before))
+    again = change(before.with_next_invite_epoch(), before.with_next_invite_epoch().with_next_invite_epoch())
+    assert change(before, before.with_next_invite_epoch()).query()["invite_epoch"] == {"$in": [0, None]}
     assert again.query()["invite_epoch"] == 1
 
 
 def test_the_live_half_is_compared_on_the_name() -> None:
-    difference = change(room(live="one"), room(live="one").answered("RM_1"))
+    difference = change(room(live="one"), room(live="one").with_sid("RM_1"))
     assert difference.query() == {"_id": room().id, "live.name": "one"}
     assert difference.update() == {"$set": {"live": {"name": "one", "sid": "RM_1"}, "sid": "RM_1"}}
 
@@ -48,8 +51,8 @@ def test_a_first_name_expects_none() -> None:
 
 
 def test_retired_names_are_compared_on_their_number_and_the_last() -> None:
-    before = room(live="one").named("two", NOW)
-    difference = change(before, before.unnamed(LATER))
+    before = room(live="one").with_live_name("two", NOW)
+    difference = change(before, before.without_live_name(LATER))
     assert difference.query() == {
         "_id": room().id,
         "live.name": "two",
@@ -64,7 +67,7 @@ def test_a_status_expects_one_that_is_no_newer() -> None:
 
 
 def test_a_removal_compares_both_halves() -> None:
-    query = change(room(live="one"), room(live="one").marked_removed(LATER)).query()
+    query = change(room(live="one"), room(live="one").with_tombstone(LATER)).query()
     assert query.keys() == {"_id", "generation", "key", "live.name", "retired"}
 
 
@@ -92,42 +95,42 @@ def test_what_came_of_an_attempt_is_compared_on_the_attempt_and_what_was_known_o
 def test_who_saw_another_attempt_must_look_again(stored: Recording | None) -> None:
     before = room(live="one").with_recording(ATTEMPT)
     difference = change(before, before.with_recording(None))
-    assert difference.admitted(before)
-    assert not difference.admitted(before.with_recording(stored))
+    assert difference.matches(before)
+    assert not difference.matches(before.with_recording(stored))
 
 
 def test_of_two_first_attempts_at_once_the_second_is_not_admitted() -> None:
     before = room(live="one")
     first = change(before, before.with_recording(ATTEMPT))
     second = change(before, before.with_recording(replace(ATTEMPT, attempt_at=LATER)))
-    assert not second.admitted(first.onto(before))
+    assert not second.matches(first.onto(before))
 
 
 def test_since_when_nobody_is_inside_may_change_under_another_writer_of_it() -> None:
     before = room(live="one").with_recording(FOUND)
     difference = change(before, before.with_recording(replace(FOUND, empty_since=LATER)))
-    assert difference.admitted(before.with_recording(replace(FOUND, empty_since=NOW)))
+    assert difference.matches(before.with_recording(replace(FOUND, empty_since=NOW)))
 
 
 def test_the_other_half_of_a_newer_record_is_kept() -> None:
-    newer = room().respecified(SPEC, room().key, None, LATER)
+    newer = room().with_spec(SPEC, room().key, None, LATER)
     merged = change(room(), room(live="one")).onto(newer)
     assert (merged.spec, merged.live) == (SPEC, room(live="one").live)
 
 
 def test_it_is_known_again_once_it_landed() -> None:
     difference = change(room(), room(live="one"))
-    assert difference.landed(room(live="one").with_status(status(1)))
-    assert not difference.landed(room(live="two"))
-    assert not difference.landed(room())
+    assert difference.is_applied(room(live="one").with_status(status(1)))
+    assert not difference.is_applied(room(live="two"))
+    assert not difference.is_applied(room())
 
 
 def test_it_is_admitted_where_the_stored_record_is_as_expected() -> None:
     difference = change(room(), room(live="one").with_status(status(2)))
-    assert difference.admitted(room())
-    assert difference.admitted(room().respecified(SPEC, "other", None, LATER))
-    assert not difference.admitted(room(live="two"))
-    assert not difference.admitted(room().with_status(status(3)))
+    assert difference.matches(room())
+    assert difference.matches(room().with_spec(SPEC, "other", None, LATER))
+    assert not difference.matches(room(live="two"))
+    assert not difference.matches(room().with_status(status(3)))
 
 
 @pytest.mark.parametrize("field", ["id", "created"])

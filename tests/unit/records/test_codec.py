@@ -10,7 +10,7 @@ from bson.codec_options import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.records.codec import Damaged, decode, encode
+from controller.records.codec import DamagedRecordError, decode, encode
 from controller.records.record import Condition, LiveName, Origin, Recording, Retired, RoomRecord, Status
 from controller.room import MediaType, RecordMode, RoomSpec
 from tests.support.rooms import NOW, room
@@ -56,7 +56,9 @@ def test_a_record_survives_bson(record: RoomRecord) -> None:
 def test_the_document_has_the_documented_fields() -> None:
     status = Status(3, (Condition("Ready", "True", "Converged", "", NOW),))
     recording = Recording(NOW, "two", "/recordings/a.mp4")
-    document = encode(replace(room(live="one").named("two", NOW), status=status, recording=recording))
+    document = encode(
+        replace(room(live="one").with_live_name("two", NOW), status=status, recording=recording)
+    )
     assert list(document) == [
         *("_id", "origin", "created", "key", "file", "spec", "modified", "generation"),
         *("invite_epoch", "removed_at", "live", "sid", "retired", "recording", "status"),
@@ -122,7 +124,7 @@ def test_a_damaged_document_says_what_is_wrong(field: str, value: Any, named: st
     if named is None:  # nothing there reads as the default
         assert decode(document) == room()
         return
-    with pytest.raises(Damaged, match=named):
+    with pytest.raises(DamagedRecordError, match=named):
         decode(document)
 
 
@@ -130,7 +132,7 @@ def test_a_damaged_document_says_what_is_wrong(field: str, value: Any, named: st
 def test_a_missing_field_is_damage(field: str) -> None:
     document = encode(room())
     del document[field]
-    with pytest.raises(Damaged, match=field):
+    with pytest.raises(DamagedRecordError, match=field):
         decode(document)
 
 

@@ -16,7 +16,7 @@ from pymongo.errors import (
 )
 
 from controller.errors import StoreAway, StoreConflict, StoreError, StoreRefused
-from controller.records.mongo_client import Answered, address, translate, translated
+from controller.records.mongo_client import ServerRespondedError, address, to_store_error, translate_errors
 
 
 @pytest.mark.parametrize(
@@ -28,7 +28,7 @@ from controller.records.mongo_client import Answered, address, translate, transl
         (WTimeoutError("sesame"), StoreAway),
         (ExecutionTimeout("sesame", 50), StoreAway),
         (InvalidOperation("sesame"), StoreAway),
-        (OperationFailure("sesame", 8), Answered),
+        (OperationFailure("sesame", 8), ServerRespondedError),
         (OperationFailure("sesame", 18), StoreRefused),
         (OperationFailure("sesame", 13), StoreRefused),
         (ConfigurationError("sesame"), StoreRefused),
@@ -39,13 +39,13 @@ from controller.records.mongo_client import Answered, address, translate, transl
 def test_each_error_has_its_kind_and_keeps_its_text_to_itself(
     error: PyMongoError, kind: type[StoreError]
 ) -> None:
-    ours = translate(error, "db:27017")
+    ours = to_store_error(error, "db:27017")
     assert type(ours) is kind
     assert "sesame" not in str(ours)
 
 
 def test_an_error_leaves_without_its_cause() -> None:
-    with pytest.raises(StoreAway, match="db:27017") as caught, translated("db:27017"):
+    with pytest.raises(StoreAway, match="db:27017") as caught, translate_errors("db:27017"):
         raise AutoReconnect("sesame")
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__

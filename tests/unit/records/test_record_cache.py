@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from controller.records.record_cache import Memory
+from controller.records.record_cache import RecordCache
 from tests.support.rooms import room
 
 
 def test_both_ways_of_finding_a_record_agree() -> None:
-    memory = Memory()
+    memory = RecordCache()
     memory.put({room(1).id: room(1), room(2).id: room(2)})
     moved = replace(room(1), key="moved")
     memory.put({moved.id: moved, room(2).id: None})
@@ -16,20 +16,20 @@ def test_both_ways_of_finding_a_record_agree() -> None:
 
 
 def test_each_state_has_news_of_its_own() -> None:
-    memory = Memory()
-    first = memory.news
+    memory = RecordCache()
+    first = memory.next_change
     memory.put({room(1).id: room(1)})
     assert first.is_set()
-    second = memory.news
+    second = memory.next_change
     assert not memory.replace([room(1)])
     assert not second.is_set()
     assert memory.replace([])
     assert second.is_set()
-    assert not memory.news.is_set()
+    assert not memory.next_change.is_set()
 
 
 def test_a_key_may_pass_from_one_record_to_another_in_one_batch() -> None:
-    memory = Memory()
+    memory = RecordCache()
     memory.put({room(1).id: room(1)})
     heir = replace(room(2), key=room(1).key)
     memory.put({room(1).id: replace(room(1), key="moved"), heir.id: heir})
@@ -37,7 +37,7 @@ def test_a_key_may_pass_from_one_record_to_another_in_one_batch() -> None:
 
 
 def test_an_equal_record_stays_the_object_it_was() -> None:
-    memory = Memory()
+    memory = RecordCache()
     first = room(1)
     memory.put({first.id: first})
     assert not memory.replace([room(1)])
@@ -47,7 +47,7 @@ def test_an_equal_record_stays_the_object_it_was() -> None:
 
 
 def test_what_a_read_does_not_show_is_gone() -> None:
-    memory = Memory()
+    memory = RecordCache()
     memory.put({room(1).id: room(1)})
     assert memory.replace([])
     assert not memory.by_id

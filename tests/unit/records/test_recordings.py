@@ -11,7 +11,7 @@ from bson.codec_options import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.records.codec import Damaged
+from controller.records.codec import DamagedRecordError
 from controller.records.recordings import RecordingRow, RecordingState, decode_row, encode_row, latest_first
 from tests.support.rooms import NOW, room
 
@@ -71,7 +71,7 @@ def test_a_row_can_do_without(field: str) -> None:
 )
 def test_a_damaged_document_names_its_field(field: str, value: Any) -> None:
     document: Mapping[str, Any] = {**encode_row(ROW), field: value}
-    with pytest.raises(Damaged, match=field):
+    with pytest.raises(DamagedRecordError, match=field):
         decode_row(document)
 
 

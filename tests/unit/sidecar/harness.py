@@ -41,7 +41,7 @@ class Clock:
 
 
 @dataclass
-class Memory:
+class RecordCache:
     by_id: dict[str, RoomRecord] = field(default_factory=dict)
     by_key: dict[str, RoomRecord] = field(default_factory=dict)
 
@@ -111,7 +111,7 @@ class House:
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.clock, self.wall = Clock(), Clock(NOW)
         self.people, self.metrics, self.hints = People(), Metrics(), list[Hint]()
-        self.memory = Memory()
+        self.memory = RecordCache()
         self.known = Known(self.memory)
         self.known.mongodb.answered(self.clock())
         self.known.livekit.answered(self.clock())

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.records.record import Origin, RoomRecord, as_reference
+from controller.records.record import Origin, RoomRecord, to_api_dict
 from controller.room import MediaType, RecordMode, RoomSpec
 from controller.sidecar.http.response import Code, Refusal
 from controller.sidecar.rooms.query import NAMES, OPERATORS, compiled, ordered, ordering
@@ -113,7 +113,7 @@ def _holds(value: Any, word: str, operand: Any) -> bool:
 
 @given(NESTED, rooms())
 def test_a_filter_means_what_it_says(content: dict[str, Any], room: RoomRecord) -> None:
-    assert compiled(content)(room) is meant(as_reference(room), content)
+    assert compiled(content)(room) is meant(to_api_dict(room), content)
 
 
 JSON = st.recursive(
@@ -165,7 +165,7 @@ def test_rooms_come_in_the_order_asked_for(found: list[RoomRecord], sort: dict[s
 
 def _rank(first: RoomRecord, second: RoomRecord, sort: dict[str, int]) -> int:
     """Below 0 where `first` comes first."""
-    one, other = as_reference(first), as_reference(second)
+    one, other = to_api_dict(first), to_api_dict(second)
     for name, direction in {**sort, **({} if "id" in sort else {"id": 1})}.items():
         a, b = ((room[name] is not None, room[name] or 0) for room in (one, other))
         if a[0] != b[0]:

@@ -87,9 +87,11 @@ class Office(House):
             await self._make(await self.store.save(room, self._named(room, now)), now)
 
     def _named(self, room: RoomRecord, now: datetime) -> RoomRecord:
-        if room.wanted:
-            return room.named(f"live-{room.id}-{len(room.retired)}", now) if room.live is None else room
-        return room.unnamed(now)
+        if room.should_be_live:
+            return (
+                room.with_live_name(f"live-{room.id}-{len(room.retired)}", now) if room.live is None else room
+            )
+        return room.without_live_name(now)
 
     async def _make(self, room: RoomRecord, now: datetime) -> None:
         for retired in room.retired:
@@ -99,7 +101,7 @@ class Office(House):
         if room.live is not None:
             made = self.live.setdefault(room.live.name, LiveRoom(room.live.name, f"RM_{room.live.name[-1]}"))
             self.known.made(made, self.clock())
-            after = room.answered(made.sid)
+            after = room.with_sid(made.sid)
         ready = Condition("Ready", "True", "AsSpecified", "", now)
         await self.store.save(room, after.with_status(Status(room.generation, (ready,))))
 
@@ -396,7 +398,7 @@ async def test_an_update_that_another_overtook_is_made_on_what_is_stored_then(of
         if overtaken and before.generation != after.generation:
             stored = office.stored(before.id)
             chat = stored.spec.model_copy(update={"max_participants": 10 + overtaken.pop()})
-            office.has(stored.respecified(chat, stored.key, None, stored.modified))
+            office.has(stored.with_spec(chat, stored.key, None, stored.modified))
         return await save(before, after)
 
     office.store.save = slow  # type: ignore[method-assign]
@@ -475,7 +477,7 @@ async def test_who_waits_for_a_room_that_is_removed_meanwhile_is_told_so_at_once
     monkeypatch.setattr(desired_state, "WAIT_SECONDS", 2 * PATIENCE)
     room = await office.made(active=call != "start")
     office.works = False
-    news = office.store.news()
+    news = office.store.next_change()
     change = {"id": room["id"]} if call == "start" else {"id": room["id"], "name": "Other"}
     waiting = asyncio.create_task(office.code(call, change))
     await news.wait()
@@ -520,7 +522,7 @@ async def test_a_room_being_removed_is_404_to_all_but_its_owner_s_remove(office:
 async def test_remove_writes_the_desired_half_alone(office: Office) -> None:
     room = await office.made()
     before, office.works = office.stored(room["id"]), False
-    news = office.store.news()
+    news = office.store.next_change()
     task = asyncio.create_task(office.call("remove", {"id": room["id"]}))
     await news.wait()
     after = office.stored(room["id"])
@@ -751,7 +753,7 @@ async def test_a_process_without_the_lease_follows_the_one_that_has_it(office: O
     async def elsewhere() -> None:
         """The holder of the lease: its own store, and a listing that this process does not know."""
         while not unsettled():
-            await office.store.news().wait()
+            await office.store.next_change().wait()
         await other.refresh()
         mine, office.store = office.store, other
         known, office.known = office.known, type(office.known)(other)
@@ -791,4 +793,4 @@ async def test_a_change_is_told_with_who_made_it_and_without_the_id(office: Offi
 
 def test_a_live_name_is_kept_by_a_dismissal() -> None:
     room = record(live=LiveName("a"))
-    assert room.dismissed(room.modified).live == LiveName("a")
+    assert room.with_api_removal(room.modified).live == LiveName("a")
