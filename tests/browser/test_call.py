@@ -9,7 +9,7 @@ from tests.browser.conftest import Welcome
 from tests.browser.rooms import open_room
 from tests.support.controller import Site
 
-SILENT = re.compile(r"\bsilent\b")
+MUTED = re.compile(r"\bmuted\b")
 
 
 async def test_two_see_and_hear_each_other_and_chat(house: Site, welcome: Welcome) -> None:
@@ -60,7 +60,7 @@ async def test_a_muted_one_is_heard_no_more_and_marked(house: Site, welcome: Wel
     await asyncio.gather(ann.join(room, "Ann"), bob.join(room, "Bob"))
     await ann.hears()
     await bob["#mic"].click()
-    await expect(ann[".tile:not(.own)"]).to_have_class(SILENT)
+    await expect(ann[".tile:not(.own)"]).to_have_class(MUTED)
     await bob["#camera"].click()
     await expect(ann[".tile:not(.own) video"]).to_have_count(0)
 
