@@ -29,12 +29,11 @@ def prose(text: str) -> str:
     return _FENCE.sub("", text)
 
 
-def tables(text: str, header: str) -> Iterator[tuple[str, ...]]:
+def tables(text: str, header: str, *, header_too: bool = False) -> Iterator[tuple[str, ...]]:
     """The rows of all tables whose first column is called `header`, each as its cells."""
-    for after in re.split(rf"^\| {re.escape(header)} \|.*\n\|[-|]+\|\n", text, flags=re.MULTILINE)[1:]:
-        for line in after.splitlines():
-            if not line.startswith("|"):
-                break
+    found = re.findall(rf"^(\| {re.escape(header)} \|.*\n)\|[-|]+\|\n((?:\|.*\n)*)", text, re.MULTILINE)
+    for heading, rows in found:
+        for line in (heading + rows if header_too else rows).splitlines():
             yield tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
 
 

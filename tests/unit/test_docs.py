@@ -1,5 +1,7 @@
 """The pages in controller/docs say what the code does, and every link in them leads somewhere."""
 
+import hashlib
+import json
 import re
 from pathlib import Path
 
@@ -9,11 +11,16 @@ from controller import metrics
 from controller.cli import run_verb
 from controller.cli.exit_codes import Exit
 from controller.cli.verbs import VERBS
+from controller.manifests import load
+from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting
-from tests.support.documents import PAGES, ROOT, anchors, commands, links, page, tables
+from controller.sidecar.http.answer import STATUS, Code
+from controller.sidecar.token_file import Entry, read_tokens
+from tests.support.documents import PAGES, ROOT, anchors, blocks, commands, links, page, tables
 
 SETTINGS_ROWS = list(tables(page("settings.md"), "Variable"))
 VERB_ROWS = list(tables(page("cli.md"), "Verb"))
+FIELD_ROWS = list(tables(page("manifests.md"), "Field"))
 
 
 def written(setting: Setting) -> str:
@@ -79,3 +86,49 @@ def test_every_flag_of_a_verb_exists(verb: str, row: str, capsys: pytest.Capture
     run_verb([verb.strip("`").split()[1], "--help"])
     told = capsys.readouterr().out
     assert [flag for flag in re.findall(r"(?<=`)--?[a-z-]+", row) if flag not in told] == []
+
+
+def test_lists_every_field_of_a_manifest_with_its_default() -> None:
+    rows = {name.strip("`"): default.strip("`") for name, _, default, _ in FIELD_ROWS}
+    assert list(rows) == list(RoomSpec.model_fields)
+    assert rows == {
+        name: "required" if info.is_required() else json.dumps(info.default).strip('"')
+        for name, info in RoomSpec.model_fields.items()
+    }
+
+
+def test_lists_what_each_preset_gives() -> None:
+    header, *rows = tables(page("manifests.md"), "Preset", header_too=True)
+    listed = {row[0].strip("`"): dict(zip(header[1:], row[1:], strict=True)) for row in rows}
+    assert listed == {
+        name: {field: json.dumps(value).strip('"') for field, value in preset.items()}
+        for name, preset in PRESETS.items()
+    }
+
+
+def test_lists_every_error_code_with_its_status() -> None:
+    listed = [(code.strip("`"), int(status)) for code, status, *_ in tables(page("http-api.md"), "Code")]
+    assert listed == [(str(code), int(STATUS[code])) for code in Code]
+
+
+def test_lists_every_conditions_reasons() -> None:
+    """Each reason is written in the code as it is on the page."""
+    code = "".join(path.read_text() for path in (ROOT / "controller").rglob("*.py"))
+    reasons = {reason.strip("`") for _, reason, *_ in tables(page("conditions.md"), "Status")}
+    assert {reason for reason in reasons if f'"{reason}"' not in code} == set()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_manifest_of_a_page_is_valid(path: Path, tmp_path: Path) -> None:
+    shown = [text for text in blocks(path.read_text(), "yaml") if "token_sha256" not in text]
+    for number, text in enumerate(shown):
+        (tmp_path / f"example-{number}.yaml").write_text(text)
+    assert load(tmp_path).errors == ()
+
+
+@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+def test_every_list_of_access_tokens_of_a_page_is_right(path: Path) -> None:
+    for text in (text for text in blocks(path.read_text(), "yaml") if "token_sha256" in text):
+        assert read_tokens(text.encode()) == [
+            Entry(hashlib.sha256(b"my-token").digest(), "events", admin=False)
+        ]
