@@ -75,5 +75,5 @@ of those that LiveKit lists is there; reconcile/trackers.py is what the loop rem
 records/embedded.py runs the database that comes along. settings.py is the table of settings, errors.py the
 tree of errors, metrics.py and logs.py what operators see, cli/ one small file for each verb. Imports run one
 way, and import-linter holds them to it (pyproject.toml). What a stranger would question stands in
-DECISIONS.md.
+docs/decisions.md.
 """

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+import controller
 from controller import metrics
 from controller.cli import run_verb
 from controller.cli.exit_codes import Exit
@@ -35,6 +36,18 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(path: Path) -> None:
         assert target.exists(), link
         assert target.is_relative_to(ROOT), link
         assert not heading or heading in anchors(target.read_text()), link
+
+
+@pytest.mark.parametrize(
+    "text",
+    [controller.__doc__ or "", *(path.read_text() for path in PAGES)],
+    ids=["controller", *(path.name for path in PAGES)],
+)
+def test_every_module_that_is_named_exists(text: str) -> None:
+    """By its path from the repository or from controller/, or by its name alone."""
+    files = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("[!.]*/**/*.py")}
+    short = {file.removeprefix("controller/") for file in files} | {file.rsplit("/", 1)[-1] for file in files}
+    assert set(re.findall(r"[\w./-]+\.py\b", text)) <= files | short
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
