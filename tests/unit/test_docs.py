@@ -15,7 +15,7 @@ from controller.cli.verbs import VERBS
 from controller.manifests import load
 from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting
-from controller.sidecar.http.answer import STATUS, Code
+from controller.sidecar.http.response import STATUS, Code
 from controller.sidecar.token_file import Entry, read_tokens
 from tests.support.documents import PAGES, ROOT, anchors, blocks, commands, links, page, tables
 
