@@ -255,8 +255,8 @@ async def test_what_the_query_lacks_is_said_when_the_page_has_loaded(
     """Then, and only then, the worker looks for it, and fails by it."""
     recorder = await Recorder.on(await welcome())
     await recorder.open(url=livekit.ws_url)
-    assert "no token" in await recorder.fault()
+    assert "Missing token" in await recorder.fault()
     await recorder.open(url="javascript:alert(1)", token="a-token-of-nobody")
-    assert "no address of LiveKit" in await recorder.fault()
+    assert "Missing LiveKit URL" in await recorder.fault()
     assert "a-token-of-nobody" not in await recorder.page.content()
     assert recorder.said == []
