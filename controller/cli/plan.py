@@ -18,7 +18,15 @@ from controller.plan.model import Plan
 from controller.plan.render import as_json, as_text
 from controller.settings import Settings, Uses
 
-_STYLES = {"+": "green", "~": "yellow", "-": "red", "±": "magenta", "!": "bold red", "P": "bold", "N": "bold"}
+LINE_STYLES = {
+    "+": "green",
+    "~": "yellow",
+    "-": "red",
+    "±": "magenta",
+    "!": "bold red",
+    "P": "bold",
+    "N": "bold",
+}
 """By the first character of a line: the signs, and the last line."""
 
 
@@ -55,7 +63,9 @@ def plan_code(made: Plan, *, detailed: bool) -> Exit:
 
 def plan_text(made: Plan, place: Place) -> str:
     """The plan as text, each room's line in the colour of its sign."""
-    return "\n".join(painted(line, _STYLES.get(line[:1], "")) for line in as_text(made, place).splitlines())
+    return "\n".join(
+        painted(line, LINE_STYLES.get(line[:1], "")) for line in as_text(made, place).splitlines()
+    )
 
 
 def invalid_files(made: Plan, place: Place) -> str:

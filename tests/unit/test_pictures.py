@@ -1,0 +1,24 @@
+"""The committed pictures show what the code does today; `python -m tests.pictures` makes them anew."""
+
+import re
+from html import unescape
+
+from tests.pictures.__main__ import FOLDER
+from tests.pictures.architecture import architecture
+from tests.support.documents import ROOT
+
+
+def texts(svg: str) -> str:
+    """All that is written in a picture, without spaces: how they are set is the renderer's."""
+    written = re.findall(r"<text[^>]*>([^<]*)</text>", svg)
+    return re.sub(r"\s", "", unescape("".join(written)))
+
+
+def test_figure_of_the_architecture_is_the_one_that_the_script_draws() -> None:
+    assert (FOLDER / "architecture.svg").read_text() == architecture()
+
+
+def test_figure_of_the_architecture_names_folders_that_exist() -> None:
+    named = re.findall(r'class="code"[^>]*>([a-z_]+/)', architecture())
+    assert len(named) == 7
+    assert [folder for folder in named if not (ROOT / "controller" / folder).is_dir()] == []
