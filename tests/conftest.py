@@ -1,5 +1,6 @@
 """What every test may ask for: the real parts, each started once for the whole run."""
 
+import random
 import resource
 import signal
 from collections.abc import AsyncIterator, Generator
@@ -9,11 +10,7 @@ from hypothesis import HealthCheck, settings
 
 from controller.live.client import Actor, Connection, Observer
 from tests.support.livekit import LiveKitServer
-
-settings.register_profile(
-    "unhurried", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
-)
-settings.load_profile("unhurried")  # a machine may be slow, or busy
+from tests.support.sample import EXAMPLES, SEEDS, THOROUGH_EXAMPLES, Sample
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # a shell has what it starts in the background ignore Ctrl-C, and all that this starts: the tests press it
@@ -28,6 +25,34 @@ _soft, _hard = resource.getrlimit(resource.RLIMIT_NOFILE)
 if _soft != resource.RLIM_INFINITY and _soft < OPEN_FILES:
     _most = OPEN_FILES if _hard == resource.RLIM_INFINITY else min(OPEN_FILES, _hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (_most, _hard))
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--thorough", action="store_true", help="all cases of the slow kinds, not a sample")
+    parser.addoption("--sample", type=int, metavar="SEED", help="the sample of the run with this seed")
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    if config.option.sample is None:
+        config.option.sample = random.randrange(SEEDS)  # xdist passes it on to its workers
+    settings.register_profile(
+        "sample",
+        max_examples=THOROUGH_EXAMPLES if config.option.thorough else EXAMPLES,
+        deadline=None,  # a machine may be slow, or busy
+        suppress_health_check=[HealthCheck.too_slow],
+    )
+    settings.load_profile("sample")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    return f"sample: {'all cases' if config.option.thorough else f'--sample {config.option.sample}'}"
+
+
+@pytest.fixture
+def sample(request: pytest.FixtureRequest) -> Sample:
+    """What this test tries of its cases."""
+    option = request.config.option
+    return Sample(option.sample, request.node.nodeid, thorough=option.thorough)
 
 
 @pytest.hookimpl(wrapper=True)

@@ -19,8 +19,6 @@ from tests.unit.manifests.corpus import CORPUS
 
 SCHEMA = jsonschema.Draft202012Validator(manifest_schema())
 
-unhurried = settings(deadline=None)
-
 WORDS = r"""name key id preset : - [ ] { } , &a *a !!str << | > --- ... ' " # ? %TAG \ true null 3 A"""
 SPACES = [" ", "\n", "\n---\n", ": ", "- ", "\t", "\r", "\u2028", "\ufeff"]
 YAMLISH = st.lists(st.sampled_from(WORDS.split() + SPACES), max_size=40).map("".join)
@@ -45,7 +43,6 @@ BODIES = st.fixed_dictionaries(
 
 @given(st.binary() | st.sampled_from(CORPUS).map(lambda bad: bad.raw))
 @example(b"\xff\xfe")
-@unhurried
 def test_any_bytes_give_rooms_or_errors(content: bytes) -> None:
     parsed = parse(content, "f.yaml", "f")
     assert parsed.errors or any(claim.room for claim in parsed.claims)
@@ -54,7 +51,6 @@ def test_any_bytes_give_rooms_or_errors(content: bytes) -> None:
 @given(YAMLISH)
 @example("\ufeff\ufeff\t")
 @example("[")
-@settings(max_examples=500, deadline=None)
 def test_anything_like_yaml_gives_rooms_or_errors_within_the_file(text: str) -> None:
     parsed = parse(text.encode(), "f.yaml", "f")
     assert parsed.errors or any(claim.room for claim in parsed.claims)
@@ -68,7 +64,6 @@ def test_anything_like_yaml_gives_rooms_or_errors_within_the_file(text: str) -> 
 @given(
     st.text(), st.sampled_from([b"\xff", b"\xc3", b"\xed\xa0\x80", b"\xf8\x88"]), st.text(string.printable)
 )
-@unhurried
 def test_bytes_that_are_no_utf8_are_an_error_at_their_place(before: str, wrong: bytes, after: str) -> None:
     (error,) = parse(before.encode() + wrong + after.encode(), "f.yaml", "f").errors
     assert error.message == f"the byte 0x{wrong[0]:02x} is no UTF-8 text; save the file as UTF-8"
@@ -77,7 +72,6 @@ def test_bytes_that_are_no_utf8_are_an_error_at_their_place(before: str, wrong: 
 
 
 @given(st.text())
-@unhurried
 def test_what_is_quoted_is_printable_and_at_most_eighty_characters(text: str) -> None:
     shown = quoted(text)[1:-1]
     assert shown.isprintable()
@@ -86,7 +80,6 @@ def test_what_is_quoted_is_printable_and_at_most_eighty_characters(text: str) ->
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\n\r"), min_size=200, max_size=400))
-@unhurried
 def test_an_error_repeats_at_most_eighty_characters_of_a_file(text: str) -> None:
     content = yaml.safe_dump({"name": text, "max_participants": 3}, width=10_000)
     for error in parse(content.encode(), "f.yaml", "f").errors:
@@ -94,7 +87,6 @@ def test_an_error_repeats_at_most_eighty_characters_of_a_file(text: str) -> None
 
 
 @given(BODIES)
-@unhurried
 def test_a_right_body_is_the_same_room_as_yaml_and_as_the_schema_sees_it(body: dict[str, object]) -> None:
     parsed = parse(yaml.safe_dump(body, sort_keys=False).encode(), "f.yaml", "f")
     assert parsed.errors == ()
@@ -108,7 +100,6 @@ def test_a_right_body_is_the_same_room_as_yaml_and_as_the_schema_sees_it(body: d
 
 
 @given(st.text("ab./-_ é~", max_size=12) | st.text("a", min_size=198, max_size=202))
-@unhurried
 def test_a_key_has_parts_and_none_of_them_climbs(text: str) -> None:
     parts = text.split("/")
     allowed = (
@@ -120,7 +111,7 @@ def test_a_key_has_parts_and_none_of_them_climbs(text: str) -> None:
 
 
 @given(st.permutations(["a", "b", "c/d", "c/e", "f"]))
-@settings(max_examples=20, deadline=None)
+@settings(max_examples=20)
 def test_the_order_in_which_files_came_about_is_irrelevant(names: list[str]) -> None:
     assert _loaded(names) == _loaded(sorted(names))
 

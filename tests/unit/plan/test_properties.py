@@ -5,7 +5,7 @@ from dataclasses import replace
 from random import Random
 from typing import TypeVar
 
-from hypothesis import HealthCheck, assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from controller.live.room import room_metadata
@@ -39,8 +39,6 @@ from tests.support.worlds import ID_KEY, INSTANCE, STORE, World, rules
 
 T = TypeVar("T")
 
-many = settings(max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-
 
 def removals(plan: Plan) -> list[RoomChange]:
     return [c for c in plan.changes if any(isinstance(action, Remove) for action in c.due)]
@@ -50,7 +48,6 @@ def empty_orphans(world: World) -> frozenset[str]:
     return frozenset(name for name in world.plan().orphans if not world.occupied(name))
 
 
-@many
 @given(worlds())
 def test_what_was_carried_out_is_not_planned_again(world: World) -> None:
     world.settle()
@@ -59,7 +56,6 @@ def test_what_was_carried_out_is_not_planned_again(world: World) -> None:
     assert not again.changes or all(c.deferred or c.refused is not None for c in again.changes)
 
 
-@many
 @given(worlds(), st.lists(st.lists(events, max_size=4), max_size=4))
 def test_rooms_come_out_as_they_should_whatever_happens_in_between(
     world: World, later: list[list[Event]]
@@ -80,7 +76,6 @@ def test_rooms_come_out_as_they_should_whatever_happens_in_between(
     assert len(keys) == len(set(keys))
 
 
-@many
 @given(worlds(), st.randoms(use_true_random=False))
 def test_the_order_of_what_is_observed_is_irrelevant(world: World, chance: Random) -> None:
     observed = world.observed(frozenset(world.live))
@@ -99,7 +94,6 @@ def shuffled(observed: Observed, chance: Random) -> Observed:
     return Observed(desired, mixed(observed.records), mixed(observed.live), mixed(observed.people))
 
 
-@many
 @given(worlds())
 def test_what_is_foreign_is_in_no_plan_and_stays_as_it_is(world: World) -> None:
     theirs = {name: room for name, room in world.live.items() if name.startswith("foreign")}
@@ -110,7 +104,6 @@ def test_what_is_foreign_is_in_no_plan_and_stays_as_it_is(world: World) -> None:
     assert {name: world.live.get(name) for name in theirs} == theirs
 
 
-@many
 @given(worlds())
 def test_nobody_is_cut_off_who_was_not_told(world: World) -> None:
     inside = {name for name in world.live if world.occupied(name)}
@@ -124,7 +117,6 @@ def test_nobody_is_cut_off_who_was_not_told(world: World) -> None:
     assert inside - world.live.keys() <= buried | retired | current
 
 
-@many
 @given(worlds())
 def test_a_removal_or_a_recreate_is_never_due_while_somebody_is_inside(world: World) -> None:
     draft = make_plan(world.observed(), rules(now=world.now))
@@ -134,7 +126,6 @@ def test_a_removal_or_a_recreate_is_never_due_while_somebody_is_inside(world: Wo
                 assert not world.occupied(change.live_name)
 
 
-@many
 @given(worlds(st.one_of(api_events, events)))
 def test_no_manifest_creates_updates_or_removes_a_room_of_the_api(world: World) -> None:
     for change in world.plan().changes:
@@ -143,7 +134,6 @@ def test_no_manifest_creates_updates_or_removes_a_room_of_the_api(world: World) 
             assert change.refused is None
 
 
-@many
 @given(worlds(st.one_of(api_events, events)), st.integers(0, 30))
 def test_a_removal_by_api_is_done_at_once_and_changes_no_other_rooms_plan(world: World, number: int) -> None:
     create_by_api(0)(world)
@@ -164,14 +154,12 @@ def test_a_removal_by_api_is_done_at_once_and_changes_no_other_rooms_plan(world:
     assert room.id not in world.records
 
 
-@many
 @given(worlds(manifest_events, least=10))
 def test_never_more_than_thirty_of_a_hundred_rooms_go_without_leave(world: World) -> None:
     total = sum(not r.removed and r.origin is Origin.MANIFEST for r in world.records.values())
     assert 10 * len(removals(world.plan())) <= 3 * total
 
 
-@many
 @given(worlds(), st.sampled_from([*RoomsDirState]))
 def test_a_folder_that_says_nothing_removes_nothing(world: World, state: RoomsDirState) -> None:
     if state is RoomsDirState.OK:
@@ -188,7 +176,6 @@ def test_a_folder_that_says_nothing_removes_nothing(world: World, state: RoomsDi
         assert (change.refused in (Refusal.SNAPSHOT, Refusal.EMPTY)) is held
 
 
-@many
 @given(worlds(manifest_events, least=1), st.integers(0, 13))
 def test_a_wrong_manifest_changes_no_other_rooms_plan_but_may_hold_back_its_removal(
     world: World, number: int
@@ -210,7 +197,6 @@ def others(plan: Plan, key: str) -> list[RoomChange]:
     return [change for change in plan.changes if change.key != key]
 
 
-@many
 @given(worlds(), st.lists(events, max_size=4))
 def test_ids_never_change(world: World, later: list[Event]) -> None:
     for event in (*later, mend):
@@ -229,7 +215,6 @@ def test_ids_never_change(world: World, later: list[Event]) -> None:
                 assert before.get(room.key, room.id) == room.id
 
 
-@many
 @given(worlds(manifest_events))
 def test_a_lost_database_comes_back_with_the_same_ids_and_the_same_live_rooms(world: World) -> None:
     world.state, world.errors = None, []

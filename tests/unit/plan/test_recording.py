@@ -7,7 +7,7 @@ from random import Random
 from typing import Any, Final, TypeAlias
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.live.egress import Egress, EgressStatus
@@ -399,7 +399,6 @@ def test_the_order_of_the_listing_decides_nothing(found: Found, random: Random) 
     assert ours_on(known.record, shuffled, OUTPUT) == known.ours
 
 
-@settings(max_examples=200)
 @given(scenes(), st.booleans())
 def test_with_people_inside_and_a_worker_every_room_comes_to_rest(found: Found, somebody: bool) -> None:
     known = replace(found[0], look=Look(int(somebody)), waits=False, asked=frozenset())

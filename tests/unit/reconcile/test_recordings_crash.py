@@ -24,6 +24,7 @@ from tests.support.crash import READS_AND_WRITES, Died, fused
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
 from tests.support.inprocess import HandClock, InProcess
+from tests.support.sample import Sample
 from tests.support.worlds import NOW, desired, manifest
 
 TAPING: Final = Taping(
@@ -313,11 +314,11 @@ async def lived_until(scene: Scene) -> Life:
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
 @pytest.mark.parametrize("scene", SCENES)
 async def test_whatever_goes_wrong_one_at_a_time_is_recorded_and_each_is_named(
-    scene: Scene, after: bool, dies: bool, monkeypatch: pytest.MonkeyPatch
+    scene: Scene, after: bool, dies: bool, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("controller.reconcile.recordings.recording_applier.LOOK_EVERY", 0.0)
     before = await lived_until(scene)
-    for calls in range(1000):
+    for calls in sample.every(4):
         fault = Fault(calls, after, dies)
         life = before.again(fault)
         await scene(life)

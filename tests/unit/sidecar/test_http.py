@@ -12,7 +12,6 @@ from typing import Any
 
 import pytest
 from hypothesis import given
-from hypothesis import settings as hypothesis
 from hypothesis import strategies as st
 
 from controller.errors import RoomctlError
@@ -168,14 +167,18 @@ def test_any_bytes_are_an_object_or_a_bad_request(body: bytes) -> None:
     assert code == "BAD_REQUEST" if content is None else content == json.loads(body or b"{}")
 
 
-@hypothesis(max_examples=150)
-@given(st.dictionaries(FIELDS, NEARLY_RIGHT | JSON_VALUES))
-async def test_no_body_is_ever_our_fault(content: dict[str, Any]) -> None:
+@pytest.fixture(scope="module", name="shared")
+async def _shared() -> AsyncIterator[House]:
     async with serving() as house:
-        for path in (FIND, TOKEN):
-            answer = await house.post(path, content)
-            assert answer.status in (200, 400, 404, 409)
-            assert answer.status == 200 or answer.code
+        yield house
+
+
+@given(content=st.dictionaries(FIELDS, NEARLY_RIGHT | JSON_VALUES))
+async def test_no_body_is_ever_our_fault(shared: House, content: dict[str, Any]) -> None:
+    for path in (FIND, TOKEN):
+        answer = await shared.post(path, content)
+        assert answer.status in (200, 400, 404, 409)
+        assert answer.status == 200 or answer.code
 
 
 class TestTargets:
