@@ -68,7 +68,8 @@ async def apply(
 ) -> ApplyReport:
     """Converge in the foreground. LeaseHeld while a controller is at work on the same records.
 
-    With `allow_removals` a controller that is at work is given leave instead (contract 4), or LeaveRefused.
+    With `allow_removals` the removals are approved for the controller that is running (docs/cli.md#apply),
+    or LeaveRefused is raised.
     """
     async with connection(settings) as live, opened_store(settings, verb="apply", read_only=False) as store:
         process = Process.of(settings, live)

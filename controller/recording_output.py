@@ -1,4 +1,4 @@
-"""Where recordings go: ROOMCTL_RECORDING_OUTPUT, read once, and the names made of it (contract 12). Pure.
+"""ROOMCTL_RECORDING_OUTPUT, and the file names that are made of it (docs/recording.md#output). Pure.
 
 A name holds its room and a random part, so names never collide, and a recording that LiveKit lists is known
 by its name to be ours.

@@ -1,4 +1,4 @@
-"""Every setting, once (contract 3): its variable, its default, how its text is read, what it is for.
+"""Every setting, once (docs/settings.md): its variable, its default, how its text is read, what it is for.
 
 The class is the table: loading, the flags of the verbs and their help all come from it. Values are read from
 flags and from a mapping that stands for the environment, never from the environment itself.
@@ -374,7 +374,7 @@ class Settings:
 SETTINGS: Final[tuple[Setting, ...]] = tuple(
     hint.__metadata__[0] for hint in get_type_hints(Settings, include_extras=True).values()
 )
-"""All of them, in the contract's order."""
+"""All of them, in the order of docs/settings.md."""
 
 
 def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], uses: Uses) -> Settings:

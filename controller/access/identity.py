@@ -1,4 +1,4 @@
-"""What a guest may call themselves (contract 7). Pure."""
+"""What a guest may call themselves (docs/access.md#identities). Pure."""
 
 import re
 import unicodedata

@@ -1,4 +1,4 @@
-"""Invites and egress tokens (contract 11): who may come as what, signed with a key for that purpose alone.
+"""Invites and egress tokens (docs/access.md#invites), each signed with a key for its purpose alone.
 
 Neither can be taken for the other, nor for a LiveKit token: each has a key, a `typ` and an `aud` of its own,
 and no `video` claim. Pure; times are in whole seconds since the epoch.

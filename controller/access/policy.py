@@ -1,4 +1,4 @@
-"""Who may do what inside a room (contract 7): role and policy -> permission. Pure.
+"""Who may do what inside a room (docs/access.md#roles-and-rights): role and policy -> permission. Pure.
 
 A role is what somebody has proven, and stands in the participant's attributes, where its holder cannot
 change it. Rights are never stored: they are computed from role and policy when a token is minted, and

@@ -1,4 +1,4 @@
-"""What the verbs exit with (contract 4). 1 beats 3 beats 2."""
+"""What the verbs exit with (docs/cli.md#exit-codes). 1 beats 3 beats 2."""
 
 from enum import IntEnum
 

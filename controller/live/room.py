@@ -16,7 +16,7 @@ STAY_SECONDS: Final = 10 * 365 * 24 * 3600
 class LiveRoom:
     """A room as ListRooms or CreateRoom answers it.
 
-    `num_participants` lags by seconds (livekit-facts): never decide on it alone that nobody is inside.
+    `num_participants` lags by seconds (docs/livekit.md#rooms): never decide by it alone that a room is empty.
     `created_at` is in milliseconds since the epoch. The room's TURN password is dropped on reading.
     """
 
@@ -52,7 +52,7 @@ class Track:
     """What somebody publishes, in LiveKit's terms.
 
     `type` is what it carries: AUDIO, VIDEO or DATA. `source` is what its publisher calls it (CAMERA,
-    MICROPHONE, …), and nothing binds the one to the other (livekit-facts).
+    MICROPHONE, …), and nothing binds the one to the other (docs/livekit.md#participants).
     """
 
     type: str

@@ -1,4 +1,4 @@
-"""What changes in a spec, and what that does to people who are inside (contract 4)."""
+"""What changes in a spec, and what that does to people who are inside (docs/safety.md)."""
 
 from collections.abc import Iterable
 from typing import Any

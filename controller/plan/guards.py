@@ -1,4 +1,4 @@
-"""Safety as a step of its own: what may not be removed, and what waits for people to leave (contract 9)."""
+"""Which removals are blocked, and which wait until the room is empty (docs/safety.md). Pure."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import replace

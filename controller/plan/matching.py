@@ -1,4 +1,4 @@
-"""Stage 1: which manifest is which record; which are new, gone, or cannot be (contract 1, 2)."""
+"""Stage 1: the record of each manifest; new, missing, conflicting ones (docs/manifests.md#keys-and-ids)."""
 
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet

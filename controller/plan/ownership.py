@@ -1,4 +1,4 @@
-"""Whose is a live room: current, retired, adoptable, orphan or foreign (contract 8). Nowhere else.
+"""Whose is a live room: current, retired, adoptable, orphan or foreign (docs/safety.md).
 
 What is foreign is in none of the answers, so nothing after this step can touch or count it.
 """

@@ -1,4 +1,4 @@
-"""What the recording of one room needs next, decided from what is known of it. Pure (contract 12).
+"""What the recording of one room needs next, decided from what is known of it. Pure (docs/recording.md).
 
 Level-triggered like the rest: one step at a time, each of which may be lost or done twice, and the next look
 decides anew. A Start is never repeated blindly: while nobody knows what came of one, the step is to trace it.
@@ -267,7 +267,7 @@ def names_of(record: RoomRecord) -> set[str]:
 
 @dataclass(frozen=True, slots=True)
 class Trouble:
-    """What went wrong last, as the condition says it: `reason` is one of the contract's."""
+    """What went wrong last, as the condition says it: `reason` is one of docs/conditions.md#recording."""
 
     reason: str
     message: str

@@ -1,4 +1,4 @@
-"""A plan in front of people and of programs: text and JSON (contract 4). Pure: text in, text out.
+"""A plan in front of people and of programs: text and JSON (docs/cli.md#plan). Pure: text in, text out.
 
 Text names rooms by key, an API room's cut short: an id is a capability, so ids stand in the JSON alone.
 """
@@ -26,7 +26,7 @@ def as_text(plan: Plan, place: Place = same) -> str:
 
 
 def as_json(plan: Plan, generated_at: datetime, place: Place = same) -> str:
-    """The document of `plan -o json`, in the contract's order of keys; ends without a newline."""
+    """The document of `plan -o json`, in the order of docs/cli.md#plan--o-json; ends without a newline."""
     return json.dumps(as_dict(plan, generated_at, place), indent=2, ensure_ascii=False)
 
 

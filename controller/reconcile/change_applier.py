@@ -1,7 +1,7 @@
 """What each action does to a room: first to its record, in one write, then to LiveKit, then the record again.
 
-A name stands in the record before CreateRoom and among the retired before DeleteRoom (architecture, rule 2),
-so that a crash between any two lines here leaves something that the next plan puts right.
+A name is in the record before CreateRoom and retired before DeleteRoom (rule 2 of docs/records.md#rules), so
+that a crash between any two lines here leaves something that the next plan repairs.
 """
 
 import asyncio

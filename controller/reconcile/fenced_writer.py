@@ -1,4 +1,4 @@
-"""The actor that writes only while the lease is held (architecture, rule 4)."""
+"""The actor that writes only while the lease is held (rule 4 of docs/records.md#rules)."""
 
 import asyncio
 from collections.abc import AsyncIterator, Mapping

@@ -33,8 +33,8 @@ class Eyes:
         """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
 
         ListRooms and ListEgress are answered before the records are read, so that what is listed of ours is
-        always among the records (architecture, rule 3). Raises LiveError's and StoreError's kinds; where
-        both servers are away, the one for LiveKit with MongoDB's as its cause.
+        always among the records (rule 3 of docs/records.md#rules). Raises LiveError's and StoreError's kinds;
+        if both servers are unavailable, the one for LiveKit with MongoDB's as its cause.
         """
         try:
             await asyncio.gather(self._listing(), self._recordings())

@@ -1,4 +1,4 @@
-"""RoomRecord <-> the BSON document of the collection `rooms`. Pure; field names as in the architecture.
+"""RoomRecord <-> the BSON document of the collection `rooms`. Fields: docs/records.md#the-record. Pure.
 
 Reading trusts types, not values: a document that does not have the expected shape raises Damaged, with
 the field named, and never takes the other records of a read with it.

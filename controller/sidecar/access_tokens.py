@@ -1,4 +1,4 @@
-"""Who calls: the access tokens' file (contract 3 and 10), followed while it changes.
+"""Who calls: the access tokens' file (docs/http-api.md#access-tokens), followed while it changes.
 
 A token itself is never kept, only its SHA-256; the last good file stays in force while a newer one is wrong.
 """

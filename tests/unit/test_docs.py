@@ -17,10 +17,17 @@ from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting
 from controller.sidecar.http.response import STATUS, Code
 from controller.sidecar.token_file import Entry, read_tokens
-from tests.support.documents import PAGES, ROOT, anchors, blocks, commands, links, page, tables
+from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, commands, links, page, tables
 
 SETTINGS_ROWS = list(tables(page("settings.md"), "Variable"))
 VERB_ROWS = list(tables(page("cli.md"), "Verb"))
+CITED = re.compile(r"\bdocs/([\w-]+\.md)(?:#([\w-]+))?")
+CODE = [
+    path
+    for folder in ("controller", "tests", "deploy")
+    for path in sorted((ROOT / folder).rglob("*"))
+    if path.suffix in (".py", ".js", ".css", ".html", ".go", ".yaml") and "node_modules" not in path.parts
+]
 FIELD_ROWS = list(tables(page("manifests.md"), "Field"))
 
 
@@ -48,6 +55,20 @@ def test_every_module_that_is_named_exists(text: str) -> None:
     files = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("[!.]*/**/*.py")}
     short = {file.removeprefix("controller/") for file in files} | {file.rsplit("/", 1)[-1] for file in files}
     assert set(re.findall(r"[\w./-]+\.py\b", text)) <= files | short
+
+
+def test_every_page_that_the_code_cites_exists_and_has_the_heading() -> None:
+    """`docs/access.md#invites` in controller/, `controller/docs/access.md#invites` elsewhere."""
+    cited = {cite for path in CODE for cite in CITED.findall(path.read_text())}
+    assert len(cited) > 20
+    for file, heading in cited:
+        assert (DOCS / file).exists(), file
+        assert not heading or heading in anchors(page(file)), f"{file}#{heading}"
+
+
+def test_no_code_cites_what_is_not_in_the_repository() -> None:
+    elsewhere = re.compile(r"\bcontract \d|\barchitecture, rule|livekit-facts", re.IGNORECASE)
+    assert [path.name for path in CODE if elsewhere.search(path.read_text())] == [Path(__file__).name]
 
 
 @pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)

@@ -1,4 +1,4 @@
-"""Answers in our one form (contract 5): JSON on success, and for every failure a code and a sentence."""
+"""Responses: JSON on success, and for every failure a code and a sentence (docs/http-api.md#errors)."""
 
 import json
 from collections.abc import Mapping

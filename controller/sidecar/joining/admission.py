@@ -1,4 +1,4 @@
-"""Who gets in, and as what (contract 6 and 7): the checks in their order, and the token at the end of them.
+"""Who gets in, and as what (docs/access.md): the checks in their order, and the token at the end of them.
 
 All ways of asking for a token come through here, so that none is wider than another.
 """

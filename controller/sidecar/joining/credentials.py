@@ -1,4 +1,4 @@
-"""What a request proves (contract 7 and 11): by an invite, by an access token, by the token before.
+"""What a request proves (docs/access.md): by an invite, by an access token, by the token before.
 
 No field of a body proves anything but egress_mode_token, and that proves one thing alone.
 """

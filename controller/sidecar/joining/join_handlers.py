@@ -1,6 +1,6 @@
 """The public calls: findLKRoomNameById, createToken, and the token endpoint of LiveKit's SDKs.
 
-Answered from memory (contract 6 and 11); what they ask of a caller is the door's (admission.py).
+Answered from memory (docs/http-api.md#public-calls); what they ask of a caller is the door's (admission.py).
 """
 
 import json

@@ -1,4 +1,4 @@
-"""What each listener says of itself: an OpenAPI 3.1 document, and the same as a page (contract 5).
+"""What each listener says of itself: an OpenAPI 3.1 document, and the same as a page (docs/http-api.md).
 
 Made once, at the start, from the models that validate; no request can change a byte of it.
 """

@@ -1,4 +1,4 @@
-"""The page to walk in (contract 11), the page that is recorded (contract 12), and the assets of both.
+"""The join page and the recorded page (docs/join-page.md), and the assets of both.
 
 All of it is read once, at the start: what is served is an exact list, and no request reaches the disk.
 """

@@ -1,4 +1,4 @@
-"""Writing what a caller wants into a record, and waiting for the reconciler to make it so (contract 10)."""
+"""Writes what a caller wants into a record, and waits for the reconciler (docs/http-api.md#private-calls)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable

@@ -1,4 +1,4 @@
-"""filter, sort, limit and skip (contract 10), compiled from an allow-list into plain Python. Pure.
+"""filter and sort, compiled from an allow-list into plain Python (docs/http-api.md#filter-and-sort). Pure.
 
 The rooms are in memory, so nothing that a caller writes is ever a query: a filter becomes a predicate made of
 the closures below, each over one field of the table and one operand of that field's type.

@@ -1,4 +1,4 @@
-"""The eight private calls (contract 10): rooms made, read and changed by whoever holds an access token.
+"""The eight private calls: rooms for holders of an access token (docs/http-api.md#private-calls).
 
 They write what is wanted and wait for the reconciler; nothing here writes to LiveKit. Checked in this order:
 the token 401, the body 400, the room 404, what manages it 409.

@@ -16,7 +16,9 @@ from tests.support.proxy import Proxy, drop, http
 from tests.support.wait import PATIENCE
 
 SOON = 20.0
-"""Seconds within which it ends: five by the contract, and what a busy machine adds."""
+"""Seconds within which it ends: five (controller/docs/availability.md#start-and-end), and what a busy
+machine adds.
+"""
 WARNING = "ROOMCTL_SECRET is not the one that this database was made with"
 
 

@@ -1,4 +1,4 @@
-"""The contract's table of who may do what in a room, in its own words, and every policy it speaks of."""
+"""The table of controller/docs/access.md#roles-and-rights in words of its own, and every policy in it."""
 
 from dataclasses import dataclass
 from itertools import product
@@ -48,7 +48,7 @@ POLICIES: Final = tuple(
 
 
 def rights(role: str, policy: Policy) -> frozenset[str]:
-    """What `role` may send under `policy`: contract 7, row by row."""
+    """What `role` may send under `policy`: controller/docs/access.md#roles-and-rights, row by row."""
     guest = role == "guest" and policy.webinar
     speaker = role != "hidden" and not guest
     video, audio = policy.media != "MEDIA_TYPE_AUDIO_ONLY", policy.media != "MEDIA_TYPE_VIDEO_ONLY"

@@ -1,4 +1,4 @@
-"""Contract 7's table, cell by cell, and what somebody inside is brought to."""
+"""controller/docs/access.md#roles-and-rights, cell by cell, and what somebody inside is brought to."""
 
 from dataclasses import replace
 from itertools import product

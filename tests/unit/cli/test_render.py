@@ -1,4 +1,4 @@
-"""A plan as text and as JSON, to the letter of the contract."""
+"""A plan as text and as JSON, to the letter of controller/docs/cli.md#plan--o-json."""
 
 import json
 from dataclasses import replace
