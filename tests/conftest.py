@@ -1,16 +1,16 @@
-"""What every test may ask for: the real parts, each started once for the whole run."""
+"""How every test runs."""
 
 import random
 import resource
 import signal
-from collections.abc import AsyncIterator, Generator
+from collections.abc import Generator
 
 import pytest
 from hypothesis import HealthCheck, settings
 
-from controller.live.client import Actor, Connection, Observer
-from tests.support.livekit import LiveKitServer
 from tests.support.sample import EXAMPLES, SEEDS, THOROUGH_EXAMPLES, Sample
+
+pytest_plugins = ["tests.support.fixtures"]
 
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # a shell has what it starts in the background ignore Ctrl-C, and all that this starts: the tests press it
@@ -69,26 +69,3 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
     finally:
         signal.alarm(0)
         signal.signal(signal.SIGALRM, before)
-
-
-@pytest.fixture(scope="session")
-async def livekit(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[LiveKitServer]:
-    """A livekit-server that tests share; one that stops or freezes it starts its own."""
-    async with LiveKitServer(tmp_path_factory.mktemp("livekit")) as server:
-        yield server
-
-
-@pytest.fixture
-async def connection(livekit: LiveKitServer) -> AsyncIterator[Connection]:
-    async with Connection(livekit.url, livekit.key, livekit.secret) as opened:
-        yield opened
-
-
-@pytest.fixture
-def observer(connection: Connection) -> Observer:
-    return Observer(connection)
-
-
-@pytest.fixture
-def actor(connection: Connection) -> Actor:
-    return Actor(connection)

@@ -10,7 +10,7 @@ import re
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -59,16 +59,6 @@ def locked(path: Path) -> Iterator[None]:
     with path.open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
-
-
-def tell(part: Callable[[], Path]) -> int:
-    """Print where `part` is, for tests/run; 1 with a sentence where it is not to be had."""
-    try:
-        print(part())  # noqa: T201
-    except RuntimeError as missing:
-        print(missing, file=sys.stderr)  # noqa: T201
-        return 1
-    return 0
 
 
 def _run(command: Sequence[str], where: Path, env: dict[str, str]) -> None:

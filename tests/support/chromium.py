@@ -1,9 +1,5 @@
-"""Chromium for tests: from the PATH, or by apt-get where that is there and we are root.
+"""Chromium for tests: from the PATH, or by apt-get where that is there and we are root."""
 
-`python -m tests.support.chromium` gets it, and prints where it is.
-"""
-
-import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +7,6 @@ from typing import Final
 
 from playwright.async_api import Browser, async_playwright, expect
 
-from tests.support.cache import tell
 from tests.support.debian import program
 from tests.support.wait import PATIENCE
 
@@ -50,11 +45,3 @@ async def browser(*more: str) -> AsyncIterator[Browser]:
             yield launched
         finally:
             await launched.close()
-
-
-def main() -> int:
-    return tell(chromium)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

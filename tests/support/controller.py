@@ -25,7 +25,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Final, Protocol, Self
+from typing import Any, Final, Self
 
 import aiohttp
 from pymongo import AsyncMongoClient
@@ -40,6 +40,7 @@ from controller.records import open_store
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.record import RoomRecord
 from controller.settings import Uses, load_settings
+from tests.support.livekit import LiveKitServer
 from tests.support.participants import token
 from tests.support.ports import free_ports
 from tests.support.wait import PATIENCE, until
@@ -48,19 +49,6 @@ ROOT: Final = Path(__file__).parents[2]
 LOOK_EVERY: Final = 0.03
 WARM: Final = ("controller.cli.run", "controller.cli.apply", "controller.records.factory", "uvloop")
 _TELLTALE: Final = re.compile(r"Traceback|eyJ[A-Za-z0-9_-]{8,}|mongodb://[^/\s]*@")
-
-
-class LiveKit(Protocol):
-    """What a site needs to know of a livekit-server, or of the proxy before one."""
-
-    key: str
-    secret: str
-
-    @property
-    def url(self) -> str: ...
-
-    @property
-    def ws_url(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +146,7 @@ class Site:
     def __init__(
         self,
         folder: Path,
-        livekit: LiveKit,
+        livekit: LiveKitServer,
         *,
         mongodb: str = "",
         url: str | None = None,

@@ -16,7 +16,7 @@ _INSTALL: Final = ("apt-get", "install", "--quiet", "--yes", "--no-install-recom
 
 def program(package: str, *names: str) -> Path:
     """The first of `names` on the PATH, out of `package`. RuntimeError says what to install."""
-    with locked(cache_dir() / f".{package}.lock"):
+    with locked(cache_dir() / ".apt-get.lock"):
         found = _on_path(names)
         if found is None:
             _install(package)

@@ -1,12 +1,9 @@
 """A stand-in for LiveKit's egress worker: it speaks the real protocol, joins rooms, writes small files, and
 fails on demand. Built once into the cache.
-
-`python -m tests.support.egress` builds it, and prints where it is.
 """
 
 import asyncio
 import json
-import sys
 from collections.abc import Mapping
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -15,7 +12,7 @@ from typing import Any, Self
 
 import aiohttp
 
-from tests.support.cache import go_build, tell
+from tests.support.cache import go_build
 from tests.support.child_process import Child
 from tests.support.livekit import LiveKitServer, livekit_binary
 from tests.support.ports import free_ports
@@ -158,11 +155,3 @@ class RecordingStack:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         await self._running.aclose()
-
-
-def main() -> int:
-    return tell(build)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -28,7 +28,3 @@ async def ferret(folder: Path) -> AsyncIterator[Server]:
         yield server
     finally:
         await server.kill()
-
-
-if __name__ == "__main__":
-    print(build())  # noqa: T201

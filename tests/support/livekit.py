@@ -1,7 +1,4 @@
-"""A real livekit-server for tests: built once into the cache, started on ports of its own.
-
-`python -m tests.support.livekit` builds it, and prints where it is.
-"""
+"""A real livekit-server for tests: built once into the cache, started on ports of its own."""
 
 import json
 import shutil
@@ -112,7 +109,3 @@ class LiveKitServer(Child):
         if self.webhook_url is not None:
             settings["webhook"] = {"api_key": KEY, "urls": [self.webhook_url]}
         return settings | self._config
-
-
-if __name__ == "__main__":
-    print(livekit_binary())  # noqa: T201

@@ -1,7 +1,4 @@
-"""livekit-client for the join page: put where the page looks for it, by npm and the page's own lock file.
-
-`python -m tests.support.livekit_client` gets it, and prints where it is.
-"""
+"""livekit-client for the join page: put where the page looks for it, by npm and the page's own lock file."""
 
 import json
 import shutil
@@ -11,7 +8,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from controller.sidecar.pages.serving import CLIENT, FOLDER
-from tests.support.cache import cache_dir, locked, tell
+from tests.support.cache import cache_dir, locked
 
 LOCK: Final = FOLDER / "package-lock.json"
 PUT: Final = FOLDER / "node_modules" / ".package-lock.json"
@@ -47,11 +44,3 @@ def _fetch() -> None:
     done = subprocess.run([npm, *COMMAND[1:]], cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=2, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(COMMAND)} failed (exit {done.returncode}); its output stands above")
-
-
-def main() -> int:
-    return tell(livekit_client)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

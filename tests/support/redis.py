@@ -1,14 +1,9 @@
-"""A real Redis for tests: from the PATH or by apt-get, on a port and in a folder of its own.
-
-`python -m tests.support.redis` gets it, and prints where it is.
-"""
+"""A real Redis for tests: from the PATH or by apt-get, on a port and in a folder of its own."""
 
 import asyncio
 import contextlib
-import sys
 from pathlib import Path
 
-from tests.support.cache import tell
 from tests.support.child_process import Child
 from tests.support.debian import program
 from tests.support.ports import free_ports
@@ -65,11 +60,3 @@ class Redis(Child):
             return (await reader.readline()).decode().rstrip()
         finally:
             writer.close()
-
-
-def main() -> int:
-    return tell(redis_server)
-
-
-if __name__ == "__main__":
-    sys.exit(main())

@@ -2,11 +2,11 @@
 
 import json
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 
-from tests.support import chromium, egress, livekit_client, redis
+from tests.support import livekit_client
+from tests.support.parts import PARTS, get, needed
 
 LOCK = {
     "packages": {
@@ -24,30 +24,41 @@ def _bare(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Path:
     return tmp_path
 
 
-@pytest.mark.parametrize(("part", "name"), [(chromium, "chromium"), (redis, "redis-server")])
-def test_without_a_program_it_says_what_to_install(
-    bare: Path, capsys: pytest.CaptureFixture[str], part: ModuleType, name: str
-) -> None:
-    assert part.main() == 1
-    assert capsys.readouterr().err.startswith(f"`{name}` is not on the PATH; install it")
+@pytest.mark.parametrize(("part", "name"), [("chromium", "chromium"), ("redis", "redis-server")])
+def test_without_a_program_it_says_what_to_install(bare: Path, part: str, name: str) -> None:
+    with pytest.raises(RuntimeError, match=f"^`{name}` is not on the PATH; install it"):
+        get(part)
     (bare / name).write_text("#!/bin/sh\n")
     (bare / name).chmod(0o755)
-    assert part.main() == 0
-    assert capsys.readouterr().out.strip() == str(bare / name)
+    assert get(part) == bare / name
 
 
-def test_without_go_it_says_what_to_install(bare: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    assert egress.main() == 1
-    assert "`go` is not on the PATH; install Go" in capsys.readouterr().err
+def test_without_go_it_says_what_to_install(bare: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"^`go` is not on the PATH; install Go"):
+        get("egress")
     assert not list(bare.rglob("egress.new"))
 
 
-def test_without_npm_it_says_what_to_install(
-    bare: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_without_npm_it_says_what_to_install(bare: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(livekit_client, "CLIENT", bare / "client.js")
-    assert livekit_client.main() == 1
-    assert capsys.readouterr().err.startswith("`npm` is not on the PATH; install it")
+    with pytest.raises(RuntimeError, match=r"^`npm` is not on the PATH; install it"):
+        get("livekit_client")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "parts"),
+    [
+        ([], set(PARTS)),
+        (["--thorough", "-k", "plan"], set(PARTS)),
+        (["tests/unit"], set()),
+        (["tests/real/manifests", "tests/real/records/test_lease.py::test_x"], {"ferret"}),
+        (["tests/real/cli/test_recordings.py", "-k", "red"], {"livekit"}),
+        (["tests/real/recordings/test_kept.py"], {"livekit", "redis", "egress"}),
+        (["tests/browser", "tests/unit"], {"livekit", "livekit_client", "chromium"}),
+    ],
+)
+def test_a_run_needs_the_parts_of_its_tests_alone(arguments: list[str], parts: set[str]) -> None:
+    assert set(needed(arguments)) == parts
 
 
 def test_what_npm_has_put_is_known_by_the_lock_file(tmp_path: Path) -> None:
