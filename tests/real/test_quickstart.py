@@ -19,14 +19,18 @@ import pytest
 
 from controller.live.client import Actor, Observer
 from tests.support.cache import cache_dir
+from tests.support.documents import ROOT, page, shell_block
 from tests.support.egress import RecordingStack
 from tests.support.livekit import LiveKitServer, livekit_binary
 from tests.support.wait import until
 
-ROOT: Final = Path(__file__).parents[2]
+README: Final = (ROOT / "README.md").read_text()
 QUICKSTART: Final = ROOT / "deploy" / "quickstart"
-README: Final = ROOT / "README.md"
-FLOWS: Final = ("A guest, in a page", "An operator, over the API")
+FLOWS: Final = (
+    *(shell_block(README, title) for title in ("Invite people", "Operate", "Use the API")),
+    *(shell_block(page("http-api.md"), title) for title in ("createToken", "Example")),
+)
+"""What the documents have a reader type into the shell beside a running quickstart."""
 ROOMS: Final = ("audio-briefing", "guest-webinar", "recorded-speaker", "standard-team")
 LAST_LINE: Final = "Ctrl-C ends it all"
 
@@ -151,22 +155,25 @@ async def test_offers_the_verbs_to_another_terminal(env: dict[str, str]) -> None
     assert planned == "No changes.\n"
 
 
-async def test_the_two_flows_of_the_readme_run_as_printed(env: dict[str, str]) -> None:
+async def test_the_commands_of_the_documents_run_as_printed(env: dict[str, str]) -> None:
     """Only the ports may be others here, and the file of settings has a folder of its own."""
-    text = README.read_text()
-    flows = [text[text.index(f"## {title}") :].split("```sh\n")[1].split("```")[0] for title in FLOWS]
     async with started(env) as (_, shown):
         (settings,) = re.findall(r"^  \. (\S+/env)$", shown, re.MULTILINE)
         private = re.findall(r"http://127\.0\.0\.1:\d+(?=/api/conferences/create)", shown)[0]
-        script = "\n".join(flows).replace("/tmp/roomctl-*/env", settings)  # noqa: S108
-        script = script.replace("http://127.0.0.1:8081", private)
+        public = re.findall(r"http://127\.0\.0\.1:\d+(?=/api/conferences-public)", shown)[0]
+        script = "\n".join(FLOWS).replace("/tmp/roomctl-*/env", settings)  # noqa: S108
+        script = script.replace("http://127.0.0.1:8081", private).replace("http://127.0.0.1:8080", public)
         shell = await asyncio.create_subprocess_exec("sh", "-ec", script, stdout=PIPE, stderr=PIPE)
         output, told = (text.decode() for text in await shell.communicate())
     assert shell.returncode == 0, told
     assert "/join/" in output
-    answers = output[output.index('{"_id"') :]
+    assert "No changes." in output
+    assert re.search(r"^standard-team +True", output, re.MULTILINE)
+    assert output.count('"participant_token": "') == 1
+    assert '"name": "Main stage"' in output
+    answers = output[output.index('"name": "Side stage"') :]  # listed, updated, stopped, removed
     assert answers.count('"success": true') == 4
-    assert '"allow_chat": false' in answers
+    assert '"allow_chat": true' in answers
 
 
 async def test_leaves_nothing_where_it_is_stopped_while_it_installs(

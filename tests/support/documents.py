@@ -24,6 +24,11 @@ def blocks(text: str, kind: str) -> list[str]:
     return [content for language, content in _FENCE.findall(text) if language == kind]
 
 
+def shell_block(text: str, title: str) -> str:
+    """What a page has a reader type under the heading `title`."""
+    return blocks(re.split(rf"^#+ {re.escape(title)}$", text, flags=re.MULTILINE)[1], "sh")[0]
+
+
 def prose(text: str) -> str:
     """The text without its code blocks."""
     return _FENCE.sub("", text)

@@ -1,29 +1,42 @@
-"""What the README says is what the code does."""
+"""What the README says is what the code does; tests/real/test_quickstart.py runs its commands."""
 
-import hashlib
+import os
+import re
 from pathlib import Path
+
+import pytest
 
 from controller.cli.verbs import VERBS
 from controller.manifests import load
-from controller.sidecar.token_file import Entry, read_tokens
+from controller.settings import Uses, load_settings
 from tests.support.documents import ROOT, blocks, commands
 
 README = (ROOT / "README.md").read_text()
-EXAMPLES = blocks(README, "yaml")
+EXPORTS = re.findall(r"^export (\w+)='([^']+)'", README, re.MULTILINE)
+LIVEKIT = {"LIVEKIT_URL": "ws://localhost", "LIVEKIT_API_KEY": "key", "LIVEKIT_API_SECRET": "secret"}
 
 
-def test_its_manifests_are_valid(tmp_path: Path) -> None:
-    for number, example in enumerate(EXAMPLES[:2]):
-        (tmp_path / f"example-{number}.yaml").write_text(example)
-    desired = load(tmp_path)
-    assert not desired.errors
-    assert sorted(desired.rooms) == ["events/backstage", "events/keynote", "example-0"]
+def test_is_read_in_a_few_minutes() -> None:
+    assert 120 <= len(README.splitlines()) <= 150
 
 
-def test_its_file_of_access_tokens_is_right() -> None:
-    proof = hashlib.sha256(b"my-token").digest()
-    assert read_tokens(EXAMPLES[2].encode()) == [Entry(proof, "events", admin=False)]
+def test_its_manifest_makes_a_room(tmp_path: Path) -> None:
+    (example,) = blocks(README, "yaml")
+    (tmp_path / "standup.yaml").write_text(example)
+    assert load(tmp_path).rooms["standup"].spec.max_participants == 30
 
 
 def test_every_verb_it_writes_exists() -> None:
-    assert {"run", "wait"} <= set(commands(README)) <= set(VERBS)
+    assert {"plan", "wait"} <= set(commands(README)) <= set(VERBS)
+
+
+def test_its_two_commands_are_programs_of_the_repository() -> None:
+    named = re.findall(r"^((?:deploy|tests)/\S+)", "\n".join(blocks(README, "sh")), re.MULTILINE)
+    assert named == ["deploy/quickstart", "tests/run"]
+    assert all(os.access(ROOT / name, os.X_OK) for name in named)
+
+
+@pytest.mark.parametrize(("variable", "text"), EXPORTS)
+def test_each_setting_that_it_exports_is_valid(variable: str, text: str) -> None:
+    settings = load_settings({}, {**LIVEKIT, variable: text}, Uses.LIVEKIT)
+    assert settings.recording_output is not None
