@@ -25,6 +25,8 @@ from controller.records.ports import Lease, RoomStore
 from controller.settings import Settings
 from controller.sidecar import Backstage, Context, Sidecar
 from controller.sidecar.http.protocol import CONNECTIONS
+from controller.sidecar.pages.assets import FOLDER as PAGES
+from controller.sidecar.pages.assets import install_command, missing_packages
 
 STOP_GRACE: Final = 1.0
 STOP_AT_MOST: Final = 4.5
@@ -58,6 +60,7 @@ async def run(settings: Settings) -> int:
         observer = Observer(process.live)
         sidecar = Sidecar(Context(settings, process.known, observer, process.metrics, backstage))
         await stack.enter_async_context(sidecar.listening())
+        _warn_of_missing_packages()
         log.info("listening", public=str(sidecar.public), private=str(sidecar.private))
         store = await _unless(stop, stack.enter_async_context(store_of(settings, verb="run")))
         if store is not None:
@@ -74,6 +77,12 @@ def _allow_open_files() -> None:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < OPEN_FILES:
         log.warning("few files may be open", limit=wanted, mend=f"allow {OPEN_FILES} (ulimit -n)")
+
+
+def _warn_of_missing_packages() -> None:
+    if missing := missing_packages():
+        mend = f"run `{install_command(PAGES)}`, then restart the controller"
+        log.warning("npm packages are missing", packages=missing, mend=mend)
 
 
 async def _control(process: Process, store: RoomStore, backstage: Backstage, stop: asyncio.Event) -> None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -25,7 +25,7 @@ from controller.manifests import Desired, RoomsDirState, load
 from controller.reconcile.recordings.blocked_log import MEND
 from controller.settings import USE_S3, Settings, Uses, mongodb_address, unused_s3
 from controller.sidecar.access_tokens import Callers
-from controller.sidecar.pages.serving import CLIENT, FOLDER, how_to_get
+from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
 
 CLOCK_LIMIT: Final = 10.0
 """Seconds of difference that a token's times can bear with room to spare: LiveKit allows a minute."""
@@ -72,7 +72,7 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield Finding(Mark.OK, "settings", "all there, all in range")
     yield about_hidden(settings)
     yield about_tokens(settings.access_tokens_file)
-    yield about_page(in_place=CLIENT.is_file())
+    yield about_page(missing_packages())
     desired = load(settings.rooms_dir)
     yield about_manifests(desired, settings)
     yield await _livekit(settings)
@@ -96,14 +96,14 @@ def about_hidden(settings: Settings) -> Finding:
     )
 
 
-def about_page(*, in_place: bool) -> Finding:
-    """Whether the join page can join; all else works without."""
-    if in_place:
-        return Finding(Mark.OK, "page", "livekit-client is in place")
+def about_page(missing: Sequence[str]) -> Finding:
+    """Whether the npm packages of the pages are installed; all else works without them."""
+    if not missing:
+        return Finding(Mark.OK, "page", "livekit-client and swagger-ui-dist are installed")
+    need = {"livekit-client": "the join page", "swagger-ui-dist": "the OpenAPI page"}
+    broken = " and ".join(f"{need[name]} needs {name}" for name in missing)
     return Finding(
-        Mark.WARN,
-        "page",
-        f"/join lacks livekit-client; `{how_to_get(FOLDER)}` gets it, then restart the controller",
+        Mark.WARN, "page", f"{broken}; run `{install_command(FOLDER)}`, then restart the controller"
     )
 
 

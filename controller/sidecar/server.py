@@ -16,8 +16,7 @@ from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import Handler, Listener
 from controller.sidecar.http.router import Routes, Site, options
 from controller.sidecar.joining.join_handlers import Helpers
-from controller.sidecar.openapi import PATH as OPENAPI
-from controller.sidecar.openapi import described, private_document, public_document
+from controller.sidecar.openapi import OpenApiPage, openapi_routes, private_document, public_document
 from controller.sidecar.operations import Ops
 from controller.sidecar.pages.serving import Pages
 from controller.sidecar.rooms.room_handlers import Rooms
@@ -47,9 +46,11 @@ class Sidecar:
         self._rooms = Rooms(context, self.callers)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
-        public = _public_routes(self._helpers, Pages(context), cors)
+        page = OpenApiPage()
+        public = _public_routes(self._helpers, Pages(context), page, cors)
+        private = _private_routes(self._helpers, self._rooms, Ops(context), page)
         self._public_site = Site(public, context.metrics, limit.admit, cors.lines)
-        self._private_site = Site(_private_routes(self._helpers, self._rooms, Ops(context)), context.metrics)
+        self._private_site = Site(private, context.metrics)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Sidecar"]:
@@ -112,20 +113,19 @@ def _why(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "no such address"
 
 
-def _public_routes(helpers: Helpers, pages: Pages, cors: Cors) -> Routes:
+def _public_routes(helpers: Helpers, pages: Pages, page: OpenApiPage, cors: Cors) -> Routes:
     preflight, question = options(cors, "POST, OPTIONS"), options(cors, "GET, HEAD, OPTIONS")
-    document = described(public_document())
+    openapi = openapi_routes(public_document(), page)
     return {
         FIND: {"POST": helpers.find, "OPTIONS": preflight},
         CREATE_TOKEN: {"POST": helpers.create_token, "OPTIONS": preflight},
         TOKEN: {"POST": helpers.endpoint, "OPTIONS": preflight},
-        OPENAPI: {"GET": document, "HEAD": document, "OPTIONS": question},
+        **{path: {**methods, "OPTIONS": question} for path, methods in openapi.items()},
         **pages.routes(question),
     }
 
 
-def _private_routes(helpers: Helpers, rooms: Rooms, ops: Ops) -> Routes:
-    document = described(private_document())
+def _private_routes(helpers: Helpers, rooms: Rooms, ops: Ops, page: OpenApiPage) -> Routes:
     return {
         **_room_routes(rooms),
         FIND: {"POST": helpers.find},
@@ -134,7 +134,7 @@ def _private_routes(helpers: Helpers, rooms: Rooms, ops: Ops) -> Routes:
         "/healthz": {"GET": ops.health, "HEAD": ops.health},
         "/readyz": {"GET": ops.readiness, "HEAD": ops.readiness},
         "/metrics": {"GET": ops.metrics, "HEAD": ops.metrics},
-        OPENAPI: {"GET": document, "HEAD": document},
+        **openapi_routes(private_document(), page),
     }
 
 

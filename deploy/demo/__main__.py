@@ -27,7 +27,7 @@ from typing import Any, Final
 from console import bold, say, show
 from controller_process import Controller, House, controlling, given_livekit, program, settings
 from environment import environment, install, locked
-from page import livekit_client
+from page import npm_packages
 from processes import PORTS, Failure, Stopped, free_ports, run, start, unless_stopped
 from recording import recorded_rooms, recording_settings, tell_recording
 from server import livekit_server, serving
@@ -61,7 +61,7 @@ async def quickstart(*, check: bool, record: bool) -> None:
     given = given_livekit()
     server = None if given else await livekit_server()
     await install()
-    await livekit_client()
+    await npm_packages()
     async with contextlib.AsyncExitStack() as stack:
         async with locked():  # of two at once the second sees which ports the first has taken
             more = recording_settings() if record else {}

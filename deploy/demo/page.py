@@ -1,4 +1,4 @@
-"""What the join page leans on: livekit-client, put in place by npm and the page's own lock file."""
+"""The npm packages of the pages: livekit-client and Swagger UI, installed by the pages' own lock file."""
 
 import json
 import os
@@ -15,31 +15,25 @@ SECONDS: Final = 300.0
 COMMAND: Final = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
-async def livekit_client() -> None:
-    """Fetch it where it is not there. All but the page works without it, so a failure is only said."""
+async def npm_packages() -> None:
+    """Install missing packages. All else works without them, so a failure is only reported."""
     async with locked():
-        if _wanted() == _in_place():
+        wanted = json.loads((FOLDER / "package.json").read_text())["dependencies"]
+        if wanted == {name: _installed(name) for name in wanted}:
             return
+        by_hand = f"npm ci --ignore-scripts --prefix {FOLDER}"
         npm = shutil.which("npm")
         if npm is None:
-            say(f"  the join page lacks livekit-client: install npm, then `{_by_hand()}`")
+            say(f"  the join page and the OpenAPI page do not work yet: install npm, then run `{by_hand}`")
             return
         try:
-            async with progress("fetching livekit-client for the join page"):
+            async with progress("installing livekit-client and Swagger UI for the pages"):
                 await run_tidily(npm, *COMMAND[1:], within=SECONDS, env=os.environ, cwd=FOLDER)
         except Failure as failure:
-            say(f"  the join page lacks livekit-client; `{_by_hand()}` gets it\n{failure}")
+            say(f"  the join page and the OpenAPI page do not work yet: run `{by_hand}`\n{failure}")
 
 
-def _by_hand() -> str:
-    return f"npm ci --ignore-scripts --prefix {FOLDER}"
-
-
-def _wanted() -> Any:
-    return json.loads((FOLDER / "package.json").read_text())["dependencies"]["livekit-client"]
-
-
-def _in_place() -> Any:
-    """The version that npm has put there, None where there is none."""
-    installed: Path = FOLDER / "node_modules" / "livekit-client" / "package.json"
-    return json.loads(installed.read_text())["version"] if installed.is_file() else None
+def _installed(name: str) -> Any:
+    """The version that npm has installed, None where there is none."""
+    package: Path = FOLDER / "node_modules" / name / "package.json"
+    return json.loads(package.read_text())["version"] if package.is_file() else None

@@ -1,4 +1,4 @@
-"""livekit-client for the join page: put where the page looks for it, by npm and the page's own lock file."""
+"""The npm packages of the pages, livekit-client and Swagger UI, installed by the pages' own lock file."""
 
 import json
 import shutil
@@ -7,9 +7,10 @@ import sys
 from pathlib import Path
 from typing import Any, Final
 
-from controller.sidecar.pages.serving import CLIENT, FOLDER
+from controller.sidecar.pages.assets import FOLDER, PACKAGES, missing_packages
 from tests.support.cache import cache_dir, locked
 
+(CLIENT,) = PACKAGES["livekit-client"]
 LOCK: Final = FOLDER / "package-lock.json"
 PUT: Final = FOLDER / "node_modules" / ".package-lock.json"
 """What is to be there, and what npm says that it has put there."""
@@ -21,7 +22,7 @@ _NO_NPM: Final = "`npm` is not on the PATH; install it (Debian: apt-get install 
 def livekit_client() -> Path:
     """The script, fetched unless it is there by this very lock file. RuntimeError says what is missing."""
     with locked(cache_dir() / ".npm.lock"):
-        if not in_place(CLIENT, LOCK, PUT):
+        if missing_packages() or not in_place(CLIENT, LOCK, PUT):
             _fetch()
     return CLIENT
 
@@ -40,7 +41,7 @@ def _fetch() -> None:
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError(_NO_NPM)
-    print(f"fetching livekit-client: {' '.join(COMMAND)} (once)", file=sys.stderr, flush=True)  # noqa: T201
+    print(f"fetching livekit-client and Swagger UI: {' '.join(COMMAND)} (once)", file=sys.stderr, flush=True)  # noqa: T201
     done = subprocess.run([npm, *COMMAND[1:]], cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=2, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(COMMAND)} failed (exit {done.returncode}); its output stands above")

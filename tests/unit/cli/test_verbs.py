@@ -251,11 +251,12 @@ def test_unseen_guests_are_a_warning_until_they_need_a_token() -> None:
     assert about_hidden(replace(SETTINGS, hidden_requires_token=True)).mark is Mark.OK
 
 
-def test_a_page_that_cannot_join_is_a_warning_with_the_way_to_mend_it() -> None:
-    lacking = about_page(in_place=False)
-    assert lacking.mark is Mark.WARN
-    assert "npm ci --ignore-scripts --prefix " in lacking.text
-    assert about_page(in_place=True).mark is Mark.OK
+def test_a_missing_npm_package_is_a_warning_that_says_how_to_install_it() -> None:
+    missing = about_page(["livekit-client"])
+    assert missing.mark is Mark.WARN
+    assert missing.text.startswith("the join page needs livekit-client; ")
+    assert "npm ci --ignore-scripts --prefix " in missing.text
+    assert about_page([]).mark is Mark.OK
 
 
 def test_another_secret_is_a_warning() -> None:

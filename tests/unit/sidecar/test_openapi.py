@@ -3,8 +3,7 @@
 import json
 import re
 from collections.abc import Iterator
-from html import unescape
-from html.parser import HTMLParser
+from pathlib import Path
 from typing import Any, Final
 
 import pytest
@@ -13,11 +12,10 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 from controller.room import FIELDS
 from controller.sidecar.http.body import parse
 from controller.sidecar.http.response import STATUS, Code
-from controller.sidecar.openapi import private_document, public_document
+from controller.sidecar.openapi import OpenApiPage, private_document, public_document
 from controller.sidecar.openapi.accept import prefers_html
 from controller.sidecar.openapi.document import MEANINGS
-from controller.sidecar.openapi.page import page
-from controller.sidecar.openapi.types import shown_type
+from controller.sidecar.pages.assets import FOLDER, PACKAGES
 from controller.sidecar.rooms.bodies import (
     CountRooms,
     CreateRoom,
@@ -213,76 +211,6 @@ def test_a_document_names_no_machine(document: Json) -> None:
 # -- the page ---------------------------------------------------------------------------------------------
 
 
-class Reading(HTMLParser):
-    """What a browser would make of the page."""
-
-    def __init__(self, text: str) -> None:
-        super().__init__()
-        self.tags: list[str] = []
-        self.attributes: list[tuple[str, str | None]] = []
-        self.open: list[str] = []
-        self.feed(text)
-        self.close()
-
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        self.tags.append(tag)
-        self.attributes += attrs
-        if tag not in ("meta", "wbr"):
-            self.open.append(tag)
-
-    def handle_endtag(self, tag: str) -> None:
-        assert self.open.pop() == tag
-
-
-@both
-def test_the_page_is_whole_and_has_no_script_and_nothing_of_elsewhere(document: Json) -> None:
-    read = Reading(page(document))
-    assert read.open == []
-    assert not {"script", "link", "img", "iframe", "form"} & set(read.tags)
-    names = {name for name, _ in read.attributes}
-    assert not {name for name in names if name.startswith("on")} | ({"src", "style"} & names)
-    links = {value for name, value in read.attributes if name == "href"}
-    assert links == {f"#{value}" for name, value in read.attributes if name == "id"}
-
-
-@both
-def test_the_page_shows_every_call_and_field(document: Json) -> None:
-    text = unescape(page(document))
-    for path, method, operation in operations(document):
-        assert operation["summary"] in text
-        assert method.upper() in text
-        assert path in text.replace("<wbr>", "")
-    for schema in document["components"]["schemas"].values():
-        for name in schema.get("properties", {}):
-            assert name.startswith("$") or name in text
-
-
-@pytest.mark.parametrize("example", EXAMPLES, ids=lambda example: example.title)
-def test_the_page_prints_each_example_as_the_reference_does(example: Printed) -> None:
-    """But for indentation, and for the access token that the public calls do not need."""
-    text = re.sub(r"(?m)^ +", "", unescape(page(private_document())))
-    curl = example.curl
-    if "-public/" in example.request.path:
-        curl = curl.replace("--header 'x-access-token: <your_api_token>' \\\n", "")
-    assert f"<pre>{curl}</pre>" in text
-    assert f"<pre>{example.answer}</pre>" in text or not example.answer
-
-
-def test_the_page_escapes_what_it_shows() -> None:
-    document = public_document()
-    document["info"]["title"] = "<script>alert('x')</script>"
-    assert "<script>" not in page(document)
-
-
-def test_a_type_is_said_in_words() -> None:
-    schemas = {"Mode": {"type": "string", "enum": ["A", "B"]}}
-    limit = {"type": ["integer", "null"], "minimum": 1, "maximum": 1000, "default": 7}
-    mode = {"anyOf": [{"$ref": "#/components/schemas/Mode"}, {"type": "null"}]}
-    assert shown_type(schemas, limit, needed=True) == "integer, 1 to 1000, default 7, required"
-    assert shown_type(schemas, mode, needed=False) == "one of A, B"
-    assert shown_type(schemas, {"type": "object", "maxProperties": 0}, needed=False) == "object, empty"
-
-
 @pytest.mark.parametrize(
     ("accept", "html"),
     [
@@ -317,16 +245,71 @@ async def test_each_listener_answers_its_own_document() -> None:
             assert head.headers["content-length"] == reply.headers["content-length"]
 
 
-async def test_a_browser_gets_the_page_under_a_strict_policy() -> None:
+async def test_a_browser_gets_a_page_that_allows_nothing_inline_and_no_other_origin() -> None:
     async with serving() as house:
         reply = await ask(house.sidecar.private, "GET", "/openapi.json", headers={"Accept": BROWSER})
         assert reply.headers["content-type"] == "text/html; charset=utf-8"
-        assert reply.body.decode() == page(DOCUMENTS["private"])
+        assert "<title>roomctl: the private listener</title>" in reply.body.decode()
         assert reply.headers["vary"] == "Accept"
-        policy = reply.headers["content-security-policy"].split("; ")
-        assert policy[0] == "default-src 'none'"
-        assert policy[1].startswith("style-src 'sha256-")
-        assert not [part for part in policy if "unsafe" in part or "http" in part]
+        policy = dict(part.split(" ", 1) for part in reply.headers["content-security-policy"].split("; "))
+        assert policy["default-src"] == "'none'"
+        assert policy["script-src"] == policy["style-src"] == policy["connect-src"] == "'self'"
+        assert policy["img-src"] == "'self' data:"
+        assert not re.search(r"<script(?![^>]*\ssrc=)|<style|\sstyle=|\son[a-z]+=|//", reply.body.decode())
+
+
+async def test_the_page_escapes_its_title() -> None:
+    assert "<title>&lt;b&gt; &amp;" in OpenApiPage().html("<b> &")
+
+
+@pytest.fixture
+def swagger_ui(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, Path]:
+    """Where Swagger UI would be installed."""
+    files = (tmp_path / "swagger-ui-bundle.js", tmp_path / "swagger-ui.css")
+    monkeypatch.setitem(PACKAGES, "swagger-ui-dist", files)
+    return files
+
+
+async def test_every_asset_of_the_page_is_on_both_listeners_and_kept_for_ever(
+    swagger_ui: tuple[Path, Path],
+) -> None:
+    for path in swagger_ui:
+        path.write_text(path.name)
+    async with serving() as house:
+        for address in (house.sidecar.public, house.sidecar.private):
+            page = (await ask(address, "GET", "/openapi.json", headers={"Accept": BROWSER})).body.decode()
+            urls = re.findall(r'(?:href|src)="(openapi/assets/[^"]+)"', page)
+            names = {url.partition("?v=")[0].rpartition("/")[2] for url in urls}
+            assert names == {"icon.svg", "page.css", "page.js", "swagger-ui-bundle.js", "swagger-ui.css"}
+            for url in urls:
+                asset = await ask(address, "GET", f"/{url}")
+                assert asset.status == 200
+                assert "immutable" in asset.headers["cache-control"]
+
+
+@pytest.mark.parametrize(
+    "target", ["/openapi", "/openapi/assets/", "/openapi/assets/page.html", "/openapi/assets/main.js"]
+)
+async def test_nothing_else_is_an_asset_of_the_page(target: str) -> None:
+    async with serving() as house:
+        for address in (house.sidecar.public, house.sidecar.private):
+            assert (await ask(address, "GET", target)).code == "NOT_FOUND"
+
+
+async def test_without_swagger_ui_the_json_is_served_and_the_page_says_what_to_install(
+    swagger_ui: tuple[Path, Path],
+) -> None:
+    async with serving() as house:
+        assert (await ask(house.sidecar.public, "GET", "/openapi.json")).json["openapi"] == "3.1.0"
+        page = await ask(house.sidecar.public, "GET", "/openapi.json", headers={"Accept": BROWSER})
+        assert page.status == 200
+        assert "Swagger UI is not installed" in page.body.decode()
+        assert "npm ci" in page.body.decode()
+        for path in swagger_ui:
+            asset = await ask(house.sidecar.public, "GET", f"/openapi/assets/{path.name}")
+            assert asset.code == "NOT_FOUND"
+            assert "npm ci" in asset.json["error"]
+            assert str(FOLDER) not in asset.json["error"]
 
 
 async def test_the_public_answer_depends_on_accept_and_on_origin() -> None:

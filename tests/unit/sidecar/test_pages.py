@@ -1,6 +1,7 @@
 """The page to walk in, and the one that is recorded: what is served, to whom, under which headers."""
 
 import gzip
+import json
 import logging
 import re
 from collections.abc import AsyncIterator
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from controller.room import MediaType
-from controller.sidecar.pages import serving as pages
+from controller.sidecar.pages import assets as pages
 from tests.unit.sidecar.harness import ROOM_ID, SETTINGS, House, Reply, ask, record, serving, spec
 
 OTHER = "0" * 24
@@ -26,7 +27,7 @@ async def get(house: House, target: str, method: str = "GET", **headers: str) ->
 @asynccontextmanager
 async def with_client(client: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
     """A sidecar that finds livekit-client there, or nothing."""
-    monkeypatch.setattr(pages, "CLIENT", client)
+    monkeypatch.setitem(pages.PACKAGES, "livekit-client", (client,))
     async with serving() as house:
         yield house
 
@@ -323,8 +324,10 @@ class TestLiveKitClient:
             assert "npm ci" in answer.json["error"]
             assert str(pages.FOLDER) not in answer.json["error"]
 
-    def test_its_version_is_pinned_with_its_content(self) -> None:
+    def test_the_version_of_each_package_is_pinned_with_its_content(self) -> None:
         lock = (pages.FOLDER / "package-lock.json").read_text()
-        assert '"livekit-client": "2.23.0"' in (pages.FOLDER / "package.json").read_text()
+        dependencies = json.loads((pages.FOLDER / "package.json").read_text())["dependencies"]
+        assert dependencies == {"livekit-client": "2.23.0", "swagger-ui-dist": "5.35.0"}
+        assert dependencies.keys() == pages.PACKAGES.keys()
         assert lock.count('"integrity"') >= 10
         assert "resolved" not in lock
