@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 import pytest
+import yaml
 
 import controller
 from controller import metrics
@@ -166,3 +167,11 @@ def test_every_list_of_access_tokens_of_a_page_is_right(path: Path) -> None:
         assert read_tokens(text.encode()) == [
             Entry(hashlib.sha256(b"my-token").digest(), "events", admin=False)
         ]
+
+
+def test_the_workflow_runs_all_tests_on_each_supported_python() -> None:
+    job = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]["tests"]
+    assert "tests/run" in [step.get("run") for step in job["steps"]]
+    supported = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
+    assert supported is not None
+    assert job["strategy"]["matrix"]["python"] == [f"3.{n}" for n in range(*map(int, supported.groups()))]

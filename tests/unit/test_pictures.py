@@ -3,8 +3,9 @@
 import re
 from html import unescape
 
-from tests.pictures.__main__ import FOLDER
+from tests.pictures.__main__ import FOLDER, MAKERS
 from tests.pictures.architecture import architecture
+from tests.pictures.terminal import terminal
 from tests.support.documents import ROOT
 
 
@@ -22,3 +23,13 @@ def test_figure_of_the_architecture_names_folders_that_exist() -> None:
     named = re.findall(r'class="code"[^>]*>([a-z_]+/)', architecture())
     assert len(named) == 7
     assert [folder for folder in named if not (ROOT / "controller" / folder).is_dir()] == []
+
+
+def test_picture_of_a_plan_shows_what_the_verb_prints() -> None:
+    shown = texts((FOLDER / "plan.svg").read_text())
+    assert shown == texts(terminal()), "run `python -m tests.pictures plan.svg`"
+
+
+def test_pictures_are_small() -> None:
+    sizes = {name: (FOLDER / name).stat().st_size for name in MAKERS}
+    assert max(sizes.values()) < 150_000, sizes
