@@ -5,6 +5,7 @@ roomctl_pass_seconds                              how long a pass took
 roomctl_actions_total{action,outcome}             steps done: create ... recreate, heal; ok, failed
 roomctl_errors_total{kind}                        errors by their class in controller.errors
 roomctl_rooms{type,status}                        rooms by condition
+roomctl_unusable_records{reason}                  records left alone: RecordDamaged, NewerRelease
 roomctl_dependency_up{dependency}                 1 while livekit, mongodb answered last
 roomctl_leader                                    1 while this process holds the lease
 roomctl_watch_restarts_total                      watches started again: silent while a resync saw a change
@@ -37,6 +38,7 @@ class Metrics:
         self.actions = self._counter("actions", "Steps done on rooms", "action", "outcome")
         self.errors = self._counter("errors", "Errors by class", "kind")
         self.rooms = self._gauge("rooms", "Rooms by condition", "type", "status")
+        self.unusable_records = self._gauge("unusable_records", "Records left alone", "reason")
         self.dependency_up = self._gauge("dependency_up", "Whether a server answered last", "dependency")
         self.leader = self._gauge("leader", "Whether this process holds the lease")
         self.watch_restarts = self._counter("watch_restarts", "Watches that were started again")

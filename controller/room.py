@@ -2,14 +2,18 @@
 
 import hashlib
 import hmac
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, Self, TypeAlias
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic.fields import FieldInfo
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9 -]+\Z"
+TRIMMED_NAME_PATTERN: Final = r"^\s*[A-Za-z0-9-]([A-Za-z0-9 -]{0,98}[A-Za-z0-9-])?\s*$"
+"""Which names are allowed, as they are written: they are trimmed before they are checked."""
 ID_PATTERN: Final = r"^[0-9a-f]{24}\Z"
 DEFAULT_USER_ID: Final = "rooms"
 MAX_PARTICIPANTS: Final = 100_000
@@ -47,11 +51,77 @@ Media = Annotated[MediaType, Field(strict=False)]
 Participants = Annotated[int, Field(ge=1, le=MAX_PARTICIPANTS)]
 Mode = Annotated[RecordMode, Field(strict=False)]
 
+FieldKind: TypeAlias = type[str] | type[int] | type[bool] | type[StrEnum]
+
+
+@dataclass(frozen=True, slots=True)
+class RoomField:
+    """What is declared of a room's field beside its type and default: the metadata of its annotation.
+
+    `description` is a sentence; `rule` says in words which values are allowed, and is derived from the type
+    where it is empty. `in_find`: findLKRoomNameById returns the field. `in_metadata`: the live room's
+    metadata carries it. `restricts(before, after)`: whether that change takes something away from the
+    people inside; both are JSON values. The rest is read off the model: `annotation` with its constraints,
+    `kind` without, `default` as JSON has it.
+    """
+
+    description: str
+    rule: str = ""
+    in_find: bool = False
+    in_metadata: bool = False
+    restricts: Callable[[Any, Any], bool] | None = None
+    name: str = ""
+    annotation: Any = None
+    kind: FieldKind = str
+    required: bool = False
+    default: Any = None
+
+    @classmethod
+    def of_model(cls, name: str, info: FieldInfo) -> Self:
+        """The field as `RoomSpec` declares it."""
+        declared = next(part for part in info.metadata if isinstance(part, cls))
+        kind: Any = info.annotation
+        required = info.is_required()
+        default = None if required else _plain(info.default)
+        rule = declared.rule or _rule(kind)
+        return replace(
+            declared,
+            name=name,
+            annotation=Annotated[kind, *info.metadata],
+            kind=kind,
+            required=required,
+            default=default,
+            rule=rule,
+        )
+
+
+def _rule(kind: type) -> str:
+    return ", ".join(kind) if issubclass(kind, StrEnum) else "true or false"
+
+
+def _plain(value: Any) -> Any:
+    """The value as JSON has it."""
+    return str(value) if isinstance(value, StrEnum) else value
+
+
+def _turned_on(_before: Any, after: Any) -> bool:
+    return bool(after)
+
+
+def _turned_off(_before: Any, after: Any) -> bool:
+    return not after
+
+
+def _narrowed(_before: Any, after: Any) -> bool:
+    return bool(after != MediaType.VIDEO_AUDIO)
+
 
 class RoomSpec(BaseModel):
     """What somebody wants of a room: the body of the reference's create call, defaults filled in.
 
-    Field names are the reference's own. Strict: "20" is no integer and 1 is no boolean.
+    This is the one table of a room's fields: the record, the manifest reader, the JSON Schema, the API's
+    bodies, filters and answers, the plan and the live metadata are all derived from it. Field names are the
+    reference's own. Strict: "20" is no integer and 1 is no boolean.
     """
 
     model_config = ConfigDict(
@@ -62,51 +132,75 @@ class RoomSpec(BaseModel):
         regex_engine="python-re",  # the default engine knows no \Z, and `$` would let a newline pass
     )
 
-    name: Name
-    user_id: UserId = DEFAULT_USER_ID
-    mediaType: Media = MediaType.VIDEO_AUDIO
-    max_participants: Participants
-    allow_webinar_mode: bool = False
-    allow_chat: bool = False
-    allow_share_screen: bool = False
-    record: bool = False
-    record_mode: Mode = RecordMode.GRID
-    active: bool = True
+    name: Annotated[
+        Name,
+        RoomField("Human-readable room name.", "1 to 100 of A-Z a-z 0-9, space and -", in_metadata=True),
+    ]
+    user_id: Annotated[UserId, RoomField("Owner id of the room.", "1 to 128 characters")] = DEFAULT_USER_ID
+    mediaType: Annotated[
+        Media, RoomField("Which media the room carries.", in_metadata=True, restricts=_narrowed)
+    ] = MediaType.VIDEO_AUDIO
+    max_participants: Annotated[
+        Participants,
+        RoomField(
+            "Maximum number of participants allowed to join the meeting simultaneously.",
+            f"a whole number from 1 to {MAX_PARTICIPANTS}",
+        ),
+    ]
+    allow_webinar_mode: Annotated[
+        bool,
+        RoomField(
+            "Whether the room supports webinar-style guest behavior beside the speaker path.",
+            in_find=True,
+            in_metadata=True,
+            restricts=_turned_on,
+        ),
+    ] = False
+    allow_chat: Annotated[
+        bool,
+        RoomField(
+            "Whether chat remains available in the browser room experience.",
+            in_find=True,
+            in_metadata=True,
+            restricts=_turned_off,
+        ),
+    ] = False
+    allow_share_screen: Annotated[
+        bool,
+        RoomField(
+            "Whether speakers may share their screen inside the room.",
+            in_find=True,
+            in_metadata=True,
+            restricts=_turned_off,
+        ),
+    ] = False
+    record: Annotated[
+        bool, RoomField("Whether the room is treated as record-enabled.", in_find=True, in_metadata=True)
+    ] = False
+    record_mode: Annotated[Mode, RoomField("Composite recording mode for the room.", in_find=True)] = (
+        RecordMode.GRID
+    )
+    active: Annotated[bool, RoomField("Whether the room is active right after provisioning.")] = True
 
     def as_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values, in the reference's order of fields."""
-        return {field: str(v) if isinstance(v := getattr(self, field), StrEnum) else v for field in FIELDS}
+        return {name: _plain(getattr(self, name)) for name in FIELDS}
 
 
-FIELDS: Final[tuple[str, ...]] = tuple(RoomSpec.model_fields)
-"""The ten fields of a room that a caller may write, in the reference's order."""
+FIELDS: Final[Mapping[str, RoomField]] = {
+    name: RoomField.of_model(name, info) for name, info in RoomSpec.model_fields.items()
+}
+"""The ten fields of a room that a caller may write, by name, in the reference's order."""
+
+ANSWER_ORDER: Final = (
+    *(name for name in FIELDS if name not in ("max_participants", "active")),
+    *("max_participants", "sid", "active"),
+)
+"""The fields in the order in which the reference prints a room, with `sid` among them."""
 
 READ_ONLY_FIELDS: Final = ("_id", "sid", "created", "modified", "success")
 """What the API returns besides: a room that was read from it may be written as it is, so they are ignored."""
 
-FIELD_RULES: Final[Mapping[str, str]] = {
-    "name": "1 to 100 of A-Z a-z 0-9, space and -",
-    "user_id": "1 to 128 characters",
-    "mediaType": ", ".join(MediaType),
-    "max_participants": f"a whole number from 1 to {MAX_PARTICIPANTS}",
-    "record_mode": ", ".join(RecordMode),
-    **{name: "true or false" for name, info in RoomSpec.model_fields.items() if info.annotation is bool},
-}
-"""What a field may be, in words."""
-
-FIELD_DESCRIPTIONS: Final[Mapping[str, str]] = {
-    "name": f"Human-readable room name: {FIELD_RULES['name']}.",
-    "user_id": "Owner id of the room.",
-    "mediaType": "Which media the room carries.",
-    "max_participants": "Maximum number of participants allowed to join the meeting simultaneously.",
-    "allow_webinar_mode": "Whether the room supports webinar-style guest behavior beside the speaker path.",
-    "allow_chat": "Whether chat remains available in the browser room experience.",
-    "allow_share_screen": "Whether speakers may share their screen inside the room.",
-    "record": "Whether the room is treated as record-enabled.",
-    "record_mode": "Composite recording mode for the room.",
-    "active": "Whether the room is active right after provisioning.",
-}
-"""What a field is for, in a sentence."""
 
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
     "standard-team": {

@@ -22,7 +22,10 @@ from controller.cli.table import painted
 from controller.errors import LiveDenied, LiveError, NoEgressService, SettingsError, StoreAway, StoreError
 from controller.live.client import Observer
 from controller.manifests import Desired, RoomsDirState, load
+from controller.plan.unusable import advice
 from controller.reconcile.recordings.blocked_log import MEND
+from controller.records.record import UnusableRecord
+from controller.room import redact_key
 from controller.settings import USE_S3, Settings, Uses, mongodb_address, unused_s3
 from controller.sidecar.access_tokens import Callers
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
@@ -240,6 +243,8 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         async with opened_store(settings, verb="doctor", read_only=True) as store:
             rooms = sum(not record.removed for record in store.by_id.values())
             yield Finding(Mark.OK, "mongodb", f"{counted(rooms, 'room')} on record, {where}")
+            for unusable in store.unusable.values():
+                yield about_unusable(unusable)
             yield about_secret(changed=store.secret_changed)
             holder = await store.holder()
             text = (
@@ -252,6 +257,12 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
         away = settings.mongodb_uri and isinstance(error, StoreAway)
         mend = "; start it, or set MONGODB_URI to where it is" if away else ""
         yield Finding(Mark.FAIL, "mongodb", f"{error}{mend}")
+
+
+def about_unusable(record: UnusableRecord) -> Finding:
+    """A record that must not be acted on."""
+    mark = Mark.FAIL if record.is_damaged else Mark.WARN
+    return Finding(mark, "record", f"{redact_key(record.record.key)}: {advice(record)}")
 
 
 def about_secret(*, changed: bool) -> Finding:

@@ -114,7 +114,8 @@ async def look(
     holder = await store.holder()
     now = datetime.now(UTC)
     people = await count_people(settings, records)
-    return [replace(standing(r, holder, now), participants=people.get(r.id)) for r in records], unknown
+    rooms = [standing(record, holder, now, store.unusable.get(record.id)) for record in records]
+    return [replace(room, participants=people.get(room.record.id)) for room in rooms], unknown
 
 
 def _show(rooms: Sequence[Standing], output: Form) -> None:

@@ -5,8 +5,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final
 
+from controller.reconcile.status import unusable_condition
 from controller.records.ports import Holder, Records
-from controller.records.record import Condition, Origin, RoomRecord, to_api_dict
+from controller.records.record import Condition, Origin, RoomRecord, UnusableRecord, to_api_dict
 from controller.room import format_time, redact_key
 
 AWAY_AFTER: Final = timedelta(seconds=30)
@@ -18,18 +19,26 @@ _ALWAYS: Final = ("Ready", "Live", "ManifestValid")
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """One room; `participants` is None where it is not known."""
+    """One room; `participants` is None where it is not known, `unreadable` names damaged fields."""
 
     record: RoomRecord
     conditions: tuple[Condition, ...]
     participants: int | None = None
+    unreadable: frozenset[str] = frozenset()
 
     def condition(self, kind: str) -> Condition | None:
         return next((c for c in self.conditions if c.type == kind), None)
 
 
-def standing(record: RoomRecord, holder: Holder | None, now: datetime) -> Standing:
-    """How `record` stands; the conditions are Unknown while no controller is at work."""
+def standing(
+    record: RoomRecord, holder: Holder | None, now: datetime, unusable: UnusableRecord | None = None
+) -> Standing:
+    """How `record` stands; the conditions are Unknown while no controller is at work.
+
+    `unusable`: where it must not be acted on. That is seen here and now, whoever is at work.
+    """
+    if unusable is not None:
+        return Standing(record, (unusable_condition(unusable),), unreadable=unusable.damaged_fields)
     said = _said(record)
     if is_away(holder, now):
         said = tuple(_unknown(condition, holder) for condition in said)
@@ -66,9 +75,11 @@ def _unknown(condition: Condition, holder: Holder | None) -> Condition:
 def choose(records: Records, names: tuple[str, ...]) -> tuple[list[RoomRecord], list[str]]:
     """The rooms that `names` (keys or ids; none: all) mean, by key, and the names that mean none.
 
-    An API room may also be named as text shows it, by `api/` and six digits, while that means one room.
+    Those whose record must not be acted on are among them, as far as they can be read. An API room may also
+    be named as text shows it, by `api/` and six digits, while that means one room.
     """
-    alive = [record for record in records.by_id.values() if not record.removed]
+    shown = {**records.by_id, **{room_id: each.record for room_id, each in records.unusable.items()}}
+    alive = [record for record in shown.values() if not record.removed]
     by_name = _by_name(alive)
     chosen = {by_name[name].key: by_name[name] for name in names if name in by_name}
     rooms = list(chosen.values()) if names else alive
@@ -84,9 +95,9 @@ def _by_name(records: list[RoomRecord]) -> Mapping[str, RoomRecord]:
 
 
 def as_dict(room: Standing) -> dict[str, Any]:
-    """One element of `get -o json`: the reference's room object, and what is ours."""
+    """One element of `get -o json`: the reference's room object, and what is ours; null what is damaged."""
     record = room.record
-    return {
+    shown = {
         **to_api_dict(record),
         "key": record.key,
         "origin": str(record.origin),
@@ -99,6 +110,7 @@ def as_dict(room: Standing) -> dict[str, Any]:
             "conditions": [_condition(condition) for condition in room.conditions],
         },
     }
+    return shown | dict.fromkeys(shown.keys() & room.unreadable - {"status"})
 
 
 def _condition(condition: Condition) -> dict[str, str]:

@@ -158,7 +158,10 @@ class Watch:
         await store.refresh()
         holder = await store.holder()
         now = datetime.now(UTC)
-        rooms = {record.key: standing(record, holder, now) for record in choose(store, ())[0]}
+        rooms = {
+            record.key: standing(record, holder, now, store.unusable.get(record.id))
+            for record in choose(store, ())[0]
+        }
         self.look_at(self.targets(store), rooms)
 
     def look_at(self, targets: Sequence[Target], rooms: Mapping[str, Standing]) -> None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Final
 
-from controller.room import RoomSpec
+from controller.room import FIELDS, RoomSpec
 
 STAY_SECONDS: Final = 10 * 365 * 24 * 3600
 """empty_timeout and departure_timeout of our rooms: LiveKit has no 'for ever', so ten years."""
@@ -109,7 +109,8 @@ class OwnerMark:
 
 
 _PREFIX: Final = "roomctl/"
-_POLICY: Final = ("mediaType", "allow_webinar_mode", "allow_chat", "allow_share_screen")
+_SHOWN: Final = tuple(name for name, field in FIELDS.items() if field.in_metadata)
+_POLICY: Final = tuple(name for name, field in FIELDS.items() if field.restricts is not None)
 
 
 @lru_cache(maxsize=1 << 15)
@@ -122,12 +123,7 @@ def room_metadata(spec: RoomSpec, room_id: str, instance: str, store: str) -> st
         "managed_by": _PREFIX + instance,
         "store": store,
         "room_id": room_id,
-        "name": spec.name,
-        "mediaType": str(spec.mediaType),
-        "allow_webinar_mode": spec.allow_webinar_mode,
-        "allow_chat": spec.allow_chat,
-        "allow_share_screen": spec.allow_share_screen,
-        "record": spec.record,
+        **{name: getattr(spec, name) for name in _SHOWN},
     }
     return json.dumps(content, separators=(",", ":"))
 

@@ -12,7 +12,6 @@ from controller.manifests.document import Document, Fault, is_null, is_plain, ma
 from controller.manifests.keys import KEY_RULE, is_key
 from controller.manifests.snapshot import Mark
 from controller.room import (
-    FIELD_RULES,
     FIELDS,
     ID_PATTERN,
     MAX_PARTICIPANTS,
@@ -135,7 +134,7 @@ class _Reading:
         value = entry.value if entry is not None else None
         if name in self.values and isinstance(value, ScalarEvent):
             self.document.wrong(
-                value, f"{name}: {quoted(value.value)} is not allowed; write {FIELD_RULES[name]}"
+                value, f"{name}: {quoted(value.value)} is not allowed; write {FIELDS[name].rule}"
             )
             return
         mark = mark_of(value) if value is not None else self.document.mark
@@ -161,7 +160,9 @@ def _scalar(name: str, value: Event) -> ScalarEvent:
     if isinstance(value, ScalarEvent):
         return value
     kind = "mapping" if isinstance(value, MappingStartEvent) else "list"
-    raise _Wrong(f"a {kind} cannot stand here; write {FIELD_RULES.get(name, 'a single value')}")
+    raise _Wrong(
+        f"a {kind} cannot stand here; write {FIELDS[name].rule if name in FIELDS else 'a single value'}"
+    )
 
 
 def _text(value: ScalarEvent) -> str:
@@ -185,12 +186,12 @@ def _integer(value: ScalarEvent) -> int:
         stripped = text.replace("_", "").replace(",", "").removeprefix("+").lstrip("0")
         near = _INTEGER.match(stripped) is not None and len(stripped) <= len(str(MAX_PARTICIPANTS))
         raise _Wrong(
-            f"{quoted(text)} is no integer; write {stripped if near else FIELD_RULES['max_participants']}"
+            f"{quoted(text)} is no integer; write {stripped if near else FIELDS['max_participants'].rule}"
         )
     if not is_plain(value):
         raise _Wrong(f"{quoted(text)} in quotes is text; write {text} without quotes")
     if len(text) > _LONG:
-        raise _Wrong(f"{quoted(text)} is not allowed; write {FIELD_RULES['max_participants']}")
+        raise _Wrong(f"{quoted(text)} is not allowed; write {FIELDS['max_participants'].rule}")
     return int(text)
 
 
@@ -216,7 +217,7 @@ def _id(value: ScalarEvent) -> str:
 
 
 def _reader(field: str) -> Callable[[ScalarEvent], Any]:
-    kind = RoomSpec.model_fields[field].annotation
+    kind = FIELDS[field].kind
     return _boolean if kind is bool else _integer if kind is int else _text
 
 

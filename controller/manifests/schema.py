@@ -1,28 +1,23 @@
 """The JSON Schema of a manifest, for editors: drawn from the same tables that the loader reads."""
 
+from enum import StrEnum
 from typing import Any, Final
+
+from pydantic import TypeAdapter
 
 from controller.manifests.keys import KEY_LENGTH, KEY_PATTERN, KEY_RULE
 from controller.room import (
     DEFAULT_USER_ID,
-    FIELD_DESCRIPTIONS,
     FIELDS,
     ID_PATTERN,
-    MAX_PARTICIPANTS,
     PRESETS,
     READ_ONLY_FIELDS,
-    MediaType,
-    RecordMode,
-    RoomSpec,
+    TRIMMED_NAME_PATTERN,
+    RoomField,
 )
 
 _TEXT: Final = ("string", "number", "boolean")
 """What YAML makes of a scalar whose text counts: `name: 007`, `key: 1.5` and `id: 12e4` need no quotes."""
-
-_DESCRIPTIONS: Final = {
-    **FIELD_DESCRIPTIONS,
-    "user_id": f"Owner id of the room; {DEFAULT_USER_ID} where it is left out.",
-}
 
 
 def manifest_schema() -> dict[str, Any]:
@@ -33,7 +28,7 @@ def manifest_schema() -> dict[str, Any]:
         "description": "One video room: the reference's create body, with preset, key and id beside it.",
         "type": "object",
         "properties": {
-            **{field: _field(field) for field in FIELDS},
+            **{name: _field(field) for name, field in FIELDS.items()},
             "preset": {
                 "description": "Defaults for all fields but name; keys written beside it win.",
                 "enum": [*PRESETS, None],
@@ -58,27 +53,30 @@ def manifest_schema() -> dict[str, Any]:
     }
 
 
-_TRIMMED_NAME: Final = r"^\s*[A-Za-z0-9-]([A-Za-z0-9 -]{0,98}[A-Za-z0-9-])?\s*$"
-"""The pattern of names as it applies to what is written: the loader trims it first."""
-
-
-def _field(field: str) -> dict[str, Any]:
+def _field(field: RoomField) -> dict[str, Any]:
     """One field of the reference; null is absent, so only the required name must say something."""
-    info = RoomSpec.model_fields[field]
-    schema: dict[str, Any] = {"description": _DESCRIPTIONS[field]}
-    if info.annotation is bool:
+    schema: dict[str, Any] = {"description": _description(field)}
+    if field.kind is bool:
         schema |= {"type": ["boolean", "null"]}
-    elif info.annotation is int:
-        schema |= {"type": ["integer", "null"], "minimum": 1, "maximum": MAX_PARTICIPANTS}
-    elif info.annotation in (MediaType, RecordMode):
-        schema |= {"enum": [*map(str, info.annotation), None]}
-    elif field == "name":
-        schema |= {"type": [*_TEXT], "pattern": _TRIMMED_NAME}
+    elif field.kind is int:
+        limits = TypeAdapter(field.annotation).json_schema()
+        schema |= limits | {"type": ["integer", "null"]}
+    elif issubclass(field.kind, StrEnum):
+        schema |= {"enum": [*map(str, field.kind), None]}
+    elif field.name == "name":
+        schema |= {"type": [*_TEXT], "pattern": TRIMMED_NAME_PATTERN}
     else:
-        schema |= {"type": [*_TEXT, "null"], "minLength": 1, "maxLength": 128}
-    if not info.is_required():
-        schema["default"] = str(info.default) if isinstance(info.default, str) else info.default
-    return schema
+        schema |= TypeAdapter(field.annotation).json_schema() | {"type": [*_TEXT, "null"]}
+    return schema if field.required else schema | {"default": field.default}
+
+
+def _description(field: RoomField) -> str:
+    match field.name:
+        case "name":
+            return f"{field.description} {field.rule}."
+        case "user_id":
+            return f"{field.description} Default: {DEFAULT_USER_ID}."
+    return field.description
 
 
 def _returned(name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from typing import Any
 
 from controller.live.room import told_policy
 from controller.plan.model import Action, Disruption, FieldChange, Finish, Stop
-from controller.room import FIELDS, MediaType, RoomSpec
+from controller.room import FIELDS, RoomSpec
 
 
 def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange, ...]:
@@ -38,14 +38,5 @@ def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disr
 
 
 def _restricts(change: FieldChange) -> bool:
-    if change.before is None:
-        return False
-    match change.field:
-        case "allow_chat" | "allow_share_screen":
-            return not change.after
-        case "allow_webinar_mode":
-            return bool(change.after)
-        case "mediaType":
-            return str(change.after) != MediaType.VIDEO_AUDIO
-        case _:
-            return False
+    restricts = FIELDS[change.field].restricts
+    return restricts is not None and change.before is not None and restricts(change.before, change.after)

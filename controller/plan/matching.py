@@ -2,7 +2,7 @@
 
 from collections.abc import Collection, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState
 from controller.records.record import Origin, RoomRecord
@@ -34,9 +34,22 @@ class Matching:
     errors: tuple[ManifestError, ...] = ()
     blocked: bool = False
 
+    @property
+    def rooms(self) -> int:
+        """How many rooms there are, new and missing ones included."""
+        return len(self.matches) + len(self.untouched) + len(self.gone)
 
-def match(desired: Desired, records: Mapping[str, RoomRecord], id_key: bytes) -> Matching:
-    """Match by key; a new key by its pinned id, where that record's own manifest is gone."""
+
+def match(
+    desired: Desired,
+    records: Mapping[str, RoomRecord],
+    id_key: bytes,
+    withheld: Collection[RoomRecord] = (),
+) -> Matching:
+    """Match by key; a new key by its pinned id, where that record's own manifest is gone.
+
+    `withheld` are records that nothing is planned for; an error may stand for one of them.
+    """
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
         return Matching(untouched=tuple(r for r in records.values() if not r.removed), errors=desired.errors)
     by_key = {record.key: record for record in records.values()}
@@ -50,7 +63,21 @@ def match(desired: Desired, records: Mapping[str, RoomRecord], id_key: bytes) ->
             matches.append(found)
         else:
             refused.append(found)
-    return _sorted_out(desired, records, matches, refused, spoken_for)
+    matching = _sorted_out(desired, records, matches, refused, spoken_for)
+    return replace(matching, blocked=_is_blocked(matching, records, withheld))
+
+
+def _is_blocked(
+    matching: Matching, records: Mapping[str, RoomRecord], withheld: Collection[RoomRecord]
+) -> bool:
+    """Whether an error stands for no room on record."""
+    if not matching.errors:
+        return False
+    matched = {found.record.id for found in matching.matches if found.record is not None}
+    rest = [r for r in (*records.values(), *withheld) if r.id not in matched and not r.removed]
+    keys = {record.key for record in rest if record.origin is Origin.MANIFEST}
+    files = {path for record in rest for path in _paths(record)}
+    return any(e.file not in files if e.key is None else e.key not in keys for e in matching.errors)
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,15 +170,12 @@ def _sorted_out(
     gone = [r for r in rest if r.origin is Origin.MANIFEST and r.key not in stale]
     kept = {record.id for record in gone}
     on_record = {record.key for record in rest if record.origin is Origin.MANIFEST}
-    files = {path for record in rest for path in _paths(record)}
-    errors = (*desired.errors, *refused)
     return Matching(
         matches=tuple(good),
         untouched=tuple(r for r in rest if r.id not in kept),
         gone=tuple(gone),
         stale={key: error for key, error in stale.items() if key in on_record},
-        errors=errors,
-        blocked=any(e.file not in files if e.key is None else e.key not in on_record for e in errors),
+        errors=(*desired.errors, *refused),
     )
 
 

@@ -9,7 +9,7 @@ from typing import Any, TypeAlias
 
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
-from controller.records.record import RoomRecord
+from controller.records.record import RoomRecord, UnusableRecord
 
 
 class Word(StrEnum):
@@ -54,6 +54,15 @@ class Update:
     """The record's desired half follows its manifest; spec, key and file may differ."""
 
     manifest: ManifestRoom
+    word = Word.UPDATE
+
+
+@dataclass(frozen=True, slots=True)
+class RestoreRecord:
+    """A damaged record is written again; from its manifest, or with None from what can be read of it."""
+
+    damaged: UnusableRecord
+    manifest: ManifestRoom | None
     word = Word.UPDATE
 
 
@@ -117,7 +126,9 @@ class Remove:
     word = Word.REMOVE
 
 
-Action: TypeAlias = Create | Update | Start | Heal | Adopt | Repair | Stop | Recreate | Finish | Remove
+Action: TypeAlias = (
+    Create | Update | RestoreRecord | Start | Heal | Adopt | Repair | Stop | Recreate | Finish | Remove
+)
 
 Deferrable: TypeAlias = Recreate | Remove
 """What waits until nobody is inside."""
@@ -258,8 +269,7 @@ class Rules:
     `id_key` is the derived key for room ids; `gone_for` by key, in seconds, is how long a manifest has
     been absent from every snapshot that counts (absent from it: just now); `settle` is how long it must
     have been (0 for `apply`, 10 for `run`); `leave` names rooms that may go although a guard would refuse.
-    `ripe_orphans` are live names seen empty twice. `damaged` are ids whose record cannot be read: a live
-    room of theirs is no orphan.
+    `ripe_orphans` are live names seen empty twice.
     """
 
     instance: str
@@ -271,13 +281,13 @@ class Rules:
     gone_for: Mapping[str, float] = field(default_factory=dict)
     leave: frozenset[str] = frozenset()
     ripe_orphans: frozenset[str] = frozenset()
-    damaged: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class Observed:
     """The three worlds at one moment: manifests, records by id (tombstones included), live rooms by name.
 
+    `unusable` are the records that must not be acted on, by id; none of them is among `records`.
     `people` holds ListParticipants of the rooms that were looked at; planning asks for those it needs.
     """
 
@@ -285,3 +295,4 @@ class Observed:
     records: Mapping[str, RoomRecord]
     live: Mapping[str, LiveRoom]
     people: Mapping[str, tuple[Participant, ...]] = field(default_factory=dict)
+    unusable: Mapping[str, UnusableRecord] = field(default_factory=dict)

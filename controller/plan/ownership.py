@@ -3,11 +3,11 @@
 What is foreign is in none of the answers, so nothing after this step can touch or count it.
 """
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controller.live.room import LiveRoom, OwnerMark, owner_mark
-from controller.plan.model import Rules
+from controller.plan.model import Observed, Rules
 from controller.records.record import RoomRecord
 
 
@@ -25,9 +25,14 @@ class Ownership:
     orphans: frozenset[str] = frozenset()
 
 
-def sort_out(live: Mapping[str, LiveRoom], records: Collection[RoomRecord], rules: Rules) -> Ownership:
-    """Sort the listing by owner; costs a set difference where every listed room is a current one."""
+def sort_out(observed: Observed, rules: Rules) -> Ownership:
+    """Sort the listing by owner; costs a set difference where every listed room is a current one.
+
+    The live rooms of an unusable record are nobody's to touch until it can be used.
+    """
+    live, records = observed.live, observed.records.values()
     strangers = live.keys() - {record.live.name for record in records if record.live is not None}
+    strangers -= {name for each in observed.unusable.values() for name in _names(each.record)}
     if not strangers:
         return Ownership()
     retired = _retired(strangers, records)
@@ -40,9 +45,15 @@ def sort_out(live: Mapping[str, LiveRoom], records: Collection[RoomRecord], rule
         orphans=frozenset(
             room.name
             for room, mark in ours
-            if mark.store == rules.store and mark.room_id not in rules.damaged
+            if mark.store == rules.store and mark.room_id not in observed.unusable
         ),
     )
+
+
+def _names(record: RoomRecord) -> Iterator[str]:
+    yield from (old.name for old in record.retired)
+    if record.live is not None:
+        yield record.live.name
 
 
 def _retired(listed: Collection[str], records: Iterable[RoomRecord]) -> dict[str, tuple[str, ...]]:

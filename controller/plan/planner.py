@@ -5,10 +5,11 @@ as its spec wants it; guards.py refuses removals that are not safe, and defers w
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
 from controller.live.room import STAY_SECONDS, LiveRoom, room_metadata
+from controller.manifests.snapshot import ManifestRoom
 from controller.plan.fields import disruption, drift, field_changes
 from controller.plan.guards import guarded, is_deferred, people_inside
 from controller.plan.maintenance import chores
@@ -25,6 +26,7 @@ from controller.plan.model import (
     Recreate,
     Remove,
     Repair,
+    RestoreRecord,
     RoomChange,
     Rules,
     Start,
@@ -32,6 +34,7 @@ from controller.plan.model import (
     Update,
 )
 from controller.plan.ownership import Ownership, sort_out
+from controller.plan.unusable import claims, notes, restorations
 from controller.records.record import RoomRecord
 from controller.room import RoomSpec
 
@@ -46,10 +49,13 @@ def make_plan(observed: Observed, rules: Rules) -> Plan:
     Who is inside is needed for some changes only: plan once, look at `names_to_look_at` of that draft,
     and plan again with those people; a room whose people are not known counts as occupied.
     """
-    owners = sort_out(observed.live, observed.records.values(), rules)
-    matching = match(observed.desired, observed.records, rules.id_key)
-    needs = sorted(_needs(matching, _Scene(observed, owners, rules)), key=lambda need: need.key)
-    changes = guarded([_change(need, observed) for need in needs], matching, observed, rules)
+    owners = sort_out(observed, rules)
+    claimed = claims(observed, rules.id_key)
+    restored = {each.damaged.record.id: each for each in restorations(observed, claimed)}
+    matching = _match(observed, rules, claimed)
+    needs = [*_needs(matching, _Scene(observed, owners, rules)), *map(_restoration, restored.values())]
+    planned = [_change(need, observed) for need in sorted(needs, key=lambda need: need.key)]
+    changes = guarded(planned, matching, observed, rules)
     adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
     orphans = owners.orphans - adopted
     return Plan(
@@ -58,10 +64,20 @@ def make_plan(observed: Observed, rules: Rules) -> Plan:
         orphans=orphans,
         invalid=matching.errors,
         stale=matching.stale,
-        unchanged=len(matching.matches) + len(matching.untouched) + len(matching.gone) - len(changes),
+        unchanged=matching.rooms + len(observed.unusable) - len(changes),
         revision=observed.desired.revision,
-        notes=tuple(_moves(changes)),
+        notes=(*_moves(changes), *notes(observed, restored)),
     )
+
+
+def _match(observed: Observed, rules: Rules, claimed: Mapping[str, ManifestRoom]) -> Matching:
+    """Stage 1 for the rooms whose record can be used."""
+    desired = observed.desired
+    if claimed:
+        theirs = {manifest.key for manifest in claimed.values()}
+        desired = replace(desired, rooms={k: m for k, m in desired.rooms.items() if k not in theirs})
+    withheld = [each.record for each in observed.unusable.values()]
+    return match(desired, observed.records, rules.id_key, withheld)
 
 
 def names_to_look_at(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
@@ -116,6 +132,14 @@ def _needs(matching: Matching, scene: _Scene) -> Iterator[_Need]:
     for record in matching.gone:
         serve = _in_service(_live_steps(scene, record.id, record.spec, record))
         yield _need(record.key, record.id, record.spec, record, (*serve, (Remove(), "its manifest is gone")))
+
+
+def _restoration(action: RestoreRecord) -> _Need:
+    """What else such a room needs is planned once its record can be used."""
+    record, manifest = action.damaged.record, action.manifest
+    spec = manifest.spec if manifest is not None else record.spec
+    key = manifest.key if manifest is not None else record.key
+    return _Need(key, record.id, spec, None, (action,), (f"its record is damaged: {action.damaged.problem}",))
 
 
 def _in_service(steps: Iterator[_Step]) -> Iterator[_Step]:
@@ -184,7 +208,8 @@ def _put_right(room: LiveRoom, spec: RoomSpec, room_id: str, rules: Rules) -> It
 def _change(need: _Need, observed: Observed) -> RoomChange:
     record = need.record
     created = any(isinstance(action, Create) for action in need.actions)
-    fields = field_changes(None if created or record is None else record.spec, need.spec)
+    restored = any(isinstance(action, RestoreRecord) for action in need.actions)
+    fields = () if restored else field_changes(None if created or record is None else record.spec, need.spec)
     people = people_inside(need.live_name, observed)
     live = observed.live.get(need.live_name or "")
     felt = (*fields, *drift(live.metadata, need.spec)) if live is not None else fields

@@ -28,6 +28,7 @@ from controller.plan.model import (
     Recreate,
     Remove,
     Repair,
+    RestoreRecord,
     RoomChange,
     Start,
     Stop,
@@ -100,6 +101,9 @@ class Steps:
     async def _recorded(self, change: RoomChange, actions: tuple[Action, ...]) -> RoomRecord:
         """The one write before LiveKit is asked for anything."""
         now, before = self.clock.wall(), change.record
+        match actions[0]:
+            case RestoreRecord(damaged, manifest):
+                return await self.store.restore(damaged, damaged.restored(manifest, now))
         if before is None:
             return await self.store.insert(self._after(_new(actions[0], now), actions[1:], now))
         return await self.store.save(before, self._after(before, actions, now))
@@ -117,7 +121,7 @@ class Steps:
                     record = record.without_live_name(now)
                 case Remove():
                     record = record.with_tombstone(now)
-                case Heal() | Repair() | Finish():
+                case Heal() | Repair() | Finish() | RestoreRecord():
                     pass
                 case _:
                     assert_never(action)
@@ -140,7 +144,7 @@ class Steps:
                 await self._repaired(name, record)
             case Finish(name):
                 await self._delete(name, record)
-            case Create() | Update():
+            case Create() | Update() | RestoreRecord():
                 pass
             case _:
                 assert_never(action)

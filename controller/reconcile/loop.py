@@ -1,6 +1,7 @@
 """Pass after pass: woken by triggers, paced, and patient while a server is away."""
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
@@ -12,7 +13,7 @@ from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
 from controller.reconcile.clock import Clock
 from controller.reconcile.reconciler import Reconciler
-from controller.reconcile.status import census
+from controller.reconcile.status import census, unusable_census
 from controller.reconcile.task_runner import Workshop
 from controller.reconcile.trackers import Backoff
 from controller.reconcile.triggers import Triggers
@@ -173,9 +174,14 @@ class Loop:
         if records is self._counted:
             return
         self._counted = records
+        unusable = self._known.records.unusable
+        conditions = census(record for room_id, record in records.items() if room_id not in unusable)
         self._metrics.rooms.clear()
-        for (kind, status), count in census(records.values()).items():
+        for (kind, status), count in (conditions + unusable_census(unusable.values())).items():
             self._metrics.rooms.labels(kind, status).set(count)
+        self._metrics.unusable_records.clear()
+        for reason, count in Counter(str(each.reason) for each in unusable.values()).items():
+            self._metrics.unusable_records.labels(reason).set(count)
 
 
 def _server(error: RoomctlError) -> str:

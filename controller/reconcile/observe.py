@@ -1,7 +1,7 @@
 """The gathering half of a pass: manifests, live rooms, records, in the order that keeps them consistent."""
 
 import asyncio
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -12,6 +12,7 @@ from controller.manifests.snapshot import Desired
 from controller.plan.model import Observed
 from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
+from controller.records.record import RoomRecord
 from controller.state_cache import EgressListing, Known
 
 PATIENCE: Final = 0.5
@@ -43,7 +44,14 @@ class Eyes:
             raise
         await self._records()
         snapshot = desired if desired is not None else await self.read_manifests()
-        return Observed(snapshot, self.store.by_id, dict(self.known.live))
+        return Observed(snapshot, self._usable(), dict(self.known.live), unusable=self.store.unusable)
+
+    def _usable(self) -> Mapping[str, RoomRecord]:
+        """The records to act on; the last good one of a damaged record is for answering guests alone."""
+        records, unusable = self.store.by_id, self.store.unusable
+        if not unusable:
+            return records
+        return {room_id: record for room_id, record in records.items() if room_id not in unusable}
 
     async def _listing(self) -> None:
         asked = self.clock.monotonic()

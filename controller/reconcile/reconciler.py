@@ -84,7 +84,6 @@ class Planner:
             now=self.clock.wall(),
             gone_for=self.absence.gone_for(self.clock.monotonic()),
             ripe_orphans=self.orphans.ripe(),
-            damaged=frozenset(self.store.damaged),
         )
         draft = make_plan(observed, rules)
         if any(change.refused in (Refusal.TOO_MANY, Refusal.EMPTY) for change in draft.changes):

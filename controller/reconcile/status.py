@@ -9,7 +9,8 @@ from typing import Final
 from controller.manifests.snapshot import ManifestError
 from controller.plan.model import Finish, Heal, Refusal, RoomChange, Word
 from controller.plan.recording import RecordingSays
-from controller.records.record import Condition, Origin, RoomRecord, Status
+from controller.plan.unusable import advice
+from controller.records.record import Condition, Origin, RoomRecord, Status, UnusableRecord
 
 TRUE: Final = "True"
 FALSE: Final = "False"
@@ -117,6 +118,17 @@ def vanished(change: RoomChange) -> bool:
     """Whether the change heals a room that was live before."""
     made = change.record is not None and change.record.live is not None and change.record.live.sid is not None
     return made and any(isinstance(action, Heal) for action in change.actions)
+
+
+def unusable_condition(each: UnusableRecord) -> Condition:
+    """What is said of a record that must not be acted on: derived by whoever shows it, never written."""
+    status = FALSE if each.is_damaged else "Unknown"
+    return Condition("Ready", status, str(each.reason), advice(each), each.record.modified)
+
+
+def unusable_census(unusable: Iterable[UnusableRecord]) -> Counter[tuple[str, str]]:
+    """The same count as `census`, of the records that must not be acted on."""
+    return Counter((c.type, c.status) for c in map(unusable_condition, unusable))
 
 
 def census(records: Iterable[RoomRecord]) -> Counter[tuple[str, str]]:

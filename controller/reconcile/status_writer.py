@@ -42,9 +42,9 @@ class Speaker:
         current = self.store.by_id.get(record.id)
         if current is None or current.removed:
             return
-        after, room = current, self.known.live_room(current)
+        after, room = current.completed(), self.known.live_room(current)
         if room is not None:
-            after = current.with_sid(room.sid)
+            after = after.with_sid(room.sid)
         said = status_of(record, self._findings(record, plan, left), self.clock.wall())
         if said.observed_generation >= current.status.observed_generation:
             after = after.with_status(said)
@@ -73,7 +73,7 @@ class Speaker:
         self._settled = settled
 
     def _changed(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
-        if not self._sid_is_right(record):
+        if record.incomplete or not self._sid_is_right(record):
             return True
         return status_of(record, self._findings(record, plan, change), self.clock.wall()) != record.status
 

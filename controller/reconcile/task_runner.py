@@ -23,6 +23,7 @@ from controller.plan.model import (
     Heal,
     Plan,
     Repair,
+    RestoreRecord,
     RoomChange,
     TakeDown,
     Tidy,
@@ -199,6 +200,8 @@ class Workshop:
             )
         if any(isinstance(action, Heal) for action in result.done):
             self._triggers.later(LOOK_AGAIN)
+        if any(isinstance(action, RestoreRecord) for action in result.done):
+            self._triggers.wake()  # what else the room needs can be planned now
         if any(isinstance(action, Update | Repair) for action in result.done):
             self._suspect(change)
             self._triggers.later(LOOK_SOON)
@@ -213,7 +216,7 @@ class Workshop:
             return
         for action in change.due:
             self._metrics.actions.labels(_label(action), "failed").inc()
-        why, words = self._why(change, error), "+".join(change.words)
+        why, words = str(error), "+".join(change.words)
         self._progress(change.key, change.words[0], why)
         away = isinstance(error, LiveAway | StoreAway) and self._backoff.count(change.id) < OUTAGE_TRIES
         say = log.debug if away else log.warning  # an outage is said once, by the loop, not by each room
@@ -225,14 +228,8 @@ class Workshop:
     def _is_race(self, change: RoomChange, error: RoomctlError) -> bool:
         """Whether the next plan settles it: a comparison that is lost again and again is no race."""
         if isinstance(error, StoreConflict):
-            return change.id not in self._steps.store.damaged and self._backoff.count(change.id) < CONFLICTS
+            return self._backoff.count(change.id) < CONFLICTS
         return isinstance(error, LeaseLost)
-
-    def _why(self, change: RoomChange, error: RoomctlError) -> str:
-        damage = self._steps.store.damaged.get(change.id)
-        if damage is None:
-            return str(error)
-        return f"its record is damaged ({damage}): mend the document in `rooms`, or delete it"
 
     def _suspect(self, change: RoomChange) -> None:
         """Have the next pass look inside: the policy changed, and not everybody may have been told."""

@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
 from controller.errors import StoreAway, StoreConflict, StoreError
-from controller.records.change import Change
+from controller.records.change import Change, Rewrite
 from controller.records.codec import Document, encode
 from controller.records.record import RoomRecord
 
@@ -41,7 +41,7 @@ class Insert:
     def is_applied(self, stored: Stored) -> bool:
         return stored == self.record
 
-    def result(self, known: Stored) -> Stored:  # noqa: ARG002 -- the three kinds of write answer alike
+    def result(self, known: Stored) -> Stored:  # noqa: ARG002 -- the kinds of write answer alike
         return self.record
 
 
@@ -65,6 +65,24 @@ class Save:
 
 
 @dataclass(frozen=True, slots=True)
+class Restore:
+    rewrite: Rewrite
+
+    @property
+    def id(self) -> str:
+        return self.rewrite.id
+
+    def request(self) -> Request:
+        return UpdateOne(self.rewrite.query(), self.rewrite.update())
+
+    def is_applied(self, stored: Stored) -> bool:
+        return stored == self.rewrite.after
+
+    def result(self, known: Stored) -> Stored:  # noqa: ARG002 -- as above
+        return self.rewrite.after
+
+
+@dataclass(frozen=True, slots=True)
 class Delete:
     record: RoomRecord
 
@@ -82,7 +100,7 @@ class Delete:
         return None
 
 
-Write: TypeAlias = Insert | Save | Delete
+Write: TypeAlias = Insert | Save | Restore | Delete
 
 
 @dataclass(slots=True, eq=False)
@@ -99,7 +117,7 @@ def unconfirmed_writes(writes: Sequence[Write], details: Mapping[str, Any]) -> d
     doubts = dict(codes)
     for kind, count in (
         (Insert, details["nInserted"]),
-        (Save, details["nMatched"]),
+        (Save | Restore, details["nMatched"]),
         (Delete, details["nRemoved"]),
     ):
         fine = [write.id for write in writes if isinstance(write, kind) and write.id not in codes]

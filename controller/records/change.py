@@ -2,6 +2,9 @@
 
 The desired half is compared on `generation` and `key`, the live half on `live.name`, and a status that is
 older than the stored one is refused. So writers of different halves never get in each other's way.
+
+An update sets only what differs, each field of a part by its own path. So what a newer release has written
+beside the fields that this one knows stays where it is.
 """
 
 from collections.abc import Mapping
@@ -9,11 +12,11 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Final
 
-from controller.records.codec import ENCODERS, Document
-from controller.records.record import RoomRecord
+from controller.records.codec import STORED_FIELDS, Document, encode_field, value_of
+from controller.records.record import LiveName, Recording, Retired, RoomRecord, UnusableRecord
 
-DESIRED: Final = frozenset({"key", "file", "spec", "modified", "generation", "invite_epoch", "removed_at"})
 LIVE: Final = frozenset({"live", "sid", "retired", "recording"})
+DESIRED: Final = STORED_FIELDS.keys() - LIVE - {"_id", "status"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +32,7 @@ class Change:
 
     def onto(self, record: RoomRecord) -> RoomRecord:
         """`record` with this change made: its other half may be newer than `before`."""
-        return replace(record, **self.fields)
+        return replace(record, **self.fields, incomplete=record.incomplete - self.fields.keys())
 
     def is_applied(self, record: RoomRecord) -> bool:
         """Whether `record` shows the change, whoever answered or did not: settles a lost reply."""
@@ -57,7 +60,7 @@ class Change:
         """The filter of the update: the id and what is compared, literal values only."""
         query: Document = {"_id": self.id}
         if DESIRED & self.fields.keys():
-            query |= {"generation": self.before.generation, "key": self.before.key}
+            query |= {name: self._stored(name) for name in ("generation", "key")}
         if "invite_epoch" in self.fields:
             query |= _epoch_query(self.before)
         if LIVE & self.fields.keys():
@@ -66,21 +69,101 @@ class Change:
             query |= _retired_query(self.before)
         if "recording" in self.fields:
             query |= _attempt_query(self.before)
-        if "status" in self.fields:
-            query["status.observedGeneration"] = {"$lte": self.fields["status"].observed_generation}
+        if "status" in self.fields:  # also where there is none
+            query["status.observedGeneration"] = {"$not": {"$gt": self.fields["status"].observed_generation}}
         return query
 
+    def _stored(self, name: str) -> Any:
+        """What the document holds of the field; None where it is absent, and so follows from others."""
+        return None if name in self.before.incomplete else value_of(self.before, name)
+
     def update(self) -> Document:
-        """The update: only what differs, so that the other half stays another writer's."""
-        return {"$set": {field: ENCODERS[field](value) for field, value in self.fields.items()}}
+        """The update: only what differs, so that the rest stays another writer's, or another release's."""
+        operators: dict[str, Document] = {}
+        for name, value in self.fields.items():
+            whole = name in self.before.incomplete
+            operator, assigned = _assignment(name, value_of(self.before, name), value, whole=whole)
+            operators.setdefault(operator, {}).update(assigned)
+        return operators
+
+
+@dataclass(frozen=True, slots=True)
+class Rewrite:
+    """An unusable record that is written again, while it is damaged as it was seen."""
+
+    before: UnusableRecord
+    after: RoomRecord
+
+    @property
+    def id(self) -> str:
+        return self.after.id
+
+    def matches(self, stored: UnusableRecord | None) -> bool:
+        return stored is not None and stored.damage == self.before.damage
+
+    def query(self) -> Document:
+        """The id, and each damaged value as it was read: nobody has mended it meanwhile."""
+        return {"_id": self.id, **{path: {"$eq": stored} for path, stored in self.before.damage.items()}}
+
+    def update(self) -> Document:
+        """Every field that was damaged or differs. Of a readable part what is not known stays."""
+        old, lost = self.before.record, self.before.damage.keys() | self.before.record.incomplete
+        assigned: Document = {}
+        for name in STORED_FIELDS.keys() - {"_id"}:
+            value = value_of(self.after, name)
+            if name in lost:
+                assigned[name] = encode_field(name, value)
+            elif name == "spec":
+                assigned |= {f"spec.{field}": part for field, part in value.as_dict().items()}
+            elif value != value_of(old, name):
+                assigned |= _assignment(name, value_of(old, name), value, whole=False)[1]
+        return {"$set": assigned}
 
 
 def change(before: RoomRecord, after: RoomRecord) -> Change:
-    """What differs. The id, the origin and the time of creation are set by the insert, and never change."""
+    """What differs, and what was absent before and shall not be. Id, origin and creation never change."""
     if (before.id, before.origin, before.created) != (after.id, after.origin, after.created):
         raise ValueError("a record's id, origin and creation never change")
-    differing = {field for field in ENCODERS if getattr(before, field) != getattr(after, field)}
-    return Change(before, {field: getattr(after, field) for field in ENCODERS if field in differing})
+    names = STORED_FIELDS.keys() - {"_id"}
+    differing = {name for name in names if getattr(before, name) != getattr(after, name)}
+    differing |= before.incomplete - after.incomplete
+    return Change(before, {name: getattr(after, name) for name in STORED_FIELDS if name in differing})
+
+
+def _assignment(name: str, before: Any, after: Any, *, whole: bool) -> tuple[str, Document]:
+    """The operator and its operand that bring one field of the document from `before` to `after`.
+
+    `whole`: there is no part to keep, so the field is set as one.
+    """
+    if not whole:
+        if name == "retired":
+            return _retired_assignment(before, after)
+        if name in ("spec", "status") or _is_same_part(before, after):
+            old, new = encode_field(name, before), encode_field(name, after)
+            return "$set", {f"{name}.{part}": new[part] for part in new if new[part] != old[part]}
+    return "$set", {name: encode_field(name, after)}
+
+
+def _is_same_part(before: Any, after: Any) -> bool:
+    """Whether both are about one live room, or one attempt to record: else nothing of the old is kept."""
+    match before, after:
+        case LiveName(), LiveName():
+            return before.name == after.name
+        case Recording(), Recording():
+            return (before.attempt_at, before.file) == (after.attempt_at, after.file)
+        case _:
+            return False
+
+
+def _retired_assignment(before: tuple[Retired, ...], after: tuple[Retired, ...]) -> tuple[str, Document]:
+    """Names are only appended or only dropped; the comparison of the write has made sure of the rest."""
+    added = [old for old in after if old not in before]
+    dropped = [old.name for old in before if old not in after]
+    if added and dropped:
+        raise ValueError("names are retired or forgotten, not both in one write")
+    if dropped:
+        return "$pull", {"retired": {"name": {"$in": dropped}}}
+    return "$push", {"retired": {"$each": encode_field("retired", tuple(added))}}
 
 
 def _live_name(record: RoomRecord) -> str | None:
@@ -106,8 +189,9 @@ def _retired_mark(record: RoomRecord) -> tuple[int, str | None]:
 
 def _retired_query(before: RoomRecord) -> Document:
     count, last = _retired_mark(before)
-    size: Document = {"retired": {"$size": count}}
-    return size | {f"retired.{count - 1}.name": last} if count else size
+    if not count:  # or no list at all
+        return {"retired.0": {"$exists": False}}
+    return {"retired": {"$size": count}, f"retired.{count - 1}.name": last}
 
 
 def _attempt(record: RoomRecord) -> tuple[datetime, str | None] | None:

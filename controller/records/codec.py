@@ -1,13 +1,22 @@
 """RoomRecord <-> the BSON document of the collection `rooms`. Fields: docs/records.md#the-record. Pure.
 
-Reading trusts types, not values: a document that does not have the expected shape raises Damaged, with
-the field named, and never takes the other records of a read with it.
+Reading is tolerant, so that a release reads the records of every release before it, and of the next one. A
+field that is absent has the model's default. A field that this release does not know is left out here and
+kept in the database: no write touches it (change.py). What cannot be read never takes the other records of a
+read with it: it makes an UnusableRecord, which names the fields and holds the rest.
 """
 
-from collections.abc import Callable, Mapping
-from datetime import datetime
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeVar
+
+import bson
+from bson.codec_options import CodecOptions, DatetimeConversion
+from bson.errors import BSONError
+from pydantic import ValidationError
 
 from controller.records.record import (
     Condition,
@@ -17,57 +26,146 @@ from controller.records.record import (
     Retired,
     RoomRecord,
     Status,
+    UnusableReason,
+    UnusableRecord,
 )
-from controller.room import FIELDS, MediaType, RecordMode, RoomSpec
+from controller.room import FIELDS, RoomSpec
+
+RECORD_SCHEMA: Final = 1
+"""The schema of records that this release understands: it acts on a record whose `reader` is no higher."""
 
 Document = dict[str, Any]
+T = TypeVar("T")
 
-_MEDIA: Final[Mapping[str, MediaType]] = {str(m): m for m in MediaType}
-_MODES: Final[Mapping[str, RecordMode]] = {str(m): m for m in RecordMode}
-_ORIGINS: Final[Mapping[str, Origin]] = {str(o): o for o in Origin}
-_SPEC_TYPES: Final[tuple[tuple[str, type], ...]] = (
-    ("name", str),
-    ("user_id", str),
-    ("max_participants", int),
-    ("allow_webinar_mode", bool),
-    ("allow_chat", bool),
-    ("allow_share_screen", bool),
-    ("record", bool),
-    ("active", bool),
+_AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(
+    tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO
 )
+_LENIENT: Final = _AWARE.with_options(unicode_decode_error_handler="replace")
+_REQUIRED: Final[Any] = object()
 _ALL_FIELDS: Final = set(FIELDS)
+_UNKNOWN_TIME: Final = datetime.fromtimestamp(0, UTC)
 
 _condition = lru_cache(4096)(Condition)
 """Rooms that were written together share their conditions: less to make, less to keep."""
 
 
-class DamagedRecordError(ValueError):
-    """A document of `rooms` that is no record; the text names the field, and holds no value."""
+class Unreadable(ValueError):
+    """A stored value that cannot be read.
+
+    `paths` name what is wrong below it, '' the value itself; `readable` is the rest, with defaults.
+    """
+
+    def __init__(self, paths: Iterable[str] = ("",), readable: Any = None) -> None:
+        super().__init__(", ".join(paths))
+        self.paths, self.readable = tuple(paths), readable
 
 
-def encode(record: RoomRecord) -> Document:
-    """The whole document of `record`, as it is inserted."""
-    return {
-        "_id": record.id,
-        "origin": str(record.origin),
-        "created": record.created,
-        **{field: write(getattr(record, field)) for field, write in ENCODERS.items()},
-    }
+# -- values ---------------------------------------------------------------------------------------------
 
 
-def _encode_spec(spec: RoomSpec) -> Document:
-    return spec.as_dict()
+def _as_is(value: Any) -> Any:
+    return value
 
 
-def _encode_live(live: LiveName | None) -> Document | None:
+def _a(kind: type[T]) -> Callable[[Any], T]:
+    """Reads a value of that type; a boolean is no number."""
+
+    def read(stored: Any) -> T:
+        if not isinstance(stored, kind) or isinstance(stored, bool):
+            raise Unreadable
+        return stored
+
+    return read
+
+
+def _one_of(kind: type[StrEnum]) -> Callable[[Any], StrEnum]:
+    members: Mapping[Any, StrEnum] = {str(member): member for member in kind}
+
+    def read(stored: Any) -> StrEnum:
+        try:
+            return members[stored]
+        except (KeyError, TypeError):
+            raise Unreadable from None
+
+    return read
+
+
+_text, _time = _a(str), _a(datetime)
+
+
+def _whole(stored: Any) -> int:
+    """A whole number, of whichever of BSON's three types a person's tool has stored it as."""
+    if isinstance(stored, float) and stored.is_integer():
+        return int(stored)
+    return int(_a(int)(stored))
+
+
+def _text_or_none(stored: Any) -> str | None:
+    return None if stored is None else _text(stored)
+
+
+def _time_or_none(stored: Any) -> datetime | None:
+    return None if stored is None else _time(stored)
+
+
+# -- parts ----------------------------------------------------------------------------------------------
+
+
+def _read_spec(stored: Any) -> RoomSpec:
+    """The spec, checked as any other: what a hand wrote into the database is no exception."""
+    if not isinstance(stored, Mapping):
+        raise Unreadable(readable=_partial_spec({}))
+    given = {name: _number(stored[name]) for name in FIELDS if stored.get(name) is not None}
+    try:
+        spec = RoomSpec.model_validate(given)
+    except ValidationError as error:
+        wrong = {str(each["loc"][0]) for each in error.errors(include_url=False, include_input=False)}
+        good = {name: value for name, value in given.items() if name not in wrong}
+        raise Unreadable(sorted(wrong), _partial_spec(good)) from None
+    object.__setattr__(spec, "__pydantic_fields_set__", _ALL_FIELDS)  # one set for all: 700 bytes a room
+    return spec
+
+
+def _number(stored: Any) -> Any:
+    return int(stored) if isinstance(stored, float) and stored.is_integer() else stored
+
+
+def _partial_spec(values: Mapping[str, Any]) -> RoomSpec:
+    """For showing alone: fields that cannot be read have their default, required ones None."""
+    return RoomSpec.model_construct(
+        _ALL_FIELDS, **{name: values.get(name, field.default) for name, field in FIELDS.items()}
+    )
+
+
+def _read_live(stored: Any) -> LiveName:
+    return LiveName(_text(stored["name"]), _text_or_none(stored.get("sid")))
+
+
+def _write_live(live: LiveName | None) -> Document | None:
     return None if live is None else {"name": live.name, "sid": live.sid}
 
 
-def _encode_retired(retired: tuple[Retired, ...]) -> list[Document]:
-    return [{"name": r.name, "at": r.at} for r in retired]
+def _read_retired(stored: Any) -> tuple[Retired, ...]:
+    if not isinstance(stored, list):
+        raise Unreadable
+    return tuple(Retired(_text(old["name"]), _time(old["at"])) for old in stored)
 
 
-def _encode_recording(recording: Recording | None) -> Document | None:
+def _write_retired(retired: tuple[Retired, ...]) -> list[Document]:
+    return [{"name": old.name, "at": old.at} for old in retired]
+
+
+def _read_recording(stored: Any) -> Recording:
+    return Recording(
+        attempt_at=_time(stored["attempt_at"]),
+        room=_text(stored["room"]),
+        file=_text(stored["file"]),
+        egress_id=_text_or_none(stored.get("egress_id")),
+        empty_since=_time_or_none(stored.get("empty_since")),
+    )
+
+
+def _write_recording(recording: Recording | None) -> Document | None:
     if recording is None:
         return None
     return {
@@ -79,7 +177,21 @@ def _encode_recording(recording: Recording | None) -> Document | None:
     }
 
 
-def _encode_status(status: Status) -> Document:
+def _read_status(stored: Any) -> Status:
+    conditions = tuple(
+        _condition(
+            _text(c["type"]),
+            _text(c["status"]),
+            _text(c["reason"]),
+            _text(c["message"]),
+            _time(c["lastTransitionTime"]),
+        )
+        for c in stored.get("conditions") or ()
+    )
+    return Status(_whole(stored.get("observedGeneration") or 0), conditions)
+
+
+def _write_status(status: Status) -> Document:
     return {
         "observedGeneration": status.observed_generation,
         "conditions": [
@@ -95,114 +207,119 @@ def _encode_status(status: Status) -> Document:
     }
 
 
-def _as_is(value: Any) -> Any:
-    return value
+# -- the record -----------------------------------------------------------------------------------------
 
 
-ENCODERS: Final[Mapping[str, Callable[[Any], Any]]] = {
-    "key": _as_is,
-    "file": _as_is,
-    "spec": _encode_spec,
-    "modified": _as_is,
-    "generation": _as_is,
-    "invite_epoch": _as_is,
-    "removed_at": _as_is,
-    "live": _encode_live,
-    "sid": _as_is,
-    "retired": _encode_retired,
-    "recording": _encode_recording,
-    "status": _encode_status,
+@dataclass(frozen=True, slots=True)
+class StoredField:
+    """How a field of the record is read and written; `default` is what an absent one reads as.
+
+    `nullable`: null is a value of its own, else it is as if the field were absent.
+    """
+
+    read: Callable[[Any], Any]
+    default: Any = _REQUIRED
+    write: Callable[[Any], Any] = _as_is
+    nullable: bool = False
+
+
+STORED_FIELDS: Final[Mapping[str, StoredField]] = {
+    "_id": StoredField(_text),
+    "origin": StoredField(_one_of(Origin), None, str),
+    "created": StoredField(_time, None),
+    "key": StoredField(_text, None),
+    "file": StoredField(_text, None, nullable=True),
+    "spec": StoredField(_read_spec, write=RoomSpec.as_dict),
+    "modified": StoredField(_time, None),
+    "generation": StoredField(_whole, None),
+    "invite_epoch": StoredField(_whole, 0),
+    "reader": StoredField(_whole, 1),
+    "removed_at": StoredField(_time, None, nullable=True),
+    "live": StoredField(_read_live, None, _write_live, nullable=True),
+    "sid": StoredField(_text, None, nullable=True),
+    "retired": StoredField(_read_retired, (), _write_retired),
+    "recording": StoredField(_read_recording, None, _write_recording, nullable=True),
+    "status": StoredField(_read_status, Status(), _write_status),
 }
-"""The fields that may change after the insert, and how each is written. Same names on both sides."""
+"""The document, field by field. A default of None that is no value is derived from other fields."""
+
+_NOT_REWRITTEN: Final = frozenset({"invite_epoch", "reader"})
+"""Absent in records of before there were any, and read as their default wherever they are compared."""
 
 
-def decode(document: Mapping[str, Any]) -> RoomRecord:
-    """The record in `document`; Damaged where it is none. Unknown fields are ignored."""
+def encode(record: RoomRecord) -> Document:
+    """The whole document of `record`, as it is inserted."""
+    return {name: encode_field(name, value_of(record, name)) for name in STORED_FIELDS}
+
+
+def encode_field(name: str, value: Any) -> Any:
+    return STORED_FIELDS[name].write(value)
+
+
+def value_of(record: RoomRecord, name: str) -> Any:
+    """The record's value of a stored field."""
+    return record.id if name == "_id" else getattr(record, name)
+
+
+def decode(document: Mapping[str, Any]) -> RoomRecord | UnusableRecord:
+    """The record in `document`, as far as this release can read it and may act on it."""
+    values: dict[str, Any] = {}
+    damage: dict[str, Any] = {}
+    incomplete: set[str] = set()
+    for name, field in STORED_FIELDS.items():
+        stored = document.get(name)
+        values[name] = field.default
+        if stored is None:
+            if field.default is _REQUIRED:
+                values[name] = _read_part(name, field, stored, damage)
+            elif not field.nullable and name not in _NOT_REWRITTEN:
+                incomplete.add(name)
+        else:
+            values[name] = _read_part(name, field, stored, damage)
+    _derive(values, damage)
+    record = RoomRecord(id=values.pop("_id"), **values, incomplete=frozenset(incomplete))
+    if record.reader > RECORD_SCHEMA:
+        return UnusableRecord(record, UnusableReason.NEWER_RELEASE, damage)
+    return UnusableRecord(record, UnusableReason.RECORD_DAMAGED, damage) if damage else record
+
+
+def decode_bson(raw: bytes) -> RoomRecord | UnusableRecord:
+    """The record in the bytes of a document. Text that is no UTF-8 makes it unusable as a whole."""
     try:
-        return RoomRecord(
-            id=_typed(document, "_id", str),
-            key=_typed(document, "key", str),
-            origin=_ORIGINS[document["origin"]],
-            file=_optional(document, "file", str),
-            spec=_decode_spec(document["spec"]),
-            created=_typed(document, "created", datetime),
-            modified=_typed(document, "modified", datetime),
-            generation=_typed(document, "generation", int),
-            invite_epoch=_optional(document, "invite_epoch", int) or 0,
-            removed_at=_optional(document, "removed_at", datetime),
-            live=_decode_live(document.get("live")),
-            sid=_optional(document, "sid", str),
-            retired=tuple(_decode_retired(r) for r in document.get("retired") or ()),
-            recording=_decode_recording(document.get("recording")),
-            status=_decode_status(document.get("status") or {}),
-        )
-    except DamagedRecordError:
-        raise
-    except KeyError as error:
-        raise DamagedRecordError(f"{error.args[0]!s:.40} is missing or has an unknown value") from None
-    except (TypeError, AttributeError):
-        raise DamagedRecordError("a part of it has the wrong type") from None
+        return decode(bson.decode(raw, _AWARE))
+    except BSONError:
+        record = decode(bson.decode(raw, _LENIENT))
+    if isinstance(record, UnusableRecord):
+        record = record.record
+    return UnusableRecord(record, UnusableReason.RECORD_DAMAGED, {"_id": None})
 
 
-def _decode_spec(document: Mapping[str, Any]) -> RoomSpec:
-    """The spec without validating it again (a third of the time): it was valid when it was written."""
-    for field, kind in _SPEC_TYPES:
-        if type(document[field]) is not kind:
-            raise DamagedRecordError(f"spec.{field} has the wrong type")
-    return RoomSpec.model_construct(
-        _ALL_FIELDS,
-        name=document["name"],
-        user_id=document["user_id"],
-        mediaType=_MEDIA[document["mediaType"]],
-        max_participants=document["max_participants"],
-        allow_webinar_mode=document["allow_webinar_mode"],
-        allow_chat=document["allow_chat"],
-        allow_share_screen=document["allow_share_screen"],
-        record=document["record"],
-        record_mode=_MODES[document["record_mode"]],
-        active=document["active"],
-    )
+def _read_part(name: str, field: StoredField, stored: Any, damage: dict[str, Any]) -> Any:
+    """The value; what cannot be read of it goes into `damage`, by its dotted path."""
+    try:
+        return field.read(stored)
+    except Unreadable as error:
+        for path in error.paths:
+            damage[f"{name}.{path}" if path else name] = stored.get(path) if path else stored
+        if error.readable is not None:
+            return error.readable
+    except (KeyError, TypeError, AttributeError):
+        damage[name] = stored
+    return str(stored) if field.default is _REQUIRED else field.default
 
 
-def _decode_live(document: Mapping[str, Any] | None) -> LiveName | None:
-    if document is None:
-        return None
-    return LiveName(_typed(document, "name", str), _optional(document, "sid", str))
-
-
-def _decode_retired(document: Mapping[str, Any]) -> Retired:
-    return Retired(_typed(document, "name", str), _typed(document, "at", datetime))
-
-
-def _decode_recording(document: Mapping[str, Any] | None) -> Recording | None:
-    if document is None:
-        return None
-    return Recording(
-        attempt_at=_typed(document, "attempt_at", datetime),
-        room=_typed(document, "room", str),
-        file=_typed(document, "file", str),
-        egress_id=_optional(document, "egress_id", str),
-        empty_since=_optional(document, "empty_since", datetime),
-    )
-
-
-def _decode_status(document: Mapping[str, Any]) -> Status:
-    conditions = tuple(
-        _condition(c["type"], c["status"], c["reason"], c["message"], c["lastTransitionTime"])
-        for c in document.get("conditions", ())
-    )
-    return Status(document.get("observedGeneration", 0), conditions)
-
-
-def _typed(document: Mapping[str, Any], field: str, kind: type) -> Any:
-    value = document[field]
-    if not isinstance(value, kind):
-        raise DamagedRecordError(f"{field} has the wrong type")
-    return value
-
-
-def _optional(document: Mapping[str, Any], field: str, kind: type) -> Any:
-    value = document.get(field)
-    if value is not None and not isinstance(value, kind):
-        raise DamagedRecordError(f"{field} has the wrong type")
-    return value
+def _derive(values: dict[str, Any], damage: dict[str, Any]) -> None:
+    """What absent fields follow from; what follows from nothing is damage."""
+    created, modified = values["created"] or values["modified"], values["modified"] or values["created"]
+    if created is None:
+        damage |= dict.fromkeys(("created", "modified")) | damage
+    values["created"], values["modified"] = created or _UNKNOWN_TIME, modified or _UNKNOWN_TIME
+    if values["generation"] is None:
+        values["generation"] = max(1, values["status"].observed_generation)
+    if values["origin"] is None:
+        api = str(values["key"]).startswith("api/")
+        values["origin"] = Origin.API if api else Origin.MANIFEST
+    if values["key"] is None:
+        if values["origin"] is not Origin.API:
+            damage.setdefault("key", None)
+        values["key"] = f"api/{values['_id']}"

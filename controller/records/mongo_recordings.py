@@ -13,9 +13,9 @@ from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 
 from controller.errors import StoreError, StoreRefused
-from controller.records.codec import DamagedRecordError
 from controller.records.mongo_client import MONGO_TIMEOUT_SECONDS, Documents, translate_errors
 from controller.records.recordings import (
+    DamagedRowError,
     RecordingRow,
     RecordingState,
     decode_row,
@@ -94,8 +94,8 @@ class MongoRecordings:
         try:
             document = bson.decode(raw, _AWARE)
             return decode_row(document)
-        except (DamagedRecordError, BSONError) as error:
-            reason = str(error) if isinstance(error, DamagedRecordError) else "it is no BSON"
+        except (DamagedRowError, BSONError) as error:
+            reason = str(error) if isinstance(error, DamagedRowError) else "it is no BSON"
             self._report(str(document.get("_id", ""))[:32], reason)
             return None
 

@@ -8,7 +8,7 @@ from typing import NoReturn
 from controller.errors import StoreAway, StoreRefused
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
-from controller.records.record import RoomRecord
+from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.recordings import RecordingRow
 from controller.records.store import SCHEMA, MongoStore
 
@@ -34,8 +34,8 @@ class OfflineStore:
         return self._store.by_key if self._store is not None else {}
 
     @property
-    def damaged(self) -> Mapping[str, str]:
-        return self._store.damaged if self._store is not None else {}
+    def unusable(self) -> Mapping[str, UnusableRecord]:
+        return self._store.unusable if self._store is not None else {}
 
     @property
     def identity(self) -> StoreIdentity:
@@ -83,6 +83,9 @@ class OfflineStore:
         self._refuse(record)
 
     async def save(self, before: RoomRecord, after: RoomRecord) -> NoReturn:
+        self._refuse(before, after)
+
+    async def restore(self, before: UnusableRecord, after: RoomRecord) -> NoReturn:
         self._refuse(before, after)
 
     async def forget(self, record: RoomRecord) -> NoReturn:

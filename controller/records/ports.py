@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from controller.records.record import RoomRecord
+from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.recordings import RecordingStore
 
 
@@ -88,6 +88,11 @@ class Records(Protocol):
     @property
     def by_key(self) -> Mapping[str, RoomRecord]: ...
 
+    @property
+    def unusable(self) -> Mapping[str, UnusableRecord]:
+        """The records that this release must not act on, by id; a damaged one's last good stays above."""
+        ...
+
 
 class RoomStore(Records, Protocol):
     """The records and the ways to change them. Raises only StoreError's kinds.
@@ -99,11 +104,6 @@ class RoomStore(Records, Protocol):
     @property
     def identity(self) -> StoreIdentity:
         """`store` is '' before the first refresh, and on an empty database that was opened for reading."""
-        ...
-
-    @property
-    def damaged(self) -> Mapping[str, str]:
-        """Documents that are no records, by id, and what is wrong; the last good record, if known, stays."""
         ...
 
     @property
@@ -153,6 +153,13 @@ class RoomStore(Records, Protocol):
         The desired half is compared on `generation` (and key), the live half on `live.name`; a status
         older than the stored one (`observed_generation`) is refused. Nothing differs: nothing is sent.
         The answer's other half may be newer than `after`'s.
+        """
+        ...
+
+    async def restore(self, before: UnusableRecord, after: RoomRecord) -> RoomRecord:
+        """Write a damaged record again. StoreConflict where it is not damaged any more as it was seen.
+
+        What can be read of it and is not this release's stays in its document.
         """
         ...
 

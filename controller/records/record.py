@@ -1,8 +1,8 @@
 """The room record: what MongoDB remembers of one room, and how it may change. Frozen and pure.
 
 Two halves with different writers: the desired half (`key` to `removed_at`) belongs to manifests and the
-private API, the live half (`live`, `sid`, `retired`, `recording`,
-`status`) to the reconciler that holds the lease.
+private API, the live half (`live`, `sid`, `retired`, `recording`, `status`) to the reconciler that holds the
+lease.
 Each transition gives a new record; `RoomStore.save` writes the difference by compare-and-set.
 """
 
@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, Final, Protocol
 
-from controller.room import RoomSpec, format_time, next_modified
+from controller.room import ANSWER_ORDER, RoomSpec, format_time, next_modified
 
 
 class Origin(StrEnum):
@@ -81,7 +81,8 @@ class RoomRecord:
 
     `file` is the manifest's path below rooms.d, None for a room made by API. `removed_at` makes the
     record a tombstone. `sid` is the latest LiveKit sid, kept while inactive. An invite is good only while
-    `invite_epoch` is the one that it was made in.
+    `invite_epoch` is the one that it was made in. `reader` is the oldest schema that may act on the record.
+    `incomplete` names fields that the document lacks: they follow from others, and the next pass writes them.
     """
 
     id: str
@@ -93,12 +94,14 @@ class RoomRecord:
     modified: datetime
     generation: int = 1
     invite_epoch: int = 0
+    reader: int = 1
     removed_at: datetime | None = None
     live: LiveName | None = None
     sid: str | None = None
     retired: tuple[Retired, ...] = ()
     recording: Recording | None = None
     status: Status = Status()
+    incomplete: frozenset[str] = frozenset()
 
     @property
     def removed(self) -> bool:
@@ -159,6 +162,10 @@ class RoomRecord:
         """All invites of before are void; the spec, and so `generation`, is what it was."""
         return replace(self, invite_epoch=self.invite_epoch + 1)
 
+    def completed(self) -> "RoomRecord":
+        """The same record, with nothing absent from its document."""
+        return replace(self, incomplete=frozenset())
+
     def with_recording(self, recording: Recording | None) -> "RoomRecord":
         return replace(self, recording=recording)
 
@@ -166,27 +173,111 @@ class RoomRecord:
         return replace(self, status=status)
 
 
+class Claim(Protocol):
+    """What a manifest says of its room."""
+
+    @property
+    def key(self) -> str: ...
+
+    @property
+    def file(self) -> str: ...
+
+    @property
+    def spec(self) -> RoomSpec: ...
+
+
+class UnusableReason(StrEnum):
+    """Why this release must not act on a record; the reason of its condition Ready."""
+
+    RECORD_DAMAGED = "RecordDamaged"
+    NEWER_RELEASE = "NewerRelease"
+
+
+_FROM_MANIFEST: Final = frozenset({"_id", "key", "origin", "spec", "removed_at"})
+"""What only a manifest can say again; the rest follows from what is live, or begins anew."""
+
+
+@dataclass(frozen=True, slots=True)
+class UnusableRecord:
+    """A document of `rooms` that this release shows, and must not act on.
+
+    `record` holds what can be read of it, and defaults elsewhere. `damage` is what cannot: by dotted path,
+    the stored value (None: nothing is stored).
+    """
+
+    record: RoomRecord
+    reason: UnusableReason
+    damage: Mapping[str, Any]
+
+    @property
+    def damaged_fields(self) -> frozenset[str]:
+        """The fields of the record and of its spec that cannot be read, without their path."""
+        return frozenset(path.rpartition(".")[2] for path in self.damage)
+
+    @property
+    def is_damaged(self) -> bool:
+        return self.reason is UnusableReason.RECORD_DAMAGED
+
+    @property
+    def is_restorable(self) -> bool:
+        """Whether it can be written again: it is damaged, and it is known which document it is."""
+        return self.is_damaged and "_id" not in self.damage
+
+    @property
+    def needs_manifest(self) -> bool:
+        """Whether it can be written again only with the help of its manifest."""
+        return any(path.partition(".")[0] in _FROM_MANIFEST for path in self.damage)
+
+    @property
+    def problem(self) -> str:
+        """What is wrong, in words; holds no stored value."""
+        if not self.is_damaged:
+            return f"a newer release wrote it (schema {self.record.reader}); this one leaves it alone"
+        missing = sorted(path for path, stored in self.damage.items() if stored is None)
+        wrong = sorted(self.damage.keys() - set(missing))
+        parts = (
+            f"cannot read {', '.join(wrong)}" if wrong else "",
+            *(f"{path} is missing" for path in missing),
+        )
+        return "; ".join(filter(None, parts))
+
+    def restored(self, manifest: Claim | None, now: datetime) -> RoomRecord:
+        """The record as it is written again: as its manifest has it, or with None as far as it can be read.
+
+        Id, live name and retired names stay as far as they can be read. An invite epoch that cannot be read
+        becomes one that no invite was made in.
+        """
+        old, lost = self.record, self.damaged_fields
+        if manifest is not None:
+            old = replace(
+                old,
+                spec=manifest.spec,
+                key=manifest.key,
+                file=manifest.file,
+                origin=Origin.MANIFEST,
+                removed_at=None,
+            )
+        return replace(
+            old,
+            created=now if "created" in lost else old.created,
+            modified=now if "modified" in lost else old.modified,
+            generation=old.generation + 1,
+            invite_epoch=int(now.timestamp()) if "invite_epoch" in lost else old.invite_epoch,
+            incomplete=frozenset(),
+        )
+
+
 TOMBSTONE_TTL = timedelta(hours=1)
 """How long tombstones and retired names stay: longer than any token lives."""
 
 
 def to_api_dict(record: RoomRecord) -> dict[str, Any]:
-    """The room as the reference's calls return it, field for field, in its order."""
-    spec: Mapping[str, Any] = record.spec.as_dict()
+    """The room as the reference's calls return it, field for field."""
+    fields = record.spec.as_dict() | {"sid": record.sid}
     return {
         "_id": record.id,
         "id": record.id,
-        "name": spec["name"],
-        "user_id": spec["user_id"],
-        "mediaType": spec["mediaType"],
-        "allow_webinar_mode": spec["allow_webinar_mode"],
-        "allow_chat": spec["allow_chat"],
-        "allow_share_screen": spec["allow_share_screen"],
-        "record": spec["record"],
-        "record_mode": spec["record_mode"],
-        "max_participants": spec["max_participants"],
-        "sid": record.sid,
-        "active": spec["active"],
+        **{name: fields[name] for name in ANSWER_ORDER},
         "created": format_time(record.created),
         "modified": format_time(record.modified),
         "success": True,

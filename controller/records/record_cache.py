@@ -4,15 +4,20 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controller.records.record import RoomRecord
+from controller.records.record import RoomRecord, UnusableRecord
 
 
 @dataclass(slots=True)
 class RecordCache:
-    """`by_id` and `by_key`, replaced as a whole: whoever iterates keeps the state of one moment."""
+    """All mappings are replaced as a whole: whoever iterates keeps the state of one moment.
+
+    `unusable` are the records that this release must not act on, by id. Of a damaged one the last good
+    record, where there was one, stays in `by_id`: guests are answered from it.
+    """
 
     by_id: Mapping[str, RoomRecord] = field(default_factory=dict)
     by_key: Mapping[str, RoomRecord] = field(default_factory=dict)
+    unusable: Mapping[str, UnusableRecord] = field(default_factory=dict)
     next_change: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this state is replaced; the next state has an event of its own."""
 
@@ -21,13 +26,15 @@ class RecordCache:
         by_id = {**self.by_id, **{i: r for i, r in stored.items() if r is not None}}
         for room_id in [i for i, record in stored.items() if record is None]:
             by_id.pop(room_id, None)
-        self._set(by_id)
+        self._set(by_id, {i: record for i, record in self.unusable.items() if i not in stored})
 
-    def replace(self, records: Iterable[RoomRecord]) -> bool:
+    def replace(self, records: Iterable[RoomRecord], unusable: Iterable[UnusableRecord] = ()) -> bool:
         """Take in a full read; whether anything differs. An equal record stays the object it was."""
         known = self.by_id
-        by_id = {record.id: record for record in records}
-        changed = len(by_id) != len(known)
+        withheld = {each.record.id: each for each in unusable}
+        last_good = (known[i] for i, each in withheld.items() if each.is_damaged and i in known)
+        by_id = {record.id: record for record in (*last_good, *records)}
+        changed = len(by_id) != len(known) or withheld != self.unusable
         for room_id, record in by_id.items():
             before = known.get(room_id)
             if before is record:
@@ -37,11 +44,11 @@ class RecordCache:
             else:
                 changed = True
         if changed:
-            self._set(by_id)
+            self._set(by_id, withheld)
         return changed
 
-    def _set(self, by_id: dict[str, RoomRecord]) -> None:
-        self.by_id = by_id
+    def _set(self, by_id: dict[str, RoomRecord], unusable: dict[str, UnusableRecord]) -> None:
+        self.by_id, self.unusable = by_id, unusable
         self.by_key = {record.key: record for record in by_id.values()}
         replaced, self.next_change = self.next_change, asyncio.Event()
         replaced.set()

@@ -7,9 +7,11 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Protocol
 
-from controller.records.codec import DamagedRecordError
-
 Document = dict[str, Any]
+
+
+class DamagedRowError(ValueError):
+    """A document of `recordings` that is no row; the text names the field, and holds no value."""
 
 
 class RecordingState(StrEnum):
@@ -83,13 +85,13 @@ def encode_row(row: RecordingRow) -> Document:
 
 
 def decode_row(document: Mapping[str, Any]) -> RecordingRow:
-    """The row in `document`; Damaged where it is none. Fields that it can do without have their defaults."""
+    """The row in `document`, absent fields as their defaults. DamagedRowError where it is none."""
     started, ended = document.get("started"), document.get("ended")
     if not isinstance(started, datetime) or not isinstance(ended, datetime | None):
-        raise DamagedRecordError("started or ended is no time")
+        raise DamagedRowError("started or ended is no time")
     state = document.get("state")
     if state not in list(RecordingState):
-        raise DamagedRecordError("state has an unknown value")
+        raise DamagedRowError("state has an unknown value")
     return RecordingRow(
         egress_id=_text(document, "_id"),
         key=_text(document, "key"),
@@ -112,12 +114,12 @@ def latest_first(rows: Iterable[RecordingRow]) -> list[RecordingRow]:
 def _text(document: Mapping[str, Any], field: str) -> str:
     value = document.get(field)
     if not isinstance(value, str):
-        raise DamagedRecordError(f"{field} is no text")
+        raise DamagedRowError(f"{field} is no text")
     return value
 
 
 def _number(document: Mapping[str, Any], field: str) -> float:
     value = document.get(field) or 0
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise DamagedRecordError(f"{field} is no number")
+        raise DamagedRowError(f"{field} is no number")
     return value

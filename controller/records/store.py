@@ -10,13 +10,11 @@ import contextlib
 import gc
 import secrets
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import bson
 import structlog
 from bson.codec_options import CodecOptions
-from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
@@ -28,6 +26,7 @@ from controller.records.batch import (
     GroupCommit,
     Insert,
     Pending,
+    Restore,
     Save,
     Stored,
     Write,
@@ -35,8 +34,8 @@ from controller.records.batch import (
     resolve_write,
     unconfirmed_writes,
 )
-from controller.records.change import change
-from controller.records.codec import DamagedRecordError, decode
+from controller.records.change import Rewrite, change
+from controller.records.codec import decode, decode_bson
 from controller.records.holder import read_holder
 from controller.records.mongo_client import (
     MONGO_TIMEOUT_SECONDS,
@@ -47,13 +46,14 @@ from controller.records.mongo_client import (
 )
 from controller.records.mongo_recordings import MongoRecordings
 from controller.records.ports import Holder, RemovalApproval, StoreIdentity
-from controller.records.record import RoomRecord
+from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.relay import EVENTS_DOCUMENT, MongoRelay
 from controller.room import redact_key
 
 SCHEMA: Final = 1
-"""The version of the documents that this code writes; what is newer is refused."""
+"""The layout of the database, in `meta`: one of a higher number is refused as a whole. A record that older
+releases must leave alone carries a `reader` instead (codec.py)."""
 
 READ_BACK_TIMEOUT_SECONDS: Final = 1.5
 """Seconds for reading back what became of a write whose answer was lost."""
@@ -64,7 +64,6 @@ MAX_FULL_READ_FRACTION: Final = 0.01
 before it raised the number, and a hand in the database raises none."""
 
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
-_AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(tz_aware=True)
 
 log = structlog.get_logger()
 
@@ -100,7 +99,6 @@ class MongoStore:
         self._read_only = read_only
         self._clock = clock
         self._cache = RecordCache()
-        self._damaged: dict[str, str] = {}
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
         self._unpublished = False  # a batch was written and the number not raised
@@ -119,8 +117,8 @@ class MongoStore:
         return self._cache.by_key
 
     @property
-    def damaged(self) -> Mapping[str, str]:
-        return self._damaged
+    def unusable(self) -> Mapping[str, UnusableRecord]:
+        return self._cache.unusable
 
     @property
     def identity(self) -> StoreIdentity:
@@ -224,33 +222,37 @@ class MongoStore:
     async def _read_all(self, number: int) -> bool:
         """Every document; those whose bytes were seen before cost no decoding."""
         decoded: dict[int, RoomRecord] = {}
-        damaged: dict[str, str] = {}
         self._number, self._invalidated, began = None, False, self._clock()
         with translate_errors(self.where, 3 * MONGO_TIMEOUT_SECONDS):
             documents = await self._raw.find(batch_size=10_000).to_list()
         with _without_gc():
-            for document in documents:
-                self._decode_into(bytes(document.raw), decoded, damaged)
-        self._report(damaged)
-        self._decoded, self._damaged, self._number, self._read_at = decoded, damaged, number, self._clock()
-        kept = [self._cache.by_id[room_id] for room_id in damaged if room_id in self._cache.by_id]
-        changed = self._cache.replace([*kept, *decoded.values()])
+            unusable = list(filter(None, (self._decode_into(bytes(each.raw), decoded) for each in documents)))
+        self._report(unusable)
+        self._number, self._read_at = number, self._clock()
+        changed = self._cache.replace(decoded.values(), unusable)
         self._decoded = {seen: self._cache.by_id[record.id] for seen, record in decoded.items()}
         self._full_read_interval = _interval_after(self._clock() - began)
         return changed
 
-    def _decode_into(self, raw: bytes, decoded: dict[int, RoomRecord], damaged: dict[str, str]) -> None:
+    def _decode_into(self, raw: bytes, decoded: dict[int, RoomRecord]) -> UnusableRecord | None:
+        """Put the record among `decoded`, by the hash of its bytes, or return what cannot be used."""
         seen = hash(raw)
-        record = self._decoded.get(seen)
-        try:
-            decoded[seen] = decode(bson.decode(raw, _AWARE)) if record is None else record
-        except (DamagedRecordError, BSONError) as error:
-            room_id, reason = _damage(raw, error)
-            damaged[room_id] = reason
+        record = self._decoded.get(seen) or decode_bson(raw)
+        if isinstance(record, UnusableRecord):
+            return record
+        decoded[seen] = record
+        return None
 
-    def _report(self, damaged: dict[str, str]) -> None:
-        for room_id in damaged.keys() - self._damaged.keys():
-            log.error("a record is damaged and left alone", room=room_id[:6], reason=damaged[room_id])
+    def _report(self, unusable: Iterable[UnusableRecord]) -> None:
+        """Log each once while it stays the same."""
+        for each in unusable:
+            if self.unusable.get(each.record.id) != each:
+                log.error(
+                    "record unusable",
+                    key=redact_key(each.record.key),
+                    reason=str(each.reason),
+                    error=each.problem,
+                )
 
     # Writing
 
@@ -262,6 +264,9 @@ class MongoStore:
         if not difference.fields:
             return self.by_id.get(after.id, after)
         return _existing(await self._write(Save(difference, after)))
+
+    async def restore(self, before: UnusableRecord, after: RoomRecord) -> RoomRecord:
+        return _existing(await self._write(Restore(Rewrite(before, after))))
 
     async def forget(self, record: RoomRecord) -> None:
         await self._write(Delete(record))
@@ -347,10 +352,11 @@ class MongoStore:
             return stored
         with translate_errors(self.where, deadline):
             async for document in self._rooms.find({"_id": {"$in": ids}}):
-                try:
-                    stored[document["_id"]] = decode(document)
-                except DamagedRecordError as error:
-                    self._report({document["_id"]: str(error)})
+                room_id, record = document["_id"], decode(document)
+                if isinstance(record, RoomRecord):
+                    stored[room_id] = record
+                else:
+                    stored[room_id], self._invalidated = self.by_id.get(room_id), True
         return stored
 
     async def _publish_change_number(self) -> None:
@@ -426,14 +432,3 @@ def _existing(stored: Stored) -> RoomRecord:
     if stored is None:
         raise StoreConflict("the record is gone")
     return stored
-
-
-def _damage(raw: bytes, error: Exception) -> tuple[str, str]:
-    """The id of a damaged document as far as it can be read, and what is wrong, with its key."""
-    reason = str(error) if isinstance(error, DamagedRecordError) else "it is no BSON"
-    try:
-        document = bson.decode(raw, _AWARE)
-    except BSONError:
-        return "", reason
-    key = document.get("key")
-    return str(document.get("_id")), f"{redact_key(key)}: {reason}" if isinstance(key, str) else reason

@@ -5,9 +5,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from controller.errors import StoreConflict
-from controller.records.change import change
+from controller.records.change import Rewrite, change
 from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
-from controller.records.record import RoomRecord
+from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.recordings import RecordingRow, RecordingState, latest_first
 from controller.records.relay import MAX_QUEUED_EVENTS
@@ -21,6 +21,7 @@ class FakeDatabase:
     """What several FakeStores share."""
 
     rooms: dict[str, RoomRecord] = field(default_factory=dict)
+    unusable: dict[str, UnusableRecord] = field(default_factory=dict)
     recordings: dict[str, RecordingRow] = field(default_factory=dict)
     hints: list[ForwardedEvent] = field(default_factory=list)
     approval: RemovalApproval | None = None
@@ -35,7 +36,6 @@ class FakeStore:
         self.database = database or FakeDatabase()
         self.fail: Exception | None = None
         self.writes = 0
-        self.damaged: Mapping[str, str] = {}
         self.secret_changed = False
         self._cache = RecordCache()
         self.recordings = FakeRecordings(self.database, self._reached)
@@ -50,12 +50,16 @@ class FakeStore:
         return self._cache.by_key
 
     @property
+    def unusable(self) -> Mapping[str, UnusableRecord]:
+        return self._cache.unusable
+
+    @property
     def identity(self) -> StoreIdentity:
         return self.database.identity
 
     async def refresh(self) -> bool:
         self._reached()
-        return self._cache.replace(self.database.rooms.values())
+        return self._cache.replace(self.database.rooms.values(), self.database.unusable.values())
 
     def invalidate(self) -> None:
         """Every refresh is a full read."""
@@ -90,6 +94,14 @@ class FakeStore:
             self._cache.put({after.id: stored})
             raise StoreConflict("another writer was faster")
         return self._put(difference.onto(stored))
+
+    async def restore(self, before: UnusableRecord, after: RoomRecord) -> RoomRecord:
+        self._reached()
+        rewrite = Rewrite(before, after)
+        if not rewrite.matches(self.database.unusable.get(after.id)):
+            raise StoreConflict("another writer was faster")
+        del self.database.unusable[after.id]
+        return self._put(after)
 
     async def forget(self, record: RoomRecord) -> None:
         self._reached()

@@ -4,7 +4,7 @@
 LiveKit, so that properties of the planner can run thousands of times.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
@@ -26,13 +26,14 @@ from controller.plan.model import (
     Recreate,
     Remove,
     Repair,
+    RestoreRecord,
     Start,
     Stop,
     TakeDown,
     Tidy,
     Update,
 )
-from controller.records.record import LiveName, Origin, RoomRecord, Status
+from controller.records.record import LiveName, Origin, RoomRecord, Status, UnusableRecord
 from controller.room import RoomSpec, room_id
 
 NOW = datetime(2026, 3, 24, 16, 0, tzinfo=UTC)
@@ -107,11 +108,14 @@ def planned(
     records: tuple[RoomRecord, ...] = (),
     live: tuple[LiveRoom, ...] = (),
     people: Mapping[str, int] | None = None,
+    *,
+    unusable: Iterable[UnusableRecord] = (),
     **fields: Any,
 ) -> Plan:
     """The plan for worlds written out; `people` by live name, nobody elsewhere."""
     inside = {room.name: _crowd((people or {}).get(room.name, 0)) for room in live}
     observed = Observed(manifests, {r.id: r for r in records}, {r.name: r for r in live}, inside)
+    observed = replace(observed, unusable={each.record.id: each for each in unusable})
     return make_plan(observed, rules(**fields))
 
 
@@ -231,7 +235,7 @@ class World:
                 room = room.without_live_name(self.now)
             case Remove():
                 room = room.with_tombstone(self.now)
-            case Heal() | Repair() | Finish():
+            case Heal() | Repair() | Finish() | RestoreRecord():
                 pass
             case _:
                 assert_never(action)

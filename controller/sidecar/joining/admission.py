@@ -90,6 +90,8 @@ class Door:
     def live(self, room_id: str) -> tuple[RoomRecord, LiveRoom]:
         """The room of this id and its live room; unknown, inactive and malformed ids are refused alike."""
         record = self._known.room(room_id)
+        if record is None and room_id in self._known.records.unusable:
+            raise retry(Code.UNAVAILABLE, "the room cannot be joined right now; try again in a minute", 60)
         if record is None:
             raise Refusal(*_ROOM_NOT_FOUND)
         room = self._known.live_room(record)

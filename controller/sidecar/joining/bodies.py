@@ -5,11 +5,19 @@ A model's fields come in the order in which they are checked. Unknown keys are i
 
 from typing import Annotated, Any, Final, Literal, TypeVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, WithJsonSchema
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    WithJsonSchema,
+    create_model,
+)
 from pydantic_core import ErrorDetails
 
 from controller.access.identity import IDENTITY_PATTERN, NAME_LENGTH, display_name, identity_problem
-from controller.room import RecordMode
+from controller.room import FIELDS
 from controller.sidecar.http.body import invalid
 from controller.sidecar.http.response import Refusal
 
@@ -83,17 +91,20 @@ class Answered(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
-class FindAnswer(Answered):
-    """findLKRoomNameById."""
-
-    id: str
-    LKRoomName: str
-    allow_webinar_mode: bool
-    allow_chat: bool
-    allow_share_screen: bool
-    record: bool
-    record_mode: RecordMode
-    success: Literal[True] = True
+_FOUND: Final[dict[str, Any]] = {
+    name: (field.kind, Field(description=field.description))
+    for name, field in FIELDS.items()
+    if field.in_find
+}
+FindAnswer = create_model(
+    "FindAnswer",
+    __base__=Answered,
+    __doc__="findLKRoomNameById.",
+    id=(str, ...),
+    LKRoomName=(str, ...),
+    **_FOUND,
+    success=(Literal[True], True),
+)
 
 
 class TokenAnswer(Answered):

@@ -12,6 +12,7 @@ from aiohttp import web
 from prometheus_client import Histogram
 
 from controller.records.record import RoomRecord
+from controller.room import FIELDS
 from controller.sidecar.access_tokens import Callers
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import BODY_LIMIT, parse, read
@@ -20,6 +21,7 @@ from controller.sidecar.joining.admission import Door, Grant, Wish
 from controller.sidecar.joining.bodies import EndpointBody, FindBody, TokenBody, checked
 
 IN_FLIGHT: Final = 256
+_IN_FIND: Final = tuple(name for name, field in FIELDS.items() if field.in_find)
 
 
 class Helpers:
@@ -93,14 +95,5 @@ def _asked_by_sdk(content: dict[str, Any]) -> Wish:
 
 
 def _found(record: RoomRecord, name: str) -> dict[str, Any]:
-    spec = record.spec
-    return {
-        "id": record.id,
-        "LKRoomName": name,
-        "allow_webinar_mode": spec.allow_webinar_mode,
-        "allow_chat": spec.allow_chat,
-        "allow_share_screen": spec.allow_share_screen,
-        "record": spec.record,
-        "record_mode": spec.record_mode,
-        "success": True,
-    }
+    shown = {field: getattr(record.spec, field) for field in _IN_FIND}
+    return {"id": record.id, "LKRoomName": name, **shown, "success": True}

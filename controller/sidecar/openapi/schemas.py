@@ -6,7 +6,7 @@ from typing import Any, Final
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from controller.room import NAME_PATTERN, RoomSpec
+from controller.room import FIELDS, NAME_PATTERN, TRIMMED_NAME_PATTERN
 from controller.sidecar.joining.bodies import (
     EndpointAnswer,
     EndpointBody,
@@ -43,9 +43,6 @@ PRIVATE_BODIES: Final = (
     RemovedId,
 )
 PRIVATE_ANSWERS: Final = (FindAnswer, TokenAnswer, Room, Count, Done)
-
-_TRIMMED_NAME: Final = r"^\s*[A-Za-z0-9-]([A-Za-z0-9 -]{0,98}[A-Za-z0-9-])?\s*$"
-"""The pattern of names as it applies to what is sent: it is trimmed before it is checked."""
 
 _INT64: Final[Schema] = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
@@ -105,7 +102,7 @@ def _plain(schema: Schema) -> Schema:
     if schema.get("default", "") is None:
         del schema["default"]
     if schema.get("pattern") == NAME_PATTERN:
-        schema = {"type": "string", "pattern": _TRIMMED_NAME} | _without(
+        schema = {"type": "string", "pattern": TRIMMED_NAME_PATTERN} | _without(
             schema, "pattern", "minLength", "maxLength"
         )
     for key in ("properties", "items", "anyOf"):
@@ -158,7 +155,7 @@ def _value(name: str) -> Schema:
     """What the field may be compared with."""
     if name in ("created", "modified"):
         return _TIME
-    kind = RoomSpec.model_fields[name].annotation if name in RoomSpec.model_fields else str
+    kind = FIELDS[name].kind if name in FIELDS else str
     if kind is bool:
         return {"type": "boolean"}
     return _INT64 if kind is int else {"type": ["string", "null"] if name == "sid" else "string"}

@@ -4,21 +4,12 @@ Field names are the reference's. A fault is refused with one sentence that names
 """
 
 from collections.abc import Mapping
+from enum import StrEnum
 from typing import Any, Final, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
-from controller.room import (
-    FIELD_DESCRIPTIONS,
-    FIELD_RULES,
-    FIELDS,
-    Media,
-    MediaType,
-    Mode,
-    Name,
-    Participants,
-    RecordMode,
-)
+from controller.room import ANSWER_ORDER, FIELDS, RoomField
 from controller.sidecar.http.body import invalid
 from controller.sidecar.http.response import Code, Refusal
 from controller.text import nearest, quoted
@@ -56,34 +47,39 @@ class _SentBack(_Body):
         return {name: getattr(self, name) for name in FIELDS if name in sent}
 
 
-class CreateRoom(_SentBack):
-    """The body of create."""
-
-    id: Any = Field(None, description="Ignored: a new room gets an id of its own.")
-    name: Name = Field(description=FIELD_DESCRIPTIONS["name"])
-    mediaType: Media | None = Field(MediaType.VIDEO_AUDIO, description=FIELD_DESCRIPTIONS["mediaType"])
-    max_participants: Participants = Field(description=FIELD_DESCRIPTIONS["max_participants"])
-    allow_webinar_mode: bool | None = Field(False, description=FIELD_DESCRIPTIONS["allow_webinar_mode"])
-    allow_chat: bool | None = Field(False, description=FIELD_DESCRIPTIONS["allow_chat"])
-    allow_share_screen: bool | None = Field(False, description=FIELD_DESCRIPTIONS["allow_share_screen"])
-    record: bool | None = Field(False, description=FIELD_DESCRIPTIONS["record"])
-    record_mode: Mode | None = Field(RecordMode.GRID, description=FIELD_DESCRIPTIONS["record_mode"])
-    active: bool | None = Field(True, description=FIELD_DESCRIPTIONS["active"])
-
-
-class UpdateRoom(_SentBack):
-    """The body of update: the room's id, and what shall change. What is not given, or null, stays."""
-
+class _Identified(_SentBack):
     id: str = Field(description="Identifier of the room being updated.")
-    name: Name | None = Field(None, description=FIELD_DESCRIPTIONS["name"])
-    mediaType: Media | None = Field(None, description=FIELD_DESCRIPTIONS["mediaType"])
-    max_participants: Participants | None = Field(None, description=FIELD_DESCRIPTIONS["max_participants"])
-    allow_webinar_mode: bool | None = Field(None, description=FIELD_DESCRIPTIONS["allow_webinar_mode"])
-    allow_chat: bool | None = Field(None, description=FIELD_DESCRIPTIONS["allow_chat"])
-    allow_share_screen: bool | None = Field(None, description=FIELD_DESCRIPTIONS["allow_share_screen"])
-    record: bool | None = Field(None, description=FIELD_DESCRIPTIONS["record"])
-    record_mode: Mode | None = Field(None, description=FIELD_DESCRIPTIONS["record_mode"])
-    active: bool | None = Field(None, description="The same intent as start (true) and stop (false).")
+
+
+def _room_fields(*, required: bool, default: bool, **descriptions: str) -> dict[str, Any]:
+    """Definitions of the room's fields for a body; user_id aside, which no caller sets.
+
+    `required`: fields without a default must be given. `default`: the others have theirs, else null.
+    """
+
+    def defined(field: RoomField) -> tuple[Any, Any]:
+        description = descriptions.get(field.name, field.description)
+        if required and field.required:
+            return field.annotation, Field(description=description)
+        return field.annotation | None, Field(field.default if default else None, description=description)
+
+    return {name: defined(field) for name, field in FIELDS.items() if name != "user_id"}
+
+
+CreateRoom = create_model(
+    "CreateRoom",
+    __base__=_SentBack,
+    __doc__="The body of create.",
+    id=(Any, Field(None, description="Ignored: a new room gets an id of its own.")),
+    **_room_fields(required=True, default=True),
+)
+
+UpdateRoom = create_model(
+    "UpdateRoom",
+    __base__=_Identified,
+    __doc__="The body of update: the room's id, and what shall change. What is not given, or null, stays.",
+    **_room_fields(required=False, default=False, active="The same intent as start (true) and stop (false)."),
+)
 
 
 class RoomId(_Body):
@@ -120,29 +116,29 @@ class ListRooms(CountRooms):
     )
 
 
-class Room(BaseModel):
-    """A room as the reference returns it."""
+class _Answer(BaseModel):
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", regex_engine="python-re")
 
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid")
 
-    returned_id: str = Field(alias="_id", description="Mongo-style identifier of the room object.")
-    id: str = Field(description="Convenience alias for _id.")
-    name: str = Field(description=FIELD_DESCRIPTIONS["name"])
-    user_id: str = Field(description=FIELD_DESCRIPTIONS["user_id"])
-    mediaType: Media = Field(description=FIELD_DESCRIPTIONS["mediaType"])
-    allow_webinar_mode: bool = Field(description=FIELD_DESCRIPTIONS["allow_webinar_mode"])
-    allow_chat: bool = Field(description=FIELD_DESCRIPTIONS["allow_chat"])
-    allow_share_screen: bool = Field(description=FIELD_DESCRIPTIONS["allow_share_screen"])
-    record: bool = Field(description=FIELD_DESCRIPTIONS["record"])
-    record_mode: Mode = Field(description=FIELD_DESCRIPTIONS["record_mode"])
-    max_participants: int = Field(description=FIELD_DESCRIPTIONS["max_participants"])
-    sid: str | None = Field(
-        description="The latest LiveKit sid: null until first activated, kept while inactive."
-    )
-    active: bool = Field(description="Whether the room is meant to be live.")
-    created: str = Field(description="UTC, three decimals, Z.")
-    modified: str = Field(description="When a person last changed the room: UTC, three decimals, Z.")
-    success: bool = Field(description="true, in every room that is returned.")
+_RETURNED: Final[dict[str, Any]] = {
+    **{name: (field.annotation, Field(description=field.description)) for name, field in FIELDS.items()},
+    "active": (bool, Field(description="Whether the room is meant to be live.")),
+    "sid": (
+        str | None,
+        Field(description="The latest LiveKit sid: null until first activated, kept while inactive."),
+    ),
+}
+Room = create_model(
+    "Room",
+    __base__=_Answer,
+    __doc__="A room as the reference returns it.",
+    returned_id=(str, Field(alias="_id", description="Mongo-style identifier of the room object.")),
+    id=(str, Field(description="Convenience alias for _id.")),
+    **{name: _RETURNED[name] for name in ANSWER_ORDER},
+    created=(str, Field(description="UTC, three decimals, Z.")),
+    modified=(str, Field(description="When a person last changed the room: UTC, three decimals, Z.")),
+    success=(bool, Field(description="true, in every room that is returned.")),
+)
 
 
 class Count(BaseModel):
@@ -157,10 +153,12 @@ class Done(BaseModel):
     success: bool = Field(description="true once the room is so.")
 
 
+def _rule(field: RoomField) -> str:
+    return f"must be one of {field.rule}" if issubclass(field.kind, StrEnum) else f"must be {field.rule}"
+
+
 _RULES: Final[Mapping[str, str]] = {
-    **{name: f"must be {rule}" for name, rule in FIELD_RULES.items()},
-    "mediaType": f"must be one of {FIELD_RULES['mediaType']}",
-    "record_mode": f"must be one of {FIELD_RULES['record_mode']}",
+    **{name: _rule(field) for name, field in FIELDS.items()},
     "id": "must be a string",
     "filter": "must be an object",
     "sort": 'must be an object such as {"created": 1}',

@@ -166,7 +166,13 @@ def gone(store: RoomStore, room_id: str) -> bool:
 
 
 def own_room(store: RoomStore, caller: Caller, room_id: str) -> RoomRecord:
-    """The caller's room. Refusal: one that is not there, removed, or another's, all alike."""
+    """The caller's room. Refusal: one that is not there, removed, or another's, all alike.
+
+    UNAVAILABLE where its record must not be acted on.
+    """
+    unusable = store.unusable.get(room_id)
+    if unusable is not None and caller.owns(unusable.record):
+        raise retry(Code.UNAVAILABLE, f"the room's record cannot be used: {unusable.problem}", 5)
     record = store.by_id.get(room_id)
     if record is None or record.removed or not caller.owns(record):
         raise not_found()

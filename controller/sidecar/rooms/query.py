@@ -12,7 +12,7 @@ from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
 from controller.records.record import RoomRecord
-from controller.room import FIELDS, RoomSpec
+from controller.room import FIELDS
 from controller.sidecar.http.body import invalid
 from controller.sidecar.http.response import Refusal
 from controller.text import nearest, quoted
@@ -82,7 +82,7 @@ class _Field:
 
 
 def _of_spec(name: str) -> _Field:
-    kind = RoomSpec.model_fields[name].annotation
+    kind = FIELDS[name].kind
     read = _boolean if kind is bool else _whole if kind is int else _text
     return _Field(operator.attrgetter(f"spec.{name}"), read, ordered=kind is not bool)
 

@@ -194,11 +194,11 @@ async def test_a_damaged_document_is_named_and_the_others_are_read(on_secantus: 
     await rooms.update_one({"_id": room(1).id}, {"$set": {"spec.max_participants": "many"}})
     await other.refresh()
     assert list(other.by_id) == [room(2).id]
-    assert other.damaged == {room(1).id: "events/room-1: spec.max_participants has the wrong type"}
+    assert other.unusable[room(1).id].problem == "cannot read spec.max_participants"
     store.invalidate()
     await store.refresh()
     assert store.by_id[room(1).id] == room(1), "the last good record stays"
-    assert list(store.damaged) == [room(1).id]
+    assert list(store.unusable) == [room(1).id]
 
 
 async def test_the_database_of_another_instance_is_refused(database: Database) -> None:

@@ -93,7 +93,9 @@ async def asked(
     rooms: Iterable[RoomRecord], rows: Iterable[RecordingRow], *names: str
 ) -> tuple[list[str], list[str]]:
     """The egress ids that are found for `names`, and the names that mean none."""
-    store = FakeStore(FakeDatabase({one.id: one for one in rooms}, {row.egress_id: row for row in rows}))
+    store = FakeStore(
+        FakeDatabase({one.id: one for one in rooms}, recordings={row.egress_id: row for row in rows})
+    )
     await store.refresh()
     found, unknown = await of_rooms(store, names)
     return [row.egress_id for row in found], unknown

@@ -5,8 +5,9 @@ from datetime import timedelta
 import pytest
 
 from controller.live.room import LiveRoom
-from controller.plan.model import Bury, DropOrphan, Finish, Forget, Tidy
+from controller.plan.model import Bury, DropOrphan, Finish, Forget, Observed, Tidy
 from controller.plan.ownership import sort_out
+from controller.records.record import UnusableReason, UnusableRecord
 from tests.support.worlds import NOW, STORE, desired, live_room, manifest, only, planned, record, rules
 
 HOUR = timedelta(hours=1)
@@ -61,7 +62,8 @@ def test_an_orphan_goes_only_once_it_is_ripe() -> None:
 def test_the_live_room_of_a_damaged_record_is_no_orphan() -> None:
     keep, lost = record("b", active=False), record("a")
     wanted, live = desired(manifest("b", active=False)), (live_room(lost, "x"),)
-    plan = planned(wanted, (keep,), live, damaged=frozenset({lost.id}), ripe_orphans=frozenset({"x"}))
+    damaged = UnusableRecord(lost, UnusableReason.RECORD_DAMAGED, {"spec": 7})
+    plan = planned(wanted, (keep,), live, unusable=[damaged], ripe_orphans=frozenset({"x"}))
     assert (plan.orphans, plan.chores) == (frozenset(), ())
 
 
@@ -90,4 +92,5 @@ def test_what_is_foreign_is_no_drift(metadata: str) -> None:
 
 def test_a_listing_of_current_names_alone_needs_no_sorting() -> None:
     room = record("a", live="x")
-    assert sort_out({"x": live_room(room)}, [room], rules()).unknown == {}
+    observed = Observed(desired(), {room.id: room}, {"x": live_room(room)})
+    assert sort_out(observed, rules()).unknown == {}

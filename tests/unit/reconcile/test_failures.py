@@ -226,19 +226,6 @@ class Occupied(FakeStore):
         raise StoreConflict("another writer was faster, or the id or the key is taken")
 
 
-async def test_a_manifest_whose_record_is_damaged_is_warned_of_at_once_and_how_to_mend_it() -> None:
-    process = InProcess(store=Occupied())
-    process.manifests = desired(manifest("a"))
-    process.store.damaged = {record("a").id: "a: modified is no time"}
-    with capture_logs() as said:
-        await process.turn()
-    (told,) = [event for event in said if event["log_level"] == "warning"]
-    assert (told["event"], told["key"]) == ("failed", "a")
-    assert "a: modified is no time" in told["error"]
-    assert "delete" in told["error"]
-    assert process.told == [("a", "create", told["error"])]
-
-
 async def test_a_write_that_loses_again_and_again_is_no_race_any_more() -> None:
     process = InProcess(store=Occupied())
     process.manifests = desired(manifest("a"))

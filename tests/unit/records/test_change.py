@@ -5,8 +5,8 @@ from datetime import timedelta
 
 import pytest
 
-from controller.records.change import change
-from controller.records.record import Recording
+from controller.records.change import Rewrite, change
+from controller.records.record import Recording, UnusableReason, UnusableRecord
 from controller.room import RoomSpec
 from tests.support.rooms import NOW, room, status
 
@@ -24,7 +24,8 @@ def test_the_desired_half_is_compared_on_generation_and_key() -> None:
     before = room(live="one")
     difference = change(before, before.with_spec(SPEC, before.key, before.file, LATER))
     assert difference.query() == {"_id": before.id, "generation": 1, "key": before.key}
-    assert difference.update() == {"$set": {"spec": SPEC.as_dict(), "modified": LATER, "generation": 2}}
+    changed = {"spec.name": "Another", "spec.max_participants": 3}
+    assert difference.update() == {"$set": {**changed, "modified": LATER, "generation": 2}}
 
 
 def test_of_two_revokes_at_once_the_second_is_made_again() -> None:
@@ -43,7 +44,7 @@ def test_of_two_revokes_at_once_the_second_is_made_again() -> None:
 def test_the_live_half_is_compared_on_the_name() -> None:
     difference = change(room(live="one"), room(live="one").with_sid("RM_1"))
     assert difference.query() == {"_id": room().id, "live.name": "one"}
-    assert difference.update() == {"$set": {"live": {"name": "one", "sid": "RM_1"}, "sid": "RM_1"}}
+    assert difference.update() == {"$set": {"live.sid": "RM_1", "sid": "RM_1"}}
 
 
 def test_a_first_name_expects_none() -> None:
@@ -63,12 +64,15 @@ def test_retired_names_are_compared_on_their_number_and_the_last() -> None:
 
 def test_a_status_expects_one_that_is_no_newer() -> None:
     difference = change(room(), room().with_status(status(4)))
-    assert difference.query() == {"_id": room().id, "status.observedGeneration": {"$lte": 4}}
+    assert difference.query() == {
+        "_id": room().id,
+        "status.observedGeneration": {"$not": {"$gt": 4}},
+    }
 
 
 def test_a_removal_compares_both_halves() -> None:
     query = change(room(live="one"), room(live="one").with_tombstone(LATER)).query()
-    assert query.keys() == {"_id", "generation", "key", "live.name", "retired"}
+    assert query.keys() == {"_id", "generation", "key", "live.name", "retired.0"}
 
 
 def test_a_first_attempt_expects_none_and_the_live_room_that_it_is_for() -> None:
@@ -131,6 +135,53 @@ def test_it_is_admitted_where_the_stored_record_is_as_expected() -> None:
     assert difference.matches(room().with_spec(SPEC, "other", None, LATER))
     assert not difference.matches(room(live="two"))
     assert not difference.matches(room().with_status(status(3)))
+
+
+def test_a_part_is_set_as_a_whole_only_where_it_is_another_one() -> None:
+    before = room(live="one").with_recording(ATTEMPT)
+    assert change(before, before.with_recording(FOUND)).update() == {"$set": {"recording.egress_id": "EG_1"}}
+    again = replace(ATTEMPT, attempt_at=LATER)
+    assert set(change(before, before.with_recording(again)).update()["$set"]) == {"recording"}
+    assert change(room(), room(live="one")).update() == {"$set": {"live": {"name": "one", "sid": None}}}
+
+
+def test_retired_names_are_pushed_and_pulled() -> None:
+    before = room(live="one").with_live_name("two", NOW)
+    retired = change(before, before.without_live_name(LATER)).update()
+    assert retired["$push"] == {"retired": {"$each": [{"name": "two", "at": LATER}]}}
+    forgotten = change(before, before.without_retired(frozenset({"one"}))).update()
+    assert forgotten == {"$pull": {"retired": {"name": {"$in": ["one"]}}}}
+
+
+def test_a_status_is_set_part_by_part() -> None:
+    update = change(room(), room().with_status(status(4))).update()
+    assert update["$set"].keys() == {"status.observedGeneration", "status.conditions"}
+
+
+def test_absent_fields_are_completed_and_expected_to_be_absent() -> None:
+    before = replace(room(), incomplete=frozenset({"generation", "status"}))
+    difference = change(before, before.completed())
+    assert difference.query() == {
+        "_id": before.id,
+        "generation": None,
+        "key": before.key,
+        "status.observedGeneration": {"$not": {"$gt": 0}},
+    }
+    assert difference.update()["$set"] == {
+        "generation": 1,
+        "status": {"observedGeneration": 0, "conditions": []},
+    }
+    assert difference.onto(before) == room()
+
+
+def test_a_damaged_record_is_rewritten_while_it_is_as_it_was_seen() -> None:
+    damaged = UnusableRecord(room(), UnusableReason.RECORD_DAMAGED, {"spec.name": 7, "live": "x"})
+    rewrite = Rewrite(damaged, damaged.restored(None, LATER))
+    assert rewrite.query() == {"_id": room().id, "spec.name": {"$eq": 7}, "live": {"$eq": "x"}}
+    assigned = rewrite.update()["$set"]
+    assert assigned.keys() == {"generation", "live", *(f"spec.{name}" for name in room().spec.as_dict())}
+    assert rewrite.matches(damaged)
+    assert not rewrite.matches(replace(damaged, damage={"live": "x"}))
 
 
 @pytest.mark.parametrize("field", ["id", "created"])

@@ -7,14 +7,28 @@ from typing import Any
 import bson
 import pytest
 from bson.codec_options import CodecOptions
+from bson.datetime_ms import DatetimeMS
+from bson.int64 import Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.records.codec import DamagedRecordError, decode, encode
-from controller.records.record import Condition, LiveName, Origin, Recording, Retired, RoomRecord, Status
+from controller.manifests.snapshot import ManifestRoom, Mark
+from controller.records.codec import RECORD_SCHEMA, decode, decode_bson, encode
+from controller.records.record import (
+    Condition,
+    LiveName,
+    Origin,
+    Recording,
+    Retired,
+    RoomRecord,
+    Status,
+    UnusableReason,
+    UnusableRecord,
+)
 from controller.room import MediaType, RecordMode, RoomSpec
 from tests.support.rooms import NOW, room
 
+SPEC = room().spec.as_dict()
 times = st.integers(0, 10**12).map(lambda millis: NOW + timedelta(milliseconds=millis))
 texts = st.text(max_size=20)
 specs = st.builds(
@@ -61,7 +75,7 @@ def test_the_document_has_the_documented_fields() -> None:
     )
     assert list(document) == [
         *("_id", "origin", "created", "key", "file", "spec", "modified", "generation"),
-        *("invite_epoch", "removed_at", "live", "sid", "retired", "recording", "status"),
+        *("invite_epoch", "reader", "removed_at", "live", "sid", "retired", "recording", "status"),
     ]
     assert document["live"] == {"name": "two", "sid": None}
     assert document["retired"] == [{"name": "one", "at": NOW}]
@@ -88,59 +102,169 @@ def test_the_document_has_the_documented_fields() -> None:
 
 
 def test_a_decoded_spec_equals_and_hashes_as_a_validated_one() -> None:
-    spec = decode(encode(room())).spec
+    record = decode(encode(room()))
+    assert isinstance(record, RoomRecord)
+    spec = record.spec
     assert spec == room().spec
     assert hash(spec) == hash(room().spec)
     assert spec.model_dump() == room().spec.model_dump()
 
 
 @pytest.mark.parametrize(
-    ("field", "value", "named"),
+    ("field", "value", "problem"),
     [
-        ("key", 7, "key"),
-        ("generation", "2", "generation"),
-        ("created", "yesterday", "created"),
-        ("origin", "git", "git"),
-        ("removed_at", 5, "removed_at"),
-        ("live", {"sid": "RM"}, "name"),
-        ("live", "a name", "wrong type"),
-        ("retired", [{"name": "x"}], "at"),
-        ("retired", 3, "wrong type"),
-        ("recording", {"room": "r", "file": "f"}, "attempt_at"),
-        ("recording", {"attempt_at": NOW, "room": 7, "file": "f"}, "room"),
-        ("recording", {"attempt_at": NOW, "room": "r", "file": "f", "egress_id": 7}, "egress_id"),
-        ("recording", "EG_1", "wrong type"),
-        ("status", {"conditions": [{}]}, "type"),
-        ("status", [], None),
-        ("spec", {}, "name"),
-        ("spec", None, "wrong type"),
-        ("spec", {**room().spec.as_dict(), "active": 1}, "spec.active"),
-        ("spec", {**room().spec.as_dict(), "max_participants": True}, "spec.max_participants"),
-        ("spec", {**room().spec.as_dict(), "mediaType": "SMELL"}, "SMELL"),
+        ("key", 7, "cannot read key"),
+        ("generation", "2", "cannot read generation"),
+        ("created", "yesterday", "cannot read created"),
+        ("origin", "git", "cannot read origin"),
+        ("removed_at", 5, "cannot read removed_at"),
+        ("live", {"sid": "RM"}, "cannot read live"),
+        ("live", "a name", "cannot read live"),
+        ("sid", 7, "cannot read sid"),
+        ("reader", "none", "cannot read reader"),
+        ("invite_epoch", True, "cannot read invite_epoch"),
+        ("retired", [{"name": "x"}], "cannot read retired"),
+        ("retired", 3, "cannot read retired"),
+        ("recording", {"room": "r", "file": "f"}, "cannot read recording"),
+        ("recording", {"attempt_at": NOW, "room": 7, "file": "f"}, "cannot read recording"),
+        ("recording", {"attempt_at": NOW, "room": "r", "file": "f", "egress_id": 7}, "cannot read recording"),
+        ("recording", "EG_1", "cannot read recording"),
+        ("status", {"conditions": [{}]}, "cannot read status"),
+        ("status", [], "cannot read status"),
+        ("spec", {}, "spec.max_participants is missing; spec.name is missing"),
+        ("spec", None, "spec is missing"),
+        ("spec", "a room", "cannot read spec"),
+        ("spec", {**SPEC, "active": 1}, "cannot read spec.active"),
+        ("spec", {**SPEC, "max_participants": True}, "cannot read spec.max_participants"),
+        ("spec", {**SPEC, "max_participants": 0}, "cannot read spec.max_participants"),
+        ("spec", {**SPEC, "mediaType": "SMELL"}, "cannot read spec.mediaType"),
+        (
+            "spec",
+            {**SPEC, "record_mode": "ROOM_COMPOSITE_X", "name": 7},
+            "cannot read spec.name, spec.record_mode",
+        ),
     ],
 )
-def test_a_damaged_document_says_what_is_wrong(field: str, value: Any, named: str | None) -> None:
-    document = {**encode(room()), field: value}
-    if named is None:  # nothing there reads as the default
-        assert decode(document) == room()
-        return
-    with pytest.raises(DamagedRecordError, match=named):
-        decode(document)
+def test_damaged_document_says_what_cannot_be_read(field: str, value: Any, problem: str) -> None:
+    unusable = decode({**encode(room()), field: value})
+    assert isinstance(unusable, UnusableRecord)
+    assert (unusable.reason, unusable.problem) == (UnusableReason.RECORD_DAMAGED, problem)
+    assert unusable.record.id == room().id
 
 
-@pytest.mark.parametrize("field", ["_id", "key", "origin", "spec", "created", "modified", "generation"])
-def test_a_missing_field_is_damage(field: str) -> None:
+def test_damaged_document_keeps_the_parts_that_can_be_read() -> None:
+    stored = room(live="one").with_live_name("two", NOW)
+    unusable = decode({**encode(stored), "spec": {**SPEC, "mediaType": "SMELL", "allow_chat": True}})
+    assert isinstance(unusable, UnusableRecord)
+    assert (unusable.record.live, unusable.record.retired) == (stored.live, stored.retired)
+    assert (unusable.record.spec.name, unusable.record.spec.allow_chat) == (stored.spec.name, True)
+
+
+@pytest.mark.parametrize("field", [name for name in SPEC if name not in ("name", "max_participants")])
+def test_absent_field_of_the_spec_has_its_default(field: str) -> None:
     document = encode(room())
+    del document["spec"][field]
+    record = decode(document)
+    assert isinstance(record, RoomRecord)
+    assert record.spec == RoomSpec.model_validate(document["spec"])
+
+
+@pytest.mark.parametrize(
+    ("field", "incomplete"),
+    [
+        ("origin", {"origin"}),
+        ("created", {"created"}),
+        ("modified", {"modified"}),
+        ("generation", {"generation"}),
+        ("status", {"status"}),
+        ("retired", {"retired"}),
+        ("invite_epoch", set()),
+        ("reader", set()),
+        *((name, set[str]()) for name in ("file", "removed_at", "live", "sid", "recording")),
+    ],
+)
+def test_absent_field_reads_as_never_written(field: str, incomplete: set[str]) -> None:
+    stored = replace(room(), file=None) if field == "file" else room()
+    document = encode(stored)
     del document[field]
-    with pytest.raises(DamagedRecordError, match=field):
-        decode(document)
+    record = decode(document)
+    assert isinstance(record, RoomRecord)
+    assert record.completed() == stored
+    assert record.incomplete == incomplete
 
 
-def test_a_field_of_a_later_version_is_let_be() -> None:
-    assert decode({**encode(room()), "weather": {"rain": True}}) == room()
+def test_absent_generation_is_no_older_than_the_status() -> None:
+    document = encode(replace(room(), status=Status(7)))
+    del document["generation"]
+    record = decode(document)
+    assert isinstance(record, RoomRecord)
+    assert record.generation == 7
 
 
-def test_a_document_of_before_there_were_recordings_has_none() -> None:
-    document = encode(room())
-    del document["recording"]
-    assert decode(document).recording is None
+def test_absent_key_of_an_api_room_follows_from_its_id() -> None:
+    document = encode(replace(room(), origin=Origin.API, file=None))
+    del document["key"]
+    record = decode(document)
+    assert isinstance(record, RoomRecord)
+    assert record.key == f"api/{room().id}"
+    del document["origin"], document["created"], document["modified"]
+    assert isinstance(decode(document), UnusableRecord)
+
+
+@pytest.mark.parametrize("number", [Int64(20), 20.0])
+def test_number_of_any_kind_of_bson_is_read(number: Any) -> None:
+    document = {**encode(room()), "generation": number, "spec": {**SPEC, "max_participants": number}}
+    record = decode(bson.decode(bson.encode(document), CodecOptions(tz_aware=True)))
+    assert isinstance(record, RoomRecord)
+    assert (record.generation, record.spec.max_participants) == (20, 20)
+    assert type(record.spec.max_participants) is int
+
+
+def test_record_of_a_newer_release_is_shown_and_not_acted_on() -> None:
+    unusable = decode({**encode(room()), "reader": RECORD_SCHEMA + 1})
+    assert isinstance(unusable, UnusableRecord)
+    assert unusable.reason is UnusableReason.NEWER_RELEASE
+    assert replace(unusable.record, reader=1) == room()
+    assert not unusable.is_restorable
+
+
+def test_text_that_is_no_utf8_makes_the_record_unusable() -> None:
+    raw = bson.encode(encode(room())).replace(b"room-1", b"room-\xff")
+    unusable = decode_bson(raw)
+    assert isinstance(unusable, UnusableRecord)
+    assert unusable.record.id == room().id
+    assert not unusable.is_restorable
+
+
+def test_time_beyond_the_calendar_is_damage() -> None:
+    raw = bson.encode({**encode(room()), "created": DatetimeMS(2**62)})
+    unusable = decode_bson(raw)
+    assert isinstance(unusable, UnusableRecord)
+    assert unusable.damaged_fields == {"created"}
+
+
+def test_field_of_a_later_version_is_left_out() -> None:
+    document = {**encode(room()), "weather": {"rain": True}}
+    document["spec"] = {**SPEC, "later": {"a": 1}}
+    assert decode(document) == room()
+
+
+RESTORED_AT = NOW + timedelta(days=1)
+
+
+def test_restored_record_keeps_what_can_be_read() -> None:
+    stored = replace(room(live="one").with_live_name("two", NOW), invite_epoch=3)
+    unusable = decode({**encode(stored), "spec": {**SPEC, "name": 7}})
+    assert isinstance(unusable, UnusableRecord)
+    wanted = ManifestRoom("moved", "moved.yaml", RoomSpec(name="Again", max_participants=9), Mark(1, 1))
+    restored = unusable.restored(wanted, RESTORED_AT)
+    assert restored == replace(
+        stored, key="moved", file="moved.yaml", spec=wanted.spec, generation=stored.generation + 1
+    )
+
+
+def test_restored_record_voids_invites_whose_epoch_is_lost() -> None:
+    unusable = decode({**encode(replace(room(), invite_epoch=3)), "invite_epoch": "three"})
+    assert isinstance(unusable, UnusableRecord)
+    assert not unusable.needs_manifest
+    assert unusable.restored(None, RESTORED_AT).invite_epoch > 1_000_000

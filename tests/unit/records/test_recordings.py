@@ -11,8 +11,14 @@ from bson.codec_options import CodecOptions
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.records.codec import DamagedRecordError
-from controller.records.recordings import RecordingRow, RecordingState, decode_row, encode_row, latest_first
+from controller.records.recordings import (
+    DamagedRowError,
+    RecordingRow,
+    RecordingState,
+    decode_row,
+    encode_row,
+    latest_first,
+)
 from tests.support.rooms import NOW, room
 
 ROW = RecordingRow("EG_1", "events/a", room().id, "/recordings/events/a/1.mp4", NOW)
@@ -71,7 +77,7 @@ def test_a_row_can_do_without(field: str) -> None:
 )
 def test_a_damaged_document_names_its_field(field: str, value: Any) -> None:
     document: Mapping[str, Any] = {**encode_row(ROW), field: value}
-    with pytest.raises(DamagedRecordError, match=field):
+    with pytest.raises(DamagedRowError, match=field):
         decode_row(document)
 
 

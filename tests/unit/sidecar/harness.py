@@ -12,7 +12,7 @@ from controller.errors import LiveAway
 from controller.live.room import LiveRoom, Participant
 from controller.live.webhook import Hint
 from controller.metrics import Metrics
-from controller.records.record import LiveName, Origin, RoomRecord
+from controller.records.record import LiveName, Origin, RoomRecord, UnusableRecord
 from controller.room import RoomSpec
 from controller.settings import Address, Settings
 from controller.sidecar import Backstage, Context, Sidecar
@@ -44,6 +44,7 @@ class Clock:
 class RecordCache:
     by_id: dict[str, RoomRecord] = field(default_factory=dict)
     by_key: dict[str, RoomRecord] = field(default_factory=dict)
+    unusable: dict[str, UnusableRecord] = field(default_factory=dict)
 
 
 @dataclass

@@ -1,0 +1,46 @@
+"""Records that this release must not act on: whose manifests are theirs, and how they are restored. Pure."""
+
+from collections.abc import Iterator, Mapping
+
+from controller.manifests.snapshot import ManifestRoom
+from controller.plan.model import Observed, RestoreRecord
+from controller.records.record import UnusableRecord
+from controller.room import redact_key, room_id
+
+
+def claims(observed: Observed, id_key: bytes) -> dict[str, ManifestRoom]:
+    """The manifests of unusable records, by the record's id: nothing else is planned for them."""
+    if not observed.unusable:
+        return {}
+    ids = {each.record.key: room_id for room_id, each in observed.unusable.items()}
+    rooms = observed.desired.rooms.values()
+    owned = ((ids.get(m.key) or m.pinned_id or room_id(m.key, id_key), m) for m in rooms)
+    return {owner: manifest for owner, manifest in owned if owner in observed.unusable}
+
+
+def restorations(observed: Observed, claimed: Mapping[str, ManifestRoom]) -> Iterator[RestoreRecord]:
+    """The damaged records that can be written again; a manifest that pins another id is not theirs."""
+    for owner, each in observed.unusable.items():
+        manifest = claimed.get(owner)
+        if not each.is_restorable:
+            continue
+        if not each.needs_manifest:
+            yield RestoreRecord(each, None)
+        elif manifest is not None and manifest.pinned_id in (None, owner):
+            yield RestoreRecord(each, manifest)
+
+
+def notes(observed: Observed, restored: Mapping[str, RestoreRecord]) -> Iterator[str]:
+    """A line for each record that is left alone."""
+    for owner, each in observed.unusable.items():
+        if owner not in restored:
+            yield f"{redact_key(each.record.key)}: {advice(each)}"
+
+
+def advice(each: UnusableRecord) -> str:
+    """What is wrong with the record, and what to do."""
+    if not each.is_damaged:
+        return each.problem
+    if each.record.file is not None:
+        return f"{each.problem}; correct its manifest {each.record.file}, and it is written again"
+    return f"{each.problem}; correct the document in the collection `rooms`, or delete it"
