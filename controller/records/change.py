@@ -13,7 +13,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.records.codec import STORED_FIELDS, Document, encode_field, value_of
-from controller.records.record import LiveName, Recording, Retired, RoomRecord, UnusableRecord
+from controller.records.record import LiveName, Recording, RoomRecord, UnusableRecord
 
 LIVE: Final = frozenset({"live", "sid", "retired", "recording"})
 DESIRED: Final = STORED_FIELDS.keys() - LIVE - {"_id", "status"}
@@ -79,12 +79,11 @@ class Change:
 
     def update(self) -> Document:
         """The update: only what differs, so that the rest stays another writer's, or another release's."""
-        operators: dict[str, Document] = {}
+        assigned: Document = {}
         for name, value in self.fields.items():
             whole = name in self.before.incomplete
-            operator, assigned = _assignment(name, value_of(self.before, name), value, whole=whole)
-            operators.setdefault(operator, {}).update(assigned)
-        return operators
+            assigned |= _assignment(name, value_of(self.before, name), value, whole=whole)
+        return {"$set": assigned}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +115,7 @@ class Rewrite:
             elif name == "spec":
                 assigned |= {f"spec.{field}": part for field, part in value.as_dict().items()}
             elif value != value_of(old, name):
-                assigned |= _assignment(name, value_of(old, name), value, whole=False)[1]
+                assigned |= _assignment(name, value_of(old, name), value, whole=False)
         return {"$set": assigned}
 
 
@@ -130,18 +129,15 @@ def change(before: RoomRecord, after: RoomRecord) -> Change:
     return Change(before, {name: getattr(after, name) for name in STORED_FIELDS if name in differing})
 
 
-def _assignment(name: str, before: Any, after: Any, *, whole: bool) -> tuple[str, Document]:
-    """The operator and its operand that bring one field of the document from `before` to `after`.
+def _assignment(name: str, before: Any, after: Any, *, whole: bool) -> Document:
+    """What brings one field of the document from `before` to `after`, by path.
 
     `whole`: there is no part to keep, so the field is set as one.
     """
-    if not whole:
-        if name == "retired":
-            return _retired_assignment(before, after)
-        if name in ("spec", "status") or _is_same_part(before, after):
-            old, new = encode_field(name, before), encode_field(name, after)
-            return "$set", {f"{name}.{part}": new[part] for part in new if new[part] != old[part]}
-    return "$set", {name: encode_field(name, after)}
+    if not whole and (name in ("spec", "status") or _is_same_part(before, after)):
+        old, new = encode_field(name, before), encode_field(name, after)
+        return {f"{name}.{part}": new[part] for part in new if new[part] != old[part]}
+    return {name: encode_field(name, after)}
 
 
 def _is_same_part(before: Any, after: Any) -> bool:
@@ -153,17 +149,6 @@ def _is_same_part(before: Any, after: Any) -> bool:
             return (before.attempt_at, before.file) == (after.attempt_at, after.file)
         case _:
             return False
-
-
-def _retired_assignment(before: tuple[Retired, ...], after: tuple[Retired, ...]) -> tuple[str, Document]:
-    """Names are only appended or only dropped; the comparison of the write has made sure of the rest."""
-    added = [old for old in after if old not in before]
-    dropped = [old.name for old in before if old not in after]
-    if added and dropped:
-        raise ValueError("names are retired or forgotten, not both in one write")
-    if dropped:
-        return "$pull", {"retired": {"name": {"$in": dropped}}}
-    return "$push", {"retired": {"$each": encode_field("retired", tuple(added))}}
 
 
 def _live_name(record: RoomRecord) -> str | None:

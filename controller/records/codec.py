@@ -148,11 +148,14 @@ def _write_live(live: LiveName | None) -> Document | None:
 def _read_retired(stored: Any) -> tuple[Retired, ...]:
     if not isinstance(stored, list):
         raise Unreadable
-    return tuple(Retired(_text(old["name"]), _time(old["at"])) for old in stored)
+    return tuple(
+        Retired(_text(old["name"]), _time(old["at"]), {k: old[k] for k in old.keys() - {"name", "at"}})
+        for old in stored
+    )
 
 
 def _write_retired(retired: tuple[Retired, ...]) -> list[Document]:
-    return [{"name": old.name, "at": old.at} for old in retired]
+    return [{**old.unknown, "name": old.name, "at": old.at} for old in retired]
 
 
 def _read_recording(stored: Any) -> Recording:

@@ -7,7 +7,7 @@ Each transition gives a new record; `RoomStore.save` writes the difference by co
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
@@ -32,10 +32,14 @@ class LiveName:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A LiveKit name that was given up at `at`, and never becomes current again."""
+    """A LiveKit name that was given up at `at`, and never becomes current again.
+
+    `unknown` is what a newer release has stored beside it, to be written back.
+    """
 
     name: str
     at: datetime
+    unknown: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
 @dataclass(frozen=True, slots=True)

@@ -157,7 +157,7 @@ async def test_opened_for_reading_the_rows_are_read_and_not_written(database: Da
 async def test_rows_that_travel_in_several_batches_are_all_read(
     database: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.records.mongo_recordings.BATCH", 2)
+    monkeypatch.setattr("controller.records.mongo_recordings.FETCH_BATCH_SIZE", 2)
     rows = database.store().recordings
     for number in range(5):
         await rows.put(row(number))

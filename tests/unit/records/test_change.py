@@ -6,7 +6,8 @@ from datetime import timedelta
 import pytest
 
 from controller.records.change import Rewrite, change
-from controller.records.record import Recording, UnusableReason, UnusableRecord
+from controller.records.codec import decode, encode
+from controller.records.record import Recording, RoomRecord, UnusableReason, UnusableRecord
 from controller.room import RoomSpec
 from tests.support.rooms import NOW, room, status
 
@@ -145,12 +146,13 @@ def test_a_part_is_set_as_a_whole_only_where_it_is_another_one() -> None:
     assert change(room(), room(live="one")).update() == {"$set": {"live": {"name": "one", "sid": None}}}
 
 
-def test_retired_names_are_pushed_and_pulled() -> None:
-    before = room(live="one").with_live_name("two", NOW)
-    retired = change(before, before.without_live_name(LATER)).update()
-    assert retired["$push"] == {"retired": {"$each": [{"name": "two", "at": LATER}]}}
-    forgotten = change(before, before.without_retired(frozenset({"one"}))).update()
-    assert forgotten == {"$pull": {"retired": {"name": {"$in": ["one"]}}}}
+def test_what_a_newer_release_says_of_a_retired_name_is_written_back() -> None:
+    stored = decode({**encode(room(live="two")), "retired": [{"name": "one", "at": NOW, "by": "hand"}]})
+    assert isinstance(stored, RoomRecord)
+    assert change(stored, stored.without_live_name(LATER)).update()["$set"]["retired"] == [
+        {"name": "one", "at": NOW, "by": "hand"},
+        {"name": "two", "at": LATER},
+    ]
 
 
 def test_a_status_is_set_part_by_part() -> None:
