@@ -32,11 +32,15 @@ CODE = [
 FIELD_ROWS = list(tables(page("manifests.md"), "Field"))
 
 
+def page_name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
 def written(setting: Setting) -> str:
     return f"`{setting.variable}`" + (" (secret)" if setting.secret else "")
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=page_name)
 def test_every_link_of_a_page_leads_to_a_file_and_a_heading(path: Path) -> None:
     for link in links(path.read_text()):
         file, _, heading = link.partition("#")
@@ -49,7 +53,7 @@ def test_every_link_of_a_page_leads_to_a_file_and_a_heading(path: Path) -> None:
 @pytest.mark.parametrize(
     "text",
     [controller.__doc__ or "", *(path.read_text() for path in PAGES)],
-    ids=["controller", *(path.name for path in PAGES)],
+    ids=["controller", *map(page_name, PAGES)],
 )
 def test_every_module_that_is_named_exists(text: str) -> None:
     """By its path from the repository or from controller/, or by its name alone."""
@@ -72,12 +76,12 @@ def test_no_code_cites_what_is_not_in_the_repository() -> None:
     assert [path.name for path in CODE if elsewhere.search(path.read_text())] == [Path(__file__).name]
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=page_name)
 def test_every_verb_of_a_page_exists(path: Path) -> None:
     assert set(commands(path.read_text())) <= set(VERBS)
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=page_name)
 def test_every_setting_of_a_page_exists(path: Path) -> None:
     known = {s.variable for s in SETTINGS} | {f"{s.variable}_FILE" for s in SETTINGS if s.secret}
     named = set(re.findall(r"\b(?:ROOMCTL|LIVEKIT|MONGODB)_[A-Z][A-Z0-9_]*\b(?!_)", path.read_text()))
@@ -153,7 +157,7 @@ def test_lists_every_conditions_reasons() -> None:
     assert {reason for reason in reasons if f'"{reason}"' not in code} == set()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=page_name)
 def test_every_manifest_of_a_page_is_valid(path: Path, tmp_path: Path) -> None:
     shown = [text for text in blocks(path.read_text(), "yaml") if "token_sha256" not in text]
     for number, text in enumerate(shown):
@@ -161,7 +165,7 @@ def test_every_manifest_of_a_page_is_valid(path: Path, tmp_path: Path) -> None:
     assert load(tmp_path).errors == ()
 
 
-@pytest.mark.parametrize("path", PAGES, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", PAGES, ids=page_name)
 def test_every_list_of_access_tokens_of_a_page_is_right(path: Path) -> None:
     for text in (text for text in blocks(path.read_text(), "yaml") if "token_sha256" in text):
         assert read_tokens(text.encode()) == [
