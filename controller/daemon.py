@@ -12,33 +12,33 @@ from typing import Any, Final, TypeVar
 
 import structlog
 
-from controller.app import Engine, Process, connection, engine, store_of
+from controller.app import ControllerParts, Process, build_controller, connection, open_store_from_settings
 from controller.errors import StoreError
-from controller.live.client import Observer
-from controller.manifests.watch import Watch
-from controller.reconcile.loop import Loop, Surroundings
-from controller.reconcile.trackers import SETTLE
+from controller.live.client import ApiReader
+from controller.manifests.watch import ManifestWatcher
+from controller.reconcile.loop import Loop, LoopContext
+from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
-from controller.reconcile.webhook_forwarding import Handover
+from controller.reconcile.webhook_forwarding import WebhookForwarder
 from controller.records import open_lease
 from controller.records.ports import Lease, RoomStore
 from controller.settings import Settings
-from controller.sidecar import Backstage, Context, Sidecar
-from controller.sidecar.http.protocol import CONNECTIONS
+from controller.sidecar import Context, ReconcilerHandle, Sidecar
+from controller.sidecar.http.protocol import MAX_CONNECTIONS
 from controller.sidecar.pages.assets import FOLDER as PAGES
 from controller.sidecar.pages.assets import install_command, missing_packages
 
-STOP_GRACE: Final = 1.0
-STOP_AT_MOST: Final = 4.5
+SHUTDOWN_GRACE_SECONDS: Final = 1.0
+SHUTDOWN_TIMEOUT_SECONDS: Final = 4.5
 """Seconds that rooms under way are given at the end, and that all of the ending may take."""
-FAULT_PAUSE: Final = 0.5
+RESTART_DELAY_SECONDS: Final = 0.5
 """Seconds before something in the background is tried again."""
 FOLLOW_SECONDS: Final = 1.0
 """Seconds between two questions whether another process wrote to the records, or handed a webhook on."""
 OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
-RARELY: Final = (50_000, 20, 50)
+GC_THRESHOLDS: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
-OPEN_FILES: Final = 2 * CONNECTIONS + 1024
+OPEN_FILES: Final = 2 * MAX_CONNECTIONS + 1024
 """For both listeners full of guests and all the rest; the usual limit of 1,024 is what one of them takes."""
 
 log = structlog.get_logger()
@@ -50,21 +50,21 @@ async def run(settings: Settings) -> int:
     Both listeners are bound first. RoomctlError where they, or the embedded store, cannot be had.
     """
     stop = asyncio.Event()
-    gc.set_threshold(*RARELY)
+    gc.set_threshold(*GC_THRESHOLDS)
     _allow_open_files()
     async with AsyncExitStack() as stack:
-        process = Process.of(settings, await stack.enter_async_context(connection(settings)))
-        process.live.presence.news = process.triggers.mark
+        process = Process.create(settings, await stack.enter_async_context(connection(settings)))
+        process.live.presence.on_change = process.triggers.queue_recording_check
         _end_on_signals(stop, process.triggers)
-        backstage = Backstage(wake=process.triggers.wake)
-        observer = Observer(process.live)
-        sidecar = Sidecar(Context(settings, process.known, observer, process.metrics, backstage))
+        reconciler_handle = ReconcilerHandle(wake=process.triggers.wake)
+        reader = ApiReader(process.live)
+        sidecar = Sidecar(Context(settings, process.state, reader, process.metrics, reconciler_handle))
         await stack.enter_async_context(sidecar.listening())
         _warn_of_missing_packages()
         log.info("listening", public=str(sidecar.public), private=str(sidecar.private))
-        store = await _unless(stop, stack.enter_async_context(store_of(settings, verb="run")))
+        store = await _unless(stop, stack.enter_async_context(open_store_from_settings(settings, verb="run")))
         if store is not None:
-            await _control(process, store, backstage, stop)
+            await _control(process, store, reconciler_handle, stop)
     log.info("stopped; the rooms stay")
     return 0
 
@@ -85,32 +85,34 @@ def _warn_of_missing_packages() -> None:
         log.warning("npm packages are missing", packages=missing, mend=mend)
 
 
-async def _control(process: Process, store: RoomStore, backstage: Backstage, stop: asyncio.Event) -> None:
+async def _control(
+    process: Process, store: RoomStore, reconciler_handle: ReconcilerHandle, stop: asyncio.Event
+) -> None:
     """Reconcile while the lease is ours, stand by while it is another's."""
-    watch = Watch(process.settings.rooms_dir, stop)
-    told = _leading(process, stop)
-    async with open_lease(store, process.settings.data_dir, "run", told) as lease:
-        parts = engine(process, store, lease, settle=SETTLE)
-        handover = _handover(process, parts, lease, store)
-        backstage.store, backstage.hint = store, handover.hint
+    watch = ManifestWatcher(process.settings.rooms_dir, stop)
+    on_change = _leading(process, stop)
+    async with open_lease(store, process.settings.data_dir, "run", on_change) as lease:
+        parts = build_controller(process, store, lease, prune_grace_seconds=PRUNE_GRACE_SECONDS)
+        forwarder = _webhook_forwarder(process, parts, lease, store)
+        reconciler_handle.store, reconciler_handle.on_webhook = store, forwarder.on_webhook
         background = [
             asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
             asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
-            asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers, handover))),
+            asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers, forwarder))),
             asyncio.create_task(_for_ever(store.relay.flush_forever)),
         ]
         try:
             await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
         finally:
-            backstage.store, backstage.hint = None, lambda _: None
+            reconciler_handle.store, reconciler_handle.on_webhook = None, lambda _: None
             process.triggers.close()
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            await parts.workshop.close(STOP_GRACE)
+            await parts.task_runner.close(SHUTDOWN_GRACE_SECONDS)
 
 
-def _loop(process: Process, parts: Engine, watch: Watch) -> Loop:
+def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher) -> Loop:
     def watch_was_silent() -> None:
         process.metrics.watch_restarts.inc()
         log.warning("the watch on rooms.d was silent while a resync found a change: it begins anew")
@@ -118,26 +120,28 @@ def _loop(process: Process, parts: Engine, watch: Watch) -> Loop:
 
     return Loop(
         parts.reconciler,
-        parts.workshop,
-        Surroundings(process.triggers, process.known, process.metrics, process.clock),
+        parts.task_runner,
+        LoopContext(process.triggers, process.state, process.metrics, process.clock),
         resync=process.settings.resync_seconds,
         watch_was_silent=watch_was_silent,
     )
 
 
-def _handover(process: Process, parts: Engine, lease: Lease, store: RoomStore) -> Handover:
-    act, instance = parts.reconciler.hint, process.settings.instance
-    return Handover(act, lease, process.known, store.relay, instance)
+def _webhook_forwarder(
+    process: Process, parts: ControllerParts, lease: Lease, store: RoomStore
+) -> WebhookForwarder:
+    act, instance = parts.reconciler.on_webhook, process.settings.instance
+    return WebhookForwarder(act, lease, process.state, store.relay, instance)
 
 
 def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
-    def told(leads: bool) -> None:
-        process.known.leader = leads
+    def on_change(leads: bool) -> None:
+        process.state.leader = leads
         if not stop.is_set():
             log.info("holding the lease: reconciling" if leads else "the lease is lost: standing by")
         process.triggers.files_changed()
 
-    return told
+    return on_change
 
 
 async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
@@ -147,7 +151,7 @@ async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
             await work()
         except Exception:
             log.exception("unexpected fault in the background; it begins anew")
-        await asyncio.sleep(FAULT_PAUSE)
+        await asyncio.sleep(RESTART_DELAY_SECONDS)
 
 
 async def _lead(lease: Lease, store: RoomStore) -> None:
@@ -159,7 +163,7 @@ async def _lead(lease: Lease, store: RoomStore) -> None:
         with suppress(StoreError):  # the loop says what is wrong
             await store.refresh()
             break
-        await asyncio.sleep(FAULT_PAUSE)
+        await asyncio.sleep(RESTART_DELAY_SECONDS)
     while True:
         await lease.acquire(None)
         store.invalidate()
@@ -170,12 +174,12 @@ async def _lead(lease: Lease, store: RoomStore) -> None:
         await lease.lost.wait()
 
 
-async def _watch(watch: Watch, triggers: Triggers) -> None:
+async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:
     async for _ in watch:
         triggers.files_changed()
 
 
-async def _follow(store: RoomStore, triggers: Triggers, handover: Handover) -> None:
+async def _follow(store: RoomStore, triggers: Triggers, forwarder: WebhookForwarder) -> None:
     """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for.
 
     And act on the webhooks that another was told of, from the very start on: the first look shows from where.
@@ -184,7 +188,7 @@ async def _follow(store: RoomStore, triggers: Triggers, handover: Handover) -> N
         with suppress(StoreError):  # the loop says what is away
             if await store.has_remote_changes():
                 triggers.wake()
-            handover.take()
+            forwarder.forward_received()
         await asyncio.sleep(FOLLOW_SECONDS)
 
 
@@ -210,7 +214,7 @@ def _end_on_signals(stop: asyncio.Event, triggers: Triggers) -> None:
         log.info("stopping")
         stop.set()
         triggers.wake()
-        watchdog = threading.Timer(STOP_AT_MOST, os._exit, (0,))
+        watchdog = threading.Timer(SHUTDOWN_TIMEOUT_SECONDS, os._exit, (0,))
         watchdog.daemon = True
         watchdog.start()
 

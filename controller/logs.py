@@ -31,7 +31,7 @@ def configure(form: str, level: str, *, stream: TextIO | None = None, no_color: 
         if console
         else structlog.processors.TimeStamper(fmt="iso", utc=True),
         structlog.processors.format_exc_info,
-        hide_secrets,
+        redact_secrets,
     ]
     render = _console(colors=out.isatty() and not no_color) if console else _json()
     structlog.configure(
@@ -43,7 +43,7 @@ def configure(form: str, level: str, *, stream: TextIO | None = None, no_color: 
     _route_foreign(out, threshold, shared, render)
 
 
-def hide_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
+def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
     """The last net: no value under a telling name, no token and no user part of a URL in any text."""
     return {key: _hidden(key, value) for key, value in event.items()}
 

@@ -73,8 +73,8 @@ class Metrics:
         """All of it in Prometheus' text format (`text/plain; version=0.0.4`)."""
         return generate_latest(self.registry)
 
-    def _counter(self, name: str, says: str, *labels: str) -> Counter:
-        return Counter(f"roomctl_{name}", says, labels, registry=self.registry)
+    def _counter(self, name: str, description: str, *labels: str) -> Counter:
+        return Counter(f"roomctl_{name}", description, labels, registry=self.registry)
 
-    def _gauge(self, name: str, says: str, *labels: str) -> Gauge:
-        return Gauge(f"roomctl_{name}", says, labels, registry=self.registry)
+    def _gauge(self, name: str, description: str, *labels: str) -> Gauge:
+        return Gauge(f"roomctl_{name}", description, labels, registry=self.registry)

@@ -6,28 +6,28 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from controller.app import Process, connection, engine, opened_store, planner, silent
-from controller.errors import LeaseHeld, LeaveRefused, RoomsDirError
+from controller.app import Process, build_controller, build_planner, connect_store, connection, silent
+from controller.errors import LeaseHeldError, RemovalNotApprovedError, RoomsDirError
 from controller.manifests.snapshot import Desired, RoomsDirState
-from controller.plan.model import Observed, Plan, RoomChange, TakeDown
-from controller.reconcile.reconciler import UNSURE_SECONDS, Planner
+from controller.plan.model import FinalizeApiRemoval, Observed, Plan, RoomChange
+from controller.reconcile.reconciler import RECHECK_OCCUPANCY_SECONDS, Planner
 from controller.reconcile.task_runner import Progress
 from controller.records import open_lease
 from controller.records.ports import Lease, RemovalApproval, RoomStore
 from controller.settings import Settings
 
-LEASE_WAIT: Final = 15.0
-LEAVE_LIFE: Final = timedelta(minutes=15)
-UNSURE_LOOKS: Final = 4
+LEASE_WAIT_SECONDS: Final = 15.0
+REMOVAL_APPROVAL_TTL: Final = timedelta(minutes=15)
+MAX_UNSURE_CHECKS: Final = 4
 """How often `apply` waits for people whom a room counts and nobody lists: mostly they have just left."""
-ROUNDS: Final = 5
+MAX_APPLY_ROUNDS: Final = 5
 """How often `apply` looks again at the rooms of its plan that are not as they should be."""
 
 
 async def make_plan(settings: Settings) -> Plan:
     """What `apply` would do now. Changes nothing at all. RoomctlError where it cannot be said."""
-    async with connection(settings) as live, opened_store(settings, verb="plan", read_only=True) as store:
-        plans = planner(Process.of(settings, live), store, settle=0.0)
+    async with connection(settings) as live, connect_store(settings, verb="plan", read_only=True) as store:
+        plans = build_planner(Process.create(settings, live), store, prune_grace_seconds=0.0)
         return await _planned(plans)
 
 
@@ -37,7 +37,7 @@ async def _planned(plans: Planner) -> Plan:
 
 async def _observed(plans: Planner) -> Observed:
     """The three worlds, with a rooms.d that can be read."""
-    observed = await plans.eyes.observe(None)
+    observed = await plans.observer.observe(None)
     desired = observed.desired
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
         raise RoomsDirError(f"rooms.d is {desired.state}: {desired.problem}")
@@ -66,22 +66,22 @@ async def apply(
     progress: Progress = silent,
     allow_removals: int | None = None,
 ) -> ApplyReport:
-    """Converge in the foreground. LeaseHeld while a controller is at work on the same records.
+    """Converge in the foreground. LeaseHeldError while a controller is at work on the same records.
 
     With `allow_removals` the removals are approved for the controller that is running (docs/cli.md#apply),
-    or LeaveRefused is raised.
+    or RemovalNotApprovedError is raised.
     """
-    async with connection(settings) as live, opened_store(settings, verb="apply", read_only=False) as store:
-        process = Process.of(settings, live)
+    async with connection(settings) as live, connect_store(settings, verb="apply", read_only=False) as store:
+        process = Process.create(settings, live)
         async with open_lease(store, settings.data_dir, "apply") as lease:
             try:
-                await lease.acquire(LEASE_WAIT)
-            except LeaseHeld as held:
+                await lease.acquire(LEASE_WAIT_SECONDS)
+            except LeaseHeldError as held:
                 if allow_removals is None:
                     raise
-                plan = await _planned(planner(process, store, settle=0.0))
+                plan = await _planned(build_planner(process, store, prune_grace_seconds=0.0))
                 if len(plan.missing) > allow_removals:
-                    raise LeaveRefused(held.holder, sorted(plan.missing), allow_removals) from None
+                    raise RemovalNotApprovedError(held.holder, sorted(plan.missing), allow_removals) from None
                 return await _grant(plan, store, process, confirm)
             store.invalidate()
             foreground = _Foreground(process, store, lease, progress)
@@ -90,7 +90,7 @@ async def apply(
                 await lease.release()  # nobody is kept waiting while somebody thinks
                 if not confirm(plan):
                     return ApplyReport(plan, confirmed=False)
-                await lease.acquire(LEASE_WAIT)
+                await lease.acquire(LEASE_WAIT_SECONDS)
             return await foreground.converge(plan)
 
 
@@ -100,7 +100,9 @@ async def _grant(
     """Record leave for the rooms that are missing now, for the controller that is at work."""
     if not confirm(plan):
         return ApplyReport(plan, confirmed=False)
-    await store.grant_removal_approval(RemovalApproval(plan.missing, process.clock.wall() + LEAVE_LIFE))
+    await store.grant_removal_approval(
+        RemovalApproval(plan.missing, process.clock.wall() + REMOVAL_APPROVAL_TTL)
+    )
     return ApplyReport(plan, granted=tuple(sorted(plan.missing)))
 
 
@@ -110,7 +112,9 @@ class _Foreground:
     def __init__(self, process: Process, store: RoomStore, lease: Lease, progress: Progress) -> None:
         self._failed: dict[str, str] = {}
         self._told = progress
-        self._engine = engine(process, store, lease, settle=0.0, progress=self._progress)
+        self._parts = build_controller(
+            process, store, lease, prune_grace_seconds=0.0, progress=self._progress
+        )
         self._agreed: Desired | None = None
 
     def _progress(self, key: str, word: str, outcome: str) -> None:
@@ -125,34 +129,34 @@ class _Foreground:
 
         A room counts whoever has left for seconds, and nobody looks again later: so it is waited for.
         """
-        for _ in range(UNSURE_LOOKS):
+        for _ in range(MAX_UNSURE_CHECKS):
             plan = await self._plan(allow_removals)
-            if not self._engine.planner.unsure:
+            if not self._parts.planner.unsure:
                 return plan
-            await asyncio.sleep(UNSURE_SECONDS)
+            await asyncio.sleep(RECHECK_OCCUPANCY_SECONDS)
         return await self._plan(allow_removals)
 
     async def _plan(self, allow_removals: int | None) -> Plan:
-        plans = self._engine.planner
+        plans = self._parts.planner
         observed = await _observed(plans)
         self._agreed = observed.desired
         plan = await plans.plan(observed, everyone=True)
         if allow_removals is None or len(plan.missing) > allow_removals:
             return plan
-        plans.rules = replace(plans.rules, leave=plan.missing)
+        plans.inputs = replace(plans.inputs, approved_removals=plan.missing)
         return await plans.plan(observed, everyone=True)
 
     async def converge(self, plan: Plan) -> ApplyReport:
         """Rounds over the rooms of `plan` alone, as rooms.d stood then, until nothing of it is due."""
         agreed = frozenset(change.id for change in plan.changes)
         now = plan
-        for _ in range(ROUNDS):
-            self._engine.workshop.carry_out(now)
-            await self._engine.workshop.settled()
-            self._engine.workshop.recovered()
-            later = await self._engine.planner.plan(await self._engine.planner.eyes.observe(self._agreed))
+        for _ in range(MAX_APPLY_ROUNDS):
+            self._parts.task_runner.start_changes(now)
+            await self._parts.task_runner.wait_until_idle()
+            self._parts.task_runner.reset_backoff()
+            later = await self._parts.planner.plan(await self._parts.planner.observer.observe(self._agreed))
             now = replace(later, changes=tuple(c for c in later.changes if c.id in agreed))
-            await self._engine.reconciler.say(now)
+            await self._parts.reconciler.write_statuses(now)
             if not any(change.due for change in now.changes) and not _removals_by_api(now):
                 break
         self._failed |= {
@@ -166,4 +170,4 @@ class _Foreground:
 
 def _removals_by_api(plan: Plan) -> list[str]:
     """The rooms that the API marked removed, by key, whose live side is still to go."""
-    return [chore.record.key for chore in plan.chores if isinstance(chore, TakeDown)]
+    return [chore.record.key for chore in plan.chores if isinstance(chore, FinalizeApiRemoval)]

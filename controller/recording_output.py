@@ -25,14 +25,14 @@ _START: Final = "%Y%m%dT%H%M%SZ"
 
 
 @dataclass(frozen=True, slots=True)
-class Output:
+class RecordingOutput:
     """`bucket` is '' for a file; `template` is the path, from / for a file, and has {id} in it."""
 
     bucket: str
     template: str
 
     @classmethod
-    def read(cls, text: str) -> "Output":
+    def read(cls, text: str) -> "RecordingOutput":
         """ValueError says what is wrong with `text`, and what to write."""
         scheme, _, rest = text.partition("://")
         match scheme:
@@ -75,8 +75,8 @@ def _check(scheme: str, bucket: str, path: str) -> None:
 
 def _odd(path: str) -> str:
     """What is not plain in a path without its first /: a character, or a part like `/../`; else ''."""
-    if found := _NOT_PLAIN.search(_PART.sub("", path)):
-        return found[0]
+    if match := _NOT_PLAIN.search(_PART.sub("", path)):
+        return match[0]
     return next((f"/{part}/" for part in path.split("/") if part in {"", ".", ".."}), "")
 
 

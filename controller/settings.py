@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Annotated, Any, Final, get_type_hints
 
 from controller.errors import SettingsError
-from controller.recording_output import Output
+from controller.recording_output import RecordingOutput
 from controller.settings_parsers import (
     Address,
     as_public,
@@ -38,14 +38,14 @@ __all__ = [
     "USE_S3",
     "Address",
     "Setting",
+    "SettingGroup",
     "Settings",
-    "Uses",
     "load_settings",
     "mongodb_address",
-    "unused_s3",
+    "unused_s3_settings",
 ]
 
-_MOST_SECRET: Final = 64 * 1024
+_MAX_SECRET_FILE_BYTES: Final = 64 * 1024
 _EMBEDDED: Final = "secantus"
 PRESETS: Final = (
     "H264_720P_30",
@@ -63,7 +63,7 @@ PUBLIC_LISTEN: Final = Address("127.0.0.1", 8080)
 PRIVATE_LISTEN: Final = Address("127.0.0.1", 8081)
 
 
-class Uses(Flag):
+class SettingGroup(Flag):
     """The parts of the settings a verb uses: what it does not use, it does not check."""
 
     NOTHING = 0
@@ -84,7 +84,7 @@ class Setting:
     """
 
     variable: str
-    part: Uses
+    part: SettingGroup
     read: Callable[[str], Any]
     help: str
     secret: bool = False
@@ -111,7 +111,7 @@ class Settings:
         str,
         Setting(
             "LIVEKIT_URL",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             http_url,
             "LiveKit's address; http(s) and ws(s) are the same",
             example="the server's address, such as wss://livekit.example.com",
@@ -121,7 +121,7 @@ class Settings:
         str,
         Setting(
             "LIVEKIT_API_KEY",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             word,
             "LiveKit's API key",
             example="the key of the LiveKit server",
@@ -131,7 +131,7 @@ class Settings:
         str,
         Setting(
             "LIVEKIT_API_SECRET",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             str,
             "the API key's secret",
             secret=True,
@@ -141,43 +141,54 @@ class Settings:
     livekit_public_url: Annotated[
         str,
         Setting(
-            "LIVEKIT_PUBLIC_URL", Uses.LIVEKIT, ws_url, "what a browser connects to [LIVEKIT_URL as ws(s)]"
+            "LIVEKIT_PUBLIC_URL",
+            SettingGroup.LIVEKIT,
+            ws_url,
+            "what a browser connects to [LIVEKIT_URL as ws(s)]",
         ),
     ] = ""
     mongodb_uri: Annotated[
         str,
         Setting(
-            "MONGODB_URI", Uses.DATABASE, mongodb_text, "the database [the embedded server]", secret=True
+            "MONGODB_URI",
+            SettingGroup.DATABASE,
+            mongodb_text,
+            "the database [the embedded server]",
+            secret=True,
         ),
     ] = field(default="", repr=False)
     mongodb_database: Annotated[
-        str, Setting("MONGODB_DATABASE", Uses.DATABASE, database_name, "the database's name [roomctl]")
+        str,
+        Setting("MONGODB_DATABASE", SettingGroup.DATABASE, database_name, "the database's name [roomctl]"),
     ] = "roomctl"
     secret: Annotated[
         str,
         Setting(
             "ROOMCTL_SECRET",
-            Uses.LIVEKIT | Uses.INVITES,
+            SettingGroup.LIVEKIT | SettingGroup.INVITES,
             str,
             "what ids are derived from, and invites signed with [LIVEKIT_API_SECRET]",
             secret=True,
         ),
     ] = field(default="", repr=False)
     rooms_dir: Annotated[
-        Path, Setting("ROOMCTL_ROOMS_DIR", Uses.ROOMS, Path, "the folder of the manifests [rooms.d]")
+        Path, Setting("ROOMCTL_ROOMS_DIR", SettingGroup.ROOMS, Path, "the folder of the manifests [rooms.d]")
     ] = Path("rooms.d")
     data_dir: Annotated[
-        Path, Setting("ROOMCTL_DATA_DIR", Uses.DATABASE, Path, "the embedded server's folder [.roomctl]")
+        Path,
+        Setting("ROOMCTL_DATA_DIR", SettingGroup.DATABASE, Path, "the embedded server's folder [.roomctl]"),
     ] = Path(".roomctl")
     instance: Annotated[
         str,
-        Setting("ROOMCTL_INSTANCE", Uses.DATABASE, instance_name, "the owner mark on live rooms [default]"),
+        Setting(
+            "ROOMCTL_INSTANCE", SettingGroup.DATABASE, instance_name, "the owner mark on live rooms [default]"
+        ),
     ] = "default"
     public_listen: Annotated[
         Address,
         Setting(
             "ROOMCTL_PUBLIC_LISTEN",
-            Uses.SIDECAR | Uses.INVITES,
+            SettingGroup.SIDECAR | SettingGroup.INVITES,
             listen_address,
             "where guests are answered [127.0.0.1:8080]",
         ),
@@ -186,7 +197,7 @@ class Settings:
         Address,
         Setting(
             "ROOMCTL_PRIVATE_LISTEN",
-            Uses.SIDECAR,
+            SettingGroup.SIDECAR,
             listen_address,
             "where operators and webhooks are answered [127.0.0.1:8081]",
         ),
@@ -195,7 +206,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_PUBLIC_URL",
-            Uses.SIDECAR | Uses.INVITES,
+            SettingGroup.SIDECAR | SettingGroup.INVITES,
             web_url,
             "the base of links handed out [http:// and ROOMCTL_PUBLIC_LISTEN]",
         ),
@@ -204,7 +215,7 @@ class Settings:
         float,
         Setting(
             "ROOMCTL_RESYNC_SECONDS",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             seconds(0.1, 3600),
             "a full look at everything this often [5]",
         ),
@@ -213,7 +224,7 @@ class Settings:
         int,
         Setting(
             "ROOMCTL_TOKEN_TTL_SECONDS",
-            Uses.SIDECAR,
+            SettingGroup.SIDECAR,
             whole(60, 600),
             "how long a token is good, 60 to 600 [300]",
         ),
@@ -222,7 +233,7 @@ class Settings:
         bool,
         Setting(
             "ROOMCTL_HIDDEN_REQUIRES_TOKEN",
-            Uses.SIDECAR,
+            SettingGroup.SIDECAR,
             flag,
             "true: a hidden participant needs an egress_mode_token in any room [false]",
         ),
@@ -231,7 +242,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_IDENTITY_TAKEOVER",
-            Uses.SIDECAR,
+            SettingGroup.SIDECAR,
             choice("prove", "allow"),
             "who may take a connected identity: prove or allow [prove]",
         ),
@@ -240,7 +251,7 @@ class Settings:
         int,
         Setting(
             "ROOMCTL_ROOM_TOKENS_PER_SECOND",
-            Uses.SIDECAR,
+            SettingGroup.SIDECAR,
             whole(0, 1_000_000),
             "tokens for one room; 0 is off [200]",
         ),
@@ -249,7 +260,7 @@ class Settings:
         int,
         Setting(
             "ROOMCTL_ADDRESS_REQUESTS_PER_SECOND",
-            Uses.SIDECAR,
+            SettingGroup.SIDECAR,
             whole(0, 1_000_000),
             "requests from one address; 0 is off [500]",
         ),
@@ -258,7 +269,7 @@ class Settings:
         tuple[str, ...],
         Setting(
             "ROOMCTL_TRUSTED_PROXIES",
-            Uses.SIDECAR,
+            SettingGroup.SIDECAR,
             networks,
             "proxies whose X-Forwarded-For is believed, with commas between [none]",
         ),
@@ -267,21 +278,23 @@ class Settings:
         tuple[str, ...],
         Setting(
             "ROOMCTL_CORS_ORIGINS",
-            Uses.SIDECAR,
+            SettingGroup.SIDECAR,
             origins,
             "origins that may call, with commas between, or * alone [none]",
         ),
     ] = ()
     access_tokens_file: Annotated[
         Path | None,
-        Setting("ROOMCTL_ACCESS_TOKENS_FILE", Uses.SIDECAR, Path, "who may use the private API [nobody]"),
+        Setting(
+            "ROOMCTL_ACCESS_TOKENS_FILE", SettingGroup.SIDECAR, Path, "who may use the private API [nobody]"
+        ),
     ] = None
     recording_output: Annotated[
-        Output | None,
+        RecordingOutput | None,
         Setting(
             "ROOMCTL_RECORDING_OUTPUT",
-            Uses.LIVEKIT,
-            Output.read,
+            SettingGroup.LIVEKIT,
+            RecordingOutput.read,
             "where recordings go: file:///PATH.mp4 or s3://BUCKET/PATH.mp4, with {key} {room_id} {start} "
             "{id} [nothing is recorded]",
         ),
@@ -290,7 +303,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_RECORDING_S3_ENDPOINT",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             web_url,
             "the S3 host, where it is not Amazon's [Amazon's]",
         ),
@@ -299,7 +312,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_RECORDING_S3_REGION",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             word,
             "the bucket's region [asked of Amazon; us-east-1 at another host]",
         ),
@@ -308,7 +321,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_RECORDING_S3_ACCESS_KEY",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             word,
             "the access key for it [AWS's own search at the egress worker: its environment, its role]",
             secret=True,
@@ -318,7 +331,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_RECORDING_S3_SECRET",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             word,
             "the access key's secret [as the access key]",
             secret=True,
@@ -328,7 +341,7 @@ class Settings:
         float,
         Setting(
             "ROOMCTL_RECORDING_IDLE_SECONDS",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             seconds(0, 86_400),
             "a recording ends so long after the last one left [60]",
         ),
@@ -337,7 +350,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_RECORDING_PRESET",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             choice(*PRESETS),
             "LiveKit's name of an encoding [H264_720P_30]",
         ),
@@ -346,7 +359,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_RECORDING_PAGE_URL",
-            Uses.LIVEKIT,
+            SettingGroup.LIVEKIT,
             web_url,
             "where the egress worker reaches the public listener [ROOMCTL_PUBLIC_URL]",
         ),
@@ -355,7 +368,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_LOG_FORMAT",
-            Uses.LOGS,
+            SettingGroup.LOGS,
             choice("console", "json"),
             "console or json [console on a terminal, else json]",
         ),
@@ -364,7 +377,7 @@ class Settings:
         str,
         Setting(
             "ROOMCTL_LOG_LEVEL",
-            Uses.LOGS,
+            SettingGroup.LOGS,
             choice("debug", "info", "warning", "error"),
             "debug, info, warning or error [info]",
         ),
@@ -377,16 +390,16 @@ SETTINGS: Final[tuple[Setting, ...]] = tuple(
 """All of them, in the order of docs/settings.md."""
 
 
-def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], uses: Uses) -> Settings:
+def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], groups: SettingGroup) -> Settings:
     """Settings from `flags` (by variable; they win) and `environ`.
 
-    What lies outside `uses` and is missing or wrong has its default. SettingsError names all that is
+    What lies outside `groups` and is missing or wrong has its default. SettingsError names all that is
     missing or wrong within, one line each, and never shows the value of a secret.
     """
     values: dict[str, Any] = {}
     problems: list[str] = []
     for setting in SETTINGS:
-        checked = bool(setting.part & uses) or bool(flags.get(setting.variable))
+        checked = bool(setting.part & groups) or bool(flags.get(setting.variable))
         try:
             text = _text(setting, flags, environ)
             if text:
@@ -396,14 +409,14 @@ def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], uses: Us
         except ValueError as error:
             if checked:
                 problems.append(f"{_named(setting, flags)}: {error}")
-    settings = Settings(**_completed(values))
-    problems.extend(_together(settings, environ, uses))
+    settings = Settings(**_with_derived_defaults(values))
+    problems.extend(_cross_setting_errors(settings, environ, groups))
     if problems:
         raise SettingsError(problems)
     return settings
 
 
-def unused_s3(settings: Settings) -> tuple[str, ...]:
+def unused_s3_settings(settings: Settings) -> tuple[str, ...]:
     """The variables that say how to reach S3 while ROOMCTL_RECORDING_OUTPUT is none there."""
     if settings.recording_output is not None and settings.recording_output.bucket:
         return ()
@@ -434,13 +447,13 @@ def _from_file(variable: str, path: Path) -> str:
     """A secret from its file, without one trailing newline."""
     try:
         with path.open("rb") as file:
-            content = file.read(_MOST_SECRET + 1)
+            content = file.read(_MAX_SECRET_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
         why = (error.strerror or "").lower() if isinstance(error, OSError) else "no path"
         raise ValueError(
             f"the file that {variable} names cannot be read: {why}; write a readable file's path"
         ) from None
-    if len(content) > _MOST_SECRET:
+    if len(content) > _MAX_SECRET_FILE_BYTES:
         raise ValueError(
             f"the file that {variable} names is over 64 KiB; write the path of the secret's file"
         )
@@ -454,7 +467,7 @@ def _from_file(variable: str, path: Path) -> str:
     return text
 
 
-def _completed(values: dict[str, Any]) -> dict[str, Any]:
+def _with_derived_defaults(values: dict[str, Any]) -> dict[str, Any]:
     """Defaults that follow from other settings."""
     if "livekit_url" in values:
         values.setdefault("livekit_public_url", as_public(values["livekit_url"]))
@@ -465,26 +478,30 @@ def _completed(values: dict[str, Any]) -> dict[str, Any]:
     return values
 
 
-def _together(settings: Settings, environ: Mapping[str, str], uses: Uses) -> Iterator[str]:
+def _cross_setting_errors(
+    settings: Settings, environ: Mapping[str, str], groups: SettingGroup
+) -> Iterator[str]:
     """What is wrong only with another setting beside it."""
     unset = not (environ.get("MONGODB_URI") or environ.get("MONGODB_URI_FILE"))
-    if uses & Uses.DATABASE and unset and find_spec(_EMBEDDED) is None:
+    if groups & SettingGroup.DATABASE and unset and find_spec(_EMBEDDED) is None:
         yield (
             "MONGODB_URI: missing, and the embedded store is not installed; "
             "write mongodb://HOST:PORT, or install roomctl with it: pip install '.[embedded]'"
         )
-    if uses & Uses.INVITES and not settings.secret:
+    if groups & SettingGroup.INVITES and not settings.secret:
         yield (
             "ROOMCTL_SECRET: missing, and so is LIVEKIT_API_SECRET, which stands in for it; "
             "write the one that `roomctl run` has"
         )
-    if uses & Uses.LIVEKIT and bool(settings.recording_s3_access_key) != bool(settings.recording_s3_secret):
+    if groups & SettingGroup.LIVEKIT and bool(settings.recording_s3_access_key) != bool(
+        settings.recording_s3_secret
+    ):
         yield (
             "ROOMCTL_RECORDING_S3_SECRET: it and ROOMCTL_RECORDING_S3_ACCESS_KEY go together; "
             "set both, or neither where the egress worker's environment or role opens the bucket"
         )
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
-    if uses & Uses.SIDECAR and same:
+    if groups & SettingGroup.SIDECAR and same:
         yield (
             f"ROOMCTL_PRIVATE_LISTEN: {settings.private_listen} is ROOMCTL_PUBLIC_LISTEN as well; "
             "write another port for one of them"

@@ -7,13 +7,13 @@ Times are of a monotonic clock, in seconds.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controller.errors import LiveError
+from controller.errors import LiveKitError
 from controller.live.egress import Egress
 from controller.live.room import LiveRoom
 from controller.records.ports import Records
 from controller.records.record import RoomRecord
 
-STALE_AFTER = 300.0
+STATE_MAX_AGE_SECONDS = 300.0
 """For how long what was last known still answers guests while LiveKit or MongoDB is away, in seconds."""
 
 
@@ -24,39 +24,39 @@ class Dependency:
     up: bool = False
     seen: float | None = None
 
-    def answered(self, now: float) -> None:
+    def record_success(self, now: float) -> None:
         self.up, self.seen = True, now
 
-    def failed(self) -> None:
+    def record_failure(self) -> None:
         self.up = False
 
 
 @dataclass(frozen=True, slots=True)
 class EgressListing:
-    """The egresses that had not ended when LiveKit was asked, by room. `trouble`: why it did not say."""
+    """The egresses that had not ended when LiveKit was asked, by room. `error`: why it did not say."""
 
     by_room: Mapping[str, tuple[Egress, ...]] = field(default_factory=dict)
     asked: float = float("-inf")
-    trouble: LiveError | None = None
+    error: LiveKitError | None = None
 
     @classmethod
-    def of(cls, listed: Iterable[Egress], asked: float) -> "EgressListing":
+    def from_list(cls, listed: Iterable[Egress], asked: float) -> "EgressListing":
         by_room: dict[str, list[Egress]] = {}
         for egress in listed:
             by_room.setdefault(egress.room, []).append(egress)
-        return cls({room: tuple(found) for room, found in by_room.items()}, asked)
+        return cls({room: tuple(egresses) for room, egresses in by_room.items()}, asked)
 
     def of_rooms(self, names: Iterable[str]) -> list[Egress]:
         return [egress for name in names for egress in self.by_room.get(name, ())]
 
 
 @dataclass(slots=True)
-class Known:
+class StateCache:
     """The last known state. `records` is the store's own memory: our writes stand in it at once.
 
     `live` is the last listing by LiveKit name, with our own creations and deletions since. `leader`: this
-    process holds the lease. `turned` is when the loop last ended a pass, None before the first. `egress` is
-    asked for where `listens`: something is recorded, or was.
+    process holds the lease. `last_pass_at` is when the loop last ended a pass, None before the first.
+    `egress` is asked for where `lists_egress`: something is recorded, or was.
     """
 
     records: Records
@@ -64,9 +64,9 @@ class Known:
     livekit: Dependency = field(default_factory=Dependency)
     mongodb: Dependency = field(default_factory=Dependency)
     leader: bool = False
-    turned: float | None = None
+    last_pass_at: float | None = None
     egress: EgressListing = EgressListing()
-    listens: bool = False
+    lists_egress: bool = False
     _ours: dict[str, tuple[float, LiveRoom | None]] = field(default_factory=dict)
 
     def room(self, room_id: str) -> RoomRecord | None:
@@ -78,10 +78,10 @@ class Known:
         """The live room that stands for `record`, or None while there is none yet."""
         return self.live.get(record.live.name) if record.live is not None else None
 
-    def ready(self, now: float) -> bool:
+    def is_fresh(self, now: float) -> bool:
         """Whether guests may be answered: a first full read, and nothing known older than five minutes."""
         return self.started and all(
-            dependency.seen is not None and now - dependency.seen <= STALE_AFTER
+            dependency.seen is not None and now - dependency.seen <= STATE_MAX_AGE_SECONDS
             for dependency in (self.livekit, self.mongodb)
         )
 
@@ -90,7 +90,7 @@ class Known:
         """Whether there was a first full read of both."""
         return self.livekit.seen is not None and self.mongodb.seen is not None
 
-    def listed(self, rooms: Iterable[LiveRoom], asked: float, now: float) -> None:
+    def update_listing(self, rooms: Iterable[LiveRoom], asked: float, now: float) -> None:
         """A listing of LiveKit that was asked for at `asked`; what we changed since then stands over it."""
         fresh = {room.name: room for room in rooms}
         self._ours = {name: change for name, change in self._ours.items() if change[0] >= asked}
@@ -100,14 +100,14 @@ class Known:
             else:
                 fresh[name] = room
         self.live = fresh
-        self.livekit.answered(now)
+        self.livekit.record_success(now)
 
-    def made(self, room: LiveRoom, now: float) -> None:
+    def record_created(self, room: LiveRoom, now: float) -> None:
         """We created or changed a live room."""
         self.live[room.name] = room
         self._ours[room.name] = (now, room)
 
-    def unmade(self, name: str, now: float) -> None:
+    def record_deleted(self, name: str, now: float) -> None:
         """We deleted a live room."""
         self.live.pop(name, None)
         self._ours[name] = (now, None)

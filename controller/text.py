@@ -4,25 +4,25 @@ import difflib
 from collections.abc import Iterable
 from typing import Final
 
-QUOTED: Final = 80
+MAX_QUOTED_CHARS: Final = 80
 """The most characters of what was written that an error repeats."""
 
 
-def escaped(text: str) -> str:
+def escape_unprintable(text: str) -> str:
     """`text` in printable characters; all others (controls, bidi, line breaks) as escapes."""
     return text if text.isprintable() else "".join(c if c.isprintable() else _escape(c) for c in text)
 
 
-def quoted(text: str) -> str:
+def quote_excerpt(text: str) -> str:
     """The offending text as an error shows it: escaped, and cut to 80 characters."""
-    shown = escaped(text[: QUOTED + 1])
-    return f'"{shown}"' if len(shown) <= QUOTED else f'"{shown[: QUOTED - 1]}…"'
+    shown = escape_unprintable(text[: MAX_QUOTED_CHARS + 1])
+    return f'"{shown}"' if len(shown) <= MAX_QUOTED_CHARS else f'"{shown[: MAX_QUOTED_CHARS - 1]}…"'
 
 
-def nearest(word: str, known: Iterable[str]) -> str | None:
+def closest_match(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, or None where none is near."""
     folded = {_fold(each): each for each in known}
-    near = difflib.get_close_matches(_fold(word[:QUOTED]), folded, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(_fold(word[:MAX_QUOTED_CHARS]), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else None
 
 

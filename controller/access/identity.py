@@ -7,7 +7,7 @@ from typing import Final
 RESERVED_PREFIXES: Final = ("EG_", "agent-")
 """Identities of LiveKit's own helpers: egress workers and agents."""
 
-NAME_LENGTH: Final = 64
+MAX_NAME_LENGTH: Final = 64
 
 _CHARACTERS: Final = "[A-Za-z0-9._:@+=~-]{1,128}"
 _IDENTITY: Final = re.compile(_CHARACTERS)
@@ -30,7 +30,7 @@ def identity_problem(identity: str) -> str | None:
 def display_name(name: str) -> str | None:
     """`name` as others may see it: no control and bidi characters, at most 64; None where nothing is left."""
     seen = name if name.isascii() and name.isprintable() else "".join(filter(_may_be_seen, name))
-    cut = seen[:NAME_LENGTH]
+    cut = seen[:MAX_NAME_LENGTH]
     return cut if cut.strip() else None
 
 

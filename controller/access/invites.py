@@ -12,9 +12,9 @@ from typing import Any, Final
 from controller.access import jwt
 from controller.access.policy import Role
 
-INVITE_SECONDS: Final = 24 * 3600
-INVITE_AT_MOST: Final = 30 * 24 * 3600
-EGRESS_AT_MOST: Final = 15 * 60
+DEFAULT_INVITE_TTL_SECONDS: Final = 24 * 3600
+MAX_INVITE_TTL_SECONDS: Final = 30 * 24 * 3600
+MAX_EGRESS_TOKEN_TTL_SECONDS: Final = 15 * 60
 """How long an invite is good by default and at most, and an egress token at most, in seconds."""
 
 _INVITE: Final = jwt.header("roomctl-invite+jwt")
@@ -39,7 +39,7 @@ class Invite:
 
 def mint_invite(invite: Invite, key: bytes, now: int) -> str:
     """The invite as text; `key` is the derived one of Purpose.INVITE. ValueError beyond 30 days."""
-    if not now < invite.expires <= now + INVITE_AT_MOST:
+    if not now < invite.expires <= now + MAX_INVITE_TTL_SECONDS:
         raise ValueError("an invite is good for 1 second to 30 days")
     claims = {
         "aud": _INVITES,
@@ -64,12 +64,14 @@ def read_invite(token: str, key: bytes, now: int) -> Invite | None:
         return None
     if not isinstance(room, str) or type(epoch) is not int or not isinstance(identity, str | None):
         return None
-    if not _in_time(claims, now, INVITE_AT_MOST):
+    if not _in_time(claims, now, MAX_INVITE_TTL_SECONDS):
         return None
     return Invite(room, Role.SPEAKER, epoch, claims["exp"], identity)
 
 
-def mint_egress(room_id: str, room_name: str, key: bytes, now: int, seconds: int = EGRESS_AT_MOST) -> str:
+def mint_egress(
+    room_id: str, room_name: str, key: bytes, now: int, seconds: int = MAX_EGRESS_TOKEN_TTL_SECONDS
+) -> str:
     """An egress_mode_token for one activation of a room; `key` is the derived one of Purpose.EGRESS."""
     claims = {"aud": _EGRESSES, "room": room_id, "name": room_name, "iat": now, "exp": now + seconds}
     return jwt.sign(_EGRESS, json.dumps(claims, separators=(",", ":")), key)
@@ -82,7 +84,7 @@ def admits_hidden(token: str, room_id: str, room_name: str, key: bytes, now: int
         claims.get("aud") == _EGRESSES
         and claims.get("room") == room_id
         and claims.get("name") == room_name
-        and _in_time(claims, now, EGRESS_AT_MOST)
+        and _in_time(claims, now, MAX_EGRESS_TOKEN_TTL_SECONDS)
     )
 
 
@@ -90,4 +92,4 @@ def _in_time(claims: Mapping[str, Any], now: int, longest: int) -> bool:
     begins, ends = claims.get("iat"), claims.get("exp")
     if type(begins) is not int or type(ends) is not int:
         return False
-    return begins <= now + jwt.LEEWAY and now < ends <= begins + longest
+    return begins <= now + jwt.CLOCK_LEEWAY_SECONDS and now < ends <= begins + longest

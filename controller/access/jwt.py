@@ -10,10 +10,10 @@ import hmac
 import json
 from typing import Any, Final
 
-LEEWAY: Final = 60
+CLOCK_LEEWAY_SECONDS: Final = 60
 """How far a clock of somebody else may be ahead, in seconds."""
 
-LONGEST: Final = 8 * 1024
+MAX_TOKEN_LENGTH: Final = 8 * 1024
 """A longer text is no token of ours, and is not looked at."""
 
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
@@ -34,8 +34,10 @@ def sign(head: bytes, claims: str, key: bytes) -> str:
 def read(token: str, head: bytes, key: bytes) -> dict[str, Any]:
     """The claims of a token of this header signed with `key`, their times unchecked; {} for any other."""
     try:
-        signed, _, signature = token[: LONGEST + 1].encode("ascii").rpartition(b".")
-        if len(token) > LONGEST or not hmac.compare_digest(_encoded(_signature(signed, key)), signature):
+        signed, _, signature = token[: MAX_TOKEN_LENGTH + 1].encode("ascii").rpartition(b".")
+        if len(token) > MAX_TOKEN_LENGTH or not hmac.compare_digest(
+            _encoded(_signature(signed, key)), signature
+        ):
             return {}  # compared as text, for other texts mean the same bytes
         began, _, claims = signed.partition(b".")
         content = json.loads(_decoded(claims)) if began == head else None

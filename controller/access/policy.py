@@ -60,7 +60,7 @@ class Correction:
     attributes: Mapping[str, str] = field(default_factory=dict)
 
 
-def corrected(participant: Participant, spec: RoomSpec) -> Correction | None:
+def permission_correction(participant: Participant, spec: RoomSpec) -> Correction | None:
     """What somebody inside should be given; None where what they have is right already.
 
     Agents, egress and recorders are left alone. `hidden` cannot be changed on a connected participant, so
@@ -72,7 +72,9 @@ def corrected(participant: Participant, spec: RoomSpec) -> Correction | None:
     now, role = participant.permission, role_of(participant)
     wanted = _narrowed(now, spec.mediaType) if role is None else permission_for(role, spec)
     before = participant.attributes.get(MEDIA_ATTRIBUTE) == WITHDRAWN
-    withdrawn = spec.mediaType is not MediaType.VIDEO_AUDIO and (before or _lies(participant, wanted, spec))
+    withdrawn = spec.mediaType is not MediaType.VIDEO_AUDIO and (
+        before or _has_mislabeled_track(participant, wanted, spec)
+    )
     if withdrawn:
         wanted = replace(wanted, can_publish=False, sources=())
     wanted = replace(wanted, hidden=now.hidden)
@@ -88,7 +90,7 @@ def role_of(participant: Participant) -> Role | None:
         return None
 
 
-def _lies(participant: Participant, wanted: Permission, spec: RoomSpec) -> bool:
+def _has_mislabeled_track(participant: Participant, wanted: Permission, spec: RoomSpec) -> bool:
     """Whether a track carries what the room must not, under a source that stays allowed.
 
     One whose source is not allowed goes with the permission, and its publisher may only be late.

@@ -13,7 +13,7 @@ from controller.access import jwt
 from controller.access.policy import ROLE_ATTRIBUTE, Role
 from controller.live.room import Permission
 
-PREVIOUS_TOKEN_GRACE: Final = 6 * 3600
+PREVIOUS_TOKEN_GRACE_SECONDS: Final = 6 * 3600
 """For how long after its end a token still proves whose it was, in seconds."""
 
 _HEADER: Final = jwt.header("JWT")
@@ -61,7 +61,7 @@ def _in_time(claims: dict[str, Any], now: int) -> bool:
     begins, ends = claims.get("nbf", 0), claims.get("exp")
     if type(begins) is not int or type(ends) is not int:
         return False
-    return begins <= now + jwt.LEEWAY and now <= ends + PREVIOUS_TOKEN_GRACE
+    return begins <= now + jwt.CLOCK_LEEWAY_SECONDS and now <= ends + PREVIOUS_TOKEN_GRACE_SECONDS
 
 
 @lru_cache(maxsize=256)

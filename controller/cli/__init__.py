@@ -7,10 +7,10 @@ from io import TextIOWrapper
 
 import typer
 
-from controller.cli.console import complain, say
+from controller.cli.console import print_error, print_info
 from controller.cli.exit_codes import Exit
 from controller.cli.verbs import command
-from controller.errors import LeaseHeld, RoomctlError
+from controller.errors import LeaseHeldError, RoomctlError
 
 
 def main() -> None:
@@ -30,19 +30,19 @@ def run_verb(arguments: list[str]) -> int:
             or Exit.FINE
         )
     except typer.TyperException as error:
-        (complain if arguments else say)(error.format_message())  # without arguments it is the help
+        (print_error if arguments else print_info)(error.format_message())  # without arguments it is the help
         return Exit.USAGE
     except typer.Abort:
-        say("")
+        print_info("")
         return Exit.FAILED
-    except LeaseHeld as error:
-        complain(str(error))
+    except LeaseHeldError as error:
+        print_error(str(error))
         return Exit.LEFT
     except RoomctlError as error:
-        complain(str(error))
+        print_error(str(error))
         return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user: its message may hold anything
-        complain(f"an error of roomctl itself: {type(error).__name__}{_where(error)}; please report it")
+        print_error(f"an error of roomctl itself: {type(error).__name__}{_where(error)}; please report it")
         return Exit.FAILED
 
 

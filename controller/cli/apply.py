@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.console import complain, counted, say, show
+from controller.cli.console import pluralize, print_data, print_error, print_info
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.paths import below
@@ -16,7 +16,7 @@ from controller.one_shot import ApplyReport
 from controller.one_shot import apply as apply_now
 from controller.plan.model import Plan
 from controller.room import redact_key
-from controller.settings import Settings, Uses
+from controller.settings import SettingGroup, Settings
 
 
 def _may_ask(yes: bool) -> bool:
@@ -25,7 +25,7 @@ def _may_ask(yes: bool) -> bool:
     return yes
 
 
-@with_settings(Uses.ALL)
+@with_settings(SettingGroup.ALL)
 def apply(
     settings: Settings,
     yes: Annotated[bool, typer.Option("--yes", callback=_may_ask, help="Do not ask.")] = False,
@@ -44,11 +44,11 @@ def apply(
     ask = _Question(settings, asks=not yes)
     report = asyncio.run(apply_now(settings, confirm=ask, progress=_progress, allow_removals=allow_removals))
     if not report.confirmed:
-        say("nothing was changed")
+        print_info("nothing was changed")
         return Exit.FAILED
     if not ask.shown:
-        show(plan_text(report.plan, below(settings.rooms_dir)))
-    return told(report, settings)
+        print_data(plan_text(report.plan, below(settings.rooms_dir)))
+    return print_report(report, settings)
 
 
 class _Question:
@@ -59,7 +59,7 @@ class _Question:
         self.shown = False
 
     def __call__(self, plan: Plan) -> bool:
-        show(plan_text(plan, self._place))
+        print_data(plan_text(plan, self._place))
         self.shown = True
         return not self._asks or _agreed()
 
@@ -74,22 +74,24 @@ def _agreed() -> bool:
 
 
 def _progress(key: str, action: str, outcome: str) -> None:
-    say(f"  {redact_key(key)}: {action} {outcome}")
+    print_info(f"  {redact_key(key)}: {action} {outcome}")
 
 
-def told(report: ApplyReport, settings: Settings) -> Exit:
+def print_report(report: ApplyReport, settings: Settings) -> Exit:
     """Say what failed and what was left, and give the code for it."""
     for key in report.granted:
-        show(redact_key(key))
+        print_data(redact_key(key))
     if report.granted:
-        say("These rooms may go: the controller removes them within its next passes (leave for 15 minutes).")
+        print_info(
+            "These rooms may go: the controller removes them within its next passes (leave for 15 minutes)."
+        )
     for key, message in sorted(report.failed.items()):
-        complain(f"{redact_key(key)}: {message}")
+        print_error(f"{redact_key(key)}: {message}")
     for change in report.left:
-        why = change.refused or f"deferred, {counted(change.participants, 'participant')} inside"
-        say(f"left: {redact_key(change.key)}: {', '.join(change.words)}: {why}")
+        why = change.blocked_by or f"deferred, {pluralize(change.participants, 'participant')} inside"
+        print_info(f"left: {redact_key(change.key)}: {', '.join(change.action_names)}: {why}")
     if report.plan.invalid:
-        complain(invalid_files(report.plan, below(settings.rooms_dir)))
+        print_error(invalid_files(report.plan, below(settings.rooms_dir)))
     return apply_code(report)
 
 

@@ -14,31 +14,31 @@ def no_color() -> bool:
     return bool(os.environ.get("NO_COLOR"))
 
 
-def show(text: str) -> None:
+def print_data(text: str) -> None:
     """A piece of data, with a newline."""
     typer.echo(text, color=colored(sys.stdout))
 
 
-def show_lines(lines: Iterable[str]) -> None:
+def print_lines(lines: Iterable[str]) -> None:
     """Many of them: a thousand go out in one write, for each wakes whoever reads."""
     rest = iter(lines)
     while batch := list(islice(rest, 1_000)):
-        show("\n".join(batch))
+        print_data("\n".join(batch))
 
 
-def say(text: str) -> None:
+def print_info(text: str) -> None:
     """Something for people, beside the data."""
     typer.echo(text, err=True, color=colored(sys.stderr))
 
 
-def complain(text: str) -> None:
+def print_error(text: str) -> None:
     """An error, one line or several, each with its mark."""
     mark = typer.style("error:", fg="red", bold=True) if colored(sys.stderr) else "error:"
     for line in text.splitlines():
-        say(f"{mark} {line}")
+        print_info(f"{mark} {line}")
 
 
-def counted(number: int, thing: str, things: str = "") -> str:
+def pluralize(number: int, thing: str, things: str = "") -> str:
     """`1 room`, `2 rooms`."""
     return f"{number} {thing if number == 1 else things or thing + 's'}"
 

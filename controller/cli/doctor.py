@@ -14,20 +14,27 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from controller.app import connection, opened_store
-from controller.cli.console import counted, show
+from controller.app import connect_store, connection
+from controller.cli.console import pluralize, print_data
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.table import painted
-from controller.errors import LiveDenied, LiveError, NoEgressService, SettingsError, StoreAway, StoreError
-from controller.live.client import Observer
+from controller.errors import (
+    LiveKitAuthError,
+    LiveKitError,
+    NoEgressServiceError,
+    SettingsError,
+    StoreError,
+    StoreUnavailableError,
+)
+from controller.live.client import ApiReader
 from controller.manifests import Desired, RoomsDirState, load
 from controller.plan.unusable import advice
 from controller.reconcile.recordings.blocked_log import MEND
 from controller.records.record import UnusableRecord
 from controller.room import redact_key
-from controller.settings import USE_S3, Settings, Uses, mongodb_address, unused_s3
-from controller.sidecar.access_tokens import Callers
+from controller.settings import USE_S3, SettingGroup, Settings, mongodb_address, unused_s3_settings
+from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
 
 CLOCK_LIMIT: Final = 10.0
@@ -36,7 +43,7 @@ CLOCK_LIMIT: Final = 10.0
 _ASK_SECONDS: Final = 5.0
 
 
-class Mark(StrEnum):
+class Severity(StrEnum):
     """How a check came out; only FAIL makes the exit code 1."""
 
     OK = "ok"
@@ -44,19 +51,19 @@ class Mark(StrEnum):
     FAIL = "FAIL"
 
 
-_STYLES: Final = {Mark.OK: "green", Mark.WARN: "yellow", Mark.FAIL: "bold red"}
+_STYLES: Final = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
 
 
 @dataclass(frozen=True, slots=True)
-class Finding:
+class CheckResult:
     """One line: what was looked at, and what there is to say, with the mend where there is one."""
 
-    mark: Mark
+    severity: Severity
     about: str
     text: str
 
 
-@with_settings(Uses.ALL)
+@with_settings(SettingGroup.ALL)
 def doctor(settings: Settings) -> int:
     """Check settings, manifests, LiveKit, clock, recording and database; one line each, with the mend."""
     return asyncio.run(_doctor(settings))
@@ -64,15 +71,15 @@ def doctor(settings: Settings) -> int:
 
 async def _doctor(settings: Settings) -> Exit:
     failed = False
-    async for finding in _findings(settings):
-        mark = painted(f"{finding.mark:<4}", _STYLES[finding.mark])
-        show(f"{mark}  {finding.about:<10}  {finding.text}")
-        failed |= finding.mark is Mark.FAIL
+    async for result in _run_checks(settings):
+        severity = painted(f"{result.severity:<4}", _STYLES[result.severity])
+        print_data(f"{severity}  {result.about:<10}  {result.text}")
+        failed |= result.severity is Severity.FAIL
     return Exit.FAILED if failed else Exit.FINE
 
 
-async def _findings(settings: Settings) -> AsyncIterator[Finding]:
-    yield Finding(Mark.OK, "settings", "all there, all in range")
+async def _run_checks(settings: Settings) -> AsyncIterator[CheckResult]:
+    yield CheckResult(Severity.OK, "settings", "all there, all in range")
     yield about_hidden(settings)
     yield about_tokens(settings.access_tokens_file)
     yield about_page(missing_packages())
@@ -81,74 +88,84 @@ async def _findings(settings: Settings) -> AsyncIterator[Finding]:
     yield await _livekit(settings)
     yield await _clock(settings)
     yield await _recording(settings, wanted=sum(room.spec.record for room in desired.rooms.values()))
-    for finding in about_s3(settings):
-        yield finding
-    async for finding in _database(settings):
-        yield finding
+    for result in about_s3(settings):
+        yield result
+    async for result in _database(settings):
+        yield result
 
 
-def about_hidden(settings: Settings) -> Finding:
+def about_hidden(settings: Settings) -> CheckResult:
     """Outside webinar mode hidden participants need no token, unless the setting says so."""
     if settings.hidden_requires_token:
-        return Finding(Mark.OK, "hidden", "every hidden participant needs an egress_mode_token")
-    return Finding(
-        Mark.WARN,
+        return CheckResult(Severity.OK, "hidden", "every hidden participant needs an egress_mode_token")
+    return CheckResult(
+        Severity.WARN,
         "hidden",
         "whoever knows a room's id can join it unseen (outside webinar mode); "
         "set ROOMCTL_HIDDEN_REQUIRES_TOKEN=true",
     )
 
 
-def about_page(missing: Sequence[str]) -> Finding:
+def about_page(missing: Sequence[str]) -> CheckResult:
     """Whether the npm packages of the pages are installed; all else works without them."""
     if not missing:
-        return Finding(Mark.OK, "page", "livekit-client and swagger-ui-dist are installed")
+        return CheckResult(Severity.OK, "page", "livekit-client and swagger-ui-dist are installed")
     need = {"livekit-client": "the join page", "swagger-ui-dist": "the OpenAPI page"}
     broken = " and ".join(f"{need[name]} needs {name}" for name in missing)
-    return Finding(
-        Mark.WARN, "page", f"{broken}; run `{install_command(FOLDER)}`, then restart the controller"
+    return CheckResult(
+        Severity.WARN, "page", f"{broken}; run `{install_command(FOLDER)}`, then restart the controller"
     )
 
 
-def about_tokens(path: Path | None) -> Finding:
+def about_tokens(path: Path | None) -> CheckResult:
     """Whether the access tokens' file is right, and how many may use the private API."""
     if path is None:
-        return Finding(
-            Mark.OK,
+        return CheckResult(
+            Severity.OK,
             "tokens",
             "nobody may use the private API; set ROOMCTL_ACCESS_TOKENS_FILE to let callers in",
         )
     try:
-        known = len(Callers(path, time.monotonic))
+        known = len(AccessTokens(path, time.monotonic))
     except SettingsError as error:
-        return Finding(Mark.FAIL, "tokens", str(error))
-    return Finding(Mark.OK, "tokens", f"{counted(known, 'access token')} in {path}")
+        return CheckResult(Severity.FAIL, "tokens", str(error))
+    return CheckResult(Severity.OK, "tokens", f"{pluralize(known, 'access token')} in {path}")
 
 
-def about_manifests(desired: Desired, settings: Settings) -> Finding:
+def about_manifests(desired: Desired, settings: Settings) -> CheckResult:
     """Whether rooms.d can be read and every manifest in it is right."""
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
-        return Finding(Mark.FAIL, "manifests", desired.problem)
+        return CheckResult(Severity.FAIL, "manifests", desired.problem)
     if desired.errors:
-        wrong = counted(len(desired.errors), "error")
-        return Finding(Mark.FAIL, "manifests", f"{wrong} in {settings.rooms_dir}; see `roomctl validate`")
+        wrong = pluralize(len(desired.errors), "error")
+        return CheckResult(
+            Severity.FAIL, "manifests", f"{wrong} in {settings.rooms_dir}; see `roomctl validate`"
+        )
     if desired.state is RoomsDirState.EMPTY:
-        return Finding(Mark.WARN, "manifests", f"no manifest in {settings.rooms_dir}; write one there")
-    return Finding(Mark.OK, "manifests", f"{counted(len(desired.rooms), 'room')} in {settings.rooms_dir}")
+        return CheckResult(
+            Severity.WARN, "manifests", f"no manifest in {settings.rooms_dir}; write one there"
+        )
+    return CheckResult(
+        Severity.OK, "manifests", f"{pluralize(len(desired.rooms), 'room')} in {settings.rooms_dir}"
+    )
 
 
-async def _livekit(settings: Settings) -> Finding:
+async def _livekit(settings: Settings) -> CheckResult:
     async with connection(settings) as opened:
         try:
-            rooms = await Observer(opened).rooms()
-        except LiveDenied as error:
-            return Finding(Mark.FAIL, "livekit", str(error))
-        except LiveError as error:
-            return Finding(Mark.FAIL, "livekit", f"{error}; start it, or set LIVEKIT_URL to where it is")
-        return Finding(Mark.OK, "livekit", f"{counted(len(rooms), 'live room')} at {opened.address}")
+            rooms = await ApiReader(opened).rooms()
+        except LiveKitAuthError as error:
+            return CheckResult(Severity.FAIL, "livekit", str(error))
+        except LiveKitError as error:
+            return CheckResult(
+                Severity.FAIL, "livekit", f"{error}; start it, or set LIVEKIT_URL to where it is"
+            )
+        return CheckResult(
+            Severity.OK, "livekit", f"{pluralize(len(rooms), 'live room')} at {opened.address}"
+        )
 
 
-async def _clock(settings: Settings) -> Finding:
+async def _clock(settings: Settings) -> CheckResult:
     """LiveKit's clock by the Date of an answer, beside ours at that moment."""
     timeout = aiohttp.ClientTimeout(total=_ASK_SECONDS)
     try:
@@ -159,68 +176,74 @@ async def _clock(settings: Settings) -> Finding:
             return about_clock(answer.headers.get("Date", ""), datetime.now(UTC))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         host = urlsplit(settings.livekit_url).hostname
-        return Finding(Mark.FAIL, "clock", f"cannot be compared: no answer from {host}; see the line above")
+        return CheckResult(
+            Severity.FAIL, "clock", f"cannot be compared: no answer from {host}; see the line above"
+        )
 
 
-def about_clock(date: str, now: datetime) -> Finding:
+def about_clock(date: str, now: datetime) -> CheckResult:
     """Our clock beside the one of an HTTP answer, which counts whole seconds."""
     try:
         theirs = parsedate_to_datetime(date)
     except ValueError:
-        return Finding(Mark.WARN, "clock", "cannot be compared: LiveKit's answer has no Date")
+        return CheckResult(Severity.WARN, "clock", "cannot be compared: LiveKit's answer has no Date")
     apart = abs((now - theirs).total_seconds())
     if apart > CLOCK_LIMIT:
         text = f"{apart:.0f} s apart from LiveKit's: tokens may be refused; set both by NTP"
-        return Finding(Mark.FAIL, "clock", text)
-    return Finding(Mark.OK, "clock", f"within {max(1, round(apart))} s of LiveKit's")
+        return CheckResult(Severity.FAIL, "clock", text)
+    return CheckResult(Severity.OK, "clock", f"within {max(1, round(apart))} s of LiveKit's")
 
 
-async def _recording(settings: Settings, wanted: int) -> Finding:
+async def _recording(settings: Settings, wanted: int) -> CheckResult:
     """LiveKit is asked what it records; that says nothing of a worker, which only a recording would."""
     if settings.recording_output is None:
         return about_no_output(wanted)
     async with connection(settings) as opened:
         try:
-            running = len(await Observer(opened).recordings())
-        except NoEgressService as error:
-            return Finding(Mark.WARN, "recording", f"nothing can be recorded: {error}")
-        except LiveError as error:
-            return Finding(Mark.WARN, "recording", f"LiveKit cannot be asked for it: {error}")
+            running = len(await ApiReader(opened).recordings())
+        except NoEgressServiceError as error:
+            return CheckResult(Severity.WARN, "recording", f"nothing can be recorded: {error}")
+        except LiveKitError as error:
+            return CheckResult(Severity.WARN, "recording", f"LiveKit cannot be asked for it: {error}")
     return about_recording(settings, running)
 
 
-def about_no_output(wanted: int) -> Finding:
+def about_no_output(wanted: int) -> CheckResult:
     """Recording is not set up: whether that matters to the `wanted` rooms with record: true."""
     if not wanted:
         text = "not set up, so nothing is recorded; set ROOMCTL_RECORDING_OUTPUT to record rooms"
-        return Finding(Mark.OK, "recording", text)
-    rooms = counted(wanted, "manifest")
-    return Finding(Mark.WARN, "recording", f"record: true in {rooms}; {MEND}: until then nothing is recorded")
+        return CheckResult(Severity.OK, "recording", text)
+    rooms = pluralize(wanted, "manifest")
+    return CheckResult(
+        Severity.WARN, "recording", f"record: true in {rooms}; {MEND}: until then nothing is recorded"
+    )
 
 
-def about_recording(settings: Settings, running: int) -> Finding:
+def about_recording(settings: Settings, running: int) -> CheckResult:
     """Whether rooms can be recorded, as far as it shows while none is: `running` are at work now."""
     page = settings.recording_page_url
     if _is_here(page) and not _is_here(settings.livekit_url):
-        return Finding(
-            Mark.WARN,
+        return CheckResult(
+            Severity.WARN,
             "recording",
             f"ROOM_COMPOSITE_AND_CHAT needs a page that the egress worker reaches, and {page} is this host's "
             "own; set ROOMCTL_RECORDING_PAGE_URL to where a worker finds the public listener",
         )
-    known = f"{counted(running, 'egress', 'egresses')} now" if running else "no egress now"
-    return Finding(
-        Mark.OK,
+    known = f"{pluralize(running, 'egress', 'egresses')} now" if running else "no egress now"
+    return CheckResult(
+        Severity.OK,
         "recording",
         f"LiveKit's egress service answers, {known}; whether a worker is free shows when one is asked for",
     )
 
 
-def about_s3(settings: Settings) -> Iterator[Finding]:
+def about_s3(settings: Settings) -> Iterator[CheckResult]:
     """Where it is set how to reach S3, and recordings do not go there: a line for that."""
-    if unused := unused_s3(settings):
+    if unused := unused_s3_settings(settings):
         goes = "to a file" if settings.recording_output is not None else "nowhere"
-        yield Finding(Mark.WARN, "s3", f"{', '.join(unused)}: not used, as recordings go {goes}; {USE_S3}")
+        yield CheckResult(
+            Severity.WARN, "s3", f"{', '.join(unused)}: not used, as recordings go {goes}; {USE_S3}"
+        )
 
 
 def _is_here(url: str) -> bool:
@@ -233,16 +256,16 @@ def _is_here(url: str) -> bool:
     return address.is_loopback or address.is_unspecified
 
 
-async def _database(settings: Settings) -> AsyncIterator[Finding]:
+async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
     where = (
         mongodb_address(settings.mongodb_uri)
         if settings.mongodb_uri
         else f"the embedded server in {settings.data_dir}"
     )
     try:
-        async with opened_store(settings, verb="doctor", read_only=True) as store:
+        async with connect_store(settings, verb="doctor", read_only=True) as store:
             rooms = sum(not record.removed for record in store.by_id.values())
-            yield Finding(Mark.OK, "mongodb", f"{counted(rooms, 'room')} on record, {where}")
+            yield CheckResult(Severity.OK, "mongodb", f"{pluralize(rooms, 'room')} on record, {where}")
             for unusable in store.unusable.values():
                 yield about_unusable(unusable)
             yield about_secret(changed=store.secret_changed)
@@ -252,26 +275,26 @@ async def _database(settings: Settings) -> AsyncIterator[Finding]:
                 if holder is not None and not holder.released
                 else "none at work; start `roomctl run`"
             )
-            yield Finding(Mark.OK, "controller", text)
+            yield CheckResult(Severity.OK, "controller", text)
     except StoreError as error:
-        away = settings.mongodb_uri and isinstance(error, StoreAway)
+        away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
         mend = "; start it, or set MONGODB_URI to where it is" if away else ""
-        yield Finding(Mark.FAIL, "mongodb", f"{error}{mend}")
+        yield CheckResult(Severity.FAIL, "mongodb", f"{error}{mend}")
 
 
-def about_unusable(record: UnusableRecord) -> Finding:
+def about_unusable(record: UnusableRecord) -> CheckResult:
     """A record that must not be acted on."""
-    mark = Mark.FAIL if record.is_damaged else Mark.WARN
-    return Finding(mark, "record", f"{redact_key(record.record.key)}: {advice(record)}")
+    severity = Severity.FAIL if record.is_damaged else Severity.WARN
+    return CheckResult(severity, "record", f"{redact_key(record.record.key)}: {advice(record)}")
 
 
-def about_secret(*, changed: bool) -> Finding:
+def about_secret(*, changed: bool) -> CheckResult:
     """Whether ROOMCTL_SECRET is the one that the records were made under."""
     if changed:
-        return Finding(
-            Mark.WARN,
+        return CheckResult(
+            Severity.WARN,
             "secret",
             "ROOMCTL_SECRET is not the one of before: new rooms get other ids, old invites end; "
             "put the old one back if that was not meant",
         )
-    return Finding(Mark.OK, "secret", "the one that the records were made under")
+    return CheckResult(Severity.OK, "secret", "the one that the records were made under")

@@ -10,25 +10,27 @@ import typer
 
 from controller.cli.console import no_color
 from controller.logs import configure
-from controller.settings import SETTINGS, Setting, Uses, load_settings
+from controller.settings import SETTINGS, Setting, SettingGroup, load_settings
 
 Verb = Callable[..., int]
 """Takes the settings, then what is its own; gives the exit code."""
 
 
-def with_settings(uses: Uses, *, chatty: bool = False) -> Callable[[Verb], Verb]:
-    """Hand a verb the settings that `uses` names, read from its flags and the environment.
+def with_settings(groups: SettingGroup, *, chatty: bool = False) -> Callable[[Verb], Verb]:
+    """Hand a verb the settings that `groups` names, read from its flags and the environment.
 
     Only a `chatty` verb logs what it does as it goes; the others have an output of their own, and log
     warnings, unless they are asked for more.
     """
-    offered = [setting for setting in SETTINGS if setting.flag and setting.part & (uses | Uses.LOGS)]
+    offered = [
+        setting for setting in SETTINGS if setting.flag and setting.part & (groups | SettingGroup.LOGS)
+    ]
 
     def wrap(verb: Verb) -> Verb:
         @functools.wraps(verb)
         def command(**given: Any) -> int:
             flags = {setting.variable: given.pop(setting.attribute) or "" for setting in offered}
-            settings = load_settings(flags, os.environ, uses)
+            settings = load_settings(flags, os.environ, groups)
             quiet = not chatty and settings.log_level == "info"
             configure(settings.log_format, "warning" if quiet else settings.log_level, no_color=no_color())
             return verb(settings, **given)

@@ -11,24 +11,24 @@ from typing import Annotated, Final
 import typer
 import yaml
 
-from controller.app import followed_store, opened_store
-from controller.cli.console import complain, say, show
+from controller.app import connect_store, connect_store_for_watch
+from controller.cli.console import print_data, print_error, print_info
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.interrupt import pause
 from controller.cli.participant_counts import count_people
-from controller.cli.room_status import Standing, as_dict, choose, standing
-from controller.cli.table import show_table
-from controller.errors import StoreAway
+from controller.cli.room_status import RoomStatus, as_dict, room_status, select_rooms
+from controller.cli.table import print_table
+from controller.errors import StoreUnavailableError
 from controller.records.ports import RoomStore
 from controller.room import format_time, redact_key
-from controller.settings import Settings, Uses
+from controller.settings import SettingGroup, Settings
 
-LOOK_SECONDS: Final = 1.0
+POLL_INTERVAL_SECONDS: Final = 1.0
 _STYLES: Final = {"True": "green", "False": "red", "Unknown": "yellow"}
 
 
-class Form(StrEnum):
+class RoomsFormat(StrEnum):
     """How rooms are written."""
 
     TABLE = "table"
@@ -37,14 +37,16 @@ class Form(StrEnum):
     WIDE = "wide"
 
 
-@with_settings(Uses.DATABASE)
+@with_settings(SettingGroup.DATABASE)
 def get(
     settings: Settings,
     rooms: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY|ID]...", help="Which rooms [all].", show_default=False),
     ] = None,
-    output: Annotated[Form, typer.Option("--output", "-o", help="How rooms are written.")] = Form.TABLE,
+    output: Annotated[
+        RoomsFormat, typer.Option("--output", "-o", help="How rooms are written.")
+    ] = RoomsFormat.TABLE,
     watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
 ) -> int:
     """Show rooms and how they stand."""
@@ -57,78 +59,78 @@ def get(
         return Exit.FINE
 
 
-async def _get(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
-    async with opened_store(settings, verb="get", read_only=True) as store:
-        found, unknown = await look(settings, store, names)
-    _show(found, output)
+async def _get(settings: Settings, names: tuple[str, ...], output: RoomsFormat) -> Exit:
+    async with connect_store(settings, verb="get", read_only=True) as store:
+        matches, unknown = await read_rooms(settings, store, names)
+    _show(matches, output)
     _no_rooms(unknown)
-    if not found and not unknown:
-        say("no rooms")
+    if not matches and not unknown:
+        print_info("no rooms")
     return Exit.FAILED if unknown else Exit.FINE
 
 
 def _no_rooms(unknown: Sequence[str]) -> None:
     for name in unknown:
-        complain(f"there is no room {redact_key(name)}; `roomctl get` lists the rooms")
+        print_error(f"there is no room {redact_key(name)}; `roomctl get` lists the rooms")
 
 
-async def _watch(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
+async def _watch(settings: Settings, names: tuple[str, ...], output: RoomsFormat) -> Exit:
     """All rooms once, then those that changed; a database that goes away is said once."""
     away = False
-    async with opened_store(settings, verb="get", read_only=True) as store:
-        found, unknown = await look(settings, store, names)
+    async with connect_store(settings, verb="get", read_only=True) as store:
+        matches, unknown = await read_rooms(settings, store, names)
     if unknown:
         _no_rooms(unknown)
         return Exit.FAILED
-    if found:
-        _show(found, output)
-    async with followed_store(settings, verb="get") as store:
+    if matches:
+        _show(matches, output)
+    async with connect_store_for_watch(settings, verb="get") as store:
         while True:
             try:
                 await store.refresh()
-                now, _ = await look(settings, store, names)
-            except StoreAway as error:
+                now, _ = await read_rooms(settings, store, names)
+            except StoreUnavailableError as error:
                 if not away:
-                    complain(f"{error}; still trying")
+                    print_error(f"{error}; still trying")
                 away = True
             else:
-                _show_changes(found, now, output)
-                found, away = now, False
-            await pause(LOOK_SECONDS)
+                _show_changes(matches, now, output)
+                matches, away = now, False
+            await pause(POLL_INTERVAL_SECONDS)
 
 
-def _show_changes(before: Sequence[Standing], now: Sequence[Standing], output: Form) -> None:
+def _show_changes(before: Sequence[RoomStatus], now: Sequence[RoomStatus], output: RoomsFormat) -> None:
     known = {room.record.id: room for room in before}
     if changed := [room for room in now if known.get(room.record.id) != room]:
         _show(changed, output)
     here = {room.record.id for room in now}
     for key in sorted(room.record.key for room in before if room.record.id not in here):
-        say(f"{redact_key(key)} is gone")
+        print_info(f"{redact_key(key)} is gone")
 
 
-async def look(
+async def read_rooms(
     settings: Settings, store: RoomStore, names: tuple[str, ...]
-) -> tuple[list[Standing], list[str]]:
+) -> tuple[list[RoomStatus], list[str]]:
     """How the rooms that `names` mean stand now, by key, and the names that mean none."""
-    records, unknown = choose(store, names)
+    records, unknown = select_rooms(store, names)
     holder = await store.holder()
     now = datetime.now(UTC)
     people = await count_people(settings, records)
-    rooms = [standing(record, holder, now, store.unusable.get(record.id)) for record in records]
+    rooms = [room_status(record, holder, now, store.unusable.get(record.id)) for record in records]
     return [replace(room, participants=people.get(room.record.id)) for room in rooms], unknown
 
 
-def _show(rooms: Sequence[Standing], output: Form) -> None:
+def _show(rooms: Sequence[RoomStatus], output: RoomsFormat) -> None:
     match output:
-        case Form.JSON:
-            show(json.dumps([as_dict(room) for room in rooms], indent=2, ensure_ascii=False))
-        case Form.YAML:
+        case RoomsFormat.JSON:
+            print_data(json.dumps([as_dict(room) for room in rooms], indent=2, ensure_ascii=False))
+        case RoomsFormat.YAML:
             documents = [as_dict(room) for room in rooms]
-            show(yaml.safe_dump(documents, sort_keys=False, allow_unicode=True).rstrip("\n"))
-        case Form.TABLE | Form.WIDE if rooms:
-            wide = output is Form.WIDE
+            print_data(yaml.safe_dump(documents, sort_keys=False, allow_unicode=True).rstrip("\n"))
+        case RoomsFormat.TABLE | RoomsFormat.WIDE if rooms:
+            wide = output is RoomsFormat.WIDE
             header = _HEADER + (_WIDE_HEADER if wide else ())
-            show_table(header, [_row(room, wide=wide) for room in rooms], _style, fold=not wide)
+            print_table(header, [_row(room, wide=wide) for room in rooms], _style, fold=not wide)
         case _:
             pass
 
@@ -137,7 +139,7 @@ _HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE")
 _WIDE_HEADER: Final = ("RECORDING", "NAME", "ORIGIN", "FILE", "LKROOMNAME", "GENERATION", "MODIFIED")
 
 
-def _row(room: Standing, *, wide: bool) -> tuple[str, ...]:
+def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
     """One room's cells. No id among them: it is a capability."""
     record, ready, live = room.record, room.condition("Ready"), room.condition("Live")
     people = "-" if room.participants is None else str(room.participants)

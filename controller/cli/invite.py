@@ -9,24 +9,24 @@ import typer
 
 from controller.access.identity import identity_problem
 from controller.access.invites import (
-    EGRESS_AT_MOST,
-    INVITE_AT_MOST,
-    INVITE_SECONDS,
+    DEFAULT_INVITE_TTL_SECONDS,
+    MAX_EGRESS_TOKEN_TTL_SECONDS,
+    MAX_INVITE_TTL_SECONDS,
     Invite,
     mint_egress,
     mint_invite,
 )
 from controller.access.policy import Role
-from controller.app import opened_store
-from controller.cli.console import say, show
+from controller.app import connect_store
+from controller.cli.console import print_data, print_info
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.rooms import one_room
-from controller.cli.wait_condition import read_span
+from controller.cli.wait_condition import parse_duration
 from controller.errors import RoomctlError
 from controller.records.record import RoomRecord
 from controller.room import Purpose, derive_key, redact_key
-from controller.settings import Settings, Uses
+from controller.settings import SettingGroup, Settings
 
 
 class Guest(StrEnum):
@@ -36,15 +36,15 @@ class Guest(StrEnum):
     HIDDEN = "hidden"
 
 
-_DEFAULT: Final = {Guest.SPEAKER: INVITE_SECONDS, Guest.HIDDEN: EGRESS_AT_MOST}
-_AT_MOST: Final = {Guest.SPEAKER: INVITE_AT_MOST, Guest.HIDDEN: EGRESS_AT_MOST}
+_DEFAULT: Final = {Guest.SPEAKER: DEFAULT_INVITE_TTL_SECONDS, Guest.HIDDEN: MAX_EGRESS_TOKEN_TTL_SECONDS}
+_AT_MOST: Final = {Guest.SPEAKER: MAX_INVITE_TTL_SECONDS, Guest.HIDDEN: MAX_EGRESS_TOKEN_TTL_SECONDS}
 _SPOKEN: Final = {
     Guest.SPEAKER: "an invite is good for 1s to 30d",
     Guest.HIDDEN: "a hidden participant's token is good for 1s to 15m",
 }
 
 
-@with_settings(Uses.DATABASE | Uses.INVITES)
+@with_settings(SettingGroup.DATABASE | SettingGroup.INVITES)
 def invite(
     settings: Settings,
     room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Which room.")],
@@ -67,9 +67,9 @@ def invite(
     record = asyncio.run(_room(settings, room))
     now = int(time.time())
     if role is Guest.HIDDEN:
-        show(egress_token(record, settings.secret, now, seconds))
+        print_data(egress_token(record, settings.secret, now, seconds))
     else:
-        show(link(record, settings, now, seconds, identity))
+        print_data(link(record, settings, now, seconds, identity))
     return Exit.FINE
 
 
@@ -77,7 +77,7 @@ def _seconds(role: Guest, expires: str | None) -> int:
     if expires is None:
         return _DEFAULT[role]
     try:
-        seconds = int(read_span(expires))
+        seconds = int(parse_duration(expires))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--expires") from None
     if not 0 < seconds <= _AT_MOST[role]:
@@ -97,10 +97,10 @@ def _check_identity(role: Guest, identity: str | None) -> None:
 
 
 async def _room(settings: Settings, name: str) -> RoomRecord:
-    async with opened_store(settings, verb="invite", read_only=True) as store:
+    async with connect_store(settings, verb="invite", read_only=True) as store:
         record = one_room(store, name)
         if store.secret_changed:
-            say("ROOMCTL_SECRET is not the one of the records: take the one that `roomctl run` has")
+            print_info("ROOMCTL_SECRET is not the one of the records: take the one that `roomctl run` has")
         return record
 
 

@@ -6,13 +6,13 @@ from contextlib import suppress
 from typing import Final
 
 from controller.app import connection
-from controller.errors import LiveError
-from controller.live.client import Observer
-from controller.live.ports import LiveObserver
+from controller.errors import LiveKitError
+from controller.live.client import ApiReader
+from controller.live.ports import LiveKitReader
 from controller.records.record import RoomRecord
 from controller.settings import Settings
 
-WITHIN: Final = 3.0
+COUNT_TIMEOUT_SECONDS: Final = 3.0
 """Seconds in all: whoever asks for rooms does not wait for LiveKit."""
 
 
@@ -20,23 +20,23 @@ async def count_people(settings: Settings, records: Sequence[RoomRecord]) -> Map
     """People by room id; a room of which it is not known is absent. Never fails."""
     if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
         return {}
-    async with connection(settings, deadline=WITHIN) as opened:
-        return await count_inside(Observer(opened), records)
+    async with connection(settings, deadline=COUNT_TIMEOUT_SECONDS) as opened:
+        return await count_inside(ApiReader(opened), records)
 
 
-async def count_inside(observer: LiveObserver, records: Sequence[RoomRecord]) -> Mapping[str, int]:
+async def count_inside(reader: LiveKitReader, records: Sequence[RoomRecord]) -> Mapping[str, int]:
     """The same by an observer; ListParticipants for each live room, since ListRooms lags by seconds."""
-    counted: dict[str, int] = {}
+    counts: dict[str, int] = {}
 
     async def count(record: RoomRecord, name: str) -> None:
-        counted[record.id] = sum(person.is_person for person in await observer.participants(name))
+        counts[record.id] = sum(person.is_person for person in await reader.participants(name))
 
-    with suppress(LiveError, TimeoutError):
-        async with asyncio.timeout(WITHIN):
-            live = {room.name for room in await observer.rooms()}
+    with suppress(LiveKitError, TimeoutError):
+        async with asyncio.timeout(COUNT_TIMEOUT_SECONDS):
+            live = {room.name for room in await reader.rooms()}
             named = [(record, record.live.name) for record in records if record.live is not None]
-            counted.update((r.id, 0) for r in records if r.live is None or r.live.name not in live)
+            counts.update((r.id, 0) for r in records if r.live is None or r.live.name not in live)
             await asyncio.gather(
                 *(count(record, name) for record, name in named if name in live), return_exceptions=True
             )
-    return counted
+    return counts

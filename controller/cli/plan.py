@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.console import complain, counted, show
+from controller.cli.console import pluralize, print_data, print_error
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.paths import below
@@ -16,7 +16,7 @@ from controller.manifests.report import Place
 from controller.one_shot import make_plan
 from controller.plan.model import Plan
 from controller.plan.render import as_json, as_text
-from controller.settings import Settings, Uses
+from controller.settings import SettingGroup, Settings
 
 LINE_STYLES = {
     "+": "green",
@@ -30,17 +30,19 @@ LINE_STYLES = {
 """By the first character of a line: the signs, and the last line."""
 
 
-class Form(StrEnum):
+class PlanFormat(StrEnum):
     """How the plan is written."""
 
     TEXT = "text"
     JSON = "json"
 
 
-@with_settings(Uses.ALL)
+@with_settings(SettingGroup.ALL)
 def plan(
     settings: Settings,
-    output: Annotated[Form, typer.Option("--output", "-o", help="How the plan is written.")] = Form.TEXT,
+    output: Annotated[
+        PlanFormat, typer.Option("--output", "-o", help="How the plan is written.")
+    ] = PlanFormat.TEXT,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit 2 where there are changes.")
     ] = False,
@@ -48,9 +50,11 @@ def plan(
     """Show what apply would do now; change nothing."""
     made = asyncio.run(make_plan(settings))
     place = below(settings.rooms_dir)
-    show(as_json(made, datetime.now(UTC), place) if output is Form.JSON else plan_text(made, place))
+    print_data(
+        as_json(made, datetime.now(UTC), place) if output is PlanFormat.JSON else plan_text(made, place)
+    )
     if made.invalid:
-        complain(invalid_files(made, place))
+        print_error(invalid_files(made, place))
     return plan_code(made, detailed=detailed_exitcode)
 
 
@@ -71,4 +75,4 @@ def plan_text(made: Plan, place: Place) -> str:
 def invalid_files(made: Plan, place: Place) -> str:
     """Which files keep the plan from being whole."""
     files = sorted({place(error.file) for error in made.invalid})
-    return f"{counted(len(files), 'manifest file is', 'manifest files are')} invalid: {', '.join(files)}"
+    return f"{pluralize(len(files), 'manifest file is', 'manifest files are')} invalid: {', '.join(files)}"

@@ -10,50 +10,52 @@ from typing import Annotated, Any, Final
 
 import typer
 
-from controller.app import opened_store
-from controller.cli.console import complain, say, show_lines
+from controller.app import connect_store
+from controller.cli.console import print_error, print_info, print_lines
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
-from controller.cli.room_status import choose
-from controller.cli.table import show_table
+from controller.cli.room_status import select_rooms
+from controller.cli.table import print_table
 from controller.records.ports import RoomStore
 from controller.records.recordings import RecordingRow, RecordingState
 from controller.room import format_time, redact_key, redact_room_id
-from controller.settings import Settings, Uses
+from controller.settings import SettingGroup, Settings
 
 _STYLES: Final = {"recording": "green", "failed": "red", "lost": "red"}
 
 
-class Form(StrEnum):
+class RecordingsFormat(StrEnum):
     """How recordings are written."""
 
     TABLE = "table"
     JSON = "json"
 
 
-@with_settings(Uses.DATABASE)
+@with_settings(SettingGroup.DATABASE)
 def recordings(
     settings: Settings,
     rooms: Annotated[
         list[str] | None,
         typer.Argument(metavar="[KEY|ID]...", help="Of which rooms [all].", show_default=False),
     ] = None,
-    output: Annotated[Form, typer.Option("--output", "-o", help="How recordings are written.")] = Form.TABLE,
+    output: Annotated[
+        RecordingsFormat, typer.Option("--output", "-o", help="How recordings are written.")
+    ] = RecordingsFormat.TABLE,
 ) -> int:
     """Show what was recorded, the latest first, and what became of it; removed rooms' too."""
     return asyncio.run(_recordings(settings, tuple(rooms or ()), output))
 
 
-async def _recordings(settings: Settings, names: tuple[str, ...], output: Form) -> Exit:
-    async with opened_store(settings, verb="recordings", read_only=True) as store:
-        found, unknown = await of_rooms(store, names)
-    _show(found, output, datetime.now(UTC))
+async def _recordings(settings: Settings, names: tuple[str, ...], output: RecordingsFormat) -> Exit:
+    async with connect_store(settings, verb="recordings", read_only=True) as store:
+        matches, unknown = await of_rooms(store, names)
+    _show(matches, output, datetime.now(UTC))
     for name in unknown:
-        complain(
+        print_error(
             f"there is no room {redact_key(name)}, and no recording of one; `roomctl get` lists the rooms"
         )
-    if not found and not unknown:
-        say("no recordings")
+    if not matches and not unknown:
+        print_info("no recordings")
     return Exit.FAILED if unknown else Exit.FINE
 
 
@@ -65,11 +67,11 @@ async def of_rooms(store: RoomStore, names: tuple[str, ...]) -> tuple[list[Recor
     """
     if not names:
         return await store.recordings.find(), []
-    standing, missing = choose(store, names)
+    rooms, missing = select_rooms(store, names)
     by_name = _by_name(await store.recordings.find_by_names(frozenset(names)))
-    ids = {room.id for room in standing}.union(*(by_name.get(name, ()) for name in names))
-    found = await store.recordings.find(frozenset(ids)) if ids else []
-    return found, [name for name in missing if name not in by_name]
+    ids = {room.id for room in rooms}.union(*(by_name.get(name, ()) for name in names))
+    matches = await store.recordings.find(frozenset(ids)) if ids else []
+    return matches, [name for name in missing if name not in by_name]
 
 
 def _by_name(rows: Iterable[RecordingRow]) -> Mapping[str, set[str]]:
@@ -83,12 +85,12 @@ def _by_name(rows: Iterable[RecordingRow]) -> Mapping[str, set[str]]:
     return {**{name: ids for name, ids in short.items() if len(ids) == 1}, **full}
 
 
-def _show(rows: Sequence[RecordingRow], output: Form, now: datetime) -> None:
-    if output is Form.JSON:
-        show_lines(as_json(rows, now))
+def _show(rows: Sequence[RecordingRow], output: RecordingsFormat, now: datetime) -> None:
+    if output is RecordingsFormat.JSON:
+        print_lines(as_json(rows, now))
     elif rows:
         width = len(_HEADER) if any(row.error for row in rows) else len(_HEADER) - 1
-        show_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style, fold=True)
+        print_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style, fold=True)
 
 
 def as_json(rows: Sequence[RecordingRow], now: datetime) -> Iterator[str]:

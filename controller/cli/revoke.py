@@ -5,35 +5,35 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.app import opened_store
-from controller.cli.console import say
+from controller.app import connect_store
+from controller.cli.console import print_info
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.rooms import one_room
-from controller.errors import RoomctlError, StoreConflict
+from controller.errors import RoomctlError, StoreConflictError
 from controller.records.ports import RoomStore
 from controller.room import redact_key
-from controller.settings import Settings, Uses
+from controller.settings import SettingGroup, Settings
 
 ATTEMPTS: Final = 20
 
 
-@with_settings(Uses.DATABASE)
+@with_settings(SettingGroup.DATABASE)
 def revoke(
     settings: Settings,
     room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Which room.")],
 ) -> int:
     """End all invites of a room; who is inside stays."""
     key = redact_key(asyncio.run(_revoke(settings, room)))
-    say(f"{key}: all invites of before are void; a new one: `roomctl invite {key} --role speaker`")
+    print_info(f"{key}: all invites of before are void; a new one: `roomctl invite {key} --role speaker`")
     return Exit.FINE
 
 
 async def _revoke(settings: Settings, name: str) -> str:
     """The key of the room. Nothing is made or started for writing before the room is known."""
-    async with opened_store(settings, verb="revoke", read_only=True) as seen:
+    async with connect_store(settings, verb="revoke", read_only=True) as seen:
         one_room(seen, name)
-        async with opened_store(settings, verb="revoke", read_only=False) as store:
+        async with connect_store(settings, verb="revoke", read_only=False) as store:
             return await raised(store, name)
 
 
@@ -43,6 +43,6 @@ async def raised(store: RoomStore, name: str) -> str:
         record = one_room(store, name)
         try:
             return (await store.save(record, record.with_next_invite_epoch())).key
-        except StoreConflict:
+        except StoreConflictError:
             await store.refresh()
     raise RoomctlError(f"the record of {redact_key(record.key)} changes all the time; try again")

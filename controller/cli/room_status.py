@@ -10,7 +10,7 @@ from controller.records.ports import Holder, Records
 from controller.records.record import Condition, Origin, RoomRecord, UnusableRecord, to_api_dict
 from controller.room import format_time, redact_key
 
-AWAY_AFTER: Final = timedelta(seconds=30)
+CONTROLLER_STALE_AFTER: Final = timedelta(seconds=30)
 """So long after the last sign of a controller what was said of a room is no longer known to be so."""
 
 CONTROLLER_AWAY: Final = "ControllerAway"
@@ -18,7 +18,7 @@ _ALWAYS: Final = ("Ready", "Live", "ManifestValid")
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class RoomStatus:
     """One room; `participants` is None where it is not known, `unreadable` names damaged fields."""
 
     record: RoomRecord
@@ -30,27 +30,27 @@ class Standing:
         return next((c for c in self.conditions if c.type == kind), None)
 
 
-def standing(
+def room_status(
     record: RoomRecord, holder: Holder | None, now: datetime, unusable: UnusableRecord | None = None
-) -> Standing:
+) -> RoomStatus:
     """How `record` stands; the conditions are Unknown while no controller is at work.
 
     `unusable`: where it must not be acted on. That is seen here and now, whoever is at work.
     """
     if unusable is not None:
-        return Standing(record, (unusable_condition(unusable),), unreadable=unusable.damaged_fields)
-    said = _said(record)
-    if is_away(holder, now):
-        said = tuple(_unknown(condition, holder) for condition in said)
-    return Standing(record, said)
+        return RoomStatus(record, (unusable_condition(unusable),), unreadable=unusable.damaged_fields)
+    reported = _reported(record)
+    if is_controller_stale(holder, now):
+        reported = tuple(_unknown(condition, holder) for condition in reported)
+    return RoomStatus(record, reported)
 
 
-def is_away(holder: Holder | None, now: datetime) -> bool:
+def is_controller_stale(holder: Holder | None, now: datetime) -> bool:
     """Whether no controller has been at work for 30 s."""
-    return holder is None or now - holder.renewed > AWAY_AFTER
+    return holder is None or now - holder.renewed > CONTROLLER_STALE_AFTER
 
 
-def _said(record: RoomRecord) -> tuple[Condition, ...]:
+def _reported(record: RoomRecord) -> tuple[Condition, ...]:
     """What the controller said, and Unknown for what it always says and has not said yet."""
     kinds = _ALWAYS if record.origin is Origin.MANIFEST else _ALWAYS[:2]
     missing = [kind for kind in kinds if record.status.condition(kind) is None]
@@ -72,7 +72,7 @@ def _unknown(condition: Condition, holder: Holder | None) -> Condition:
     )
 
 
-def choose(records: Records, names: tuple[str, ...]) -> tuple[list[RoomRecord], list[str]]:
+def select_rooms(records: Records, names: tuple[str, ...]) -> tuple[list[RoomRecord], list[str]]:
     """The rooms that `names` (keys or ids; none: all) mean, by key, and the names that mean none.
 
     Those whose record must not be acted on are among them, as far as they can be read. An API room may also
@@ -90,11 +90,11 @@ def _by_name(records: list[RoomRecord]) -> Mapping[str, RoomRecord]:
     named: dict[str, list[RoomRecord]] = {}
     for record in records:
         named.setdefault(redact_key(record.key), []).append(record)
-    unique = {name: found[0] for name, found in named.items() if len(found) == 1}
+    unique = {name: matches[0] for name, matches in named.items() if len(matches) == 1}
     return {**unique, **{r.id: r for r in records}, **{r.key: r for r in records}}
 
 
-def as_dict(room: Standing) -> dict[str, Any]:
+def as_dict(room: RoomStatus) -> dict[str, Any]:
     """One element of `get -o json`: the reference's room object, and what is ours; null what is damaged."""
     record = room.record
     shown = {

@@ -2,12 +2,12 @@
 
 import json
 
-from controller.cli.console import show
+from controller.cli.console import print_data
 from controller.cli.exit_codes import Exit
 from controller.manifests.schema import manifest_schema
 
 
 def schema() -> int:
     """Print the JSON Schema of a manifest, for editors."""
-    show(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
+    print_data(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
     return Exit.FINE

@@ -9,7 +9,7 @@ from rich.style import Style
 from rich.table import Table
 from rich.text import Text
 
-from controller.cli.console import colored, no_color, show, show_lines
+from controller.cli.console import colored, no_color, print_data, print_lines
 
 
 def painted(text: str, style: str) -> str:
@@ -19,7 +19,7 @@ def painted(text: str, style: str) -> str:
     return Style.parse(style).render(text)
 
 
-def show_table(
+def print_table(
     header: Sequence[str], rows: Sequence[Sequence[str]], style: Callable[[str, str], str], *, fold: bool
 ) -> None:
     """Columns as wide as they need to be, and never cut.
@@ -41,11 +41,11 @@ def _show_lines(
 
     def line(cells: Sequence[str], styles: Iterable[str]) -> str:
         padded = zip(cells, styles, widths, strict=True)
-        texts = (painted(text, look) + " " * (width - cell_len(text)) for text, look, width in padded)
+        texts = (painted(text, style) + " " * (width - cell_len(text)) for text, style, width in padded)
         return "  ".join(texts).rstrip()
 
-    show(line(header, ["bold"] * len(header)))
-    show_lines(line(row, map(style, header, row)) for row in rows)
+    print_data(line(header, ["bold"] * len(header)))
+    print_lines(line(row, map(style, header, row)) for row in rows)
 
 
 def _show_folded(
@@ -64,4 +64,4 @@ def _show_folded(
     )
     with console.capture() as capture:
         console.print(table)
-    show("\n".join(line.rstrip() for line in capture.get().splitlines()))
+    print_data("\n".join(line.rstrip() for line in capture.get().splitlines()))

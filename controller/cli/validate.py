@@ -8,18 +8,18 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.console import complain, counted, say, show
+from controller.cli.console import pluralize, print_data, print_error, print_info
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.manifests import Desired, ManifestError, RoomsDirState, load_paths
 from controller.manifests.report import error_dict, error_text
-from controller.settings import Settings, Uses
+from controller.settings import SettingGroup, Settings
 
 _DATA = str.maketrans({"%": "%25", "\r": "%0D", "\n": "%0A"})
 _PROPERTY = {**_DATA, ord(":"): "%3A", ord(","): "%2C"}
 
 
-class Form(StrEnum):
+class ErrorsFormat(StrEnum):
     """How errors are written."""
 
     TEXT = "text"
@@ -27,29 +27,33 @@ class Form(StrEnum):
     GITHUB = "github"
 
 
-@with_settings(Uses.ROOMS)
+@with_settings(SettingGroup.ROOMS)
 def validate(
     settings: Settings,
     paths: Annotated[
         list[Path] | None,
         typer.Argument(metavar="[PATH]...", help="Files or folders [the rooms folder]", show_default=False),
     ] = None,
-    output: Annotated[Form, typer.Option("--output", "-o", help="How errors are written.")] = Form.TEXT,
+    output: Annotated[
+        ErrorsFormat, typer.Option("--output", "-o", help="How errors are written.")
+    ] = ErrorsFormat.TEXT,
 ) -> int:
     """Check manifests offline, and name every error with its place."""
     desired = load_paths(paths or [], settings.rooms_dir)
     if written := _written(desired, output):
-        show(written)
+        print_data(written)
     if desired.state is not RoomsDirState.OK:
-        complain(
+        print_error(
             desired.problem
             or f"no manifest found in {_named(paths or [settings.rooms_dir])}; write one there"
         )
         return Exit.FAILED
     if desired.errors:
-        say(f"{counted(len(desired.errors), 'error')}, {counted(len(desired.rooms), 'valid room')}")
+        print_info(
+            f"{pluralize(len(desired.errors), 'error')}, {pluralize(len(desired.rooms), 'valid room')}"
+        )
         return Exit.FAILED
-    say(f"{counted(len(desired.rooms), 'room')}, no error")
+    print_info(f"{pluralize(len(desired.rooms), 'room')}, no error")
     return Exit.FINE
 
 
@@ -57,16 +61,16 @@ def _named(paths: Sequence[Path]) -> str:
     return ", ".join(str(path) for path in paths)
 
 
-def _written(desired: Desired, output: Form) -> str:
+def _written(desired: Desired, output: ErrorsFormat) -> str:
     match output:
-        case Form.JSON:
+        case ErrorsFormat.JSON:
             errors = [error_dict(error) for error in desired.errors]
             return json.dumps(
                 {"version": 1, "rooms": len(desired.rooms), "errors": errors}, ensure_ascii=False
             )
-        case Form.GITHUB:
+        case ErrorsFormat.GITHUB:
             return "\n".join(_annotation(error) for error in desired.errors)
-        case Form.TEXT:
+        case ErrorsFormat.TEXT:
             return "\n".join(error_text(error) for error in desired.errors)
 
 

@@ -7,7 +7,7 @@ import typer
 from typer.core import TyperGroup
 from typer.main import get_command
 
-from controller.cli.console import show
+from controller.cli.console import print_data
 
 VERBS: Final = (
     *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
@@ -44,7 +44,7 @@ def command() -> Any:
 
 def _version(asked: bool) -> None:
     if asked:
-        show(f"roomctl {metadata.version('roomctl')}")
+        print_data(f"roomctl {metadata.version('roomctl')}")
         raise typer.Exit
 
 

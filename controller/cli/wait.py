@@ -9,26 +9,26 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.app import followed_store, opened_store
-from controller.cli.console import complain, counted, say
+from controller.app import connect_store, connect_store_for_watch
+from controller.cli.console import pluralize, print_error, print_info
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.interrupt import pause
 from controller.cli.paths import below
-from controller.cli.room_status import Standing, choose, standing
-from controller.cli.wait_condition import Goal, Target, missing_yet, read_goal, read_span
-from controller.errors import RoomctlError, RoomsDirError, StoreAway
+from controller.cli.room_status import RoomStatus, room_status, select_rooms
+from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
+from controller.errors import RoomctlError, RoomsDirError, StoreUnavailableError
 from controller.manifests import Desired, ManifestError, RoomsDirState, load
 from controller.manifests.report import error_text
 from controller.plan.matching import match
 from controller.records.ports import Records, RoomStore
 from controller.room import redact_key
-from controller.settings import Settings, Uses
+from controller.settings import SettingGroup, Settings
 
-LOOK_SECONDS: Final = 0.25
+POLL_INTERVAL_SECONDS: Final = 0.25
 _NO_ID_KEY: Final = b""
 """`wait` does not ask for the secret: ids that are written are compared, those that are derived cannot be."""
-_INVALID: Final = Goal("ManifestValid", negated=True)
+_INVALID: Final = WaitCondition("ManifestValid", negated=True)
 
 
 def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
@@ -44,7 +44,7 @@ def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
     return check
 
 
-@with_settings(Uses.DATABASE | Uses.ROOMS)
+@with_settings(SettingGroup.DATABASE | SettingGroup.ROOMS)
 def wait(
     settings: Settings,
     rooms: Annotated[
@@ -53,50 +53,50 @@ def wait(
             metavar="[KEY|ID]...", help="Which rooms [all of the rooms folder].", show_default=False
         ),
     ] = None,
-    goal: Annotated[
+    condition: Annotated[
         str,
         typer.Option(
             "--for",
-            callback=_checked(read_goal),
+            callback=_checked(parse_condition),
             metavar="CONDITION",
             help="Ready, !Deferred, condition=Live, delete.",
         ),
     ] = "Ready",
     timeout: Annotated[
-        str, typer.Option(callback=_checked(read_span), metavar="TIME", help="60s, 5m, 1h30m.")
+        str, typer.Option(callback=_checked(parse_duration), metavar="TIME", help="60s, 5m, 1h30m.")
     ] = "60s",
 ) -> int:
     """Wait until a condition holds of each room, for the manifest as it stands here."""
-    watch = Watch(read_goal(goal), load(settings.rooms_dir), tuple(rooms or ()))
+    watch = WaitProgress(parse_condition(condition), load(settings.rooms_dir), tuple(rooms or ()))
     if watch.desired.state is RoomsDirState.UNREADABLE:
         raise RoomsDirError(watch.desired.problem)
-    return asyncio.run(_wait(settings, watch, read_span(timeout)))
+    return asyncio.run(_wait(settings, watch, parse_duration(timeout)))
 
 
-async def _wait(settings: Settings, watch: "Watch", seconds: float) -> Exit:
-    async with opened_store(settings, verb="wait", read_only=True) as store:
+async def _wait(settings: Settings, watch: "WaitProgress", seconds: float) -> Exit:
+    async with connect_store(settings, verb="wait", read_only=True) as store:
         if wrong := watch.wrong(store):
             for error in wrong:
-                complain(error_text(error, below(settings.rooms_dir)))
+                print_error(error_text(error, below(settings.rooms_dir)))
             return Exit.FAILED
         watch.any_target(store)
         met = await watch.met_within(0, store)
     if not met:  # only a controller changes anything, and the embedded store has to be free for it
-        async with followed_store(settings, verb="wait") as store:
+        async with connect_store_for_watch(settings, verb="wait") as store:
             met = await watch.met_within(seconds, store)
     if met:
         return Exit.FINE
     for name, why in sorted(watch.missing.items()):
-        complain(f"{name}: {why}")
-    complain(f"timed out after {seconds:g} s: {counted(len(watch.missing), 'room')} not there yet")
+        print_error(f"{name}: {why}")
+    print_error(f"timed out after {seconds:g} s: {pluralize(len(watch.missing), 'room')} not there yet")
     return Exit.TIMED_OUT
 
 
 @dataclass(slots=True)
-class Watch:
+class WaitProgress:
     """What is waited for, of which rooms, and how far it is; `missing` says why for each not there."""
 
-    goal: Goal
+    condition: WaitCondition
     desired: Desired
     names: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
@@ -104,17 +104,17 @@ class Watch:
 
     def wrong(self, records: Records) -> list[ManifestError]:
         """The errors of the manifests that are waited for: their rooms will not come to be as written."""
-        if self.goal.deletes or self.goal == _INVALID:
+        if self.condition.deletes or self.condition == _INVALID:
             return []
         errors = match(self.desired, records.by_id, _NO_ID_KEY).errors
         return [e for e in errors if not self.names or self._named(e, records)]
 
     def _named(self, error: ManifestError, records: Records) -> bool:
         """Whether an error stands for a room of `names`; without a key: for all rooms of its file."""
-        found, _ = choose(records, self.names)
+        matches, _ = select_rooms(records, self.names)
         if error.key is not None:
-            return error.key in self.names or error.key in {record.key for record in found}
-        files = [PurePosixPath(record.file) for record in found if record.file is not None]
+            return error.key in self.names or error.key in {record.key for record in matches}
+        files = [PurePosixPath(record.file) for record in matches if record.file is not None]
         of_file = str(PurePosixPath(error.file).with_suffix(""))
         return of_file in self.names or any(file.is_relative_to(error.file) for file in files)
 
@@ -124,11 +124,11 @@ class Watch:
             return [self._target(name, records) for name in self.names]
         if self.desired.state is not RoomsDirState.MISSING:
             return [Target(key, room.spec) for key, room in self.desired.rooms.items()]
-        return [Target(record.key) for record in choose(records, ())[0]]
+        return [Target(record.key) for record in select_rooms(records, ())[0]]
 
     def _target(self, name: str, records: Records) -> Target:
-        found, _ = choose(records, (name,))
-        key = found[0].key if found else name
+        matches, _ = select_rooms(records, (name,))
+        key = matches[0].key if matches else name
         manifest = self.desired.rooms.get(key)
         return Target(key, manifest.spec if manifest is not None else None)
 
@@ -138,13 +138,13 @@ class Watch:
         end = clock() + seconds
         while True:
             try:
-                await self._look(store)
-            except StoreAway as error:
+                await self._poll(store)
+            except StoreUnavailableError as error:
                 self.missing = self.missing or {"the database": str(error)}
             left = end - clock()
             if not self.missing or left <= 0:
                 return not self.missing
-            await pause(min(left, LOOK_SECONDS))
+            await pause(min(left, POLL_INTERVAL_SECONDS))
 
     def any_target(self, records: Records) -> None:
         """Say so where there is nothing to wait for. RoomctlError: there is no folder either."""
@@ -152,25 +152,25 @@ class Watch:
             return
         if self.desired.state is RoomsDirState.MISSING:
             raise RoomctlError("there is no room to wait for: no rooms folder here, and no room on record")
-        say("no room to wait for")
+        print_info("no room to wait for")
 
-    async def _look(self, store: RoomStore) -> None:
+    async def _poll(self, store: RoomStore) -> None:
         await store.refresh()
         holder = await store.holder()
         now = datetime.now(UTC)
         rooms = {
-            record.key: standing(record, holder, now, store.unusable.get(record.id))
-            for record in choose(store, ())[0]
+            record.key: room_status(record, holder, now, store.unusable.get(record.id))
+            for record in select_rooms(store, ())[0]
         }
-        self.look_at(self.targets(store), rooms)
+        self.update(self.targets(store), rooms)
 
-    def look_at(self, targets: Sequence[Target], rooms: Mapping[str, Standing]) -> None:
+    def update(self, targets: Sequence[Target], rooms: Mapping[str, RoomStatus]) -> None:
         """One look: what is missing now; a room that waits for its people is named, once."""
-        looked = {t.name: missing_yet(self.goal, t, rooms.get(t.name)) for t in targets}
-        self.missing = {redact_key(name): why for name, why in looked.items() if why}
+        reasons = {t.name: unmet_reason(self.condition, t, rooms.get(t.name)) for t in targets}
+        self.missing = {redact_key(name): why for name, why in reasons.items() if why}
         for target in targets:
             room = rooms.get(target.name)
             deferral = room.condition("Deferred") if room is not None else None
             if deferral is not None and deferral.status == "True" and target.name not in self.deferred:
                 self.deferred.add(target.name)
-                say(f"{redact_key(target.name)}: Deferred: {deferral.message}")
+                print_info(f"{redact_key(target.name)}: Deferred: {deferral.message}")

@@ -4,18 +4,18 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from controller.cli.room_status import CONTROLLER_AWAY, Standing
+from controller.cli.room_status import CONTROLLER_AWAY, RoomStatus
 from controller.room import RoomSpec
 
 TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Held", "Stalled")
-_GOAL: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
-_SPAN: Final = re.compile(
+_CONDITION: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
+_DURATION: Final = re.compile(
     r"(?:(?P<d>[0-9]{1,3})d)?(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?"
 )
 
 
 @dataclass(frozen=True, slots=True)
-class Goal:
+class WaitCondition:
     """A condition that should be True (`Ready`), should not be (`!Ready`), or `delete`: no such room."""
 
     type: str = "Ready"
@@ -29,21 +29,21 @@ class Goal:
         return f"!{self.type}" if self.negated else self.type
 
 
-def read_goal(text: str) -> Goal:
+def parse_condition(text: str) -> WaitCondition:
     """`delete`, a type, `!Type` or `condition=Type`. ValueError with what to write instead."""
     if text == "delete":
-        return Goal("delete")
-    matched = _GOAL.fullmatch(text)
+        return WaitCondition("delete")
+    matched = _CONDITION.fullmatch(text)
     if matched is None or matched["type"] not in TYPES:
         raise ValueError(
             f"{text!r} is no condition; write delete, or one of {', '.join(TYPES)} (or such as !Ready)"
         )
-    return Goal(matched["type"], negated=matched["not"] is not None)
+    return WaitCondition(matched["type"], negated=matched["not"] is not None)
 
 
-def read_span(text: str) -> float:
+def parse_duration(text: str) -> float:
     """Seconds of 60s, 5m, 1h30m, 7d or 0s. ValueError with what to write instead."""
-    matched = _SPAN.fullmatch(text)
+    matched = _DURATION.fullmatch(text)
     if matched is None or not text:
         raise ValueError(f"{text!r} is no time; write such as 60s, 5m, 1h30m or 7d")
     days, hours, minutes, seconds = (int(matched[unit] or 0) for unit in "dhms")
@@ -58,28 +58,28 @@ class Target:
     spec: RoomSpec | None = None
 
 
-def missing_yet(goal: Goal, target: Target, room: Standing | None) -> str:
-    """Why `goal` does not hold of the room yet; '' where it holds."""
-    if goal.deletes:
+def unmet_reason(condition: WaitCondition, target: Target, room: RoomStatus | None) -> str:
+    """Why `condition` does not hold of the room yet; '' where it holds."""
+    if condition.deletes:
         return "" if room is None else "it is still there"
     if room is None:
-        return f"{goal}: there is no record of it yet"
+        return f"{condition}: there is no record of it yet"
     record = room.record
     if target.spec is not None and record.spec != target.spec:
-        return f"{goal}: its record is not as its manifest yet"
+        return f"{condition}: its record is not as its manifest yet"
     if record.status.observed_generation != record.generation:
-        return f"{goal}: generation {record.generation} was not looked at yet"
-    return _condition(goal, room)
+        return f"{condition}: generation {record.generation} was not looked at yet"
+    return _condition(condition, room)
 
 
-def _condition(goal: Goal, room: Standing) -> str:
-    found = room.condition(goal.type)
+def _condition(condition: WaitCondition, room: RoomStatus) -> str:
+    matches = room.condition(condition.type)
     away = next((c for c in room.conditions if c.reason == CONTROLLER_AWAY), None)
     if away is not None:
-        return f"{goal.type} is Unknown: {CONTROLLER_AWAY}, {away.message}"
-    if found is None:
-        return "" if goal.negated else f"{goal.type} is not said of it"
-    if found.status == ("False" if goal.negated else "True"):
+        return f"{condition.type} is Unknown: {CONTROLLER_AWAY}, {away.message}"
+    if matches is None:
+        return "" if condition.negated else f"{condition.type} is not said of it"
+    if matches.status == ("False" if condition.negated else "True"):
         return ""
-    message = f", {found.message}" if found.message else ""
-    return f"{goal.type} is {found.status}: {found.reason}{message}"
+    message = f", {matches.message}" if matches.message else ""
+    return f"{condition.type} is {matches.status}: {matches.reason}{message}"

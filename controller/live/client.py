@@ -20,11 +20,11 @@ from livekit.protocol.room import (
     UpdateRoomMetadataRequest,
 )
 
-from controller.errors import LiveAway, LiveNotFound, NodeAway
+from controller.errors import LiveKitNodeUnavailableError, LiveKitNotFoundError, LiveKitUnavailableError
 from controller.live.egress import Egress, RecordingRequest
-from controller.live.failures import FOREIGN, START_RECORDING, translated
+from controller.live.failures import FOREIGN, START_RECORDING, to_livekit_error
 from controller.live.presence import Presence
-from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission
 from controller.live.wire import (
     read_egress,
     read_participant,
@@ -33,24 +33,24 @@ from controller.live.wire import (
     write_recording,
 )
 
-DEADLINE: Final = 5.0
+LIVEKIT_TIMEOUT_SECONDS: Final = 5.0
 """Seconds a call may take once it is on its way."""
 
-START_DEADLINE: Final = 30.0
-STOP_DEADLINE: Final = 10.0
+START_TIMEOUT_SECONDS: Final = 30.0
+STOP_TIMEOUT_SECONDS: Final = 10.0
 """Seconds that a recording's Start and Stop may take: LiveKit itself looks 23 and 5 s for a worker."""
 
-WRITES: Final = 20
-READS: Final = 8
-GUESTS: Final = 4
-RECORDERS: Final = 32
+MAX_CONCURRENT_WRITES: Final = 20
+MAX_CONCURRENT_READS: Final = 8
+MAX_CONCURRENT_GUEST_READS: Final = 4
+MAX_CONCURRENT_RECORDING_CALLS: Final = 32
 """Calls in flight, in lanes: a guest's look never queues behind a thousand creations, and neither waits for
 egress workers, which may be silent for half a minute."""
 
 T = TypeVar("T")
 
 
-class Connection:
+class LiveKitConnection:
     """A session with one LiveKit server; `url` is http(s) or ws(s). Made and closed inside a running loop.
 
     Opening it contacts nobody: a server that is away shows at the first call.
@@ -62,17 +62,22 @@ class Connection:
         key: str,
         secret: str,
         *,
-        deadline: float = DEADLINE,
+        deadline: float = LIVEKIT_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self.address = _address(url)
         self.deadline = deadline
-        self.presence = Presence(self.stands, clock)
-        self.writes = asyncio.Semaphore(WRITES)
-        self.reads = asyncio.Semaphore(READS)
-        self.guests = asyncio.Semaphore(GUESTS)
+        self.presence = Presence(self.is_connected, clock)
+        self.write_limit = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
+        self.read_limit = asyncio.Semaphore(MAX_CONCURRENT_READS)
+        self.guest_limit = asyncio.Semaphore(MAX_CONCURRENT_GUEST_READS)
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=WRITES + READS + GUESTS + RECORDERS),
+            connector=aiohttp.TCPConnector(
+                limit=MAX_CONCURRENT_WRITES
+                + MAX_CONCURRENT_READS
+                + MAX_CONCURRENT_GUEST_READS
+                + MAX_CONCURRENT_RECORDING_CALLS
+            ),
             # every call has its own deadline: the library switches the session's off
             timeout=aiohttp.ClientTimeout(total=None),
         )
@@ -83,23 +88,25 @@ class Connection:
     async def call(self, name: str, answer: Awaitable[T], within: float | None = None) -> T:
         """Await LiveKit's `answer` to the call `name` for at most `within` seconds (default: the deadline).
 
-        Raises LiveError's kinds and nothing else.
+        Raises LiveKitError's kinds and nothing else.
         """
         try:
             async with asyncio.timeout(self.deadline if within is None else within):
                 return await answer
         except FOREIGN as error:
-            failure = translated(error, self.address, name)
-            if isinstance(failure, LiveAway) and not isinstance(failure, NodeAway):
-                self.presence.doubt()
+            failure = to_livekit_error(error, self.address, name)
+            if isinstance(failure, LiveKitUnavailableError) and not isinstance(
+                failure, LiveKitNodeUnavailableError
+            ):
+                self.presence.invalidate()
             raise failure from None
 
-    async def stands(self, room: str, identity: str) -> bool:
+    async def is_connected(self, room: str, identity: str) -> bool:
         """Whether a server answers for somebody. A list may be Redis's, an answer to an update is not."""
         request = UpdateParticipantRequest(room=room, identity=identity)
         try:
             await self.call("UpdateParticipant", self.service.update_participant(request))
-        except (LiveNotFound, NodeAway):
+        except (LiveKitNotFoundError, LiveKitNodeUnavailableError):
             return False
         return True
 
@@ -124,10 +131,10 @@ def _address(url: str) -> str:
     return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
 
 
-class Observer:
-    """Reads: a LiveObserver."""
+class ApiReader:
+    """Reads: a LiveKitReader."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: LiveKitConnection) -> None:
         self._connection = connection
         self._seen: dict[str, LiveRoom] = {}
         self._recorded: dict[str, Egress] = {}
@@ -135,7 +142,7 @@ class Observer:
     async def rooms(self) -> list[LiveRoom]:
         """All live rooms; one that has not changed since the last call is the same object again."""
         connection = self._connection
-        async with connection.reads:
+        async with connection.read_limit:
             answer = await connection.call("ListRooms", connection.service.list_rooms(ListRoomsRequest()))
         before = self._seen
         self._seen = {room.name: read_room(room, before.get(room.name)) for room in answer.rooms}
@@ -148,43 +155,45 @@ class Observer:
         included, and a lane of its own.
         """
         if within is None:
-            async with self._connection.reads:
+            async with self._connection.read_limit:
                 return await self._participants(name, None)
         try:
-            async with asyncio.timeout(within), self._connection.guests:
+            async with asyncio.timeout(within), self._connection.guest_limit:
                 return await self._participants(name, within)
         except TimeoutError as error:
-            raise translated(error, self._connection.address, "ListParticipants") from None
+            raise to_livekit_error(error, self._connection.address, "ListParticipants") from None
 
     async def _participants(self, name: str, within: float | None) -> list[Participant]:
         request = ListParticipantsRequest(room=name)
         answer = self._connection.service.list_participants(request)
         try:
             listed = (await self._connection.call("ListParticipants", answer, within)).participants
-        except LiveNotFound:
+        except LiveKitNotFoundError:
             return []
         people = [read_participant(info) for info in listed if info.state != ParticipantInfo.DISCONNECTED]
-        return self._connection.presence.marked(name, people)
+        return self._connection.presence.mark_gone(name, people)
 
-    async def stands(self, name: str, identity: str) -> bool:
+    async def is_connected(self, name: str, identity: str) -> bool:
         """Whether a server answers for somebody. No takes 3 s, for which no other read is kept waiting."""
-        return await self._connection.stands(name, identity)
+        return await self._connection.is_connected(name, identity)
 
     async def recordings(self) -> list[Egress]:
         """All egresses that have not ended; one that has not changed since last time is the same object."""
         before = self._recorded
         listed = await self._egresses(ListEgressRequest(active=True))
         same = (before.get(egress.id) for egress in listed)
-        found = [old if old == new else new for old, new in zip(same, listed, strict=True)]
-        self._recorded = {egress.id: egress for egress in found}
-        return found
+        egresses = [old if old == new else new for old, new in zip(same, listed, strict=True)]
+        self._recorded = {egress.id: egress for egress in egresses}
+        return egresses
 
     async def recording(self, egress_id: str) -> Egress:
-        """One egress, ended or not. LiveNotFound where LiveKit knows it no more."""
-        found = await self._egresses(ListEgressRequest(egress_id=egress_id))
-        if not found:
-            raise LiveNotFound(f"LiveKit at {self._connection.address} knows no such egress (ListEgress)")
-        return found[0]
+        """One egress, ended or not. LiveKitNotFoundError where LiveKit knows it no more."""
+        egresses = await self._egresses(ListEgressRequest(egress_id=egress_id))
+        if not egresses:
+            raise LiveKitNotFoundError(
+                f"LiveKit at {self._connection.address} knows no such egress (ListEgress)"
+            )
+        return egresses[0]
 
     async def recordings_of(self, name: str) -> list[Egress]:
         """All egresses of a live room that LiveKit remembers."""
@@ -192,15 +201,15 @@ class Observer:
 
     async def _egresses(self, request: ListEgressRequest) -> list[Egress]:
         connection = self._connection
-        async with connection.reads:
+        async with connection.read_limit:
             answer = await connection.call("ListEgress", connection.egress.list_egress(request))
         return [read_egress(info) for info in answer.items]
 
 
-class Actor:
-    """Writes: a LiveActor."""
+class ApiWriter:
+    """Writes: a LiveKitWriter."""
 
-    def __init__(self, connection: Connection) -> None:
+    def __init__(self, connection: LiveKitConnection) -> None:
         self._connection = connection
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
@@ -209,14 +218,14 @@ class Actor:
             name=name,
             metadata=metadata,
             max_participants=max_participants,
-            empty_timeout=STAY_SECONDS,
-            departure_timeout=STAY_SECONDS,
+            empty_timeout=EMPTY_TIMEOUT_SECONDS,
+            departure_timeout=EMPTY_TIMEOUT_SECONDS,
         )
         connection = self._connection
-        async with connection.writes:
+        async with connection.write_limit:
             room = await connection.call("CreateRoom", connection.service.create_room(request))
         if room.name != name or not room.sid:
-            raise LiveAway(f"what answers at {connection.address} is not LiveKit (CreateRoom)")
+            raise LiveKitUnavailableError(f"what answers at {connection.address} is not LiveKit (CreateRoom)")
         return read_room(room)
 
     async def delete_room(self, name: str) -> None:
@@ -225,12 +234,12 @@ class Actor:
         With Redis a room whose server was restarted stays listed, and nobody can delete it until a server has
         it again, which CreateRoom brings about.
         """
-        async with self._connection.writes:
+        async with self._connection.write_limit:
             try:
                 await self._delete(name)
-            except LiveNotFound:
+            except LiveKitNotFoundError:
                 return
-            except NodeAway:
+            except LiveKitNodeUnavailableError:
                 service = self._connection.service
                 await self._connection.call("CreateRoom", service.create_room(CreateRoomRequest(name=name)))
                 await self._delete(name)
@@ -240,16 +249,16 @@ class Actor:
         await self._connection.call("DeleteRoom", answer)
 
     async def update_metadata(self, name: str, metadata: str) -> None:
-        """Replace the room's metadata, "" clears it. LiveNotFound where it is not live."""
+        """Replace the room's metadata, "" clears it. LiveKitNotFoundError where it is not live."""
         connection = self._connection
-        async with connection.writes:
+        async with connection.write_limit:
             request = UpdateRoomMetadataRequest(room=name, metadata=metadata)
             await connection.call("UpdateRoomMetadata", connection.service.update_room_metadata(request))
 
     async def update_permission(
         self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
     ) -> None:
-        """Replace a participant's permission as a whole. LiveNotFound where they have left.
+        """Replace a participant's permission as a whole. LiveKitNotFoundError where they have left.
 
         `attributes` are set beside it, and the others stay; "" takes one away.
         """
@@ -257,20 +266,22 @@ class Actor:
             room=name, identity=identity, permission=write_permission(permission), attributes=attributes
         )
         connection = self._connection
-        async with connection.writes:
+        async with connection.write_limit:
             await connection.call("UpdateParticipant", connection.service.update_participant(request))
 
     async def start_recording(self, request: RecordingRequest) -> Egress:
         """Start recording a room; never repeated by the client."""
         connection = self._connection
         answer = connection.egress.start_room_composite_egress(write_recording(request))
-        info = await connection.call(START_RECORDING, answer, START_DEADLINE)
+        info = await connection.call(START_RECORDING, answer, START_TIMEOUT_SECONDS)
         if not info.egress_id:
-            raise LiveAway(f"what answers at {connection.address} is not LiveKit ({START_RECORDING})")
+            raise LiveKitUnavailableError(
+                f"what answers at {connection.address} is not LiveKit ({START_RECORDING})"
+            )
         return read_egress(info)
 
     async def stop_recording(self, egress_id: str) -> None:
         """Ask for its end."""
         connection = self._connection
         answer = connection.egress.stop_egress(StopEgressRequest(egress_id=egress_id))
-        await connection.call("StopEgress", answer, STOP_DEADLINE)
+        await connection.call("StopEgress", answer, STOP_TIMEOUT_SECONDS)

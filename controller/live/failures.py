@@ -1,4 +1,4 @@
-"""Foreign errors become LiveError's kinds, once. Their texts are never passed on: one may hold a token."""
+"""Foreign errors become LiveKitError's kinds, once. Their texts are never passed on: one may hold a token."""
 
 from http import HTTPStatus
 from typing import Final
@@ -8,14 +8,14 @@ from google.protobuf.message import DecodeError
 from livekit.api import ServerError, ServerErrorCode
 
 from controller.errors import (
-    LiveAway,
-    LiveDenied,
-    LiveError,
-    LiveNotFound,
-    LiveRejected,
-    NodeAway,
-    NoEgressService,
-    NoEgressWorker,
+    LiveKitAuthError,
+    LiveKitError,
+    LiveKitNodeUnavailableError,
+    LiveKitNotFoundError,
+    LiveKitRejectedError,
+    LiveKitUnavailableError,
+    NoEgressServiceError,
+    NoEgressWorkerError,
 )
 
 FOREIGN: Final = (ServerError, aiohttp.ClientError, OSError, DecodeError)
@@ -32,55 +32,59 @@ _REFUSED_START: Final = (
 _PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
-def translated(error: Exception, address: str, call: str) -> LiveError:
+def to_livekit_error(error: Exception, address: str, call: str) -> LiveKitError:
     """The error of ours for one of FOREIGN, met in `call` (LiveKit's own name of it) at host:port."""
     if isinstance(error, ServerError):
         return _refused(error, address, call)
     if isinstance(error, DecodeError):
         return _no_livekit(address, call)
-    return LiveAway(f"LiveKit at {address} {_outage(error)} ({call})")
+    return LiveKitUnavailableError(f"LiveKit at {address} {_outage(error)} ({call})")
 
 
-def _refused(error: ServerError, address: str, call: str) -> LiveError:
+def _refused(error: ServerError, address: str, call: str) -> LiveKitError:
     """By HTTP status first: a wrong key is answered in plain text, without a code."""
     status = error.status
     if status in _DENIED:
-        return LiveDenied(
+        return LiveKitAuthError(
             f"LiveKit at {address} refuses our credentials ({call}, {status}): "
             "check LIVEKIT_API_KEY, LIVEKIT_API_SECRET, and that both clocks agree"
         )
     if status == HTTPStatus.NOT_FOUND and error.code == ServerErrorCode.NOT_FOUND:
-        return LiveNotFound(f"LiveKit at {address} knows no such room, participant or egress ({call})")
+        return LiveKitNotFoundError(
+            f"LiveKit at {address} knows no such room, participant or egress ({call})"
+        )
     if (lacking := _lacking(error, address, call)) is not None:
         return lacking
     if status in _UNKNOWN_CALL:
         return _no_livekit(address, call)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:
-        return LiveAway(f"LiveKit at {address} cannot serve us now ({call}, {status})")
+        return LiveKitUnavailableError(f"LiveKit at {address} cannot serve us now ({call}, {status})")
     mend = _REFUSED_START if call == START_RECORDING else ""
-    return LiveRejected(f"LiveKit at {address} refused the call ({call}, {status}){mend}")
+    return LiveKitRejectedError(f"LiveKit at {address} refused the call ({call}, {status}){mend}")
 
 
-def _lacking(error: ServerError, address: str, call: str) -> LiveError | None:
+def _lacking(error: ServerError, address: str, call: str) -> LiveKitError | None:
     """Who does not answer LiveKit itself; None where that is not what it says."""
     if _NO_EGRESS in error.message:
-        return NoEgressService(
+        return NoEgressServiceError(
             f"LiveKit at {address} runs without Redis, so it has no egress service ({call}): "
             "give it a Redis, and an egress worker beside it"
         )
     if (error.status, error.code) != (HTTPStatus.SERVICE_UNAVAILABLE, ServerErrorCode.UNAVAILABLE):
         return None
     if call == START_RECORDING:
-        return NoEgressWorker(
+        return NoEgressWorkerError(
             f"no egress worker of LiveKit at {address} took the recording: "
             "start one, or one more where all are full"
         )
-    return NodeAway(f"no server of LiveKit at {address} answers for this ({call}, {error.status})")
+    return LiveKitNodeUnavailableError(
+        f"no server of LiveKit at {address} answers for this ({call}, {error.status})"
+    )
 
 
-def _no_livekit(address: str, call: str) -> LiveAway:
+def _no_livekit(address: str, call: str) -> LiveKitUnavailableError:
     """Something else answers there (a proxy's page, say): no reason to believe that a room is gone."""
-    return LiveAway(f"what answers at {address} is not LiveKit ({call}): check LIVEKIT_URL")
+    return LiveKitUnavailableError(f"what answers at {address} is not LiveKit ({call}): check LIVEKIT_URL")
 
 
 def _outage(error: Exception) -> str:

@@ -7,8 +7,8 @@ from controller.live.egress import Egress, RecordingRequest
 from controller.live.room import LiveRoom, Participant, Permission
 
 
-class LiveObserver(Protocol):
-    """Reads. Every call has a deadline and raises only LiveError's kinds."""
+class LiveKitReader(Protocol):
+    """Reads. Every call has a deadline and raises only LiveKitError's kinds."""
 
     async def rooms(self) -> list[LiveRoom]:
         """All live rooms, ours or not: one ListRooms."""
@@ -23,19 +23,22 @@ class LiveObserver(Protocol):
         ...
 
 
-class EgressObserver(LiveObserver, Protocol):
+class EgressReader(LiveKitReader, Protocol):
     """Reads what is recorded, too."""
 
-    async def stands(self, name: str, identity: str) -> bool:
+    async def is_connected(self, name: str, identity: str) -> bool:
         """Whether a server answers now for somebody in the room `name`; no takes some seconds."""
         ...
 
     async def recordings(self) -> list[Egress]:
-        """All egresses that have not ended, whoever's: one ListEgress. NoEgressService without Redis."""
+        """All egresses that have not ended, whoever's: one ListEgress. NoEgressServiceError without Redis."""
         ...
 
     async def recording(self, egress_id: str) -> Egress:
-        """One egress, ended or not. LiveNotFound where LiveKit knows it no more (24 h after its end)."""
+        """One egress, ended or not.
+
+        LiveKitNotFoundError where LiveKit knows it no more (24 h after its end).
+        """
         ...
 
     async def recordings_of(self, name: str) -> list[Egress]:
@@ -43,8 +46,11 @@ class EgressObserver(LiveObserver, Protocol):
         ...
 
 
-class LiveActor(Protocol):
-    """Writes. Every call has a deadline and raises only LiveError's kinds; all but Start may be repeated."""
+class LiveKitWriter(Protocol):
+    """Writes. Every call has a deadline and raises only LiveKitError's kinds.
+
+    All but Start may be repeated.
+    """
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
         """Make the room, or get it untouched where it is live: compare the answer with what was asked."""
@@ -55,13 +61,13 @@ class LiveActor(Protocol):
         ...
 
     async def update_metadata(self, name: str, metadata: str) -> None:
-        """Replace the room's metadata. LiveNotFound where it is not live."""
+        """Replace the room's metadata. LiveKitNotFoundError where it is not live."""
         ...
 
     async def update_permission(
         self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
     ) -> None:
-        """Replace a participant's permission as a whole. LiveNotFound where they have left.
+        """Replace a participant's permission as a whole. LiveKitNotFoundError where they have left.
 
         `attributes` are set beside it, and the others stay; "" takes one away.
         """
@@ -70,14 +76,16 @@ class LiveActor(Protocol):
     async def start_recording(self, request: RecordingRequest) -> Egress:
         """Start recording a room. The one call that must not be repeated blindly: each makes a recording.
 
-        LiveNotFound (the room is not live), LiveRejected, NoEgressService and NoEgressWorker: nothing was
-        started. LiveAway: nobody knows, look for it by its path.
+        LiveKitNotFoundError (the room is not live), LiveKitRejectedError, NoEgressServiceError and
+        NoEgressWorkerError: nothing was started. LiveKitUnavailableError: nobody knows, look for it by its
+        path.
         """
         ...
 
     async def stop_recording(self, egress_id: str) -> None:
-        """Ask for its end. LiveRejected where it has ended already, LiveNotFound where nobody knows it.
+        """Ask for its end. LiveKitRejectedError where it has ended already, LiveKitNotFoundError where nobody
+        knows it.
 
-        LiveAway where its worker does not answer, after some seconds.
+        LiveKitUnavailableError where its worker does not answer, after some seconds.
         """
         ...

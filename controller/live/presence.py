@@ -11,24 +11,24 @@ from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-from controller.errors import LiveError
+from controller.errors import LiveKitError
 from controller.live.room import Participant
 
-BELIEVED_SECONDS: Final = 30.0
+PRESENCE_TTL_SECONDS: Final = 30.0
 """For how long a room's people are believed to be there, or gone, before one of them is asked for again."""
-DOUBT_SECONDS: Final = 10.0
+PROBE_CONFIRM_SECONDS: Final = 10.0
 """Between the two questions that both stay without an answer for somebody who is gone: a server may stall."""
-MOST_ROOMS: Final = 20_000
+MAX_TRACKED_ROOMS: Final = 20_000
 """Rooms that something is remembered of; the one that was looked into least lately is forgotten first."""
-AT_ONCE: Final = 16
+MAX_CONCURRENT_PROBES: Final = 16
 """Questions on their way: one that nobody answers takes LiveKit three seconds."""
 
-Ask = Callable[[str, str], Awaitable[bool]]
-"""Whether a server answers for somebody (room, identity). Raises LiveError's kinds."""
+Probe = Callable[[str, str], Awaitable[bool]]
+"""Whether a server answers for somebody (room, identity). Raises LiveKitError's kinds."""
 
 
 @dataclass(slots=True)
-class _Roll:
+class _TrackedRoom:
     """What is known of one room: whom it was asked for last, by session, and who is gone."""
 
     at: float = float("-inf")
@@ -38,36 +38,37 @@ class _Roll:
 
 @dataclass(slots=True)
 class Presence:
-    """Asks in the background, so that nobody waits; `news` is told of a room where that changes who is there.
+    """Asks in the background, so that nobody waits; `on_change` is told of a room where that changes who is
+    there.
 
-    Without `news` nobody is asked for: a verb ends before an answer comes. The people of a room are on one
-    server, so whom a crash left behind came before all who are there. That is why one answer, for the one who
-    is listed longest, speaks for all; who is gone was asked for alone, twice.
+    Without `on_change` nobody is asked for: a verb ends before an answer comes. The people of a room are on
+    one server, so whom a crash left behind came before all who are there. That is why one answer, for the one
+    who is listed longest, speaks for all; who is gone was asked for alone, twice.
     """
 
-    ask: Ask
+    probe: Probe
     clock: Callable[[], float]
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    news: Callable[[str], None] | None = None
-    _rolls: OrderedDict[str, _Roll] = field(default_factory=OrderedDict)
+    on_change: Callable[[str], None] | None = None
+    _rooms: OrderedDict[str, _TrackedRoom] = field(default_factory=OrderedDict)
     _calls: dict[str, asyncio.Task[None]] = field(default_factory=dict)
-    _lane: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(AT_ONCE))
+    _lane: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT_PROBES))
 
-    def marked(self, room: str, listed: Sequence[Participant]) -> list[Participant]:
+    def mark_gone(self, room: str, listed: Sequence[Participant]) -> list[Participant]:
         """The same people, those marked as gone of whom that is known by now."""
-        if self.news is None:
+        if self.on_change is None:
             return list(listed)
-        roll = self._roll(room)
-        here = [one for one in listed if one.sid not in roll.gone]
-        if listed and room not in self._calls and self._is_due(roll, here):
-            call = self._calls[room] = asyncio.create_task(self._call(room, roll, _eldest_first(listed)))
+        tracked = self._track(room)
+        here = [one for one in listed if one.sid not in tracked.gone]
+        if listed and room not in self._calls and self._is_due(tracked, here):
+            call = self._calls[room] = asyncio.create_task(self._call(room, tracked, _eldest_first(listed)))
             call.add_done_callback(lambda _: self._calls.pop(room, None))
-        return [replace(one, gone=True) if one.sid in roll.gone else one for one in listed]
+        return [replace(one, gone=True) if one.sid in tracked.gone else one for one in listed]
 
-    def doubt(self) -> None:
+    def invalidate(self) -> None:
         """A server was out of reach, and may have crashed: who is there has to be found out anew."""
-        for roll in self._rolls.values():
-            roll.at = float("-inf")
+        for tracked in self._rooms.values():
+            tracked.at = float("-inf")
 
     async def close(self) -> None:
         """End what is under way."""
@@ -76,48 +77,51 @@ class Presence:
             call.cancel()
         await asyncio.gather(*calls, return_exceptions=True)
 
-    def _roll(self, room: str) -> _Roll:
-        roll = self._rolls.setdefault(room, _Roll())
-        self._rolls.move_to_end(room)
-        if len(self._rolls) > MOST_ROOMS:
-            self._rolls.popitem(last=False)
-        return roll
+    def _track(self, room: str) -> _TrackedRoom:
+        tracked = self._rooms.setdefault(room, _TrackedRoom())
+        self._rooms.move_to_end(room)
+        if len(self._rooms) > MAX_TRACKED_ROOMS:
+            self._rooms.popitem(last=False)
+        return tracked
 
-    def _is_due(self, roll: _Roll, here: Sequence[Participant]) -> bool:
+    def _is_due(self, tracked: _TrackedRoom, here: Sequence[Participant]) -> bool:
         """Who came after the one that answered is there as well; others have to be asked for."""
-        if self.clock() - roll.at >= BELIEVED_SECONDS:
+        if self.clock() - tracked.at >= PRESENCE_TTL_SECONDS:
             return True
-        return bool(here) and roll.first not in {one.sid for one in here}
+        return bool(here) and tracked.first not in {one.sid for one in here}
 
-    async def _call(self, room: str, roll: _Roll, listed: Sequence[Participant]) -> None:
-        with suppress(LiveError):  # out of reach: all stays as it was, and the next look asks again
-            await self._find_out(room, roll, listed)
+    async def _call(self, room: str, tracked: _TrackedRoom, listed: Sequence[Participant]) -> None:
+        with suppress(LiveKitError):  # out of reach: all stays as it was, and the next look asks again
+            await self._probe_room(room, tracked, listed)
 
-    async def _find_out(self, room: str, roll: _Roll, listed: Sequence[Participant]) -> None:
-        gone = [one for one in listed if one.sid in roll.gone]
-        if gone and await self._stands(room, gone[-1]):  # its server had stalled for long, with all of them
-            gone = []
+    async def _probe_room(self, room: str, tracked: _TrackedRoom, listed: Sequence[Participant]) -> None:
+        gone = [one for one in listed if one.sid in tracked.gone]
+        if gone and await self._is_connected(room, gone[-1]):
+            gone = []  # its server had stalled for long, with all of them
         here = [one for one in listed if one not in gone]
-        silent = await self._silent(room, here)
+        silent = await self._unanswered(room, here)
         if silent:
-            await self.sleep(DOUBT_SECONDS)
-            silent = await self._silent(room, silent)
-        before, roll.gone = roll.gone, frozenset(one.sid for one in (*gone, *silent))
-        roll.first = next((one.sid for one in here if one not in silent), "")
-        roll.at = self.clock()
-        if roll.gone != before and self.news is not None:
-            self.news(room)
+            await self.sleep(PROBE_CONFIRM_SECONDS)
+            silent = await self._unanswered(room, silent)
+        before, tracked.gone = tracked.gone, frozenset(one.sid for one in (*gone, *silent))
+        tracked.first = next((one.sid for one in here if one not in silent), "")
+        tracked.at = self.clock()
+        if tracked.gone != before and self.on_change is not None:
+            self.on_change(room)
 
-    async def _silent(self, room: str, people: Sequence[Participant]) -> list[Participant]:
+    async def _unanswered(self, room: str, people: Sequence[Participant]) -> list[Participant]:
         """For whom nobody answers; nobody of them where somebody does for the first, who came before all."""
-        if not people or await self._stands(room, people[0]):
+        if not people or await self._is_connected(room, people[0]):
             return []
-        answers = await asyncio.gather(*(self._stands(room, one) for one in people[1:]))
-        return [people[0], *(one for one, stands in zip(people[1:], answers, strict=True) if not stands)]
+        answers = await asyncio.gather(*(self._is_connected(room, one) for one in people[1:]))
+        return [
+            people[0],
+            *(one for one, is_connected in zip(people[1:], answers, strict=True) if not is_connected),
+        ]
 
-    async def _stands(self, room: str, one: Participant) -> bool:
+    async def _is_connected(self, room: str, one: Participant) -> bool:
         async with self._lane:
-            return await self.ask(room, one.identity)
+            return await self.probe(room, one.identity)
 
 
 def _eldest_first(listed: Iterable[Participant]) -> list[Participant]:

@@ -8,7 +8,7 @@ from typing import Final
 
 from controller.room import FIELDS, RoomSpec
 
-STAY_SECONDS: Final = 10 * 365 * 24 * 3600
+EMPTY_TIMEOUT_SECONDS: Final = 10 * 365 * 24 * 3600
 """empty_timeout and departure_timeout of our rooms: LiveKit has no 'for ever', so ten years."""
 
 
@@ -150,7 +150,7 @@ def owner_mark(metadata: str) -> OwnerMark | None:
     )
 
 
-def told_policy(metadata: str) -> Mapping[str, object]:
+def policy_from_metadata(metadata: str) -> Mapping[str, object]:
     """What a room's metadata tells of the fields that decide what people may do, as it stands there."""
     try:
         content = json.loads(metadata)

@@ -14,18 +14,18 @@ from typing import Any, Final
 
 import jwt
 
-from controller.errors import LiveError
+from controller.errors import LiveKitError
 
 LEEWAY_SECONDS: Final = 60
 """How far LiveKit's clock and ours may differ."""
 
 
-class WebhookRefused(LiveError):
+class WebhookRejectedError(LiveKitError):
     """Not proven to come from our LiveKit, or not readable: answered with 401."""
 
 
 @dataclass(frozen=True, slots=True)
-class Hint:
+class WebhookEvent:
     """Something happened in a room (`room` its name, `sid` its SID), perhaps to a participant.
 
     Fields that the event does not have are "".
@@ -39,23 +39,25 @@ class Hint:
     kind: str = ""
 
 
-def signed(authorization: str, key: str, secret: str, now: float) -> Mapping[str, Any]:
+def verify_signature(authorization: str, key: str, secret: str, now: float) -> Mapping[str, Any]:
     """What our LiveKit signed, a hash of the body among it: known before the body is read.
 
     `authorization` is the header as it came, a bare JWT; `now` is in seconds since the epoch. Raises
-    WebhookRefused, whose sentence never quotes header or body.
+    WebhookRejectedError, whose sentence never quotes header or body.
     """
     claims = _claims(authorization, key, secret)
     if not _in_time(claims, now):
-        raise WebhookRefused("the webhook's token is expired or not valid yet: check that both clocks agree")
+        raise WebhookRejectedError(
+            "the webhook's token is expired or not valid yet: check that both clocks agree"
+        )
     return claims
 
 
-def hint_of(body: bytes, claims: Mapping[str, Any]) -> Hint:
-    """The hint in `body`. WebhookRefused where it is not the one of the claims."""
+def parse_event(body: bytes, claims: Mapping[str, Any]) -> WebhookEvent:
+    """The hint in `body`. WebhookRejectedError where it is not the one of the claims."""
     if not _covers(claims, body):
-        raise WebhookRefused("the webhook's body is not the one that was signed")
-    return _hint(body)
+        raise WebhookRejectedError("the webhook's body is not the one that was signed")
+    return _read_event(body)
 
 
 def _claims(token: str, key: str, secret: str) -> dict[str, Any]:
@@ -64,7 +66,7 @@ def _claims(token: str, key: str, secret: str) -> dict[str, Any]:
     try:
         claims: dict[str, Any] = jwt.decode(token, secret, ["HS256"], options, issuer=key)
     except (jwt.PyJWTError, RecursionError):  # older PyJWT lets a deeply nested header through
-        raise WebhookRefused(
+        raise WebhookRejectedError(
             "the webhook is not signed with our API key: check webhook.api_key in LiveKit's configuration"
         ) from None
     return claims
@@ -86,17 +88,17 @@ def _covers(claims: Mapping[str, Any], body: bytes) -> bool:
     return hmac.compare_digest(signed, hashlib.sha256(body).digest())
 
 
-def _hint(body: bytes) -> Hint:
+def _read_event(body: bytes) -> WebhookEvent:
     """What was signed is LiveKit's own, but may be of a version with other fields."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise WebhookRefused("the webhook's body is no JSON object")
+        raise WebhookRejectedError("the webhook's body is no JSON object")
     room, participant = _part(content, "room"), _part(content, "participant")
     egress = _part(content, "egressInfo")
-    return Hint(
+    return WebhookEvent(
         event=_text(content, "event"),
         id=_text(content, "id"),
         room=_text(room, "name") or _text(egress, "roomName"),

@@ -156,11 +156,11 @@ def _moment(nanoseconds: int) -> datetime | None:
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=nanoseconds // 1_000_000)
 
 
-def _why(status: EgressStatus, said: str, egress_id: str) -> str:
+def _why(status: EgressStatus, reason: str, egress_id: str) -> str:
     """A sentence of ours for what the worker says of a failure."""
     if status not in (EgressStatus.FAILED, EgressStatus.ABORTED):
         return ""
-    text = said.lower()
+    text = reason.lower()
     sentence = next((why for words, why in _WHY if any(word in text for word in words)), "")
     return f"{sentence or 'the egress worker gave it up'}; its log tells more of {egress_id}"
 

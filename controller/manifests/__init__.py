@@ -6,19 +6,19 @@ from controller.manifests.snapshot import (
     Desired,
     ManifestError,
     ManifestRoom,
-    Mark,
     RoomsDirState,
+    SourcePosition,
 )
-from controller.manifests.watch import Watch
+from controller.manifests.watch import ManifestWatcher
 
 __all__ = [
     "Cache",
     "Desired",
     "ManifestError",
     "ManifestRoom",
-    "Mark",
+    "ManifestWatcher",
     "RoomsDirState",
-    "Watch",
+    "SourcePosition",
     "load",
     "load_paths",
     "manifest_schema",

@@ -3,13 +3,13 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from controller.manifests.parse import Claim
-from controller.manifests.snapshot import ManifestError, ManifestRoom, Mark
-from controller.text import quoted
+from controller.manifests.snapshot import ManifestError, ManifestRoom, SourcePosition
+from controller.text import quote_excerpt
 
 _NAMED = 3
 
 
-def settle(claims: Sequence[Claim]) -> tuple[Mapping[str, ManifestRoom], list[ManifestError]]:
+def resolve_claims(claims: Sequence[Claim]) -> tuple[Mapping[str, ManifestRoom], list[ManifestError]]:
     """The rooms by key that nobody else claims, and an error for each claim that is shared.
 
     A document that is wrong claims its key and its id all the same: what it will say is not known.
@@ -17,8 +17,8 @@ def settle(claims: Sequence[Claim]) -> tuple[Mapping[str, ManifestRoom], list[Ma
     shared_keys = _shared(claims, lambda claim: claim.key)
     shared_ids = _shared(claims, lambda claim: claim.id)
     errors = [
-        *_errors("key", shared_keys, lambda claim: claim.key_mark),
-        *_errors("id", shared_ids, lambda claim: claim.id_mark),
+        *_errors("key", shared_keys, lambda claim: claim.key_position),
+        *_errors("id", shared_ids, lambda claim: claim.id_position),
     ]
     rooms = {
         claim.room.key: claim.room
@@ -37,7 +37,7 @@ def _shared(claims: Iterable[Claim], by: Callable[[Claim], str | None]) -> dict[
 
 
 def _errors(
-    name: str, shared: Mapping[str, Sequence[Claim]], at: Callable[[Claim], Mark]
+    name: str, shared: Mapping[str, Sequence[Claim]], at: Callable[[Claim], SourcePosition]
 ) -> Iterable[ManifestError]:
     for value, group in shared.items():
         places = [f"{claim.file}:{at(claim).line}:{at(claim).column}" for claim in group[: _NAMED + 1]]
@@ -46,5 +46,7 @@ def _errors(
             more = len(group) - 1 - len(others)
             also = ", ".join(others) + (f" and {more} more" if more else "")
             own = "an id" if name == "id" else f"a {name}"
-            message = f"{name} {quoted(value)} is claimed by {also} too; give each room {own} of its own"
+            message = (
+                f"{name} {quote_excerpt(value)} is claimed by {also} too; give each room {own} of its own"
+            )
             yield ManifestError(claim.file, message, at(claim), claim.key)

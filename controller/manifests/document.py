@@ -21,8 +21,8 @@ from yaml.events import (
     ScalarEvent,
 )
 
-from controller.manifests.snapshot import Mark
-from controller.text import escaped, quoted
+from controller.manifests.snapshot import SourcePosition
+from controller.text import escape_unprintable, quote_excerpt
 
 MAX_DEPTH: Final = 4
 MAX_DOCUMENTS: Final = 1_000
@@ -38,18 +38,18 @@ _CORE: Final = "tag:yaml.org,2002:"
 _BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
-class Fault(NamedTuple):
+class Diagnostic(NamedTuple):
     """One thing wrong with one document."""
 
-    mark: Mark
+    position: SourcePosition
     message: str
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """The file as a whole cannot be read as YAML, or breaks a limit: no document of it counts."""
 
-    def __init__(self, mark: Mark | None, message: str) -> None:
-        self.mark = mark
+    def __init__(self, position: SourcePosition | None, message: str) -> None:
+        self.position = position
         self.message = message
         super().__init__(message)
 
@@ -65,19 +65,19 @@ class Entry(NamedTuple):
 class Document:
     """One mapping: its entries by key as they stand, and what is wrong with its form."""
 
-    mark: Mark
+    position: SourcePosition
     entries: dict[str, Entry] = field(default_factory=dict)
-    faults: list[Fault] = field(default_factory=list)
+    diagnostics: list[Diagnostic] = field(default_factory=list)
     is_mapping: bool = True
 
     def wrong(self, event: Event, message: str) -> None:
-        self.faults.append(Fault(mark_of(event), message))
+        self.diagnostics.append(Diagnostic(position_of(event), message))
 
 
-def mark_of(event: Event) -> Mark:
+def position_of(event: Event) -> SourcePosition:
     """Where the event begins."""
     start = event.start_mark
-    return Mark(start.line + 1, start.column + 1) if start is not None else Mark(1, 1)
+    return SourcePosition(start.line + 1, start.column + 1) if start is not None else SourcePosition(1, 1)
 
 
 def is_plain(scalar: ScalarEvent) -> bool:
@@ -90,30 +90,31 @@ def is_null(scalar: ScalarEvent) -> bool:
 
 
 def decoded(content: bytes) -> str:
-    """The file's text without its byte order mark; Unreadable where it is no UTF-8 or holds controls."""
+    """The file's text without its byte order mark; UnreadableError where it is no UTF-8 or holds controls."""
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as wrong:
         before = content[: wrong.start].decode("utf-8-sig", "replace")
         byte = content[wrong.start] if wrong.start < len(content) else 0
         message = f"the byte 0x{byte:02x} is no UTF-8 text; save the file as UTF-8"
-        raise Unreadable(_mark_after(before), message) from None
-    if found := _FORBIDDEN.search(text):
-        message = (
-            f"{quoted(found.group())} is a control character; take it out, or write it as an escape in quotes"
-        )
-        raise Unreadable(_mark_after(text[: found.start()]), message)
+        raise UnreadableError(_position_after(before), message) from None
+    if match := _FORBIDDEN.search(text):
+        excerpt = quote_excerpt(match.group())
+        message = f"{excerpt} is a control character; take it out, or write it as an escape in quotes"
+        raise UnreadableError(_position_after(text[: match.start()]), message)
     return text
 
 
 def documents(text: str) -> Iterator[Document]:
-    """The documents that hold something, in order. Unreadable, at its place, where the YAML ends."""
+    """The documents that hold something, in order. UnreadableError, at its place, where the YAML ends."""
     try:
         yield from _documents(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as wrong:
         raise _no_yaml(wrong, text) from None
     except (yaml.YAMLError, UnicodeError):
-        raise Unreadable(Mark(1, 1), "this is no YAML; write one `key: value` a line") from None
+        raise UnreadableError(
+            SourcePosition(1, 1), "this is no YAML; write one `key: value` a line"
+        ) from None
 
 
 def _documents(events: Iterator[Event]) -> Iterator[Document]:
@@ -124,7 +125,7 @@ def _documents(events: Iterator[Event]) -> Iterator[Document]:
         count += 1
         if count > MAX_DOCUMENTS:
             message = f"a file holds at most {MAX_DOCUMENTS:,} documents; split it into several files"
-            raise Unreadable(mark_of(event), message)
+            raise UnreadableError(position_of(event), message)
         document = _document(next(events), events)
         if event.tags and document is not None:
             document.wrong(event, "tags are not used in manifests; leave the %TAG line out")
@@ -136,9 +137,9 @@ def _document(root: Event, events: Iterator[Event]) -> Document | None:
     """The document that begins with `root`; None where it is empty."""
     if isinstance(root, ScalarEvent) and is_null(root) and root.anchor is None and root.tag is None:
         return None
-    document = Document(mark_of(root), is_mapping=isinstance(root, MappingStartEvent))
+    document = Document(position_of(root), is_mapping=isinstance(root, MappingStartEvent))
     if not document.is_mapping:
-        shown = f"{quoted(root.value)} is" if isinstance(root, ScalarEvent) else "this list is"
+        shown = f"{quote_excerpt(root.value)} is" if isinstance(root, ScalarEvent) else "this list is"
         document.wrong(root, f"{shown} no room; write a mapping, one `key: value` a line")
         _pass_over(root, events, depth=0)
         return document
@@ -164,9 +165,9 @@ def _entry(document: Document, key: Event, events: Iterator[Event]) -> None:
         document.wrong(key, '"<<": merge keys are not used in manifests; write the keys out, or use `preset`')
         return
     if (first := document.entries.get(key.value)) is not None:
-        line = mark_of(first.key).line
+        line = position_of(first.key).line
         document.wrong(
-            key, f"{quoted(key.value)} is written twice, first on line {line}; keep one of the two"
+            key, f"{quote_excerpt(key.value)} is written twice, first on line {line}; keep one of the two"
         )
         document.entries[key.value] = Entry(first.key, None)
         return
@@ -175,13 +176,16 @@ def _entry(document: Document, key: Event, events: Iterator[Event]) -> None:
 
 
 def _pass_over(event: Event, events: Iterator[Event], depth: int = 1) -> None:
-    """Read on to the end of a nested value, which no field may have; Unreadable where it goes too deep."""
+    """Read on to the end of a nested value, which no field may have.
+
+    UnreadableError where it goes too deep.
+    """
     nested = 0
     while True:
         if isinstance(event, CollectionStartEvent):
             nested += 1
             if depth + nested > MAX_DEPTH:
-                raise Unreadable(mark_of(event), _TOO_DEEP)
+                raise UnreadableError(position_of(event), _TOO_DEEP)
         elif isinstance(event, CollectionEndEvent):
             nested -= 1
         if nested == 0:
@@ -193,18 +197,20 @@ def _refuse_properties(document: Document, event: Event) -> bool:
     """Whether the node is free of anchors, aliases and tags; where not, the document says so."""
     if isinstance(event, AliasEvent):
         document.wrong(
-            event, f"{quoted(f'*{event.anchor}')}: aliases are not used in manifests; write the value out"
+            event,
+            f"{quote_excerpt(f'*{event.anchor}')}: aliases are not used in manifests; write the value out",
         )
         return False
     if not isinstance(event, ScalarEvent | CollectionStartEvent):
         return True
     if event.anchor is not None:
         document.wrong(
-            event, f"{quoted(f'&{event.anchor}')}: anchors are not used in manifests; leave it out"
+            event, f"{quote_excerpt(f'&{event.anchor}')}: anchors are not used in manifests; leave it out"
         )
     if event.tag is not None:
         document.wrong(
-            event, f"{quoted(event.tag.replace(_CORE, '!!'))}: tags are not used in manifests; leave it out"
+            event,
+            f"{quote_excerpt(event.tag.replace(_CORE, '!!'))}: tags are not used in manifests; leave it out",
         )
     return event.anchor is None and event.tag is None
 
@@ -231,14 +237,15 @@ _MENDS: Final = (
 )
 
 
-def _no_yaml(wrong: yaml.MarkedYAMLError, text: str) -> Unreadable:
+def _no_yaml(wrong: yaml.MarkedYAMLError, text: str) -> UnreadableError:
     """The parser's complaint in words of ours, with the text at its place."""
     lines = _BREAK.split(text)
     problem = wrong.problem or ""
     line, column = _place(wrong, lines)
     rest = lines[line][column:]
-    return Unreadable(
-        Mark(line + 1, column + 1), f"{quoted(rest or lines[line])}: {_mend(problem, rest[:1])}"
+    return UnreadableError(
+        SourcePosition(line + 1, column + 1),
+        f"{quote_excerpt(rest or lines[line])}: {_mend(problem, rest[:1])}",
     )
 
 
@@ -257,7 +264,7 @@ def _place(wrong: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int]
 
 def _mend(problem: str, char: str) -> str:
     if "cannot start any token" in problem and char != "\t":
-        return f"text cannot begin with {escaped(char)}; put it in quotes"
+        return f"text cannot begin with {escape_unprintable(char)}; put it in quotes"
     if char == "\t":
         return _NO_TABS
     return next(
@@ -265,7 +272,7 @@ def _mend(problem: str, char: str) -> str:
     )
 
 
-def _mark_after(before: str) -> Mark:
+def _position_after(before: str) -> SourcePosition:
     """The place of the character that follows `before`."""
     lines = _BREAK.split(before)
-    return Mark(len(lines), len(lines[-1]) + 1)
+    return SourcePosition(len(lines), len(lines[-1]) + 1)

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Final, NamedTuple, TypeAlias
 
 from controller.errors import RoomsDirError
-from controller.manifests.document import Unreadable
+from controller.manifests.document import UnreadableError
 from controller.manifests.keys import ENDINGS
-from controller.text import escaped
+from controller.text import escape_unprintable
 
 MAX_FILES: Final = 20_000
 MAX_FOLDERS: Final = 20_000
@@ -29,11 +29,11 @@ Stat: TypeAlias = tuple[int, int, int, int, int]
 """What tells one content of a file from another: device, inode, size, mtime and ctime in nanoseconds."""
 
 
-class Moved(Exception):
+class TreeChangedError(Exception):
     """The folder changed under the reader: what was read may be a mixture, and is read again."""
 
 
-class Listed(NamedTuple):
+class ManifestFile(NamedTuple):
     """A manifest as listed. `file` is its path below rooms.d, `path` where it is opened.
 
     `problem` says why it is not read; then `stat` is None.
@@ -46,14 +46,14 @@ class Listed(NamedTuple):
 
 
 @dataclass(slots=True)
-class Listing:
+class ManifestListing:
     """All manifests below a folder, and the links that led to them, as they stood."""
 
-    files: list[Listed] = field(default_factory=list)
+    files: list[ManifestFile] = field(default_factory=list)
     links: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     size: int = 0
 
-    def moved(self) -> bool:
+    def has_changed(self) -> bool:
         """Whether a link on the way leads elsewhere than it did."""
         return any(_link(path) != before for path, before in self.links.items())
 
@@ -62,7 +62,7 @@ def stat_of(status: os.stat_result) -> Stat:
     return status.st_dev, status.st_ino, status.st_size, status.st_mtime_ns, status.st_ctime_ns
 
 
-def list_manifests(root: str, start: str = "") -> Listing:
+def list_manifests(root: str, start: str = "") -> ManifestListing:
     """The manifests below `root`, a real path, from its folder `start` on.
 
     RoomsDirError where the folder itself cannot be read, or there is more in it than rooms.d may hold.
@@ -70,7 +70,7 @@ def list_manifests(root: str, start: str = "") -> Listing:
     return _Walk(root).walk(start)
 
 
-def list_one(root: str, file: str) -> Listing:
+def list_one(root: str, file: str) -> ManifestListing:
     """The one manifest `file` below `root`, a real path, whatever its name."""
     walk = _Walk(root)
     walk.follow(str(Path(root, file)), file, (), manifest=True)
@@ -78,17 +78,17 @@ def list_one(root: str, file: str) -> Listing:
 
 
 def read_manifest(path: str) -> tuple[bytes, Stat]:
-    """The file's bytes and the state they belong to. Unreadable where they are not to be had; Moved."""
+    """The file's bytes and the state they belong to. UnreadableError where they are not to be had; Moved."""
     try:
         descriptor = os.open(path, _FLAGS)
     except (FileNotFoundError, NotADirectoryError) as gone:
-        raise Moved from gone
+        raise TreeChangedError from gone
     except OSError as wrong:
-        raise Unreadable(None, _cannot(wrong)) from None
+        raise UnreadableError(None, _cannot(wrong)) from None
     try:
         return _read(descriptor)
     except OSError as wrong:
-        raise Unreadable(None, _cannot(wrong)) from None
+        raise UnreadableError(None, _cannot(wrong)) from None
     finally:
         os.close(descriptor)
 
@@ -98,13 +98,13 @@ def _read(descriptor: int) -> tuple[bytes, Stat]:
     for _ in range(_READS):
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
-            raise Unreadable(None, _NO_FILE)
+            raise UnreadableError(None, _NO_FILE)
         if status.st_size > MAX_FILE_BYTES:
-            raise Unreadable(None, _too_large(status.st_size))
+            raise UnreadableError(None, _too_large(status.st_size))
         content = os.pread(descriptor, status.st_size + 1, 0)
         if stat_of(os.fstat(descriptor)) == stat_of(status) and len(content) == status.st_size:
             return content, stat_of(status)
-    raise Unreadable(
+    raise UnreadableError(
         None, "it changes while it is read; write it elsewhere, and move it here when it is whole"
     )
 
@@ -143,11 +143,11 @@ class _Walk:
     def __init__(self, root: str) -> None:
         self.root = root
         self.inside = root.rstrip("/") + "/"
-        self.listing = Listing()
+        self.listing = ManifestListing()
         self.folders: list[tuple[str, str, tuple[str, ...]]] = []
         self.seen = 0
 
-    def walk(self, start: str) -> Listing:
+    def walk(self, start: str) -> ManifestListing:
         if start:
             self.follow(str(Path(self.root, start)), start, (), manifest=False)
         else:
@@ -167,9 +167,9 @@ class _Walk:
                     if entry.name[0] not in "._":
                         self._entry(entry, prefix + entry.name, chain)
                     elif entry.name == _SWAPPED and before == _NO_LINK and entry.is_symlink():
-                        raise Moved
+                        raise TreeChangedError
         except FileNotFoundError as gone:
-            raise Moved from gone
+            raise TreeChangedError from gone
         except OSError as wrong:
             if not prefix:
                 raise
@@ -226,12 +226,12 @@ class _Walk:
             self._refuse(file, path, _too_large(status.st_size))
         else:
             self.listing.size += status.st_size
-            self._add(Listed(file, path, stat_of(status)))
+            self._add(ManifestFile(file, path, stat_of(status)))
 
     def _refuse(self, file: str, path: str, problem: str) -> None:
-        self._add(Listed(escaped(file), path, None, problem))
+        self._add(ManifestFile(escape_unprintable(file), path, None, problem))
 
-    def _add(self, listed: Listed) -> None:
+    def _add(self, listed: ManifestFile) -> None:
         self.listing.files.append(listed)
         if len(self.listing.files) > MAX_FILES:
             raise RoomsDirError(f"{self.root} holds more than {MAX_FILES:,} manifests; take some away")

@@ -14,13 +14,13 @@ from pathlib import Path
 from typing import Final
 
 from controller.errors import RoomsDirError
-from controller.manifests.claims import settle
-from controller.manifests.document import Unreadable
+from controller.manifests.claims import resolve_claims
+from controller.manifests.document import UnreadableError
 from controller.manifests.files import (
-    Listed,
-    Listing,
-    Moved,
+    ManifestFile,
+    ManifestListing,
     Stat,
+    TreeChangedError,
     list_manifests,
     list_one,
     read_manifest,
@@ -28,12 +28,12 @@ from controller.manifests.files import (
 from controller.manifests.keys import path_key
 from controller.manifests.parse import Parsed, parse
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
-from controller.text import escaped
+from controller.text import escape_unprintable
 
-TRIES: Final = 20
+MAX_SNAPSHOT_ATTEMPTS: Final = 20
 """How often a folder that moves while it is read is read again, before it counts as unreadable."""
 
-YOUNG: Final = 2_000_000_000
+RECENT_CHANGE_NS: Final = 2_000_000_000
 """Nanoseconds: a file that changed so shortly before it was read may change again under the same times."""
 
 
@@ -56,11 +56,11 @@ class Cache:
         self.lock = threading.Lock()
         self._now = now
         self._entries: dict[str, _Entry] = {}
-        self._listed: list[Listed] = []
+        self._listed: list[ManifestFile] = []
         self._parsed: list[Parsed] = []
         self._desired: Desired | None = None
 
-    def desired(self, listing: Listing) -> Desired:
+    def desired(self, listing: ManifestListing) -> Desired:
         """What the listed files say: the very same object while nothing changed."""
         if self._desired is not None and self._listed == listing.files:
             return self._desired
@@ -71,11 +71,11 @@ class Cache:
         if self._desired is None or not same:
             self._parsed, self._desired = parsed, _desired(parsed)
         # While one entry is not trusted its file must be read again: no listing may pass for this one.
-        settled = all(entry.trusted for entry in self._entries.values())
-        self._listed = listing.files if settled and files else []
+        all_trusted = all(entry.trusted for entry in self._entries.values())
+        self._listed = listing.files if all_trusted and files else []
         return self._desired
 
-    def _file(self, listed: Listed) -> Parsed:
+    def _file(self, listed: ManifestFile) -> Parsed:
         known = self._entries.get(listed.file)
         if listed.stat is None:
             return self._refused(listed, listed.problem)
@@ -84,14 +84,14 @@ class Cache:
         now = self._now()
         try:
             content, state = read_manifest(listed.path)
-        except Unreadable as wrong:
+        except UnreadableError as wrong:
             return self._refused(listed, wrong.message)
         parsed = known.parsed if known is not None and known.parsed.digest == _digest(content) else None
         parsed = parsed or parse(content, listed.file, path_key(listed.file))
-        self._entries[listed.file] = _Entry(state, max(state[3:]) + YOUNG < now, parsed)
+        self._entries[listed.file] = _Entry(state, max(state[3:]) + RECENT_CHANGE_NS < now, parsed)
         return parsed
 
-    def _refused(self, listed: Listed, problem: str) -> Parsed:
+    def _refused(self, listed: ManifestFile, problem: str) -> Parsed:
         """The file's error; the same object while it is the same error."""
         known = self._entries.get(listed.file)
         refused = Parsed(listed.file, errors=(ManifestError(listed.file, problem),))
@@ -109,11 +109,11 @@ def load(rooms_dir: Path, cache: Cache | None = None) -> Desired:
     """
     cache = cache or Cache()
     try:
-        for _ in range(TRIES):
+        for _ in range(MAX_SNAPSHOT_ATTEMPTS):
             try:
                 with cache.lock:
                     return _snapshot(rooms_dir, cache)
-            except Moved:
+            except TreeChangedError:
                 continue
     except (FileNotFoundError, NotADirectoryError) as wrong:
         missing = isinstance(wrong, FileNotFoundError)
@@ -146,8 +146,8 @@ def _snapshot(rooms_dir: Path, cache: Cache) -> Desired:
     root = os.path.realpath(rooms_dir, strict=True)
     listing = list_manifests(root)
     desired = cache.desired(listing)
-    if listing.moved() or os.path.realpath(rooms_dir) != root:
-        raise Moved
+    if listing.has_changed() or os.path.realpath(rooms_dir) != root:
+        raise TreeChangedError
     return desired
 
 
@@ -159,14 +159,14 @@ def _desired(parsed: Iterable[Parsed]) -> Desired:
     """All files together: rooms that claim one key or one id fall out, with an error each."""
     parsed = list(parsed)
     claims = [claim for file in parsed for claim in file.claims]
-    rooms, clashes = settle(claims)
+    rooms, clashes = resolve_claims(claims)
     errors = sorted([*(error for file in parsed for error in file.errors), *clashes], key=_place)
     state = RoomsDirState.OK if parsed else RoomsDirState.EMPTY
     return Desired(rooms, tuple(errors), _revision(parsed), state)
 
 
 def _place(error: ManifestError) -> tuple[str, int, int]:
-    return (error.file, error.mark.line, error.mark.column) if error.mark else (error.file, 0, 0)
+    return (error.file, error.position.line, error.position.column) if error.position else (error.file, 0, 0)
 
 
 def _revision(parsed: Iterable[Parsed]) -> str:
@@ -182,10 +182,10 @@ def _path(path: Path, rooms_dir: Path) -> list[Parsed]:
         root = os.path.realpath(base, strict=True)
         listing = list_manifests(root, file) if path.is_dir() else list_one(root, file)
     except RoomsDirError as wrong:
-        return [_unreadable(escaped(os.path.relpath(path)), str(wrong))]
-    except (OSError, Moved):
+        return [_unreadable(escape_unprintable(os.path.relpath(path)), str(wrong))]
+    except (OSError, TreeChangedError):
         problem = "there is no such file or folder, or it cannot be read"
-        return [_unreadable(escaped(os.path.relpath(path)), problem)]
+        return [_unreadable(escape_unprintable(os.path.relpath(path)), problem)]
     return [_read_one(listed, os.path.relpath(base / listed.file)) for listed in listing.files]
 
 
@@ -206,14 +206,14 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _read_one(listed: Listed, shown: str) -> Parsed:
+def _read_one(listed: ManifestFile, shown: str) -> Parsed:
     if listed.stat is None:
         return _unreadable(shown, listed.problem)
     try:
         content, _ = read_manifest(listed.path)
-    except Unreadable as wrong:
+    except UnreadableError as wrong:
         return _unreadable(shown, wrong.message)
-    except Moved:
+    except TreeChangedError:
         return _unreadable(shown, "it went away while it was read")
     return parse(content, shown, path_key(listed.file))
 

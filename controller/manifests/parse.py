@@ -4,11 +4,11 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.manifests.document import Document, Fault, Unreadable, decoded, documents
-from controller.manifests.fields import Body, read_body
+from controller.manifests.document import Diagnostic, Document, UnreadableError, decoded, documents
+from controller.manifests.fields import ParsedFields, read_fields
 from controller.manifests.keys import KEY_RULE, is_key
-from controller.manifests.snapshot import ManifestError, ManifestRoom, Mark
-from controller.text import quoted
+from controller.manifests.snapshot import ManifestError, ManifestRoom, SourcePosition
+from controller.text import quote_excerpt
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,11 +16,11 @@ class Claim:
     """A document that says whose manifest it is; `room` is None where something else in it is wrong."""
 
     file: str
-    mark: Mark
+    position: SourcePosition
     key: str | None
-    key_mark: Mark
+    key_position: SourcePosition
     id: str | None
-    id_mark: Mark
+    id_position: SourcePosition
     room: ManifestRoom | None
 
 
@@ -36,17 +36,19 @@ class Parsed:
 
 def parse(content: bytes, file: str, default_key: str) -> Parsed:
     """What `content` says. `file` is what errors call it; `default_key` what its path would give as key."""
-    found: list[Document] = []
+    read_documents: list[Document] = []
     broken: list[ManifestError] = []
     try:
-        found.extend(documents(decoded(content)))
-    except Unreadable as wrong:
-        broken.append(ManifestError(file, wrong.message, wrong.mark))
-    if not found and not broken:
-        broken.append(ManifestError(file, "this file holds no room; write one, or take it away", Mark(1, 1)))
-    bodies = [read_body(document) for document in found]
-    alone = len(bodies) == 1 and not broken
-    read = [_claim(body, file, default_key if alone else None, whole=not broken) for body in bodies]
+        read_documents.extend(documents(decoded(content)))
+    except UnreadableError as wrong:
+        broken.append(ManifestError(file, wrong.message, wrong.position))
+    if not read_documents and not broken:
+        broken.append(
+            ManifestError(file, "this file holds no room; write one, or take it away", SourcePosition(1, 1))
+        )
+    parsed = [read_fields(document) for document in read_documents]
+    alone = len(parsed) == 1 and not broken
+    read = [_claim(fields, file, default_key if alone else None, whole=not broken) for fields in parsed]
     return Parsed(
         file,
         hashlib.sha256(content).hexdigest(),
@@ -56,26 +58,28 @@ def parse(content: bytes, file: str, default_key: str) -> Parsed:
 
 
 def _claim(
-    body: Body, file: str, default_key: str | None, *, whole: bool
+    fields: ParsedFields, file: str, default_key: str | None, *, whole: bool
 ) -> tuple[Claim, Sequence[ManifestError]]:
     """The document's claim and its errors. `default_key` is None in a file of several documents."""
-    key = body.key
-    faults = list(body.faults)
-    if key is None and body.key_stands:
+    key = fields.key
+    diagnostics = list(fields.diagnostics)
+    if key is None and fields.key_is_known:
         if default_key is not None and is_key(default_key):
             key = default_key
         elif whole:
-            faults.append(Fault(body.mark, _key_wanted(default_key)))
-    errors = [ManifestError(file, message, mark, key) for mark, message in faults]
+            diagnostics.append(Diagnostic(fields.position, _missing_key_message(default_key)))
+    errors = [ManifestError(file, message, position, key) for position, message in diagnostics]
     room = None
-    if body.spec is not None and key is not None and whole and not errors:
-        room = ManifestRoom(key, file, body.spec, body.mark, body.id, body.id_mark)
-    id_mark = body.id_mark or body.mark
-    return Claim(file, body.mark, key, body.key_mark or body.mark, body.id, id_mark, room), errors
+    if fields.spec is not None and key is not None and whole and not errors:
+        room = ManifestRoom(key, file, fields.spec, fields.position, fields.id, fields.id_position)
+    id_position = fields.id_position or fields.position
+    return Claim(
+        file, fields.position, key, fields.key_position or fields.position, fields.id, id_position, room
+    ), errors
 
 
-def _key_wanted(default_key: str | None) -> str:
+def _missing_key_message(default_key: str | None) -> str:
     if default_key is None:
         return "key is missing, and this file holds several rooms; write `key: NAME`, another for each"
-    path = quoted(default_key)
+    path = quote_excerpt(default_key)
     return f"key is missing, and the path gives {path}, which is not allowed; write `key:` with {KEY_RULE}"

@@ -16,7 +16,7 @@ def same(file: str) -> str:
 
 def error_dict(error: ManifestError, place: Place = same) -> dict[str, Any]:
     """One error as JSON values; what is wrong with a file as a whole stands at its beginning."""
-    line, column = (error.mark.line, error.mark.column) if error.mark else (1, 1)
+    line, column = (error.position.line, error.position.column) if error.position else (1, 1)
     return {"file": place(error.file), "line": line, "column": column, "message": error.message}
 
 

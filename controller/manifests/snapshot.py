@@ -8,7 +8,7 @@ from controller.room import RoomSpec
 
 
 @dataclass(frozen=True, slots=True)
-class Mark:
+class SourcePosition:
     """A place in a file; line and column count from 1."""
 
     line: int
@@ -20,15 +20,15 @@ class ManifestRoom:
     """One valid document.
 
     `key` is its stable name, `file` its path below rooms.d with forward slashes (`events/keynote.yaml`),
-    `pinned_id` the text of `id:` where it is written (24 hex digits), at `id_mark`.
+    `pinned_id` the text of `id:` where it is written (24 hex digits), at `id_position`.
     """
 
     key: str
     file: str
     spec: RoomSpec
-    mark: Mark
+    position: SourcePosition
     pinned_id: str | None = None
-    id_mark: Mark | None = None
+    id_position: SourcePosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,12 +36,12 @@ class ManifestError:
     """One thing wrong with one file.
 
     `key` is the room that the failed document stands for, None where that cannot be known: then it stands
-    for every room whose record names `file`. `mark` is None where there is no place (an unreadable file).
+    for every room whose record names `file`. `position` is None where there is no place (an unreadable file).
     """
 
     file: str
     message: str
-    mark: Mark | None = None
+    position: SourcePosition | None = None
     key: str | None = None
 
 

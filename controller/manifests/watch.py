@@ -13,29 +13,32 @@ from watchfiles.main import FileChange
 
 log = structlog.get_logger()
 
-LOOK: Final = 0.5
+IDENTITY_POLL_SECONDS: Final = 0.5
 """Seconds between two looks at what no event shows: the folder itself gone, back, or swapped by a link."""
 
-DEBOUNCE: Final = 200
-STEP: Final = 50
-"""Milliseconds: events are gathered until none has come for STEP, for DEBOUNCE at most."""
+DEBOUNCE_MS: Final = 200
+DEBOUNCE_STEP_MS: Final = 50
+"""Milliseconds: events are gathered until none has come for DEBOUNCE_STEP_MS, for DEBOUNCE_MS at most."""
 
 Identity: TypeAlias = tuple[str, int, int] | None
 """Which folder it is: real path, device, inode; None while there is none."""
 
 
-class Watch:
-    """`async for _ in Watch(rooms_dir, stop)`: an item when something may have changed, until `stop` is set.
+class ManifestWatcher:
+    """`async for _ in ManifestWatcher(rooms_dir, stop)`: an item when something may have changed, until
+    `stop` is set.
 
     It never raises. The folder may be missing, come later, go, be swapped by a link (git-sync) or hold one
     that is (a ConfigMap). Each start of a watch gives an item of its own, for what changed before it. Where
     the operating system gives no events, the resync is the net.
     """
 
-    def __init__(self, rooms_dir: Path, stop: asyncio.Event, look: float = LOOK) -> None:
+    def __init__(
+        self, rooms_dir: Path, stop: asyncio.Event, poll_interval: float = IDENTITY_POLL_SECONDS
+    ) -> None:
         self._rooms_dir = rooms_dir
         self._stop = stop
-        self._look = look
+        self._poll_interval = poll_interval
         self._round = _Round(stop)
         self._said = ""
 
@@ -79,17 +82,17 @@ class Watch:
         return awatch(
             root,
             watch_filter=_below(root),
-            debounce=DEBOUNCE,
-            step=STEP,
+            debounce=DEBOUNCE_MS,
+            step=DEBOUNCE_STEP_MS,
             stop_event=self._round,
-            rust_timeout=int(self._look * 1000),
+            rust_timeout=int(self._poll_interval * 1000),
             yield_on_timeout=True,
             ignore_permission_denied=True,
         )
 
     async def _rest(self) -> None:
         with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(self._look):
+            async with asyncio.timeout(self._poll_interval):
                 await self._stop.wait()
 
     def _failed(self, wrong: Exception) -> None:

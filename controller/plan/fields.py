@@ -3,8 +3,8 @@
 from collections.abc import Iterable
 from typing import Any
 
-from controller.live.room import told_policy
-from controller.plan.model import Action, Disruption, FieldChange, Finish, Stop
+from controller.live.room import policy_from_metadata
+from controller.plan.model import Action, DeleteRetiredRoom, Disruption, FieldChange, Stop
 from controller.room import FIELDS, RoomSpec
 
 
@@ -24,13 +24,17 @@ def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange
 def drift(metadata: str, after: RoomSpec) -> tuple[FieldChange, ...]:
     """What people inside were told otherwise: a change on record that was not carried to them yet."""
     new = after.as_dict()
-    told = told_policy(metadata)
-    return tuple(FieldChange(field, told[field], new[field]) for field in told if told[field] != new[field])
+    published = policy_from_metadata(metadata)
+    return tuple(
+        FieldChange(field, published[field], new[field])
+        for field in published
+        if published[field] != new[field]
+    )
 
 
 def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disruption:
     """The change's class, even if nobody is inside."""
-    if any(isinstance(action, Stop | Finish) for action in actions):
+    if any(isinstance(action, Stop | DeleteRetiredRoom) for action in actions):
         return Disruption.DISCONNECTS
     if any(_restricts(change) for change in fields):
         return Disruption.RESTRICTS

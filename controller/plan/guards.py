@@ -10,65 +10,71 @@ from controller.plan.fields import disruption
 from controller.plan.matching import Matching
 from controller.plan.model import (
     Action,
+    BlockReason,
     Deferrable,
-    Finish,
+    DeleteRetiredRoom,
     Observed,
-    Refusal,
+    PlanInputs,
     Remove,
     RoomChange,
-    Rules,
 )
 from controller.records.record import Origin
 
-GUARDED_FROM: Final = 10
+MIN_ROOMS_FOR_GUARD: Final = 10
 """Below this many manifest rooms the share of missing ones says nothing."""
-MISSING_AT_MOST: Final = 0.3
+MAX_MISSING_FRACTION: Final = 0.3
 """The share of manifest rooms that may be missing at once."""
 
 
-def guarded(
-    changes: Sequence[RoomChange], matching: Matching, observed: Observed, rules: Rules
+def apply_guards(
+    changes: Sequence[RoomChange], matching: Matching, observed: Observed, inputs: PlanInputs
 ) -> tuple[RoomChange, ...]:
     """The same changes, with every removal that is not safe refused, and why."""
     missing = [record.key for record in matching.gone]
     if not missing:
         return tuple(changes)
     total = sum(r.origin is Origin.MANIFEST and not r.removed for r in observed.records.values())
-    refusal = _for_all(matching, observed, missing, total)
+    block_reason = _common_block_reason(matching, observed, missing, total)
     gone = frozenset(missing)
-    return tuple(_judged(change, refusal, gone, matching.blocked, rules) for change in changes)
+    return tuple(_guard_change(change, block_reason, gone, matching.blocked, inputs) for change in changes)
 
 
 def too_many(missing: int, total: int) -> bool:
     """Whether so many of the manifest rooms are missing that a mistake is likelier than a wish."""
-    return total >= GUARDED_FROM and missing > MISSING_AT_MOST * total
+    return total >= MIN_ROOMS_FOR_GUARD and missing > MAX_MISSING_FRACTION * total
 
 
-def _for_all(matching: Matching, observed: Observed, missing: Collection[str], total: int) -> Refusal | None:
+def _common_block_reason(
+    matching: Matching, observed: Observed, missing: Collection[str], total: int
+) -> BlockReason | None:
     """The refusal that holds for every missing room without leave to go."""
     if matching.blocked:
-        return Refusal.SNAPSHOT
+        return BlockReason.SNAPSHOT
     if observed.desired.state is RoomsDirState.EMPTY:
-        return Refusal.EMPTY
-    return Refusal.TOO_MANY if too_many(len(missing), total) else None
+        return BlockReason.EMPTY
+    return BlockReason.TOO_MANY if too_many(len(missing), total) else None
 
 
-def _judged(
-    change: RoomChange, refusal: Refusal | None, gone: Collection[str], blocked: bool, rules: Rules
+def _guard_change(
+    change: RoomChange,
+    block_reason: BlockReason | None,
+    gone: Collection[str],
+    blocked: bool,
+    inputs: PlanInputs,
 ) -> RoomChange:
     if change.key not in gone or not any(isinstance(action, Remove) for action in change.actions):
         return change
-    if blocked or change.key not in rules.leave:
-        if refusal is not None:
-            return replace(change, refused=refusal, deferred=False)
-        if rules.gone_for.get(change.key, 0.0) < rules.settle:
-            return replace(change, refused=Refusal.NOT_YET, deferred=False)
+    if blocked or change.key not in inputs.approved_removals:
+        if block_reason is not None:
+            return replace(change, blocked_by=block_reason, deferred=False)
+        if inputs.missing_for_seconds.get(change.key, 0.0) < inputs.prune_grace_seconds:
+            return replace(change, blocked_by=BlockReason.NOT_YET, deferred=False)
     return change if change.deferred else _removed_alone(change)
 
 
 def _removed_alone(change: RoomChange) -> RoomChange:
     """A room that goes now is not healed first."""
-    actions = tuple(action for action in change.actions if isinstance(action, Finish | Remove))
+    actions = tuple(action for action in change.actions if isinstance(action, DeleteRetiredRoom | Remove))
     reason = change.reason.rpartition("; ")[2]
     return replace(change, actions=actions, reason=reason, disruption=disruption(actions, ()))
 

@@ -58,12 +58,12 @@ def match(
     matches: list[Match] = []
     refused: list[ManifestError] = []
     for manifest in desired.rooms.values():
-        found = _match_one(manifest, _Holders(by_key, records, present), id_key)
-        if isinstance(found, Match):
-            matches.append(found)
+        matched = _match_one(manifest, _Holders(by_key, records, present), id_key)
+        if isinstance(matched, Match):
+            matches.append(matched)
         else:
-            refused.append(found)
-    matching = _sorted_out(desired, records, matches, refused, spoken_for)
+            refused.append(matched)
+    matching = _to_matching(desired, records, matches, refused, spoken_for)
     return replace(matching, blocked=_is_blocked(matching, records, withheld))
 
 
@@ -73,7 +73,7 @@ def _is_blocked(
     """Whether an error stands for no room on record."""
     if not matching.errors:
         return False
-    matched = {found.record.id for found in matching.matches if found.record is not None}
+    matched = {matched.record.id for matched in matching.matches if matched.record is not None}
     rest = [r for r in (*records.values(), *withheld) if r.id not in matched and not r.removed]
     keys = {record.key for record in rest if record.origin is Origin.MANIFEST}
     files = {path for record in rest for path in _paths(record)}
@@ -109,7 +109,7 @@ def _same_id(manifest: ManifestRoom, record: RoomRecord) -> Match | ManifestErro
         manifest.file,
         f"id: the room {manifest.key} has another id already, and a room's id never changes; "
         "write it under a new key, or take the `id:` away",
-        manifest.id_mark or manifest.mark,
+        manifest.id_position or manifest.position,
         manifest.key,
     )
 
@@ -118,7 +118,7 @@ def _held_by(manifest: ManifestRoom, holder: RoomRecord) -> ManifestError:
     return ManifestError(
         manifest.file,
         f"id: {_owner(holder)} holds this id; give {manifest.key} an `id:` of its own (24 hex digits)",
-        manifest.id_mark or manifest.mark,
+        manifest.id_position or manifest.position,
         manifest.key,
     )
 
@@ -155,7 +155,7 @@ def _paths(record: RoomRecord) -> tuple[str, ...]:
     return tuple("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
 
 
-def _sorted_out(
+def _to_matching(
     desired: Desired,
     records: Mapping[str, RoomRecord],
     matches: list[Match],
@@ -165,7 +165,7 @@ def _sorted_out(
     good, twice = _without_shared_ids(matches)
     refused = [*refused, *twice]
     stale = {error.key: error for error in refused if error.key is not None} | stale
-    matched = {found.record.id for found in good if found.record is not None}
+    matched = {matched.record.id for matched in good if matched.record is not None}
     rest = [r for r in records.values() if r.id not in matched and not r.removed]
     gone = [r for r in rest if r.origin is Origin.MANIFEST and r.key not in stale]
     kept = {record.id for record in gone}
@@ -181,21 +181,21 @@ def _sorted_out(
 
 def _without_shared_ids(matches: list[Match]) -> tuple[list[Match], list[ManifestError]]:
     """Of two manifests that come to one id (one pins what the other derives) neither is applied."""
-    if len({found.id for found in matches}) == len(matches):
+    if len({matched.id for matched in matches}) == len(matches):
         return matches, []
     owners: dict[str, list[Match]] = {}
-    for found in matches:
-        owners.setdefault(found.id, []).append(found)
+    for matched in matches:
+        owners.setdefault(matched.id, []).append(matched)
     shared = {room: group for room, group in owners.items() if len(group) > 1}
     errors = [
         ManifestError(
-            found.manifest.file,
+            matched.manifest.file,
             f"id: {', '.join(sorted(o.manifest.key for o in group))} come to one id; "
             "give one of them an `id:` of its own (24 hex digits)",
-            found.manifest.id_mark or found.manifest.mark,
-            found.manifest.key,
+            matched.manifest.id_position or matched.manifest.position,
+            matched.manifest.key,
         )
         for group in shared.values()
-        for found in group
+        for matched in group
     ]
-    return [found for found in matches if found.id not in shared], errors
+    return [matched for matched in matches if matched.id not in shared], errors

@@ -12,7 +12,7 @@ from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.records.record import RoomRecord, UnusableRecord
 
 
-class Word(StrEnum):
+class ActionName(StrEnum):
     """What an action is called in front of people: the reference's words, and `recreate`."""
 
     CREATE = "create"
@@ -46,7 +46,8 @@ class Create:
 
     manifest: ManifestRoom
     id: str
-    word = Word.CREATE
+    action_name = ActionName.CREATE
+    label = "create"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +55,8 @@ class Update:
     """The record's desired half follows its manifest; spec, key and file may differ."""
 
     manifest: ManifestRoom
-    word = Word.UPDATE
+    action_name = ActionName.UPDATE
+    label = "update"
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,14 +65,16 @@ class RestoreRecord:
 
     damaged: UnusableRecord
     manifest: ManifestRoom | None
-    word = Word.UPDATE
+    action_name = ActionName.UPDATE
+    label = "restorerecord"
 
 
 @dataclass(frozen=True, slots=True)
 class Start:
     """A live room under a fresh name."""
 
-    word = Word.START
+    action_name = ActionName.START
+    label = "start"
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +82,8 @@ class Heal:
     """The live room comes back under the name it has: it expired, was deleted by hand, or never got made."""
 
     name: str
-    word = Word.START
+    action_name = ActionName.START
+    label = "heal"
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +91,8 @@ class Adopt:
     """A live room that carries our mark becomes the record's: the database was restored."""
 
     name: str
-    word = Word.START
+    action_name = ActionName.START
+    label = "adopt"
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,47 +100,63 @@ class Repair:
     """The live room's metadata is put right, in place."""
 
     name: str
-    word = Word.UPDATE
+    action_name = ActionName.UPDATE
+    label = "repair"
 
 
 @dataclass(frozen=True, slots=True)
 class Stop:
     """The live room goes, at once, whoever is inside: `active: false` says so."""
 
-    word = Word.STOP
+    action_name = ActionName.STOP
+    label = "stop"
 
 
 @dataclass(frozen=True, slots=True)
 class Recreate:
     """A live room that cannot be changed in place is replaced under a fresh name, once it is empty."""
 
-    word = Word.RECREATE
+    action_name = ActionName.RECREATE
+    label = "recreate"
 
 
 @dataclass(frozen=True, slots=True)
-class Finish:
+class DeleteRetiredRoom:
     """A room still listed under a retired name is deleted: a stop or a recreate that was interrupted."""
 
     name: str
-    word = Word.STOP
+    action_name = ActionName.STOP
+    label = "finish"
 
 
 @dataclass(frozen=True, slots=True)
 class Remove:
     """The record is marked, the live room deleted; a tombstone stays for an hour."""
 
-    word = Word.REMOVE
+    action_name = ActionName.REMOVE
+    label = "remove"
 
 
 Action: TypeAlias = (
-    Create | Update | RestoreRecord | Start | Heal | Adopt | Repair | Stop | Recreate | Finish | Remove
+    Create
+    | Update
+    | RestoreRecord
+    | Start
+    | Heal
+    | Adopt
+    | Repair
+    | Stop
+    | Recreate
+    | DeleteRetiredRoom
+    | Remove
 )
+"""`label` is what `roomctl_actions_total` counts it as: it stays when the class is renamed."""
 
 Deferrable: TypeAlias = Recreate | Remove
 """What waits until nobody is inside."""
 
 
-class Refusal(StrEnum):
+class BlockReason(StrEnum):
     """Why a guard holds a removal back."""
 
     SNAPSHOT = "the manifests could not be read in full"
@@ -149,7 +171,8 @@ class RoomChange:
 
     `record` is the record as planned on, None where there is none; `live_name` the live room it is about.
     `participants` are the people inside by ListParticipants. `deferred`: it waits until they have left.
-    `refused`: a guard holds it back. Held-back actions stand in `actions` too; `due` gives those to do now.
+    `blocked_by`: a guard holds it back. Held-back actions stand in `actions` too; `due` gives those to do
+    now.
     """
 
     key: str
@@ -163,37 +186,37 @@ class RoomChange:
     disruption: Disruption = Disruption.NONE
     participants: int = 0
     deferred: bool = False
-    refused: Refusal | None = None
+    blocked_by: BlockReason | None = None
 
     @property
     def due(self) -> tuple[Action, ...]:
         """What may be done now: all but a removal or a recreate that is held back."""
-        if self.refused is not None or self.deferred:
+        if self.blocked_by is not None or self.deferred:
             return tuple(a for a in self.actions if not isinstance(a, Deferrable))
         return self.actions
 
     @property
-    def words(self) -> tuple[Word, ...]:
+    def action_names(self) -> tuple[ActionName, ...]:
         """The actions' words, each once, in order."""
-        return tuple(dict.fromkeys(action.word for action in self.actions))
+        return tuple(dict.fromkeys(action.action_name for action in self.actions))
 
 
 @dataclass(frozen=True, slots=True)
-class Enforce:
+class EnforcePermissions:
     """The people inside are looked at: each one's permission is brought to what role and policy give."""
 
     record: RoomRecord
 
 
 @dataclass(frozen=True, slots=True)
-class TakeDown:
+class FinalizeApiRemoval:
     """A room removed by API: its live name is retired and its live room deleted, whoever is inside."""
 
     record: RoomRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Bury:
+class DeleteTombstonedRoom:
     """A live room still listed under a tombstone's name is deleted."""
 
     record: RoomRecord
@@ -201,28 +224,35 @@ class Bury:
 
 
 @dataclass(frozen=True, slots=True)
-class DropOrphan:
+class DeleteOrphan:
     """A live room with our store's mark that nobody knows, seen empty twice, is deleted."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
-class Forget:
+class PurgeTombstone:
     """A tombstone whose hour has passed and whose names are unlisted goes for good."""
 
     record: RoomRecord
 
 
 @dataclass(frozen=True, slots=True)
-class Tidy:
+class PruneRetiredNames:
     """Retired names that are an hour old and unlisted are dropped from the record."""
 
     record: RoomRecord
     names: frozenset[str]
 
 
-Chore: TypeAlias = Enforce | TakeDown | Bury | DropOrphan | Forget | Tidy
+Chore: TypeAlias = (
+    EnforcePermissions
+    | FinalizeApiRemoval
+    | DeleteTombstonedRoom
+    | DeleteOrphan
+    | PurgeTombstone
+    | PruneRetiredNames
+)
 """Housekeeping: no change of any room as its users see it, so it stands in no plan output."""
 
 
@@ -252,24 +282,24 @@ class Plan:
         """The rooms whose manifest is gone, by key, whether or not they may go."""
         return frozenset(c.key for c in self.changes if any(isinstance(a, Remove) for a in c.actions))
 
-    def counts(self) -> Counter[Word]:
+    def counts(self) -> Counter[ActionName]:
         """How often each action occurs; a room under several words counts in each."""
-        return Counter(word for change in self.changes for word in change.words)
+        return Counter(action_name for change in self.changes for action_name in change.action_names)
 
     @property
     def held_back(self) -> Iterator[RoomChange]:
         """Changes of which something waits or is refused."""
-        return (change for change in self.changes if change.deferred or change.refused is not None)
+        return (change for change in self.changes if change.deferred or change.blocked_by is not None)
 
 
 @dataclass(frozen=True, slots=True)
-class Rules:
+class PlanInputs:
     """What planning must know besides the three worlds.
 
-    `id_key` is the derived key for room ids; `gone_for` by key, in seconds, is how long a manifest has
-    been absent from every snapshot that counts (absent from it: just now); `settle` is how long it must
-    have been (0 for `apply`, 10 for `run`); `leave` names rooms that may go although a guard would refuse.
-    `ripe_orphans` are live names seen empty twice.
+    `id_key` is the derived key for room ids; `missing_for_seconds` by key, in seconds, is how long a manifest
+    has been absent from every snapshot that counts (absent from it: just now); `prune_grace_seconds` is how
+    long it must have been (0 for `apply`, 10 for `run`); `approved_removals` names rooms that may go although
+    a guard would refuse. `ripe_orphans` are live names seen empty twice.
     """
 
     instance: str
@@ -277,9 +307,9 @@ class Rules:
     id_key: bytes
     now: datetime
     token_ttl: int = 300
-    settle: float = 0.0
-    gone_for: Mapping[str, float] = field(default_factory=dict)
-    leave: frozenset[str] = frozenset()
+    prune_grace_seconds: float = 0.0
+    missing_for_seconds: Mapping[str, float] = field(default_factory=dict)
+    approved_removals: frozenset[str] = frozenset()
     ripe_orphans: frozenset[str] = frozenset()
 
 

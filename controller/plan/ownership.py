@@ -7,7 +7,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
 from controller.live.room import LiveRoom, OwnerMark, owner_mark
-from controller.plan.model import Observed, Rules
+from controller.plan.model import Observed, PlanInputs
 from controller.records.record import RoomRecord
 
 
@@ -25,7 +25,7 @@ class Ownership:
     orphans: frozenset[str] = frozenset()
 
 
-def sort_out(observed: Observed, rules: Rules) -> Ownership:
+def classify_rooms(observed: Observed, inputs: PlanInputs) -> Ownership:
     """Sort the listing by owner; costs a set difference where every listed room is a current one.
 
     The live rooms of an unusable record are nobody's to touch until it can be used.
@@ -38,14 +38,14 @@ def sort_out(observed: Observed, rules: Rules) -> Ownership:
     retired = _retired(strangers, records)
     known = {name for names in retired.values() for name in names}
     marked = [(live[name], mark) for name in strangers - known if (mark := owner_mark(live[name].metadata))]
-    ours = [(room, mark) for room, mark in marked if mark.instance == rules.instance]
+    ours = [(room, mark) for room, mark in marked if mark.instance == inputs.instance]
     return Ownership(
         retired=retired,
         unknown=_by_room_id(ours),
         orphans=frozenset(
             room.name
             for room, mark in ours
-            if mark.store == rules.store and mark.room_id not in observed.unusable
+            if mark.store == inputs.store and mark.room_id not in observed.unusable
         ),
     )
 
@@ -57,12 +57,12 @@ def _names(record: RoomRecord) -> Iterator[str]:
 
 
 def _retired(listed: Collection[str], records: Iterable[RoomRecord]) -> dict[str, tuple[str, ...]]:
-    found = (
+    names_by_id = (
         (record.id, tuple(old.name for old in record.retired if old.name in listed))
         for record in records
         if record.retired
     )
-    return {room_id: names for room_id, names in found if names}
+    return {room_id: names for room_id, names in names_by_id if names}
 
 
 def _by_room_id(ours: Iterable[tuple[LiveRoom, OwnerMark]]) -> dict[str, tuple[LiveRoom, ...]]:

@@ -8,32 +8,32 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from controller.live.room import STAY_SECONDS, LiveRoom, room_metadata
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, room_metadata
 from controller.manifests.snapshot import ManifestRoom
 from controller.plan.fields import disruption, drift, field_changes
-from controller.plan.guards import guarded, is_deferred, people_inside
-from controller.plan.maintenance import chores
+from controller.plan.guards import apply_guards, is_deferred, people_inside
+from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
 from controller.plan.model import (
     Action,
     Adopt,
     Create,
     Deferrable,
-    Finish,
+    DeleteRetiredRoom,
     Heal,
     Observed,
     Plan,
+    PlanInputs,
     Recreate,
     Remove,
     Repair,
     RestoreRecord,
     RoomChange,
-    Rules,
     Start,
     Stop,
     Update,
 )
-from controller.plan.ownership import Ownership, sort_out
+from controller.plan.ownership import Ownership, classify_rooms
 from controller.plan.unusable import claims, notes, restorations
 from controller.records.record import RoomRecord
 from controller.room import RoomSpec
@@ -43,24 +43,24 @@ _Step: TypeAlias = tuple[Action, str]
 """An action and the reason for it."""
 
 
-def make_plan(observed: Observed, rules: Rules) -> Plan:
+def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     """Everything that a pass should do, ordered by key.
 
-    Who is inside is needed for some changes only: plan once, look at `names_to_look_at` of that draft,
+    Who is inside is needed for some changes only: plan once, look at `names_to_check` of that draft,
     and plan again with those people; a room whose people are not known counts as occupied.
     """
-    owners = sort_out(observed, rules)
-    claimed = claims(observed, rules.id_key)
+    owners = classify_rooms(observed, inputs)
+    claimed = claims(observed, inputs.id_key)
     restored = {each.damaged.record.id: each for each in restorations(observed, claimed)}
-    matching = _match(observed, rules, claimed)
-    needs = [*_needs(matching, _Scene(observed, owners, rules)), *map(_restoration, restored.values())]
+    matching = _match(observed, inputs, claimed)
+    needs = [*_needs(matching, _PlanContext(observed, owners, inputs)), *map(_restoration, restored.values())]
     planned = [_change(need, observed) for need in sorted(needs, key=lambda need: need.key)]
-    changes = guarded(planned, matching, observed, rules)
+    changes = apply_guards(planned, matching, observed, inputs)
     adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
     orphans = owners.orphans - adopted
     return Plan(
         changes=changes,
-        chores=tuple(chores(observed, rules, matching, orphans)),
+        chores=tuple(plan_chores(observed, inputs, matching, orphans)),
         orphans=orphans,
         invalid=matching.errors,
         stale=matching.stale,
@@ -70,33 +70,33 @@ def make_plan(observed: Observed, rules: Rules) -> Plan:
     )
 
 
-def _match(observed: Observed, rules: Rules, claimed: Mapping[str, ManifestRoom]) -> Matching:
+def _match(observed: Observed, inputs: PlanInputs, claimed: Mapping[str, ManifestRoom]) -> Matching:
     """Stage 1 for the rooms whose record can be used."""
     desired = observed.desired
     if claimed:
         theirs = {manifest.key for manifest in claimed.values()}
         desired = replace(desired, rooms={k: m for k, m in desired.rooms.items() if k not in theirs})
     withheld = [each.record for each in observed.unusable.values()]
-    return match(desired, observed.records, rules.id_key, withheld)
+    return match(desired, observed.records, inputs.id_key, withheld)
 
 
-def names_to_look_at(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
+def names_to_check(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
     """The live rooms whose people decide something; `everyone`: those of all rooms that change."""
     return frozenset(
         change.live_name
         for change in plan.changes
         if change.live_name is not None and not any(isinstance(action, Heal) for action in change.actions)
-        if everyone or (change.refused is None and any(isinstance(a, Deferrable) for a in change.actions))
+        if everyone or (change.blocked_by is None and any(isinstance(a, Deferrable) for a in change.actions))
     )
 
 
 @dataclass(frozen=True, slots=True)
-class _Scene:
+class _PlanContext:
     """What every room is judged by."""
 
     observed: Observed
     owners: Ownership
-    rules: Rules
+    inputs: PlanInputs
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,22 +115,24 @@ class _Need:
         """The live room that the actions are about."""
         adopted = next((action.name for action in self.actions if isinstance(action, Adopt)), None)
         current = self.record.live if self.record is not None else None
-        given_up = next((action.name for action in self.actions if isinstance(action, Finish)), None)
+        given_up = next(
+            (action.name for action in self.actions if isinstance(action, DeleteRetiredRoom)), None
+        )
         return adopted or (current.name if current is not None else given_up)
 
 
-def _needs(matching: Matching, scene: _Scene) -> Iterator[_Need]:
-    for found in matching.matches:
-        spec = found.manifest.spec
-        alive = found.record if found.record is not None and not found.record.removed else None
-        steps = (*_follow_manifest(found), *_live_steps(scene, found.id, spec, alive))
+def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
+    for matched in matching.matches:
+        spec = matched.manifest.spec
+        alive = matched.record if matched.record is not None and not matched.record.removed else None
+        steps = (*_follow_manifest(matched), *_live_steps(context, matched.id, spec, alive))
         if steps:
-            yield _need(found.manifest.key, found.id, spec, found.record, steps)
+            yield _need(matched.manifest.key, matched.id, spec, matched.record, steps)
     for record in matching.untouched:
-        if steps := tuple(_live_steps(scene, record.id, record.spec, record)):
+        if steps := tuple(_live_steps(context, record.id, record.spec, record)):
             yield _need(record.key, record.id, record.spec, record, steps)
     for record in matching.gone:
-        serve = _in_service(_live_steps(scene, record.id, record.spec, record))
+        serve = _in_service(_live_steps(context, record.id, record.spec, record))
         yield _need(record.key, record.id, record.spec, record, (*serve, (Remove(), "its manifest is gone")))
 
 
@@ -151,13 +153,13 @@ def _need(key: str, room_id: str, spec: RoomSpec, record: RoomRecord | None, ste
     return _Need(key, room_id, spec, record, tuple(a for a, _ in steps), tuple(why for _, why in steps))
 
 
-def _follow_manifest(found: Match) -> tuple[_Step, ...]:
+def _follow_manifest(matched: Match) -> tuple[_Step, ...]:
     """Stage 1: the record follows its manifest."""
-    manifest, record = found.manifest, found.record
+    manifest, record = matched.manifest, matched.record
     if record is None:
-        return ((Create(manifest, found.id), "a new manifest"),)
+        return ((Create(manifest, matched.id), "a new manifest"),)
     if record.removed:
-        return ((Create(manifest, found.id), "its manifest is back"),)
+        return ((Create(manifest, matched.id), "its manifest is back"),)
     if record.key != manifest.key:
         return ((Update(manifest), "takes over the room by its id"),)
     if record.spec is not manifest.spec and record.spec != manifest.spec:
@@ -169,39 +171,41 @@ def _follow_manifest(found: Match) -> tuple[_Step, ...]:
 
 def _what_changed(record: RoomRecord, spec: RoomSpec) -> str:
     """A new layout takes a new file; whether anybody is inside decides nothing here."""
-    taped = record.recording is not None and spec.record and spec.active
-    if not taped or spec.record_mode is record.spec.record_mode:
+    is_recorded = record.recording is not None and spec.record and spec.active
+    if not is_recorded or spec.record_mode is record.spec.record_mode:
         return "its manifest changed"
     alone = record.spec == spec.model_copy(update={"record_mode": record.spec.record_mode})
     return SECOND_FILE if alone else f"its manifest changed; {SECOND_FILE}"
 
 
-def _live_steps(scene: _Scene, room_id: str, spec: RoomSpec, record: RoomRecord | None) -> Iterator[_Step]:
+def _live_steps(
+    context: _PlanContext, room_id: str, spec: RoomSpec, record: RoomRecord | None
+) -> Iterator[_Step]:
     """Stage 2: what the live side of one room needs, given the spec it has after stage 1."""
-    live, unknown = scene.observed.live, scene.owners.unknown
+    live, unknown = context.observed.live, context.owners.unknown
     current = record.live if record is not None else None
     if not spec.active:
         if current is not None:
             yield Stop(), "active is false"
     elif current is not None and current.name in live:
-        yield from _put_right(live[current.name], spec, room_id, scene.rules)
+        yield from _drift_steps(live[current.name], spec, room_id, context.inputs)
     elif room_id in unknown:
         yield Adopt(unknown[room_id][0].name), "a live room with its mark is there"
-        yield from _put_right(unknown[room_id][0], spec, room_id, scene.rules)
+        yield from _drift_steps(unknown[room_id][0], spec, room_id, context.inputs)
     elif current is not None:
         yield Heal(current.name), "its live room is gone" if current.sid else "its live room is not made yet"
     else:
         yield Start(), "active is true"
-    for name in scene.owners.retired.get(room_id, ()):
-        yield Finish(name), "a live room that was given up is still there"
+    for name in context.owners.retired.get(room_id, ()):
+        yield DeleteRetiredRoom(name), "a live room that was given up is still there"
 
 
-def _put_right(room: LiveRoom, spec: RoomSpec, room_id: str, rules: Rules) -> Iterator[_Step]:
-    if room.metadata != room_metadata(spec, room_id, rules.instance, rules.store):
+def _drift_steps(room: LiveRoom, spec: RoomSpec, room_id: str, inputs: PlanInputs) -> Iterator[_Step]:
+    if room.metadata != room_metadata(spec, room_id, inputs.instance, inputs.store):
         yield Repair(room.name), "the live room's metadata differs"
     if room.max_participants != spec.max_participants:
         yield Recreate(), "max_participants of a live room changes only with a new one"
-    elif min(room.empty_timeout, room.departure_timeout) < STAY_SECONDS:
+    elif min(room.empty_timeout, room.departure_timeout) < EMPTY_TIMEOUT_SECONDS:
         yield Recreate(), "the live room would close when it is empty"
 
 

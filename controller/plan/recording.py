@@ -12,40 +12,40 @@ from typing import Final, TypeAlias
 
 from controller.live.egress import Egress, EgressStatus, Layout
 from controller.live.room import Participant
-from controller.recording_output import Output
+from controller.recording_output import RecordingOutput
 from controller.records.record import Recording, RoomRecord
 from controller.room import RecordMode, format_time, redact_room_id
 
-UNKNOWN_FOR: Final = timedelta(seconds=60)
+START_OUTCOME_TIMEOUT: Final = timedelta(seconds=60)
 """For how long a Start whose outcome nobody knows may still become a recording."""
-STILL: Final = 60.0
+WORKER_SILENCE_SECONDS: Final = 60.0
 """Seconds for which an egress must have been silent before it may be a ghost."""
-ENDING_GRACE: Final = 10.0
+STOP_GRACE_SECONDS: Final = 10.0
 """Seconds that one which ends is waited for before another begins: an upload may take longer."""
-LASTING: Final = frozenset({"NoEgressService", "NoWorker", "Failed", "WorkerLost"})
+PERSISTENT_REASONS: Final = frozenset({"NoEgressService", "NoWorker", "Failed", "WorkerLost"})
 """What is said of an empty room as well: who looks in the morning finds why there is no recording."""
 SILENT: Final = "its egress worker has long been silent, and is asked whether it is there"
 
 
 @dataclass(frozen=True, slots=True)
-class Note:
+class UpdateRecordingRecord:
     """The record is brought to what is so: an egress that was found, nobody inside any more, an end."""
 
     recording: Recording | None
 
 
 @dataclass(frozen=True, slots=True)
-class Begin:
+class StartRecording:
     """A recording is started."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trace:
+class ResolveStart:
     """What came of a Start is looked up by its file, ended ones included."""
 
 
 @dataclass(frozen=True, slots=True)
-class End:
+class StopRecording:
     """A recording is asked to end."""
 
     egress: Egress
@@ -53,17 +53,17 @@ class End:
 
 
 @dataclass(frozen=True, slots=True)
-class Probe:
+class ProbeWorker:
     """One that seems to be a ghost is asked to end: if nobody answers, it is lost."""
 
     egress: Egress
 
 
-Step: TypeAlias = Note | Begin | Trace | End | Probe
+Step: TypeAlias = UpdateRecordingRecord | StartRecording | ResolveStart | StopRecording | ProbeWorker
 
 
 @dataclass(frozen=True, slots=True)
-class Look:
+class Occupancy:
     """Who is inside a live room as far as its recording goes: people who count, recorders by identity.
 
     `gone` are recorders who are listed, and for whom no server answers.
@@ -75,69 +75,74 @@ class Look:
 
 
 @dataclass(frozen=True, slots=True)
-class Scene:
+class RecordingInputs:
     """All that is known of one room's recording.
 
-    `listed`: its live room is there; `taped`: LiveKit says that it is recorded. `ours` are egresses of ours
-    on any of its names that have not ended, the eldest first. `look`: None where nobody looked. `still`: for
-    how many seconds each of them has been silent, by id. `settled`: the record's own has ended, and that is
-    written down. `waits`: it failed not long ago. `asked`: those that were asked to end a moment ago.
+    `listed`: its live room is there; `livekit_says_recording`: LiveKit says that it is recorded. `ours` are
+    egresses of ours on any of its names that have not ended, the eldest first. `occupancy`: None where nobody
+    looked. `silent_seconds`: for how many seconds each of them has been silent, by id. `is_closed`: the
+    record's own has ended, and that is written down. `is_backing_off`: it failed not long ago.
+    `stop_requested`: those that were asked to end a moment ago.
     """
 
     record: RoomRecord
     listed: bool
-    taped: bool
+    livekit_says_recording: bool
     ours: tuple[Egress, ...]
-    look: Look | None
-    still: Mapping[str, float]
-    settled: bool
-    waits: bool
-    asked: frozenset[str] = frozenset()
-    stranded: frozenset[str] = frozenset()
+    occupancy: Occupancy | None
+    silent_seconds: Mapping[str, float]
+    is_closed: bool
+    is_backing_off: bool
+    stop_requested: frozenset[str] = frozenset()
+    on_deleted_room: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingRules:
     """`output` None: nothing is recorded. `idle`: how long a recording goes on with nobody inside."""
 
-    output: Output | None
+    output: RecordingOutput | None
     idle: timedelta
     now: datetime
 
 
-def decide(scene: Scene, rules: RecordingRules) -> Step | None:
+def next_step(inputs: RecordingInputs, rules: RecordingRules) -> Step | None:
     """The next step; None where all is as it should be, or something has to be waited for."""
-    for egress in scene.ours:
-        if _seems_ghost(egress, scene):
-            return Probe(egress)
-    running = [egress for egress in scene.ours if records_on(egress) and egress.id not in scene.stranded]
+    for egress in inputs.ours:
+        if _seems_ghost(egress, inputs):
+            return ProbeWorker(egress)
+    running = [
+        egress for egress in inputs.ours if is_recording(egress) and egress.id not in inputs.on_deleted_room
+    ]
     if len(running) > 1:
-        return _end(running[-1], "the room is recorded twice", scene)
+        return _end(running[-1], "the room is recorded twice", inputs)
     if running:
-        return _of_running(running[0], scene, rules)
-    ending = (egress for egress in scene.ours if not records_on(egress))
-    if any(scene.still[egress.id] < ENDING_GRACE for egress in ending):
+        return _next_while_running(running[0], inputs, rules)
+    ending = (egress for egress in inputs.ours if not is_recording(egress))
+    if any(inputs.silent_seconds[egress.id] < STOP_GRACE_SECONDS for egress in ending):
         return None
-    return _of_none(scene, rules)
+    return _next_without_recording(inputs, rules)
 
 
-def _of_running(egress: Egress, scene: Scene, rules: RecordingRules) -> Step | None:
-    recording = scene.record.recording
+def _next_while_running(egress: Egress, inputs: RecordingInputs, rules: RecordingRules) -> Step | None:
+    recording = inputs.record.recording
     if recording is None or recording.egress_id != egress.id:
-        return Note(found(egress, recording, rules.now))
-    why = _unwanted(egress, recording, scene, rules)
+        return UpdateRecordingRecord(entry_for_egress(egress, recording, rules.now))
+    why = _stop_reason(egress, recording, inputs, rules)
     if why:
-        return _end(egress, why, scene)
-    if scene.look is None or bool(scene.look.people) == (recording.empty_since is None):
+        return _end(egress, why, inputs)
+    if inputs.occupancy is None or bool(inputs.occupancy.people) == (recording.empty_since is None):
         return None
-    return Note(replace(recording, empty_since=None if scene.look.people else rules.now))
+    return UpdateRecordingRecord(
+        replace(recording, empty_since=None if inputs.occupancy.people else rules.now)
+    )
 
 
-def _end(egress: Egress, why: str, scene: Scene) -> End | None:
-    return None if egress.id in scene.asked else End(egress, why)
+def _end(egress: Egress, why: str, inputs: RecordingInputs) -> StopRecording | None:
+    return None if egress.id in inputs.stop_requested else StopRecording(egress, why)
 
 
-def found(egress: Egress, recording: Recording | None, now: datetime) -> Recording:
+def entry_for_egress(egress: Egress, recording: Recording | None, now: datetime) -> Recording:
     """The record's entry for an egress that turned up: the attempt's own, or one of another life of ours."""
     attempt_at = egress.started or now
     if recording is not None and recording.file == egress.file:
@@ -145,9 +150,9 @@ def found(egress: Egress, recording: Recording | None, now: datetime) -> Recordi
     return Recording(attempt_at, egress.room, egress.file, egress.id)
 
 
-def _unwanted(egress: Egress, recording: Recording, scene: Scene, rules: RecordingRules) -> str:
+def _stop_reason(egress: Egress, recording: Recording, inputs: RecordingInputs, rules: RecordingRules) -> str:
     """Why a recording should end; '' while it should not."""
-    record = scene.record
+    record = inputs.record
     if rules.output is None:
         return "ROOMCTL_RECORDING_OUTPUT is not set any more"
     if not record.spec.record:
@@ -156,50 +161,64 @@ def _unwanted(egress: Egress, recording: Recording, scene: Scene, rules: Recordi
         return "its live room was given up"
     if mode_of(egress) is not record.spec.record_mode:
         return "record_mode changed"
-    empty, nobody = recording.empty_since, scene.look is not None and not scene.look.people
+    empty, nobody = recording.empty_since, inputs.occupancy is not None and not inputs.occupancy.people
     if empty is not None and nobody and rules.now - empty >= rules.idle:
         return "nobody is inside any more"
     return ""
 
 
-def _of_none(scene: Scene, rules: RecordingRules) -> Step | None:
+def _next_without_recording(inputs: RecordingInputs, rules: RecordingRules) -> Step | None:
     """Nothing of ours is running; what lingers at its end is waited for no more, and its row stays open."""
-    recording = scene.record.recording
+    recording = inputs.record.recording
     if recording is None:
-        return Begin() if _wanted(scene, rules) else None
+        return StartRecording() if _should_start(inputs, rules) else None
     if recording.egress_id is None:
-        return Trace()
-    lingers = any(egress.id == recording.egress_id for egress in scene.ours)
-    return Note(None) if scene.settled or lingers else None
+        return ResolveStart()
+    lingers = any(egress.id == recording.egress_id for egress in inputs.ours)
+    return UpdateRecordingRecord(None) if inputs.is_closed or lingers else None
 
 
-def _wanted(scene: Scene, rules: RecordingRules) -> bool:
-    record = scene.record
+def _should_start(inputs: RecordingInputs, rules: RecordingRules) -> bool:
+    record = inputs.record
     asked = record.spec.record and record.should_be_live and rules.output is not None
-    return asked and scene.listed and not scene.waits and scene.look is not None and scene.look.people > 0
+    return (
+        asked
+        and inputs.listed
+        and not inputs.is_backing_off
+        and inputs.occupancy is not None
+        and inputs.occupancy.people > 0
+    )
 
 
-def _seems_ghost(egress: Egress, scene: Scene) -> bool:
+def _seems_ghost(egress: Egress, inputs: RecordingInputs) -> bool:
     """Whether its worker may have gone without a word. One that ends leaves the room, and uploads after."""
-    if scene.still[egress.id] < STILL:
+    if inputs.silent_seconds[egress.id] < WORKER_SILENCE_SECONDS:
         return False
-    if egress.status is EgressStatus.ENDING or (scene.look is not None and egress.id in scene.look.gone):
+    if egress.status is EgressStatus.ENDING or (
+        inputs.occupancy is not None and egress.id in inputs.occupancy.gone
+    ):
         return True
-    inside = scene.look is not None and egress.id in scene.look.recorders
-    return not _is_taped(scene) and not inside and (scene.look is not None or not scene.listed)
+    inside = inputs.occupancy is not None and egress.id in inputs.occupancy.recorders
+    return (
+        not _livekit_says_recording(inputs)
+        and not inside
+        and (inputs.occupancy is not None or not inputs.listed)
+    )
 
 
-def _is_taped(scene: Scene) -> bool:
+def _livekit_says_recording(inputs: RecordingInputs) -> bool:
     """Whether LiveKit's word that the room is recorded may be about ours: another's counts as well."""
-    return scene.taped and not (scene.look is not None and scene.look.recorders - scene.look.gone)
+    return inputs.livekit_says_recording and not (
+        inputs.occupancy is not None and inputs.occupancy.recorders - inputs.occupancy.gone
+    )
 
 
-def records_on(egress: Egress) -> bool:
+def is_recording(egress: Egress) -> bool:
     """Whether it still records: one that ends has left the room, and uploads."""
     return egress.status is not EgressStatus.ENDING
 
 
-def is_stranded(egress: Egress, record: RoomRecord, live: Container[str]) -> bool:
+def is_on_deleted_room(egress: Egress, record: RoomRecord, live: Container[str]) -> bool:
     """Whether its live room was given up and is gone; `live` are the names of all live rooms."""
     current = record.live.name if record.live is not None else None
     return egress.room != current and egress.room not in live
@@ -220,17 +239,19 @@ def counts(one: Participant) -> bool:
     return one.is_person and not one.permission.hidden
 
 
-def look_of(inside: Sequence[Participant], unlisted: int = 0) -> Look:
+def occupancy_of(inside: Sequence[Participant], unlisted: int = 0) -> Occupancy:
     """Hidden ones, agents and recorders are nobody, and whom a crash left listed. `unlisted` are people."""
     recorders = [one for one in inside if one.kind == "EGRESS" or one.recorder]
-    return Look(
+    return Occupancy(
         people=sum(counts(one) for one in inside) or unlisted,
         recorders=frozenset(one.identity for one in recorders),
         gone=frozenset(one.identity for one in recorders if one.gone),
     )
 
 
-def ours_on(record: RoomRecord, listed: Iterable[Egress], output: Output | None) -> tuple[Egress, ...]:
+def ours_on(
+    record: RoomRecord, listed: Iterable[Egress], output: RecordingOutput | None
+) -> tuple[Egress, ...]:
     """The egresses of ours on the room's names, the eldest first; a foreign one is nobody's business.
 
     Ours is what stands in the record, and what goes where only this room's recordings go. One that has no
@@ -240,14 +261,14 @@ def ours_on(record: RoomRecord, listed: Iterable[Egress], output: Output | None)
     return tuple(sorted(mine, key=lambda one: (one.started is None, one.started or record.created, one.id)))
 
 
-def _is_ours(egress: Egress, record: RoomRecord, output: Output | None) -> bool:
+def _is_ours(egress: Egress, record: RoomRecord, output: RecordingOutput | None) -> bool:
     recording = record.recording
     if recording is not None and (egress.id == recording.egress_id or egress.file == recording.file):
         return True
     return output is not None and output.is_of(egress.file, record.key, record.id)
 
 
-def is_called(record: RoomRecord, names: AbstractSet[str]) -> bool:
+def has_live_name(record: RoomRecord, names: AbstractSet[str]) -> bool:
     """Whether one of `names` was or is the record's. Most records have their current name alone."""
     if record.live is not None and record.live.name in names:
         return True
@@ -266,7 +287,7 @@ def names_of(record: RoomRecord) -> set[str]:
 
 
 @dataclass(frozen=True, slots=True)
-class Trouble:
+class RecordingFailure:
     """What went wrong last, as the condition says it: `reason` is one of docs/conditions.md#recording."""
 
     reason: str
@@ -274,7 +295,7 @@ class Trouble:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordingSays:
+class RecordingCondition:
     """What the condition Recording says."""
 
     status: str
@@ -282,50 +303,52 @@ class RecordingSays:
     message: str = ""
 
 
-def condition(scene: Scene, output: Output | None, trouble: Trouble | None) -> RecordingSays:
+def condition(
+    inputs: RecordingInputs, output: RecordingOutput | None, failure: RecordingFailure | None
+) -> RecordingCondition:
     """The condition of a room with `record: true`.
 
-    What went wrong is said until a recording is under way, and what is not LASTING only while somebody is
-    inside.
+    What went wrong is said until a recording is under way, and what is not PERSISTENT_REASONS only while
+    somebody is inside.
     """
     if output is None:
-        return RecordingSays(
+        return RecordingCondition(
             "False", "NotConfigured", "set ROOMCTL_RECORDING_OUTPUT: until then nothing is recorded"
         )
-    return _under_way(scene) or _missing(scene, trouble)
+    return _under_way(inputs) or _missing(inputs, failure)
 
 
-def _under_way(scene: Scene) -> RecordingSays | None:
+def _under_way(inputs: RecordingInputs) -> RecordingCondition | None:
     """What is said of the egresses there are; None where none says enough."""
-    for egress in scene.ours:
-        if records_on(egress) and _seems_ghost(egress, scene):
-            return RecordingSays("False", "WorkerLost", f"{egress.id}: {SILENT}")
-        if egress.status is EgressStatus.ACTIVE and egress.id not in scene.stranded:
-            return RecordingSays("True", "Recording", _told(egress, scene.record))
-    return None if _has_people(scene) else _ending(scene)
+    for egress in inputs.ours:
+        if is_recording(egress) and _seems_ghost(egress, inputs):
+            return RecordingCondition("False", "WorkerLost", f"{egress.id}: {SILENT}")
+        if egress.status is EgressStatus.ACTIVE and egress.id not in inputs.on_deleted_room:
+            return RecordingCondition("True", "Recording", _describe(egress, inputs.record))
+    return None if _has_people(inputs) else _ending(inputs)
 
 
-def _missing(scene: Scene, trouble: Trouble | None) -> RecordingSays:
+def _missing(inputs: RecordingInputs, failure: RecordingFailure | None) -> RecordingCondition:
     """Why there is no recording."""
-    idle = not scene.ours and scene.record.recording is None and not _has_people(scene)
-    if trouble is not None and (trouble.reason in LASTING or not idle):
-        return RecordingSays("False", trouble.reason, trouble.message)
+    idle = not inputs.ours and inputs.record.recording is None and not _has_people(inputs)
+    if failure is not None and (failure.reason in PERSISTENT_REASONS or not idle):
+        return RecordingCondition("False", failure.reason, failure.message)
     if idle:
-        return RecordingSays("False", "Idle", "nobody was seen inside")
-    return _ending(scene) or RecordingSays("False", "Starting", "an egress worker is asked for")
+        return RecordingCondition("False", "Idle", "nobody was seen inside")
+    return _ending(inputs) or RecordingCondition("False", "Starting", "an egress worker is asked for")
 
 
-def _ending(scene: Scene) -> RecordingSays | None:
-    if all(records_on(egress) for egress in scene.ours):
+def _ending(inputs: RecordingInputs) -> RecordingCondition | None:
+    if all(is_recording(egress) for egress in inputs.ours):
         return None
-    return RecordingSays("False", "Stopping", "the last of it is being written")
+    return RecordingCondition("False", "Stopping", "the last of it is being written")
 
 
-def _has_people(scene: Scene) -> bool:
+def _has_people(inputs: RecordingInputs) -> bool:
     """As far as we know."""
-    return scene.look is not None and scene.look.people > 0
+    return inputs.occupancy is not None and inputs.occupancy.people > 0
 
 
-def _told(egress: Egress, record: RoomRecord) -> str:
+def _describe(egress: Egress, record: RoomRecord) -> str:
     since = f", since {format_time(egress.started)}" if egress.started is not None else ""
     return redact_room_id(egress.file, record.id) + since

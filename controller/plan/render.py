@@ -9,14 +9,14 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.manifests.report import Place, error_dict, error_text, same
-from controller.plan.model import Disruption, FieldChange, Plan, RoomChange, Word
+from controller.plan.model import ActionName, Disruption, FieldChange, Plan, RoomChange
 from controller.room import format_time, redact_key
 
 _SIGN_OF: Final = (  # the first that fits
-    ("±", {Word.RECREATE}),
-    ("-", {Word.STOP, Word.REMOVE}),
-    ("+", {Word.CREATE, Word.START}),
-    ("~", {Word.UPDATE}),
+    ("±", {ActionName.RECREATE}),
+    ("-", {ActionName.STOP, ActionName.REMOVE}),
+    ("+", {ActionName.CREATE, ActionName.START}),
+    ("~", {ActionName.UPDATE}),
 )
 
 
@@ -38,7 +38,7 @@ def as_dict(plan: Plan, generated_at: datetime, place: Place = same) -> dict[str
         "generated_at": format_time(generated_at),
         "revision": plan.revision,
         "summary": {
-            **{str(word): counts[word] for word in Word},
+            **{str(name): counts[name] for name in ActionName},
             "unchanged": plan.unchanged,
             "deferred": sum(change.deferred for change in plan.changes),
             "invalid": len(plan.invalid),
@@ -53,7 +53,7 @@ def _change(change: RoomChange) -> dict[str, Any]:
         "key": change.key,
         "id": change.id,
         "name": change.name,
-        "actions": [str(word) for word in change.words],
+        "actions": [str(name) for name in change.action_names],
         "fields": [{"field": f.field, "from": f.before, "to": f.after} for f in change.fields],
         "disruption": str(change.disruption),
         "participants": change.participants,
@@ -63,7 +63,7 @@ def _change(change: RoomChange) -> dict[str, Any]:
 
 
 def _reason(change: RoomChange) -> str:
-    return change.reason if change.refused is None else f"{change.reason}; held back: {change.refused}"
+    return change.reason if change.blocked_by is None else f"{change.reason}; held back: {change.blocked_by}"
 
 
 def _lines(plan: Plan, place: Place) -> Iterator[str]:
@@ -79,7 +79,7 @@ def _lines(plan: Plan, place: Place) -> Iterator[str]:
 
 
 def _room(change: RoomChange) -> Iterator[str]:
-    words = ", ".join(change.words)
+    words = ", ".join(change.action_names)
     yield f"{_sign(change)} {redact_key(change.key)}: {words} ({_reason(change)}){_effect(change)}"
     width = max((len(f.field) for f in change.fields), default=0)
     for field in change.fields:
@@ -87,7 +87,7 @@ def _room(change: RoomChange) -> Iterator[str]:
 
 
 def _sign(change: RoomChange) -> str:
-    return next(sign for sign, words in _SIGN_OF if words & set(change.words))
+    return next(sign for sign, words in _SIGN_OF if words & set(change.action_names))
 
 
 def _effect(change: RoomChange) -> str:
@@ -106,10 +106,10 @@ def _values(field: FieldChange) -> str:
 
 def _summary(plan: Plan) -> str:
     counts = plan.counts()
-    parts = [f"{counts[word]} to {word}" for word in Word if counts[word]]
+    parts = [f"{counts[name]} to {name}" for name in ActionName if counts[name]]
     if not parts:
         return "No changes."
     deferred = sum(change.deferred for change in plan.changes)
-    refused = sum(change.refused is not None for change in plan.changes)
+    refused = sum(change.blocked_by is not None for change in plan.changes)
     extra = ", ".join(f"{n} {what}" for n, what in ((deferred, "deferred"), (refused, "held back")) if n)
     return f"Plan: {', '.join(parts)} ({extra})." if extra else f"Plan: {', '.join(parts)}."

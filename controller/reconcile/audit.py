@@ -13,9 +13,9 @@ from controller.live.room import LiveRoom
 from controller.records.record import RoomRecord
 from controller.room import MediaType
 
-LOOKS: Final = 100
+MAX_ROOMS_PER_AUDIT: Final = 100
 """Rooms looked into at one resync, at most."""
-KEPT_FOR_OTHERS: Final = 20
+MIN_UNRESTRICTED_ROOMS_PER_AUDIT: Final = 20
 """Of these, how many occupied rooms that may carry all media get, however many restricted ones there are."""
 
 
@@ -28,7 +28,7 @@ class Audit:
     """Remembers which rooms were looked into, so that all get their turn."""
 
     def __init__(self) -> None:
-        self._looked: dict[str, int] = {}
+        self._checked: dict[str, int] = {}
         self._round = 0
 
     def choose(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> list[RoomRecord]:
@@ -39,20 +39,20 @@ class Audit:
         occupied, quiet = _by_people(records, live)
         restricted = self._in_turn(room for room in occupied if is_restricted(room))
         others = self._in_turn(room for room in occupied if not is_restricted(room))
-        chosen = restricted[: LOOKS - min(len(others), KEPT_FOR_OTHERS)]
-        chosen += others[: LOOKS - len(chosen)]
-        chosen += self._in_turn(quiet)[: LOOKS - len(chosen)]
-        self._saw(chosen, [*occupied, *quiet])
+        chosen = restricted[: MAX_ROOMS_PER_AUDIT - min(len(others), MIN_UNRESTRICTED_ROOMS_PER_AUDIT)]
+        chosen += others[: MAX_ROOMS_PER_AUDIT - len(chosen)]
+        chosen += self._in_turn(quiet)[: MAX_ROOMS_PER_AUDIT - len(chosen)]
+        self._remember(chosen, [*occupied, *quiet])
         return chosen
 
     def _in_turn(self, rooms: Iterable[RoomRecord]) -> list[RoomRecord]:
-        return sorted(rooms, key=lambda room: (self._looked.get(room.id, 0), room.id))
+        return sorted(rooms, key=lambda room: (self._checked.get(room.id, 0), room.id))
 
-    def _saw(self, chosen: Iterable[RoomRecord], rooms: Collection[RoomRecord]) -> None:
+    def _remember(self, chosen: Iterable[RoomRecord], rooms: Collection[RoomRecord]) -> None:
         """Remember the turn of `chosen`, and nothing of rooms that are no more among `rooms`."""
         self._round += 1
-        before = {room.id: self._looked[room.id] for room in rooms if room.id in self._looked}
-        self._looked = before | {room.id: self._round for room in chosen}
+        before = {room.id: self._checked[room.id] for room in rooms if room.id in self._checked}
+        self._checked = before | {room.id: self._round for room in chosen}
 
 
 def _by_people(

@@ -9,22 +9,24 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, Protocol, assert_never
 
-from controller.access.policy import Correction, corrected
-from controller.errors import LiveNotFound, StoreConflict
-from controller.live.ports import LiveActor, LiveObserver
+from controller.access.policy import Correction, permission_correction
+from controller.errors import LiveKitNotFoundError, StoreConflictError
+from controller.live.ports import LiveKitReader, LiveKitWriter
 from controller.live.room import LiveRoom, Participant, people_in, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
-    Bury,
     Chore,
     Create,
     Deferrable,
-    DropOrphan,
-    Enforce,
-    Finish,
-    Forget,
+    DeleteOrphan,
+    DeleteRetiredRoom,
+    DeleteTombstonedRoom,
+    EnforcePermissions,
+    FinalizeApiRemoval,
     Heal,
+    PruneRetiredNames,
+    PurgeTombstone,
     Recreate,
     Remove,
     Repair,
@@ -32,21 +34,19 @@ from controller.plan.model import (
     RoomChange,
     Start,
     Stop,
-    TakeDown,
-    Tidy,
     Update,
 )
 from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
-from controller.state_cache import Known
+from controller.state_cache import StateCache
 
-AT_ONCE: Final = 10
+MAX_CONCURRENT_PERMISSION_UPDATES: Final = 10
 """People of one room whose permissions are changed side by side; other rooms' calls go in between."""
 
 
 @dataclass(frozen=True, slots=True)
-class Result:
+class ApplyResult:
     """The record as it stands now (None where it left people's sight), and what was done of the change."""
 
     record: RoomRecord | None
@@ -62,30 +62,30 @@ class Recordings(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Steps:
-    """Carries out changes and chores. Raises StoreError's and LiveError's kinds, and LeaseLost."""
+class ChangeApplier:
+    """Carries out changes and chores. Raises StoreError's and LiveKitError's kinds, and LeaseLostError."""
 
     store: RoomStore
-    actor: LiveActor
-    observer: LiveObserver
-    known: Known
+    writer: LiveKitWriter
+    reader: LiveKitReader
+    state: StateCache
     clock: Clock
     instance: str
     recordings: Recordings
 
-    async def carry_out(self, change: RoomChange) -> Result:
+    async def apply_change(self, change: RoomChange) -> ApplyResult:
         """One room's due actions, in order."""
         actions = await self._still_due(change)
         if not actions:
-            return Result(change.record, ())
-        record = await self._recorded(change, actions)
+            return ApplyResult(change.record, ())
+        record = await self._write_record(change, actions)
         if record.removed and not any(isinstance(action, Remove) for action in actions):
-            return Result(None, ())  # by API, meanwhile: the next plan takes it down
+            return ApplyResult(None, ())  # by API, meanwhile: the next plan takes it down
         for action in actions:
-            record = await self._done(action, change.record, record)
+            record = await self._apply_to_livekit(action, change.record, record)
         if any(isinstance(action, Update | Adopt | Repair) for action in actions):
             await self.enforce(record)  # metadata out of date: the policy changed, by API perhaps
-        return Result(None if record.removed else record, actions)
+        return ApplyResult(None if record.removed else record, actions)
 
     async def _still_due(self, change: RoomChange) -> tuple[Action, ...]:
         """Whoever came in since planning still defers a removal or a recreate: look again before the act."""
@@ -96,9 +96,9 @@ class Steps:
         return replace(change, deferred=True).due
 
     async def _people(self, name: str) -> int:
-        return people_in(self.known.live.get(name), await self.observer.participants(name))
+        return people_in(self.state.live.get(name), await self.reader.participants(name))
 
-    async def _recorded(self, change: RoomChange, actions: tuple[Action, ...]) -> RoomRecord:
+    async def _write_record(self, change: RoomChange, actions: tuple[Action, ...]) -> RoomRecord:
         """The one write before LiveKit is asked for anything."""
         now, before = self.clock.wall(), change.record
         match actions[0]:
@@ -121,28 +121,30 @@ class Steps:
                     record = record.without_live_name(now)
                 case Remove():
                     record = record.with_tombstone(now)
-                case Heal() | Repair() | Finish() | RestoreRecord():
+                case Heal() | Repair() | DeleteRetiredRoom() | RestoreRecord():
                     pass
                 case _:
                     assert_never(action)
         return record
 
-    async def _done(self, action: Action, before: RoomRecord | None, record: RoomRecord) -> RoomRecord:
+    async def _apply_to_livekit(
+        self, action: Action, before: RoomRecord | None, record: RoomRecord
+    ) -> RoomRecord:
         """LiveKit's side of one action; `before` is the record as planned on."""
         match action:
             case Start() | Heal():
-                return await self._made(record)
+                return await self._ensure_room(record)
             case Recreate():
-                record = await self._made(record)
-                await self._unmade(before, record)
+                record = await self._ensure_room(record)
+                await self._delete_retired_rooms(before, record)
             case Stop() | Remove():
-                await self._unmade(before, record)
+                await self._delete_retired_rooms(before, record)
             case Adopt(name):
-                room = self.known.live.get(name)
+                room = self.state.live.get(name)
                 return record if room is None else record.with_sid(room.sid)
             case Repair(name):
-                await self._repaired(name, record)
-            case Finish(name):
+                await self._sync_metadata(name, record)
+            case DeleteRetiredRoom(name):
                 await self._delete(name, record)
             case Create() | Update() | RestoreRecord():
                 pass
@@ -150,25 +152,25 @@ class Steps:
                 assert_never(action)
         return record
 
-    async def _made(self, record: RoomRecord) -> RoomRecord:
+    async def _ensure_room(self, record: RoomRecord) -> RoomRecord:
         """CreateRoom, and its answer compared: a room that was there already is answered untouched."""
         if record.live is None:
             return record
         metadata = self._metadata(record)
-        room = await self.actor.create_room(record.live.name, metadata, record.spec.max_participants)
-        self.known.made(room, self.clock.monotonic())
+        room = await self.writer.create_room(record.live.name, metadata, record.spec.max_participants)
+        self.state.record_created(room, self.clock.monotonic())
         if room.metadata != metadata:
-            await self._repaired(room.name, record)
+            await self._sync_metadata(room.name, record)
         return record.with_sid(room.sid)
 
-    async def _repaired(self, name: str, record: RoomRecord) -> None:
+    async def _sync_metadata(self, name: str, record: RoomRecord) -> None:
         metadata = self._metadata(record)
-        await self.actor.update_metadata(name, metadata)
-        room = self.known.live.get(name)
+        await self.writer.update_metadata(name, metadata)
+        room = self.state.live.get(name)
         if room is not None:
-            self.known.made(replace(room, metadata=metadata), self.clock.monotonic())
+            self.state.record_created(replace(room, metadata=metadata), self.clock.monotonic())
 
-    async def _unmade(self, before: RoomRecord | None, record: RoomRecord) -> None:
+    async def _delete_retired_rooms(self, before: RoomRecord | None, record: RoomRecord) -> None:
         """DeleteRoom on the names that this change retired."""
         already = {old.name for old in before.retired} if before is not None else set()
         for old in record.retired:
@@ -178,8 +180,8 @@ class Steps:
     async def _delete(self, name: str, record: RoomRecord | None = None) -> None:
         if record is not None:
             await self.recordings.before_deletion(record, name)
-        await self.actor.delete_room(name)
-        self.known.unmade(name, self.clock.monotonic())
+        await self.writer.delete_room(name)
+        self.state.record_deleted(name, self.clock.monotonic())
 
     def _metadata(self, record: RoomRecord) -> str:
         return room_metadata(record.spec, record.id, self.instance, self.store.identity.store)
@@ -192,64 +194,66 @@ class Steps:
         room = self._live_room(record)
         if room is None:
             return 0
-        people = await self.observer.participants(room.name)
+        people = await self.reader.participants(room.name)
         wrong = [someone for someone in people if self._correction(record, someone) is not None]
         changed = 0
-        for first in range(0, len(wrong), AT_ONCE):
-            some = wrong[first : first + AT_ONCE]
-            changed += sum(await asyncio.gather(*(self._put_right(record, room.name, one) for one in some)))
+        for first in range(0, len(wrong), MAX_CONCURRENT_PERMISSION_UPDATES):
+            some = wrong[first : first + MAX_CONCURRENT_PERMISSION_UPDATES]
+            changed += sum(
+                await asyncio.gather(*(self._correct_permission(record, room.name, one) for one in some))
+            )
         return changed
 
     def _correction(self, record: RoomRecord, someone: Participant) -> Correction | None:
-        return corrected(someone, self.store.by_id.get(record.id, record).spec)
+        return permission_correction(someone, self.store.by_id.get(record.id, record).spec)
 
-    async def _put_right(self, record: RoomRecord, name: str, someone: Participant) -> int:
+    async def _correct_permission(self, record: RoomRecord, name: str, someone: Participant) -> int:
         correction = self._correction(record, someone)
         return 0 if correction is None else await self._permit(name, someone.identity, correction)
 
     async def _permit(self, name: str, identity: str, correction: Correction) -> int:
         try:
-            await self.actor.update_permission(name, identity, correction.permission, correction.attributes)
-        except LiveNotFound:
+            await self.writer.update_permission(name, identity, correction.permission, correction.attributes)
+        except LiveKitNotFoundError:
             return 0  # they have left meanwhile
         return 1
 
     def _live_room(self, record: RoomRecord) -> LiveRoom | None:
-        return self.known.live_room(record) if record.should_be_live else None
+        return self.state.live_room(record) if record.should_be_live else None
 
-    async def chore(self, chore: Chore) -> int:
+    async def maintain(self, chore: Chore) -> int:
         """One piece of housekeeping; how many things it changed."""
         match chore:
-            case Enforce(record):
+            case EnforcePermissions(record):
                 return await self.enforce(record)
-            case TakeDown(record):
-                return await self._take_down(record.id)
-            case Bury(record, name):
+            case FinalizeApiRemoval(record):
+                return await self._finalize_api_removal(record.id)
+            case DeleteTombstonedRoom(record, name):
                 await self._delete(name, record)
-            case DropOrphan(name):
-                return await self._drop_if_empty(name)
-            case Forget(record):
+            case DeleteOrphan(name):
+                return await self._delete_orphan_if_empty(name)
+            case PurgeTombstone(record):
                 await self.store.forget(record)
-            case Tidy(record, names):
-                await self._tidy(record, names)
+            case PruneRetiredNames(record, names):
+                await self._prune_retired_names(record, names)
             case _:
                 assert_never(chore)
         return 1
 
-    async def _take_down(self, room_id: str) -> int:
+    async def _finalize_api_removal(self, room_id: str) -> int:
         """As stop, and then the status is of this generation: whoever asked for it sees that it is so."""
-        standing = self.store.by_id.get(room_id)
-        if standing is None or not standing.removed:
+        current = self.store.by_id.get(room_id)
+        if current is None or not current.removed:
             return 0
-        gone = await self.store.save(standing, standing.without_live_name(self.clock.wall()))
-        names = {old.name for old in gone.retired if old.name in self.known.live}
-        for name in sorted(names | ({standing.live.name} if standing.live is not None else set())):
+        gone = await self.store.save(current, current.without_live_name(self.clock.wall()))
+        names = {old.name for old in gone.retired if old.name in self.state.live}
+        for name in sorted(names | ({current.live.name} if current.live is not None else set())):
             await self._delete(name, gone)
-        said = replace(gone.status, observed_generation=gone.generation)
-        await self.store.save(gone, gone.with_status(said))
+        status = replace(gone.status, observed_generation=gone.generation)
+        await self.store.save(gone, gone.with_status(status))
         return 1
 
-    async def _drop_if_empty(self, name: str) -> int:
+    async def _delete_orphan_if_empty(self, name: str) -> int:
         if await self._people(name) or self._is_current(name):
             return 0
         await self._delete(name)
@@ -259,17 +263,17 @@ class Steps:
         """Whether it was adopted since it was found to be an orphan."""
         return any(r.live is not None and r.live.name == name for r in self.store.by_id.values())
 
-    async def _tidy(self, record: RoomRecord, names: frozenset[str]) -> None:
+    async def _prune_retired_names(self, record: RoomRecord, names: frozenset[str]) -> None:
         current = self.store.by_id.get(record.id)
         if current is None:
-            raise StoreConflict(f"the record of {record.key} is gone")
+            raise StoreConflictError(f"the record of {record.key} is gone")
         await self.store.save(current, current.without_retired(names))
 
 
 def _new(action: Action, now: datetime) -> RoomRecord:
     """The record of a room that had none; the plan begins such a room with Create."""
     if not isinstance(action, Create):
-        raise StoreConflict("a room without a record can only be created; it is planned again")
+        raise StoreConflictError("a room without a record can only be created; it is planned again")
     manifest = action.manifest
     return RoomRecord(
         id=action.id,

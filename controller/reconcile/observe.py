@@ -5,46 +5,46 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
-from controller.errors import LiveError, StoreError
-from controller.live.ports import EgressObserver
+from controller.errors import LiveKitError, StoreError
+from controller.live.ports import EgressReader
 from controller.live.room import Participant
 from controller.manifests.snapshot import Desired
 from controller.plan.model import Observed
 from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
 from controller.records.record import RoomRecord
-from controller.state_cache import EgressListing, Known
+from controller.state_cache import EgressListing, StateCache
 
-PATIENCE: Final = 0.5
+STRAGGLER_TIMEOUT_SECONDS: Final = 0.5
 """Seconds without any further answer after which those who are still looked for count as inside."""
 
 
 @dataclass(frozen=True, slots=True)
-class Eyes:
+class StateObserver:
     """Reads all three worlds; writes nothing but what this process knows."""
 
     read_manifests: Callable[[], Awaitable[Desired]]
-    observer: EgressObserver
+    reader: EgressReader
     store: RoomStore
-    known: Known
+    state: StateCache
     clock: Clock
-    patience: float = PATIENCE
+    straggler_timeout: float = STRAGGLER_TIMEOUT_SECONDS
 
     async def observe(self, desired: Desired | None) -> Observed:
         """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
 
         ListRooms and ListEgress are answered before the records are read, so that what is listed of ours is
-        always among the records (rule 3 of docs/records.md#rules). Raises LiveError's and StoreError's kinds;
-        if both servers are unavailable, the one for LiveKit with MongoDB's as its cause.
+        always among the records (rule 3 of docs/records.md#rules). Raises LiveKitError's and StoreError's
+        kinds; if both servers are unavailable, the one for LiveKit with MongoDB's as its cause.
         """
         try:
             await asyncio.gather(self._listing(), self._recordings())
-        except LiveError as error:
+        except LiveKitError as error:
             await self._records_beside(error)
             raise
         await self._records()
         snapshot = desired if desired is not None else await self.read_manifests()
-        return Observed(snapshot, self._usable(), dict(self.known.live), unusable=self.store.unusable)
+        return Observed(snapshot, self._usable(), dict(self.state.live), unusable=self.store.unusable)
 
     def _usable(self) -> Mapping[str, RoomRecord]:
         """The records to act on; the last good one of a damaged record is for answering guests alone."""
@@ -56,31 +56,31 @@ class Eyes:
     async def _listing(self) -> None:
         asked = self.clock.monotonic()
         try:
-            rooms = await self.observer.rooms()
-        except LiveError:
-            self.known.livekit.failed()
+            rooms = await self.reader.rooms()
+        except LiveKitError:
+            self.state.livekit.record_failure()
             raise
-        self.known.listed(rooms, asked, self.clock.monotonic())
+        self.state.update_listing(rooms, asked, self.clock.monotonic())
 
     async def _recordings(self) -> None:
         """A fault here is told to whoever looks at recordings: it holds no room back."""
-        if not self.known.listens:
+        if not self.state.lists_egress:
             return
         asked = self.clock.monotonic()
         try:
-            self.known.egress = EgressListing.of(await self.observer.recordings(), asked)
-        except LiveError as error:
-            self.known.egress = EgressListing(asked=asked, trouble=error)
+            self.state.egress = EgressListing.from_list(await self.reader.recordings(), asked)
+        except LiveKitError as error:
+            self.state.egress = EgressListing(asked=asked, error=error)
 
     async def _records(self) -> None:
         try:
             await self.store.refresh()
         except Exception:
-            self.known.mongodb.failed()
+            self.state.mongodb.record_failure()
             raise
-        self.known.mongodb.answered(self.clock.monotonic())
+        self.state.mongodb.record_success(self.clock.monotonic())
 
-    async def _records_beside(self, error: LiveError) -> None:
+    async def _records_beside(self, error: LiveKitError) -> None:
         """What MongoDB says is taken in while LiveKit is away, too: guests are answered from it."""
         try:
             await self._records()
@@ -92,19 +92,19 @@ class Eyes:
 
         One whose answer hangs is not waited for once the others have come: it must not delay their rooms.
         """
-        looks = {asyncio.create_task(self._look(name)): name for name in sorted(names)}
-        waiting = set(looks)
+        reads = {asyncio.create_task(self._read_participants(name)): name for name in sorted(names)}
+        waiting = set(reads)
         while waiting:
-            come, waiting = await asyncio.wait(waiting, timeout=self.patience)
+            come, waiting = await asyncio.wait(waiting, timeout=self.straggler_timeout)
             if not come:
                 break
         for late in waiting:
             late.cancel()
-        seen = {name: look.result() for look, name in looks.items() if look not in waiting}
+        seen = {name: read.result() for read, name in reads.items() if read not in waiting}
         return {name: people for name, people in seen.items() if people is not None}
 
-    async def _look(self, name: str) -> tuple[Participant, ...] | None:
+    async def _read_participants(self, name: str) -> tuple[Participant, ...] | None:
         try:
-            return tuple(await self.observer.participants(name))
-        except LiveError:
+            return tuple(await self.reader.participants(name))
+        except LiveKitError:
             return None

@@ -10,34 +10,40 @@ from typing import Final
 
 import structlog
 
-from controller.errors import LiveError
+from controller.errors import LiveKitError
 from controller.live.room import people_in, unlisted
-from controller.live.webhook import Hint
+from controller.live.webhook import WebhookEvent
 from controller.manifests.snapshot import Desired, RoomsDirState
-from controller.plan.model import Enforce, Observed, Plan, Refusal, Rules
-from controller.plan.planner import make_plan, names_to_look_at
+from controller.plan.model import BlockReason, EnforcePermissions, Observed, Plan, PlanInputs
+from controller.plan.planner import make_plan, names_to_check
 from controller.reconcile.audit import Audit, is_restricted
 from controller.reconcile.clock import Clock
-from controller.reconcile.observe import Eyes
-from controller.reconcile.recordings.recorder import Recorder
-from controller.reconcile.status_writer import Speaker
-from controller.reconcile.task_runner import Workshop
-from controller.reconcile.trackers import Absence, Orphans
-from controller.reconcile.triggers import Triggers, Watched, about_recording, matters, suspicious
+from controller.reconcile.observe import StateObserver
+from controller.reconcile.recordings.recorder import RecordingReconciler
+from controller.reconcile.status_writer import StatusWriter
+from controller.reconcile.task_runner import TaskRunner
+from controller.reconcile.trackers import AbsenceTracker, OrphanTracker
+from controller.reconcile.triggers import (
+    Triggers,
+    WatchedRooms,
+    needs_pass,
+    needs_permission_check,
+    needs_recording_check,
+)
 from controller.records.ports import Lease, RemovalApproval, RoomStore
 from controller.records.record import RoomRecord
 
-QUIET_SECONDS: Final = 60.0
+EMPTY_PLAN_TTL_SECONDS: Final = 60.0
 """For how long a plan with nothing to do stands, where only the passing of time could change it."""
 
-UNSURE_SECONDS: Final = 2.0
+RECHECK_OCCUPANCY_SECONDS: Final = 2.0
 """Seconds after which it is looked again whether the last has left: the number of people lags by four."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class _Quiet:
+class _EmptyPlan:
     """A plan with nothing to do, and the worlds it was made for."""
 
     observed: Observed
@@ -49,20 +55,20 @@ class _Quiet:
 class Planner:
     """Plans for what is observed, with what is remembered of earlier passes.
 
-    `rules` holds what never changes; each plan fills in the rest. `unsure`: the last plan holds something
+    `inputs` holds what never changes; each plan fills in the rest. `unsure`: the last plan holds something
     back for people whom a room counts and nobody lists; mostly they have just left.
     """
 
-    rules: Rules
-    eyes: Eyes
+    inputs: PlanInputs
+    observer: StateObserver
     store: RoomStore
     clock: Clock
-    absence: Absence = field(default_factory=Absence)
-    orphans: Orphans = field(default_factory=Orphans)
+    absence: AbsenceTracker = field(default_factory=AbsenceTracker)
+    orphans: OrphanTracker = field(default_factory=OrphanTracker)
     unsure: bool = False
-    _quiet: _Quiet | None = None
-    _leave: RemovalApproval | None = None
-    _leave_known: bool = False
+    _empty_plan: _EmptyPlan | None = None
+    _approval: RemovalApproval | None = None
+    _approval_known: bool = False
 
     async def plan(self, observed: Observed, *, everyone: bool = False) -> Plan:
         """The plan; looks inside the rooms where people decide. The very same one while nothing changes.
@@ -70,28 +76,35 @@ class Planner:
         `everyone`: inside each room that changes, for a plan that is shown to somebody. Writes nothing.
         """
         now = self.clock.monotonic()
-        if self._quiet is not None and now < self._quiet.until and observed == self._quiet.observed:
-            return self._quiet.plan
+        if (
+            self._empty_plan is not None
+            and now < self._empty_plan.until
+            and observed == self._empty_plan.observed
+        ):
+            return self._empty_plan.plan
         plan = await self._fresh(observed, everyone=everyone)
         idle = plan.empty and not plan.chores and not plan.orphans
-        self._quiet = _Quiet(observed, plan, now + QUIET_SECONDS) if idle else None
+        self._empty_plan = _EmptyPlan(observed, plan, now + EMPTY_PLAN_TTL_SECONDS) if idle else None
         return plan
 
     async def _fresh(self, observed: Observed, *, everyone: bool) -> Plan:
-        rules = replace(
-            self.rules,
+        inputs = replace(
+            self.inputs,
             store=self.store.identity.store,
             now=self.clock.wall(),
-            gone_for=self.absence.gone_for(self.clock.monotonic()),
+            missing_for_seconds=self.absence.missing_for_seconds(self.clock.monotonic()),
             ripe_orphans=self.orphans.ripe(),
         )
-        draft = make_plan(observed, rules)
-        if any(change.refused in (Refusal.TOO_MANY, Refusal.EMPTY) for change in draft.changes):
-            rules = replace(rules, leave=rules.leave | await self._leave_keys(rules.now))
-            draft = make_plan(observed, rules)
-        names = names_to_look_at(draft, everyone=everyone)
-        people = await self.eyes.people(names) if names else {}
-        plan = make_plan(replace(observed, people=people), rules) if names else draft
+        draft = make_plan(observed, inputs)
+        if any(change.blocked_by in (BlockReason.TOO_MANY, BlockReason.EMPTY) for change in draft.changes):
+            inputs = replace(
+                inputs,
+                approved_removals=inputs.approved_removals | await self._read_approved_removals(inputs.now),
+            )
+            draft = make_plan(observed, inputs)
+        names = names_to_check(draft, everyone=everyone)
+        people = await self.observer.people(names) if names else {}
+        plan = make_plan(replace(observed, people=people), inputs) if names else draft
         self.unsure = any(
             unlisted(observed.live.get(change.live_name), people.get(change.live_name, ()))
             for change in plan.changes
@@ -99,41 +112,45 @@ class Planner:
         )
         return plan
 
-    async def _leave_keys(self, now: datetime) -> frozenset[str]:
+    async def _read_approved_removals(self, now: datetime) -> frozenset[str]:
         """The rooms that `apply --allow-removals` gave leave to remove, while that is good."""
-        self._leave, self._leave_known = await self.store.removal_approval(), True
-        return self._leave.keys if self._leave is not None and self._leave.expires > now else frozenset()
+        self._approval, self._approval_known = await self.store.removal_approval(), True
+        return (
+            self._approval.keys
+            if self._approval is not None and self._approval.expires > now
+            else frozenset()
+        )
 
-    async def spend_leave(self, plan: Plan, observed: Observed) -> None:
+    async def consume_removal_approval(self, plan: Plan, observed: Observed) -> None:
         """Leave is used once: it ends when none of its rooms is missing any more, gone or back."""
         if observed.desired.state not in (RoomsDirState.OK, RoomsDirState.EMPTY):
             return
-        if not self._leave_known:  # a controller before us may have used it and died
-            await self._leave_keys(self.clock.wall())
-        if self._leave is not None and not self._leave.keys & plan.missing:
+        if not self._approval_known:  # a controller before us may have used it and died
+            await self._read_approved_removals(self.clock.wall())
+        if self._approval is not None and not self._approval.keys & plan.missing:
             await self.store.consume_removal_approval()
-            self._leave = None
+            self._approval = None
 
     def remember(self, plan: Plan, observed: Observed) -> float | None:
         """Take in what this plan says of absence; in how many seconds a removal becomes due."""
         now = self.clock.monotonic()
-        refused = {change.refused for change in plan.changes}
-        counts = observed.desired.state is RoomsDirState.OK and Refusal.SNAPSHOT not in refused
-        self.absence.saw(plan.missing, counts=counts, now=now)
+        refused = {change.blocked_by for change in plan.changes}
+        counts = observed.desired.state is RoomsDirState.OK and BlockReason.SNAPSHOT not in refused
+        self.absence.observe(plan.missing, counts=counts, now=now)
         due = self.absence.next_due(now)
-        return due - now if due is not None and Refusal.NOT_YET in refused else None
+        return due - now if due is not None and BlockReason.NOT_YET in refused else None
 
-    def stand_by(self) -> None:
+    def on_standby(self) -> None:
         """Another is at work: whatever was missing meanwhile, the waiting begins anew when it is our turn."""
-        self.absence.saw((), counts=False, now=self.clock.monotonic())
-        self._leave_known = False
+        self.absence.observe((), counts=False, now=self.clock.monotonic())
+        self._approval_known = False
 
-    async def look_at_orphans(self, plan: Plan) -> None:
+    async def check_orphans(self, plan: Plan) -> None:
         """The first and the second look at rooms that are ours and nobody knows."""
         now = self.clock.monotonic()
-        names = self.orphans.to_look_at(plan.orphans, now)
-        for name, people in (await self.eyes.people(names)).items():
-            self.orphans.saw(name, people_in(self.eyes.known.live.get(name), people), now)
+        names = self.orphans.due_for_check(plan.orphans, now)
+        for name, people in (await self.observer.people(names)).items():
+            self.orphans.observe(name, people_in(self.observer.state.live.get(name), people), now)
 
 
 class Reconciler:
@@ -142,23 +159,23 @@ class Reconciler:
     def __init__(
         self,
         planner: Planner,
-        workshop: Workshop,
-        speaker: Speaker,
-        recorder: Recorder,
+        task_runner: TaskRunner,
+        status_writer: StatusWriter,
+        recordings: RecordingReconciler,
         *,
         lease: Lease,
         triggers: Triggers,
     ) -> None:
         self._planner = planner
-        self._eyes = planner.eyes
-        self._workshop = workshop
-        self._speaker = speaker
-        self._recorder = recorder
+        self._eyes = planner.observer
+        self._task_runner = task_runner
+        self._status_writer = status_writer
+        self._recordings = recordings
         self._lease = lease
         self._triggers = triggers
         self._desired: Desired | None = None
-        self._refused: frozenset[Refusal] = frozenset()
-        self._watched = Watched()
+        self._refused: frozenset[BlockReason] = frozenset()
+        self._watched = WatchedRooms()
         self._audit = Audit()
 
     @property
@@ -166,86 +183,94 @@ class Reconciler:
         """The last snapshot of rooms.d."""
         return self._desired
 
-    async def turn(self, *, read_files: bool, audit: bool = False) -> Plan | None:
-        """One pass; None while another holds the lease. Raises LiveError's and StoreError's kinds.
+    async def reconcile(self, *, read_files: bool, audit: bool = False) -> Plan | None:
+        """One pass; None while another holds the lease. Raises LiveKitError's and StoreError's kinds.
 
         What the plan wants is under way when this returns. `audit`: rooms that people are in are looked into,
         and all whose policy changed of late; else those alone that something made suspect.
         """
         try:
             observed = await self._eyes.observe(None if read_files else self._desired)
-        except LiveError as error:
+        except LiveKitError as error:
             if self._lease.held:
-                self._recorder.blind(error)
+                self._recordings.on_livekit_unavailable(error)
             raise
         self._desired = observed.desired
         if not self._lease.held:
-            self._planner.stand_by()
-            self._recorder.stand_by()
+            self._planner.on_standby()
+            self._recordings.on_standby()
             return None
         plan = await self._planner.plan(observed)
-        await self._planner.spend_leave(plan, observed)
-        self._watched = _watched(plan, observed, self._planner.rules.instance)
+        await self._planner.consume_removal_approval(plan, observed)
+        self._watched = _watched(plan, observed, self._planner.inputs.instance)
         if (due := self._planner.remember(plan, observed)) is not None:
             self._triggers.files_later(due)
         if self._planner.unsure:
-            self._triggers.later(UNSURE_SECONDS)
-        self._say_refused(plan)
-        self._look_inside(observed, audit=audit)
-        self._workshop.carry_out(plan, looks=audit)
-        await self._recorder.turn(observed, audit=audit)
-        self._speaker.speak(plan, observed.records, self._workshop.busy, self._workshop.start)
-        await self._planner.look_at_orphans(plan)
+            self._triggers.later(RECHECK_OCCUPANCY_SECONDS)
+        self._log_blocked(plan)
+        self._start_permission_checks(observed, audit=audit)
+        self._task_runner.start_changes(plan, looks=audit)
+        await self._recordings.reconcile(observed, audit=audit)
+        self._status_writer.sync_statuses(
+            plan, observed.records, self._task_runner.busy, self._task_runner.start
+        )
+        await self._planner.check_orphans(plan)
         return plan
 
-    async def say(self, plan: Plan) -> None:
+    async def write_statuses(self, plan: Plan) -> None:
         """The statuses that `plan` leaves to be said, and wait until they are."""
-        self._speaker.speak(plan, self._planner.store.by_id, self._workshop.busy, self._workshop.start)
-        await self._workshop.settled()
+        self._status_writer.sync_statuses(
+            plan, self._planner.store.by_id, self._task_runner.busy, self._task_runner.start
+        )
+        await self._task_runner.wait_until_idle()
 
-    def hint(self, hint: Hint) -> None:
+    def on_webhook(self, event: WebhookEvent) -> None:
         """A verified webhook: wakes the loop where it may mean work."""
-        live = self._eyes.known.live
+        live = self._eyes.state.live
         if not self._lease.held:
             return
-        if suspicious(hint, live, self._watched):
-            self._triggers.suspect(hint.room)
-        elif matters(hint, live, self._watched):
+        if needs_permission_check(event, live, self._watched):
+            self._triggers.queue_permission_check(event.room)
+        elif needs_pass(event, live, self._watched):
             self._triggers.wake()
-        if about_recording(hint, live, self._watched):
-            self._triggers.mark(hint.room)
+        if needs_recording_check(event, live, self._watched):
+            self._triggers.queue_recording_check(event.room)
 
-    def _look_inside(self, observed: Observed, *, audit: bool) -> None:
+    def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
         """The rooms that something made suspect, and at an audit a share of those that people are in."""
-        if suspects := self._triggers.take_suspects():
+        if queued := self._triggers.drain_permission_checks():
             for record in self._planner.store.by_id.values():  # by now: one made since may be among them
-                if record.live is not None and record.live.name in suspects and record.should_be_live:
-                    self._look_into(record, record.live.name)
+                if record.live is not None and record.live.name in queued and record.should_be_live:
+                    self._check_permissions(record, record.live.name)
         if audit:
             for record in self._audit.choose(observed.records.values(), observed.live):
-                self._workshop.begin(Enforce(record))
+                self._task_runner.start_maintenance(EnforcePermissions(record))
 
-    def _look_into(self, record: RoomRecord, name: str) -> None:
+    def _check_permissions(self, record: RoomRecord, name: str) -> None:
         """A look that is under way may have missed what made the room suspect."""
-        look = Enforce(record)
-        if not self._workshop.begin(look):
-            self._triggers.still_suspect(name)
-            self._workshop.look_again(look)
+        check = EnforcePermissions(record)
+        if not self._task_runner.start_maintenance(check):
+            self._triggers.requeue_permission_check(name)
+            self._task_runner.requeue_maintenance(check)
 
-    def _say_refused(self, plan: Plan) -> None:
+    def _log_blocked(self, plan: Plan) -> None:
         """Once, when a guard begins to hold removals back."""
-        refused = frozenset(c.refused for c in plan.changes if c.refused is not None) - {Refusal.NOT_YET}
-        for refusal in refused - self._refused:
-            count = sum(change.refused is refusal for change in plan.changes)
-            log.warning("removals held back", reason=str(refusal), rooms=count)
+        refused = frozenset(c.blocked_by for c in plan.changes if c.blocked_by is not None) - {
+            BlockReason.NOT_YET
+        }
+        for block_reason in refused - self._refused:
+            count = sum(change.blocked_by is block_reason for change in plan.changes)
+            log.warning("removals held back", reason=str(block_reason), rooms=count)
         self._refused = refused
 
 
-def _watched(plan: Plan, observed: Observed, instance: str) -> Watched:
+def _watched(plan: Plan, observed: Observed, instance: str) -> WatchedRooms:
     current = [(record, record.live.name) for record in observed.records.values() if record.live is not None]
-    enforced = {c.record.live.name for c in plan.chores if isinstance(c, Enforce) and c.record.live}
+    enforced = {
+        c.record.live.name for c in plan.chores if isinstance(c, EnforcePermissions) and c.record.live
+    }
     changing = {change.live_name for change in plan.changes if change.live_name is not None}
-    return Watched(
+    return WatchedRooms(
         ours=frozenset(name for _, name in current),
         people=frozenset(enforced | changing),
         restricted=frozenset(name for record, name in current if is_restricted(record)),

@@ -7,48 +7,59 @@ from collections import deque
 from collections.abc import Collection, Mapping
 from typing import Final
 
-SETTLE: Final = 10.0
+PRUNE_GRACE_SECONDS: Final = 10.0
 """How long a manifest must be absent from every snapshot before its room goes."""
-ORPHAN_GAP: Final = 30.0
+ORPHAN_CONFIRM_SECONDS: Final = 30.0
 """How far apart the two looks lie that must find an orphan empty."""
-FLAPS: Final = 5
-FLAP_WINDOW: Final = 600.0
-FLAP_PAUSE: Final = 60.0
+FLAP_THRESHOLD: Final = 5
+FLAP_WINDOW_SECONDS: Final = 600.0
+FLAP_HEAL_INTERVAL_SECONDS: Final = 60.0
 
 
-class Absence:
+class AbsenceTracker:
     """Since when each missing manifest has been missing from every snapshot that counts."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
 
-    def saw(self, missing: Collection[str], *, counts: bool, now: float) -> None:
+    def observe(self, missing: Collection[str], *, counts: bool, now: float) -> None:
         """A snapshot; one that does not count makes the waiting begin anew."""
         self._since = {key: self._since.get(key, now) for key in missing} if counts else {}
 
-    def gone_for(self, now: float) -> Mapping[str, float]:
+    def missing_for_seconds(self, now: float) -> Mapping[str, float]:
         return {key: now - since for key, since in self._since.items()}
 
     def next_due(self, now: float) -> float | None:
         """When the next of them will have been missing for long enough; None where all have been."""
-        return min((since + SETTLE for since in self._since.values() if since + SETTLE > now), default=None)
+        return min(
+            (
+                since + PRUNE_GRACE_SECONDS
+                for since in self._since.values()
+                if since + PRUNE_GRACE_SECONDS > now
+            ),
+            default=None,
+        )
 
 
-class Orphans:
+class OrphanTracker:
     """Which orphans were seen empty, and when first."""
 
     def __init__(self) -> None:
         self._empty_since: dict[str, float] = {}
-        self._looked: dict[str, float] = {}
+        self._checked: dict[str, float] = {}
 
-    def to_look_at(self, orphans: Collection[str], now: float) -> list[str]:
+    def due_for_check(self, orphans: Collection[str], now: float) -> list[str]:
         """Those not looked at within the gap; what is no orphan any more is forgotten."""
         self._empty_since = {n: t for n, t in self._empty_since.items() if n in orphans}
-        self._looked = {n: t for n, t in self._looked.items() if n in orphans}
-        return sorted(n for n in orphans if now - self._looked.get(n, -ORPHAN_GAP) >= ORPHAN_GAP)
+        self._checked = {n: t for n, t in self._checked.items() if n in orphans}
+        return sorted(
+            n
+            for n in orphans
+            if now - self._checked.get(n, -ORPHAN_CONFIRM_SECONDS) >= ORPHAN_CONFIRM_SECONDS
+        )
 
-    def saw(self, name: str, people: int, now: float) -> None:
-        self._looked[name] = now
+    def observe(self, name: str, people: int, now: float) -> None:
+        self._checked[name] = now
         if people:
             self._empty_since.pop(name, None)
         else:
@@ -56,10 +67,12 @@ class Orphans:
 
     def ripe(self) -> frozenset[str]:
         """Those that two looks, far enough apart, found empty."""
-        return frozenset(n for n, t in self._empty_since.items() if self._looked[n] - t >= ORPHAN_GAP)
+        return frozenset(
+            n for n, t in self._empty_since.items() if self._checked[n] - t >= ORPHAN_CONFIRM_SECONDS
+        )
 
 
-class Flapping:
+class FlapDetector:
     """Rooms that vanish again and again: stalled after five times in ten minutes, until one lives ten."""
 
     def __init__(self) -> None:
@@ -69,20 +82,20 @@ class Flapping:
     def vanished(self, key: str, now: float) -> bool:
         """Count it; whether the room is stalled from now on."""
         before = self.stalled(key, now)
-        times = self._vanished.setdefault(key, deque(maxlen=FLAPS))
+        times = self._vanished.setdefault(key, deque(maxlen=FLAP_THRESHOLD))
         times.append(now)
-        if len(times) == FLAPS and now - times[0] <= FLAP_WINDOW:
+        if len(times) == FLAP_THRESHOLD and now - times[0] <= FLAP_WINDOW_SECONDS:
             self._stalled.add(key)
         return key in self._stalled and not before
 
     def stalled(self, key: str, now: float) -> bool:
-        if key in self._stalled and now - self._vanished[key][-1] >= FLAP_WINDOW:
+        if key in self._stalled and now - self._vanished[key][-1] >= FLAP_WINDOW_SECONDS:
             self._stalled.discard(key)
         return key in self._stalled
 
     def may_heal(self, key: str, now: float) -> bool:
         """A stalled room is healed at most once a minute."""
-        return not self.stalled(key, now) or now - self._vanished[key][-1] >= FLAP_PAUSE
+        return not self.stalled(key, now) or now - self._vanished[key][-1] >= FLAP_HEAL_INTERVAL_SECONDS
 
 
 class Backoff:
@@ -106,31 +119,31 @@ class Backoff:
         """What was away is back: everybody may try at once."""
         self._failed.clear()
 
-    def waits(self, key: str, now: float) -> bool:
+    def is_backing_off(self, key: str, now: float) -> bool:
         return key in self._failed and now < self._failed[key][1]
 
     def count(self, key: str) -> int:
         return self._failed[key][0] if key in self._failed else 0
 
 
-class Silence:
+class HeartbeatTracker:
     """For how long each egress has said nothing new, by our clock: the worker's own may be wrong."""
 
     def __init__(self) -> None:
         self._since: dict[str, tuple[object, float]] = {}
 
-    def saw(self, said: Mapping[str, object], now: float) -> None:
+    def observe(self, reports: Mapping[str, object], now: float) -> None:
         """What each of the listed ones says now, by id; of others nothing is remembered."""
         before = self._since
         self._since = {
             key: before[key] if key in before and before[key][0] == word else (word, now)
-            for key, word in said.items()
+            for key, word in reports.items()
         }
 
-    def broken(self, key: str, now: float) -> None:
+    def heard_from(self, key: str, now: float) -> None:
         """It answered us."""
         if key in self._since:
             self._since[key] = self._since[key][0], now
 
-    def lasts(self, key: str, now: float) -> float:
+    def silent_seconds(self, key: str, now: float) -> float:
         return now - self._since[key][1] if key in self._since else 0.0

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Final, TypeAlias
 
 from controller.live.room import LiveRoom, owner_mark
-from controller.live.webhook import Hint
+from controller.live.webhook import WebhookEvent
 
 _Slot: TypeAlias = tuple[int, Callable[[], None]]
 
@@ -32,8 +32,8 @@ class Triggers:
     def __init__(self) -> None:
         self._woken = asyncio.Event()
         self._files = True
-        self._suspects: set[str] = set()
-        self._marked: set[str] = set()
+        self._permission_checks: set[str] = set()
+        self._recording_checks: set[str] = set()
         self._timers: dict[_Slot, asyncio.TimerHandle] = {}
 
     def wake(self) -> None:
@@ -44,35 +44,35 @@ class Triggers:
         self._files = True
         self._woken.set()
 
-    def suspect(self, name: str) -> None:
+    def queue_permission_check(self, name: str) -> None:
         """Whoever is inside the live room `name` may not be as they should: the next pass looks."""
-        self.still_suspect(name)
+        self.requeue_permission_check(name)
         self._woken.set()
 
-    def still_suspect(self, name: str) -> None:
+    def requeue_permission_check(self, name: str) -> None:
         """The look came to nothing: a later pass looks again."""
-        self._suspects.add(name)
+        self._permission_checks.add(name)
 
-    def take_suspects(self) -> frozenset[str]:
+    def drain_permission_checks(self) -> frozenset[str]:
         """The live rooms marked since the last time this was asked."""
-        suspects = frozenset(self._suspects)
-        self._suspects.clear()
-        return suspects
+        queued = frozenset(self._permission_checks)
+        self._permission_checks.clear()
+        return queued
 
-    def mark(self, name: str) -> None:
+    def queue_recording_check(self, name: str) -> None:
         """Somebody came to or left the live room `name`, or its recording changed: the next pass looks."""
-        self.still_marked(name)
+        self.requeue_recording_check(name)
         self._woken.set()
 
-    def still_marked(self, name: str) -> None:
+    def requeue_recording_check(self, name: str) -> None:
         """Its recording could not be looked after: a later pass does."""
-        self._marked.add(name)
+        self._recording_checks.add(name)
 
-    def take_marked(self) -> frozenset[str]:
+    def drain_recording_checks(self) -> frozenset[str]:
         """The live rooms whose recordings are to be looked after, since the last time this was asked."""
-        marked = frozenset(self._marked)
-        self._marked.clear()
-        return marked
+        queued = frozenset(self._recording_checks)
+        self._recording_checks.clear()
+        return queued
 
     def later(self, delay: float) -> None:
         """Wake the loop in `delay` seconds."""
@@ -104,7 +104,7 @@ class Triggers:
             self._woken.clear()
         return True
 
-    def take_files(self) -> bool:
+    def drain_files_changed(self) -> bool:
         """Whether rooms.d was said to have changed since the last time this was asked."""
         changed, self._files = self._files, False
         return changed
@@ -120,7 +120,7 @@ class Triggers:
 
 
 @dataclass(frozen=True, slots=True)
-class Watched:
+class WatchedRooms:
     """The live names that webhooks are about, as of the last pass.
 
     `ours` are all current names; `people` those where who is inside decides something: a change that is
@@ -135,61 +135,61 @@ class Watched:
     instance: str = ""
 
 
-def matters(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
+def needs_pass(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
     """Whether a webhook may mean work: a room of ours came or went, or people left where that decides."""
-    room = live.get(hint.room)
-    if not _is_ours(hint, room, watched):
+    room = live.get(event.room)
+    if not _is_ours(event, room, watched):
         return False
-    match hint.event:
+    match event.event:
         case "room_finished":
-            return room is not None and hint.sid in ("", room.sid)
+            return room is not None and event.sid in ("", room.sid)
         case "room_started":
-            return room is None or room.sid != hint.sid
+            return room is None or room.sid != event.sid
         case "participant_left" | "participant_connection_aborted":
-            return hint.room in watched.people
+            return event.room in watched.people
         case _:
             return False
 
 
-def suspicious(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
+def needs_permission_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
     """Whether a webhook tells of somebody who may be in the room with more than its policy gives.
 
     That is one who joins where an older token may still be used, and media where they may be of a kind
     that the room must not carry. Of a room made since the last pass nothing is known but that it is ours.
     """
-    match hint.event:
+    match event.event:
         case "participant_joined":
-            return hint.room in watched.people
-        case "track_published" if hint.room in watched.ours:
-            return hint.room in watched.restricted or hint.room in watched.people
+            return event.room in watched.people
+        case "track_published" if event.room in watched.ours:
+            return event.room in watched.restricted or event.room in watched.people
         case "track_published":
-            return _is_ours(hint, live.get(hint.room), watched)
+            return _is_ours(event, live.get(event.room), watched)
         case _:
             return False
 
 
-def about_recording(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
+def needs_recording_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
     """Whether a webhook may mean that a recording begins or ends; the recorder itself is nobody."""
-    if hint.room not in watched.recorded and (
-        hint.room in watched.ours or not _is_ours(hint, live.get(hint.room), watched)
+    if event.room not in watched.recorded and (
+        event.room in watched.ours or not _is_ours(event, live.get(event.room), watched)
     ):
         return False
-    match hint.event:
+    match event.event:
         case "participant_joined" | "participant_left" | "participant_connection_aborted":
-            return hint.kind != "EGRESS"
-        case event:
-            return event.startswith("egress_")
+            return event.kind != "EGRESS"
+        case name:
+            return name.startswith("egress_")
 
 
-def of_use(hint: Hint, live: Mapping[str, LiveRoom], watched: Watched) -> bool:
+def is_relevant(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
     """Whether a webhook may mean work at all: for who knows which rooms are `ours`, and nothing more."""
-    return hint.event in _HEEDED and _is_ours(hint, live.get(hint.room), watched)
+    return event.event in _HEEDED and _is_ours(event, live.get(event.room), watched)
 
 
-def _is_ours(hint: Hint, room: LiveRoom | None, watched: Watched) -> bool:
-    return hint.room in watched.ours or _marked(room, watched.instance)
+def _is_ours(event: WebhookEvent, room: LiveRoom | None, watched: WatchedRooms) -> bool:
+    return event.room in watched.ours or _recording_checks(room, watched.instance)
 
 
-def _marked(room: LiveRoom | None, instance: str) -> bool:
+def _recording_checks(room: LiveRoom | None, instance: str) -> bool:
     mark = owner_mark(room.metadata) if room is not None else None
     return mark is not None and mark.instance == instance

@@ -12,7 +12,7 @@ from typing import Any, Final, TypeAlias
 
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
-from controller.errors import StoreAway, StoreConflict, StoreError
+from controller.errors import StoreConflictError, StoreError, StoreUnavailableError
 from controller.records.change import Change, Rewrite
 from controller.records.codec import Document, encode
 from controller.records.record import RoomRecord
@@ -131,8 +131,8 @@ def resolve_write(write: Write, code: int, stored: Stored) -> StoreError | None:
     if write.is_applied(stored):
         return None
     if code not in (0, DUPLICATE):
-        return StoreAway(f"MongoDB did not take a write (error code {code})")
-    return StoreConflict("another writer was faster, or the id or the key is taken")
+        return StoreUnavailableError(f"MongoDB did not take a write (error code {code})")
+    return StoreConflictError("another writer was faster, or the id or the key is taken")
 
 
 class GroupCommit:

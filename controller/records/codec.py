@@ -49,7 +49,7 @@ _condition = lru_cache(4096)(Condition)
 """Rooms that were written together share their conditions: less to make, less to keep."""
 
 
-class Unreadable(ValueError):
+class UnreadablePartError(ValueError):
     """A stored value that cannot be read.
 
     `paths` name what is wrong below it, '' the value itself; `readable` is the rest, with defaults.
@@ -72,7 +72,7 @@ def _a(kind: type[T]) -> Callable[[Any], T]:
 
     def read(stored: Any) -> T:
         if not isinstance(stored, kind) or isinstance(stored, bool):
-            raise Unreadable
+            raise UnreadablePartError
         return stored
 
     return read
@@ -85,7 +85,7 @@ def _one_of(kind: type[StrEnum]) -> Callable[[Any], StrEnum]:
         try:
             return members[stored]
         except (KeyError, TypeError):
-            raise Unreadable from None
+            raise UnreadablePartError from None
 
     return read
 
@@ -114,14 +114,14 @@ def _time_or_none(stored: Any) -> datetime | None:
 def _read_spec(stored: Any) -> RoomSpec:
     """The spec, checked as any other: what a hand wrote into the database is no exception."""
     if not isinstance(stored, Mapping):
-        raise Unreadable(readable=_partial_spec({}))
+        raise UnreadablePartError(readable=_partial_spec({}))
     given = {name: _number(stored[name]) for name in FIELDS if stored.get(name) is not None}
     try:
         spec = RoomSpec.model_validate(given)
     except ValidationError as error:
         wrong = {str(each["loc"][0]) for each in error.errors(include_url=False, include_input=False)}
         good = {name: value for name, value in given.items() if name not in wrong}
-        raise Unreadable(sorted(wrong), _partial_spec(good)) from None
+        raise UnreadablePartError(sorted(wrong), _partial_spec(good)) from None
     object.__setattr__(spec, "__pydantic_fields_set__", _ALL_FIELDS)  # one set for all: 700 bytes a room
     return spec
 
@@ -147,7 +147,7 @@ def _write_live(live: LiveName | None) -> Document | None:
 
 def _read_retired(stored: Any) -> tuple[Retired, ...]:
     if not isinstance(stored, list):
-        raise Unreadable
+        raise UnreadablePartError
     return tuple(
         Retired(_text(old["name"]), _time(old["at"]), {k: old[k] for k in old.keys() - {"name", "at"}})
         for old in stored
@@ -301,7 +301,7 @@ def _read_part(name: str, field: StoredField, stored: Any, damage: dict[str, Any
     """The value; what cannot be read of it goes into `damage`, by its dotted path."""
     try:
         return field.read(stored)
-    except Unreadable as error:
+    except UnreadablePartError as error:
         for path in error.paths:
             damage[f"{name}.{path}" if path else name] = stored.get(path) if path else stored
         if error.readable is not None:

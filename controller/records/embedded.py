@@ -20,7 +20,7 @@ import pymongo
 import structlog
 from pymongo.errors import PyMongoError
 
-from controller.errors import SettingsError, StoreAway, StoreLocked
+from controller.errors import SettingsError, StoreLockedError, StoreUnavailableError
 from controller.records.data_dir import Lock, prepare, read_json, signature, take_lock, write_json
 from controller.records.mongo_client import close, connect
 
@@ -76,7 +76,10 @@ class Embedded:
         return 0 if self._process is None else self._process.pid
 
     async def start(self) -> None:
-        """Returns when it answers. SettingsError: it is not installed. StoreAway: it does not start."""
+        """Returns when it answers.
+
+        SettingsError: it is not installed. StoreUnavailableError: it does not start.
+        """
         await self._launch(_program())
         self._watch = asyncio.create_task(self._keep())
 
@@ -115,7 +118,9 @@ class Embedded:
                 await self._answers(self._process)
         except TimeoutError:
             await self._end()
-            raise StoreAway(f"the embedded store did not answer within {START_SECONDS:.0f} s") from None
+            raise StoreUnavailableError(
+                f"the embedded store did not answer within {START_SECONDS:.0f} s"
+            ) from None
         write_json(self._folder / "address", {"port": self._port, "owner": os.getpid()})
 
     async def _answers(self, process: asyncio.subprocess.Process) -> None:
@@ -123,7 +128,7 @@ class Embedded:
             if await _listens(self._port) and await _pings(self.uri):
                 return
             await asyncio.sleep(0.05)
-        raise StoreAway(
+        raise StoreUnavailableError(
             f"the embedded store ended at its start (exit {process.returncode}); see {self._folder / LOG}"
         )
 
@@ -137,7 +142,7 @@ class Embedded:
             try:
                 await self._launch(_program())
                 pause = 0.1
-            except (StoreAway, SettingsError, OSError) as error:
+            except (StoreUnavailableError, SettingsError, OSError) as error:
                 log.warning("the embedded store does not start", reason=str(error))
                 pause = min(pause * 2, 5.0)
 
@@ -159,7 +164,8 @@ async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECOND
     """The URI of the embedded server in `folder`: the running one's, or our own for as long as we need it.
 
     `run` always has its own, and waits for another verb to end, which has a life of its own length. Else
-    StoreLocked, after `patience` seconds, where another process keeps the folder; for a second `run` at once.
+    StoreLockedError, after `patience` seconds, where another process keeps the folder; for a second `run` at
+    once.
     """
     prepare(folder)
     lock, uri = await _lock_or_address(folder, verb, patience)
@@ -193,7 +199,7 @@ async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lo
         if verb == "run" and holder not in ("", "run"):
             until, logged = now() + patience, logged or _log_holder(folder)
         elif now() >= until or verb == holder == "run":
-            raise StoreLocked(
+            raise StoreLockedError(
                 f"the embedded store in {folder} is in use by {signature(folder / 'embedded.lock')}: "
                 "stop that, or give this one another ROOMCTL_DATA_DIR"
             )
@@ -289,7 +295,7 @@ def _free_port(wanted: int) -> int:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((HOST, port))
             return int(probe.getsockname()[1])
-    raise StoreAway(f"no free port on {HOST} for the embedded store")
+    raise StoreUnavailableError(f"no free port on {HOST} for the embedded store")
 
 
 def _kill_group(pid: int) -> None:

@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 
-from controller.errors import StoreRefused
+from controller.errors import StoreRefusedError
 from controller.records.data_dir import own_id
 from controller.records.embedded import embedded_server
 from controller.records.lease import Candidate, MongoLease
@@ -30,8 +30,9 @@ async def open_store(
 
     `fingerprint` is of ROOMCTL_SECRET, '' where the verb does not know it. `read_only` changes nothing, and
     does not make `data_dir`. `starts` False starts no embedded server: it is found once a `run` has it, and
-    until then `refresh` raises StoreAway. Raises StoreRefused, and for the embedded server StoreLocked,
-    StoreAway and SettingsError; a server out of reach is no error before the first `refresh`.
+    until then `refresh` raises StoreUnavailableError. Raises StoreRefusedError, and for the embedded server
+    StoreLockedError, StoreUnavailableError and SettingsError; a server out of reach is no error before the
+    first `refresh`.
     """
     async with AsyncExitStack() as stack:
 
@@ -59,7 +60,7 @@ async def open_lease(
 ) -> AsyncIterator[MongoLease]:
     """The lease on the records in `store`, not yet acquired; it is given back at the end."""
     if not isinstance(store, MongoStore):
-        raise StoreRefused("the records were opened for reading only: there is no lease to be had")
+        raise StoreRefusedError("the records were opened for reading only: there is no lease to be had")
     with own_id(data_dir.absolute()) as folder_id:  # noqa: ASYNC240 -- no I/O
         lease = MongoLease(store.meta, store.where, Candidate.here(folder_id, verb), on_change=on_change)
         try:

@@ -20,7 +20,7 @@ import structlog
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
-from controller.errors import LeaseHeld, LeaseLost, StoreError
+from controller.errors import LeaseHeldError, LeaseLostError, StoreError
 from controller.records.holder import read_holder
 from controller.records.mongo_client import Documents, translate_errors
 
@@ -102,7 +102,7 @@ class MongoLease:
 
     def check(self) -> None:
         if not self.held:
-            raise LeaseLost(
+            raise LeaseLostError(
                 "this controller does not hold the lease on these records: it writes nothing to LiveKit"
             )
 
@@ -118,7 +118,7 @@ class MongoLease:
             if self._session is not None:
                 return
             if wait is not None and self._clock() - began >= wait:
-                raise LeaseHeld(await self._holder())
+                raise LeaseHeldError(await self._holder())
             await self._sleep(RETRY_PERIOD_SECONDS)
 
     async def release(self) -> None:
@@ -150,7 +150,7 @@ class MongoLease:
         if observed is not None and observed.same(document):
             return observed
         if observed is not None and not patient:
-            raise LeaseHeld(str(read_holder(document)))
+            raise LeaseHeldError(str(read_holder(document)))
         if observed is None and patient:
             log.info("standing by: another controller holds the lease", holder=str(read_holder(document)))
         return ObservedLease(document["session"], document["number"], self._clock())

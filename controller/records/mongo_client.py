@@ -22,7 +22,7 @@ from pymongo.errors import (
 )
 from pymongo.read_concern import ReadConcern
 
-from controller.errors import StoreAway, StoreConflict, StoreRefused
+from controller.errors import StoreConflictError, StoreRefusedError, StoreUnavailableError
 
 Documents = AsyncCollection[dict[str, Any]]
 
@@ -34,12 +34,12 @@ WRITE_CONCERN_SECONDS: Final = 3.0
 _DENIED: Final = frozenset({11, 13, 18, 8000})  # UserNotFound, Unauthorized, AuthenticationFailed, Atlas
 
 
-class ServerRespondedError(StoreAway):
+class ServerRespondedError(StoreUnavailableError):
     """The server is there, and answered with an error that says nothing to us."""
 
 
 def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
-    """A client for `uri`; it connects at first use. StoreRefused where the URI cannot be used."""
+    """A client for `uri`; it connects at first use. StoreRefusedError where the URI cannot be used."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pymongo's repeat the options' values
@@ -56,9 +56,9 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
             )
     except ConfigurationError as error:
         hint = " (mongodb+srv needs the package dnspython)" if "dnspython" in str(error) else ""
-        raise StoreRefused(f"MONGODB_URI cannot be used{hint}: write mongodb://HOST:PORT/") from None
+        raise StoreRefusedError(f"MONGODB_URI cannot be used{hint}: write mongodb://HOST:PORT/") from None
     except (PyMongoError, ValueError, TypeError):
-        raise StoreRefused("MONGODB_URI cannot be used: write mongodb://HOST:PORT/") from None
+        raise StoreRefusedError("MONGODB_URI cannot be used: write mongodb://HOST:PORT/") from None
 
 
 async def close(client: AsyncMongoClient[dict[str, Any]]) -> None:
@@ -77,7 +77,7 @@ def database(client: AsyncMongoClient[dict[str, Any]], name: str) -> AsyncDataba
             write_concern=WriteConcern("majority", wtimeout=int(WRITE_CONCERN_SECONDS * 1000), j=True),
         )
     except PyMongoError:
-        raise StoreRefused(f"MONGODB_DATABASE: {name[:64]!r} is no name of a database") from None
+        raise StoreRefusedError(f"MONGODB_DATABASE: {name[:64]!r} is no name of a database") from None
 
 
 def address(uri: str) -> str:
@@ -96,20 +96,22 @@ def translate_errors(where: str, deadline: float = MONGO_TIMEOUT_SECONDS) -> Ite
         raise to_store_error(error, where) from None
 
 
-def to_store_error(error: Exception, where: str) -> StoreAway | StoreConflict | StoreRefused:
+def to_store_error(
+    error: Exception, where: str
+) -> StoreUnavailableError | StoreConflictError | StoreRefusedError:
     """The error of ours that says what `error` means for the caller."""
     if isinstance(error, DuplicateKeyError):
-        return StoreConflict("another writer was faster")
+        return StoreConflictError("another writer was faster")
     if isinstance(error, ConnectionFailure):  # NotPrimaryError is one
-        return StoreAway(f"MongoDB at {where} is out of reach")
+        return StoreUnavailableError(f"MongoDB at {where} is out of reach")
     if isinstance(error, PyMongoError) and error.timeout:
-        return StoreAway(f"MongoDB at {where} does not answer in time")
+        return StoreUnavailableError(f"MongoDB at {where} does not answer in time")
     refusal = _refusal(error)
     if refusal:
-        return StoreRefused(f"MongoDB at {where} {refusal}")
+        return StoreRefusedError(f"MongoDB at {where} {refusal}")
     if isinstance(error, OperationFailure):
         return ServerRespondedError(f"MongoDB at {where} answered with error code {error.code}")
-    return StoreAway(f"MongoDB at {where} failed: {type(error).__name__}")
+    return StoreUnavailableError(f"MongoDB at {where} failed: {type(error).__name__}")
 
 
 def _refusal(error: Exception) -> str:

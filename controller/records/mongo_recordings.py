@@ -12,7 +12,7 @@ from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 
-from controller.errors import StoreError, StoreRefused
+from controller.errors import StoreError, StoreRefusedError
 from controller.records.mongo_client import MONGO_TIMEOUT_SECONDS, Documents, translate_errors
 from controller.records.recordings import (
     DamagedRowError,
@@ -52,7 +52,7 @@ class MongoRecordings:
 
     async def put(self, row: RecordingRow) -> None:
         if self._read_only:
-            raise StoreRefused("the records were opened for reading only")
+            raise StoreRefusedError("the records were opened for reading only")
         with translate_errors(self._where):
             await self._rows.replace_one({"_id": row.egress_id}, encode_row(row), upsert=True)
 

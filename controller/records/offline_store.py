@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NoReturn
 
-from controller.errors import StoreAway, StoreRefused
+from controller.errors import StoreRefusedError, StoreUnavailableError
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord, UnusableRecord
@@ -60,7 +60,7 @@ class OfflineStore:
 
     def _nothing_yet(self) -> bool:
         if (self._folder / "store").is_dir():
-            raise StoreAway(f"no controller runs the embedded store in {self._folder}")
+            raise StoreUnavailableError(f"no controller runs the embedded store in {self._folder}")
         return False
 
     def invalidate(self) -> None:
@@ -98,7 +98,7 @@ class OfflineStore:
         self._refuse()
 
     def _refuse(self, *_: object) -> NoReturn:
-        raise StoreRefused("the records were opened for reading only")
+        raise StoreRefusedError("the records were opened for reading only")
 
 
 class OfflineRecordings:
@@ -108,7 +108,7 @@ class OfflineRecordings:
         self._offline = offline
 
     async def put(self, row: RecordingRow) -> NoReturn:
-        raise StoreRefused(f"{row.egress_id[:32]}: the records were opened for reading only")
+        raise StoreRefusedError(f"{row.egress_id[:32]}: the records were opened for reading only")
 
     async def unfinished(self) -> list[RecordingRow]:
         store = self._offline.store

@@ -144,11 +144,11 @@ class RoomStore(Records, Protocol):
         ...
 
     async def insert(self, record: RoomRecord) -> RoomRecord:
-        """A new record. StoreConflict where its id or its key is taken (a lost reply is no conflict)."""
+        """A new record. StoreConflictError where its id or its key is taken (a lost reply is no conflict)."""
         ...
 
     async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
-        """Write what differs between the two. StoreConflict where another writer was faster.
+        """Write what differs between the two. StoreConflictError where another writer was faster.
 
         The desired half is compared on `generation` (and key), the live half on `live.name`; a status
         older than the stored one (`observed_generation`) is refused. Nothing differs: nothing is sent.
@@ -164,7 +164,7 @@ class RoomStore(Records, Protocol):
         ...
 
     async def forget(self, record: RoomRecord) -> None:
-        """Drop a tombstone for good; one that was revived meanwhile stays (StoreConflict)."""
+        """Drop a tombstone for good; one that was revived meanwhile stays (StoreConflictError)."""
         ...
 
     async def removal_approval(self) -> RemovalApproval | None: ...
@@ -189,13 +189,14 @@ class Lease(Protocol):
         ...
 
     def check(self) -> None:
-        """LeaseLost where it is not held."""
+        """LeaseLostError where it is not held."""
         ...
 
     async def acquire(self, wait: float | None) -> None:
         """Take it when it is free, ours by folder, or its number stood still for 12 s.
 
-        LeaseHeld after `wait` seconds, or at once when the number moves: its holder lives. None: for ever.
+        LeaseHeldError after `wait` seconds, or at once when the number moves: its holder lives. None: for
+        ever.
         """
         ...
 

@@ -20,7 +20,13 @@ from pymongo import AsyncMongoClient, ReturnDocument
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import BulkWriteError
 
-from controller.errors import StoreAway, StoreConflict, StoreError, StoreForeign, StoreRefused
+from controller.errors import (
+    StoreConflictError,
+    StoreError,
+    StoreMismatchError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from controller.records.batch import (
     Delete,
     GroupCommit,
@@ -188,7 +194,7 @@ class MongoStore:
         try:
             with translate_errors(self.where):
                 await self.meta.insert_one(mine)
-        except StoreConflict:  # another controller was faster
+        except StoreConflictError:  # another controller was faster
             return (await self._read_meta("store"))["store"]
         return mine
 
@@ -205,12 +211,12 @@ class MongoStore:
         )
         ours = self._identity.instance
         if stored.schema > SCHEMA:
-            raise StoreForeign(
+            raise StoreMismatchError(
                 f"database {self._name} at {self.where} has schema {stored.schema} and this roomctl knows "
                 f"{SCHEMA}: use the newer roomctl that wrote it"
             )
         if stored.instance != ours:
-            raise StoreForeign(
+            raise StoreMismatchError(
                 f"database {self._name} at {self.where} belongs to the instance {stored.instance[:64]!r}, "
                 f"not {ours!r}: set ROOMCTL_INSTANCE to that, or MONGODB_DATABASE to another; to rename "
                 "it, stop its controllers and set `instance` in the document {_id: 'store'} of its `meta`"
@@ -273,7 +279,7 @@ class MongoStore:
 
     async def _write(self, write: Write) -> Stored:
         if self._read_only:
-            raise StoreRefused("the records were opened for reading only")
+            raise StoreRefusedError("the records were opened for reading only")
         return await self._commits.write(write)
 
     async def _flush(self, batch: list[Pending]) -> None:
@@ -304,7 +310,7 @@ class MongoStore:
         left = {room_id: writes[room_id] for room_id in failed}
         groups = (
             [{i: w} for i, w in left.items()]
-            if isinstance(lost, ServerRespondedError | StoreRefused)
+            if isinstance(lost, ServerRespondedError | StoreRefusedError)
             else [left]
         )
         failed = {}
@@ -341,7 +347,7 @@ class MongoStore:
         except StoreError as error:
             return dict.fromkeys([write.id for write in writes], 0), error
         if details.get("writeConcernErrors"):
-            away = StoreAway(f"MongoDB at {self.where} has no majority that keeps a write")
+            away = StoreUnavailableError(f"MongoDB at {self.where} has no majority that keeps a write")
             return dict.fromkeys([write.id for write in writes], 0), away
         return unconfirmed_writes(writes, details), None
 
@@ -430,5 +436,5 @@ def _interval_after(cost: float) -> float:
 
 def _existing(stored: Stored) -> RoomRecord:
     if stored is None:
-        raise StoreConflict("the record is gone")
+        raise StoreConflictError("the record is gone")
     return stored

@@ -15,11 +15,11 @@ import structlog
 
 from controller.errors import SettingsError
 from controller.records.record import RoomRecord
-from controller.sidecar.token_file import FILE_LIMIT, TokenFileWrong, read_tokens
+from controller.sidecar.token_file import FILE_LIMIT, TokenFileError, read_tokens
 
 ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - the name of a header
 VARIABLE: Final = "ROOMCTL_ACCESS_TOKENS_FILE"
-LOOK_EVERY: Final = 1.0
+RELOAD_INTERVAL_SECONDS: Final = 1.0
 """The file is looked at this often at most, in seconds."""
 
 _UNSEEN: Final = (0, 0, 0, 0)
@@ -28,7 +28,7 @@ log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ApiCaller:
     """Whoever holds a known access token. An admin has every room for their own."""
 
     user_id: str
@@ -39,7 +39,7 @@ class Caller:
         return self.admin or record.spec.user_id == self.user_id
 
 
-class Callers:
+class AccessTokens:
     """The callers by the hash of their tokens. `clock` is monotonic, in seconds.
 
     SettingsError where the file cannot be used at the start; later the last good one stays in force.
@@ -47,11 +47,11 @@ class Callers:
 
     def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
         self._path, self._clock = path, clock
-        self._by_hash: Mapping[bytes, Caller] = {}
-        self._seen, self._looked, self._said = _UNSEEN, clock(), ""
+        self._by_hash: Mapping[bytes, ApiCaller] = {}
+        self._seen, self._checked_at, self._logged = _UNSEEN, clock(), ""
         if path is not None:
             try:
-                self._seen = _mark(path.stat())
+                self._seen = _file_stamp(path.stat())
                 self._by_hash = _load(path)
             except (OSError, ValueError) as error:
                 raise SettingsError([f"{VARIABLE}: {_reason(error)}"]) from None
@@ -60,59 +60,59 @@ class Callers:
         """How many tokens are known."""
         return len(self._by_hash)
 
-    def of(self, headers: Mapping[str, str]) -> Caller | None:
+    def authenticate(self, headers: Mapping[str, str]) -> ApiCaller | None:
         """Who sent these headers; None without a token that is known."""
         token = headers.get(ACCESS_TOKEN)
         if not token:
             return None
-        self._follow()
+        self._reload_if_changed()
         return self._by_hash.get(hashlib.sha256(token.encode(errors="surrogateescape")).digest())
 
-    def _follow(self) -> None:
+    def _reload_if_changed(self) -> None:
         """Read the file again where it is another than the one that was seen."""
         now = self._clock()
-        if self._path is None or now - self._looked < LOOK_EVERY:
+        if self._path is None or now - self._checked_at < RELOAD_INTERVAL_SECONDS:
             return
-        self._looked = now
+        self._checked_at = now
         try:
-            mark = _mark(self._path.stat())  # before reading: what is written meanwhile makes another
-            if mark != self._seen:
-                self._seen = mark
-                self._by_hash, self._said = _load(self._path), ""
+            stamp = _file_stamp(self._path.stat())  # before reading: what is written meanwhile makes another
+            if stamp != self._seen:
+                self._seen = stamp
+                self._by_hash, self._logged = _load(self._path), ""
                 log.info("access tokens read again", number=len(self._by_hash))
-        except TokenFileWrong as wrong:
-            self._say(_reason(wrong))
+        except TokenFileError as wrong:
+            self._log_error(_reason(wrong))
         except (OSError, ValueError) as error:
             self._seen = _UNSEEN  # what kept us from reading may go away without another state
-            self._say(_reason(error))
+            self._log_error(_reason(error))
 
-    def _say(self, wrong: str) -> None:
+    def _log_error(self, wrong: str) -> None:
         """Once for each fault: it stays until somebody mends the file."""
-        if wrong != self._said:
-            self._said = wrong
+        if wrong != self._logged:
+            self._logged = wrong
             log.error("the access tokens' file is wrong: the last good one stays in force", reason=wrong)
 
 
-Mark = tuple[int, int, int, int]
+FileStamp = tuple[int, int, int, int]
 
 
-def _mark(status: os.stat_result) -> Mark:
+def _file_stamp(status: os.stat_result) -> FileStamp:
     """What tells one state of a file from another, through any link."""
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
-def _load(path: Path) -> Mapping[bytes, Caller]:
-    """The callers in the file. TokenFileWrong says what is wrong with it."""
+def _load(path: Path) -> Mapping[bytes, ApiCaller]:
+    """The callers in the file. TokenFileError says what is wrong with it."""
     if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait
-        raise TokenFileWrong("it is no regular file; write the path of a YAML file")
+        raise TokenFileError("it is no regular file; write the path of a YAML file")
     with path.open("rb") as file:
         content = file.read(FILE_LIMIT + 1)
-    return {entry.token_sha256: Caller(entry.user_id, entry.admin) for entry in read_tokens(content)}
+    return {entry.token_sha256: ApiCaller(entry.user_id, entry.admin) for entry in read_tokens(content)}
 
 
 def _reason(error: Exception) -> str:
     """What is wrong, without the path, which a setting's error names by its variable."""
-    if isinstance(error, TokenFileWrong):
+    if isinstance(error, TokenFileError):
         return str(error)
     why = (error.strerror or "").lower() if isinstance(error, OSError) else "no path"
     return f"the file cannot be read: {why}; write the path of a readable YAML file"

@@ -5,24 +5,24 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from controller.live.ports import LiveObserver
-from controller.live.webhook import Hint
+from controller.live.ports import LiveKitReader
+from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
 from controller.records.ports import RoomStore
 from controller.settings import Settings
-from controller.state_cache import Known
+from controller.state_cache import StateCache
 
 
 @dataclass(slots=True)
-class Backstage:
+class ReconcilerHandle:
     """The reconciler's side of the process, filled in once it is there: both listeners are bound before.
 
-    `store` writes desire, `wake` makes the reconciler look at it soon, `hint` passes a webhook on.
+    `store` writes desire, `wake` makes the reconciler look at it soon, `on_webhook` passes a webhook on.
     """
 
     store: RoomStore | None = None
     wake: Callable[[], None] = lambda: None
-    hint: Callable[[Hint], None] = lambda _: None
+    on_webhook: Callable[[WebhookEvent], None] = lambda _: None
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +33,10 @@ class Context:
     """
 
     settings: Settings
-    known: Known
-    observer: LiveObserver
+    state: StateCache
+    reader: LiveKitReader
     metrics: Metrics
-    backstage: Backstage = field(default_factory=Backstage)
+    reconciler: ReconcilerHandle = field(default_factory=ReconcilerHandle)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     entropy: Callable[[int], bytes] = os.urandom

@@ -9,17 +9,17 @@ from dataclasses import dataclass
 
 from controller.errors import RoomctlError
 from controller.settings import Address
-from controller.sidecar.access_tokens import Callers
+from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.context import Context
 from controller.sidecar.http.cors import Cors
 from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import Handler, Listener
-from controller.sidecar.http.router import Routes, Site, options
-from controller.sidecar.joining.join_handlers import Helpers
+from controller.sidecar.http.router import Router, Routes, options
+from controller.sidecar.joining.join_handlers import JoinHandlers
 from controller.sidecar.openapi import OpenApiPage, openapi_routes, private_document, public_document
-from controller.sidecar.operations import Ops
+from controller.sidecar.operations import Operations
 from controller.sidecar.pages.serving import Pages
-from controller.sidecar.rooms.room_handlers import Rooms
+from controller.sidecar.rooms.room_handlers import RoomHandlers
 
 FIND = "/api/conferences-public/findLKRoomNameById"
 ROOMS = "/api/conferences/"
@@ -41,33 +41,33 @@ class Sidecar:
         settings = context.settings
         self.public, self.private = settings.public_listen, settings.private_listen
         self._metrics = context.metrics
-        self.callers = Callers(settings.access_tokens_file, context.clock)
-        self._helpers = Helpers(context, self.callers)
-        self._rooms = Rooms(context, self.callers)
+        self.access_tokens = AccessTokens(settings.access_tokens_file, context.clock)
+        self._join_handlers = JoinHandlers(context, self.access_tokens)
+        self._rooms = RoomHandlers(context, self.access_tokens)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
         page = OpenApiPage()
-        public = _public_routes(self._helpers, Pages(context), page, cors)
-        private = _private_routes(self._helpers, self._rooms, Ops(context), page)
-        self._public_site = Site(public, context.metrics, limit.admit, cors.lines)
-        self._private_site = Site(private, context.metrics)
+        public = _public_routes(self._join_handlers, Pages(context), page, cors)
+        private = _private_routes(self._join_handlers, self._rooms, Operations(context), page)
+        self._public_router = Router(public, context.metrics, limit.admit, cors.lines)
+        self._private_router = Router(private, context.metrics)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Sidecar"]:
         """Serve until the block is left. RoomctlError where an address cannot be bound."""
         bound: list[_Bound] = []
         try:
-            bound.append(await self._bind("public", self.public, self._public_site))
-            bound.append(await self._bind("private", self.private, self._private_site))
+            bound.append(await self._bind("public", self.public, self._public_router))
+            bound.append(await self._bind("private", self.private, self._private_router))
             self.public, self.private = (each.address for each in bound)
             yield self
         finally:
             await asyncio.gather(*(each.close() for each in bound))
-            await self._helpers.close()
+            await self._join_handlers.close()
             await self._rooms.close()
 
-    async def _bind(self, name: str, address: Address, site: Handler) -> "_Bound":
-        listener = Listener(site, self._metrics.connections_refused.labels(name).inc)
+    async def _bind(self, name: str, address: Address, router: Handler) -> "_Bound":
+        listener = Listener(router, self._metrics.connections_refused.labels(name).inc)
         server = await _listening(listener, name, address)
         return _Bound(listener, server, asyncio.create_task(listener.watch()))
 
@@ -113,23 +113,25 @@ def _why(error: OSError) -> str:
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "no such address"
 
 
-def _public_routes(helpers: Helpers, pages: Pages, page: OpenApiPage, cors: Cors) -> Routes:
+def _public_routes(join_handlers: JoinHandlers, pages: Pages, page: OpenApiPage, cors: Cors) -> Routes:
     preflight, question = options(cors, "POST, OPTIONS"), options(cors, "GET, HEAD, OPTIONS")
     openapi = openapi_routes(public_document(), page)
     return {
-        FIND: {"POST": helpers.find, "OPTIONS": preflight},
-        CREATE_TOKEN: {"POST": helpers.create_token, "OPTIONS": preflight},
-        TOKEN: {"POST": helpers.endpoint, "OPTIONS": preflight},
+        FIND: {"POST": join_handlers.find, "OPTIONS": preflight},
+        CREATE_TOKEN: {"POST": join_handlers.create_token, "OPTIONS": preflight},
+        TOKEN: {"POST": join_handlers.endpoint, "OPTIONS": preflight},
         **{path: {**methods, "OPTIONS": question} for path, methods in openapi.items()},
         **pages.routes(question),
     }
 
 
-def _private_routes(helpers: Helpers, rooms: Rooms, ops: Ops, page: OpenApiPage) -> Routes:
+def _private_routes(
+    join_handlers: JoinHandlers, rooms: RoomHandlers, ops: Operations, page: OpenApiPage
+) -> Routes:
     return {
         **_room_routes(rooms),
-        FIND: {"POST": helpers.find},
-        CREATE_TOKEN: {"POST": helpers.create_token},
+        FIND: {"POST": join_handlers.find},
+        CREATE_TOKEN: {"POST": join_handlers.create_token},
         "/livekit/webhook": {"POST": ops.webhook},
         "/healthz": {"GET": ops.health, "HEAD": ops.health},
         "/readyz": {"GET": ops.readiness, "HEAD": ops.readiness},
@@ -138,7 +140,7 @@ def _private_routes(helpers: Helpers, rooms: Rooms, ops: Ops, page: OpenApiPage)
     }
 
 
-def _room_routes(rooms: Rooms) -> Routes:
+def _room_routes(rooms: RoomHandlers) -> Routes:
     return {
         f"{ROOMS}create": {"POST": rooms.create},
         f"{ROOMS}getCount": {"POST": rooms.get_count},

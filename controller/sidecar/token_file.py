@@ -22,7 +22,7 @@ from yaml.events import (
     StreamStartEvent,
 )
 
-from controller.text import nearest
+from controller.text import closest_match
 
 FILE_LIMIT: Final = 1024 * 1024
 USER_ID_LENGTH: Final = 128
@@ -33,12 +33,12 @@ _EMPTY: Final = hashlib.sha256(b"").digest()
 _FORM: Final = "write a list of `- {token_sha256: HEX, user_id: TEXT, admin: false}`"
 
 
-class TokenFileWrong(ValueError):
+class TokenFileError(ValueError):
     """What is wrong with the file, and where; it shows nothing of the content."""
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class TokenEntry:
     """One token's SHA-256 and whose it is."""
 
     token_sha256: bytes
@@ -46,44 +46,44 @@ class Entry:
     admin: bool
 
 
-def read_tokens(content: bytes) -> list[Entry]:
-    """The entries; an explicit `[]` is nobody. TokenFileWrong where any part of the file is wrong."""
+def read_tokens(content: bytes) -> list[TokenEntry]:
+    """The entries; an explicit `[]` is nobody. TokenFileError where any part of the file is wrong."""
     if len(content) > FILE_LIMIT:
-        raise TokenFileWrong(f"the file is longer than {FILE_LIMIT // 1024} KiB")
+        raise TokenFileError(f"the file is longer than {FILE_LIMIT // 1024} KiB")
     try:
         text = content.decode("utf-8-sig")
         return _entries(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as wrong:
         line = wrong.problem_mark.line + 1 if wrong.problem_mark is not None else 1
-        raise TokenFileWrong(f"line {line}: it is no valid YAML; {_FORM}") from None
+        raise TokenFileError(f"line {line}: it is no valid YAML; {_FORM}") from None
     except UnicodeError:
-        raise TokenFileWrong("it is no UTF-8 text; save it as UTF-8") from None
+        raise TokenFileError("it is no UTF-8 text; save it as UTF-8") from None
     except yaml.YAMLError:
-        raise TokenFileWrong(f"it is no valid YAML; {_FORM}") from None
+        raise TokenFileError(f"it is no valid YAML; {_FORM}") from None
 
 
-def _entries(events: Iterator[Event]) -> list[Entry]:
+def _entries(events: Iterator[Event]) -> list[TokenEntry]:
     """The one document of the stream, entry by entry."""
     root = next((e for e in events if not isinstance(e, StreamStartEvent | DocumentStartEvent)), None)
     if not isinstance(root, SequenceStartEvent):
-        raise TokenFileWrong(f"{_at(root)}it is no list; {_FORM}")
+        raise TokenFileError(f"{_at(root)}it is no list; {_FORM}")
     _refuse_properties(root)
-    found: dict[bytes, Entry] = {}
+    entries: dict[bytes, TokenEntry] = {}
     for event in events:
         if isinstance(event, SequenceEndEvent):
             break
         entry = _entry(event, events)
-        if entry.token_sha256 in found:
-            raise TokenFileWrong(f"{_at(event)}token_sha256 stands in an entry before; keep one of the two")
-        found[entry.token_sha256] = entry
+        if entry.token_sha256 in entries:
+            raise TokenFileError(f"{_at(event)}token_sha256 stands in an entry before; keep one of the two")
+        entries[entry.token_sha256] = entry
     if any(isinstance(event, DocumentStartEvent) for event in events):
-        raise TokenFileWrong(f"it holds several documents; {_FORM}")
-    return list(found.values())
+        raise TokenFileError(f"it holds several documents; {_FORM}")
+    return list(entries.values())
 
 
-def _entry(start: Event, events: Iterator[Event]) -> Entry:
+def _entry(start: Event, events: Iterator[Event]) -> TokenEntry:
     if not isinstance(start, MappingStartEvent):
-        raise TokenFileWrong(f"{_at(start)}an entry is no mapping; {_FORM}")
+        raise TokenFileError(f"{_at(start)}an entry is no mapping; {_FORM}")
     _refuse_properties(start)
     values: dict[str, ScalarEvent] = {}
     for event in events:
@@ -91,43 +91,43 @@ def _entry(start: Event, events: Iterator[Event]) -> Entry:
             break
         name = _key(event)
         if name in values:
-            raise TokenFileWrong(f"{_at(event)}{name} is there twice in one entry")
+            raise TokenFileError(f"{_at(event)}{name} is there twice in one entry")
         values[name] = _scalar(next(events), name)
     for name in ("token_sha256", "user_id"):
         if name not in values:
-            raise TokenFileWrong(f"{_at(start)}{name} is missing")
-    return Entry(_hash(values["token_sha256"]), _user_id(values["user_id"]), _admin(values.get("admin")))
+            raise TokenFileError(f"{_at(start)}{name} is missing")
+    return TokenEntry(_hash(values["token_sha256"]), _user_id(values["user_id"]), _admin(values.get("admin")))
 
 
 def _key(event: Event) -> str:
     scalar = _scalar(event, "a key")
     if scalar.value in KEYS:
         return scalar.value
-    meant = nearest(scalar.value, KEYS)
+    meant = closest_match(scalar.value, KEYS)
     instead = f"write {meant}" if meant else f"the keys are {', '.join(KEYS)}"
-    raise TokenFileWrong(f"{_at(event)}unknown key; {instead}")
+    raise TokenFileError(f"{_at(event)}unknown key; {instead}")
 
 
 def _scalar(event: Event, name: str) -> ScalarEvent:
     if not isinstance(event, ScalarEvent):
-        raise TokenFileWrong(f"{_at(event)}{name} must be a single value")
+        raise TokenFileError(f"{_at(event)}{name} must be a single value")
     _refuse_properties(event)
     return event
 
 
 def _hash(scalar: ScalarEvent) -> bytes:
     if _HASH.fullmatch(scalar.value) is None:
-        raise TokenFileWrong(f"{_at(scalar)}token_sha256 must be the 64 hex digits of the token's SHA-256")
-    found = bytes.fromhex(scalar.value)
-    if found == _EMPTY:
-        raise TokenFileWrong(f"{_at(scalar)}token_sha256 is that of an empty token")
-    return found
+        raise TokenFileError(f"{_at(scalar)}token_sha256 must be the 64 hex digits of the token's SHA-256")
+    digest = bytes.fromhex(scalar.value)
+    if digest == _EMPTY:
+        raise TokenFileError(f"{_at(scalar)}token_sha256 is that of an empty token")
+    return digest
 
 
 def _user_id(scalar: ScalarEvent) -> str:
     absent = not scalar.style and scalar.value in ("", "~", "null", "Null", "NULL")
     if absent or not 1 <= len(scalar.value) <= USER_ID_LENGTH:
-        raise TokenFileWrong(f"{_at(scalar)}user_id must be 1 to {USER_ID_LENGTH} characters")
+        raise TokenFileError(f"{_at(scalar)}user_id must be 1 to {USER_ID_LENGTH} characters")
     return scalar.value
 
 
@@ -135,13 +135,13 @@ def _admin(scalar: ScalarEvent | None) -> bool:
     if scalar is None:
         return False
     if scalar.style or scalar.value not in ("true", "false"):
-        raise TokenFileWrong(f"{_at(scalar)}admin must be true or false")
+        raise TokenFileError(f"{_at(scalar)}admin must be true or false")
     return scalar.value == "true"
 
 
 def _refuse_properties(event: ScalarEvent | CollectionStartEvent) -> None:
     if event.anchor is not None or event.tag is not None:
-        raise TokenFileWrong(f"{_at(event)}anchors and tags are not used here; leave them out")
+        raise TokenFileError(f"{_at(event)}anchors and tags are not used here; leave them out")
 
 
 def _at(event: Event | None) -> str:

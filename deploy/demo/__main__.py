@@ -24,11 +24,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final
 
-from console import bold, say, show
-from controller_process import Controller, House, controlling, given_livekit, program, settings
+from console import bold, print_data, print_info
+from controller_process import Controller, Site, controlling, given_livekit, program, settings
 from environment import environment, install, locked
 from page import npm_packages
-from processes import PORTS, Failure, Stopped, free_ports, run, start, unless_stopped
+from processes import PORTS, DemoError, StoppedError, free_ports, run, start, unless_stopped
 from recording import recorded_rooms, recording_settings, tell_recording
 from server import livekit_server, serving
 
@@ -65,136 +65,136 @@ async def quickstart(*, check: bool, record: bool) -> None:
     async with contextlib.AsyncExitStack() as stack:
         async with locked():  # of two at once the second sees which ports the first has taken
             more = recording_settings() if record else {}
-            house, controller, processes = await start_all(stack, server, more)
-        await all_ready(house, strict=check)
-        await show_rooms(house)
-        await tell_recording(house, record=record, strict=check)
+            site, controller, processes = await start_all(stack, server, more)
+        await all_ready(site, strict=check)
+        await show_rooms(site)
+        await tell_recording(site, record=record, strict=check)
         if check:
-            await walk_in(house, record=record)
+            await walk_in(site, record=record)
             return
-        await show_links(house)
-        await show_calls(house)
-        show_what_next(house)
+        await show_links(site)
+        await show_calls(site)
+        show_what_next(site)
         controller.shown = True
         with contextlib.suppress(asyncio.CancelledError):  # how it is meant to end
             await until_one_ends(processes)
-        say("\n  ending ...")
+        print_info("\n  ending ...")
 
 
 async def start_all(
     stack: contextlib.AsyncExitStack, server: Path | None, more: Mapping[str, str]
-) -> tuple[House, Controller, list[Process]]:
+) -> tuple[Site, Controller, list[Process]]:
     """LiveKit (without `server`: the one that is given) and the controller, until `stack` is closed."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roomctl-")))
     ports = free_ports(PORTS if server else ("guests", "operators"))
-    house = House(folder, ports, settings(folder, ports, more, given=server is None))
+    site = Site(folder, ports, settings(folder, ports, more, given=server is None))
     processes = []
     if server is None:
-        await try_given(house)
-        stack.push_async_callback(remove_rooms, house)
+        await try_given(site)
+        stack.push_async_callback(remove_rooms, site)
     else:
-        key, secret = house.env["LIVEKIT_API_KEY"], house.env["LIVEKIT_API_SECRET"]
+        key, secret = site.env["LIVEKIT_API_KEY"], site.env["LIVEKIT_API_SECRET"]
         processes.append(await stack.enter_async_context(serving(server, folder, ports, key, secret)))
-    controller = await stack.enter_async_context(controlling(house))
-    return house, controller, [controller.process, *processes]
+    controller = await stack.enter_async_context(controlling(site))
+    return site, controller, [controller.process, *processes]
 
 
-async def try_given(house: House) -> None:
+async def try_given(site: Site) -> None:
     """Failure at once where the LiveKit that is given does not let us in: `run` would wait for it. Likewise
     where a setting is wrong: nothing was made then that would have to be removed.
     """
     try:
-        await house.roomctl("doctor")
-    except Failure as failure:
+        await site.roomctl("doctor")
+    except DemoError as failure:
         if wrong := IN_THE_WAY.findall(str(failure)):
-            raise Failure("\n".join(wrong)) from None
-    say(f"  LiveKit: {house.env['LIVEKIT_URL']}, as LIVEKIT_URL says; without a webhook to")
-    say(f"  {house.operators}/livekit/webhook it is looked at every 5 s")
+            raise DemoError("\n".join(wrong)) from None
+    print_info(f"  LiveKit: {site.env['LIVEKIT_URL']}, as LIVEKIT_URL says; without a webhook to")
+    print_info(f"  {site.operators}/livekit/webhook it is looked at every 5 s")
 
 
-async def all_ready(house: House, *, strict: bool) -> None:
+async def all_ready(site: Site, *, strict: bool) -> None:
     """Wait for every room. What is wrong with one ends a check; else it is said, and the rest goes on."""
     try:
-        await house.roomctl("wait", "--timeout", "60s")
-    except Failure as failure:
+        await site.roomctl("wait", "--timeout", "60s")
+    except DemoError as failure:
         if strict:
             raise
-        say(str(failure))
+        print_info(str(failure))
 
 
-async def show_rooms(house: House) -> None:
-    show("\n" + bold(f"The rooms of rooms.d, on {house.env['LIVEKIT_URL']}") + "\n")
-    table = await start(program(), "get", env=house.env)
+async def show_rooms(site: Site) -> None:
+    print_data("\n" + bold(f"The rooms of rooms.d, on {site.env['LIVEKIT_URL']}") + "\n")
+    table = await start(program(), "get", env=site.env)
     await table.wait()
-    show()
+    print_data()
 
 
-async def live_rooms(house: House) -> list[dict[str, Any]]:
-    rooms: list[dict[str, Any]] = json.loads(await house.roomctl("get", "-o", "json"))
+async def live_rooms(site: Site) -> list[dict[str, Any]]:
+    rooms: list[dict[str, Any]] = json.loads(await site.roomctl("get", "-o", "json"))
     return [room for room in rooms if room["LKRoomName"]]
 
 
-async def show_links(house: House) -> None:
+async def show_links(site: Site) -> None:
     """Each room's page, and a speaker's way into each webinar."""
-    rooms = await live_rooms(house)
+    rooms = await live_rooms(site)
     webinars = [room["key"] for room in rooms if room["allow_webinar_mode"]]
-    invited = await asyncio.gather(*(house.roomctl("invite", key, "--role", "speaker") for key in webinars))
+    invited = await asyncio.gather(*(site.roomctl("invite", key, "--role", "speaker") for key in webinars))
     speakers = dict(zip(webinars, invited, strict=True))
-    show(bold("Walk in with a browser") + "\n")
+    print_data(bold("Walk in with a browser") + "\n")
     for room in rooms:
-        show(f"  {room['key']:<{LINK_COLUMN}}{house.guests}/join/{room['id']}")
+        print_data(f"  {room['key']:<{LINK_COLUMN}}{site.guests}/join/{room['id']}")
         if link := speakers.get(room["key"]):
-            show(f"  {'  as a speaker':<{LINK_COLUMN}}{link.splitlines()[-1]}")
-    show()
+            print_data(f"  {'  as a speaker':<{LINK_COLUMN}}{link.splitlines()[-1]}")
+    print_data()
 
 
-async def a_room(house: House) -> dict[str, Any]:
+async def a_room(site: Site) -> dict[str, Any]:
     """The room that guests are shown: the standard team's, else the first that is live."""
-    live = sorted(await live_rooms(house), key=lambda room: room["key"] != "standard-team")
+    live = sorted(await live_rooms(site), key=lambda room: room["key"] != "standard-team")
     if not live:
-        raise Failure("no room of rooms.d is live; `roomctl validate` says whether a manifest is wrong")
+        raise DemoError("no room of rooms.d is live; `roomctl validate` says whether a manifest is wrong")
     return live[0]
 
 
-async def show_calls(house: House) -> None:
-    room = await a_room(house)
-    show(bold(f"A guest of {room['key']} asks for the LiveKit room's name, then for a token,") + "\n")
-    show(GUEST_CALLS.format(guests=house.guests, **room))
-    show(f"and joins {house.env['LIVEKIT_URL']} with the participant_token, within five minutes.\n")
-    if token := house.env.get("ACCESS_TOKEN"):
-        show(bold("An operator makes a room over the private API, with this run's token,") + "\n")
-        show(OPERATORS_CALL.format(operators=house.operators, token=token))
-        show(f"and reads of all calls in a browser at {house.operators}/openapi.json\n")
+async def show_calls(site: Site) -> None:
+    room = await a_room(site)
+    print_data(bold(f"A guest of {room['key']} asks for the LiveKit room's name, then for a token,") + "\n")
+    print_data(GUEST_CALLS.format(guests=site.guests, **room))
+    print_data(f"and joins {site.env['LIVEKIT_URL']} with the participant_token, within five minutes.\n")
+    if token := site.env.get("ACCESS_TOKEN"):
+        print_data(bold("An operator makes a room over the private API, with this run's token,") + "\n")
+        print_data(OPERATORS_CALL.format(operators=site.operators, token=token))
+        print_data(f"and reads of all calls in a browser at {site.operators}/openapi.json\n")
 
 
-def show_what_next(house: House) -> None:
-    env = house.folder / "env"
-    env.write_text(house.script())
-    show(bold("Edit a file in rooms.d: what comes of it is logged below. In another terminal") + "\n")
-    show(f"  . {env}")
-    show("  roomctl get            (or plan, wait, doctor; roomctl --help)\n")
-    show(bold("Ctrl-C ends it all, the rooms too.") + "\n")
+def show_what_next(site: Site) -> None:
+    env = site.folder / "env"
+    env.write_text(site.script())
+    print_data(bold("Edit a file in rooms.d: what comes of it is logged below. In another terminal") + "\n")
+    print_data(f"  . {env}")
+    print_data("  roomctl get            (or plan, wait, doctor; roomctl --help)\n")
+    print_data(bold("Ctrl-C ends it all, the rooms too.") + "\n")
 
 
-async def walk_in(house: House, *, record: bool) -> None:
+async def walk_in(site: Site, *, record: bool) -> None:
     """A guest resolves a room, gets a token, and joins with it; with `record` until the room is recorded."""
-    rooms = await recorded_rooms(house) if record else []
-    room = rooms[0] if rooms else await a_room(house)
+    rooms = await recorded_rooms(site) if record else []
+    room = rooms[0] if rooms else await a_room(site)
     wishes = ("recorded",) if rooms else ()
     guest = Path(__file__).parent / "guest.py"
     python = environment() / "bin" / "python"
-    call = (python, "-I", guest, house.guests, room["id"], *wishes)
-    show(await run(*call, within=CHECK_SECONDS, env=house.env))
+    call = (python, "-I", guest, site.guests, room["id"], *wishes)
+    print_data(await run(*call, within=CHECK_SECONDS, env=site.env))
 
 
-async def remove_rooms(house: House) -> None:
+async def remove_rooms(site: Site) -> None:
     """From a LiveKit that is not ours the rooms go the controller's own way: who is inside is not cut off."""
-    nothing = house.folder / "nothing.d"
+    nothing = site.folder / "nothing.d"
     nothing.mkdir()
     try:
-        await house.roomctl("apply", "--yes", "--allow-removals", "100000", "--rooms-dir", str(nothing))
-    except Failure as failure:
-        say(f"  not every room is gone from LiveKit: {failure}")
+        await site.roomctl("apply", "--yes", "--allow-removals", "100000", "--rooms-dir", str(nothing))
+    except DemoError as failure:
+        print_info(f"  not every room is gone from LiveKit: {failure}")
 
 
 async def until_one_ends(processes: Sequence[Process]) -> None:
@@ -205,7 +205,7 @@ async def until_one_ends(processes: Sequence[Process]) -> None:
     finally:
         for wait in waits:
             wait.cancel()
-    raise Failure("the controller or livekit-server ended by itself; the lines above may say why")
+    raise DemoError("the controller or livekit-server ended by itself; the lines above may say why")
 
 
 def main() -> int:
@@ -225,14 +225,14 @@ def main() -> int:
     os.umask(0o077)
     try:
         asyncio.run(unless_stopped(quickstart(check=check, record=given.record)))
-    except Stopped:
-        say("\nquickstart: stopped before it was through")
+    except StoppedError:
+        print_info("\nquickstart: stopped before it was through")
         return 1
-    except (Failure, OSError) as error:
-        say(f"quickstart: {error}")
+    except (DemoError, OSError) as error:
+        print_info(f"quickstart: {error}")
         return 1
     if not check:
-        say("  ended; nothing is left")
+        print_info("  ended; nothing is left")
     return 0
 
 

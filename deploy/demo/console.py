@@ -8,11 +8,11 @@ import time
 from collections.abc import AsyncIterator, Iterable
 
 
-def say(text: str) -> None:
+def print_info(text: str) -> None:
     print(text, file=sys.stderr, flush=True)  # noqa: T201
 
 
-def show(text: str = "") -> None:
+def print_data(text: str = "") -> None:
     print(text, flush=True)  # noqa: T201
 
 
@@ -43,4 +43,4 @@ async def progress(what: str) -> AsyncIterator[None]:
     finally:
         ticking.cancel()
         sys.stderr.write("\r\033[K" if terminal else "")
-    say(f"  {what}: {time.monotonic() - began:.0f} s")
+    print_info(f"  {what}: {time.monotonic() - began:.0f} s")

@@ -16,9 +16,9 @@ from http import HTTPStatus
 from pathlib import Path
 from typing import Final
 
-from console import last_lines, say
+from console import last_lines, print_info
 from environment import ROOT, environment
-from processes import HOST, Failure, end, run, start, until
+from processes import HOST, DemoError, end, run, start, until
 
 START_SECONDS: Final = 25.0
 """A fresh controller with both servers in reach takes two or three."""
@@ -31,7 +31,7 @@ KEPT_BACK: Final = ("ROOMCTL_RECORDING_S3_ACCESS_KEY", "ROOMCTL_RECORDING_S3_SEC
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Site:
     """One run: its folder, its ports, and the environment of all that is started in it."""
 
     folder: Path
@@ -78,7 +78,7 @@ def given_livekit() -> bool:
         return False
     secret = os.environ.get("LIVEKIT_API_SECRET") or os.environ.get("LIVEKIT_API_SECRET_FILE")
     if not (secret and os.environ.get("LIVEKIT_API_KEY")):
-        raise Failure(
+        raise DemoError(
             "LIVEKIT_URL is set, and LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not; set all three, or none"
         )
     return True
@@ -131,19 +131,19 @@ class Controller:
             text = line.decode(errors="replace").rstrip()
             self.lines.append(text)
             if self.shown:
-                say(text)
+                print_info(text)
 
 
 @contextlib.asynccontextmanager
-async def controlling(house: House) -> AsyncIterator[Controller]:
+async def controlling(site: Site) -> AsyncIterator[Controller]:
     """The controller, once it can answer guests, until the block is left."""
     pipe, out = subprocess.PIPE, subprocess.STDOUT
-    process = await start(program(), "run", orphan_gets="TERM", env=house.env, stdout=pipe, stderr=out)
+    process = await start(program(), "run", orphan_gets="TERM", env=site.env, stdout=pipe, stderr=out)
     controller = Controller(process)
     listening = asyncio.create_task(controller.listen(process.stdout or asyncio.StreamReader()))
     try:
-        if not await until(lambda: _ready(house.ports["operators"]), process, START_SECONDS):
-            raise Failure(f"the controller cannot answer guests; it says:\n{last_lines(controller.lines)}")
+        if not await until(lambda: _ready(site.ports["operators"]), process, START_SECONDS):
+            raise DemoError(f"the controller cannot answer guests; it says:\n{last_lines(controller.lines)}")
         yield controller
     finally:
         controller.shown = False

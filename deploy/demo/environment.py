@@ -11,8 +11,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Final, TextIO
 
-from console import progress, say
-from processes import Failure, run, run_tidily
+from console import print_info, progress
+from processes import DemoError, run, run_tidily
 
 ROOT: Final = Path(__file__).resolve().parent.parent.parent
 SECONDS: Final = 900.0
@@ -50,8 +50,8 @@ async def _pip(venv: Path, *arguments: str) -> None:
     pip = (venv / "bin" / "python", "-I", "-m", "pip", "--disable-pip-version-check", "--no-input")
     try:
         await run_tidily(*pip, *arguments, within=SECONDS, env=os.environ)
-    except Failure as failure:
-        raise Failure(
+    except DemoError as failure:
+        raise DemoError(
             f"roomctl could not be installed; is PyPI, or the index that pip is set to, in reach?\n{failure}"
         ) from None
 
@@ -72,11 +72,11 @@ def _short(path: Path) -> str:
 async def locked() -> AsyncIterator[None]:
     """One quickstart at a time installs, builds, or starts."""
     with _lock_file() as file:
-        told = False
+        reported = False
         while not _lock(file.fileno()):
-            if not told:
-                say("  another quickstart is getting ready; waiting for it")
-            told = True
+            if not reported:
+                print_info("  another quickstart is getting ready; waiting for it")
+            reported = True
             await asyncio.sleep(0.3)
         yield
 
@@ -87,7 +87,7 @@ def _lock_file() -> TextIO:
         return (cache() / "lock").open("w")
     except OSError as error:
         why = f"{cache()} cannot be written ({error.strerror})"
-        raise Failure(f"{why}; name another folder in ROOMCTL_QUICKSTART_CACHE") from None
+        raise DemoError(f"{why}; name another folder in ROOMCTL_QUICKSTART_CACHE") from None
 
 
 def _lock(descriptor: int) -> bool:

@@ -20,9 +20,9 @@ from livekit.protocol.models import DisconnectReason
 from livekit.protocol.rtc import LeaveRequest, SignalRequest, SignalResponse
 
 from controller.errors import RoomctlError
-from controller.live.client import Connection, Observer
+from controller.live.client import ApiReader, LiveKitConnection
 from controller.live.egress import EgressStatus
-from controller.settings import Settings, Uses, load_settings
+from controller.settings import SettingGroup, Settings, load_settings
 
 WITHIN: Final = aiohttp.ClientTimeout(total=10)
 LISTED_SECONDS: Final = 5.0
@@ -32,18 +32,18 @@ RECORDED_SECONDS: Final = 30.0
 WHO: Final = "quickstart-guest"
 
 
-class Refused(Exception):
+class GuestRefusedError(Exception):
     """Somebody did not let the guest in; the message is the reason."""
 
 
 async def walk_in(helpers: str, room_id: str, settings: Settings, *, recorded: bool) -> None:
     async with aiohttp.ClientSession(timeout=WITHIN) as session:
-        found = await _ask(session, f"{helpers}/api/conferences-public/findLKRoomNameById", {"id": room_id})
-        name = found["LKRoomName"]
-        say(f"findLKRoomNameById: the room is {name}")
+        room = await _ask(session, f"{helpers}/api/conferences-public/findLKRoomNameById", {"id": room_id})
+        name = room["LKRoomName"]
+        print_info(f"findLKRoomNameById: the room is {name}")
         wish = {"room_id": room_id, "LKRoomName": name, "participant_id": WHO}
         granted = await _ask(session, f"{helpers}/api/conferences-public/createToken", wish)
-        say(f"createToken: a token for {WHO}")
+        print_info(f"createToken: a token for {WHO}")
         await _open_page(session, f"{helpers}/join/{room_id}")
         await _join(session, settings, name, granted["participant_token"], recorded=recorded)
 
@@ -52,15 +52,15 @@ async def _ask(session: aiohttp.ClientSession, url: str, body: dict[str, str]) -
     async with session.post(url, json=body) as answer:
         content: dict[str, Any] = await answer.json()
     if answer.status != HTTPStatus.OK or content.get("success") is not True:
-        raise Refused(f"{url.rsplit('/', 1)[-1]} answered {answer.status}: {content.get('error')}")
+        raise GuestRefusedError(f"{url.rsplit('/', 1)[-1]} answered {answer.status}: {content.get('error')}")
     return content
 
 
 async def _open_page(session: aiohttp.ClientSession, url: str) -> None:
     async with session.get(url) as answer:
         if answer.status != HTTPStatus.OK:
-            raise Refused(f"the join page answered {answer.status}")
-    say("/join: the page is there")
+            raise GuestRefusedError(f"the join page answered {answer.status}")
+    print_info("/join: the page is there")
 
 
 async def _join(
@@ -71,11 +71,11 @@ async def _join(
     try:
         socket = await session.ws_connect(f"{settings.livekit_public_url}/rtc", params=query)
     except aiohttp.WSServerHandshakeError as error:
-        raise Refused(f"LiveKit refused the token with {error.status}") from None
+        raise GuestRefusedError(f"LiveKit refused the token with {error.status}") from None
     async with socket:
         joined = SignalResponse.FromString(await socket.receive_bytes(timeout=10)).join
         if joined.participant.identity != WHO or joined.room.name != name:
-            raise Refused("LiveKit answered the join with something else than the room")
+            raise GuestRefusedError("LiveKit answered the join with something else than the room")
         await _see_inside(settings, name)
         if recorded:
             async with _listening(socket):
@@ -88,15 +88,15 @@ async def _see_inside(settings: Settings, name: str) -> None:
     """LiveKit answers a join a moment before it lists who has joined."""
     try:
         async with _connected(settings) as connection, asyncio.timeout(LISTED_SECONDS):
-            await _listed(Observer(connection), name)
+            await _listed(ApiReader(connection), name)
     except TimeoutError:
-        raise Refused(f"LiveKit does not list {WHO} in the room") from None
-    say(f"joined: LiveKit lists {WHO} in the room")
+        raise GuestRefusedError(f"LiveKit does not list {WHO} in the room") from None
+    print_info(f"joined: LiveKit lists {WHO} in the room")
 
 
-async def _listed(observer: Observer, name: str) -> None:
+async def _listed(reader: ApiReader, name: str) -> None:
     while True:
-        if WHO in {participant.identity for participant in await observer.participants(name)}:
+        if WHO in {participant.identity for participant in await reader.participants(name)}:
             return
         await asyncio.sleep(0.1)
 
@@ -121,42 +121,42 @@ async def _see_recorded(settings: Settings, name: str) -> None:
     """Stay until LiveKit lists an egress of the room that is under way."""
     try:
         async with _connected(settings) as connection, asyncio.timeout(RECORDED_SECONDS):
-            await _recorded(Observer(connection), name)
+            await _recorded(ApiReader(connection), name)
     except TimeoutError:
         late = f"the room is not recorded, {RECORDED_SECONDS:.0f} s after somebody came"
-        raise Refused(f"{late}; is an egress worker there, and free?") from None
-    say("recorded: LiveKit lists an egress of the room")
+        raise GuestRefusedError(f"{late}; is an egress worker there, and free?") from None
+    print_info("recorded: LiveKit lists an egress of the room")
 
 
-async def _recorded(observer: Observer, name: str) -> None:
+async def _recorded(reader: ApiReader, name: str) -> None:
     while True:
-        listed = await observer.recordings()
+        listed = await reader.recordings()
         if any((one.room, one.status) == (name, EgressStatus.ACTIVE) for one in listed):
             return
         await asyncio.sleep(0.5)
 
 
-def _connected(settings: Settings) -> Connection:
-    return Connection(settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret)
+def _connected(settings: Settings) -> LiveKitConnection:
+    return LiveKitConnection(settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret)
 
 
-def say(text: str) -> None:
+def print_info(text: str) -> None:
     print(f"ok  {text}", flush=True)  # noqa: T201
 
 
 def main() -> int:
     helpers, room_id, *wishes = sys.argv[1:]
-    settings = load_settings({}, os.environ, Uses.LIVEKIT)
+    settings = load_settings({}, os.environ, SettingGroup.LIVEKIT)
     try:
         asyncio.run(walk_in(helpers, room_id, settings, recorded=wishes == ["recorded"]))
-    except (Refused, RoomctlError) as error:
-        return complain(str(error))
+    except (GuestRefusedError, RoomctlError) as error:
+        return print_error(str(error))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return complain(f"no answer: {type(error).__name__}")  # its text may hold the token
+        return print_error(f"no answer: {type(error).__name__}")  # its text may hold the token
     return 0
 
 
-def complain(reason: str) -> int:
+def print_error(reason: str) -> int:
     print(reason, file=sys.stderr)  # noqa: T201
     return 1
 

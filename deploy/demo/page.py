@@ -6,9 +6,9 @@ import shutil
 from pathlib import Path
 from typing import Any, Final
 
-from console import progress, say
+from console import print_info, progress
 from environment import ROOT, locked
-from processes import Failure, run_tidily
+from processes import DemoError, run_tidily
 
 FOLDER: Final = ROOT / "controller" / "sidecar" / "pages"
 SECONDS: Final = 300.0
@@ -24,13 +24,15 @@ async def npm_packages() -> None:
         by_hand = f"npm ci --ignore-scripts --prefix {FOLDER}"
         npm = shutil.which("npm")
         if npm is None:
-            say(f"  the join page and the OpenAPI page do not work yet: install npm, then run `{by_hand}`")
+            print_info(
+                f"  the join page and the OpenAPI page do not work yet: install npm, then run `{by_hand}`"
+            )
             return
         try:
             async with progress("installing livekit-client and Swagger UI for the pages"):
                 await run_tidily(npm, *COMMAND[1:], within=SECONDS, env=os.environ, cwd=FOLDER)
-        except Failure as failure:
-            say(f"  the join page and the OpenAPI page do not work yet: run `{by_hand}`\n{failure}")
+        except DemoError as failure:
+            print_info(f"  the join page and the OpenAPI page do not work yet: run `{by_hand}`\n{failure}")
 
 
 def _installed(name: str) -> Any:

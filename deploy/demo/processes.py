@@ -13,7 +13,7 @@ from collections.abc import Callable, Coroutine, Iterable, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from console import last_lines, say
+from console import last_lines, print_info
 
 HOST: Final = "127.0.0.1"
 PORTS: Final = {
@@ -26,11 +26,11 @@ PORTS: Final = {
 """The ports that are used where they are free, all on loopback."""
 
 
-class Failure(Exception):
+class DemoError(Exception):
     """Why it cannot go on: a sentence with what to do."""
 
 
-class Stopped(Exception):
+class StoppedError(Exception):
     """Ctrl-C, SIGTERM or SIGHUP."""
 
 
@@ -66,12 +66,12 @@ async def run(*command: str | Path, within: float, **options: Any) -> str:
         async with asyncio.timeout(within):
             output, _ = await process.communicate()
     except TimeoutError:
-        raise Failure(f"`{name}` did not end within {within:.0f} s") from None
+        raise DemoError(f"`{name}` did not end within {within:.0f} s") from None
     finally:
         await end(process, grace=0.5)
     text = output.decode(errors="replace").strip()
     if process.returncode:
-        raise Failure(f"`{name}` failed (exit {process.returncode}):\n{last_lines(text.splitlines())}")
+        raise DemoError(f"`{name}` failed (exit {process.returncode}):\n{last_lines(text.splitlines())}")
     return text
 
 
@@ -96,7 +96,7 @@ async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
     try:
         await task
     except asyncio.CancelledError:
-        raise Stopped from None
+        raise StoppedError from None
 
 
 def free_ports(purposes: Iterable[str]) -> dict[str, int]:
@@ -109,9 +109,9 @@ def _free_port(what: str) -> int:
         with contextlib.suppress(OSError), _bound(what, port) as held:
             got: int = held.getsockname()[1]
             if port == 0:
-                say(f"  port {PORTS[what]} is taken: {got} instead, for {what}")
+                print_info(f"  port {PORTS[what]} is taken: {got} instead, for {what}")
             return got
-    raise Failure(f"no port is free on {HOST}")
+    raise DemoError(f"no port is free on {HOST}")
 
 
 def _bound(what: str, port: int) -> socket.socket:

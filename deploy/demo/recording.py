@@ -4,9 +4,9 @@ import json
 import os
 from typing import Any, Final
 
-from console import bold, show
-from controller_process import House, given_livekit
-from processes import Failure
+from console import bold, print_data
+from controller_process import Site, given_livekit
+from processes import DemoError
 
 OUTPUT: Final = "file:///recordings/{key}/{start}-{id}.mp4"
 PREFIX: Final = "ROOMCTL_RECORDING_"
@@ -18,20 +18,22 @@ def recording_settings() -> dict[str, str]:
     return {f"{PREFIX}OUTPUT": OUTPUT} | given
 
 
-async def tell_recording(house: House, *, record: bool, strict: bool) -> None:
+async def tell_recording(site: Site, *, record: bool, strict: bool) -> None:
     """What becomes of rooms with `record: true`. With `strict` Failure where `record` cannot be had."""
-    why = await missing(house) if record else _not_asked_for()
+    why = await missing(site) if record else _not_asked_for()
     if not why:
-        show(bold("A room with record: true is recorded while somebody is inside, given an egress worker"))
-        show(f"\n  to {house.env[f'{PREFIX}OUTPUT']}, as the egress worker sees it")
-        show("  Whether a worker is there beside LiveKit's Redis shows when it is needed:")
-        show("  deploy/quickstart --check --record    lets a guest in, and tries")
-        show("  roomctl get -o wide                   says NoWorker where none took it")
-        show("  roomctl recordings                    lists what was recorded\n")
+        print_data(
+            bold("A room with record: true is recorded while somebody is inside, given an egress worker")
+        )
+        print_data(f"\n  to {site.env[f'{PREFIX}OUTPUT']}, as the egress worker sees it")
+        print_data("  Whether a worker is there beside LiveKit's Redis shows when it is needed:")
+        print_data("  deploy/quickstart --check --record    lets a guest in, and tries")
+        print_data("  roomctl get -o wide                   says NoWorker where none took it")
+        print_data("  roomctl recordings                    lists what was recorded\n")
         return
     if record and strict:
-        raise Failure(f"nothing is recorded: {why}")
-    show(bold("Nothing is recorded") + f", rooms with record: true neither:\n  {why}\n")
+        raise DemoError(f"nothing is recorded: {why}")
+    print_data(bold("Nothing is recorded") + f", rooms with record: true neither:\n  {why}\n")
 
 
 def _not_asked_for() -> str:
@@ -43,16 +45,19 @@ def _not_asked_for() -> str:
     )
 
 
-async def missing(house: House) -> str:
+async def missing(site: Site) -> str:
     """What keeps rooms from being recorded, as the controller says it; '' where nothing does."""
-    for room in await recorded_rooms(house):
-        for said in room["status"]["conditions"]:
-            if said["type"] == "Recording" and said["reason"] in ("NoEgressService", "NotConfigured"):
-                return str(said["message"])
+    for room in await recorded_rooms(site):
+        for condition in room["status"]["conditions"]:
+            if condition["type"] == "Recording" and condition["reason"] in (
+                "NoEgressService",
+                "NotConfigured",
+            ):
+                return str(condition["message"])
     return ""
 
 
-async def recorded_rooms(house: House) -> list[dict[str, Any]]:
+async def recorded_rooms(site: Site) -> list[dict[str, Any]]:
     """The live rooms with `record: true`."""
-    rooms: list[dict[str, Any]] = json.loads(await house.roomctl("get", "-o", "json"))
+    rooms: list[dict[str, Any]] = json.loads(await site.roomctl("get", "-o", "json"))
     return [room for room in rooms if room["record"] and room["LKRoomName"]]

@@ -11,9 +11,9 @@ from collections.abc import AsyncIterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
-from console import last_lines, progress, say
+from console import last_lines, print_info, progress
 from environment import cache, locked
-from processes import HOST, Failure, end, run, run_tidily, start, until
+from processes import HOST, DemoError, end, run, run_tidily, start, until
 
 VERSION: Final = "1.13.3"
 MODULE: Final = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
@@ -33,13 +33,13 @@ async def livekit_server() -> Path:
     """The program."""
     on_path = shutil.which("livekit-server")
     if on_path is not None:
-        say(f"  LiveKit: {await run(on_path, '--version', within=10)}, from the PATH")
+        print_info(f"  LiveKit: {await run(on_path, '--version', within=10)}, from the PATH")
         return Path(on_path)
     binary = cache() / f"livekit-server-{VERSION}" / "server"
     async with locked():
         if not binary.exists():
             await _build(binary)
-    say(f"  LiveKit: livekit-server {VERSION}, built by Go")
+    print_info(f"  LiveKit: livekit-server {VERSION}, built by Go")
     return binary
 
 
@@ -51,9 +51,9 @@ async def _build(binary: Path) -> None:
     try:
         async with progress(f"building livekit-server {VERSION}, once, about 2 minutes"):
             await run_tidily(go, "install", MODULE, within=BUILD_SECONDS, env=env, cwd=fresh)
-    except Failure as failure:
+    except DemoError as failure:
         git = "" if shutil.which("git") else " (and git installed, where Go fetches by git)"
-        raise Failure(
+        raise DemoError(
             f"livekit-server could not be built; Go's module proxy must be in reach{git}\n{failure}"
         ) from None
     (fresh / "server").replace(binary)
@@ -63,13 +63,13 @@ async def _suitable_go() -> str:
     """The command: Go 1.26, or one from 1.21 on that fetches the newer one itself."""
     go = shutil.which("go")
     if go is None:
-        raise Failure(NO_LIVEKIT)
-    told = await run(go, "version", within=30)
+        raise DemoError(NO_LIVEKIT)
+    output = await run(go, "version", within=30)
     toolchain = await run(go, "env", "GOTOOLCHAIN", within=30)
-    found = re.search(r"go(\d+)\.(\d+)", told)
-    version = (int(found[1]), int(found[2])) if found else (0, 0)
+    match = re.search(r"go(\d+)\.(\d+)", output)
+    version = (int(match[1]), int(match[2])) if match else (0, 0)
     if version < (1, 21) or (version < (1, 26) and toolchain == "local"):
-        raise Failure(f"this Go is too old to build livekit-server ({told}), and {NO_LIVEKIT}")
+        raise DemoError(f"this Go is too old to build livekit-server ({output}), and {NO_LIVEKIT}")
     return go
 
 
@@ -84,8 +84,8 @@ async def serving(
         process = await start(program, "--config", config, stdout=output, stderr=output)
     try:
         if not await until(lambda: _answers(ports["LiveKit"]), process, START_SECONDS):
-            said = last_lines(log.read_text(errors="replace").splitlines())
-            raise Failure(f"livekit-server did not start; it says:\n{said}")
+            lines = last_lines(log.read_text(errors="replace").splitlines())
+            raise DemoError(f"livekit-server did not start; it says:\n{lines}")
         yield process
     finally:
         await end(process, STOP_SECONDS)

@@ -19,14 +19,14 @@ from livekit.protocol.room import CreateRoomRequest
 from pymongo import AsyncMongoClient, InsertOne, UpdateOne
 
 from controller import logs, one_shot
-from controller.live.room import STAY_SECONDS
+from controller.live.room import EMPTY_TIMEOUT_SECONDS
 from controller.plan.model import Plan
-from controller.settings import Settings, Uses, load_settings
+from controller.settings import SettingGroup, Settings, load_settings
 from tests.bench.manifests import rooms
 from tests.support.embedded import secantus
 from tests.support.livekit import LiveKitServer
 
-IN_FLIGHT = 32
+MAX_TOKEN_REQUESTS_IN_FLIGHT = 32
 ROUNDS = 3
 
 
@@ -49,7 +49,7 @@ class Bench:
             "ROOMCTL_ROOMS_DIR": str(self.folder),
             "ROOMCTL_DATA_DIR": str(self.folder.parent / f"data-{database}"),
         }
-        return load_settings({}, environment, Uses.ALL)
+        return load_settings({}, environment, SettingGroup.ALL)
 
 
 async def main(count: int) -> None:
@@ -65,7 +65,7 @@ async def main(count: int) -> None:
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores shared with both servers"
     fast = min(bare)
     print(f"{count:,} rooms, {machine}; seconds, best of {ROUNDS} rounds in turn")
-    print(f"bare clients, {IN_FLIGHT} in flight         {fast:6.2f}   rate 1.00")
+    print(f"bare clients, {MAX_TOKEN_REQUESTS_IN_FLIGHT} in flight         {fast:6.2f}   rate 1.00")
     print(f"apply, from the confirmed plan  {min(confirmed):6.2f}   rate {fast / min(confirmed):.2f}")
     print(f"apply, reading and planning too {min(ours):6.2f}   rate {fast / min(ours):.2f}")
 
@@ -80,7 +80,7 @@ async def by_hand(bench: Bench, name: str, count: int) -> float:
     """The same bulk writes and calls, without anything that decides: insert, create, update."""
     metadata = "x" * 300
     begun = time.perf_counter()
-    lane = asyncio.Semaphore(IN_FLIGHT)
+    lane = asyncio.Semaphore(MAX_TOKEN_REQUESTS_IN_FLIGHT)
     client: AsyncMongoClient[dict[str, object]] = AsyncMongoClient(bench.uri, w="majority", journal=True)
     async with client, LiveKitAPI(bench.livekit.url, bench.livekit.key, bench.livekit.secret) as api:
         records = client[name]["rooms"]
@@ -96,8 +96,8 @@ async def by_hand(bench: Bench, name: str, count: int) -> float:
                     CreateRoomRequest(
                         name=f"{name}-{number}",
                         metadata=metadata,
-                        empty_timeout=STAY_SECONDS,
-                        departure_timeout=STAY_SECONDS,
+                        empty_timeout=EMPTY_TIMEOUT_SECONDS,
+                        departure_timeout=EMPTY_TIMEOUT_SECONDS,
                     )
                 )
             return room.sid

@@ -23,7 +23,7 @@ from tests.bench.load import Load, load
 from tests.support.cache import cache_dir
 from tests.unit.sidecar.harness import KEY, ROOM_ID, ROOM_NAME, SECRET, TOKEN
 
-CONNECTIONS, ROUNDS, SECONDS = 64, 3, 3.0
+MAX_CONNECTIONS, ROUNDS, SECONDS = 64, 3, 3.0
 PINNED = (
     "flask==3.1.3",
     "fastapi==0.165.0",
@@ -56,9 +56,9 @@ def main() -> None:
     for _ in range(ROUNDS):
         for name, (command, path) in servers.items():
             with _running(command, cores[0]) as (port, pid):
-                load(port, _request(path), CONNECTIONS, 0.5)
+                load(port, _request(path), MAX_CONNECTIONS, 0.5)
                 before = _cpu(pid)
-                loads[name].append(load(port, _request(path), CONNECTIONS, SECONDS))
+                loads[name].append(load(port, _request(path), MAX_CONNECTIONS, SECONDS))
                 cpu[name].append((_cpu(pid) - before) / len(loads[name][-1].latencies))
     _report(loads, {name: statistics.median(each) for name, each in cpu.items()})
 

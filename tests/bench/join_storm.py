@@ -26,7 +26,7 @@ PUBLIC = "/api/conferences-public"
 
 
 @dataclass
-class Door:
+class Admission:
     """One connection, and what was said at it."""
 
     reader: asyncio.StreamReader
@@ -59,24 +59,24 @@ class Door:
         return int(first.split()[1]), headers, answer
 
 
-async def two_calls(door: Door, room_id: str, identity: str) -> None:
+async def two_calls(door: Admission, room_id: str, identity: str) -> None:
     """The reference's join flow."""
     found = await door.ask(f"{PUBLIC}/findLKRoomNameById", {"id": room_id})
     body = {"room_id": room_id, "LKRoomName": found["LKRoomName"], "participant_id": identity}
     await door.ask(f"{PUBLIC}/createToken", body)
 
 
-async def one_call(door: Door, room_id: str, identity: str) -> None:
+async def one_call(door: Admission, room_id: str, identity: str) -> None:
     """The join page's, and every SDK's."""
     await door.ask("/livekit/token", {"room_name": room_id, "participant_identity": identity})
 
 
-Flow = Callable[[Door, str, str], Awaitable[None]]
+Flow = Callable[[Admission, str, str], Awaitable[None]]
 
 
-async def storm(port: int, room_id: str, flow: Flow, guests: int) -> tuple[list[Door], float]:
+async def storm(port: int, room_id: str, flow: Flow, guests: int) -> tuple[list[Admission], float]:
     """All of them at once; their doors, and the seconds until the last had a token."""
-    doors = [Door(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(guests)]
+    doors = [Admission(*await asyncio.open_connection("127.0.0.1", port)) for _ in range(guests)]
     began = time.perf_counter()
     await asyncio.gather(*(flow(door, room_id, f"guest-{number}") for number, door in enumerate(doors)))
     seconds = time.perf_counter() - began

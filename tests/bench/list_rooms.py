@@ -13,24 +13,24 @@ from dataclasses import replace
 from datetime import timedelta
 
 from controller.records.record import RoomRecord, to_api_dict
-from controller.sidecar.access_tokens import Caller
+from controller.sidecar.access_tokens import ApiCaller
 from controller.sidecar.rooms.query import DEFAULT_ORDER
-from controller.sidecar.rooms.response_cache import Views
+from controller.sidecar.rooms.response_cache import ResponseCache
 from tests.support.rooms import NOW, room
 
-ROOMS, PAGE, ROUNDS = 10_000, 100, 15
+ROOMS, MAX_PAGE_SIZE, ROUNDS = 10_000, 100, 15
 USERS = 10
-ANNA = Caller("user-0", admin=False)
+ANNA = ApiCaller("user-0", admin=False)
 
 
 def main() -> None:
     records = {each.id: each for each in map(_room, range(1, ROOMS + 1))}
-    views = Views()
+    views = ResponseCache()
     assert _page(views, records) == _scan(records)
     plain = _cpu(lambda: _scan(records))
     again = _cpu(lambda: _page(views, records))
     changed = _cpu(lambda: _page(views, dict(records)))
-    print(f"first {PAGE} of {ROOMS:,} rooms, {ROOMS // USERS:,} of them the caller's")
+    print(f"first {MAX_PAGE_SIZE} of {ROOMS:,} rooms, {ROOMS // USERS:,} of them the caller's")
     print(f"plain scan: {plain * 1000:.2f} ms of CPU")
     print(f"getAll: {plain / again:.0f} times as fast; {plain / changed:.1f} times where a room has changed")
     print(f"measured on {platform.machine()}, {os.cpu_count()} cores, Python {platform.python_version()}")
@@ -41,14 +41,14 @@ def _room(number: int) -> RoomRecord:
     return replace(made, created=NOW - timedelta(seconds=number))
 
 
-def _page(views: Views, records: Mapping[str, RoomRecord]) -> Sequence[bytes]:
-    return [views.sent(record) for record in views.of(records, ANNA, DEFAULT_ORDER)[:PAGE]]
+def _page(views: ResponseCache, records: Mapping[str, RoomRecord]) -> Sequence[bytes]:
+    return [views.sent(record) for record in views.list_for(records, ANNA, DEFAULT_ORDER)[:MAX_PAGE_SIZE]]
 
 
 def _scan(records: Mapping[str, RoomRecord]) -> Sequence[bytes]:
     mine = [record for record in records.values() if record.spec.user_id == ANNA.user_id]
     mine.sort(key=lambda record: (record.created, record.id))
-    return [json.dumps(to_api_dict(record)).encode() for record in mine[:PAGE]]
+    return [json.dumps(to_api_dict(record)).encode() for record in mine[:MAX_PAGE_SIZE]]
 
 
 def _cpu(act: Callable[[], object]) -> float:

@@ -22,8 +22,8 @@ import structlog
 
 from controller.live.egress import EgressStatus
 from controller.live.room import Permission
-from controller.reconcile.recordings.recording_applier import Taping
-from controller.recording_output import Output
+from controller.reconcile.recordings.recording_applier import RecordingConfig
+from controller.recording_output import RecordingOutput
 from tests.support.controller import Site
 from tests.support.egress import RecordingStack
 from tests.support.embedded import secantus
@@ -98,17 +98,17 @@ async def _join(site: Site, room: str, starts: Starts, after: float) -> tuple[fl
 
 async def world(*, record: bool) -> InProcess:
     """Rooms with somebody in each; recorded or not."""
-    taping = Taping(Output.read(OUTPUT), timedelta(seconds=60))
-    process = InProcess(taping=taping)
+    taping = RecordingConfig(RecordingOutput.read(OUTPUT), timedelta(seconds=60))
+    process = InProcess(config=taping)
     names = [f"room-{number:03}" for number in range(ROOMS)]
     process.manifests = desired(*(manifest(name, record=record) for name in names))
-    await process.settle()
+    await process.run_until_stable()
     for name in names:
         process.live.enter(process.name(name), "ann", Permission(can_publish=True, sources=("CAMERA",)))
-    await process.settle()
+    await process.run_until_stable()
     for egress in list(process.live.egresses.values()):
         process.live.becomes(egress.id, EgressStatus.ACTIVE)
-    await process.settle()
+    await process.run_until_stable()
     running = [one for one in process.live.egresses.values() if one.status is EgressStatus.ACTIVE]
     assert len(running) == (ROOMS if record else 0)
     return process
@@ -119,7 +119,7 @@ async def cpu_of_a_pass(process: InProcess, *, resync: bool) -> float:
     spent: list[float] = []
     for _ in range(PASSES):
         began = time.process_time()
-        await process.turn(read_files=resync, audit=resync)
+        await process.reconcile(read_files=resync, audit=resync)
         spent.append(time.process_time() - began)
         process.time.seconds += 5.0
         for egress in list(process.live.egresses.values()):  # the worker speaks now and then

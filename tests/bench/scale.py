@@ -77,20 +77,22 @@ async def unchanged_pass(bench: Bench) -> float:
     settings = bench.settings("scale")
     async with (
         app.connection(settings) as live,
-        app.opened_store(settings, verb="run", read_only=False) as store,
+        app.connect_store(settings, verb="run", read_only=False) as store,
         open_lease(store, settings.data_dir, "run") as lease,
     ):
         await lease.acquire(20.0)
-        engine = app.engine(app.Process.of(settings, live), store, lease, settle=10.0)
+        engine = app.build_controller(
+            app.Process.create(settings, live), store, lease, prune_grace_seconds=10.0
+        )
         for _ in range(2):
-            await engine.reconciler.turn(read_files=True)
-            await engine.workshop.settled()
+            await engine.reconciler.reconcile(read_files=True)
+            await engine.task_runner.wait_until_idle()
         return min([await one_pass(engine.reconciler) for _ in range(PASSES)])
 
 
 async def one_pass(reconciler: Reconciler) -> float:
     begun = time.process_time()
-    plan = await reconciler.turn(read_files=True)
+    plan = await reconciler.reconcile(read_files=True)
     assert plan is not None
     assert plan.empty
     return time.process_time() - begun

@@ -8,7 +8,7 @@ from playwright.async_api import Route, expect
 from tests.browser.conftest import Welcome
 from tests.browser.rooms import open_room
 from tests.browser.visitor import TOKEN
-from tests.support.api_callers import Caller, callers
+from tests.support.api_callers import ApiCaller, callers
 from tests.support.controller import Site
 from tests.support.wait import until
 
@@ -32,7 +32,7 @@ async def test_a_room_that_was_lost_is_entered_again_by_itself(house: Site, welc
     await asyncio.gather(ann.join(room, "Ann"), bob.join(room, "Bob"))
     name = await house.room_name("lost")
     async with ann.asks_again(), bob.asks_again():
-        await house.actor.delete_room(name)
+        await house.writer.delete_room(name)
     await asyncio.gather(ann.view("call"), bob.view("call"))
     await ann.sees(await bob.identity())
 
@@ -53,7 +53,7 @@ async def test_a_room_that_starts_anew_is_entered_under_its_new_name(house: Site
     assert await house.room_name("anew") != before
 
 
-async def _removed(owner: Caller, room_id: str) -> bool:
+async def _removed(owner: ApiCaller, room_id: str) -> bool:
     """Whether the call says so; 503: not yet, and it will be."""
     status, _ = await owner.call(f"remove?id={room_id}")
     return status in (HTTPStatus.OK, HTTPStatus.NOT_FOUND)

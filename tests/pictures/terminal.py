@@ -55,7 +55,7 @@ def plan() -> Plan:
         (standup, demo, retro),
         (live_room(standup), live_room(demo), live_room(retro)),
         {"standup": 4, "retro": 2},
-        gone_for={"retro": 60.0},
+        missing_for_seconds={"retro": 60.0},
     )
 
 

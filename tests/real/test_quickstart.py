@@ -17,7 +17,7 @@ from urllib.request import urlopen
 
 import pytest
 
-from controller.live.client import Actor, Observer
+from controller.live.client import ApiReader, ApiWriter
 from tests.support.cache import cache_dir
 from tests.support.documents import ROOT, page, shell_block
 from tests.support.egress import RecordingStack
@@ -210,10 +210,10 @@ async def test_what_it_started_ends_even_if_it_is_killed(env: dict[str, str]) ->
 
 
 async def test_uses_the_livekit_it_is_given_and_takes_its_own_rooms_away_again(
-    env: dict[str, str], livekit: LiveKitServer, actor: Actor, observer: Observer
+    env: dict[str, str], livekit: LiveKitServer, writer: ApiWriter, reader: ApiReader
 ) -> None:
-    await actor.create_room("somebody-elses", "", 10)
-    others = {room.name for room in await observer.rooms()}
+    await writer.create_room("somebody-elses", "", 10)
+    others = {room.name for room in await reader.rooms()}
     given = {
         "LIVEKIT_URL": livekit.ws_url,
         "LIVEKIT_API_KEY": livekit.key,
@@ -223,7 +223,7 @@ async def test_uses_the_livekit_it_is_given_and_takes_its_own_rooms_away_again(
     assert code == 0, told
     assert f"on {livekit.ws_url}" in output
     assert f"LiveKit: {livekit.ws_url}, as LIVEKIT_URL says" in told
-    left = {room.name for room in await observer.rooms()}
+    left = {room.name for room in await reader.rooms()}
     assert left <= others
     assert "somebody-elses" in left
 

@@ -34,7 +34,7 @@ def write_tokens(folder: Path, users: Mapping[str, bool] = USERS) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
-class Caller:
+class ApiCaller:
     """Somebody with an access token, at one controller's private listener."""
 
     site: Site
@@ -63,8 +63,8 @@ class Caller:
 
 
 @asynccontextmanager
-async def callers(site: Site) -> AsyncIterator[tuple[Caller, Caller, Caller]]:
+async def callers(site: Site) -> AsyncIterator[tuple[ApiCaller, ApiCaller, ApiCaller]]:
     """Anna and Bert, users, and Root, an admin."""
     async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE)) as http:
-        anna, bert, root = (Caller(site, user, http) for user in USERS)
+        anna, bert, root = (ApiCaller(site, user, http) for user in USERS)
         yield anna, bert, root

@@ -31,15 +31,15 @@ import aiohttp
 from pymongo import AsyncMongoClient
 
 from controller.cli import run_verb
-from controller.errors import LiveError, StoreError
-from controller.live.client import Actor, Connection, Observer
+from controller.errors import LiveKitError, StoreError
+from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.room import LiveRoom, Participant, owner_mark
 from controller.one_shot import make_plan
 from controller.plan.model import Plan
 from controller.records import open_store
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.record import RoomRecord
-from controller.settings import Uses, load_settings
+from controller.settings import SettingGroup, load_settings
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import token
 from tests.support.ports import free_ports
@@ -163,8 +163,8 @@ class Site:
         """A command that its processes are started by."""
         self._logs = 0
         self._manifests: dict[str, dict[str, Any]] = {}
-        self._connection = Connection(livekit.url, livekit.key, livekit.secret)
-        self.observer, self.actor = Observer(self._connection), Actor(self._connection)
+        self._connection = LiveKitConnection(livekit.url, livekit.key, livekit.secret)
+        self.reader, self.writer = ApiReader(self._connection), ApiWriter(self._connection)
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
         self.rooms_dir.mkdir(parents=True, exist_ok=True)
 
@@ -350,7 +350,7 @@ class Site:
 
     async def listed(self) -> dict[str, LiveRoom]:
         """All live rooms by LiveKit name, whoever's."""
-        return {room.name: room for room in await self.observer.rooms()}
+        return {room.name: room for room in await self.reader.rooms()}
 
     async def ours(self) -> dict[str, LiveRoom]:
         """The live rooms with this instance's mark."""
@@ -362,7 +362,7 @@ class Site:
 
     async def people(self, key: str) -> list[Participant]:
         record = await self.record(key)
-        return await self.observer.participants(_name(record))
+        return await self.reader.participants(_name(record))
 
     async def room_name(self, key: str) -> str:
         """The LiveKit name of the room."""
@@ -390,7 +390,7 @@ class Site:
                 while told:
                     try:
                         told = await self.difference()
-                    except (LiveError, StoreError) as error:
+                    except (LiveKitError, StoreError) as error:
                         told = str(error)
                     await asyncio.sleep(LOOK_EVERY if told else 0)
         except TimeoutError:
@@ -404,7 +404,7 @@ class Site:
 
     async def plan(self) -> Plan:
         """What `roomctl plan` would say now."""
-        return await make_plan(load_settings({}, self.env, Uses.ALL))
+        return await make_plan(load_settings({}, self.env, SettingGroup.ALL))
 
     async def until_condition(
         self, key: str, kind: str, status: str | None, within: float = PATIENCE, **wanted: str
@@ -443,7 +443,7 @@ class Site:
         """Return when it holds of all live rooms."""
 
         async def seen() -> bool:
-            with suppress(LiveError):
+            with suppress(LiveKitError):
                 return holds(await self.listed())
             return False
 

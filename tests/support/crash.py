@@ -18,8 +18,8 @@ READS_AND_WRITES: Final = frozenset(
         "insert",
         "save",
         "forget",
-        "removal_leave",
-        "spend_removal_leave",
+        "removal_approval",
+        "consume_removal_approval",
     }
 )
 

@@ -6,15 +6,15 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.errors import LiveError, LiveNotFound, LiveRejected
+from controller.errors import LiveKitError, LiveKitNotFoundError, LiveKitRejectedError
 from controller.live.egress import Egress, EgressStatus, RecordingRequest
-from controller.live.room import STAY_SECONDS, LiveRoom, Participant, Permission, Track
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission, Track
 
 _CANONICAL = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
 
 
 class FakeLive:
-    """Both faces of LiveKit: an EgressObserver and a LiveActor.
+    """Both faces of LiveKit: an EgressReader and a LiveKitWriter.
 
     `fail[call]` is raised by that call (`create_room`, or `create_room NAME` for one room alone) until it
     is taken out again; `calls` counts each call. `vanish` is what expiry or a hand does to a room, `enter`
@@ -23,7 +23,7 @@ class FakeLive:
     """
 
     def __init__(self) -> None:
-        self.fail: dict[str, LiveError] = {}
+        self.fail: dict[str, LiveKitError] = {}
         self.calls: Counter[str] = Counter()
         self.egresses: dict[str, Egress] = {}
         self.ghosts: set[str] = set()
@@ -49,7 +49,7 @@ class FakeLive:
         """On a room that is live a pure get, as on the real server."""
         self._called("create_room", name)
         if len(name.encode()) > 256:
-            raise LiveRejected("the fake refused the call (CreateRoom, 400)")
+            raise LiveKitRejectedError("the fake refused the call (CreateRoom, 400)")
         if name not in self._rooms:
             self._made += 1
             self.put(
@@ -58,8 +58,8 @@ class FakeLive:
                     sid=f"RM_{self._made:012}",
                     metadata=metadata,
                     max_participants=max_participants,
-                    empty_timeout=STAY_SECONDS,
-                    departure_timeout=STAY_SECONDS,
+                    empty_timeout=EMPTY_TIMEOUT_SECONDS,
+                    departure_timeout=EMPTY_TIMEOUT_SECONDS,
                     created_at=1_700_000_000_000 + self._made,
                 )
             )
@@ -80,7 +80,7 @@ class FakeLive:
         self._called("update_permission", name)
         inside = self._inside.get(name, {})
         if identity not in inside:
-            raise LiveNotFound("the fake knows no such participant (UpdateParticipant)")
+            raise LiveKitNotFoundError("the fake knows no such participant (UpdateParticipant)")
         sources = tuple(source for source in _CANONICAL if source in permission.sources)
         someone = inside[identity]
         merged = {k: v for k, v in (someone.attributes | dict(attributes or {})).items() if v}
@@ -91,8 +91,8 @@ class FakeLive:
             tracks=tuple(track for track in someone.tracks if _may_publish(permission, track)),
         )
 
-    async def stands(self, name: str, identity: str) -> bool:
-        self._called("stands", name)
+    async def is_connected(self, name: str, identity: str) -> bool:
+        self._called("is_connected", name)
         return identity in self._inside.get(name, {}) and identity not in self.ghosts
 
     async def recordings(self) -> list[Egress]:
@@ -102,7 +102,7 @@ class FakeLive:
     async def recording(self, egress_id: str) -> Egress:
         self._called("recording", egress_id)
         if egress_id not in self.egresses:
-            raise LiveNotFound("the fake knows no such egress (ListEgress)")
+            raise LiveKitNotFoundError("the fake knows no such egress (ListEgress)")
         return self.egresses[egress_id]
 
     async def recordings_of(self, name: str) -> list[Egress]:
@@ -130,7 +130,7 @@ class FakeLive:
     async def stop_recording(self, egress_id: str) -> None:
         self._called("stop_recording", egress_id)
         if (await FakeLive.recording(self, egress_id)).status.ended:
-            raise LiveRejected("the fake refused the call (StopEgress, 412)")
+            raise LiveKitRejectedError("the fake refused the call (StopEgress, 412)")
         self.becomes(egress_id, EgressStatus.COMPLETE)
 
     def becomes(self, egress_id: str, status: EgressStatus, **news: Any) -> None:
@@ -182,7 +182,7 @@ class FakeLive:
 
     def _room(self, name: str) -> LiveRoom:
         if name not in self._rooms:
-            raise LiveNotFound("the fake knows no such room")
+            raise LiveKitNotFoundError("the fake knows no such room")
         return self._rooms[name]
 
     def _called(self, call: str, name: str) -> None:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
-from controller.errors import StoreConflict
+from controller.errors import StoreConflictError
 from controller.records.change import Rewrite, change
 from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord, UnusableRecord
@@ -78,7 +78,7 @@ class FakeStore:
         if stored == record:
             return record
         if stored is not None or self._owner(record.key) is not None:
-            raise StoreConflict("the id or the key is taken")
+            raise StoreConflictError("the id or the key is taken")
         return self._put(record)
 
     async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
@@ -92,14 +92,14 @@ class FakeStore:
         owner = self._owner(after.key)
         if stored is None or not difference.matches(stored) or owner not in (None, after.id):
             self._cache.put({after.id: stored})
-            raise StoreConflict("another writer was faster")
+            raise StoreConflictError("another writer was faster")
         return self._put(difference.onto(stored))
 
     async def restore(self, before: UnusableRecord, after: RoomRecord) -> RoomRecord:
         self._reached()
         rewrite = Rewrite(before, after)
         if not rewrite.matches(self.database.unusable.get(after.id)):
-            raise StoreConflict("another writer was faster")
+            raise StoreConflictError("another writer was faster")
         del self.database.unusable[after.id]
         return self._put(after)
 
@@ -108,7 +108,7 @@ class FakeStore:
         stored = self.database.rooms.get(record.id)
         if stored is not None and (not stored.removed or stored.generation != record.generation):
             self._cache.put({record.id: stored})
-            raise StoreConflict("it was revived")
+            raise StoreConflictError("it was revived")
         self.database.rooms.pop(record.id, None)
         self.writes += 1
         self._cache.put({record.id: None})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.live.client import Actor, Connection, Observer
+from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from tests.support.controller import Site
 from tests.support.embedded import Server, secantus
 from tests.support.livekit import LiveKitServer
@@ -29,19 +29,19 @@ async def mongodb(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 
 
 @pytest.fixture
-async def connection(livekit: LiveKitServer) -> AsyncIterator[Connection]:
-    async with Connection(livekit.url, livekit.key, livekit.secret) as opened:
+async def connection(livekit: LiveKitServer) -> AsyncIterator[LiveKitConnection]:
+    async with LiveKitConnection(livekit.url, livekit.key, livekit.secret) as opened:
         yield opened
 
 
 @pytest.fixture
-def observer(connection: Connection) -> Observer:
-    return Observer(connection)
+def reader(connection: LiveKitConnection) -> ApiReader:
+    return ApiReader(connection)
 
 
 @pytest.fixture
-def actor(connection: Connection) -> Actor:
-    return Actor(connection)
+def writer(connection: LiveKitConnection) -> ApiWriter:
+    return ApiWriter(connection)
 
 
 @pytest.fixture

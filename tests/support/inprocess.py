@@ -6,29 +6,29 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import count
 
-from controller.errors import LeaseLost
+from controller.errors import LeaseLostError
 from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
 from controller.plan.model import Plan
-from controller.reconcile.change_applier import Steps
+from controller.reconcile.change_applier import ChangeApplier
 from controller.reconcile.clock import Clock
-from controller.reconcile.fenced_writer import Leased
-from controller.reconcile.observe import Eyes
+from controller.reconcile.fenced_writer import FencedWriter
+from controller.reconcile.observe import StateObserver
 from controller.reconcile.reconciler import Planner, Reconciler
-from controller.reconcile.recordings.failures import Troubles
+from controller.reconcile.recordings.failures import RecordingFailures
 from controller.reconcile.recordings.ledger import Ledger
-from controller.reconcile.recordings.recorder import Recorder
-from controller.reconcile.recordings.recording_applier import RecordingSteps, Remembered, Taping
-from controller.reconcile.status_writer import Speaker
-from controller.reconcile.task_runner import Workshop
-from controller.reconcile.trackers import Flapping
+from controller.reconcile.recordings.recorder import RecordingReconciler
+from controller.reconcile.recordings.recording_applier import EgressTracker, RecordingApplier, RecordingConfig
+from controller.reconcile.status_writer import StatusWriter
+from controller.reconcile.task_runner import TaskRunner
+from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
 from controller.records.record import RoomRecord
 from controller.room import truncate_to_millis
-from controller.state_cache import Known
+from controller.state_cache import StateCache
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
-from tests.support.worlds import INSTANCE, NOW, desired, rules
+from tests.support.worlds import INSTANCE, NOW, desired, plan_inputs
 
 WRITES = (
     "start_recording",
@@ -64,7 +64,7 @@ class FakeLease:
 
     def check(self) -> None:
         if not self.held:
-            raise LeaseLost("another controller holds the lease")
+            raise LeaseLostError("another controller holds the lease")
 
     async def acquire(self, wait: float | None) -> None:
         del wait
@@ -100,8 +100,8 @@ class InProcess:
         *,
         store: FakeStore | None = None,
         time: HandClock | None = None,
-        settle: float = 0.0,
-        taping: Taping | None = None,
+        prune_grace_seconds: float = 0.0,
+        config: RecordingConfig | None = None,
     ) -> None:
         self.live = live or FakeLive()
         self.store = store or FakeStore(database)
@@ -109,34 +109,40 @@ class InProcess:
         self.lease, self.triggers, self.metrics = FakeLease(), TellingTriggers(), Metrics()
         self.manifests: Desired = desired()
         self.reads = 0
-        self.told: list[tuple[str, str, str]] = []
+        self.progress: list[tuple[str, str, str]] = []
         clock = self.time.clock()
-        self.known = Known(self.store)
-        eyes = Eyes(self._read, self.live, self.store, self.known, clock)
-        self.planner = Planner(replace(rules(), settle=settle), eyes, self.store, clock)
-        actor = Leased(self.live, self.lease, asyncio.Semaphore(20), asyncio.Semaphore(20))
-        tapes = RecordingSteps(
+        self.state = StateCache(self.store)
+        observer = StateObserver(self._read, self.live, self.store, self.state, clock)
+        self.planner = Planner(
+            replace(plan_inputs(), prune_grace_seconds=prune_grace_seconds), observer, self.store, clock
+        )
+        writer = FencedWriter(self.live, self.lease, asyncio.Semaphore(20), asyncio.Semaphore(20))
+        recording_applier = RecordingApplier(
             self.store,
-            actor,
+            writer,
             self.live,
-            self.known,
+            self.state,
             clock,
-            taping or Taping(),
+            config or RecordingConfig(),
             Ledger(self.store, clock, self.metrics),
-            Troubles(clock, self.metrics, self.triggers.later),
-            Remembered(),
+            RecordingFailures(clock, self.metrics, self.triggers.later),
+            EgressTracker(),
             self.triggers.later,
         )
-        self.steps = Steps(self.store, actor, self.live, self.known, clock, INSTANCE, tapes)
-        self.speaker = Speaker(self.store, self.known, clock, Flapping())
-        self.workshop = Workshop(self.steps, self.speaker, self.triggers, self.metrics, self._progress)
-        self.recorder = Recorder(tapes, self.workshop, self.triggers)
-        self.speaker.recording = self.recorder.says
+        self.applier = ChangeApplier(
+            self.store, writer, self.live, self.state, clock, INSTANCE, recording_applier
+        )
+        self.status_writer = StatusWriter(self.store, self.state, clock, FlapDetector())
+        self.task_runner = TaskRunner(
+            self.applier, self.status_writer, self.triggers, self.metrics, self._progress
+        )
+        self.recordings = RecordingReconciler(recording_applier, self.task_runner, self.triggers)
+        self.status_writer.recording = self.recordings.condition_for
         self.reconciler = Reconciler(
             self.planner,
-            self.workshop,
-            self.speaker,
-            self.recorder,
+            self.task_runner,
+            self.status_writer,
+            self.recordings,
             lease=self.lease,
             triggers=self.triggers,
         )
@@ -146,21 +152,21 @@ class InProcess:
         return self.manifests
 
     def _progress(self, key: str, word: str, outcome: str) -> None:
-        self.told.append((key, word, outcome))
+        self.progress.append((key, word, outcome))
 
-    async def turn(self, *, read_files: bool = True, audit: bool = False) -> Plan:
+    async def reconcile(self, *, read_files: bool = True, audit: bool = False) -> Plan:
         """One pass, and all that it set under way, a little later than what was before."""
         self.time.seconds += 1e-6
-        plan = await self.reconciler.turn(read_files=read_files, audit=audit)
-        await self.workshop.settled()
+        plan = await self.reconciler.reconcile(read_files=read_files, audit=audit)
+        await self.task_runner.wait_until_idle()
         assert plan is not None, "the lease is not held"
         return plan
 
-    async def settle(self, passes: int = 8) -> Plan:
+    async def run_until_stable(self, passes: int = 8) -> Plan:
         """Resyncs, half a minute apart, until one has nothing left to do."""
         for _ in range(passes):
             writes, acts = self.store.writes, self.acts()
-            plan = await self.turn(audit=True)
+            plan = await self.reconcile(audit=True)
             self.time.seconds += 31.0
             if not any(c.due for c in plan.changes) and (writes, acts) == (self.store.writes, self.acts()):
                 return plan

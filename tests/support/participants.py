@@ -43,7 +43,7 @@ def token(
     return minted.with_attributes(dict(attributes or {})).to_jwt()
 
 
-class JoinRefused(Exception):
+class JoinRefusedError(Exception):
     """The server let nobody in; `status` is that of its HTTP answer, 101 where it hung up after it."""
 
     def __init__(self, status: int) -> None:
@@ -142,7 +142,7 @@ class Canary:
                 pass
 
     async def joined(self) -> None:
-        """Return when it is inside, and listed. Raises JoinRefused where the server hangs up instead.
+        """Return when it is inside, and listed. Raises JoinRefusedError where the server hangs up instead.
 
         LiveKit says that somebody is inside before it lists them, and takes their requests only after. So it
         is asked for a change that is none.
@@ -153,7 +153,7 @@ class Canary:
         async with self._told:
             await self._told.wait_for(lambda: self._answered or not self.inside)
         if not self._answered:
-            raise JoinRefused(HTTPStatus.SWITCHING_PROTOCOLS)
+            raise JoinRefusedError(HTTPStatus.SWITCHING_PROTOCOLS)
 
     async def leave(self) -> None:
         """Go as a closed tab does not: the server forgets it at once."""
@@ -164,13 +164,13 @@ class Canary:
 
 @asynccontextmanager
 async def canary(ws_url: str, join_token: str) -> AsyncIterator[Canary]:
-    """A canary that is inside; it leaves at the end. Raises JoinRefused."""
+    """A canary that is inside; it leaves at the end. Raises JoinRefusedError."""
     async with aiohttp.ClientSession() as session:
         query = {"access_token": join_token, "protocol": "16", "sdk": "python", "auto_subscribe": "0"}
         try:
             socket = await session.ws_connect(f"{ws_url}/rtc", params=query)
         except aiohttp.WSServerHandshakeError as error:
-            raise JoinRefused(error.status) from None
+            raise JoinRefusedError(error.status) from None
         bird = Canary(socket)
         listening = asyncio.create_task(bird.listen())
         try:

@@ -10,27 +10,27 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, assert_never
 
-from controller.live.room import STAY_SECONDS, LiveRoom, Participant, room_metadata
-from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, Mark, RoomsDirState
-from controller.plan import Observed, Plan, RoomChange, Rules, make_plan, names_to_look_at
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, room_metadata
+from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState, SourcePosition
+from controller.plan import Observed, Plan, PlanInputs, RoomChange, make_plan, names_to_check
 from controller.plan.model import (
     Action,
     Adopt,
-    Bury,
     Create,
-    DropOrphan,
-    Enforce,
-    Finish,
-    Forget,
+    DeleteOrphan,
+    DeleteRetiredRoom,
+    DeleteTombstonedRoom,
+    EnforcePermissions,
+    FinalizeApiRemoval,
     Heal,
+    PruneRetiredNames,
+    PurgeTombstone,
     Recreate,
     Remove,
     Repair,
     RestoreRecord,
     Start,
     Stop,
-    TakeDown,
-    Tidy,
     Update,
 )
 from controller.records.record import LiveName, Origin, RoomRecord, Status, UnusableRecord
@@ -51,8 +51,8 @@ def spec(**fields: Any) -> RoomSpec:
 
 
 def manifest(key: str, *, file: str | None = None, pinned: str | None = None, **fields: Any) -> ManifestRoom:
-    mark = Mark(2, 5) if pinned else None
-    return ManifestRoom(key, file or f"{key}.yaml", spec(**fields), Mark(1, 1), pinned, mark)
+    mark = SourcePosition(2, 5) if pinned else None
+    return ManifestRoom(key, file or f"{key}.yaml", spec(**fields), SourcePosition(1, 1), pinned, mark)
 
 
 def desired(
@@ -93,14 +93,14 @@ def live_room(room: RoomRecord, name: str | None = None, *, store: str = STORE, 
         sid=f"RM_{called}",
         metadata=room_metadata(room.spec, room.id, INSTANCE, store),
         max_participants=room.spec.max_participants,
-        empty_timeout=STAY_SECONDS,
-        departure_timeout=STAY_SECONDS,
+        empty_timeout=EMPTY_TIMEOUT_SECONDS,
+        departure_timeout=EMPTY_TIMEOUT_SECONDS,
     )
     return replace(wanted, **fields)
 
 
-def rules(**fields: Any) -> Rules:
-    return Rules(**{"instance": INSTANCE, "store": STORE, "id_key": ID_KEY, "now": NOW, **fields})
+def plan_inputs(**fields: Any) -> PlanInputs:
+    return PlanInputs(**{"instance": INSTANCE, "store": STORE, "id_key": ID_KEY, "now": NOW, **fields})
 
 
 def planned(
@@ -116,7 +116,7 @@ def planned(
     inside = {room.name: _crowd((people or {}).get(room.name, 0)) for room in live}
     observed = Observed(manifests, {r.id: r for r in records}, {r.name: r for r in live}, inside)
     observed = replace(observed, unusable={each.record.id: each for each in unusable})
-    return make_plan(observed, rules(**fields))
+    return make_plan(observed, plan_inputs(**fields))
 
 
 def _crowd(count: int) -> tuple[Participant, ...]:
@@ -171,8 +171,8 @@ class World:
 
     def plan(self, **fields: Any) -> Plan:
         """As the reconciler plans: a draft, a look inside the rooms it names, the plan."""
-        given = rules(now=self.now, **fields)
-        return make_plan(self.observed(names_to_look_at(make_plan(self.observed(), given))), given)
+        given = plan_inputs(now=self.now, **fields)
+        return make_plan(self.observed(names_to_check(make_plan(self.observed(), given))), given)
 
     def converge(self, plan: Plan, *, chores: bool = True) -> None:
         for change in plan.changes:
@@ -180,13 +180,13 @@ class World:
                 self._carry_out(change)
         if chores:
             for chore in plan.chores:
-                self._keep_house(chore)
+                self._run_maintenance(chore)
 
-    def settle(self, rounds: int = 4, **fields: Any) -> Plan:
+    def run_until_stable(self, rounds: int = 4, **fields: Any) -> Plan:
         """Plan and carry out until nothing is due; the last plan."""
         for _ in range(rounds):
             plan = self.plan(**fields)
-            standing = any(isinstance(chore, TakeDown) for chore in plan.chores)
+            standing = any(isinstance(chore, FinalizeApiRemoval) for chore in plan.chores)
             if not standing and not any(change.due for change in plan.changes):
                 return plan
             self.converge(plan)
@@ -235,7 +235,7 @@ class World:
                 room = room.without_live_name(self.now)
             case Remove():
                 room = room.with_tombstone(self.now)
-            case Heal() | Repair() | Finish() | RestoreRecord():
+            case Heal() | Repair() | DeleteRetiredRoom() | RestoreRecord():
                 pass
             case _:
                 assert_never(action)
@@ -249,22 +249,22 @@ class World:
             case Repair(name) if name in self.live:
                 metadata = room_metadata(after.spec, after.id, INSTANCE, STORE)
                 self.live[name] = replace(self.live[name], metadata=metadata)
-            case Finish(name):
+            case DeleteRetiredRoom(name):
                 self.vanish(name)
             case _:
                 pass
 
-    def _keep_house(self, chore: object) -> None:
+    def _run_maintenance(self, chore: object) -> None:
         match chore:
-            case Bury(_, name) | DropOrphan(name):
+            case DeleteTombstonedRoom(_, name) | DeleteOrphan(name):
                 self.vanish(name)
-            case TakeDown(room):
+            case FinalizeApiRemoval(room):
                 self._take_down(room)
-            case Forget(room):
+            case PurgeTombstone(room):
                 self.records.pop(room.id, None)
-            case Tidy(room, names):
+            case PruneRetiredNames(room, names):
                 self.records[room.id] = self.records[room.id].without_retired(names)
-            case Enforce():
+            case EnforcePermissions():
                 pass
 
     def _take_down(self, room: RoomRecord) -> None:
@@ -281,5 +281,5 @@ def grown(count: int, edit: Callable[[int], dict[str, Any]] = lambda _: {}) -> W
     """A world with `count` rooms that are as their manifests want them."""
     world = World()
     world.commit(*(manifest(f"r{n:02}", **{"name": f"Room {n}", **edit(n)}) for n in range(count)))
-    world.settle()
+    world.run_until_stable()
     return world

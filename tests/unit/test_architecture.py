@@ -2,7 +2,7 @@
 
 import inspect
 
-from controller.live.client import Actor, Observer
+from controller.live.client import ApiReader, ApiWriter
 
 
 def calls(face: type) -> set[str]:
@@ -11,6 +11,6 @@ def calls(face: type) -> set[str]:
 
 def test_what_observes_livekit_has_no_way_to_write() -> None:
     lists = {"rooms", "participants", "recordings", "recording", "recordings_of"}
-    assert calls(Observer) == lists | {"stands"}  # it sends an update that changes nothing
+    assert calls(ApiReader) == lists | {"is_connected"}  # it sends an update that changes nothing
     rooms = {"create_room", "delete_room", "update_metadata", "update_permission"}
-    assert calls(Actor) == rooms | {"start_recording", "stop_recording"}
+    assert calls(ApiWriter) == rooms | {"start_recording", "stop_recording"}

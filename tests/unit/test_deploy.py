@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from controller.metrics import Metrics
-from controller.settings import SETTINGS, Uses, load_settings
+from controller.settings import SETTINGS, SettingGroup, load_settings
 
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPOSE = DEPLOY / "compose"
@@ -88,7 +88,7 @@ def test_gives_the_controller_settings_that_it_takes(environment: Any, tmp_path:
         secret = tmp_path / name
         secret.write_text("mongodb://db.example.com\n" if "MONGODB" in name else "a secret\n")
         written[name] = str(secret)
-    settings = load_settings({}, written, Uses.ALL)
+    settings = load_settings({}, written, SettingGroup.ALL)
     assert settings.livekit_api_secret == "a secret"
     assert settings.livekit_url
 

@@ -17,7 +17,7 @@ from controller.manifests import load
 from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting
 from controller.sidecar.http.response import STATUS, Code
-from controller.sidecar.token_file import Entry, read_tokens
+from controller.sidecar.token_file import TokenEntry, read_tokens
 from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, commands, links, page, tables
 
 SETTINGS_ROWS = list(tables(page("settings.md"), "Variable"))
@@ -169,7 +169,7 @@ def test_every_manifest_of_a_page_is_valid(path: Path, tmp_path: Path) -> None:
 def test_every_list_of_access_tokens_of_a_page_is_right(path: Path) -> None:
     for text in (text for text in blocks(path.read_text(), "yaml") if "token_sha256" in text):
         assert read_tokens(text.encode()) == [
-            Entry(hashlib.sha256(b"my-token").digest(), "events", admin=False)
+            TokenEntry(hashlib.sha256(b"my-token").digest(), "events", admin=False)
         ]
 
 

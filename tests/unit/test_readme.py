@@ -8,7 +8,7 @@ import pytest
 
 from controller.cli.verbs import VERBS
 from controller.manifests import load
-from controller.settings import Uses, load_settings
+from controller.settings import SettingGroup, load_settings
 from tests.support.documents import ROOT, blocks, commands
 
 README = (ROOT / "README.md").read_text()
@@ -38,5 +38,5 @@ def test_its_two_commands_are_programs_of_the_repository() -> None:
 
 @pytest.mark.parametrize(("variable", "text"), EXPORTS)
 def test_each_setting_that_it_exports_is_valid(variable: str, text: str) -> None:
-    settings = load_settings({}, {**LIVEKIT, variable: text}, Uses.LIVEKIT)
+    settings = load_settings({}, {**LIVEKIT, variable: text}, SettingGroup.LIVEKIT)
     assert settings.recording_output is not None

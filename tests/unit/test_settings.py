@@ -8,8 +8,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import SettingsError
-from controller.recording_output import Output
-from controller.settings import SETTINGS, Address, Settings, Uses, load_settings, mongodb_address
+from controller.recording_output import RecordingOutput
+from controller.settings import SETTINGS, Address, SettingGroup, Settings, load_settings, mongodb_address
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = {
@@ -20,11 +20,13 @@ GOOD = {
 }
 
 
-def load(environ: Mapping[str, str] = {}, uses: Uses = Uses.ALL, **flags: str) -> Settings:
+def load(environ: Mapping[str, str] = {}, uses: SettingGroup = SettingGroup.ALL, **flags: str) -> Settings:
     return load_settings(flags, {**GOOD, **environ}, uses)
 
 
-def problems(environ: Mapping[str, str], uses: Uses = Uses.ALL, **flags: str) -> tuple[str, ...]:
+def problems(
+    environ: Mapping[str, str], uses: SettingGroup = SettingGroup.ALL, **flags: str
+) -> tuple[str, ...]:
     with pytest.raises(SettingsError) as caught:
         load_settings(flags, environ, uses)
     return caught.value.problems
@@ -113,13 +115,13 @@ def test_the_defaults_are_those_of_the_contract() -> None:
             "ROOMCTL_RECORDING_OUTPUT",
             "file:///recordings/{key}/{id}.mp4",
             "recording_output",
-            Output("", "/recordings/{key}/{id}.mp4"),
+            RecordingOutput("", "/recordings/{key}/{id}.mp4"),
         ),
         (
             "ROOMCTL_RECORDING_OUTPUT",
             "s3://abc/{key}.mp4",
             "recording_output",
-            Output("abc", "{key}-{id}.mp4"),
+            RecordingOutput("abc", "{key}-{id}.mp4"),
         ),
         (
             "ROOMCTL_RECORDING_S3_ENDPOINT",
@@ -314,9 +316,11 @@ def test_a_flag_wins_and_is_named_when_it_is_wrong() -> None:
 
 def test_what_a_verb_does_not_use_is_not_checked() -> None:
     wrong = {"LIVEKIT_URL": "x", "ROOMCTL_LOG_LEVEL": "loud", "ROOMCTL_RESYNC_SECONDS": "x"}
-    assert load_settings({}, wrong, Uses.ROOMS) == load_settings({}, {}, Uses.NOTHING)
-    assert load_settings({}, {**wrong, "MONGODB_URI": "mongodb://db"}, Uses.DATABASE).livekit_url == ""
-    assert len(problems({**wrong, "MONGODB_URI": "x"}, Uses.DATABASE)) == 1
+    assert load_settings({}, wrong, SettingGroup.ROOMS) == load_settings({}, {}, SettingGroup.NOTHING)
+    assert (
+        load_settings({}, {**wrong, "MONGODB_URI": "mongodb://db"}, SettingGroup.DATABASE).livekit_url == ""
+    )
+    assert len(problems({**wrong, "MONGODB_URI": "x"}, SettingGroup.DATABASE)) == 1
 
 
 @pytest.mark.parametrize(
@@ -328,9 +332,9 @@ def test_what_a_verb_does_not_use_is_not_checked() -> None:
     ],
 )
 def test_an_invite_needs_one_of_two_secrets(environ: dict[str, str], secret: str) -> None:
-    settings = load_settings({}, environ, Uses.INVITES)
+    settings = load_settings({}, environ, SettingGroup.INVITES)
     assert (settings.secret, settings.public_url) == (secret, "http://127.0.0.1:8080")
-    assert problems({"LIVEKIT_URL": "x"}, Uses.INVITES) == (
+    assert problems({"LIVEKIT_URL": "x"}, SettingGroup.INVITES) == (
         (
             "ROOMCTL_SECRET: missing, and so is LIVEKIT_API_SECRET, which stands in for it; "
             "write the one that `roomctl run` has"
@@ -436,7 +440,7 @@ def test_whatever_is_written_no_secret_shows(environ: dict[str, str]) -> None:
 
 def _outcome(environ: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     try:
-        return repr(load_settings({}, environ, Uses.ALL)), ()
+        return repr(load_settings({}, environ, SettingGroup.ALL)), ()
     except SettingsError as error:
         return str(error), error.problems
 

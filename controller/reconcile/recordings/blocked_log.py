@@ -6,7 +6,7 @@ from typing import Final
 
 import structlog
 
-from controller.errors import LiveError
+from controller.errors import LiveKitError
 from controller.metrics import Metrics
 from controller.plan.model import Observed
 from controller.records.record import RoomRecord
@@ -18,36 +18,36 @@ log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Missed:
+class RecordingBlockedLog:
     """Each room is told of once while it lasts. `configured`: recordings have somewhere to go."""
 
     configured: bool
     metrics: Metrics
-    _told: set[str] = field(default_factory=set)
+    _logged: set[str] = field(default_factory=set)
     _counted: Mapping[str, RoomRecord] | None = None
 
-    def about(self, observed: Observed, trouble: LiveError | None) -> None:
-        """`trouble` is why LiveKit does not say what is recorded; None where it does."""
+    def report(self, observed: Observed, failure: LiveKitError | None) -> None:
+        """`failure` is why LiveKit does not say what is recorded; None where it does."""
         if not self.configured:
-            self._about_settings(observed)
-        elif trouble is None:
-            self._told.clear()
+            self._report_missing_output(observed)
+        elif failure is None:
+            self._logged.clear()
         else:
             for record in observed.records.values():
-                if record.id not in self._told and _has_people(record, observed):
-                    self._told.add(record.id)
-                    self._tell(record, trouble)
+                if record.id not in self._logged and _has_people(record, observed):
+                    self._logged.add(record.id)
+                    self._log(record, failure)
 
-    def _about_settings(self, observed: Observed) -> None:
+    def _report_missing_output(self, observed: Observed) -> None:
         """Once, and for all rooms together: nothing of it changes before the next start."""
-        if not self._told and observed.records is not self._counted:
+        if not self._logged and observed.records is not self._counted:
             self._counted = observed.records  # replaced as a whole where one of them changes
-            self._told = {record.id for record in observed.records.values() if _asks(record)}
-            if self._told:
-                log.warning("nothing is recorded", rooms=len(self._told), mend=MEND)
+            self._logged = {record.id for record in observed.records.values() if _asks(record)}
+            if self._logged:
+                log.warning("nothing is recorded", rooms=len(self._logged), mend=MEND)
 
-    def _tell(self, record: RoomRecord, trouble: LiveError) -> None:
-        log.warning("recording", key=redact_key(record.key), reason="NoEgressService", error=str(trouble))
+    def _log(self, record: RoomRecord, failure: LiveKitError) -> None:
+        log.warning("recording", key=redact_key(record.key), reason="NoEgressService", error=str(failure))
         self.metrics.recording_failures.labels("NoEgressService").inc()
 
 

@@ -7,20 +7,20 @@ from typing import Final
 import structlog
 
 from controller.metrics import Metrics
-from controller.plan.recording import Trouble
+from controller.plan.recording import RecordingFailure
 from controller.reconcile.clock import Clock
 from controller.reconcile.trackers import Backoff
 from controller.records.record import RoomRecord
 from controller.room import redact_key
 
-_OUTLIVE: Final = frozenset({"NoWorker", "Failed", "WorkerLost"})
-_IN_THE_WAY: Final = frozenset({"NoEgressService", "NoWorker", "Starting"})
+_PERSISTENT: Final = frozenset({"NoWorker", "Failed", "WorkerLost"})
+_START_FAILURES: Final = frozenset({"NoEgressService", "NoWorker", "Starting"})
 
 log = structlog.get_logger()
 
 
 @dataclass(slots=True)
-class Troubles:
+class RecordingFailures:
     """By room id; `later` wakes the loop.
 
     What somebody should find in the morning stands in the room's record as its condition, and is taken from
@@ -30,43 +30,43 @@ class Troubles:
     clock: Clock
     metrics: Metrics
     later: Callable[[float], None]
-    _last: dict[str, Trouble | None] = field(default_factory=dict)
+    _last: dict[str, RecordingFailure | None] = field(default_factory=dict)
     _backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, cap=60.0))
 
-    def of(self, record: RoomRecord) -> Trouble | None:
-        if record.id not in self._last and (said := _said(record)) is not None:
-            self._last[record.id] = said  # the next condition may say something else first
+    def get(self, record: RoomRecord) -> RecordingFailure | None:
+        if record.id not in self._last and (condition := _from_condition(record)) is not None:
+            self._last[record.id] = condition  # the next condition may say something else first
         return self._last.get(record.id)
 
-    def put(self, room_id: str, trouble: Trouble | None) -> None:
+    def set_failure(self, room_id: str, failure: RecordingFailure | None) -> None:
         """None: it is over, whatever the record says."""
-        self._last[room_id] = trouble
+        self._last[room_id] = failure
 
-    def met(self, record: RoomRecord, trouble: Trouble) -> None:
+    def record_reason(self, record: RoomRecord, failure: RecordingFailure) -> None:
         """Said once while it stays the same."""
-        if self.of(record) != trouble:
-            log.warning("recording", key=redact_key(record.key), reason=trouble.reason, error=trouble.message)
-        self.put(record.id, trouble)
+        if self.get(record) != failure:
+            log.warning("recording", key=redact_key(record.key), reason=failure.reason, error=failure.message)
+        self.set_failure(record.id, failure)
 
-    def failed(self, record: RoomRecord, trouble: Trouble) -> None:
+    def failed(self, record: RoomRecord, failure: RecordingFailure) -> None:
         """Try again, later."""
-        self.met(record, trouble)
-        self.metrics.recording_failures.labels(trouble.reason).inc()
+        self.record_reason(record, failure)
+        self.metrics.recording_failures.labels(failure.reason).inc()
         self.later(self._backoff.failed(record.id, self.clock.monotonic(), self.clock.chance()))
 
-    def waits(self, room_id: str) -> bool:
+    def is_backing_off(self, room_id: str) -> bool:
         """Whether it failed not long ago."""
-        return self._backoff.waits(room_id, self.clock.monotonic())
+        return self._backoff.is_backing_off(room_id, self.clock.monotonic())
 
     def try_at_once(self, room_id: str) -> None:
         """The next may begin without waiting."""
         self._backoff.succeeded(room_id)
 
-    def taken(self, room_id: str) -> None:
+    def clear_start_failures(self, room_id: str) -> None:
         """A worker took it: what was in the way of that is in the way no more."""
-        trouble = self._last.get(room_id)
-        if trouble is not None and trouble.reason in _IN_THE_WAY:
-            self.put(room_id, None)
+        failure = self._last.get(room_id)
+        if failure is not None and failure.reason in _START_FAILURES:
+            self.set_failure(room_id, None)
 
     def keep(self, room_ids: Collection[str]) -> None:
         """Forget all other rooms."""
@@ -78,7 +78,11 @@ class Troubles:
         self._last.clear()
 
 
-def _said(record: RoomRecord) -> Trouble | None:
+def _from_condition(record: RoomRecord) -> RecordingFailure | None:
     """What its condition says went wrong with a recording; of the service each listing tells anew."""
-    said = record.status.condition("Recording")
-    return Trouble(said.reason, said.message) if said is not None and said.reason in _OUTLIVE else None
+    condition = record.status.condition("Recording")
+    return (
+        RecordingFailure(condition.reason, condition.message)
+        if condition is not None and condition.reason in _PERSISTENT
+        else None
+    )

@@ -50,7 +50,7 @@ class Ledger:
         await self.store.recordings.put(row)
         self.open[row.egress_id] = row, self.clock.monotonic()
 
-    async def rise(self, row: RecordingRow) -> None:
+    async def resume(self, row: RecordingRow) -> None:
         """One that was lost is found to go on."""
         self.lost.discard(row.egress_id)
         await self.enter(row)
@@ -60,7 +60,7 @@ class Ledger:
         row, _ = self.open[egress_id]
         self.open[egress_id] = row, self.clock.monotonic()
 
-    async def settle(self, row: RecordingRow) -> None:
+    async def close_row(self, row: RecordingRow) -> None:
         """It has ended, as `row` says: written down, counted, and told."""
         await self.store.recordings.put(row)
         self.open.pop(row.egress_id, None)
@@ -69,16 +69,16 @@ class Ledger:
         self.metrics.recordings.labels(str(row.state)).inc()
         if row.state is RecordingState.COMPLETE:
             self.metrics.recorded_seconds.inc(row.seconds)
-        _tell(row)
+        _log_closed(row)
 
     def unlisted(self, listed: frozenset[str], asked: float) -> list[RecordingRow]:
         """The open rows that a listing asked for at `asked` does not know."""
         return [row for key, (row, since) in self.open.items() if key not in listed and since < asked]
 
 
-def _tell(row: RecordingRow) -> None:
-    say = log.info if row.state is RecordingState.COMPLETE else log.warning
-    say(
+def _log_closed(row: RecordingRow) -> None:
+    write_line = log.info if row.state is RecordingState.COMPLETE else log.warning
+    write_line(
         f"recording {row.state}",
         key=redact_key(row.key),
         egress=row.egress_id,

@@ -9,45 +9,45 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Final
 
-from controller.live.ports import LiveObserver
+from controller.live.ports import LiveKitReader
 from controller.live.room import LiveRoom, Participant, unlisted
-from controller.plan.recording import Look, look_of
+from controller.plan.recording import Occupancy, occupancy_of
 from controller.reconcile.clock import Clock
 from controller.records.record import RoomRecord
-from controller.state_cache import Known
+from controller.state_cache import StateCache
 
-QUIET_LOOKS: Final = 200
+MAX_EMPTY_ROOM_CHECKS: Final = 200
 """Rooms that seem empty and are looked into at one resync, at most."""
-LOOK_AGAIN: Final = 30.0
+OCCUPANCY_RECHECK_SECONDS: Final = 30.0
 """Seconds after which a room is looked into although its listing says nothing new."""
 UNLISTED_SECONDS: Final = 10.0
 """Seconds after which people are believed to be inside whom the room counts, and nobody lists."""
-NOBODY: Final = Look(0)
+NOBODY: Final = Occupancy(0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
     """What a look found and when, how many the room counted, and since when it counts people unlisted."""
 
-    look: Look
+    occupancy: Occupancy
     counted: int
     at: float
     unlisted_since: float | None = None
 
 
 @dataclass(slots=True)
-class Looks:
-    """The looks that were made, by room id; raises LiveError's kinds."""
+class OccupancyTracker:
+    """The looks that were made, by room id; raises LiveKitError's kinds."""
 
-    observer: LiveObserver
-    known: Known
+    reader: LiveKitReader
+    state: StateCache
     clock: Clock
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
-    def last(self, record: RoomRecord) -> Look | None:
+    def last(self, record: RoomRecord) -> Occupancy | None:
         """What the last look found; None where nobody looked."""
         seen = self._seen.get(record.id)
-        return seen.look if seen is not None else None
+        return seen.occupancy if seen is not None else None
 
     def keep(self, room_ids: Collection[str]) -> None:
         """Forget all other rooms."""
@@ -66,9 +66,9 @@ class Looks:
                 continue
             if _is_news(record, room, seen, now):
                 yield record.id
-            elif seen is None or not seen.look.people:
+            elif seen is None or not seen.occupancy.people:
                 quiet.append((seen.at if seen is not None else 0.0, record.id))
-        yield from (room_id for _, room_id in nsmallest(QUIET_LOOKS, quiet))
+        yield from (room_id for _, room_id in nsmallest(MAX_EMPTY_ROOM_CHECKS, quiet))
 
     def has_unseen(self, record: RoomRecord, live: Mapping[str, LiveRoom]) -> bool:
         """Whether somebody is listed in a room to be recorded that nobody has looked into."""
@@ -77,23 +77,23 @@ class Looks:
         room = live.get(record.live.name)
         return room is not None and room.num_participants > 0
 
-    async def look(self, record: RoomRecord) -> Look:
+    async def check(self, record: RoomRecord) -> Occupancy:
         """Who is inside its live room now: nobody, where it is not live."""
-        room = self.known.live_room(record)
+        room = self.state.live_room(record)
         if room is None or not (record.spec.record or record.recording is not None):
             return NOBODY
-        seen = self._judged(room, await self.observer.participants(room.name), self._seen.get(record.id))
+        seen = self._from_listing(room, await self.reader.participants(room.name), self._seen.get(record.id))
         self._seen[record.id] = seen
-        return seen.look
+        return seen.occupancy
 
-    def _judged(self, room: LiveRoom, inside: Sequence[Participant], before: _Seen | None) -> _Seen:
+    def _from_listing(self, room: LiveRoom, inside: Sequence[Participant], before: _Seen | None) -> _Seen:
         """The number lags behind the list by less than it takes to believe it."""
         now, count = self.clock.monotonic(), unlisted(room, inside)
         if not count:
-            return _Seen(look_of(inside), room.num_participants, now)
+            return _Seen(occupancy_of(inside), room.num_participants, now)
         since = now if before is None or before.unlisted_since is None else before.unlisted_since
-        look = look_of(inside, count if now - since >= UNLISTED_SECONDS else 0)
-        return _Seen(look, room.num_participants, now, since)
+        occupancy = occupancy_of(inside, count if now - since >= UNLISTED_SECONDS else 0)
+        return _Seen(occupancy, room.num_participants, now, since)
 
 
 def _is_news(record: RoomRecord, room: LiveRoom, seen: _Seen | None, now: float) -> bool:
@@ -102,5 +102,5 @@ def _is_news(record: RoomRecord, room: LiveRoom, seen: _Seen | None, now: float)
         return room.num_participants > 0 or record.recording is not None
     if seen.counted != room.num_participants:
         return True
-    in_use = seen.look.people > 0 or record.recording is not None
-    return in_use and now - seen.at >= LOOK_AGAIN
+    in_use = seen.occupancy.people > 0 or record.recording is not None
+    return in_use and now - seen.at >= OCCUPANCY_RECHECK_SECONDS

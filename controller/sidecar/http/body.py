@@ -7,12 +7,12 @@ from typing import Any, Final, NoReturn
 from aiohttp import hdrs, web
 
 from controller.sidecar.http.protocol import Connection
-from controller.sidecar.http.response import Code, Refusal
+from controller.sidecar.http.response import ApiError, Code
 
-BODY_LIMIT: Final = 64 * 1024
-WEBHOOK_LIMIT: Final = 1024 * 1024
-DEPTH_LIMIT: Final = 8
-FILTER_DEPTH: Final = 10
+MAX_BODY_BYTES: Final = 64 * 1024
+MAX_WEBHOOK_BYTES: Final = 1024 * 1024
+MAX_JSON_DEPTH: Final = 8
+MAX_FILTER_JSON_DEPTH: Final = 10
 """With a filter in it: three times $and or $or around an operator with a list lies that deep."""
 
 _INT64: Final = range(-(2**63), 2**63)
@@ -39,11 +39,11 @@ def check(request: web.BaseRequest, limit: int) -> None:
     """Refusal where the headers alone say that the body will not be taken."""
     headers = request.headers
     if hdrs.CONTENT_ENCODING in headers:
-        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
+        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
     kind = headers.get(hdrs.CONTENT_TYPE, "")
     plain = not kind or kind == "application/json" or not request.body_exists  # no body has no type
     if not plain and _JSON_TYPE.fullmatch(kind.strip()) is None:
-        raise Refusal(Code.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
+        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
 
@@ -63,31 +63,31 @@ async def _within(request: web.BaseRequest, limit: int) -> bytes:
     return bytes(body)
 
 
-def _too_large(limit: int) -> Refusal:
-    return Refusal(Code.PAYLOAD_TOO_LARGE, f"the body is longer than {limit // 1024} KiB")
+def _too_large(limit: int) -> ApiError:
+    return ApiError(Code.PAYLOAD_TOO_LARGE, f"the body is longer than {limit // 1024} KiB")
 
 
-def parse(body: bytes, deepest: int = DEPTH_LIMIT) -> dict[str, Any]:
+def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
     """The JSON object that `body` is; an empty body is {}. Refusal (BAD_REQUEST) for everything else."""
     if not body:
         return {}
     try:
         text = body.decode()
         if _depth(text) > deepest:
-            raise Refusal(Code.BAD_REQUEST, f"the body is nested deeper than {deepest}")
+            raise ApiError(Code.BAD_REQUEST, f"the body is nested deeper than {deepest}")
         content = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate is no text
     except ValueError as error:
-        raise Refusal(Code.BAD_REQUEST, f"the body is no valid JSON: {_reason(error)}") from None
+        raise ApiError(Code.BAD_REQUEST, f"the body is no valid JSON: {_reason(error)}") from None
     if type(content) is not dict:
-        raise Refusal(Code.BAD_REQUEST, "the body must be a JSON object")
+        raise ApiError(Code.BAD_REQUEST, "the body must be a JSON object")
     return content
 
 
 def _depth(text: str) -> int:
     """How deep brackets nest, counted before anything is parsed."""
-    if text.count("{") + text.count("[") <= DEPTH_LIMIT:
+    if text.count("{") + text.count("[") <= MAX_JSON_DEPTH:
         return 0
     depth = deepest = 0
     for character in _STRING.sub("", text):
@@ -134,6 +134,6 @@ _DECODER: Final = json.JSONDecoder(
 )
 
 
-def invalid(field: str, what: str) -> Refusal:
+def invalid(field: str, what: str) -> ApiError:
     """The refusal of one field; `what` ends the sentence that its name begins."""
-    return Refusal(Code.INVALID_FIELD, f"{field} {what}")
+    return ApiError(Code.INVALID_FIELD, f"{field} {what}")

@@ -8,13 +8,13 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from controller.sidecar.http.protocol import Connection, plain
-from controller.sidecar.http.response import Code, retry
+from controller.sidecar.http.response import Code, retry_later
 
 BURST_SECONDS: Final = 10.0
 MOST_KEYS: Final = 50_000
 
 
-class Buckets:
+class RateLimiter:
     """One bucket for each key: `rate` a second, with ten seconds' worth of burst; a rate of 0 is no limit.
 
     Kept as the one moment at which a bucket is full again, so that an idle key costs nothing for long.
@@ -31,7 +31,7 @@ class Buckets:
         full_at = max(self._full_at.get(key, now), now) + self._interval
         wait = full_at - now - BURST_SECONDS
         if wait > 1e-9:  # noqa: PLR2004 - a float's worth of nothing
-            raise retry(Code.TOO_MANY_REQUESTS, "too many requests; slow down", max(1, math.ceil(wait)))
+            raise retry_later(Code.TOO_MANY_REQUESTS, "too many requests; slow down", max(1, math.ceil(wait)))
         self._full_at[key] = full_at
         if len(self._full_at) > MOST_KEYS:
             self._forget(now)
@@ -70,14 +70,14 @@ class AddressLimit:
     """Counts each request under its client's address."""
 
     def __init__(self, rate: int, proxies: Iterable[str], clock: Callable[[], float]) -> None:
-        self._buckets, self._proxies, self._clock = Buckets(rate), Proxies(proxies), clock
+        self._rate_limiter, self._proxies, self._clock = RateLimiter(rate), Proxies(proxies), clock
 
     def admit(self, request: web.BaseRequest) -> None:
         """Refusal (429) where the client asks too often."""
         connection = request.protocol
         peer = connection.address if isinstance(connection, Connection) else ""
         client = self._proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
-        self._buckets.take(client, self._clock())
+        self._rate_limiter.take(client, self._clock())
 
 
 def _without_port(hop: str) -> str:

@@ -11,18 +11,18 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from controller.sidecar.http.response import Answer, Code, Refusal, refused, retry
+from controller.sidecar.http.response import ApiError, Code, Response, error_response, retry_later
 
-CONNECTIONS: Final = 1024
+MAX_CONNECTIONS: Final = 1024
 READ_SECONDS: Final = 10.0
-TAKE_SECONDS: Final = 10.0
+WRITE_TIMEOUT_SECONDS: Final = 10.0
 """For how long a client may leave an answer untaken."""
 
 IDLE_SECONDS: Final = 75.0
 LINGER_SECONDS: Final = 2.0
 """For how long the rest of a refused body is read, so that its sender sees the answer."""
 
-Handler = Callable[[web.BaseRequest], Awaitable[Answer]]
+Handler = Callable[[web.BaseRequest], Awaitable[Response]]
 
 
 class Connection(web.RequestHandler):
@@ -48,7 +48,7 @@ class Connection(web.RequestHandler):
         self._wire = self.transport  # aiohttp forgets it before it is closed
         self.address = peer_address(transport.get_extra_info("peername"))
         manager = self._manager
-        if isinstance(manager, Listener) and len(manager.open) >= CONNECTIONS:
+        if isinstance(manager, Listener) and len(manager.open) >= MAX_CONNECTIONS:
             manager.turned_away()
             self._end(_BUSY)
         elif isinstance(manager, Listener):
@@ -93,7 +93,7 @@ class Connection(web.RequestHandler):
             self.untaken_since = None
         elif self.untaken_since is None:
             self.untaken_since = now
-        elif now - self.untaken_since > TAKE_SECONDS:
+        elif now - self.untaken_since > WRITE_TIMEOUT_SECONDS:
             self._wire.abort()
 
     def _is_over(self, now: float) -> bool:
@@ -101,9 +101,9 @@ class Connection(web.RequestHandler):
         silent = self.silent_since is not None and now - self.silent_since > IDLE_SECONDS
         return silent or (self.half_closed and self.idle)
 
-    def _end(self, refusal: Refusal) -> None:
+    def _end(self, refusal: ApiError) -> None:
         if self.transport is not None:
-            answer = refused(refusal, close=True)
+            answer = error_response(refusal, close=True)
             self.transport.write(answer.head() + answer.content)
         self.force_close()
 
@@ -116,8 +116,8 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """What is no HTTP; nothing of it is shown or logged."""
         if status < 500:  # noqa: PLR2004 - the client's fault
-            return refused(Refusal(Code.BAD_REQUEST, "the request is no valid HTTP"), close=True)
-        return refused(Refusal(Code.INTERNAL, "something went wrong on our side"), close=True)
+            return error_response(ApiError(Code.BAD_REQUEST, "the request is no valid HTTP"), close=True)
+        return error_response(ApiError(Code.INTERNAL, "something went wrong on our side"), close=True)
 
 
 class Listener(web.Server):
@@ -159,5 +159,5 @@ def plain(address: str) -> str:
     return str(mapped or parsed)
 
 
-_BUSY: Final = retry(Code.UNAVAILABLE, "too many connections; try again in a second", 1)
-_SLOW: Final = Refusal(Code.BAD_REQUEST, f"the request did not arrive within {READ_SECONDS:.0f} seconds")
+_BUSY: Final = retry_later(Code.UNAVAILABLE, "too many connections; try again in a second", 1)
+_SLOW: Final = ApiError(Code.BAD_REQUEST, f"the request did not arrive within {READ_SECONDS:.0f} seconds")

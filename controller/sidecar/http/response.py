@@ -66,7 +66,7 @@ STATUS: Final[Mapping[Code, HTTPStatus]] = {
 }
 
 
-class Refusal(Exception):
+class ApiError(Exception):
     """Ends a request with `code`; `error` is one sentence that may be shown to anybody.
 
     Always raised anew: an exception that is raised twice keeps the frames of both.
@@ -77,7 +77,7 @@ class Refusal(Exception):
         super().__init__(code)
 
 
-class Answer(web.StreamResponse):
+class Response(web.StreamResponse):
     """A whole response, written in one piece: in half the time of aiohttp's own Response.
 
     `more` is further header lines, each with its CRLF. `close` ends the connection after it. `cache` is for
@@ -128,27 +128,27 @@ class Answer(web.StreamResponse):
         return f"{opening}Date: {_date(int(time()))}\r\n{self.more}{length}\r\n".encode("latin-1")
 
 
-def refused(refusal: Refusal, *, close: bool = False) -> Answer:
+def error_response(refusal: ApiError, *, close: bool = False) -> Response:
     """The answer that says what a refusal says."""
     content = {"success": False, "code": refusal.code, "error": refusal.error}
     more = "".join(f"{name}: {value}\r\n" for name, value in refusal.headers.items())
     close = close or refusal.code is Code.PAYLOAD_TOO_LARGE
-    return Answer(json.dumps(content).encode(), STATUS[refusal.code], more=more, close=close)
+    return Response(json.dumps(content).encode(), STATUS[refusal.code], more=more, close=close)
 
 
-def retry(code: Code, error: str, after: int) -> Refusal:
+def retry_later(code: Code, error: str, after: int) -> ApiError:
     """A refusal that says when to come back, in seconds."""
-    return Refusal(code, error, {"Retry-After": str(after)})
+    return ApiError(code, error, {"Retry-After": str(after)})
 
 
-def starting() -> Refusal:
+def starting_error() -> ApiError:
     """Nothing is known yet."""
-    return retry(Code.STARTING, "the controller is starting; try again in a second", 1)
+    return retry_later(Code.STARTING, "the controller is starting; try again in a second", 1)
 
 
-def too_old() -> Refusal:
+def stale_state_error() -> ApiError:
     """What was known is so no more, perhaps."""
-    return retry(Code.UNAVAILABLE, "what is known of the rooms is too old to be relied on", 5)
+    return retry_later(Code.UNAVAILABLE, "what is known of the rooms is too old to be relied on", 5)
 
 
 @lru_cache(maxsize=64)

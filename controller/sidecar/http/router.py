@@ -9,14 +9,14 @@ from aiohttp import hdrs, web
 from controller.metrics import Metrics
 from controller.sidecar.http.cors import Cors
 from controller.sidecar.http.protocol import Connection, Handler
-from controller.sidecar.http.response import Answer, Code, Refusal, refused
+from controller.sidecar.http.response import ApiError, Code, Response, error_response
 
 Routes = Mapping[str, Mapping[str, Handler]]
 """Exact path -> method -> what answers. A path that ends in `/` takes one more segment, not empty."""
 
 _NOT_FOUND = (Code.NOT_FOUND, "there is no such call here")
-_UNREADABLE = Refusal(Code.BAD_REQUEST, "the body did not arrive as its headers say")
-_INTERNAL = Refusal(Code.INTERNAL, "something went wrong on our side")
+_UNREADABLE = ApiError(Code.BAD_REQUEST, "the body did not arrive as its headers say")
+_INTERNAL = ApiError(Code.INTERNAL, "something went wrong on our side")
 
 log = structlog.get_logger()
 
@@ -29,7 +29,7 @@ def _no_lines(_: web.BaseRequest) -> str:
     return ""
 
 
-class Site:
+class Router:
     """Answers by exact path and method; every failure in our form.
 
     `admit` may refuse any request before it is looked at; `lines` are header lines that every answer carries.
@@ -44,7 +44,7 @@ class Site:
     ) -> None:
         self._routes, self._metrics, self._admit, self._lines = routes, metrics, admit, lines
 
-    async def __call__(self, request: web.BaseRequest) -> Answer:
+    async def __call__(self, request: web.BaseRequest) -> Response:
         answer = await self._answer(request)
         answer.more += self._lines(request)
         if not request.content.is_eof():
@@ -55,45 +55,45 @@ class Site:
             answer.ends = answer.ends or connection.ends
         return answer
 
-    async def _answer(self, request: web.BaseRequest) -> Answer:
+    async def _answer(self, request: web.BaseRequest) -> Response:
         try:
             self._admit(request)
             return await self._route(request)
-        except Refusal as refusal:
+        except ApiError as refusal:
             self._metrics.refusals.labels(refusal.code).inc()
-            return refused(refusal)
+            return error_response(refusal)
         except web.RequestPayloadError:
-            return refused(_UNREADABLE, close=True)
+            return error_response(_UNREADABLE, close=True)
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - a guest gets an answer, whatever broke
             log.error("request failed", error=type(error).__name__, where=_where(error))  # noqa: TRY400
-            return refused(_INTERNAL)
+            return error_response(_INTERNAL)
 
-    async def _route(self, request: web.BaseRequest) -> Answer:
+    async def _route(self, request: web.BaseRequest) -> Response:
         path = request.raw_path.partition("?")[0]
         methods = self._routes.get(path) if path[-1:] != "/" else None
         if methods is None and path[-1:] != "/":
             methods = self._routes.get(path[: path.rfind("/") + 1])
         if methods is None:
-            raise Refusal(*_NOT_FOUND)
+            raise ApiError(*_NOT_FOUND)
         handler = methods.get(request.method)
         if handler is None:
             raise not_allowed(methods)
         return await handler(request)
 
 
-def not_allowed(methods: Mapping[str, Handler]) -> Refusal:
+def not_allowed(methods: Mapping[str, Handler]) -> ApiError:
     """405, with the methods that are."""
     allowed = ", ".join(methods)
-    return Refusal(Code.METHOD_NOT_ALLOWED, f"this call takes {allowed}", {hdrs.ALLOW: allowed})
+    return ApiError(Code.METHOD_NOT_ALLOWED, f"this call takes {allowed}", {hdrs.ALLOW: allowed})
 
 
 def options(cors: Cors, allowed: str) -> Handler:
     """What answers an OPTIONS: a preflight of a page, or anybody's question."""
 
-    async def answer(request: web.BaseRequest) -> Answer:
-        return Answer(b"", HTTPStatus.NO_CONTENT, more=f"Allow: {allowed}\r\n{cors.preflight(request)}")
+    async def answer(request: web.BaseRequest) -> Response:
+        return Response(b"", HTTPStatus.NO_CONTENT, more=f"Allow: {allowed}\r\n{cors.preflight(request)}")
 
     return answer
 

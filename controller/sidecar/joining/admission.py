@@ -11,12 +11,12 @@ from controller.access.policy import Role, permission_for
 from controller.access.tokens import Minter
 from controller.live.room import LiveRoom
 from controller.records.record import RoomRecord
-from controller.sidecar.access_tokens import Callers
+from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.context import Context
-from controller.sidecar.http.limits import Buckets
-from controller.sidecar.http.response import Code, Refusal, retry, starting, too_old
-from controller.sidecar.joining.credentials import Proofs, Proven
-from controller.sidecar.joining.participant_cache import Inside, Lookout
+from controller.sidecar.http.limits import RateLimiter
+from controller.sidecar.http.response import ApiError, Code, retry_later, stale_state_error, starting_error
+from controller.sidecar.joining.credentials import CredentialVerifier, VerifiedClaims
+from controller.sidecar.joining.participant_cache import ParticipantCache, RoomOccupants
 
 LISTED_SECONDS: Final = 20
 """For how long LiveKit lists somebody whose connection broke."""
@@ -45,7 +45,7 @@ _FULL: Final = (
 )
 
 
-class Wish(NamedTuple):
+class JoinRequest(NamedTuple):
     """What somebody asks for, its fields checked. Without an `identity` they get one."""
 
     room_id: str
@@ -57,109 +57,113 @@ class Wish(NamedTuple):
     """The LiveKit name that they know of, where they have to know it."""
 
 
-class Grant(NamedTuple):
+class IssuedToken(NamedTuple):
     """A participant token, and the LiveKit room that it is for."""
 
     token: str
     room_name: str
 
 
-class Door:
+class Admission:
     """Lets in, or raises the Refusal that says why not."""
 
-    def __init__(self, context: Context, callers: Callers) -> None:
+    def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         settings, metrics = context.settings, context.metrics
-        self._settings, self._known = settings, context.known
+        self._settings, self._state = settings, context.state
         self._clock, self._wall, self._entropy = context.clock, context.wall, context.entropy
         self._minter = Minter(
             settings.livekit_api_key, settings.livekit_api_secret, settings.token_ttl_seconds
         )
-        self._proofs = Proofs(settings, callers, self._minter)
-        self._rates = Buckets(settings.room_tokens_per_second)
+        self._credentials = CredentialVerifier(settings, access_tokens, self._minter)
+        self._rates = RateLimiter(settings.room_tokens_per_second)
         self._minted = {role: metrics.tokens.labels(role) for role in Role}
         self._skipped = metrics.participant_checks_skipped
-        self.lookout = Lookout(context.observer, context.clock)
+        self.participants = ParticipantCache(context.reader, context.clock)
 
     def check_known(self) -> None:
         """Refusal while too little is known to answer anybody."""
-        if not self._known.started:
-            raise starting()
-        if not self._known.ready(self._clock()):
-            raise too_old()
+        if not self._state.started:
+            raise starting_error()
+        if not self._state.is_fresh(self._clock()):
+            raise stale_state_error()
 
     def live(self, room_id: str) -> tuple[RoomRecord, LiveRoom]:
         """The room of this id and its live room; unknown, inactive and malformed ids are refused alike."""
-        record = self._known.room(room_id)
-        if record is None and room_id in self._known.records.unusable:
-            raise retry(Code.UNAVAILABLE, "the room cannot be joined right now; try again in a minute", 60)
+        record = self._state.room(room_id)
+        if record is None and room_id in self._state.records.unusable:
+            raise retry_later(
+                Code.UNAVAILABLE, "the room cannot be joined right now; try again in a minute", 60
+            )
         if record is None:
-            raise Refusal(*_ROOM_NOT_FOUND)
-        room = self._known.live_room(record)
+            raise ApiError(*_ROOM_NOT_FOUND)
+        room = self._state.live_room(record)
         if room is None:
-            raise retry(Code.ROOM_NOT_READY, "the room is being made ready; try again in a second", 1)
+            raise retry_later(Code.ROOM_NOT_READY, "the room is being made ready; try again in a second", 1)
         return record, room
 
-    async def admit(self, wish: Wish, headers: CIMultiDictProxy[str]) -> Grant:
-        """The token for `wish`, or the first reason against it."""
-        record, room = self.live(wish.room_id)
-        if wish.room_name is not None and wish.room_name != room.name:
-            raise Refusal(*_STALE)
+    async def admit(self, join_request: JoinRequest, headers: CIMultiDictProxy[str]) -> IssuedToken:
+        """The token for `join_request`, or the first reason against it."""
+        record, room = self.live(join_request.room_id)
+        if join_request.room_name is not None and join_request.room_name != room.name:
+            raise ApiError(*_STALE)
         now = int(self._wall())
-        proven = self._proofs.of(headers, record, wish.identity, now)
-        role = self._role(wish, record, room, proven, now)
+        claims = self._credentials.verify(headers, record, join_request.identity, now)
+        role = self._role(join_request, record, room, claims, now)
         self._rates.take(record.id, self._clock())
-        identity = wish.identity or proven.identity or self._entropy(_IDENTITY_BYTES).hex()
-        await self._check_inside(identity, record, room, proven, headers)
-        return self._grant(identity, wish.shown_name, record, room, role)
+        identity = join_request.identity or claims.identity or self._entropy(_IDENTITY_BYTES).hex()
+        await self._check_occupants(identity, record, room, claims, headers)
+        return self._issue_token(identity, join_request.shown_name, record, room, role)
 
-    def _role(self, wish: Wish, record: RoomRecord, room: LiveRoom, proven: Proven, now: int) -> Role:
+    def _role(
+        self, join_request: JoinRequest, record: RoomRecord, room: LiveRoom, claims: VerifiedClaims, now: int
+    ) -> Role:
         """The role that was proven; nothing is a guest's, and no invite or access token makes one hidden."""
-        if not wish.hidden:
-            return Role.SPEAKER if proven.speaker else Role.GUEST
+        if not join_request.hidden:
+            return Role.SPEAKER if claims.speaker else Role.GUEST
         if record.spec.allow_webinar_mode or self._settings.hidden_requires_token:
-            token = wish.egress_token
-            if token is None or not self._proofs.admits_hidden(token, record.id, room.name, now):
-                raise Refusal(*_HIDDEN)
+            token = join_request.egress_token
+            if token is None or not self._credentials.admits_hidden(token, record.id, room.name, now):
+                raise ApiError(*_HIDDEN)
         return Role.HIDDEN
 
-    async def _check_inside(
+    async def _check_occupants(
         self,
         identity: str,
         record: RoomRecord,
         room: LiveRoom,
-        proven: Proven,
+        claims: VerifiedClaims,
         headers: CIMultiDictProxy[str],
     ) -> None:
-        inside = await self.lookout.inside(room.name)
-        if inside is None:
+        occupants = await self.participants.occupants(room.name)
+        if occupants is None:
             self._skipped.inc()
-        elif identity in inside.identities:
-            if not self._may_take_over(identity, room, proven, headers):
-                raise Refusal(*_IN_USE)
-        elif _is_full(inside, record, room):
-            raise Refusal(*_FULL)
+        elif identity in occupants.identities:
+            if not self._may_take_over(identity, room, claims, headers):
+                raise ApiError(*_IN_USE)
+        elif _is_full(occupants, record, room):
+            raise ApiError(*_FULL)
 
     def _may_take_over(
-        self, identity: str, room: LiveRoom, proven: Proven, headers: CIMultiDictProxy[str]
+        self, identity: str, room: LiveRoom, claims: VerifiedClaims, headers: CIMultiDictProxy[str]
     ) -> bool:
         return (
             self._settings.identity_takeover == "allow"
-            or proven.anybody
-            or proven.identity == identity
-            or self._proofs.were(identity, headers, room.name, int(self._wall()))
+            or claims.anybody
+            or claims.identity == identity
+            or self._credentials.proves_identity(identity, headers, room.name, int(self._wall()))
         )
 
-    def _grant(
+    def _issue_token(
         self, identity: str, shown_name: str | None, record: RoomRecord, room: LiveRoom, role: Role
-    ) -> Grant:
+    ) -> IssuedToken:
         may = permission_for(role, record.spec)
         now = int(self._wall())  # again: LiveKit may have been asked in between
         token = self._minter.mint(room.name, identity, shown_name, role=role, may=may, now=now)
         self._minted[role].inc()
-        return Grant(token, room.name)
+        return IssuedToken(token, room.name)
 
 
-def _is_full(inside: Inside, record: RoomRecord, room: LiveRoom) -> bool:
+def _is_full(occupants: RoomOccupants, record: RoomRecord, room: LiveRoom) -> bool:
     """By the smaller of what the policy says now and what LiveKit was told when it made the room."""
     limit = record.spec.max_participants
-    return inside.people >= (min(limit, room.max_participants) if room.max_participants else limit)
+    return occupants.people >= (min(limit, room.max_participants) if room.max_participants else limit)

@@ -16,10 +16,10 @@ from pydantic import (
 )
 from pydantic_core import ErrorDetails
 
-from controller.access.identity import IDENTITY_PATTERN, NAME_LENGTH, display_name, identity_problem
+from controller.access.identity import IDENTITY_PATTERN, MAX_NAME_LENGTH, display_name, identity_problem
 from controller.room import FIELDS
 from controller.sidecar.http.body import invalid
-from controller.sidecar.http.response import Refusal
+from controller.sidecar.http.response import ApiError
 
 _SENTENCES: Final = {
     "missing": "is required",
@@ -44,26 +44,26 @@ ShownName = Annotated[
     str,
     AfterValidator(display_name),
     WithJsonSchema(
-        {"type": "string", "description": f"Cut to {NAME_LENGTH} characters, without control characters."}
+        {"type": "string", "description": f"Cut to {MAX_NAME_LENGTH} characters, without control characters."}
     ),
 ]
 EmptyText = Annotated[str, Field(max_length=0)]
 EmptyObject = Annotated[dict[str, Any], Field(max_length=0)]
 
 
-class Body(BaseModel):
+class RequestBody(BaseModel):
     """A body as it arrives: 1 is no boolean, 7 is no string."""
 
     model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
 
 
-class FindBody(Body):
+class FindBody(RequestBody):
     """findLKRoomNameById."""
 
     id: Annotated[str, Field(description="The room's id.")]
 
 
-class TokenBody(Body):
+class TokenBody(RequestBody):
     """createToken."""
 
     room_id: Annotated[str, Field(description="The room's id.")]
@@ -74,7 +74,7 @@ class TokenBody(Body):
     hidden: Annotated[bool | None, Field(description="Join unseen; null is false.")] = None
 
 
-class EndpointBody(Body):
+class EndpointBody(RequestBody):
     """The token endpoint of LiveKit's SDKs; `room_name` is the room's id."""
 
     room_name: Annotated[str, Field(description="The room's id.")]
@@ -85,7 +85,7 @@ class EndpointBody(Body):
     room_config: EmptyObject | None = None
 
 
-class Answered(BaseModel):
+class ResponseBody(BaseModel):
     """A body as it leaves."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -98,7 +98,7 @@ _FOUND: Final[dict[str, Any]] = {
 }
 FindAnswer = create_model(
     "FindAnswer",
-    __base__=Answered,
+    __base__=ResponseBody,
     __doc__="findLKRoomNameById.",
     id=(str, ...),
     LKRoomName=(str, ...),
@@ -107,7 +107,7 @@ FindAnswer = create_model(
 )
 
 
-class TokenAnswer(Answered):
+class TokenAnswer(ResponseBody):
     """createToken."""
 
     participant_token: str
@@ -115,14 +115,14 @@ class TokenAnswer(Answered):
     success: Literal[True] = True
 
 
-class EndpointAnswer(Answered):
+class EndpointAnswer(ResponseBody):
     """The token endpoint."""
 
     server_url: Annotated[str, Field(description="The LiveKit that the token is for.")]
     participant_token: str
 
 
-B = TypeVar("B", bound=Body)
+B = TypeVar("B", bound=RequestBody)
 
 
 def checked(body: type[B], content: dict[str, Any]) -> B:
@@ -133,6 +133,6 @@ def checked(body: type[B], content: dict[str, Any]) -> B:
         raise _refusal(error.errors(include_url=False)[0]) from None
 
 
-def _refusal(wrong: ErrorDetails) -> Refusal:
+def _refusal(wrong: ErrorDetails) -> ApiError:
     field, kind = str(wrong["loc"][0]), "missing" if wrong["input"] is None else wrong["type"]
     return invalid(field, str(wrong["ctx"]["error"]) if kind == "value_error" else _SENTENCES[kind])

@@ -15,8 +15,8 @@ from controller.access.tokens import Minter
 from controller.records.record import RoomRecord
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
-from controller.sidecar.access_tokens import Callers
-from controller.sidecar.http.response import Code, Refusal
+from controller.sidecar.access_tokens import AccessTokens
+from controller.sidecar.http.response import ApiError, Code
 
 PREVIOUS_TOKEN: Final = "X-Previous-Token"  # noqa: S105 - the name of a header
 
@@ -28,7 +28,7 @@ _PROOF_INVALID: Final = (
 
 
 @dataclass(frozen=True, slots=True)
-class Proven:
+class VerifiedClaims:
     """`speaker`: may come as one. `anybody`: is whoever they say they are. `identity`: is that one."""
 
     speaker: bool = False
@@ -36,42 +36,44 @@ class Proven:
     identity: str | None = None
 
 
-_NOTHING: Final = Proven()
-_OWNER: Final = Proven(speaker=True, anybody=True)
+_NOTHING: Final = VerifiedClaims()
+_OWNER: Final = VerifiedClaims(speaker=True, anybody=True)
 
 
-class Proofs:
+class CredentialVerifier:
     """Reads proofs. Times are in whole seconds since the epoch."""
 
-    def __init__(self, settings: Settings, callers: Callers, minter: Minter) -> None:
-        self._callers, self._minter = callers, minter
+    def __init__(self, settings: Settings, access_tokens: AccessTokens, minter: Minter) -> None:
+        self._access_tokens, self._minter = access_tokens, minter
         self._invite_key = derive_key(settings.secret, Purpose.INVITE)
         self._egress_key = derive_key(settings.secret, Purpose.EGRESS)
 
-    def of(
+    def verify(
         self, headers: CIMultiDictProxy[str], record: RoomRecord, identity: str | None, now: int
-    ) -> Proven:
+    ) -> VerifiedClaims:
         """What the headers prove for `record`; `identity` is who they say they are.
 
         Refusal (PROOF_INVALID) where an invite is not good for both: never silently a guest. All of them get
         the one sentence, so that an invite tells nothing of other rooms.
         """
-        invited = self._invited(headers, record, identity, now) if hdrs.AUTHORIZATION in headers else _NOTHING
-        caller = self._callers.of(headers)
+        invited = (
+            self._verify_invite(headers, record, identity, now) if hdrs.AUTHORIZATION in headers else _NOTHING
+        )
+        caller = self._access_tokens.authenticate(headers)
         return _OWNER if caller is not None and caller.owns(record) else invited
 
     def admits_hidden(self, token: str, room_id: str, room_name: str, now: int) -> bool:
         """Whether an egress_mode_token is good for the room under its LiveKit name."""
         return admits_hidden(token, room_id, room_name, self._egress_key, now)
 
-    def were(self, identity: str, headers: Mapping[str, str], room_name: str, now: int) -> bool:
+    def proves_identity(self, identity: str, headers: Mapping[str, str], room_name: str, now: int) -> bool:
         """Whether the token before proves that the caller is `identity`; one that does not fit is ignored."""
         previous = headers.get(PREVIOUS_TOKEN)
         return previous is not None and self._minter.proves(previous, room_name, identity, now)
 
-    def _invited(
+    def _verify_invite(
         self, headers: CIMultiDictProxy[str], record: RoomRecord, identity: str | None, now: int
-    ) -> Proven:
+    ) -> VerifiedClaims:
         bearers = [
             token
             for scheme, token in map(_split, headers.getall(hdrs.AUTHORIZATION))
@@ -81,8 +83,8 @@ class Proofs:
             return _NOTHING
         invite = read_invite(bearers[0], self._invite_key, now) if len(bearers) == 1 else None
         if invite is None or not _fits(invite, record, identity):
-            raise Refusal(*_PROOF_INVALID)
-        return Proven(speaker=True, identity=invite.identity)
+            raise ApiError(*_PROOF_INVALID)
+        return VerifiedClaims(speaker=True, identity=invite.identity)
 
 
 def _split(authorization: str) -> tuple[str, str]:

@@ -5,16 +5,16 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
-from controller.errors import LiveError
-from controller.live.ports import LiveObserver
+from controller.errors import LiveKitError
+from controller.live.ports import LiveKitReader
 
-FRESH_SECONDS: Final = 1.0
-WITHIN_SECONDS: Final = 0.5
-MOST_ROOMS: Final = 1_000
+CACHE_TTL_SECONDS: Final = 1.0
+READ_TIMEOUT_SECONDS: Final = 0.5
+MAX_TRACKED_ROOMS: Final = 1_000
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class RoomOccupants:
     """The identities in a room, and how many people (hidden ones too; agents, egress, recorders not)."""
 
     identities: frozenset[str]
@@ -22,45 +22,45 @@ class Inside:
 
 
 @dataclass(frozen=True, slots=True)
-class _Look:
+class _PendingRead:
     began: float
-    task: asyncio.Task[Inside | None]
+    task: asyncio.Task[RoomOccupants | None]
 
 
-class Lookout:
+class ParticipantCache:
     """Looks into rooms. A look that failed or came late stands for its second too: LiveKit is not pressed."""
 
-    def __init__(self, observer: LiveObserver, clock: Callable[[], float]) -> None:
-        self._observer, self._clock = observer, clock
-        self._looks: dict[str, _Look] = {}
+    def __init__(self, reader: LiveKitReader, clock: Callable[[], float]) -> None:
+        self._reader, self._clock = reader, clock
+        self._reads: dict[str, _PendingRead] = {}
 
-    async def inside(self, room: str) -> Inside | None:
+    async def occupants(self, room: str) -> RoomOccupants | None:
         """Who is inside the LiveKit room `room`; None where LiveKit did not say so within half a second."""
-        look = self._looks.get(room)
-        if look is None or self._clock() - look.began >= FRESH_SECONDS:
-            look = self._look(room)
-        return look.task.result() if look.task.done() else await asyncio.shield(look.task)
+        read = self._reads.get(room)
+        if read is None or self._clock() - read.began >= CACHE_TTL_SECONDS:
+            read = self._start_read(room)
+        return read.task.result() if read.task.done() else await asyncio.shield(read.task)
 
     async def close(self) -> None:
         """End the looks that are under way."""
-        tasks = [look.task for look in self._looks.values() if not look.task.done()]
+        tasks = [read.task for read in self._reads.values() if not read.task.done()]
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def _look(self, room: str) -> _Look:
+    def _start_read(self, room: str) -> _PendingRead:
         now = self._clock()
-        if len(self._looks) >= MOST_ROOMS:
-            self._looks = {
-                name: look for name, look in self._looks.items() if now - look.began < FRESH_SECONDS
+        if len(self._reads) >= MAX_TRACKED_ROOMS:
+            self._reads = {
+                name: read for name, read in self._reads.items() if now - read.began < CACHE_TTL_SECONDS
             }
-        look = self._looks[room] = _Look(now, asyncio.create_task(self._read(room)))
-        return look
+        read = self._reads[room] = _PendingRead(now, asyncio.create_task(self._read(room)))
+        return read
 
-    async def _read(self, room: str) -> Inside | None:
+    async def _read(self, room: str) -> RoomOccupants | None:
         try:
-            participants = await self._observer.participants(room, within=WITHIN_SECONDS)
-        except LiveError:
+            participants = await self._reader.participants(room, within=READ_TIMEOUT_SECONDS)
+        except LiveKitError:
             return None
         there = frozenset(p.identity for p in participants if not p.gone)
-        return Inside(there, sum(p.is_person for p in participants))
+        return RoomOccupants(there, sum(p.is_person for p in participants))

@@ -8,7 +8,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.response import Answer
+from controller.sidecar.http.response import Response
 from controller.sidecar.http.router import Routes
 from controller.sidecar.openapi.accept import prefers_html
 from controller.sidecar.openapi.document import Document, private_document, public_document
@@ -28,10 +28,10 @@ def openapi_routes(document: Document, page: OpenApiPage) -> Routes:
     as_json = json.dumps(document, ensure_ascii=False).encode()
     as_page = page.html(document["info"]["title"]).encode()
 
-    async def answer(request: web.BaseRequest) -> Answer:
+    async def answer(request: web.BaseRequest) -> Response:
         if prefers_html(request.headers.getall(hdrs.ACCEPT, ())):
-            return Answer(as_page, kind=HTML, more=f"{_VARY}{HEADERS}")
-        return Answer(as_json, more=_VARY)
+            return Response(as_page, kind=HTML, more=f"{_VARY}{HEADERS}")
+        return Response(as_json, more=_VARY)
 
     return {
         PATH: {"GET": answer, "HEAD": answer},

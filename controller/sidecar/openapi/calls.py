@@ -20,15 +20,15 @@ WEBHOOK: Final = "webhook"
 
 
 @dataclass(frozen=True, slots=True)
-class Reply:
+class ResponseSpec:
     """An answer that is no failure of our form: its content by media type."""
 
-    says: str
+    description: str
     content: Mapping[str, Schema]
 
 
 @dataclass(frozen=True, slots=True)
-class Call:
+class Operation:
     """One call. `codes` are its own ways to fail; `proofs` the schemes of which one may come ({}: none need).
 
     `body` names the component, `needs_body` is False where an empty one will do.
@@ -38,8 +38,8 @@ class Call:
     path: str
     group: str
     summary: str
-    says: str
-    replies: Mapping[HTTPStatus, Reply]
+    description: str
+    replies: Mapping[HTTPStatus, ResponseSpec]
     codes: Sequence[Code] = ()
     body: str = ""
     body_kind: str = JSON
@@ -54,13 +54,13 @@ class Call:
         words = [word for word in self.path.split("/") if word and not word.startswith("{")]
         return words[-1]
 
-    def also(self, *codes: Code) -> "Call":
+    def also(self, *codes: Code) -> "Operation":
         """The call where a listener adds ways to fail."""
         return replace(self, codes=(*self.codes, *(code for code in codes if code not in self.codes)))
 
 
-def _ok(says: str, name: str, status: HTTPStatus = HTTPStatus.OK) -> Mapping[HTTPStatus, Reply]:
-    return {status: Reply(says, {JSON: ref(name)})}
+def _ok(description: str, name: str, status: HTTPStatus = HTTPStatus.OK) -> Mapping[HTTPStatus, ResponseSpec]:
+    return {status: ResponseSpec(description, {JSON: ref(name)})}
 
 
 _BODY: Final = (
@@ -99,8 +99,8 @@ _PATH_ID: Final[Mapping[str, Any]] = {
     "schema": {"type": "string", "pattern": "^[A-Za-z0-9_-]+$"},
 }
 _WORKER: Final[Sequence[Mapping[str, Any]]] = tuple(
-    {"name": name, "in": "query", "description": says, "schema": _TEXT}
-    for name, says in {
+    {"name": name, "in": "query", "description": description, "schema": _TEXT}
+    for name, description in {
         "url": "Where the worker reaches LiveKit.",
         "token": "A recorder's, which the worker mints.",
         "layout": "What the worker was asked for; it changes nothing.",
@@ -108,7 +108,7 @@ _WORKER: Final[Sequence[Mapping[str, Any]]] = tuple(
 )
 
 ROOMS: Final = (
-    Call(
+    Operation(
         "post",
         f"{_ROOMS}create",
         "Rooms",
@@ -121,7 +121,7 @@ ROOMS: Final = (
         examples=examples.CREATE,
         proofs=(ACCESS,),
     ),
-    Call(
+    Operation(
         "post",
         f"{_ROOMS}getCount",
         "Rooms",
@@ -134,20 +134,20 @@ ROOMS: Final = (
         examples=examples.COUNT,
         proofs=(ACCESS,),
     ),
-    Call(
+    Operation(
         "post",
         f"{_ROOMS}getAll",
         "Rooms",
         "List rooms",
         "A bare array, without an envelope. Oldest first, unless a sort says otherwise.",
-        {HTTPStatus.OK: Reply("The rooms.", {JSON: {"type": "array", "items": ref("Room")}})},
+        {HTTPStatus.OK: ResponseSpec("The rooms.", {JSON: {"type": "array", "items": ref("Room")}})},
         _READING,
         "ListRooms",
         needs_body=False,
         examples=examples.LIST,
         proofs=(ACCESS,),
     ),
-    Call(
+    Operation(
         "post",
         f"{_ROOMS}getById",
         "Rooms",
@@ -159,7 +159,7 @@ ROOMS: Final = (
         examples=examples.GET,
         proofs=(ACCESS,),
     ),
-    Call(
+    Operation(
         "post",
         f"{_ROOMS}update",
         "Rooms",
@@ -171,7 +171,7 @@ ROOMS: Final = (
         examples=examples.UPDATE,
         proofs=(ACCESS,),
     ),
-    Call(
+    Operation(
         "post",
         f"{_ROOMS}start",
         "Rooms",
@@ -184,7 +184,7 @@ ROOMS: Final = (
         examples=examples.START,
         proofs=(ACCESS,),
     ),
-    Call(
+    Operation(
         "post",
         f"{_ROOMS}stop",
         "Rooms",
@@ -196,7 +196,7 @@ ROOMS: Final = (
         examples=examples.STOP,
         proofs=(ACCESS,),
     ),
-    Call(
+    Operation(
         "delete",
         f"{_ROOMS}remove",
         "Rooms",
@@ -214,7 +214,7 @@ ROOMS: Final = (
 )
 
 HELPERS: Final = (
-    Call(
+    Operation(
         "post",
         f"{_PUBLIC}findLKRoomNameById",
         "Joining",
@@ -225,7 +225,7 @@ HELPERS: Final = (
         "FindBody",
         examples=examples.FIND,
     ),
-    Call(
+    Operation(
         "post",
         f"{_PUBLIC}createToken",
         "Joining",
@@ -242,7 +242,7 @@ HELPERS: Final = (
 )
 
 JOINING: Final = (
-    Call(
+    Operation(
         "post",
         "/livekit/token",
         "Joining",
@@ -255,7 +255,7 @@ JOINING: Final = (
         proofs=("", ACCESS, INVITE),
         parameters=(_PREVIOUS,),
     ),
-    Call(
+    Operation(
         "get",
         "/join/{id}",
         "Joining",
@@ -263,9 +263,11 @@ JOINING: Final = (
         "For people, with an invite in the fragment where they have one. Where the room cannot be joined the "
         "page says why.",
         {
-            HTTPStatus.OK: Reply("The page.", {HTML: _TEXT}),
-            HTTPStatus.NOT_FOUND: Reply("No active room has this id.", {HTML: _TEXT, JSON: ref("Failure")}),
-            HTTPStatus.SERVICE_UNAVAILABLE: Reply("Nothing can be said yet.", {HTML: _TEXT}),
+            HTTPStatus.OK: ResponseSpec("The page.", {HTML: _TEXT}),
+            HTTPStatus.NOT_FOUND: ResponseSpec(
+                "No active room has this id.", {HTML: _TEXT, JSON: ref("Failure")}
+            ),
+            HTTPStatus.SERVICE_UNAVAILABLE: ResponseSpec("Nothing can be said yet.", {HTML: _TEXT}),
         },
         (Code.INTERNAL,),
         parameters=(_PATH_ID,),
@@ -273,14 +275,18 @@ JOINING: Final = (
 )
 
 RECORDING: Final = (
-    Call(
+    Operation(
         "get",
         "/recording/template",
         "Recording",
         "The page that is recorded",
         "For LiveKit's egress worker, as custom_base_url: everybody's picture beside the chat as it is "
         "written. It logs START_RECORDING and END_RECORDING on its console.",
-        {HTTPStatus.OK: Reply("The page; without a url and a token it says what is missing.", {HTML: _TEXT})},
+        {
+            HTTPStatus.OK: ResponseSpec(
+                "The page; without a url and a token it says what is missing.", {HTML: _TEXT}
+            )
+        },
         (Code.INTERNAL,),
         parameters=_WORKER,
     ),
@@ -299,7 +305,7 @@ _READINESS: Final[Schema] = {
 }
 
 OPERATIONS: Final = (
-    Call(
+    Operation(
         "post",
         "/livekit/webhook",
         "Operations",
@@ -317,7 +323,7 @@ OPERATIONS: Final = (
         "application/webhook+json",
         proofs=(WEBHOOK,),
     ),
-    Call(
+    Operation(
         "get",
         "/healthz",
         "Operations",
@@ -326,36 +332,36 @@ OPERATIONS: Final = (
         _ok("It is.", "Done"),
         (Code.UNAVAILABLE, Code.INTERNAL),
     ),
-    Call(
+    Operation(
         "get",
         "/readyz",
         "Operations",
         "Whether guests can be served",
         "What is away may be away for five minutes before this becomes 503.",
         {
-            HTTPStatus.OK: Reply("They can.", {JSON: _READINESS}),
-            HTTPStatus.SERVICE_UNAVAILABLE: Reply("Not now.", {JSON: _READINESS}),
+            HTTPStatus.OK: ResponseSpec("They can.", {JSON: _READINESS}),
+            HTTPStatus.SERVICE_UNAVAILABLE: ResponseSpec("Not now.", {JSON: _READINESS}),
         },
         (Code.INTERNAL,),
     ),
-    Call(
+    Operation(
         "get",
         "/metrics",
         "Operations",
         "Metrics for Prometheus",
         "All of their names begin with roomctl_.",
-        {HTTPStatus.OK: Reply("Prometheus' text format.", {"text/plain": _TEXT})},
+        {HTTPStatus.OK: ResponseSpec("Prometheus' text format.", {"text/plain": _TEXT})},
         (Code.INTERNAL,),
     ),
 )
 
-DOCUMENT: Final = Call(
+DOCUMENT: Final = Operation(
     "get",
     "/openapi.json",
     "This document",
     "The calls of this listener",
     "OpenAPI 3.1; a page where the Accept header prefers text/html.",
-    {HTTPStatus.OK: Reply("This.", {JSON: {"type": "object"}, HTML: _TEXT})},
+    {HTTPStatus.OK: ResponseSpec("This.", {JSON: {"type": "object"}, HTML: _TEXT})},
     (Code.INTERNAL,),
 )
 

@@ -13,7 +13,7 @@ from controller.sidecar.openapi.calls import (
     PRIVATE_CALLS,
     PUBLIC_CALLS,
     WEBHOOK,
-    Call,
+    Operation,
 )
 from controller.sidecar.openapi.examples import Example
 from controller.sidecar.openapi.schemas import Schema, private_schemas, public_schemas, ref
@@ -90,7 +90,7 @@ def private_document() -> Document:
     return _document("private", PRIVATE_CALLS, {**private_schemas(), "WebhookEvent": _EVENT})
 
 
-def _document(listener: str, calls: Sequence[Call], schemas: Mapping[str, Schema]) -> Document:
+def _document(listener: str, calls: Sequence[Operation], schemas: Mapping[str, Schema]) -> Document:
     used = {proof for call in calls for proof in call.proofs}
     return {
         "openapi": "3.1.0",
@@ -109,12 +109,12 @@ def _document(listener: str, calls: Sequence[Call], schemas: Mapping[str, Schema
     }
 
 
-def _operation(call: Call) -> dict[str, Any]:
+def _operation(call: Operation) -> dict[str, Any]:
     operation: dict[str, Any] = {
         "operationId": call.name,
         "tags": [call.group],
         "summary": call.summary,
-        "description": call.says,
+        "description": call.description,
         "security": [{proof: []} if proof else {} for proof in call.proofs],
     }
     if call.parameters:
@@ -128,9 +128,9 @@ def _operation(call: Call) -> dict[str, Any]:
     return operation
 
 
-def _responses(call: Call) -> dict[str, Any]:
+def _responses(call: Operation) -> dict[str, Any]:
     responses = {
-        f"{int(status)}": _reply(reply.says, reply.content, call.examples)
+        f"{int(status)}": _reply(reply.description, reply.content, call.examples)
         for status, reply in call.replies.items()
     }
     for status, codes in _by_status(call.codes).items():
@@ -138,19 +138,19 @@ def _responses(call: Call) -> dict[str, Any]:
     return {status: responses[status] | _headers(status, call.codes) for status in sorted(responses)}
 
 
-def _reply(says: str, content: Mapping[str, Schema], examples: Sequence[Example]) -> dict[str, Any]:
+def _reply(description: str, content: Mapping[str, Schema], examples: Sequence[Example]) -> dict[str, Any]:
     shown: dict[str, dict[str, Any]] = {kind: {"schema": schema} for kind, schema in content.items()}
     answers = {each.title: each.answer for each in examples if each.answer is not None}
     if answers:
         shown[JSON]["examples"] = _shown(answers)
-    return {"description": says, "content": shown}
+    return {"description": description, "content": shown}
 
 
 def _failure(codes: Sequence[Code]) -> dict[str, Any]:
     """Our form, with just the codes that this status of the call may have."""
-    says = "; ".join(f"{code}: {MEANINGS[code]}" for code in codes)
+    description = "; ".join(f"{code}: {MEANINGS[code]}" for code in codes)
     schema = {"allOf": [ref("Failure"), {"properties": {"code": {"enum": [str(code) for code in codes]}}}]}
-    return {"description": f"{says}.", "content": {JSON: {"schema": schema}}}
+    return {"description": f"{description}.", "content": {JSON: {"schema": schema}}}
 
 
 def _headers(status: str, codes: Sequence[Code]) -> dict[str, Any]:
@@ -162,16 +162,16 @@ def _headers(status: str, codes: Sequence[Code]) -> dict[str, Any]:
 
 
 def _retry_after(*, required: bool) -> dict[str, Any]:
-    says = "When to come back, in seconds."
-    return {"description": says, "required": required, "schema": {"type": "integer", "minimum": 1}}
+    description = "When to come back, in seconds."
+    return {"description": description, "required": required, "schema": {"type": "integer", "minimum": 1}}
 
 
 def _by_status(codes: Sequence[Code]) -> dict[str, list[Code]]:
-    found: dict[str, list[Code]] = {}
+    by_status: dict[str, list[Code]] = {}
     for code in Code:
         if code in codes:
-            found.setdefault(f"{int(STATUS[code])}", []).append(code)
-    return found
+            by_status.setdefault(f"{int(STATUS[code])}", []).append(code)
+    return by_status
 
 
 def _shown(values: Mapping[str, Any]) -> dict[str, Any]:

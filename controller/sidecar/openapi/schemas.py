@@ -26,7 +26,14 @@ from controller.sidecar.rooms.bodies import (
     RoomId,
     UpdateRoom,
 )
-from controller.sidecar.rooms.query import DEPTH, LOGICAL, NAMES, OPERATORS, RANGES, TERMS
+from controller.sidecar.rooms.query import (
+    LOGICAL,
+    MAX_FILTER_DEPTH,
+    MAX_FILTER_TERMS,
+    NAMES,
+    OPERATORS,
+    RANGES,
+)
 
 Schema = dict[str, Any]
 
@@ -131,8 +138,8 @@ def _without(schema: Schema, *keys: str) -> Schema:
 
 def _refer(schema: Schema, field: str, name: str) -> None:
     """The field is what the component says, or null."""
-    says = schema["properties"][field]["description"]
-    schema["properties"][field] = {"anyOf": [ref(name), {"type": "null"}], "description": says}
+    description = schema["properties"][field]["description"]
+    schema["properties"][field] = {"anyOf": [ref(name), {"type": "null"}], "description": description}
 
 
 # -- filter and sort --------------------------------------------------------------------------------------
@@ -141,7 +148,8 @@ def _refer(schema: Schema, field: str, name: str) -> None:
 def _filter() -> Schema:
     branches = {"type": "array", "minItems": 1, "items": ref("Filter")}
     return {
-        "description": f"All of it must hold. At most {TERMS} comparisons; $and and $or nest {DEPTH} deep.",
+        "description": f"All of it must hold. At most {MAX_FILTER_TERMS} comparisons; "
+        f"$and and $or nest {MAX_FILTER_DEPTH} deep.",
         "type": "object",
         "properties": {
             **{name: _compared(_value(name)) for name in NAMES},

@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.response import Answer, Code, Refusal
+from controller.sidecar.http.response import ApiError, Code, Response
 
 FOLDER: Final = Path(__file__).parent
 _NODE_MODULES: Final = FOLDER / "node_modules"
@@ -72,18 +72,18 @@ class Asset:
             self._gzipped = await asyncio.to_thread(gzip.compress, self.content, mtime=0)
         return self._gzipped
 
-    async def answer(self, request: web.BaseRequest) -> Answer:
+    async def answer(self, request: web.BaseRequest) -> Response:
         """The content; 304 where the client has it. Whoever names its tag may keep it for ever."""
         accepts_gzip = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "")
         etag = f'"{self.tag}-gzip"' if accepts_gzip else f'"{self.tag}"'
         cache = _IMMUTABLE if request.raw_path.endswith(f"?v={self.tag}") else "no-cache"
         more = f"ETag: {etag}\r\nVary: Accept-Encoding\r\nCross-Origin-Resource-Policy: same-origin\r\n"
         if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
-            return Answer(b"", HTTPStatus.NOT_MODIFIED, kind="", more=more, cache=cache)
+            return Response(b"", HTTPStatus.NOT_MODIFIED, kind="", more=more, cache=cache)
         if not accepts_gzip:
-            return Answer(self.content, kind=self.content_type, more=more, cache=cache)
+            return Response(self.content, kind=self.content_type, more=more, cache=cache)
         more += "Content-Encoding: gzip\r\n"
-        return Answer(await self.gzipped(), kind=self.content_type, more=more, cache=cache)
+        return Response(await self.gzipped(), kind=self.content_type, more=more, cache=cache)
 
 
 class Assets:
@@ -99,14 +99,14 @@ class Assets:
         asset = self._assets.get(name)
         return f"{name}?v={asset.tag}" if asset else name
 
-    async def answer(self, request: web.BaseRequest) -> Answer:
+    async def answer(self, request: web.BaseRequest) -> Response:
         """The file that the last segment of the path names. A missing npm package says how to install it."""
         name = last_segment(request)
         if name in self._assets:
             return await self._assets[name].answer(request)
         if name in self._installed:
-            raise Refusal(Code.NOT_FOUND, f"{name} is not installed; {INSTALL}")
-        raise Refusal(Code.NOT_FOUND, "there is no such file here")
+            raise ApiError(Code.NOT_FOUND, f"{name} is not installed; {INSTALL}")
+        raise ApiError(Code.NOT_FOUND, "there is no such file here")
 
 
 def last_segment(request: web.BaseRequest) -> str:

@@ -15,7 +15,7 @@ from aiohttp import web
 from controller.records.record import RoomRecord
 from controller.sidecar.context import Context
 from controller.sidecar.http.protocol import Handler
-from controller.sidecar.http.response import STATUS, Answer, Code, Refusal
+from controller.sidecar.http.response import STATUS, ApiError, Code, Response
 from controller.sidecar.http.router import Routes
 from controller.sidecar.pages.assets import (
     CONTENT_TYPES,
@@ -46,7 +46,7 @@ class Pages:
     """
 
     def __init__(self, context: Context) -> None:
-        self._known, self._clock = context.known, context.clock
+        self._state, self._clock = context.state, context.clock
         own = (path for path in FOLDER.iterdir() if path.suffix in CONTENT_TYPES)
         (client,) = PACKAGES["livekit-client"]
         self._assets = Assets(own, [client])
@@ -66,28 +66,28 @@ class Pages:
             RECORDING_ASSETS: assets,
         }
 
-    async def page(self, request: web.BaseRequest) -> Answer:
+    async def page(self, request: web.BaseRequest) -> Response:
         """The page of an active room; else the same page, which says why not: of all other ids alike."""
         room_id = last_segment(request)
         if not _SEGMENT.match(room_id):
-            raise Refusal(Code.NOT_FOUND, "there is no such page here")
-        record = self._known.room(room_id)
+            raise ApiError(Code.NOT_FOUND, "there is no such page here")
+        record = self._state.room(room_id)
         why = self._why_not(record)
-        told = _attributes(record if why is None else None, why)
-        body = self._page.substitute(attributes=told, client=self._client)
+        page_data = _attributes(record if why is None else None, why)
+        body = self._page.substitute(attributes=page_data, client=self._client)
         status = HTTPStatus.OK if why is None else STATUS[why]
         more = self._headers + (_RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else "")
-        return Answer(body.encode(), status, kind=HTML, more=more)
+        return Response(body.encode(), status, kind=HTML, more=more)
 
-    async def recorded(self, _: web.BaseRequest) -> Answer:
+    async def recorded(self, _: web.BaseRequest) -> Response:
         """The page that is recorded. Its query holds a token: the page's script reads it, and nobody here."""
         body = self._recorded.substitute(client=self._client)
-        return Answer(body.encode(), kind=HTML, more=self._recorded_headers)
+        return Response(body.encode(), kind=HTML, more=self._recorded_headers)
 
     def _why_not(self, record: RoomRecord | None) -> Code | None:
-        if not self._known.started:
+        if not self._state.started:
             return Code.STARTING
-        if not self._known.ready(self._clock()):
+        if not self._state.is_fresh(self._clock()):
             return Code.UNAVAILABLE
         return Code.ROOM_NOT_FOUND if record is None else None
 
@@ -97,8 +97,8 @@ def _attributes(record: RoomRecord | None, why: Code | None) -> str:
     if record is None:
         return f'data-code="{why}"'
     spec = record.spec
-    told = {"name": spec.name, "media": spec.mediaType, "webinar": str(spec.allow_webinar_mode).lower()}
-    return " ".join(f'data-{name}="{html.escape(value)}"' for name, value in told.items())
+    page_data = {"name": spec.name, "media": spec.mediaType, "webinar": str(spec.allow_webinar_mode).lower()}
+    return " ".join(f'data-{name}="{html.escape(value)}"' for name, value in page_data.items())
 
 
 def _template(name: str) -> Template:

@@ -11,12 +11,12 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
 
 from controller.room import ANSWER_ORDER, FIELDS, RoomField
 from controller.sidecar.http.body import invalid
-from controller.sidecar.http.response import Code, Refusal
-from controller.text import nearest, quoted
+from controller.sidecar.http.response import ApiError, Code
+from controller.text import closest_match, quote_excerpt
 
 _IGNORED: Final = "Returned with a room, and ignored when it is sent back."
 
-PAGE: Final = 1_000
+MAX_PAGE_SIZE: Final = 1_000
 """Rooms in one page at most; without a limit all come."""
 
 
@@ -108,7 +108,7 @@ class ListRooms(CountRooms):
     """The body of getAll."""
 
     limit: int | None = Field(
-        None, ge=1, le=PAGE, description="Optional page size; without one, all rooms come."
+        None, ge=1, le=MAX_PAGE_SIZE, description="Optional page size; without one, all rooms come."
     )
     skip: int | None = Field(0, ge=0, description="Optional offset for paginated listing.")
     sort: dict[str, Any] | None = Field(
@@ -162,7 +162,7 @@ _RULES: Final[Mapping[str, str]] = {
     "id": "must be a string",
     "filter": "must be an object",
     "sort": 'must be an object such as {"created": 1}',
-    "limit": f"must be a whole number from 1 to {PAGE}",
+    "limit": f"must be a whole number from 1 to {MAX_PAGE_SIZE}",
     "skip": "must be a whole number, 0 or more",
 }
 
@@ -178,7 +178,7 @@ def checked(model: type[B], content: Mapping[str, Any]) -> B:
         raise _refusal(model, wrong) from None
 
 
-def _refusal(model: type[_Body], wrong: ValidationError) -> Refusal:
+def _refusal(model: type[_Body], wrong: ValidationError) -> ApiError:
     errors = wrong.errors(include_url=False, include_context=False, include_input=False)
     error, name = errors[0], str(errors[0]["loc"][0])
     if error["type"] == "extra_forbidden":
@@ -191,8 +191,8 @@ def field_names(model: type[_Body]) -> tuple[str, ...]:
     return tuple(info.alias or name for name, info in model.model_fields.items())
 
 
-def unknown(name: str, names: tuple[str, ...]) -> Refusal:
+def unknown(name: str, names: tuple[str, ...]) -> ApiError:
     """A field that the call does not have, with the nearest that it has."""
-    meant = nearest(name, names)
+    meant = closest_match(name, names)
     instead = f"write {meant}" if meant else f"this call takes {', '.join(names)}"
-    return Refusal(Code.INVALID_FIELD, f"unknown field {quoted(name)}; {instead}")
+    return ApiError(Code.INVALID_FIELD, f"unknown field {quote_excerpt(name)}; {instead}")

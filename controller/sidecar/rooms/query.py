@@ -14,12 +14,12 @@ from typing import Any, Final, TypeAlias
 from controller.records.record import RoomRecord
 from controller.room import FIELDS
 from controller.sidecar.http.body import invalid
-from controller.sidecar.http.response import Refusal
-from controller.text import nearest, quoted
+from controller.sidecar.http.response import ApiError
+from controller.text import closest_match, quote_excerpt
 
-DEPTH: Final = 3
+MAX_FILTER_DEPTH: Final = 3
 """How deep $and and $or may nest."""
-TERMS: Final = 32
+MAX_FILTER_TERMS: Final = 32
 """Comparisons in one filter at most."""
 
 Predicate: TypeAlias = Callable[[RoomRecord], bool]
@@ -57,9 +57,9 @@ def _boolean(value: Any) -> bool:
 
 def _moment(value: Any) -> datetime:
     """RFC 3339; digits beyond microseconds are cut."""
-    found = _TIME.fullmatch(value) if type(value) is str else None
+    match = _TIME.fullmatch(value) if type(value) is str else None
     try:
-        moment = _parsed(*found.groups()) if found is not None else None
+        moment = _parsed(*match.groups()) if match is not None else None
     except (ValueError, OverflowError):  # a day or an offset that there is not, or beyond the calendar
         moment = None
     if moment is None:
@@ -74,17 +74,17 @@ def _parsed(date: str, time: str, fraction: str | None, _: str | None, offset: s
 
 @dataclass(frozen=True, slots=True)
 class _Field:
-    """How a record's value is read, and an operand; `ordered`: whether less and greater make sense."""
+    """How a record's value is read, and an operand; `is_ordered`: whether less and greater make sense."""
 
     get: Callable[[RoomRecord], Any]
     read: Callable[[Any], Any]
-    ordered: bool = True
+    is_ordered: bool = True
 
 
 def _of_spec(name: str) -> _Field:
     kind = FIELDS[name].kind
     read = _boolean if kind is bool else _whole if kind is int else _text
-    return _Field(operator.attrgetter(f"spec.{name}"), read, ordered=kind is not bool)
+    return _Field(operator.attrgetter(f"spec.{name}"), read, is_ordered=kind is not bool)
 
 
 _FIELDS: Final[Mapping[str, _Field]] = {
@@ -112,7 +112,7 @@ LOGICAL: Final = ("$and", "$or")
 # -- filter ---------------------------------------------------------------------------------------------
 
 
-def compiled(content: Any) -> Predicate:
+def compile_filter(content: Any) -> Predicate:
     """Whether a room is meant by the filter. Refusal (INVALID_FIELD) that names what is wrong with it."""
     return _Filter().read(content, 0)
 
@@ -133,7 +133,7 @@ class _Filter:
     def _part(self, name: str, value: Any, depth: int) -> Predicate:
         if name in LOGICAL:
             return self._branches(name, value, depth + 1)
-        field = _known(name, "filter", LOGICAL)
+        field = _state(name, "filter", LOGICAL)
         if type(value) is not dict:
             return self._compare(name, field, "$eq", value)
         if not value:
@@ -143,8 +143,8 @@ class _Filter:
     def _branches(self, name: str, value: Any, depth: int) -> Predicate:
         if type(value) is not list or not value:
             raise invalid(f"filter.{name}", "must be a list of filters, and not empty")
-        if depth > DEPTH:
-            raise invalid("filter", f"nests $and and $or deeper than {DEPTH}")
+        if depth > MAX_FILTER_DEPTH:
+            raise invalid("filter", f"nests $and and $or deeper than {MAX_FILTER_DEPTH}")
         parts = [self.read(each, depth) for each in value]
         return _every(parts) if name == "$and" else _some(parts)
 
@@ -157,8 +157,8 @@ class _Filter:
 
     def _count(self) -> None:
         self._terms += 1
-        if self._terms > TERMS:
-            raise invalid("filter", f"has more than {TERMS} terms")
+        if self._terms > MAX_FILTER_TERMS:
+            raise invalid("filter", f"has more than {MAX_FILTER_TERMS} terms")
 
 
 def _comparison(field: _Field, word: str, operand: Any) -> Predicate:
@@ -173,9 +173,9 @@ def _comparison(field: _Field, word: str, operand: Any) -> Predicate:
             return lambda record: (get(record) in values) is among
         case _ if word in RANGES:
             return _range(field, RANGES[word], operand)
-    meant = nearest(word, OPERATORS)
+    meant = closest_match(word, OPERATORS)
     instead = f"write {meant}" if meant else f"the operators are {', '.join(OPERATORS)}"
-    raise ValueError(f"has no operator {quoted(word)}; {instead}")
+    raise ValueError(f"has no operator {quote_excerpt(word)}; {instead}")
 
 
 def _several(field: _Field, operand: Any) -> frozenset[Any]:
@@ -186,7 +186,7 @@ def _several(field: _Field, operand: Any) -> frozenset[Any]:
 
 def _range(field: _Field, compare: Callable[[Any, Any], bool], operand: Any) -> Predicate:
     get, limit = field.get, field.read(operand)
-    if not field.ordered or limit is None:
+    if not field.is_ordered or limit is None:
         raise ValueError("has no order here; compare it with $eq, $ne, $in or $nin")
     return lambda record: (value := get(record)) is not None and compare(value, limit)
 
@@ -201,39 +201,39 @@ def _some(parts: Sequence[Predicate]) -> Predicate:
     return lambda record: any(holds(record) for holds in parts)
 
 
-def _known(name: str, place: str, words: tuple[str, ...] = ()) -> _Field:
+def _state(name: str, place: str, words: tuple[str, ...] = ()) -> _Field:
     field = _FIELDS.get(name)
     if field is None:
         raise _unknown(name, place, (*NAMES, *words))
     return field
 
 
-def _unknown(name: str, place: str, known: tuple[str, ...]) -> Refusal:
-    meant = nearest(name, known)
-    instead = f"write {meant}" if meant else f"it takes {', '.join(known)}"
-    return invalid(place, f"knows no {quoted(name)}; {instead}")
+def _unknown(name: str, place: str, state: tuple[str, ...]) -> ApiError:
+    meant = closest_match(name, state)
+    instead = f"write {meant}" if meant else f"it takes {', '.join(state)}"
+    return invalid(place, f"knows no {quote_excerpt(name)}; {instead}")
 
 
 # -- sort -----------------------------------------------------------------------------------------------
 
 
-def ordering(content: Any) -> Order:
+def parse_sort(content: Any) -> Order:
     """The order that a sort asks for; an empty one is the default. Refusal (INVALID_FIELD) as above."""
     if type(content) is not dict:
         raise invalid("sort", 'must be an object such as {"created": 1}')
     for name, direction in content.items():
-        _known(name, "sort")
+        _state(name, "sort")
         if type(direction) is not int or direction not in (1, -1):
             raise invalid(f"sort.{name}", "must be 1 or -1")
     return tuple(content.items()) or DEFAULT_ORDER
 
 
-def ordered(records: Iterable[RoomRecord], order: Order) -> list[RoomRecord]:
+def sort_records(records: Iterable[RoomRecord], order: Order) -> list[RoomRecord]:
     """The records in that order; ties by id, and null before everything."""
-    found = sorted(records, key=operator.attrgetter("id"))
+    result = sorted(records, key=operator.attrgetter("id"))
     for name, direction in reversed(order):
-        found.sort(key=_sort_key(name), reverse=direction < 0)
-    return found
+        result.sort(key=_sort_key(name), reverse=direction < 0)
+    return result
 
 
 def _sort_key(name: str) -> Callable[[RoomRecord], Any]:

@@ -5,14 +5,14 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from controller.records.record import RoomRecord, to_api_dict
-from controller.sidecar.access_tokens import Caller
-from controller.sidecar.rooms.query import Order, ordered
+from controller.sidecar.access_tokens import ApiCaller
+from controller.sidecar.rooms.query import Order, sort_records
 
 MOST_VIEWS: Final = 64
 """Lists that are remembered at once; more are made again when they are asked for."""
 
 
-class Views:
+class ResponseCache:
     """Lists are good while the mapping of records is the very same: it is replaced as a whole on a change."""
 
     def __init__(self) -> None:
@@ -20,17 +20,19 @@ class Views:
         self._lists: dict[tuple[str | None, Order], Sequence[RoomRecord]] = {}
         self._sent: dict[str, tuple[RoomRecord, bytes]] = {}
 
-    def of(self, records: Mapping[str, RoomRecord], caller: Caller, order: Order) -> Sequence[RoomRecord]:
+    def list_for(
+        self, records: Mapping[str, RoomRecord], caller: ApiCaller, order: Order
+    ) -> Sequence[RoomRecord]:
         """The rooms that the caller sees, in that order. Not to be changed."""
         if records is not self._records:
             self._records, self._lists = records, {}
         view = (None if caller.admin else caller.user_id, order)
-        found = self._lists.get(view)
-        if found is None:
+        kept = self._lists.get(view)
+        if kept is None:
             if len(self._lists) >= MOST_VIEWS:
                 self._lists = {}
-            found = self._lists[view] = ordered(visible(records, caller), order)
-        return found
+            kept = self._lists[view] = sort_records(visible(records, caller), order)
+        return kept
 
     def sent(self, record: RoomRecord) -> bytes:
         """The room as the reference returns it, in JSON."""
@@ -42,6 +44,6 @@ class Views:
         return kept[1]
 
 
-def visible(records: Mapping[str, RoomRecord], caller: Caller) -> list[RoomRecord]:
+def visible(records: Mapping[str, RoomRecord], caller: ApiCaller) -> list[RoomRecord]:
     """The rooms that the caller may see: no tombstone, and nobody else's."""
     return [record for record in records.values() if record.removed_at is None and caller.owns(record)]

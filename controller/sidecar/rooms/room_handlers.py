@@ -17,10 +17,17 @@ from aiohttp import web
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
 from controller.room import RoomSpec, redact_key, truncate_to_millis
-from controller.sidecar.access_tokens import ACCESS_TOKEN, Caller, Callers
+from controller.sidecar.access_tokens import ACCESS_TOKEN, AccessTokens, ApiCaller
 from controller.sidecar.context import Context
-from controller.sidecar.http.body import BODY_LIMIT, DEPTH_LIMIT, FILTER_DEPTH, invalid, parse, read
-from controller.sidecar.http.response import Answer, Code, Refusal, retry
+from controller.sidecar.http.body import (
+    MAX_BODY_BYTES,
+    MAX_FILTER_JSON_DEPTH,
+    MAX_JSON_DEPTH,
+    invalid,
+    parse,
+    read,
+)
+from controller.sidecar.http.response import ApiError, Code, Response, retry_later
 from controller.sidecar.rooms.bodies import (
     B,
     CountRooms,
@@ -33,11 +40,18 @@ from controller.sidecar.rooms.bodies import (
     field_names,
     unknown,
 )
-from controller.sidecar.rooms.desired_state import Desire, gone, managed_by_api, not_found, own_room, settled
-from controller.sidecar.rooms.query import DEFAULT_ORDER, compiled, ordering
-from controller.sidecar.rooms.response_cache import Views
+from controller.sidecar.rooms.desired_state import (
+    DesiredStateWriter,
+    gone,
+    is_reconciled,
+    managed_by_api,
+    not_found,
+    own_room,
+)
+from controller.sidecar.rooms.query import DEFAULT_ORDER, compile_filter, parse_sort
+from controller.sidecar.rooms.response_cache import ResponseCache
 
-CHUNK: Final = 500
+RECORDS_PER_YIELD: Final = 500
 """Rooms looked at between two turns of the loop, so that guests are answered meanwhile."""
 QUERY_FIELDS: Final = 8
 
@@ -46,148 +60,152 @@ _DONE: Final = b'{"success": true}'
 log = structlog.get_logger()
 
 
-class Rooms:
+class RoomHandlers:
     """The private calls over the records."""
 
-    def __init__(self, context: Context, callers: Callers) -> None:
-        self._callers, self._wall = callers, context.wall
-        self._views = Views()
-        self._desire = Desire(context)
+    def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
+        self._access_tokens, self._wall = access_tokens, context.wall
+        self._responses = ResponseCache()
+        self._desired_state = DesiredStateWriter(context)
 
     async def close(self) -> None:
         """End what is under way at MongoDB and LiveKit."""
-        await self._desire.close()
+        await self._desired_state.close()
 
-    async def create(self, request: web.BaseRequest) -> Answer:
+    async def create(self, request: web.BaseRequest) -> Response:
         """A room of the caller's own, live within 5 s if all is well, else as far as it is by then."""
         caller, body = await self._asked(request, CreateRoom)
         spec = RoomSpec(**body.given, user_id=caller.user_id)
-        store = await self._desire.for_writing()
+        store = await self._desired_state.for_writing()
         record = _new(spec, self._now())
-        await self._desire.insert(store, record)
-        _told("room created by api", record, caller)
-        return await self._when_settled(store, caller, record)
+        await self._desired_state.insert(store, record)
+        _log_change("room created by api", record, caller)
+        return await self._when_reconciled(store, caller, record)
 
-    async def get_count(self, request: web.BaseRequest) -> Answer:
+    async def get_count(self, request: web.BaseRequest) -> Response:
         """getCount: how many rooms the caller sees, or of these how many a filter means."""
-        caller, body = await self._asked(request, CountRooms, FILTER_DEPTH)
-        found = await self._found(caller, body, {})
-        return Answer(b'{"count": %d}' % len(found))
+        caller, body = await self._asked(request, CountRooms, MAX_FILTER_JSON_DEPTH)
+        given_id = await self._found(caller, body, {})
+        return Response(b'{"count": %d}' % len(given_id))
 
-    async def get_all(self, request: web.BaseRequest) -> Answer:
+    async def get_all(self, request: web.BaseRequest) -> Response:
         """getAll: a bare array of the caller's rooms."""
-        caller, body = await self._asked(request, ListRooms, FILTER_DEPTH)
-        found = await self._found(caller, body, body.sort or {})
+        caller, body = await self._asked(request, ListRooms, MAX_FILTER_JSON_DEPTH)
+        given_id = await self._found(caller, body, body.sort or {})
         first = body.skip or 0
-        page = found[first : first + body.limit] if body.limit else found[first:]
-        return Answer(b"[%b]" % b", ".join(await self._sent(page)))
+        page = given_id[first : first + body.limit] if body.limit else given_id[first:]
+        return Response(b"[%b]" % b", ".join(await self._sent(page)))
 
-    async def get_by_id(self, request: web.BaseRequest) -> Answer:
+    async def get_by_id(self, request: web.BaseRequest) -> Response:
         """getById: one room."""
         caller, body = await self._asked(request, RoomId)
-        store = await self._desire.for_reading()
-        return Answer(self._views.sent(own_room(store, caller, body.id)))
+        store = await self._desired_state.for_reading()
+        return Response(self._responses.sent(own_room(store, caller, body.id)))
 
-    async def update(self, request: web.BaseRequest) -> Answer:
+    async def update(self, request: web.BaseRequest) -> Response:
         """The fields that are given, on the room as it stands; the others stay."""
         caller, body = await self._asked(request, UpdateRoom)
-        store = await self._desire.for_writing()
+        store = await self._desired_state.for_writing()
         record = await self._respecify(store, caller, body.id, body.given)
-        return await self._when_settled(store, caller, record)
+        return await self._when_reconciled(store, caller, record)
 
-    async def start(self, request: web.BaseRequest) -> Answer:
+    async def start(self, request: web.BaseRequest) -> Response:
         """Active, and answered once its live room stands. On a live room it changes nothing."""
         caller, body = await self._asked(request, RoomId)
-        store = await self._desire.for_writing()
+        store = await self._desired_state.for_writing()
         await self._respecify(store, caller, body.id, {"active": True})
 
         async def so() -> bool:
             own_room(store, caller, body.id)  # where somebody removed it meanwhile it will not be
-            return await self._desire.stands(store, body.id)
+            return await self._desired_state.is_live_as_desired(store, body.id)
 
-        if not await self._desire.until(store, so):
+        if not await self._desired_state.until(store, so):
             raise _not_yet("the room is not live yet, and will be")
-        return Answer(_DONE)
+        return Response(_DONE)
 
-    async def stop(self, request: web.BaseRequest) -> Answer:
+    async def stop(self, request: web.BaseRequest) -> Response:
         """Inactive, whoever is inside, and answered once its live room is gone."""
         caller, body = await self._asked(request, RoomId)
-        store = await self._desire.for_writing()
+        store = await self._desired_state.for_writing()
         await self._respecify(store, caller, body.id, {"active": False})
-        if not await self._desire.until_gone(store, body.id):
+        if not await self._desired_state.until_gone(store, body.id):
             raise _not_yet("the live room is not gone yet, and will be")
-        return Answer(_DONE)
+        return Response(_DONE)
 
-    async def remove(self, request: web.BaseRequest) -> Answer:
+    async def remove(self, request: web.BaseRequest) -> Response:
         """The room and its live room, whoever is inside; asked again, it is waited for once more."""
         caller = self._caller(request)
-        content = parse(await read(request, BODY_LIMIT))
+        content = parse(await read(request, MAX_BODY_BYTES))
         room_id = removed_id(request.raw_path.partition("?")[2], content)
-        store = await self._desire.for_writing()
+        store = await self._desired_state.for_writing()
         if not _is_being_removed(store, caller, room_id):
             now = self._now()
-            record = await self._desire.write(store, caller, room_id, lambda room: room.with_api_removal(now))
-            _told("room removed by api", record, caller)
-        if not await self._desire.until_gone(store, room_id):
+            record = await self._desired_state.write(
+                store, caller, room_id, lambda room: room.with_api_removal(now)
+            )
+            _log_change("room removed by api", record, caller)
+        if not await self._desired_state.until_gone(store, room_id):
             raise _not_yet("the live room is not gone yet, and will be")
-        return Answer(_DONE)
+        return Response(_DONE)
 
-    def _caller(self, request: web.BaseRequest) -> Caller:
-        caller = self._callers.of(request.headers)
+    def _caller(self, request: web.BaseRequest) -> ApiCaller:
+        caller = self._access_tokens.authenticate(request.headers)
         if caller is None:
-            raise Refusal(Code.UNAUTHORIZED, f"send a known access token in {ACCESS_TOKEN}")
+            raise ApiError(Code.UNAUTHORIZED, f"send a known access token in {ACCESS_TOKEN}")
         return caller
 
     async def _asked(
-        self, request: web.BaseRequest, model: type[B], deepest: int = DEPTH_LIMIT
-    ) -> tuple[Caller, B]:
+        self, request: web.BaseRequest, model: type[B], deepest: int = MAX_JSON_DEPTH
+    ) -> tuple[ApiCaller, B]:
         """Who asks, and what."""
         caller = self._caller(request)
-        return caller, checked(model, parse(await read(request, BODY_LIMIT), deepest))
+        return caller, checked(model, parse(await read(request, MAX_BODY_BYTES), deepest))
 
-    async def _found(self, caller: Caller, body: CountRooms, sort: Mapping[str, Any]) -> Sequence[RoomRecord]:
+    async def _found(
+        self, caller: ApiCaller, body: CountRooms, sort: Mapping[str, Any]
+    ) -> Sequence[RoomRecord]:
         """The caller's rooms that the filter means, in order."""
-        order = ordering(sort) if sort else DEFAULT_ORDER
-        holds = compiled(body.filter) if body.filter else None
-        store = await self._desire.for_reading()
-        mine = self._views.of(store.by_id, caller, order)
+        order = parse_sort(sort) if sort else DEFAULT_ORDER
+        holds = compile_filter(body.filter) if body.filter else None
+        store = await self._desired_state.for_reading()
+        mine = self._responses.list_for(store.by_id, caller, order)
         if holds is None:
             return mine
-        found: list[RoomRecord] = []
-        for first in range(0, len(mine), CHUNK):
-            found += [record for record in mine[first : first + CHUNK] if holds(record)]
+        given_id: list[RoomRecord] = []
+        for first in range(0, len(mine), RECORDS_PER_YIELD):
+            given_id += [record for record in mine[first : first + RECORDS_PER_YIELD] if holds(record)]
             await asyncio.sleep(0)
-        return found
+        return given_id
 
     async def _sent(self, records: Sequence[RoomRecord]) -> Sequence[bytes]:
         sent: list[bytes] = []
-        for first in range(0, len(records), CHUNK):
-            sent += [self._views.sent(record) for record in records[first : first + CHUNK]]
+        for first in range(0, len(records), RECORDS_PER_YIELD):
+            sent += [self._responses.sent(record) for record in records[first : first + RECORDS_PER_YIELD]]
             await asyncio.sleep(0)
         return sent
 
     async def _respecify(
-        self, store: RoomStore, caller: Caller, room_id: str, given: Mapping[str, Any]
+        self, store: RoomStore, caller: ApiCaller, room_id: str, given: Mapping[str, Any]
     ) -> RoomRecord:
         now, before = self._now(), managed_by_api(own_room(store, caller, room_id))
 
         def changed(room: RoomRecord) -> RoomRecord:
             return room.with_spec(RoomSpec(**{**room.spec.as_dict(), **given}), room.key, room.file, now)
 
-        record = await self._desire.write(store, caller, room_id, changed)
+        record = await self._desired_state.write(store, caller, room_id, changed)
         if record.generation != before.generation:
-            _told("room changed by api", record, caller)
+            _log_change("room changed by api", record, caller)
         return record
 
-    async def _when_settled(self, store: RoomStore, caller: Caller, record: RoomRecord) -> Answer:
+    async def _when_reconciled(self, store: RoomStore, caller: ApiCaller, record: RoomRecord) -> Response:
         """The room once it is as it is wanted, or as it is after 5 s. Refusal where it is removed by then."""
 
         async def so() -> bool:
             now = own_room(store, caller, record.id)
-            return settled(now) and now.generation >= record.generation
+            return is_reconciled(now) and now.generation >= record.generation
 
-        await self._desire.until(store, so)
-        return Answer(self._views.sent(own_room(store, caller, record.id)))
+        await self._desired_state.until(store, so)
+        return Response(self._responses.sent(own_room(store, caller, record.id)))
 
     def _now(self) -> datetime:
         return truncate_to_millis(datetime.fromtimestamp(self._wall(), UTC))
@@ -199,7 +217,7 @@ def _new(spec: RoomSpec, now: datetime) -> RoomRecord:
     return RoomRecord(room_id, f"api/{room_id}", Origin.API, None, spec, now, now)
 
 
-def _is_being_removed(store: RoomStore, caller: Caller, room_id: str) -> bool:
+def _is_being_removed(store: RoomStore, caller: ApiCaller, room_id: str) -> bool:
     """Whether a call before this one has removed it, and its live room still stands."""
     record = store.by_id.get(room_id)
     if record is None or not record.removed:
@@ -214,17 +232,17 @@ def removed_id(query: str, content: Mapping[str, Any]) -> str:
     given, asked = checked(RemovedId, content).id, _query_id(query)
     if given is not None and asked is not None and given != asked:
         raise invalid("id", "in the query and id in the body differ; send one of them")
-    found = given if asked is None else asked
-    if found is None:
+    given_id = given if asked is None else asked
+    if given_id is None:
         raise invalid("id", "is required, in the query or in the body")
-    return found
+    return given_id
 
 
 def _query_id(query: str) -> str | None:
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS)
     except ValueError:
-        raise Refusal(Code.BAD_REQUEST, "the query is not readable; write ?id=ROOM_ID") from None
+        raise ApiError(Code.BAD_REQUEST, "the query is not readable; write ?id=ROOM_ID") from None
     for name, _ in pairs:
         if name != "id":
             raise unknown(name, field_names(RemovedId))
@@ -233,9 +251,9 @@ def _query_id(query: str) -> str | None:
     return pairs[0][1] if pairs else None
 
 
-def _not_yet(what: str) -> Refusal:
-    return retry(Code.UNAVAILABLE, f"{what}; ask again in a second", 1)
+def _not_yet(what: str) -> ApiError:
+    return retry_later(Code.UNAVAILABLE, f"{what}; ask again in a second", 1)
 
 
-def _told(event: str, record: RoomRecord, caller: Caller) -> None:
+def _log_change(event: str, record: RoomRecord, caller: ApiCaller) -> None:
     log.info(event, room=redact_key(record.key), user=caller.user_id)

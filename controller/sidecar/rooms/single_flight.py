@@ -7,7 +7,7 @@ from typing import Generic, TypeVar
 T = TypeVar("T")
 
 
-class Shared(Generic[T]):
+class SingleFlight(Generic[T]):
     """Whoever asks gets the result, or the error, of a call that began after they asked."""
 
     def __init__(self, call: Callable[[], Awaitable[T]]) -> None:

@@ -12,7 +12,7 @@ from pydantic import BaseModel
 app = FastAPI()
 
 
-class Wish(BaseModel):
+class JoinRequest(BaseModel):
     room_id: str
     LKRoomName: str
     participant_id: str
@@ -21,7 +21,7 @@ class Wish(BaseModel):
 
 
 @app.post("/token")
-async def token(wish: Wish) -> dict[str, str | bool]:
+async def token(wish: JoinRequest) -> dict[str, str | bool]:
     token = (
         api.AccessToken(os.getenv("LIVEKIT_API_KEY"), os.getenv("LIVEKIT_API_SECRET"))
         .with_identity(wish.participant_id)

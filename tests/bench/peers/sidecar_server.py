@@ -10,7 +10,7 @@ import uvloop
 from controller.live.room import Participant
 from controller.settings import Address
 from controller.sidecar import Context, Sidecar
-from tests.unit.sidecar.harness import ROOM_NAME, SETTINGS, House, record, spec
+from tests.unit.sidecar.harness import ROOM_NAME, SETTINGS, Harness, record, spec
 
 PLENTY = 10_000_000
 
@@ -22,12 +22,12 @@ async def serve(port: int) -> None:
         room_tokens_per_second=PLENTY,
         address_requests_per_second=PLENTY,
     )
-    house = House(settings)
-    house.put(record(spec=spec(max_participants=200)))
-    house.people.inside[ROOM_NAME] = [Participant(f"guest-{n}") for n in range(20)]
-    house.known.mongodb.answered(time.monotonic())
-    house.known.livekit.answered(time.monotonic())
-    sidecar = Sidecar(Context(settings, house.known, house.people, house.metrics))
+    harness = Harness(settings)
+    harness.put(record(spec=spec(max_participants=200)))
+    harness.people.inside[ROOM_NAME] = [Participant(f"guest-{n}") for n in range(20)]
+    harness.state.mongodb.record_success(time.monotonic())
+    harness.state.livekit.record_success(time.monotonic())
+    sidecar = Sidecar(Context(settings, harness.state, harness.people, harness.metrics))
     async with sidecar.listening():
         await asyncio.Event().wait()
 

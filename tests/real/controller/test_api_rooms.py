@@ -14,13 +14,13 @@ from tests.support.participants import canary, guest
 from tests.support.proxy import Fate, Fault, Message, Proxy, http
 from tests.support.wait import until
 
-RARELY = "60"
+GC_THRESHOLDS = "60"
 """Seconds between resyncs: nothing here is found out by one."""
 
 
 @pytest.fixture
 async def site(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> AsyncIterator[Site]:
-    async with Site(tmp_path, livekit, mongodb=mongodb.uri, ROOMCTL_RESYNC_SECONDS=RARELY) as opened:
+    async with Site(tmp_path, livekit, mongodb=mongodb.uri, ROOMCTL_RESYNC_SECONDS=GC_THRESHOLDS) as opened:
         opened.write("theirs")
         yield opened
 
@@ -55,7 +55,7 @@ async def test_a_client_that_was_thrown_out_cannot_keep_the_room_alive(site: Sit
         name = await api.until_live(doomed)
         await api.remove(doomed)
         await api.until_gone(doomed)
-        await site.actor.create_room(name, "", 10)
+        await site.writer.create_room(name, "", 10)
 
         await site.until_live(lambda live: name not in live)
 
@@ -122,7 +122,7 @@ async def test_healed_under_its_name_whatever_becomes_of_the_manifests(site: Sit
         name = await api.until_live(room)
         before = (await site.record(room.key)).sid
         site.remove("theirs")
-        await site.actor.delete_room(name)
+        await site.writer.delete_room(name)
         await api.until(room, lambda r: r.sid != before)
         site.rooms_dir.rmdir()
         await site.another_pass()

@@ -3,7 +3,7 @@
 import json
 from pathlib import Path
 
-from controller.live.room import STAY_SECONDS
+from controller.live.room import EMPTY_TIMEOUT_SECONDS
 from tests.support.controller import ROOT, Site
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import canary, token
@@ -29,7 +29,7 @@ async def test_the_four_presets_are_live_with_their_conditions(
                 assert record.live is not None
                 room = live[record.live.name]
                 assert (room.sid, room.max_participants) == (record.sid, record.spec.max_participants)
-                assert min(room.empty_timeout, room.departure_timeout) == STAY_SECONDS
+                assert min(room.empty_timeout, room.departure_timeout) == EMPTY_TIMEOUT_SECONDS
                 assert json.loads(room.metadata)["name"] == record.spec.name
                 kinds = {"Ready", "Live", "ManifestValid"}
                 told = {c.type: c.status for c in record.status.conditions}
@@ -204,5 +204,5 @@ async def _empty(site: Site) -> None:
     """Nothing of ours lives any more."""
     gone = (await site.ours()).keys()
     for name in gone:
-        await site.actor.delete_room(name)
+        await site.writer.delete_room(name)
     await site.until_live(lambda live: not gone & live.keys())

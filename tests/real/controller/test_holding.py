@@ -14,7 +14,7 @@ from controller.records.record import RoomRecord
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.participants import JoinRefused, canary, guest, token
+from tests.support.participants import JoinRefusedError, canary, guest, token
 from tests.support.ports import free_ports
 from tests.support.wait import PATIENCE, until
 
@@ -58,7 +58,7 @@ async def test_a_room_deleted_behind_our_back_is_back_at_the_resync(site: Site) 
 async def _deleted_and_back(site: Site, key: str) -> None:
     before = (await site.converged())[key]
     assert before.live is not None
-    await site.actor.delete_room(before.live.name)
+    await site.writer.delete_room(before.live.name)
     await site.until_record(key, lambda record: record.sid != before.sid)
     after = (await site.converged())[key]
     assert after.live is not None
@@ -74,7 +74,7 @@ async def test_metadata_that_somebody_changed_is_put_right(site: Site) -> None:
         async with canary(site.livekit.ws_url, await site.token(before.id, "ann")) as ann:
             right = ann.metadata
             wrong = json.dumps(json.loads(right) | {"allow_chat": True})
-            await site.actor.update_metadata(name, wrong)
+            await site.writer.update_metadata(name, wrong)
             await ann.was_told(wrong)
             await ann.until_metadata(right)
             assert ann.inside
@@ -112,7 +112,7 @@ async def test_rooms_of_others_are_never_touched(site: Site) -> None:
         assert (await site.record("ours")).id == record.id
         assert controller.running
     for room in made.values():
-        await site.actor.delete_room(room.name)
+        await site.writer.delete_room(room.name)
 
 
 def _is_said(record: RoomRecord) -> bool:
@@ -120,7 +120,7 @@ def _is_said(record: RoomRecord) -> bool:
 
 
 async def _make(site: Site, metadata: str) -> LiveRoom:
-    return await site.actor.create_room(f"stranger-{uuid.uuid4()}", metadata, 5)
+    return await site.writer.create_room(f"stranger-{uuid.uuid4()}", metadata, 5)
 
 
 async def test_a_room_that_comes_back_under_a_name_we_gave_up_is_deleted(site: Site) -> None:
@@ -143,7 +143,7 @@ async def _sit_in(site: Site, name: str) -> None:
     """Make the room by walking in, until one has sat there when it was deleted, and not been too late."""
     may_create = token(site.livekit, name, "ann", room_create=True)
     while True:
-        with suppress(JoinRefused):
+        with suppress(JoinRefusedError):
             async with canary(site.livekit.ws_url, may_create) as ann:
                 assert await ann.left == "ROOM_DELETED"
                 return
@@ -157,7 +157,7 @@ async def test_a_room_that_nobody_was_told_of_is_adopted_before_another_is_made(
         await controller.stop()
     name = await site.room_name("talk")
     metadata = (await site.ours())[name].metadata
-    await site.actor.delete_room(name)
+    await site.writer.delete_room(name)
     other = await _make(site, metadata)
     async with canary(site.livekit.ws_url, token(site.livekit, other.name, "ann")) as ann, site.run():
         await site.until_live(lambda live: name not in live)
@@ -175,5 +175,5 @@ async def test_a_room_that_vanishes_again_and_again_is_stalled(site: Site) -> No
     async with site.run():
         for _ in range(5):
             await site.converged()
-            await site.actor.delete_room(await site.room_name("talk"))
+            await site.writer.delete_room(await site.room_name("talk"))
         await site.until_condition("talk", "Stalled", "True", reason="Flapping")

@@ -133,15 +133,15 @@ async def test_permissions_and_metadata_that_a_hand_changed_are_put_back(site: S
             canary(site.livekit.ws_url, speaker) as sue,
         ):
             right = gus.metadata
-            await site.actor.update_permission(
+            await site.writer.update_permission(
                 name, "gus", Permission(can_publish=True, can_publish_data=True)
             )
             await gus.was_told(can_publish=True)
-            await site.actor.update_metadata(name, "{}")
+            await site.writer.update_metadata(name, "{}")
             await gus.was_told("{}")
             await gus.until_metadata(right)
             await gus.until_permission(can_publish=False, can_publish_data=False, can_subscribe=True)
-            await site.actor.update_permission(name, "sue", Permission())
+            await site.writer.update_permission(name, "sue", Permission())
             await sue.was_told(can_publish=False)
             await sue.until_permission(can_publish=True, can_publish_sources=[1, 2])
             assert gus.inside

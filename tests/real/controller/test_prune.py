@@ -9,14 +9,14 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from controller.reconcile.trackers import SETTLE
+from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from tests.support.controller import Controller, Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import canary
 from tests.support.wait import until
 
-SETTLED = timedelta(seconds=SETTLE - 0.1)
+SETTLED = timedelta(seconds=PRUNE_GRACE_SECONDS - 0.1)
 """For how long a manifest was absent before its room goes; clocks differ a little."""
 
 

@@ -120,7 +120,7 @@ async def test_one_that_was_frozen_never_acts_beside_the_one_that_took_over(pair
             await asyncio.sleep(20 - (asyncio.get_running_loop().time() - frozen))
 
             two.pause()
-            await pair.first.actor.delete_room(await pair.first.room_name("talk"))
+            await pair.first.writer.delete_room(await pair.first.room_name("talk"))
             before, heard = pair.writes(0), asyncio.Event()
             pair.records.request = _hold_renewals(heard)
             one.resume()

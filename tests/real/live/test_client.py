@@ -8,8 +8,15 @@ from pathlib import Path
 import pytest
 from livekit.protocol.room import CreateRoomRequest
 
-from controller.errors import LiveAway, LiveDenied, LiveError
-from controller.live.client import GUESTS, READS, WRITES, Actor, Connection, Observer
+from controller.errors import LiveKitAuthError, LiveKitError, LiveKitUnavailableError
+from controller.live.client import (
+    MAX_CONCURRENT_GUEST_READS,
+    MAX_CONCURRENT_READS,
+    MAX_CONCURRENT_WRITES,
+    ApiReader,
+    ApiWriter,
+    LiveKitConnection,
+)
 from controller.live.room import Permission
 from tests.support.livekit import KEY, SECRET, LiveKitServer
 from tests.support.participants import canary, token
@@ -17,15 +24,15 @@ from tests.support.ports import free_ports
 from tests.support.proxy import Fate, Message, Proxy, drop, hold, http, reset
 from tests.support.wait import PATIENCE, until
 
-Call = Callable[[Connection], Awaitable[object]]
+Call = Callable[[LiveKitConnection], Awaitable[object]]
 
 CALLS: dict[str, Call] = {
-    "ListRooms": lambda c: Observer(c).rooms(),
-    "ListParticipants": lambda c: Observer(c).participants("room"),
-    "CreateRoom": lambda c: Actor(c).create_room("room", "", 5),
-    "DeleteRoom": lambda c: Actor(c).delete_room("room"),
-    "UpdateRoomMetadata": lambda c: Actor(c).update_metadata("room", "x"),
-    "UpdateParticipant": lambda c: Actor(c).update_permission("room", "ada", Permission()),
+    "ListRooms": lambda c: ApiReader(c).rooms(),
+    "ListParticipants": lambda c: ApiReader(c).participants("room"),
+    "CreateRoom": lambda c: ApiWriter(c).create_room("room", "", 5),
+    "DeleteRoom": lambda c: ApiWriter(c).delete_room("room"),
+    "UpdateRoomMetadata": lambda c: ApiWriter(c).update_metadata("room", "x"),
+    "UpdateParticipant": lambda c: ApiWriter(c).update_permission("room", "ada", Permission()),
 }
 
 
@@ -37,10 +44,10 @@ async def proxy(livekit: LiveKitServer) -> AsyncIterator[Proxy]:
 
 async def failure(
     url: str, name: str, *, key: str = KEY, secret: str = SECRET, deadline: float = 30
-) -> LiveError:
+) -> LiveKitError:
     """How the call `name` fails; only where nobody answers is it the deadline that ends it."""
-    async with Connection(url, key, secret, deadline=deadline) as connection:
-        with pytest.raises(LiveError) as failed:
+    async with LiveKitConnection(url, key, secret, deadline=deadline) as connection:
+        with pytest.raises(LiveKitError) as failed:
             await CALLS[name](connection)
         assert secret not in str(failed.value)
         assert failed.value.__cause__ is None
@@ -54,7 +61,7 @@ async def failure(
 )
 async def test_wrong_credentials_are_denied(livekit: LiveKitServer, name: str, key: str, secret: str) -> None:
     denied = await failure(livekit.url, name, key=key, secret=secret)
-    assert type(denied) is LiveDenied
+    assert type(denied) is LiveKitAuthError
     assert f"127.0.0.1:{livekit.port}" in str(denied)
     assert "LIVEKIT_API_SECRET" in str(denied)
 
@@ -63,7 +70,7 @@ async def test_wrong_credentials_are_denied(livekit: LiveKitServer, name: str, k
 async def test_a_server_that_is_down_is_away(name: str) -> None:
     (port,) = free_ports(1)
     away = await failure(f"http://127.0.0.1:{port}", name)
-    assert type(away) is LiveAway
+    assert type(away) is LiveKitUnavailableError
     assert f"127.0.0.1:{port}" in str(away)
 
 
@@ -72,7 +79,7 @@ async def test_a_server_that_is_down_is_away(name: str) -> None:
 async def test_a_black_hole_and_a_link_of_one_way_are_away(proxy: Proxy, name: str, side: str) -> None:
     setattr(proxy, side, drop)
     away = await failure(proxy.url, name, deadline=0.1)
-    assert type(away) is LiveAway
+    assert type(away) is LiveKitUnavailableError
     assert "does not answer in time" in str(away)
 
 
@@ -81,7 +88,7 @@ async def test_a_black_hole_and_a_link_of_one_way_are_away(proxy: Proxy, name: s
 async def test_a_link_that_breaks_is_away(proxy: Proxy, name: str, side: str) -> None:
     setattr(proxy, side, reset)
     away = await failure(proxy.url, name)
-    assert type(away) is LiveAway
+    assert type(away) is LiveKitUnavailableError
     assert "broke off" in str(away)
 
 
@@ -89,33 +96,33 @@ async def test_a_frozen_server_is_away_within_the_deadline_and_back_when_it_thaw
     """What was given up may be carried out all the same, when it thaws: so another room is looked at."""
     async with (
         LiveKitServer(tmp_path) as server,
-        Connection(server.url, server.key, server.secret, deadline=0.1) as hasty,
-        Connection(server.url, server.key, server.secret) as connection,
+        LiveKitConnection(server.url, server.key, server.secret, deadline=0.1) as hasty,
+        LiveKitConnection(server.url, server.key, server.secret) as connection,
     ):
-        await Observer(connection).rooms()
+        await ApiReader(connection).rooms()
         server.pause()
         for call in CALLS.values():
-            with pytest.raises(LiveAway, match="does not answer in time"):
+            with pytest.raises(LiveKitUnavailableError, match="does not answer in time"):
                 await call(hasty)
-        with pytest.raises(LiveAway, match="does not answer in time"):
-            await Observer(connection).participants("room", within=0.05)
+        with pytest.raises(LiveKitUnavailableError, match="does not answer in time"):
+            await ApiReader(connection).participants("room", within=0.05)
         server.resume()
-        thawed = await Actor(connection).create_room("another", "", 5)
-        assert thawed in await Observer(connection).rooms()
+        thawed = await ApiWriter(connection).create_room("another", "", 5)
+        assert thawed in await ApiReader(connection).rooms()
 
 
 async def test_a_restarted_server_is_met_again_without_a_new_connection(tmp_path: Path) -> None:
     async with (
         LiveKitServer(tmp_path) as server,
-        Connection(server.url, server.key, server.secret) as connection,
+        LiveKitConnection(server.url, server.key, server.secret) as connection,
     ):
-        observer, actor = Observer(connection), Actor(connection)
-        await actor.create_room("room", "", 5)
+        reader, writer = ApiReader(connection), ApiWriter(connection)
+        await writer.create_room("room", "", 5)
         server.kill()
-        with pytest.raises(LiveAway):
-            await observer.rooms()
+        with pytest.raises(LiveKitUnavailableError):
+            await reader.rooms()
         await server.start()
-        assert await observer.rooms() == []
+        assert await reader.rooms() == []
 
 
 async def test_something_else_at_the_address_is_no_empty_livekit(proxy: Proxy) -> None:
@@ -131,14 +138,16 @@ async def test_something_else_at_the_address_is_no_empty_livekit(proxy: Proxy) -
         proxy.target = other.sockets[0].getsockname()[1]
         for name in CALLS:
             away = await failure(proxy.url, name)
-            assert type(away) is LiveAway
+            assert type(away) is LiveKitUnavailableError
             assert "not LiveKit" in str(away)
 
 
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 async def test_http_and_ws_are_the_same(livekit: LiveKitServer, scheme: str) -> None:
-    async with Connection(f"{scheme}://127.0.0.1:{livekit.port}/", livekit.key, livekit.secret) as connection:
-        await Observer(connection).rooms()
+    async with LiveKitConnection(
+        f"{scheme}://127.0.0.1:{livekit.port}/", livekit.key, livekit.secret
+    ) as connection:
+        await ApiReader(connection).rooms()
 
 
 @pytest.mark.parametrize(
@@ -151,7 +160,7 @@ async def test_http_and_ws_are_the_same(livekit: LiveKitServer, scheme: str) -> 
     ],
 )
 async def test_the_address_is_host_and_port_and_nothing_else(url: str, address: str) -> None:
-    async with Connection(url, "key", SECRET) as connection:
+    async with LiveKitConnection(url, "key", SECRET) as connection:
         assert connection.address == address
 
 
@@ -169,20 +178,20 @@ async def test_calls_in_flight_are_bounded_in_lanes(proxy: Proxy, livekit: LiveK
         return fate
 
     proxy.request = counted
-    async with Connection(proxy.url, livekit.key, livekit.secret, deadline=PATIENCE) as connection:
-        observer, actor = Observer(connection), Actor(connection)
+    async with LiveKitConnection(proxy.url, livekit.key, livekit.secret, deadline=PATIENCE) as connection:
+        reader, writer = ApiReader(connection), ApiWriter(connection)
         names = [str(uuid.uuid4()) for _ in range(40)]
-        calls = [asyncio.create_task(actor.create_room(name, "", 5)) for name in names]
-        looks = [asyncio.create_task(observer.participants(name)) for name in names]
-        guests = [asyncio.create_task(observer.participants(name, within=PATIENCE)) for name in names]
+        calls = [asyncio.create_task(writer.create_room(name, "", 5)) for name in names]
+        looks = [asyncio.create_task(reader.participants(name)) for name in names]
+        guests = [asyncio.create_task(reader.participants(name, within=PATIENCE)) for name in names]
         async with asyncio.timeout(PATIENCE):
-            await proxy.until(WRITES + READS + GUESTS)
+            await proxy.until(MAX_CONCURRENT_WRITES + MAX_CONCURRENT_READS + MAX_CONCURRENT_GUEST_READS)
         assert on_the_way == most == 32
         released.set()
         await asyncio.gather(*calls, *looks, *guests)
         assert most == 32
         assert proxy.count == 120
-        await asyncio.gather(*(actor.delete_room(name) for name in names))
+        await asyncio.gather(*(writer.delete_room(name) for name in names))
 
 
 async def test_a_guest_who_finds_no_free_slot_in_time_is_told_so(
@@ -190,40 +199,43 @@ async def test_a_guest_who_finds_no_free_slot_in_time_is_told_so(
 ) -> None:
     released = asyncio.Event()
     proxy.request = hold(released)
-    async with Connection(proxy.url, livekit.key, livekit.secret) as connection:
-        observer = Observer(connection)
-        first = [asyncio.create_task(observer.participants("room", within=PATIENCE)) for _ in range(GUESTS)]
+    async with LiveKitConnection(proxy.url, livekit.key, livekit.secret) as connection:
+        reader = ApiReader(connection)
+        first = [
+            asyncio.create_task(reader.participants("room", within=PATIENCE))
+            for _ in range(MAX_CONCURRENT_GUEST_READS)
+        ]
         async with asyncio.timeout(PATIENCE):
-            await proxy.until(GUESTS)
-        with pytest.raises(LiveAway, match="in time"):
-            await observer.participants("room", within=0.05)
+            await proxy.until(MAX_CONCURRENT_GUEST_READS)
+        with pytest.raises(LiveKitUnavailableError, match="in time"):
+            await reader.participants("room", within=0.05)
         released.set()
-        assert await asyncio.gather(*first) == [[]] * GUESTS
+        assert await asyncio.gather(*first) == [[]] * MAX_CONCURRENT_GUEST_READS
 
 
 async def test_people_inside_are_told_of_metadata_permission_and_the_end(
-    livekit: LiveKitServer, actor: Actor
+    livekit: LiveKitServer, writer: ApiWriter
 ) -> None:
     name = str(uuid.uuid4())
-    await actor.create_room(name, "first", 5)
+    await writer.create_room(name, "first", 5)
     async with asyncio.timeout(PATIENCE), canary(livekit.ws_url, token(livekit, name, "ada")) as ada:
         assert ada.metadata == "first"
-        await actor.update_metadata(name, "second")
+        await writer.update_metadata(name, "second")
         await ada.until_metadata("second")
-        await actor.update_permission(name, "ada", Permission())
+        await writer.update_permission(name, "ada", Permission())
         await ada.until_permission(can_publish=False, can_publish_data=False, can_subscribe=True)
         assert ada.inside
-        await actor.delete_room(name)
+        await writer.delete_room(name)
         assert await ada.left == "ROOM_DELETED"
 
 
-async def test_an_empty_room_stays_where_a_hasty_one_goes(connection: Connection) -> None:
+async def test_an_empty_room_stays_where_a_hasty_one_goes(connection: LiveKitConnection) -> None:
     ours, hasty = str(uuid.uuid4()), str(uuid.uuid4())
-    await Actor(connection).create_room(ours, "", 5)
+    await ApiWriter(connection).create_room(ours, "", 5)
     await connection.service.create_room(CreateRoomRequest(name=hasty, empty_timeout=1, departure_timeout=1))
 
     async def listed() -> set[str]:
-        return {room.name for room in await Observer(connection).rooms()}
+        return {room.name for room in await ApiReader(connection).rooms()}
 
     async def hasty_is_gone() -> bool:
         return hasty not in await listed()

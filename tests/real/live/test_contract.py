@@ -9,10 +9,10 @@ from typing import Final
 import pytest
 from livekit.rtc import TrackSource
 
-from controller.errors import LiveNotFound, LiveRejected, NoEgressService
-from controller.live.client import Actor, Connection, Observer
-from controller.live.ports import EgressObserver, LiveActor
-from controller.live.room import STAY_SECONDS, LiveRoom, Permission, Track
+from controller.errors import LiveKitNotFoundError, LiveKitRejectedError, NoEgressServiceError
+from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
+from controller.live.ports import EgressReader, LiveKitWriter
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Permission, Track
 from tests.support.fake_live import FakeLive
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import canary, guest, token
@@ -29,8 +29,8 @@ class Live:
     `enter` is to walk in as GUEST; `lie` to come for the microphone alone, and call a video by its name.
     """
 
-    observer: EgressObserver
-    actor: LiveActor
+    reader: EgressReader
+    writer: LiveKitWriter
     enter: Callable[[str, str], Awaitable[None]]
     lie: Callable[[str, str], Awaitable[None]]
 
@@ -40,7 +40,7 @@ async def live(request: pytest.FixtureRequest, livekit: LiveKitServer) -> AsyncI
     if request.param == "fake":
         fake = FakeLive()
         for call in ("recordings", "recording", "recordings_of", "stop_recording"):
-            fake.fail[call] = NoEgressService("the fake runs without Redis")
+            fake.fail[call] = NoEgressServiceError("the fake runs without Redis")
 
         async def walk_in(room: str, identity: str) -> None:
             fake.enter(room, identity, GUEST, {"role": "guest"})
@@ -51,7 +51,10 @@ async def live(request: pytest.FixtureRequest, livekit: LiveKitServer) -> AsyncI
 
         yield Live(fake, fake, walk_in, publish)
         return
-    async with Connection(livekit.url, livekit.key, livekit.secret) as connection, AsyncExitStack() as people:
+    async with (
+        LiveKitConnection(livekit.url, livekit.key, livekit.secret) as connection,
+        AsyncExitStack() as people,
+    ):
 
         async def join(room: str, identity: str) -> None:
             pass_ = token(
@@ -68,7 +71,7 @@ async def live(request: pytest.FixtureRequest, livekit: LiveKitServer) -> AsyncI
             liar = await people.enter_async_context(guest(livekit.ws_url, pass_))
             await liar.show_camera(called=TrackSource.SOURCE_MICROPHONE)
 
-        yield Live(Observer(connection), Actor(connection), join, show)
+        yield Live(ApiReader(connection), ApiWriter(connection), join, show)
 
 
 @pytest.fixture
@@ -77,79 +80,79 @@ def name() -> str:
 
 
 async def test_a_room_is_made_as_asked_to_stay_when_empty(live: Live, name: str) -> None:
-    made = await live.actor.create_room(name, "first", 5)
+    made = await live.writer.create_room(name, "first", 5)
     assert made.sid.startswith("RM_")
     assert (made.name, made.metadata, made.max_participants) == (name, "first", 5)
-    assert made.empty_timeout == made.departure_timeout == STAY_SECONDS
+    assert made.empty_timeout == made.departure_timeout == EMPTY_TIMEOUT_SECONDS
     assert made.created_at > 1_600_000_000_000
-    assert made in await live.observer.rooms()
+    assert made in await live.reader.rooms()
 
 
 async def test_creating_a_live_room_changes_nothing_of_it(live: Live, name: str) -> None:
-    made = await live.actor.create_room(name, "first", 5)
-    assert await live.actor.create_room(name, "second", 9) == made
+    made = await live.writer.create_room(name, "first", 5)
+    assert await live.writer.create_room(name, "second", 9) == made
 
 
 async def test_a_room_that_comes_back_has_a_sid_of_its_own(live: Live, name: str) -> None:
-    first = await live.actor.create_room(name, "", 5)
-    await live.actor.delete_room(name)
-    assert (await live.actor.create_room(name, "", 5)).sid != first.sid
+    first = await live.writer.create_room(name, "", 5)
+    await live.writer.delete_room(name)
+    assert (await live.writer.create_room(name, "", 5)).sid != first.sid
 
 
 async def test_a_deleted_room_is_listed_no_more(live: Live, name: str) -> None:
-    await live.actor.create_room(name, "", 5)
-    await live.actor.delete_room(name)
-    assert name not in {room.name for room in await live.observer.rooms()}
+    await live.writer.create_room(name, "", 5)
+    await live.writer.delete_room(name)
+    assert name not in {room.name for room in await live.reader.rooms()}
 
 
 async def test_deleting_what_is_not_there_is_done_already(live: Live, name: str) -> None:
-    await live.actor.delete_room(name)
+    await live.writer.delete_room(name)
 
 
 async def test_who_is_listed_is_asked_for_without_a_change(live: Live, name: str) -> None:
-    await live.actor.create_room(name, "", 5)
+    await live.writer.create_room(name, "", 5)
     await live.enter(name, "ada")
-    before = await live.observer.participants(name)
-    assert await live.observer.stands(name, "ada")
-    assert not await live.observer.stands(name, "eve")
-    assert await live.observer.participants(name) == before
+    before = await live.reader.participants(name)
+    assert await live.reader.is_connected(name, "ada")
+    assert not await live.reader.is_connected(name, "eve")
+    assert await live.reader.participants(name) == before
 
 
 async def test_an_unchanged_room_is_the_same_object_in_the_next_listing(live: Live, name: str) -> None:
-    await live.actor.create_room(name, "", 5)
-    first = {room.name: room for room in await live.observer.rooms()}
-    second = {room.name: room for room in await live.observer.rooms()}
+    await live.writer.create_room(name, "", 5)
+    first = {room.name: room for room in await live.reader.rooms()}
+    second = {room.name: room for room in await live.reader.rooms()}
     assert second[name] is first[name]
 
 
 async def test_metadata_is_replaced_and_cleared_in_place(live: Live, name: str) -> None:
     """The server's listing follows an update by some milliseconds."""
-    made = await live.actor.create_room(name, "first", 5)
+    made = await live.writer.create_room(name, "first", 5)
     for metadata in ("second", ""):
-        await live.actor.update_metadata(name, metadata)
+        await live.writer.update_metadata(name, metadata)
         updated = replace(made, metadata=metadata)
 
         async def listed(updated: LiveRoom = updated) -> bool:
-            return updated in await live.observer.rooms()
+            return updated in await live.reader.rooms()
 
         await until(listed)
 
 
 async def test_metadata_of_a_missing_room_is_not_found(live: Live, name: str) -> None:
-    with pytest.raises(LiveNotFound):
-        await live.actor.update_metadata(name, "x")
+    with pytest.raises(LiveKitNotFoundError):
+        await live.writer.update_metadata(name, "x")
 
 
 async def test_nobody_is_inside_an_empty_or_a_missing_room(live: Live, name: str) -> None:
-    assert await live.observer.participants(name) == []
-    await live.actor.create_room(name, "", 5)
-    assert await live.observer.participants(name) == []
+    assert await live.reader.participants(name) == []
+    await live.writer.create_room(name, "", 5)
+    assert await live.reader.participants(name) == []
 
 
 async def test_who_is_inside_is_known_at_once(live: Live, name: str) -> None:
-    await live.actor.create_room(name, "", 5)
+    await live.writer.create_room(name, "", 5)
     await live.enter(name, "ada")
-    (ada,) = await live.observer.participants(name, within=30)
+    (ada,) = await live.reader.participants(name, within=30)
     assert (ada.identity, ada.kind, ada.recorder) == ("ada", "STANDARD", False)
     assert ada.sid.startswith("PA_")
     assert ada.attributes == {"role": "guest"}
@@ -157,24 +160,24 @@ async def test_who_is_inside_is_known_at_once(live: Live, name: str) -> None:
 
 
 async def test_a_permission_is_replaced_whole_and_read_back_equal(live: Live, name: str) -> None:
-    await live.actor.create_room(name, "", 5)
+    await live.writer.create_room(name, "", 5)
     await live.enter(name, "ada")
     for permission in (
         Permission(can_publish=True, sources=("CAMERA", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")),
         Permission(can_subscribe=False, can_publish_data=True),
     ):
-        await live.actor.update_permission(name, "ada", permission)
-        (ada,) = await live.observer.participants(name)
+        await live.writer.update_permission(name, "ada", permission)
+        (ada,) = await live.reader.participants(name)
         assert ada.permission == permission
 
 
 async def test_sources_are_read_in_canonical_order_however_written(live: Live, name: str) -> None:
-    await live.actor.create_room(name, "", 5)
+    await live.writer.create_room(name, "", 5)
     await live.enter(name, "ada")
-    await live.actor.update_permission(
+    await live.writer.update_permission(
         name, "ada", Permission(can_publish=True, sources=("SCREEN_SHARE", "CAMERA"))
     )
-    (ada,) = await live.observer.participants(name)
+    (ada,) = await live.reader.participants(name)
     assert ada.permission.sources == ("CAMERA", "SCREEN_SHARE")
 
 
@@ -182,11 +185,11 @@ async def test_sources_are_read_in_canonical_order_however_written(live: Live, n
 async def test_a_track_is_what_it_carries_and_ends_with_the_right_to_its_source(
     live: Live, name: str, left: Permission
 ) -> None:
-    await live.actor.create_room(name, "", 5)
+    await live.writer.create_room(name, "", 5)
     await live.lie(name, "ada")
 
     async def tracks() -> tuple[Track, ...]:
-        (ada,) = await live.observer.participants(name)
+        (ada,) = await live.reader.participants(name)
         return ada.tracks
 
     async def published() -> bool:
@@ -196,56 +199,56 @@ async def test_a_track_is_what_it_carries_and_ends_with_the_right_to_its_source(
         return await tracks() == ()
 
     await until(published)
-    await live.actor.update_permission(name, "ada", TALKER)
+    await live.writer.update_permission(name, "ada", TALKER)
     assert await published(), "to be given what one has ends nothing"
-    await live.actor.update_permission(name, "ada", left)
+    await live.writer.update_permission(name, "ada", left)
     await until(ended)
 
 
 async def test_attributes_are_set_beside_a_permission_and_the_others_stay(live: Live, name: str) -> None:
-    await live.actor.create_room(name, "", 5)
+    await live.writer.create_room(name, "", 5)
     await live.enter(name, "ada")
     for attributes, left in (
         ({"media": "withdrawn"}, {"role": "guest", "media": "withdrawn"}),
         (None, {"role": "guest", "media": "withdrawn"}),
         ({"media": ""}, {"role": "guest"}),
     ):
-        await live.actor.update_permission(name, "ada", GUEST, attributes)
-        (ada,) = await live.observer.participants(name)
+        await live.writer.update_permission(name, "ada", GUEST, attributes)
+        (ada,) = await live.reader.participants(name)
         assert (ada.attributes, ada.permission) == (left, GUEST)
 
 
 @pytest.mark.parametrize("exists", [True, False])
 async def test_a_permission_of_somebody_missing_is_not_found(live: Live, name: str, exists: bool) -> None:
     if exists:
-        await live.actor.create_room(name, "", 5)
-    with pytest.raises(LiveNotFound):
-        await live.actor.update_permission(name, "nobody", GUEST)
+        await live.writer.create_room(name, "", 5)
+    with pytest.raises(LiveKitNotFoundError):
+        await live.writer.update_permission(name, "nobody", GUEST)
 
 
 async def test_deleting_a_room_puts_everybody_out(live: Live, name: str) -> None:
-    await live.actor.create_room(name, "", 5)
+    await live.writer.create_room(name, "", 5)
     await live.enter(name, "ada")
-    await live.actor.delete_room(name)
-    assert await live.observer.participants(name) == []
+    await live.writer.delete_room(name)
+    assert await live.reader.participants(name) == []
 
 
 # Start is not among them: it looks for a worker for half a minute, and then misses that alone
 RECORDING_CALLS: Final[dict[str, Callable[[Live, str], Awaitable[object]]]] = {
-    "recordings": lambda live, _: live.observer.recordings(),
-    "recording": lambda live, _: live.observer.recording("EG_unknown"),
-    "recordings_of": lambda live, name: live.observer.recordings_of(name),
-    "stop": lambda live, _: live.actor.stop_recording("EG_unknown"),
+    "recordings": lambda live, _: live.reader.recordings(),
+    "recording": lambda live, _: live.reader.recording("EG_unknown"),
+    "recordings_of": lambda live, name: live.reader.recordings_of(name),
+    "stop": lambda live, _: live.writer.stop_recording("EG_unknown"),
 }
 
 
 @pytest.mark.parametrize("call", RECORDING_CALLS)
 async def test_without_redis_there_is_no_egress_service(live: Live, name: str, call: str) -> None:
-    with pytest.raises(NoEgressService) as refused:
+    with pytest.raises(NoEgressServiceError) as refused:
         await RECORDING_CALLS[call](live, name)
     assert "Redis" in str(refused.value)
 
 
 async def test_a_name_that_is_too_long_is_rejected(live: Live) -> None:
-    with pytest.raises(LiveRejected):
-        await live.actor.create_room("x" * 257, "", 5)
+    with pytest.raises(LiveKitRejectedError):
+        await live.writer.create_room("x" * 257, "", 5)

@@ -8,32 +8,32 @@ from pathlib import Path
 
 import pytest
 
-from controller.live.client import Actor, Connection, Observer
+from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.room import Permission
 from tests.support.livekit import KEY, SECRET, LiveKitServer
-from tests.support.participants import CLOSED, JoinRefused, canary, guest, token
+from tests.support.participants import CLOSED, JoinRefusedError, canary, guest, token
 from tests.support.wait import until
 
 
 @pytest.fixture
-async def room(actor: Actor) -> AsyncIterator[str]:
+async def room(writer: ApiWriter) -> AsyncIterator[str]:
     name = str(uuid.uuid4())
-    await actor.create_room(name, "", 3)
+    await writer.create_room(name, "", 3)
     yield name
-    await actor.delete_room(name)
+    await writer.delete_room(name)
 
 
 async def test_a_canary_is_inside_until_it_leaves(
-    livekit: LiveKitServer, observer: Observer, room: str
+    livekit: LiveKitServer, reader: ApiReader, room: str
 ) -> None:
     async with canary(livekit.ws_url, token(livekit, room, "ada", attributes={"role": "guest"})) as ada:
-        (listed,) = await observer.participants(room)
+        (listed,) = await reader.participants(room)
         assert (listed.identity, listed.attributes) == ("ada", {"role": "guest"})
         assert ada.inside
     async with canary(livekit.ws_url, token(livekit, room, "bob")):
 
         async def alone() -> bool:
-            return [p.identity for p in await observer.participants(room)] == ["bob"]
+            return [p.identity for p in await reader.participants(room)] == ["bob"]
 
         await until(alone)  # a farewell takes effect some milliseconds later
 
@@ -45,15 +45,15 @@ async def test_a_canary_notices_that_another_takes_its_place(livekit: LiveKitSer
 
 
 async def test_a_canary_notices_that_the_server_died(tmp_path: Path) -> None:
-    async with LiveKitServer(tmp_path) as server, Connection(server.url, KEY, SECRET) as connection:
-        await Actor(connection).create_room("room", "", 5)
+    async with LiveKitServer(tmp_path) as server, LiveKitConnection(server.url, KEY, SECRET) as connection:
+        await ApiWriter(connection).create_room("room", "", 5)
         async with asyncio.timeout(60), canary(server.ws_url, token(server, "room", "ada")) as ada:
             server.kill()
             assert await ada.left == CLOSED
 
 
 async def test_who_is_not_let_in_learns_the_status(livekit: LiveKitServer, room: str) -> None:
-    with pytest.raises(JoinRefused) as missing:
+    with pytest.raises(JoinRefusedError) as missing:
         async with canary(livekit.ws_url, token(livekit, str(uuid.uuid4()), "ada")):
             pass
     assert missing.value.status == 404
@@ -62,7 +62,7 @@ async def test_who_is_not_let_in_learns_the_status(livekit: LiveKitServer, room:
         canary(livekit.ws_url, token(livekit, room, "bob")),
         canary(livekit.ws_url, token(livekit, room, "cy")),
     ):
-        with pytest.raises(JoinRefused) as full:
+        with pytest.raises(JoinRefusedError) as full:
             async with canary(livekit.ws_url, token(livekit, room, "eve")):
                 pass
     assert full.value.status == 500
@@ -83,7 +83,7 @@ async def test_guests_hear_and_see_each_other(livekit: LiveKitServer, room: str)
 
 
 async def test_a_guest_who_loses_the_right_is_heard_no_more(
-    livekit: LiveKitServer, actor: Actor, room: str
+    livekit: LiveKitServer, writer: ApiWriter, room: str
 ) -> None:
     async with (
         asyncio.timeout(60),
@@ -93,16 +93,18 @@ async def test_a_guest_who_loses_the_right_is_heard_no_more(
     ):
         await ada.say(b"while I may")
         assert await bob.hear() == b"while I may"
-        await actor.update_permission(room, "ada", Permission(can_publish_data=False))
+        await writer.update_permission(room, "ada", Permission(can_publish_data=False))
         await ada.until(can_publish_data=False)
         await ada.say(b"lost")
         await eve.say(b"mine is not")
         assert await bob.hear() == b"mine is not"
 
 
-async def test_a_guest_notices_the_end_of_the_room(livekit: LiveKitServer, actor: Actor, room: str) -> None:
+async def test_a_guest_notices_the_end_of_the_room(
+    livekit: LiveKitServer, writer: ApiWriter, room: str
+) -> None:
     async with asyncio.timeout(60), guest(livekit.ws_url, token(livekit, room, "ada")) as ada:
-        await actor.delete_room(room)
+        await writer.delete_room(room)
         assert await ada.left == "ROOM_DELETED"
 
 

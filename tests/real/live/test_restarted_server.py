@@ -6,29 +6,29 @@ from pathlib import Path
 
 import aiohttp
 
-from controller.errors import LiveError
-from controller.live.client import Actor, Connection, Observer
+from controller.errors import LiveKitError
+from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from tests.support.egress import RecordingStack
-from tests.support.participants import JoinRefused, canary, token
+from tests.support.participants import JoinRefusedError, canary, token
 from tests.support.wait import until
 
 
 async def test_a_room_that_no_server_has_any_more_can_be_deleted(tmp_path: Path) -> None:
     async with RecordingStack(tmp_path) as stack:
         livekit = stack.livekit
-        async with Connection(livekit.url, livekit.key, livekit.secret) as connection:
-            actor, observer = Actor(connection), Observer(connection)
-            await actor.create_room("left-behind", "", 10)
+        async with LiveKitConnection(livekit.url, livekit.key, livekit.secret) as connection:
+            writer, reader = ApiWriter(connection), ApiReader(connection)
+            await writer.create_room("left-behind", "", 10)
             async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):
                 await livekit.restart()
-            assert [room.name for room in await observer.rooms()] == ["left-behind"]
+            assert [room.name for room in await reader.rooms()] == ["left-behind"]
 
             async def deleted() -> bool:
                 try:
-                    await actor.delete_room("left-behind")
-                except LiveError:
+                    await writer.delete_room("left-behind")
+                except LiveKitError:
                     return False  # the new server does not take rooms yet
-                return not await observer.rooms()
+                return not await reader.rooms()
 
             await until(deleted, 60)
 
@@ -36,18 +36,18 @@ async def test_a_room_that_no_server_has_any_more_can_be_deleted(tmp_path: Path)
 async def test_who_was_inside_is_listed_and_found_to_be_gone(tmp_path: Path) -> None:
     async with RecordingStack(tmp_path) as stack:
         livekit = stack.livekit
-        async with Connection(livekit.url, livekit.key, livekit.secret) as connection:
-            observer, news = Observer(connection), list[str]()
-            connection.presence.news = news.append
-            await Actor(connection).create_room("left-behind", "", 10)
+        async with LiveKitConnection(livekit.url, livekit.key, livekit.secret) as connection:
+            reader, news = ApiReader(connection), list[str]()
+            connection.presence.on_change = news.append
+            await ApiWriter(connection).create_room("left-behind", "", 10)
             async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):
-                assert await observer.stands("left-behind", "ann")
+                assert await reader.is_connected("left-behind", "ann")
                 await livekit.restart()
-            assert not await observer.stands("left-behind", "ann")
+            assert not await reader.is_connected("left-behind", "ann")
             async with AsyncExitStack() as stack_of_people:
 
                 async def back() -> bool:
-                    with suppress(JoinRefused, aiohttp.ClientError, TimeoutError):
+                    with suppress(JoinRefusedError, aiohttp.ClientError, TimeoutError):
                         async with asyncio.timeout(10):
                             pass_ = token(livekit, "left-behind", "bob")
                             await stack_of_people.enter_async_context(canary(livekit.ws_url, pass_))
@@ -55,7 +55,7 @@ async def test_who_was_inside_is_listed_and_found_to_be_gone(tmp_path: Path) -> 
                     return False
 
                 async def told() -> bool:
-                    people = await observer.participants("left-behind")
+                    people = await reader.participants("left-behind")
                     return {one.identity: one.gone for one in people} == {"ann": True, "bob": False}
 
                 await until(back, 60)

@@ -10,10 +10,10 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from controller.manifests import Watch, load
+from controller.manifests import ManifestWatcher, load
 from tests.support.wait import PATIENCE
 
-LOOK = 0.1
+IDENTITY_POLL_SECONDS = 0.1
 
 
 class Woken:
@@ -21,7 +21,7 @@ class Woken:
 
     def __init__(self, rooms: Path) -> None:
         self.stop = asyncio.Event()
-        self.watch = Watch(rooms, self.stop, LOOK)
+        self.watch = ManifestWatcher(rooms, self.stop, IDENTITY_POLL_SECONDS)
         self._items: asyncio.Queue[None] = asyncio.Queue()
 
     async def run(self) -> None:
@@ -33,7 +33,7 @@ class Woken:
         async with asyncio.timeout(PATIENCE):
             await self._items.get()
 
-    async def quiet(self, seconds: float = 4 * LOOK) -> bool:
+    async def quiet(self, seconds: float = 4 * IDENTITY_POLL_SECONDS) -> bool:
         """Whether the watch says nothing for a while."""
         try:
             async with asyncio.timeout(seconds):
@@ -42,7 +42,7 @@ class Woken:
             return True
         return False
 
-    async def settle(self) -> None:
+    async def until_quiet(self) -> None:
         """Until the watch has nothing more to say of what was."""
         async with asyncio.timeout(PATIENCE):
             while not await self.quiet():
@@ -90,26 +90,26 @@ async def test_it_wakes_when_it_begins_and_is_quiet_after_that(rooms: Path) -> N
 
 async def test_it_wakes_for_a_file_that_comes_changes_is_renamed_and_goes(rooms: Path) -> None:
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         path = write(rooms / "a.yaml")
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         write(path, "name: B\nmax_participants: 3\n")
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         moved = path.rename(rooms / "b.yaml")
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         moved.unlink()
         await woken.wake()
 
 
 async def test_it_wakes_for_files_in_folders_that_came_later(rooms: Path) -> None:
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         (rooms / "team").mkdir()
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         write(rooms / "team/a.yaml")
         await woken.wake()
 
@@ -117,7 +117,7 @@ async def test_it_wakes_for_files_in_folders_that_came_later(rooms: Path) -> Non
 async def test_reading_does_not_wake_it(rooms: Path) -> None:
     write(rooms / "a.yaml")
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         await asyncio.to_thread(load, rooms)
         assert await woken.quiet()
 
@@ -125,7 +125,7 @@ async def test_reading_does_not_wake_it(rooms: Path) -> None:
 async def test_what_git_does_in_its_own_folder_does_not_wake_it(rooms: Path) -> None:
     (rooms / ".git/refs").mkdir(parents=True)
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         write(rooms / ".git/refs/head")
         assert await woken.quiet()
 
@@ -134,7 +134,7 @@ async def test_a_folder_inside_of_a_git_folder_is_watched_all_the_same(tmp_path:
     rooms = tmp_path / ".git/worktrees/rooms.d"
     rooms.mkdir(parents=True)
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         write(rooms / "a.yaml")
         await woken.wake()
 
@@ -145,20 +145,20 @@ async def test_a_folder_that_comes_later_is_watched(tmp_path: Path) -> None:
         assert await woken.quiet()
         replace(rooms)
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         write(rooms / "a.yaml")
         await woken.wake()
 
 
 async def test_a_folder_that_goes_and_comes_back_is_watched(rooms: Path) -> None:
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         shutil.rmtree(rooms)
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         replace(rooms)
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         write(rooms / "a.yaml")
         await woken.wake()
 
@@ -166,10 +166,10 @@ async def test_a_folder_that_goes_and_comes_back_is_watched(rooms: Path) -> None
 async def test_a_folder_that_is_replaced_at_once_is_watched(rooms: Path) -> None:
     """The new folder often has the inode of the old one."""
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         replace(rooms)
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         write(rooms / "a.yaml")
         await woken.wake()
 
@@ -180,11 +180,11 @@ async def test_a_swapped_link_above_the_folder_wakes_it_and_moves_the_watch(tmp_
     link = tmp_path / "current"
     link.symlink_to("one")
     async with watching(link / "rooms.d") as woken:
-        await woken.settle()
+        await woken.until_quiet()
         (tmp_path / "fresh").symlink_to("two")
         (tmp_path / "fresh").rename(link)
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         write(tmp_path / "one/rooms.d/a.yaml")
         assert await woken.quiet()
         write(tmp_path / "two/rooms.d/a.yaml")
@@ -198,9 +198,9 @@ async def test_a_swapped_configmap_wakes_it(rooms: Path) -> None:
     (rooms / "..data").symlink_to("..one")
     (rooms / "a.yaml").symlink_to("..data/a.yaml")
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         (rooms / "..data_tmp").symlink_to("..two")
-        await woken.settle()
+        await woken.until_quiet()
         (rooms / "..data_tmp").rename(rooms / "..data")
         await woken.wake()
 
@@ -208,17 +208,17 @@ async def test_a_swapped_configmap_wakes_it(rooms: Path) -> None:
 async def test_a_file_in_the_folders_place_ends_nothing(tmp_path: Path) -> None:
     rooms = write(tmp_path / "rooms.d")
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         replace(rooms)
         await woken.wake()
 
 
 async def test_a_restart_watches_anew_and_says_so(rooms: Path) -> None:
     async with watching(rooms) as woken:
-        await woken.settle()
+        await woken.until_quiet()
         woken.watch.restart()
         await woken.wake()
-        await woken.settle()
+        await woken.until_quiet()
         write(rooms / "a.yaml")
         await woken.wake()
 

@@ -13,7 +13,7 @@ from tests.support.livekit import LiveKitServer
 
 
 @dataclass(frozen=True, slots=True)
-class House:
+class Harness:
     """The rooms by their policy."""
 
     site: Site
@@ -23,11 +23,11 @@ class House:
 @pytest.fixture(scope="module")
 async def house(
     tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer, mongodb: Server
-) -> AsyncIterator[House]:
+) -> AsyncIterator[Harness]:
     folder = tmp_path_factory.mktemp("policies")
     async with Site(folder, livekit, mongodb=mongodb.uri, ROOMCTL_RESYNC_SECONDS="600") as site:
         for policy in POLICIES:
             site.write(str(policy), **policy.manifest)
         async with site.run():
             records = await site.converged()
-            yield House(site, {policy: records[str(policy)] for policy in POLICIES})
+            yield Harness(site, {policy: records[str(policy)] for policy in POLICIES})

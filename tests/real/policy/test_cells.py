@@ -8,7 +8,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import pytest
 
 from controller.live.room import Permission
-from tests.real.policy.conftest import House
+from tests.real.policy.conftest import Harness
 from tests.real.policy.participants import END, Actress, Witness
 from tests.real.policy.table import DATA, POLICIES, ROLES, Policy, proofs, rights
 from tests.support.participants import guest, token
@@ -20,7 +20,7 @@ IN_TIME = 2 * PATIENCE
 
 
 @asynccontextmanager
-async def cast(house: House, policy: Policy) -> AsyncIterator[tuple[Witness, list[Actress]]]:
+async def cast(house: Harness, policy: Policy) -> AsyncIterator[tuple[Witness, list[Actress]]]:
     """Somebody in each role, and a witness who may do everything."""
     site, record = house.site, house.rooms[policy]
     assert record.live is not None
@@ -37,7 +37,7 @@ async def cast(house: House, policy: Policy) -> AsyncIterator[tuple[Witness, lis
 
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
-async def test_each_role_can_do_exactly_what_the_table_says(house: House, policy: Policy) -> None:
+async def test_each_role_can_do_exactly_what_the_table_says(house: Harness, policy: Policy) -> None:
     may = {role: rights(role, policy) for role in ROLES}
     async with asyncio.timeout(IN_TIME), cast(house, policy) as (witness, actresses):
         await _all_see_and_hear(witness, actresses)
@@ -65,10 +65,10 @@ async def _all_see_and_hear(witness: Witness, actresses: list[Actress]) -> None:
         await each.until({"microphone", "welcome"})
 
 
-async def _let_all_do_everything(house: House, policy: Policy) -> None:
+async def _let_all_do_everything(house: Harness, policy: Policy) -> None:
     """Past the controller, which does not look meanwhile."""
     live = house.rooms[policy].live
     assert live is not None
     for role in ROLES:
         everything = Permission(True, True, True, EVERYTHING, hidden=role == "hidden")
-        await house.site.actor.update_permission(live.name, role, everything)
+        await house.site.writer.update_permission(live.name, role, everything)

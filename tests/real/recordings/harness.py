@@ -5,7 +5,7 @@ from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any, Final
 
-from controller.errors import LiveError, StoreError
+from controller.errors import LiveKitError, StoreError
 from controller.live.egress import Egress
 from controller.records import open_store
 from controller.records.record import RoomRecord
@@ -28,7 +28,7 @@ class Studio(Site):
     async def egresses(self, *, ended: bool = True) -> list[Egress]:
         """All that LiveKit remembers of the recordings of this site's rooms."""
         names = [name for record in (await self.records()).values() for name in _names(record)]
-        found = [one for name in names for one in await self.observer.recordings_of(name)]
+        found = [one for name in names for one in await self.reader.recordings_of(name)]
         return [one for one in found if ended or not one.status.ended]
 
     async def rows(self) -> list[RecordingRow]:
@@ -58,7 +58,7 @@ class Studio(Site):
         async def noted() -> bool:
             """The condition may say so before the row is written."""
             nonlocal found
-            with suppress(LiveError, StoreError):
+            with suppress(LiveKitError, StoreError):
                 files = await self._files(key)
                 found = [one for one in await self.egresses(ended=False) if one.file in files]
                 return len(found) == 1
@@ -78,7 +78,7 @@ class Studio(Site):
             nonlocal found
             try:
                 rows = [row for row in await self.rows() if row.key == key]
-            except (StoreError, LiveError):
+            except (StoreError, LiveKitError):
                 return False
             found = sorted(rows, key=lambda row: (row.started, row.egress_id))
             return [str(row.state) for row in found] == list(states)

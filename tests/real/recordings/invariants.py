@@ -14,19 +14,19 @@ from typing import Final
 
 import aiohttp
 
-from controller.errors import LiveError
-from controller.live.client import Connection, Observer
+from controller.errors import LiveKitError
+from controller.live.client import ApiReader, LiveKitConnection
 from controller.live.egress import Egress
-from controller.plan.recording import ENDING_GRACE
+from controller.plan.recording import STOP_GRACE_SECONDS
 from controller.records.recordings import RecordingRow
 from tests.support.egress import Egress as Worker
 from tests.support.livekit import LiveKitServer
-from tests.support.participants import JoinRefused, canary, token
+from tests.support.participants import JoinRefusedError, canary, token
 from tests.support.wait import until
 
 RUNNING: Final = frozenset({"EGRESS_STARTING", "EGRESS_ACTIVE"})
 ENDING: Final = "EGRESS_ENDING"
-LONG_ENOUGH: Final = timedelta(seconds=ENDING_GRACE / 2)
+LONG_ENOUGH: Final = timedelta(seconds=STOP_GRACE_SECONDS / 2)
 """After half of the time for which an end is waited for: we may have seen its beginning late."""
 SAMPLE_EVERY: Final = 0.1
 
@@ -40,7 +40,7 @@ class Watch:
     """
 
     workers: list[Worker]
-    observer: Observer
+    reader: ApiReader
     listed: dict[str, str] = field(default_factory=dict)
     ending: dict[str, datetime] = field(default_factory=dict)
     twice: list[str] = field(default_factory=list)
@@ -69,8 +69,8 @@ class Watch:
 
     async def look(self) -> None:
         self.twice += await self._at_once()
-        with suppress(LiveError):
-            self.listed |= {one.id: one.room for one in await self.observer.recordings()}
+        with suppress(LiveKitError):
+            self.listed |= {one.id: one.room for one in await self.reader.recordings()}
         self.samples += 1
 
     async def _at_once(self) -> list[str]:
@@ -94,7 +94,7 @@ class Watch:
 
     async def remembered(self, names: Iterable[str]) -> list[Egress]:
         """All that LiveKit remembers of these rooms, what has ended too."""
-        found = [one for name in names for one in await self.observer.recordings_of(name)]
+        found = [one for name in names for one in await self.reader.recordings_of(name)]
         self.listed |= {one.id: one.room for one in found}
         return found
 
@@ -139,8 +139,8 @@ async def watching(
     livekit: LiveKitServer, *workers: Worker, every: float = SAMPLE_EVERY
 ) -> AsyncIterator[Watch]:
     """Someone who looks all the while."""
-    async with Connection(livekit.url, livekit.key, livekit.secret) as connection:
-        watch = Watch(list(workers), Observer(connection), every=every)
+    async with LiveKitConnection(livekit.url, livekit.key, livekit.secret) as connection:
+        watch = Watch(list(workers), ApiReader(connection), every=every)
         looking = asyncio.create_task(watch.keep_looking())
         try:
             yield watch
@@ -161,7 +161,7 @@ class Visitor:
 
     async def _stay(self) -> None:
         while not self._going.is_set():
-            with suppress(JoinRefused, aiohttp.ClientError, OSError, TimeoutError):
+            with suppress(JoinRefusedError, aiohttp.ClientError, OSError, TimeoutError):
                 if self._room():
                     await self._visit(self._room())
             if not self._going.is_set():

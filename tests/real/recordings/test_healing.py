@@ -70,7 +70,7 @@ async def until_running(site: Studio, key: str, *wanted: str) -> list[Egress]:
 
     async def so() -> bool:
         nonlocal found
-        found = [one for one in await site.observer.recordings() if one.room == name]
+        found = [one for one in await site.reader.recordings() if one.room == name]
         found.sort(key=lambda one: str(one.started))
         return [str(one.status) for one in found] == list(wanted)
 
@@ -171,12 +171,12 @@ async def test_a_recording_of_somebody_else_is_left_alone(site: Studio) -> None:
         await site.ended("shared", "complete")
         (left,) = await until_running(site, "shared", "ACTIVE")
         assert left.id == theirs.id
-        await site.actor.stop_recording(theirs.id)
+        await site.writer.stop_recording(theirs.id)
 
 
 async def start(site: Studio, room: str, path: str) -> Egress:
     """A recording that somebody begins past the controller."""
-    return await site.actor.start_recording(RecordingRequest(room, Layout.GRID, path))
+    return await site.writer.start_recording(RecordingRequest(room, Layout.GRID, path))
 
 
 async def test_a_slow_end_is_waited_for_before_the_next_begins(site: Studio) -> None:
@@ -187,7 +187,7 @@ async def test_a_slow_end_is_waited_for_before_the_next_begins(site: Studio) -> 
         await site.says("slow-stop", "False", "Stopping")
         await site.ended("slow-stop", "complete", "recording")
         second = await site.recorded("slow-stop")
-        ended = (await site.observer.recording(first.id)).ended
+        ended = (await site.reader.recording(first.id)).ended
         assert second.started is not None
         assert ended is not None
         assert second.started >= ended

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import aiohttp
 
-from controller.errors import LiveError, StoreError
+from controller.errors import LiveKitError, StoreError
 from controller.live.room import LiveRoom
 from tests.real.recordings.harness import OUTPUT, Studio, studio
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
-from tests.support.participants import JoinRefused, canary, guest, token
+from tests.support.participants import JoinRefusedError, canary, guest, token
 from tests.support.wait import until
 
 LONG = 180.0
@@ -26,7 +26,7 @@ async def back(site: Studio, key: str) -> AsyncIterator[None]:
     async with AsyncExitStack() as stack:
 
         async def inside() -> bool:
-            with suppress(JoinRefused, aiohttp.ClientError, TimeoutError):
+            with suppress(JoinRefusedError, aiohttp.ClientError, TimeoutError):
                 async with asyncio.timeout(10):
                     await stack.enter_async_context(canary(site.livekit.ws_url, pass_))
                 return True
@@ -50,7 +50,7 @@ async def until_over(site: Studio) -> None:
     """Return when nothing is recorded any more, and nothing is said to be."""
 
     async def over() -> bool:
-        with suppress(LiveError, StoreError):
+        with suppress(LiveKitError, StoreError):
             running = await site.egresses(ended=False)
             return not running and all(row.state != "recording" for row in await site.rows())
         return False

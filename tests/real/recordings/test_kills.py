@@ -14,7 +14,7 @@ from typing import Any, Final, TypeVar
 
 import bson
 
-from controller.errors import LiveError, StoreError
+from controller.errors import LiveKitError, StoreError
 from tests.real.recordings.harness import OUTPUT, Studio
 from tests.real.recordings.invariants import Visitor, Watch, visitor, watching
 from tests.support.controller import Controller
@@ -174,7 +174,7 @@ class Stage(Studio):
         """Return when nothing runs, and every row says how it ended."""
 
         async def so() -> bool:
-            with suppress(LiveError, StoreError):
+            with suppress(LiveKitError, StoreError):
                 rows, rooms = await self.rows(), await self.names()
                 running = rooms & set((await self.watch.jobs()).values())
                 return not running and all(row.state != "recording" for row in rows)

@@ -10,7 +10,7 @@ from typing import Any
 import aiohttp
 import pytest
 
-from controller.errors import LiveError
+from controller.errors import LiveKitError
 from tests.real.recordings.harness import Studio, studio
 from tests.support.embedded import Server
 from tests.support.wait import until
@@ -160,7 +160,7 @@ async def test_it_is_listed_when_livekit_has_forgotten_it(site: Studio) -> None:
         await site.ended("stage", "complete")
         before = await listed(site)
         await site.stack.redis.flush()
-        with pytest.raises(LiveError):
-            await site.observer.recording(egress.id)
+        with pytest.raises(LiveKitError):
+            await site.reader.recording(egress.id)
         await site.another_pass()
         assert await listed(site) == before

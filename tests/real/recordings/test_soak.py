@@ -17,7 +17,7 @@ from typing import Final
 
 import pytest
 
-from controller.errors import LiveError, StoreError
+from controller.errors import LiveKitError, StoreError
 from tests.real.recordings.harness import Studio, studio
 from tests.real.recordings.invariants import Visitor, Watch, watching
 from tests.support.controller import Controller
@@ -158,7 +158,7 @@ class Soak:
         await self.recorded_as_it_should_be()
 
         async def so() -> bool:
-            with suppress(LiveError, StoreError):
+            with suppress(LiveKitError, StoreError):
                 return all(row.state != "recording" for row in await self.site.rows())
             return False
 

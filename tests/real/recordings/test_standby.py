@@ -11,7 +11,7 @@ from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.wait import until
 
-RARELY = "3600"
+GC_THRESHOLDS = "3600"
 """Seconds between resyncs: nothing here is found out by one."""
 
 
@@ -19,7 +19,7 @@ RARELY = "3600"
 async def pair(folder: Path, mongodb: str) -> AsyncIterator[tuple[Studio, Site]]:
     """The one that will hold the lease, and the one that LiveKit tells."""
     async with (
-        studio(folder, mongodb, ROOMCTL_RESYNC_SECONDS=RARELY) as holder,
+        studio(folder, mongodb, ROOMCTL_RESYNC_SECONDS=GC_THRESHOLDS) as holder,
         holder.twin("standby") as standby,
     ):
         holder.private, standby.private = standby.private, holder.private

@@ -8,7 +8,7 @@ from typing import TypeAlias
 
 import pytest
 
-from controller.errors import StoreAway
+from controller.errors import StoreUnavailableError
 from controller.records.mongo_client import address, close, connect
 from controller.records.ports import RoomStore
 from controller.records.store import MongoStore
@@ -62,7 +62,7 @@ async def reached(store: RoomStore) -> bool:
     """Whether the server answers."""
     try:
         await store.refresh()
-    except StoreAway:
+    except StoreUnavailableError:
         return False
     return True
 

@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from controller.errors import StoreConflict
-from controller.manifests.snapshot import ManifestRoom, Mark
+from controller.errors import StoreConflictError
+from controller.manifests.snapshot import ManifestRoom, SourcePosition
 from controller.records.codec import RECORD_SCHEMA, encode
 from controller.records.record import LiveName, Recording, RoomRecord, Status, UnusableReason
 from controller.room import RoomSpec
@@ -22,7 +22,9 @@ STORED = replace(
 )
 
 
-WANTED = ManifestRoom("events/room-1", "a.yaml", RoomSpec(name="As written", max_participants=3), Mark(1, 1))
+WANTED = ManifestRoom(
+    "events/room-1", "a.yaml", RoomSpec(name="As written", max_participants=3), SourcePosition(1, 1)
+)
 
 
 class Documents:
@@ -161,7 +163,7 @@ async def test_record_that_is_mended_by_hand_meanwhile_is_not_overwritten(databa
     await store.refresh()
     damaged = store.unusable[room().id]
     await documents.put(STORED)
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await store.restore(damaged, damaged.restored(None, LATER))
     await store.refresh()
     assert store.by_id[room().id] == STORED

@@ -12,7 +12,7 @@ import pytest
 import uvloop
 from structlog.testing import capture_logs
 
-from controller.errors import SettingsError, StoreAway, StoreLocked, StoreRefused
+from controller.errors import SettingsError, StoreLockedError, StoreRefusedError, StoreUnavailableError
 from controller.records import open_store
 from controller.records.data_dir import prepare, take_lock
 from controller.records.embedded import Embedded, embedded_server
@@ -84,7 +84,7 @@ async def test_a_configuration_that_lies_about_is_not_picked_up(
 
 async def test_a_second_run_is_refused_and_told_by_whom(tmp_path: Path) -> None:
     async with embedded_server(tmp_path, "run"):
-        with pytest.raises(StoreLocked, match=f"in use by `roomctl run`, pid {os.getpid()}"):
+        with pytest.raises(StoreLockedError, match=f"in use by `roomctl run`, pid {os.getpid()}"):
             async with embedded_server(tmp_path, "run"):
                 pytest.fail("it was let in")
 
@@ -127,7 +127,7 @@ async def test_one_that_died_is_waited_for_only_a_while(tmp_path: Path) -> None:
     lock = take_lock(tmp_path / "embedded.lock")
     assert lock is not None
     (tmp_path / "embedded.lock").write_text(json.dumps({"pid": 2**22 + 1, "verb": "apply"}))
-    with pytest.raises(StoreLocked, match="`roomctl apply`"):
+    with pytest.raises(StoreLockedError, match="`roomctl apply`"):
         async with embedded_server(tmp_path, "run", patience=0.0):
             pytest.fail("it was let in")
     lock.close()
@@ -196,7 +196,7 @@ async def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> No
 async def test_a_store_that_does_not_start_says_where_to_look(tmp_path: Path) -> None:
     prepare(tmp_path)
     (tmp_path / "store").write_text("no folder")
-    with pytest.raises(StoreAway, match=r"ended at its start.*embedded\.log"):
+    with pytest.raises(StoreUnavailableError, match=r"ended at its start.*embedded\.log"):
         async with embedded_server(tmp_path, "run"):
             pytest.fail("it started")
 
@@ -241,7 +241,7 @@ async def test_who_waits_reads_the_recordings_of_a_run_that_starts_later_and_wri
             await running.recordings.put(row)
             await waiting.refresh()
             assert (before, await waiting.recordings.find()) == ([], [row])
-            with pytest.raises(StoreRefused):
+            with pytest.raises(StoreRefusedError):
                 await waiting.recordings.put(row)
 
 
@@ -251,7 +251,7 @@ async def test_who_follows_leaves_the_server_to_each_run(tmp_path: Path) -> None
         await before.insert(room())
     following = open_store("", "roomctl", tmp_path, "default", read_only=True, starts=False, verb="wait")
     async with following as store:
-        with pytest.raises(StoreAway, match="no controller runs the embedded store"):
+        with pytest.raises(StoreUnavailableError, match="no controller runs the embedded store"):
             await store.refresh()
         for _ in range(2):
             async with open_store("", "roomctl", tmp_path, "default") as running:

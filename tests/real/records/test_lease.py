@@ -10,7 +10,7 @@ import pytest
 from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
 
-from controller.errors import LeaseHeld, LeaseLost, StoreAway
+from controller.errors import LeaseHeldError, LeaseLostError, StoreUnavailableError
 from controller.records.data_dir import own_id
 from controller.records.factory import open_lease
 from controller.records.lease import Candidate, MongoLease
@@ -114,7 +114,7 @@ async def test_apply_gives_up_at_once_where_the_holder_lives(controllers: NewCon
     task = await acquiring(two, 15)
     await one.renews()
     await wait_out(two, task, 2)
-    with pytest.raises(LeaseHeld, match="`roomctl run`, pid 1 on host"):
+    with pytest.raises(LeaseHeldError, match="`roomctl run`, pid 1 on host"):
         await task
 
 
@@ -146,7 +146,7 @@ async def test_who_waits_too_short_is_told_who_holds_it(controllers: NewControll
     one.dies()
     task = await acquiring(two, 3)
     await wait_out(two, task, 4)
-    with pytest.raises(LeaseHeld, match="pid 1"):
+    with pytest.raises(LeaseHeldError, match="pid 1"):
         await task
 
 
@@ -212,7 +212,7 @@ async def test_a_paused_holder_stops_acting_before_another_takes_over(controller
     assert one.lease.held
     one.time.now += 0.2
     assert not one.lease.held
-    with pytest.raises(LeaseLost):
+    with pytest.raises(LeaseLostError):
         one.lease.check()
     task = await acquiring(two, 15)
     await wait_out(two, task, 15)
@@ -239,7 +239,7 @@ async def test_of_many_who_want_it_one_has_it(controllers: NewController) -> Non
     tasks = [await acquiring(one, 0) for one in many]
     results = await asyncio.gather(*tasks, return_exceptions=True)
     assert sum(one.lease.held for one in many) == 1
-    assert sum(isinstance(result, LeaseHeld) for result in results) == 5
+    assert sum(isinstance(result, LeaseHeldError) for result in results) == 5
 
 
 async def test_a_lost_answer_to_the_taking_is_settled(on_secantus: Database) -> None:
@@ -315,7 +315,7 @@ async def test_a_standby_outwaits_a_store_that_refuses_it(controllers: NewContro
 async def test_apply_does_not_wait_for_a_store_that_is_away(on_secantus: Database) -> None:
     async with proxied(on_secantus) as (one, proxy):
         await proxy.refuse()
-        with pytest.raises(StoreAway):
+        with pytest.raises(StoreUnavailableError):
             await one.lease.acquire(15)
         await proxy.accept()
 

@@ -11,7 +11,7 @@ from bson.datetime_ms import DatetimeMS
 from pymongo.asynchronous.collection import AsyncCollection
 from pymongo.errors import OperationFailure
 
-from controller.errors import StoreRefused
+from controller.errors import StoreRefusedError
 from controller.records.ports import RoomStore
 from controller.records.recordings import RecordingRow, RecordingState
 from tests.real.records.conftest import Database, NewStore
@@ -149,7 +149,7 @@ async def test_rows_are_no_news_to_the_rooms(store: RoomStore, other: RoomStore)
 async def test_opened_for_reading_the_rows_are_read_and_not_written(database: Database) -> None:
     await database.store().recordings.put(row(1))
     reader = database.store(read_only=True).recordings
-    with pytest.raises(StoreRefused):
+    with pytest.raises(StoreRefusedError):
         await reader.put(row(2))
     assert await reader.find() == [row(1)]
 

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.errors import StoreAway, StoreConflict
+from controller.errors import StoreConflictError, StoreUnavailableError
 from controller.records.ports import RemovalApproval, RoomStore
 from controller.records.record import RoomRecord
 from controller.room import RoomSpec
@@ -64,7 +64,7 @@ async def test_a_bad_write_does_not_hold_back_those_beside_it(store: RoomStore) 
         *(store.save(other, other.with_live_name("live", NOW)) for other in others),
         return_exceptions=True,
     )
-    assert isinstance(results[0], StoreConflict | StoreAway)
+    assert isinstance(results[0], StoreConflictError | StoreUnavailableError)
     assert results[1:] == [other.with_live_name("live", NOW) for other in others]
 
 
@@ -108,14 +108,14 @@ async def test_there_is_news_when_the_records_in_memory_change_and_only_then(
 
 async def test_a_taken_id_is_a_conflict(store: RoomStore) -> None:
     await store.insert(room(1))
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await store.insert(replace(room(1), key="elsewhere"))
     assert store.by_id == {room(1).id: room(1)}
 
 
 async def test_a_taken_key_is_a_conflict(store: RoomStore) -> None:
     await store.insert(room(1))
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await store.insert(replace(room(2), key=room(1).key))
     assert list(store.by_id) == [room(1).id]
 
@@ -136,7 +136,7 @@ async def test_a_save_to_a_key_that_is_taken_is_a_conflict(store: RoomStore) -> 
     """FerretDB answers with an internal error there, which is 'away' to us: nothing is written either way."""
     before = await store.insert(room(1))
     await store.insert(room(2))
-    with pytest.raises((StoreConflict, StoreAway)):
+    with pytest.raises((StoreConflictError, StoreUnavailableError)):
         await store.save(before, replace(before, key=room(2).key))
     assert store.by_id[before.id] == before
 
@@ -144,7 +144,7 @@ async def test_a_save_to_a_key_that_is_taken_is_a_conflict(store: RoomStore) -> 
 async def test_the_second_writer_of_the_desired_half_loses(store: RoomStore, other: RoomStore) -> None:
     before = await store.insert(room())
     await store.save(before, respecified(before))
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await other.save(before, before.with_tombstone(LATER))
     await other.refresh()
     assert other.by_id[before.id].spec == OTHER
@@ -154,7 +154,7 @@ async def test_the_second_writer_of_the_desired_half_loses(store: RoomStore, oth
 async def test_the_second_writer_of_the_live_half_loses(store: RoomStore, other: RoomStore) -> None:
     before = await store.insert(room())
     await store.save(before, before.with_live_name("first", NOW))
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await other.save(before, before.with_live_name("second", NOW))
 
 
@@ -184,7 +184,7 @@ async def test_a_retired_name_survives_a_writer_who_did_not_know_of_it(
     before = await store.insert(room(live="one").without_live_name(NOW))
     started = await store.save(before, before.with_live_name("two", NOW))
     await store.save(started, started.without_live_name(NOW))
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await other.save(before, before.without_retired(frozenset({"one"})))
 
 
@@ -198,14 +198,14 @@ async def test_retired_names_are_dropped(store: RoomStore, other: RoomStore) -> 
 async def test_an_older_status_is_refused(store: RoomStore, other: RoomStore) -> None:
     before = await store.insert(room())
     await store.save(before, before.with_status(status(2)))
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await other.save(before, before.with_status(status(1)))
     await other.refresh()
     assert other.by_id[before.id].status == status(2)
 
 
 async def test_a_save_of_a_record_that_is_gone_is_a_conflict(store: RoomStore) -> None:
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await store.save(room(), room().with_live_name("live", NOW))
     assert not store.by_id
 
@@ -214,7 +214,7 @@ async def test_a_conflict_brings_the_winner_into_memory(store: RoomStore, other:
     before = await store.insert(room())
     await other.refresh()
     await store.save(before, respecified(before))
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await other.save(before, before.with_tombstone(LATER))
     assert other.by_id[before.id].spec == OTHER
 
@@ -234,7 +234,7 @@ async def test_a_revived_tombstone_stays(store: RoomStore, other: RoomStore) -> 
     dead = await store.save(before, before.with_tombstone(LATER))
     await other.refresh()
     await other.save(dead, respecified(dead))
-    with pytest.raises(StoreConflict):
+    with pytest.raises(StoreConflictError):
         await store.forget(dead)
     assert not store.by_id[before.id].removed
 

@@ -15,7 +15,7 @@ from pymongo.monitoring import (
     CommandSucceededEvent,
 )
 
-from controller.errors import StoreAway, StoreError, StoreRefused
+from controller.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from controller.records.batch import MAX_BATCH_WRITES
 from controller.records.mongo_client import address, close, connect
 from controller.records.store import FULL_READ_SECONDS, MongoStore
@@ -125,7 +125,7 @@ async def test_a_server_that_swallows_everything_is_away(proxied: tuple[MongoSto
     await store.insert(room(1))
     proxy.request = drop
     async with asyncio.timeout(PATIENCE):
-        with pytest.raises(StoreAway, match="out of reach"):
+        with pytest.raises(StoreUnavailableError, match="out of reach"):
             await store.save(room(1), room(1, live="live"))
     proxy.request = None
     await proxy.cut()
@@ -139,7 +139,7 @@ async def test_writes_that_nobody_answers_all_fail_and_none_waits_for_ever(
     store, proxy = proxied
     await proxy.refuse()
     results = await asyncio.gather(*(store.insert(room(n)) for n in range(20)), return_exceptions=True)
-    assert {type(result) for result in results} == {StoreAway}
+    assert {type(result) for result in results} == {StoreUnavailableError}
     assert not store.by_id
 
 
@@ -151,7 +151,7 @@ async def test_a_server_that_was_killed_is_found_again(tmp_path: Path) -> None:
         await store.refresh()
         kept = await asyncio.gather(*(store.insert(room(number)) for number in range(50)))
         await server.kill()
-        with pytest.raises(StoreAway):
+        with pytest.raises(StoreUnavailableError):
             await store.refresh()
         assert list(store.by_id.values()) == kept
         await server.start()
@@ -204,7 +204,7 @@ async def test_a_damaged_document_is_named_and_the_others_are_read(on_secantus: 
 async def test_the_database_of_another_instance_is_refused(database: Database) -> None:
     await database.store(instance="blue").refresh()
     other = database.store(instance="green")
-    with pytest.raises(StoreRefused, match=r"belongs to the instance 'blue', not 'green'.*rename"):
+    with pytest.raises(StoreRefusedError, match=r"belongs to the instance 'blue', not 'green'.*rename"):
         await other.refresh()
     assert not other.by_id
 
@@ -213,7 +213,7 @@ async def test_a_newer_schema_is_refused(on_secantus: Database) -> None:
     await on_secantus.store().refresh()
     meta = on_secantus.client[on_secantus.name].meta
     await meta.update_one({"_id": "store"}, {"$set": {"schema": 2}})
-    with pytest.raises(StoreRefused, match="schema 2"):
+    with pytest.raises(StoreRefusedError, match="schema 2"):
         await on_secantus.store().refresh()
 
 
@@ -242,7 +242,7 @@ async def test_reading_only_sees_what_is_there_and_writes_nothing(database: Data
     reader = database.store(read_only=True)
     await reader.refresh()
     assert (reader.identity, reader.by_id) == (writer.identity, writer.by_id)
-    with pytest.raises(StoreRefused):
+    with pytest.raises(StoreRefusedError):
         await reader.insert(room(2))
 
 
@@ -250,7 +250,7 @@ async def test_an_error_names_the_address_and_no_credentials() -> None:
     client = connect(UNUSED)
     try:
         store = MongoStore(client, "roomctl", address(UNUSED), "default")
-        with pytest.raises(StoreAway) as caught:
+        with pytest.raises(StoreUnavailableError) as caught:
             await store.refresh()
     finally:
         await close(client)
@@ -260,7 +260,7 @@ async def test_an_error_names_the_address_and_no_credentials() -> None:
 
 @pytest.mark.parametrize("uri", ["mongodb://u:sesame@h:port/", "http://h/", "mongodb://"])
 def test_an_address_that_is_none_is_refused_without_being_repeated(uri: str) -> None:
-    with pytest.raises(StoreRefused, match="MONGODB_URI") as caught:
+    with pytest.raises(StoreRefusedError, match="MONGODB_URI") as caught:
         connect(uri)
     assert "sesame" not in str(caught.value)
 

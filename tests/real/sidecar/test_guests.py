@@ -12,18 +12,18 @@ from typing import Any
 
 import pytest
 
-from controller.access.policy import Role, corrected, permission_for
-from controller.live.client import Actor, Connection, Observer
+from controller.access.policy import Role, permission_correction, permission_for
+from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.room import Participant
-from controller.live.webhook import Hint
+from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
 from controller.records.record import LiveName
 from controller.room import RoomSpec
 from controller.settings import Address
-from controller.sidecar import Backstage, Context, Sidecar
-from controller.state_cache import Known
+from controller.sidecar import Context, ReconcilerHandle, Sidecar
+from controller.state_cache import StateCache
 from tests.support.livekit import LiveKitServer
-from tests.support.participants import JoinRefused, canary
+from tests.support.participants import JoinRefusedError, canary
 from tests.support.ports import free_ports
 from tests.support.wait import PATIENCE, until
 from tests.unit.sidecar.harness import (
@@ -48,11 +48,11 @@ class Venue:
 
     server: LiveKitServer
     sidecar: Sidecar
-    known: Known
+    state: StateCache
     memory: RecordCache
-    observer: Observer
-    actor: Actor
-    hints: "asyncio.Queue[Hint]"
+    reader: ApiReader
+    writer: ApiWriter
+    hints: "asyncio.Queue[WebhookEvent]"
     metrics: Metrics
     clock: Clock
 
@@ -60,7 +60,7 @@ class Venue:
         """A live room of this policy under ROOM_ID; its LiveKit name."""
         name = str(uuid.uuid4())
         self.memory.by_id[ROOM_ID] = record(spec=policy, live=LiveName(name))
-        self.known.live[name] = await self.actor.create_room(name, "", policy.max_participants)
+        self.state.live[name] = await self.writer.create_room(name, "", policy.max_participants)
         return name
 
     async def token(self, identity: str, headers: dict[str, str] | None = None, **fields: Any) -> Reply:
@@ -95,7 +95,7 @@ class Venue:
         async with canary(self.server.ws_url, token):
             name = self.memory.by_id[ROOM_ID].live
             assert name is not None
-            inside = {p.identity: p for p in await self.observer.participants(name.name)}
+            inside = {p.identity: p for p in await self.reader.participants(name.name)}
             yield inside[identity]
 
 
@@ -110,17 +110,17 @@ async def _venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Venu
             livekit_api_secret=server.secret,
             private_listen=Address("127.0.0.1", port),
         )
-        async with Connection(server.url, server.key, server.secret) as connection:
-            memory, metrics, hints = RecordCache(), Metrics(), asyncio.Queue[Hint]()
-            known, observer = Known(memory), Observer(connection)
+        async with LiveKitConnection(server.url, server.key, server.secret) as connection:
+            memory, metrics, hints = RecordCache(), Metrics(), asyncio.Queue[WebhookEvent]()
+            state, reader = StateCache(memory), ApiReader(connection)
             clock = Clock()
-            backstage = Backstage(hint=hints.put_nowait)
-            sidecar = Sidecar(Context(settings, known, observer, metrics, backstage, clock=clock))
-            known.livekit.answered(clock())
-            known.mongodb.answered(clock())
+            reconciler = ReconcilerHandle(on_webhook=hints.put_nowait)
+            sidecar = Sidecar(Context(settings, state, reader, metrics, reconciler, clock=clock))
+            state.livekit.record_success(clock())
+            state.mongodb.record_success(clock())
             async with sidecar.listening():
                 yield Venue(
-                    server, sidecar, known, memory, observer, Actor(connection), hints, metrics, clock
+                    server, sidecar, state, memory, reader, ApiWriter(connection), hints, metrics, clock
                 )
 
 
@@ -136,7 +136,7 @@ async def test_the_server_shows_exactly_the_permission_of_the_policy(
     async with venue.joined("jane", participant_name="Jane") as jane:
         assert jane.permission == permission_for(Role.GUEST, policy)
         assert jane.attributes == {"role": Role.GUEST}
-        assert corrected(jane, policy) is None
+        assert permission_correction(jane, policy) is None
 
 
 async def test_a_hidden_one_is_hidden(venue: Venue) -> None:
@@ -163,7 +163,7 @@ async def test_a_full_room_says_so_before_the_server_would(venue: Venue) -> None
     spare = (await venue.token("late")).json["participant_token"]
     async with venue.joined("jane"), venue.joined("eye", hidden=True):
         await venue.until_refused("joe", "ROOM_FULL")
-        with pytest.raises(JoinRefused):
+        with pytest.raises(JoinRefusedError):
             async with canary(venue.server.ws_url, spare):
                 pass
 
@@ -173,8 +173,8 @@ async def test_a_token_opens_only_its_own_room(venue: Venue) -> None:
     token = (await venue.token("jane")).json["participant_token"]
     name = venue.memory.by_id[ROOM_ID].live
     assert name is not None
-    await venue.actor.delete_room(name.name)
-    with pytest.raises(JoinRefused) as refused:
+    await venue.writer.delete_room(name.name)
+    with pytest.raises(JoinRefusedError) as refused:
         async with canary(venue.server.ws_url, token):
             pass
     assert refused.value.status == 404
@@ -182,7 +182,7 @@ async def test_a_token_opens_only_its_own_room(venue: Venue) -> None:
 
 async def test_the_servers_webhooks_arrive_as_hints(venue: Venue) -> None:
     name = await venue.open(spec())
-    await venue.actor.delete_room(name)
+    await venue.writer.delete_room(name)
     async with asyncio.timeout(TIMEOUT):
         events = set[str]()
         while not {"room_started", "room_finished"} <= events:

@@ -16,9 +16,9 @@ import schemathesis
 from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
-from controller.sidecar.http.body import FILTER_DEPTH
+from controller.sidecar.http.body import MAX_FILTER_JSON_DEPTH
 from controller.sidecar.openapi import private_document, public_document
-from controller.sidecar.rooms.query import DEPTH, LOGICAL, TERMS
+from controller.sidecar.rooms.query import LOGICAL, MAX_FILTER_DEPTH, MAX_FILTER_TERMS
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
@@ -107,14 +107,14 @@ def _beyond_schemas(case: Case) -> bool:
     meant = content.get("filter") or {}
     if case.path.endswith("/remove"):
         return len({content.get("id"), (case.query or {}).get("id")} - {None}) != 1
-    return _unsaid(content) or _terms(meant) > TERMS or _depth(meant) > DEPTH
+    return _unsaid(content) or _terms(meant) > MAX_FILTER_TERMS or _depth(meant) > MAX_FILTER_DEPTH
 
 
 def _unsaid(value: Any, depth: int = 1) -> bool:
     """Beyond what a body may hold anywhere; and 1.0 is an integer to JSON Schema, and none to us."""
     if isinstance(value, dict | list):
         inside = value.values() if isinstance(value, dict) else value
-        return depth > FILTER_DEPTH or any(_unsaid(each, depth + 1) for each in inside)
+        return depth > MAX_FILTER_JSON_DEPTH or any(_unsaid(each, depth + 1) for each in inside)
     if isinstance(value, float):
         return value.is_integer()
     return isinstance(value, int) and not -(2**63) <= value < 2**63

@@ -12,7 +12,7 @@ from controller.access.policy import (
     WITHDRAWN,
     Correction,
     Role,
-    corrected,
+    permission_correction,
     permission_for,
 )
 from controller.live.room import Participant, Permission, Track
@@ -84,9 +84,9 @@ def test_a_changed_policy_reaches_who_is_inside(
     role: Role, before: tuple[MediaType, bool, bool, bool], after: tuple[MediaType, bool, bool, bool]
 ) -> None:
     had, should = (permission_for(role, policy(*p)) for p in (before, after))
-    given = corrected(inside(role, had), policy(*after))
+    given = permission_correction(inside(role, had), policy(*after))
     assert given == (None if had == should else Correction(should))
-    assert corrected(inside(role, given.permission if given else had), policy(*after)) is None
+    assert permission_correction(inside(role, given.permission if given else had), policy(*after)) is None
 
 
 WEBINAR = policy(VIDEO_AUDIO, True, True, True)
@@ -96,21 +96,23 @@ ALL = Permission(can_publish=True, can_publish_data=True)
 
 def test_the_order_of_sources_is_no_difference() -> None:
     right = permission_for(Role.SPEAKER, OPEN)
-    assert corrected(inside("speaker", replace(right, sources=right.sources[::-1])), OPEN) is None
+    assert permission_correction(inside("speaker", replace(right, sources=right.sources[::-1])), OPEN) is None
 
 
 def test_no_sources_mean_all_and_are_narrowed() -> None:
-    assert corrected(inside("speaker", ALL), OPEN) == Correction(permission_for(Role.SPEAKER, OPEN))
+    assert permission_correction(inside("speaker", ALL), OPEN) == Correction(
+        permission_for(Role.SPEAKER, OPEN)
+    )
 
 
 def test_sources_of_somebody_who_may_not_publish_are_no_difference() -> None:
     mute = replace(permission_for(Role.GUEST, WEBINAR), sources=(CAMERA,))
-    assert corrected(inside("guest", mute), WEBINAR) is None
+    assert permission_correction(inside("guest", mute), WEBINAR) is None
 
 
 @pytest.mark.parametrize("hidden", BOTH)
 def test_hidden_stays_what_it_was(hidden: bool) -> None:
-    given = corrected(inside("guest", replace(ALL, hidden=hidden)), WEBINAR)
+    given = permission_correction(inside("guest", replace(ALL, hidden=hidden)), WEBINAR)
     assert given == Correction(Permission(can_publish_data=True, hidden=hidden))
 
 
@@ -118,14 +120,14 @@ def test_hidden_stays_what_it_was(hidden: bool) -> None:
 @pytest.mark.parametrize("role", [None, "guest"])
 def test_agents_egress_and_recorders_are_left_alone(role: str | None, fields: dict[str, Any]) -> None:
     audio = policy(AUDIO_ONLY, False, False, True)
-    assert corrected(inside(role, ALL, **fields), audio) is None
+    assert permission_correction(inside(role, ALL, **fields), audio) is None
 
 
 class TestWithoutARoleOfOurs:
     @pytest.mark.parametrize("role", [None, "", "admin", "Speaker"])
     def test_nothing_but_the_media_type_counts(self, role: str | None) -> None:
-        assert corrected(inside(role, ALL), WEBINAR) is None
-        assert corrected(inside(role, ALL), policy(VIDEO_AUDIO, False, False, True)) is None
+        assert permission_correction(inside(role, ALL), WEBINAR) is None
+        assert permission_correction(inside(role, ALL), policy(VIDEO_AUDIO, False, False, True)) is None
 
     @pytest.mark.parametrize(
         ("media", "had", "left"),
@@ -139,20 +141,22 @@ class TestWithoutARoleOfOurs:
     def test_sources_are_narrowed(
         self, media: MediaType, had: tuple[str, ...], left: tuple[str, ...]
     ) -> None:
-        given = corrected(inside(None, replace(ALL, sources=had)), policy(media, False, False, True))
+        given = permission_correction(
+            inside(None, replace(ALL, sources=had)), policy(media, False, False, True)
+        )
         assert given == Correction(replace(ALL, sources=left))
 
     def test_who_has_nothing_left_may_not_publish(self) -> None:
         """LiveKit would read no sources as all of them."""
-        given = corrected(
+        given = permission_correction(
             inside(None, replace(ALL, sources=(CAMERA,))), policy(AUDIO_ONLY, True, True, False)
         )
         assert given == Correction(replace(ALL, can_publish=False, sources=()))
 
     def test_nothing_is_ever_added(self) -> None:
         mute = Permission(can_subscribe=False)
-        assert corrected(inside(None, mute), OPEN) is None
-        assert corrected(inside(None, replace(mute, can_update_metadata=True)), OPEN) is None
+        assert permission_correction(inside(None, mute), OPEN) is None
+        assert permission_correction(inside(None, replace(mute, can_update_metadata=True)), OPEN) is None
 
 
 LIES = [
@@ -169,27 +173,27 @@ class TestWhoLiesAboutATrack:
     def test_may_publish_nothing_any_more(self, role: str | None, media: MediaType, track: Track) -> None:
         spec = policy(media, True, True, False)
         right = permission_for(Role.SPEAKER, spec)
-        given = corrected(inside(role, right, tracks=(track,)), spec)
+        given = permission_correction(inside(role, right, tracks=(track,)), spec)
         assert given == Correction(NOTHING, {MEDIA_ATTRIBUTE: WITHDRAWN})
 
     @pytest.mark.parametrize("media", [AUDIO_ONLY, VIDEO_ONLY])
     def test_gets_nothing_back_once_the_track_is_gone(self, media: MediaType) -> None:
         """Else it would publish again, and again, between two looks."""
         spec = policy(media, True, True, False)
-        assert corrected(withdrawn("speaker", NOTHING), spec) is None
+        assert permission_correction(withdrawn("speaker", NOTHING), spec) is None
         right = permission_for(Role.SPEAKER, spec)
-        assert corrected(withdrawn("speaker", right), spec) == Correction(NOTHING)
+        assert permission_correction(withdrawn("speaker", right), spec) == Correction(NOTHING)
 
     def test_follows_the_policy_in_all_else(self) -> None:
         quiet = policy(AUDIO_ONLY, True, False, False)
-        assert corrected(withdrawn("speaker", NOTHING), quiet) == Correction(Permission())
+        assert permission_correction(withdrawn("speaker", NOTHING), quiet) == Correction(Permission())
 
     def test_is_forgiven_when_the_room_carries_everything(self) -> None:
-        given = corrected(withdrawn("speaker", NOTHING), OPEN)
+        given = permission_correction(withdrawn("speaker", NOTHING), OPEN)
         assert given == Correction(permission_for(Role.SPEAKER, OPEN), {MEDIA_ATTRIBUTE: ""})
 
     def test_without_a_role_is_forgiven_and_given_nothing(self) -> None:
-        given = corrected(withdrawn(None, NOTHING), OPEN)
+        given = permission_correction(withdrawn(None, NOTHING), OPEN)
         assert given == Correction(NOTHING, {MEDIA_ATTRIBUTE: ""})
 
 
@@ -213,15 +217,15 @@ def test_who_still_publishes_what_was_allowed_before_is_no_liar(
 ) -> None:
     had, should = (permission_for(Role.SPEAKER, policy(m, True, True, False)) for m in (before, after))
     late = inside("speaker", had, tracks=(track,))
-    assert corrected(late, policy(after, True, True, False)) == Correction(should)
+    assert permission_correction(late, policy(after, True, True, False)) == Correction(should)
 
 
 def test_a_webinars_guest_with_rights_of_somebody_elses_hand_is_no_liar() -> None:
     webinar = policy(AUDIO_ONLY, False, False, True)
     guest = inside("guest", ALL, tracks=(Track("VIDEO", MICROPHONE),))
-    assert corrected(guest, webinar) == Correction(Permission())
+    assert permission_correction(guest, webinar) == Correction(Permission())
 
 
 def test_where_everything_is_carried_nobody_lies() -> None:
     right = permission_for(Role.SPEAKER, OPEN)
-    assert corrected(inside("speaker", right, tracks=(Track("VIDEO", MICROPHONE),)), OPEN) is None
+    assert permission_correction(inside("speaker", right, tracks=(Track("VIDEO", MICROPHONE),)), OPEN) is None

@@ -4,21 +4,21 @@ from dataclasses import replace
 
 import pytest
 
-from controller.cli.doctor import Mark, about_no_output, about_recording, about_s3
-from controller.recording_output import Output
+from controller.cli.doctor import Severity, about_no_output, about_recording, about_s3
+from controller.recording_output import RecordingOutput
 from controller.settings import Settings
 
 SETTINGS = Settings(
     livekit_url="https://livekit.example.com",
-    recording_output=Output.read("file:///recordings/{key}/{id}.mp4"),
+    recording_output=RecordingOutput.read("file:///recordings/{key}/{id}.mp4"),
     recording_page_url="https://rooms.example.com",
 )
 
 
-@pytest.mark.parametrize(("wanted", "mark"), [(0, Mark.OK), (2, Mark.WARN)])
-def test_without_an_output_the_setting_is_named(wanted: int, mark: Mark) -> None:
+@pytest.mark.parametrize(("wanted", "mark"), [(0, Severity.OK), (2, Severity.WARN)])
+def test_without_an_output_the_setting_is_named(wanted: int, mark: Severity) -> None:
     found = about_no_output(wanted)
-    assert found.mark is mark
+    assert found.severity is mark
     assert "set ROOMCTL_RECORDING_OUTPUT" in found.text
 
 
@@ -27,7 +27,7 @@ def test_without_an_output_the_setting_is_named(wanted: int, mark: Mark) -> None
 )
 def test_what_is_at_work_is_counted_and_what_cannot_be_known_is_said(running: int, said: str) -> None:
     found = about_recording(SETTINGS, running)
-    assert found.mark is Mark.OK
+    assert found.severity is Severity.OK
     assert said in found.text
     assert "whether a worker is free shows when one is asked for" in found.text
 
@@ -38,7 +38,7 @@ HERE = ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080", "
 @pytest.mark.parametrize("page", HERE)
 def test_a_page_that_only_this_host_reaches_is_a_warning(page: str) -> None:
     found = about_recording(replace(SETTINGS, recording_page_url=page), 0)
-    assert found.mark is Mark.WARN
+    assert found.severity is Severity.WARN
     assert page in found.text
     assert "set ROOMCTL_RECORDING_PAGE_URL" in found.text
 
@@ -46,7 +46,7 @@ def test_a_page_that_only_this_host_reaches_is_a_warning(page: str) -> None:
 @pytest.mark.parametrize("page", HERE)
 def test_beside_a_livekit_on_this_host_it_is_none(page: str) -> None:
     here = replace(SETTINGS, livekit_url="http://127.0.0.1:7880", recording_page_url=page)
-    assert about_recording(here, 0).mark is Mark.OK
+    assert about_recording(here, 0).severity is Severity.OK
 
 
 S3 = replace(
@@ -61,10 +61,10 @@ S3 = replace(
     ("output", "said"), [(SETTINGS.recording_output, "recordings go to a file"), (None, "go nowhere")]
 )
 def test_settings_of_s3_that_nothing_uses_are_named_and_their_values_are_not(
-    output: Output | None, said: str
+    output: RecordingOutput | None, said: str
 ) -> None:
     (found,) = about_s3(replace(S3, recording_output=output))
-    assert found.mark is Mark.WARN
+    assert found.severity is Severity.WARN
     names, _, text = found.text.partition(": ")
     assert names.split(", ") == [
         f"ROOMCTL_RECORDING_S3_{name}" for name in ("ENDPOINT", "ACCESS_KEY", "SECRET")
@@ -75,7 +75,7 @@ def test_settings_of_s3_that_nothing_uses_are_named_and_their_values_are_not(
 
 
 def test_settings_of_s3_that_are_used_are_no_line() -> None:
-    assert not list(about_s3(replace(S3, recording_output=Output.read("s3://abc/{key}/{id}.mp4"))))
+    assert not list(about_s3(replace(S3, recording_output=RecordingOutput.read("s3://abc/{key}/{id}.mp4"))))
 
 
 def test_without_settings_of_s3_there_is_no_line_of_them() -> None:

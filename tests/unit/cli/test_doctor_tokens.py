@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from controller.cli.doctor import Mark, about_tokens
+from controller.cli.doctor import Severity, about_tokens
 
 DIGEST = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
 
 
 def test_without_a_file_it_says_how_to_let_callers_in() -> None:
     found = about_tokens(None)
-    assert found.mark is Mark.OK
+    assert found.severity is Severity.OK
     assert "ROOMCTL_ACCESS_TOKENS_FILE" in found.text
 
 
@@ -17,7 +17,7 @@ def test_it_counts_the_tokens(tmp_path: Path) -> None:
     path = tmp_path / "tokens.yaml"
     path.write_text(f"- token_sha256: {DIGEST}\n  user_id: anna\n")
     found = about_tokens(path)
-    assert found.mark is Mark.OK
+    assert found.severity is Severity.OK
     assert found.text.startswith("1 access token in ")
 
 
@@ -25,6 +25,6 @@ def test_a_wrong_file_is_a_failure_with_its_mend(tmp_path: Path) -> None:
     path = tmp_path / "tokens.yaml"
     path.write_text("- token_sha256: secret\n  user_id: anna\n")
     found = about_tokens(path)
-    assert found.mark is Mark.FAIL
+    assert found.severity is Severity.FAIL
     assert found.text.startswith("ROOMCTL_ACCESS_TOKENS_FILE: line 1: token_sha256 must be the 64 hex digits")
     assert "secret\n" not in found.text

@@ -8,7 +8,7 @@ from controller.access.invites import admits_hidden, read_invite
 from controller.cli.invite import egress_token, link
 from controller.cli.revoke import raised
 from controller.cli.rooms import one_room
-from controller.errors import RoomctlError, StoreConflict
+from controller.errors import RoomctlError, StoreConflictError
 from controller.records.record import LiveName, Origin, RoomRecord
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
@@ -73,7 +73,7 @@ class Contested(FakeStore):
         if self.times:
             self.times -= 1
             self.database.rooms[before.id] = self.database.rooms[before.id].with_next_invite_epoch()
-            raise StoreConflict("another writer was faster")
+            raise StoreConflictError("another writer was faster")
         return await super().save(before, after)
 
 

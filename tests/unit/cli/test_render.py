@@ -5,16 +5,16 @@ from dataclasses import replace
 
 import pytest
 
-from controller.manifests.snapshot import ManifestError, ManifestRoom, Mark
+from controller.manifests.snapshot import ManifestError, ManifestRoom, SourcePosition
 from controller.plan.model import (
     Action,
+    BlockReason,
     Create,
     Disruption,
     FieldChange,
     Heal,
     Plan,
     Recreate,
-    Refusal,
     Remove,
     RoomChange,
     Start,
@@ -25,7 +25,7 @@ from controller.plan.render import as_json, as_text
 from tests.support.rooms import NOW, room
 
 ROOM = room()
-MANIFEST = ManifestRoom(ROOM.key, "events/room-1.yaml", ROOM.spec, Mark(1, 1))
+MANIFEST = ManifestRoom(ROOM.key, "events/room-1.yaml", ROOM.spec, SourcePosition(1, 1))
 NEW = RoomChange(
     key="events/keynote",
     id="69f013c1aa11bb22cc33dd44",
@@ -52,7 +52,10 @@ def test_the_json_is_the_contracts_to_the_letter() -> None:
                 participants=3,
             ),
         ),
-        invalid=(ManifestError("bad.yaml", "a tab", Mark(3, 7)), ManifestError("gone.yaml", "no file")),
+        invalid=(
+            ManifestError("bad.yaml", "a tab", SourcePosition(3, 7)),
+            ManifestError("gone.yaml", "no file"),
+        ),
         unchanged=5,
         revision="ab" * 32,
     )
@@ -158,7 +161,7 @@ def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> 
             ),
         ),
         (
-            change(Remove(), refused=Refusal.TOO_MANY),
+            change(Remove(), blocked_by=BlockReason.TOO_MANY),
             "- team/standup: remove (its manifest changed; held back: too many rooms are missing at once)",
         ),
     ],
@@ -171,7 +174,7 @@ def test_the_last_line_counts_what_waits() -> None:
     plan = Plan(
         changes=(
             change(Recreate(), deferred=True),
-            change(Remove(), refused=Refusal.EMPTY),
+            change(Remove(), blocked_by=BlockReason.EMPTY),
             change(Update(MANIFEST)),
         )
     )
@@ -191,7 +194,7 @@ def test_an_api_room_is_cut_short_and_no_id_is_in_the_text() -> None:
 def test_errors_and_notes_stand_before_the_counts() -> None:
     plan = Plan(
         changes=(change(Update(MANIFEST)),),
-        invalid=(ManifestError("bad.yaml", "a tab", Mark(3, 7)),),
+        invalid=(ManifestError("bad.yaml", "a tab", SourcePosition(3, 7)),),
         notes=("moved? write `key: old` into new.yaml",),
     )
     assert as_text(plan).splitlines()[1:] == [

@@ -2,13 +2,13 @@
 
 import pytest
 
-from controller.cli.table import show_table
+from controller.cli.table import print_table
 
 HEADER = ("KEY", "FILE", "NOTE")
 
 
 def shown(capsys: pytest.CaptureFixture[str], *rows: tuple[str, str, str]) -> list[str]:
-    show_table(HEADER, rows, lambda title, _: "red" if title == "KEY" else "", fold=True)
+    print_table(HEADER, rows, lambda title, _: "red" if title == "KEY" else "", fold=True)
     return capsys.readouterr().out.splitlines()
 
 

@@ -6,9 +6,9 @@ from email.utils import format_datetime
 
 import pytest
 
-from controller.cli.apply import apply_code, told
+from controller.cli.apply import apply_code, print_report
 from controller.cli.doctor import (
-    Mark,
+    Severity,
     about_clock,
     about_hidden,
     about_manifests,
@@ -16,18 +16,18 @@ from controller.cli.doctor import (
     about_secret,
 )
 from controller.cli.exit_codes import Exit
-from controller.cli.get import look
+from controller.cli.get import read_rooms
 from controller.cli.participant_counts import count_inside
 from controller.cli.plan import plan_code
-from controller.cli.room_status import standing
-from controller.cli.wait import Watch
-from controller.cli.wait_condition import Goal, Target
-from controller.errors import LiveAway, StoreAway
+from controller.cli.room_status import room_status
+from controller.cli.wait import WaitProgress
+from controller.cli.wait_condition import Target, WaitCondition
+from controller.errors import LiveKitUnavailableError, StoreUnavailableError
 from controller.live.room import Permission
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState
-from controller.manifests.snapshot import Mark as Place
+from controller.manifests.snapshot import SourcePosition as Place
 from controller.one_shot import ApplyReport
-from controller.plan.model import Plan, Recreate, Refusal, Remove, RoomChange
+from controller.plan.model import BlockReason, Plan, Recreate, Remove, RoomChange
 from controller.records.ports import Holder
 from controller.records.record import Condition, RoomRecord, Status
 from controller.settings import Settings
@@ -79,10 +79,12 @@ def test_an_apply_ends_with_the_contracts_code(report: ApplyReport, code: Exit) 
 
 
 def test_what_an_apply_left_or_could_not_do_is_named(capsys: pytest.CaptureFixture[str]) -> None:
-    held = replace(CHANGE, key="api/" + "a" * 24, actions=(Remove(),), deferred=False, refused=Refusal.EMPTY)
+    held = replace(
+        CHANGE, key="api/" + "a" * 24, actions=(Remove(),), deferred=False, blocked_by=BlockReason.EMPTY
+    )
     left = (replace(CHANGE, participants=2), held)
     report = ApplyReport(Plan(invalid=(ERROR,)), failed={"team": "no room"}, left=left, granted=("gone",))
-    told(report, SETTINGS)
+    print_report(report, SETTINGS)
     out, err = capsys.readouterr()
     assert out == "gone\n"
     assert err.splitlines()[1:] == [
@@ -97,7 +99,7 @@ def test_what_an_apply_left_or_could_not_do_is_named(capsys: pytest.CaptureFixtu
 
 
 def test_all_rooms_of_the_folder_are_waited_for_as_they_stand_there() -> None:
-    watch = Watch(Goal(), desired(a=room(1), b=room(2)))
+    watch = WaitProgress(WaitCondition(), desired(a=room(1), b=room(2)))
     assert watch.targets(records(room(1), room(3))) == [
         Target("events/room-1", room(1).spec),
         Target("events/room-2", room(2).spec),
@@ -105,12 +107,12 @@ def test_all_rooms_of_the_folder_are_waited_for_as_they_stand_there() -> None:
 
 
 def test_without_a_folder_those_on_record_are_waited_for() -> None:
-    watch = Watch(Goal(), desired(state=RoomsDirState.MISSING))
+    watch = WaitProgress(WaitCondition(), desired(state=RoomsDirState.MISSING))
     assert watch.targets(records(room(1), replace(room(2), removed_at=NOW))) == [Target("events/room-1")]
 
 
 def test_named_rooms_are_found_by_key_and_by_id_with_their_manifests() -> None:
-    watch = Watch(Goal(), desired(a=room(1)), (room(1).id, "events/room-2", "events/none"))
+    watch = WaitProgress(WaitCondition(), desired(a=room(1)), (room(1).id, "events/room-2", "events/none"))
     assert watch.targets(records(room(1), room(2))) == [
         Target("events/room-1", room(1).spec),
         Target("events/room-2"),
@@ -121,51 +123,53 @@ def test_named_rooms_are_found_by_key_and_by_id_with_their_manifests() -> None:
 def test_a_wrong_manifest_ends_the_wait_for_the_rooms_it_stands_for() -> None:
     whole = ManifestError("events/room-1.yaml", "is no UTF-8")
     found = desired(ERROR, whole)
-    assert Watch(Goal(), found).wrong(records()) == [ERROR, whole]
-    assert Watch(Goal(), found, ("bad",)).wrong(records()) == [ERROR]
-    assert Watch(Goal(), found, ("events/room-1",)).wrong(records()) == [whole]
-    assert Watch(Goal(), found, (room(1).id,)).wrong(records(room(1))) == [whole]
-    assert Watch(Goal(), found, ("events/room-2",)).wrong(records(room(2))) == []
-    assert Watch(Goal("delete"), found).wrong(records()) == []
+    assert WaitProgress(WaitCondition(), found).wrong(records()) == [ERROR, whole]
+    assert WaitProgress(WaitCondition(), found, ("bad",)).wrong(records()) == [ERROR]
+    assert WaitProgress(WaitCondition(), found, ("events/room-1",)).wrong(records()) == [whole]
+    assert WaitProgress(WaitCondition(), found, (room(1).id,)).wrong(records(room(1))) == [whole]
+    assert WaitProgress(WaitCondition(), found, ("events/room-2",)).wrong(records(room(2))) == []
+    assert WaitProgress(WaitCondition("delete"), found).wrong(records()) == []
 
 
 def test_a_wrong_manifest_ends_the_wait_for_its_room_by_id_too() -> None:
     wrong = replace(ERROR, key="events/room-1")
-    assert Watch(Goal(), desired(wrong), (room(1).id,)).wrong(records(room(1))) == [wrong]
-    assert Watch(Goal(), desired(wrong), (room(2).id,)).wrong(records(room(1), room(2))) == []
+    assert WaitProgress(WaitCondition(), desired(wrong), (room(1).id,)).wrong(records(room(1))) == [wrong]
+    assert WaitProgress(WaitCondition(), desired(wrong), (room(2).id,)).wrong(records(room(1), room(2))) == []
 
 
 def test_a_folder_that_cannot_be_read_ends_the_wait_for_the_rooms_in_it() -> None:
     folder = ManifestError("events", "this cannot be read")
-    assert Watch(Goal(), desired(folder), ("events/room-1",)).wrong(records(room(1))) == [folder]
+    assert WaitProgress(WaitCondition(), desired(folder), ("events/room-1",)).wrong(records(room(1))) == [
+        folder
+    ]
 
 
 def test_an_id_that_the_record_does_not_have_ends_the_wait() -> None:
     found = desired(a=room(1))
     manifest = replace(found.rooms["events/room-1"], pinned_id=room(2).id)
-    watch = Watch(Goal(), replace(found, rooms={manifest.key: manifest}))
+    watch = WaitProgress(WaitCondition(), replace(found, rooms={manifest.key: manifest}))
     assert ["has another id already" in error.message for error in watch.wrong(records(room(1)))] == [True]
     assert watch.wrong(records()) == []
 
 
 def test_that_a_manifest_is_invalid_can_be_waited_for() -> None:
-    goal = Goal("ManifestValid", negated=True)
-    assert Watch(goal, desired(ERROR), ("bad",)).wrong(records()) == []
+    condition = WaitCondition("ManifestValid", negated=True)
+    assert WaitProgress(condition, desired(ERROR), ("bad",)).wrong(records()) == []
 
 
 def test_each_room_not_there_yet_has_its_reason() -> None:
-    watch = Watch(Goal(), desired(a=room(1), b=room(2)))
-    now = {"events/room-1": standing(replace(room(1), status=READY), AT_WORK, NOW)}
-    watch.look_at(watch.targets(records()), now)
+    watch = WaitProgress(WaitCondition(), desired(a=room(1), b=room(2)))
+    now = {"events/room-1": room_status(replace(room(1), status=READY), AT_WORK, NOW)}
+    watch.update(watch.targets(records()), now)
     assert watch.missing == {"events/room-2": "Ready: there is no record of it yet"}
 
 
 def test_a_deferred_room_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
     said = Status(1, (*READY.conditions, Condition("Deferred", "True", "PeopleInside", "2 inside", NOW)))
-    watch = Watch(Goal(), desired(a=room(1)))
-    now = {"events/room-1": standing(replace(room(1), status=said), AT_WORK, NOW)}
+    watch = WaitProgress(WaitCondition(), desired(a=room(1)))
+    now = {"events/room-1": room_status(replace(room(1), status=said), AT_WORK, NOW)}
     for _ in range(2):
-        watch.look_at(watch.targets(records()), now)
+        watch.update(watch.targets(records()), now)
     assert watch.missing == {}
     assert capsys.readouterr().err == "events/room-1: Deferred: 2 inside\n"
 
@@ -174,14 +178,14 @@ async def test_one_look_is_taken_however_short_the_time() -> None:
     ready = replace(room(1), status=READY)
     holder = replace(AT_WORK, renewed=datetime.now(UTC))
     store = FakeStore(FakeDatabase(rooms={ready.id: ready}, holder=holder))
-    assert await Watch(Goal(), desired(a=room(1))).met_within(0, store)
-    assert not await Watch(Goal("Live"), desired(a=room(1))).met_within(0, store)
+    assert await WaitProgress(WaitCondition(), desired(a=room(1))).met_within(0, store)
+    assert not await WaitProgress(WaitCondition("Live"), desired(a=room(1))).met_within(0, store)
 
 
 async def test_a_database_that_is_away_is_what_is_missing() -> None:
     store = FakeStore()
-    store.fail = StoreAway("MongoDB at db:27017 does not answer")
-    watch = Watch(Goal(), desired(a=room(1)))
+    store.fail = StoreUnavailableError("MongoDB at db:27017 does not answer")
+    watch = WaitProgress(WaitCondition(), desired(a=room(1)))
     assert not await watch.met_within(0, store)
     assert watch.missing == {"the database": "MongoDB at db:27017 does not answer"}
 
@@ -194,7 +198,7 @@ async def test_rooms_are_looked_at_with_the_holder_of_the_moment() -> None:
     away = replace(AT_WORK, renewed=datetime.now(UTC) - timedelta(minutes=1))
     store = FakeStore(FakeDatabase(rooms={ready.id: ready}, holder=away))
     await store.refresh()
-    (found,), unknown = await look(SETTINGS, store, ("events/room-1", "none"))
+    (found,), unknown = await read_rooms(SETTINGS, store, ("events/room-1", "none"))
     assert [(c.type, c.reason) for c in found.conditions][-1] == ("Ready", "ControllerAway")
     assert unknown == ["none"]
     assert found.participants is None
@@ -218,9 +222,9 @@ async def test_people_are_counted_room_by_room_without_agents() -> None:
 async def test_what_livekit_does_not_tell_is_unknown() -> None:
     live = FakeLive()
     await live.create_room("lk-1", "", 10)
-    live.fail["participants lk-1"] = LiveAway("too slow")
+    live.fail["participants lk-1"] = LiveKitUnavailableError("too slow")
     assert await count_inside(live, [room(1, live="lk-1"), room(2)]) == {room(2).id: 0}
-    live.fail["rooms"] = LiveAway("gone")
+    live.fail["rooms"] = LiveKitUnavailableError("gone")
     assert await count_inside(live, [room(1, live="lk-1")]) == {}
 
 
@@ -230,49 +234,49 @@ async def test_what_livekit_does_not_tell_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("apart", "mark", "text"),
     [
-        (0, Mark.OK, "within 1 s of LiveKit's"),
-        (-9, Mark.OK, "within 9 s of LiveKit's"),
-        (11, Mark.FAIL, "11 s apart from LiveKit's: tokens may be refused; set both by NTP"),
-        (-3600, Mark.FAIL, "3600 s apart from LiveKit's: tokens may be refused; set both by NTP"),
+        (0, Severity.OK, "within 1 s of LiveKit's"),
+        (-9, Severity.OK, "within 9 s of LiveKit's"),
+        (11, Severity.FAIL, "11 s apart from LiveKit's: tokens may be refused; set both by NTP"),
+        (-3600, Severity.FAIL, "3600 s apart from LiveKit's: tokens may be refused; set both by NTP"),
     ],
 )
-def test_a_clock_that_is_off_is_a_failure(apart: float, mark: Mark, text: str) -> None:
+def test_a_clock_that_is_off_is_a_failure(apart: float, mark: Severity, text: str) -> None:
     now = NOW.replace(microsecond=0)
     found = about_clock(format_datetime(now, usegmt=True), now + timedelta(seconds=apart))
-    assert (found.mark, found.text) == (mark, text)
+    assert (found.severity, found.text) == (mark, text)
 
 
 def test_a_clock_that_cannot_be_seen_is_a_warning() -> None:
-    assert about_clock("", NOW).mark is Mark.WARN
+    assert about_clock("", NOW).severity is Severity.WARN
 
 
 def test_unseen_guests_are_a_warning_until_they_need_a_token() -> None:
-    assert about_hidden(SETTINGS).mark is Mark.WARN
-    assert about_hidden(replace(SETTINGS, hidden_requires_token=True)).mark is Mark.OK
+    assert about_hidden(SETTINGS).severity is Severity.WARN
+    assert about_hidden(replace(SETTINGS, hidden_requires_token=True)).severity is Severity.OK
 
 
 def test_a_missing_npm_package_is_a_warning_that_says_how_to_install_it() -> None:
     missing = about_page(["livekit-client"])
-    assert missing.mark is Mark.WARN
+    assert missing.severity is Severity.WARN
     assert missing.text.startswith("the join page needs livekit-client; ")
     assert "npm ci --ignore-scripts --prefix " in missing.text
-    assert about_page([]).mark is Mark.OK
+    assert about_page([]).severity is Severity.OK
 
 
 def test_another_secret_is_a_warning() -> None:
-    assert about_secret(changed=True).mark is Mark.WARN
-    assert about_secret(changed=False).mark is Mark.OK
+    assert about_secret(changed=True).severity is Severity.WARN
+    assert about_secret(changed=False).severity is Severity.OK
 
 
 @pytest.mark.parametrize(
     ("found", "mark", "text"),
     [
-        (desired(a=room(1)), Mark.OK, "1 room in rooms.d"),
-        (desired(ERROR), Mark.FAIL, "1 error in rooms.d; see `roomctl validate`"),
-        (desired(state=RoomsDirState.MISSING), Mark.FAIL, "rooms.d: there is no such folder"),
-        (desired(state=RoomsDirState.EMPTY), Mark.WARN, "no manifest in rooms.d; write one there"),
+        (desired(a=room(1)), Severity.OK, "1 room in rooms.d"),
+        (desired(ERROR), Severity.FAIL, "1 error in rooms.d; see `roomctl validate`"),
+        (desired(state=RoomsDirState.MISSING), Severity.FAIL, "rooms.d: there is no such folder"),
+        (desired(state=RoomsDirState.EMPTY), Severity.WARN, "no manifest in rooms.d; write one there"),
     ],
 )
-def test_manifests_are_judged(found: Desired, mark: Mark, text: str) -> None:
-    assert about_manifests(found, SETTINGS).mark is mark
+def test_manifests_are_judged(found: Desired, mark: Severity, text: str) -> None:
+    assert about_manifests(found, SETTINGS).severity is mark
     assert about_manifests(found, SETTINGS).text == text

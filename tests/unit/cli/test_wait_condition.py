@@ -4,16 +4,16 @@ from dataclasses import replace
 
 import pytest
 
-from controller.cli.room_status import CONTROLLER_AWAY, Standing
-from controller.cli.wait_condition import Goal, Target, missing_yet, read_goal, read_span
+from controller.cli.room_status import CONTROLLER_AWAY, RoomStatus
+from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
 from controller.records.record import Condition, Status
 from tests.support.rooms import NOW, room
 
 TARGET = Target("events/room-1")
 
 
-def stands(*conditions: Condition, generation: int = 1) -> Standing:
-    return Standing(replace(room(), status=Status(generation, conditions)), conditions)
+def status_of(*conditions: Condition, generation: int = 1) -> RoomStatus:
+    return RoomStatus(replace(room(), status=Status(generation, conditions)), conditions)
 
 
 def condition(kind: str, status: str, reason: str = "Because", message: str = "") -> Condition:
@@ -21,16 +21,16 @@ def condition(kind: str, status: str, reason: str = "Because", message: str = ""
 
 
 @pytest.mark.parametrize(
-    ("text", "goal"),
+    ("text", "wait_condition"),
     [
-        ("Ready", Goal("Ready")),
-        ("!Deferred", Goal("Deferred", negated=True)),
-        ("condition=Live", Goal("Live")),
-        ("delete", Goal("delete")),
+        ("Ready", WaitCondition("Ready")),
+        ("!Deferred", WaitCondition("Deferred", negated=True)),
+        ("condition=Live", WaitCondition("Live")),
+        ("delete", WaitCondition("delete")),
     ],
 )
-def test_goals_are_read(text: str, goal: Goal) -> None:
-    assert read_goal(text) == goal
+def test_goals_are_read(text: str, wait_condition: WaitCondition) -> None:
+    assert parse_condition(text) == wait_condition
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_goals_are_read(text: str, goal: Goal) -> None:
 )
 def test_what_is_no_goal_is_refused_with_the_mend(text: str) -> None:
     with pytest.raises(ValueError, match="write delete, or one of Ready, Live"):
-        read_goal(text)
+        parse_condition(text)
 
 
 @pytest.mark.parametrize(
@@ -54,61 +54,70 @@ def test_what_is_no_goal_is_refused_with_the_mend(text: str) -> None:
     ],
 )
 def test_times_are_read(text: str, seconds: float) -> None:
-    assert read_span(text) == seconds
+    assert parse_duration(text) == seconds
 
 
 @pytest.mark.parametrize("text", ["", "60", "1w", "d", "-1s", "1.5s", "5m1h", "1h1d", "s", "٣s"])
 def test_what_is_no_time_is_refused_with_the_mend(text: str) -> None:
     with pytest.raises(ValueError, match="write such as 60s, 5m, 1h30m or 7d"):
-        read_span(text)
+        parse_duration(text)
 
 
 def test_a_true_condition_of_this_generation_holds() -> None:
-    assert missing_yet(Goal("Ready"), TARGET, stands(condition("Ready", "True"))) == ""
+    assert unmet_reason(WaitCondition("Ready"), TARGET, status_of(condition("Ready", "True"))) == ""
 
 
 @pytest.mark.parametrize(
-    ("goal", "found", "why"),
+    ("wait_condition", "found", "why"),
     [
-        (Goal("Ready"), condition("Ready", "False", "Failed", "no room"), "Ready is False: Failed, no room"),
-        (Goal("Ready"), condition("Ready", "Unknown", "Pending"), "Ready is Unknown: Pending"),
         (
-            Goal("Ready", negated=True),
+            WaitCondition("Ready"),
+            condition("Ready", "False", "Failed", "no room"),
+            "Ready is False: Failed, no room",
+        ),
+        (WaitCondition("Ready"), condition("Ready", "Unknown", "Pending"), "Ready is Unknown: Pending"),
+        (
+            WaitCondition("Ready", negated=True),
             condition("Ready", "True", "AsSpecified"),
             "Ready is True: AsSpecified",
         ),
-        (Goal("Stalled"), condition("Ready", "True"), "Stalled is not said of it"),
+        (WaitCondition("Stalled"), condition("Ready", "True"), "Stalled is not said of it"),
     ],
 )
-def test_another_status_does_not_hold_and_is_named(goal: Goal, found: Condition, why: str) -> None:
-    assert missing_yet(goal, TARGET, stands(found)) == why
+def test_another_status_does_not_hold_and_is_named(
+    wait_condition: WaitCondition, found: Condition, why: str
+) -> None:
+    assert unmet_reason(wait_condition, TARGET, status_of(found)) == why
 
 
 def test_not_a_condition_holds_where_it_is_false_or_not_said() -> None:
-    goal = Goal("Deferred", negated=True)
-    assert missing_yet(goal, TARGET, stands(condition("Deferred", "False"))) == ""
-    assert missing_yet(goal, TARGET, stands()) == ""
+    wait_condition = WaitCondition("Deferred", negated=True)
+    assert unmet_reason(wait_condition, TARGET, status_of(condition("Deferred", "False"))) == ""
+    assert unmet_reason(wait_condition, TARGET, status_of()) == ""
 
 
 def test_nothing_holds_while_no_controller_is_at_work() -> None:
-    away = stands(condition("Ready", "Unknown", CONTROLLER_AWAY, "nobody"))
-    for goal in (Goal("Ready"), Goal("Deferred", negated=True)):
-        assert missing_yet(goal, TARGET, away) == f"{goal.type} is Unknown: ControllerAway, nobody"
+    away = status_of(condition("Ready", "Unknown", CONTROLLER_AWAY, "nobody"))
+    for wait_condition in (WaitCondition("Ready"), WaitCondition("Deferred", negated=True)):
+        assert (
+            unmet_reason(wait_condition, TARGET, away)
+            == f"{wait_condition.type} is Unknown: ControllerAway, nobody"
+        )
 
 
 def test_a_ready_of_the_spec_before_does_not_count() -> None:
-    ready = stands(condition("Ready", "True"))
+    ready = status_of(condition("Ready", "True"))
     other = room(allow_chat=True).spec
-    assert missing_yet(Goal(), replace(TARGET, spec=room().spec), ready) == ""
+    assert unmet_reason(WaitCondition(), replace(TARGET, spec=room().spec), ready) == ""
     assert (
-        missing_yet(Goal(), replace(TARGET, spec=other), ready)
+        unmet_reason(WaitCondition(), replace(TARGET, spec=other), ready)
         == "Ready: its record is not as its manifest yet"
     )
-    old = stands(condition("Ready", "True"), generation=0)
-    assert missing_yet(Goal(), TARGET, old) == "Ready: generation 1 was not looked at yet"
+    old = status_of(condition("Ready", "True"), generation=0)
+    assert unmet_reason(WaitCondition(), TARGET, old) == "Ready: generation 1 was not looked at yet"
 
 
 def test_no_record_is_not_yet_unless_that_is_the_goal() -> None:
-    assert missing_yet(Goal(), TARGET, None) == "Ready: there is no record of it yet"
-    assert missing_yet(Goal("delete"), TARGET, None) == ""
-    assert missing_yet(Goal("delete"), TARGET, stands()) == "it is still there"
+    assert unmet_reason(WaitCondition(), TARGET, None) == "Ready: there is no record of it yet"
+    assert unmet_reason(WaitCondition("delete"), TARGET, None) == ""
+    assert unmet_reason(WaitCondition("delete"), TARGET, status_of()) == "it is still there"

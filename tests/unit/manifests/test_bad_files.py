@@ -13,7 +13,10 @@ SCHEMA = jsonschema.Draft202012Validator(manifest_schema())
 
 
 def errors(desired: Desired) -> list[str]:
-    return [f"{e.mark.line}:{e.mark.column}: {e.message}" if e.mark else e.message for e in desired.errors]
+    return [
+        f"{e.position.line}:{e.position.column}: {e.message}" if e.position else e.message
+        for e in desired.errors
+    ]
 
 
 def load_one(folder: Path, content: bytes) -> Desired:
@@ -54,7 +57,7 @@ def test_of_endless_errors_a_hundred_are_listed_and_the_rest_counted(tmp_path: P
 def test_the_errors_of_all_files_are_listed_in_order(tmp_path: Path) -> None:
     for name in ("b.yaml", "a.yaml", "c.json"):
         (tmp_path / name).write_text(GOOD + "recrod: true\nactive: yes\n")
-    assert [(e.file, e.mark.line) for e in load(tmp_path).errors if e.mark] == [
+    assert [(e.file, e.position.line) for e in load(tmp_path).errors if e.position] == [
         (name, line) for name in ("a.yaml", "b.yaml", "c.json") for line in (3, 4)
     ]
 

@@ -10,7 +10,7 @@ import pytest
 
 from controller.manifests import Cache, load
 from controller.manifests.files import Stat, read_manifest
-from controller.manifests.load import YOUNG
+from controller.manifests.load import RECENT_CHANGE_NS
 from controller.manifests.parse import Parsed, parse
 from tests.unit.manifests.corpus import GOOD
 
@@ -59,7 +59,7 @@ def rewrite(path: Path, text: str | None = None) -> None:
 
 def settled() -> Cache:
     """A cache by whose clock every file is old enough to be trusted."""
-    return Cache(lambda: time.time_ns() + 2 * YOUNG)
+    return Cache(lambda: time.time_ns() + 2 * RECENT_CHANGE_NS)
 
 
 def test_a_pass_over_unchanged_files_reads_nothing_and_gives_the_same_object(rooms: Path, work: Work) -> None:
@@ -116,7 +116,7 @@ def test_a_change_that_keeps_size_and_mtime_is_seen(rooms: Path) -> None:
 
 def test_a_file_too_young_to_be_trusted_is_read_again_and_not_parsed(rooms: Path, work: Work) -> None:
     young = max((rooms / name).stat().st_ctime_ns for name in ("a.yaml", "b.yaml", "c.yaml"))
-    cache = Cache(lambda: young + YOUNG)
+    cache = Cache(lambda: young + RECENT_CHANGE_NS)
     first = load(rooms, cache)
     assert load(rooms, cache) is first
     assert work.read["c.yaml"] == 2

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 
 from controller.manifests import RoomsDirState, files, load
-from controller.manifests.document import Unreadable
-from controller.manifests.files import MAX_FILE_BYTES, Moved, read_manifest
+from controller.manifests.document import UnreadableError
+from controller.manifests.files import MAX_FILE_BYTES, TreeChangedError, read_manifest
 from tests.unit.manifests.corpus import GOOD
 
 NOBODY = 65534
@@ -55,7 +55,7 @@ def said(folder: Path) -> dict[str, str]:
     """By file what is wrong with it, where there is no place; the good room must not be held back."""
     desired = load(folder)
     assert "good" in desired.rooms
-    assert all(error.mark is None and error.key is None for error in desired.errors)
+    assert all(error.position is None and error.key is None for error in desired.errors)
     return {error.file: error.message for error in desired.errors}
 
 
@@ -157,18 +157,18 @@ def test_what_is_no_file_is_an_error_and_never_opened(rooms: Path, opened: list[
 
 def test_a_pipe_that_takes_a_files_place_does_not_hang(rooms: Path) -> None:
     os.mkfifo(rooms / "a.yaml")
-    with pytest.raises(Unreadable, match="no regular file"):
+    with pytest.raises(UnreadableError, match="no regular file"):
         read_manifest(str(rooms / "a.yaml"))
 
 
 def test_a_link_that_takes_a_files_place_is_not_followed(rooms: Path) -> None:
     (rooms / "a.yaml").symlink_to("/etc/passwd")
-    with pytest.raises(Unreadable, match="cannot be read"):
+    with pytest.raises(UnreadableError, match="cannot be read"):
         read_manifest(str(rooms / "a.yaml"))
 
 
 def test_a_file_that_went_away_means_that_the_folder_moved(rooms: Path) -> None:
-    with pytest.raises(Moved):
+    with pytest.raises(TreeChangedError):
         read_manifest(str(rooms / "a.yaml"))
 
 
@@ -204,7 +204,7 @@ def test_a_file_may_hold_256_kib_and_not_a_byte_more(rooms: Path) -> None:
 
 
 def test_a_file_that_grows_after_it_was_listed_is_not_read_whole(rooms: Path) -> None:
-    with pytest.raises(Unreadable, match="at most 256 KiB"):
+    with pytest.raises(UnreadableError, match="at most 256 KiB"):
         read_manifest(str(write(rooms / "a.yaml", "#" * (MAX_FILE_BYTES + 1))))
 
 

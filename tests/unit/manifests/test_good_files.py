@@ -8,7 +8,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from controller.manifests import Desired, ManifestRoom, Mark, load, manifest_schema
+from controller.manifests import Desired, ManifestRoom, SourcePosition, load, manifest_schema
 from controller.room import FIELDS, PRESETS
 from tests.support.reference import ANSWER, CREATE
 from tests.unit.manifests.corpus import GOOD
@@ -83,7 +83,7 @@ def test_a_room_as_the_api_returns_it_is_a_manifest_that_keeps_its_id(tmp_path: 
     returned = json.loads(ANSWER)
     manifest = room(tmp_path, ANSWER, "f.json")
     assert manifest.pinned_id == returned["id"]
-    assert manifest.id_mark == Mark(3, 7)
+    assert manifest.id_position == SourcePosition(3, 7)
     assert manifest.spec.as_dict() == {field: returned[field] for field in FIELDS}
     SCHEMA.validate(returned)
 
@@ -159,7 +159,7 @@ def test_the_same_room_in_another_dress(tmp_path: Path, content: bytes) -> None:
 def test_several_rooms_in_a_file_have_keys_of_their_own(tmp_path: Path) -> None:
     desired = load_one(tmp_path, f"key: a\n{GOOD}---\n# none\n---\nkey: b/c\n{GOOD}---\n")
     assert desired.errors == ()
-    assert {key: each.mark.line for key, each in desired.rooms.items()} == {"a": 1, "b/c": 7}
+    assert {key: each.position.line for key, each in desired.rooms.items()} == {"a": 1, "b/c": 7}
 
 
 @pytest.mark.parametrize(
@@ -185,7 +185,7 @@ def test_where_the_path_gives_no_key_one_is_wanted(tmp_path: Path, file: str, sh
     assert error.message.startswith(
         f'key is missing, and the path gives "{shown}", which is not allowed; write `key:`'
     )
-    assert error.mark == Mark(1, 1)
+    assert error.position == SourcePosition(1, 1)
     assert room(tmp_path, f"key: mine\n{GOOD}", file).key == "mine"
 
 

@@ -14,7 +14,7 @@ from controller.manifests import Desired, load, manifest_schema
 from controller.manifests.keys import is_key
 from controller.manifests.parse import parse
 from controller.room import FIELDS, PRESETS, MediaType, RecordMode
-from controller.text import QUOTED, escaped, quoted
+from controller.text import MAX_QUOTED_CHARS, escape_unprintable, quote_excerpt
 from tests.unit.manifests.corpus import CORPUS
 
 SCHEMA = jsonschema.Draft202012Validator(manifest_schema())
@@ -56,7 +56,8 @@ def test_anything_like_yaml_gives_rooms_or_errors_within_the_file(text: str) -> 
     assert parsed.errors or any(claim.room for claim in parsed.claims)
     lines = len(re.split(r"\r\n|[\n\r\x85\u2028\u2029]", text))
     assert all(
-        error.mark and 1 <= error.mark.line <= lines and error.mark.column >= 1 for error in parsed.errors
+        error.position and 1 <= error.position.line <= lines and error.position.column >= 1
+        for error in parsed.errors
     )
     assert all(error.message.isprintable() for error in parsed.errors)
 
@@ -67,23 +68,23 @@ def test_anything_like_yaml_gives_rooms_or_errors_within_the_file(text: str) -> 
 def test_bytes_that_are_no_utf8_are_an_error_at_their_place(before: str, wrong: bytes, after: str) -> None:
     (error,) = parse(before.encode() + wrong + after.encode(), "f.yaml", "f").errors
     assert error.message == f"the byte 0x{wrong[0]:02x} is no UTF-8 text; save the file as UTF-8"
-    assert error.mark is not None
-    assert error.mark.line == len(re.split(r"\r\n|[\n\r\x85\u2028\u2029]", before))
+    assert error.position is not None
+    assert error.position.line == len(re.split(r"\r\n|[\n\r\x85\u2028\u2029]", before))
 
 
 @given(st.text())
 def test_what_is_quoted_is_printable_and_at_most_eighty_characters(text: str) -> None:
-    shown = quoted(text)[1:-1]
+    shown = quote_excerpt(text)[1:-1]
     assert shown.isprintable()
-    assert len(shown) <= QUOTED
-    assert shown == escaped(text) or escaped(text).startswith(shown.removesuffix("…"))
+    assert len(shown) <= MAX_QUOTED_CHARS
+    assert shown == escape_unprintable(text) or escape_unprintable(text).startswith(shown.removesuffix("…"))
 
 
 @given(st.text(alphabet=st.characters(exclude_characters="\n\r"), min_size=200, max_size=400))
 def test_an_error_repeats_at_most_eighty_characters_of_a_file(text: str) -> None:
     content = yaml.safe_dump({"name": text, "max_participants": 3}, width=10_000)
     for error in parse(content.encode(), "f.yaml", "f").errors:
-        assert all(len(part) <= QUOTED for part in re.findall(r'"(.*)"', error.message))
+        assert all(len(part) <= MAX_QUOTED_CHARS for part in re.findall(r'"(.*)"', error.message))
 
 
 @given(BODIES)

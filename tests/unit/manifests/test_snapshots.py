@@ -12,7 +12,7 @@ import pytest
 
 from controller.manifests import Cache, Desired, RoomsDirState, load
 from controller.manifests.files import Stat, read_manifest
-from controller.manifests.load import TRIES
+from controller.manifests.load import MAX_SNAPSHOT_ATTEMPTS
 
 MODULE = sys.modules["controller.manifests.load"]
 FILES = [f"{team}/room-{n}.yaml" for team in ("east", "west") for n in range(4)]
@@ -143,7 +143,7 @@ def test_a_folder_that_never_stands_still_is_unreadable_and_no_mixture(
     desired = load(publisher.rooms)
     assert (desired.state, desired.rooms) == (RoomsDirState.UNREADABLE, {})
     assert desired.problem == f"{publisher.rooms}: it changed again and again while it was read"
-    assert len(swaps) >= TRIES
+    assert len(swaps) >= MAX_SNAPSHOT_ATTEMPTS
 
 
 @publishers

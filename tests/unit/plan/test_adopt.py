@@ -1,6 +1,6 @@
 """A live room with our mark and an unknown name is taken over where its record has none listed."""
 
-from controller.plan.model import Adopt, Finish
+from controller.plan.model import Adopt, DeleteRetiredRoom
 from tests.support.worlds import NOW, desired, kinds, live_room, manifest, only, planned, record
 
 OTHER_STORE = "0" * 24
@@ -48,8 +48,8 @@ def test_an_inactive_room_adopts_nothing() -> None:
 def test_a_retired_name_is_never_adopted() -> None:
     room = record("a", live="x").without_live_name(NOW)
     change = only(planned(desired(manifest("a")), (room,), (live_room(room, "x"),)))
-    assert kinds(change) == ["Start", "Finish"]
-    assert change.actions[1] == Finish("x")
+    assert kinds(change) == ["Start", "DeleteRetiredRoom"]
+    assert change.actions[1] == DeleteRetiredRoom("x")
 
 
 def test_an_adopted_room_with_other_limits_is_replaced_only_when_it_is_empty() -> None:

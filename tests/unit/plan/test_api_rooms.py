@@ -4,7 +4,14 @@ from datetime import timedelta
 
 from controller.manifests.snapshot import RoomsDirState
 from controller.plan import Plan
-from controller.plan.model import Bury, Disruption, Forget, Refusal, TakeDown, Word
+from controller.plan.model import (
+    ActionName,
+    BlockReason,
+    DeleteTombstonedRoom,
+    Disruption,
+    FinalizeApiRemoval,
+    PurgeTombstone,
+)
 from controller.plan.render import as_dict, as_text
 from controller.records.record import TOMBSTONE_TTL, RoomRecord, Status
 from controller.room import redact_key
@@ -40,7 +47,7 @@ def test_it_is_started_and_healed_without_a_manifest() -> None:
     new, gone = by_api(record("a")), by_api(record("b", live="x"))
     plan = planned(desired(), (new, gone))
     assert {change.key: kinds(change) for change in plan.changes} == {new.key: ["Start"], gone.key: ["Heal"]}
-    assert plan.counts() == {Word.START: 2}
+    assert plan.counts() == {ActionName.START: 2}
 
 
 def test_text_names_it_by_its_short_key_and_json_by_all_of_it() -> None:
@@ -66,14 +73,14 @@ def test_it_counts_neither_as_missing_nor_toward_the_share_that_may_be_missing()
     lone = desired(*(manifest(f"m{n}") for n in range(3)))
     plan = planned(lone, (*rooms, *api))
     assert plan.missing == {f"m{n}" for n in range(3, 9)}
-    assert not any(change.refused is Refusal.TOO_MANY for change in plan.changes), "nine are under ten"
+    assert not any(change.blocked_by is BlockReason.TOO_MANY for change in plan.changes), "nine are under ten"
 
 
 def test_ten_manifest_rooms_are_guarded_however_many_the_api_made() -> None:
     rooms = [record(f"m{n}") for n in range(10)]
     api = [by_api(record(f"r{n}")) for n in range(90)]
     plan = planned(desired(*(manifest(f"m{n}") for n in range(6))), (*rooms, *api))
-    refused = {change.key for change in plan.changes if change.refused is Refusal.TOO_MANY}
+    refused = {change.key for change in plan.changes if change.blocked_by is BlockReason.TOO_MANY}
     assert refused == {f"m{n}" for n in range(6, 10)}
 
 
@@ -86,14 +93,16 @@ def test_a_stop_by_api_acts_at_once_and_says_whom_it_disconnects() -> None:
 
 def test_one_that_was_removed_is_taken_down_at_once_whoever_is_inside() -> None:
     room = dismissed()
-    plan = planned(desired(), (room,), (live_room(room),), {"x": 3}, settle=10.0)
-    assert plan.chores == (TakeDown(room),)
+    plan = planned(desired(), (room,), (live_room(room),), {"x": 3}, prune_grace_seconds=10.0)
+    assert plan.chores == (FinalizeApiRemoval(room),)
 
 
 def test_no_guard_and_no_folder_holds_that_back() -> None:
     room = dismissed()
     for state in RoomsDirState:
-        assert planned(desired(state=state), (room,), (live_room(room),)).chores == (TakeDown(room),)
+        assert planned(desired(state=state), (room,), (live_room(room),)).chores == (
+            FinalizeApiRemoval(room),
+        )
 
 
 def test_from_the_mark_on_it_is_in_no_plan_shown_to_people() -> None:
@@ -107,25 +116,25 @@ def test_from_the_mark_on_it_is_in_no_plan_shown_to_people() -> None:
 def test_its_taking_down_is_planned_until_it_was_said_to_be_done() -> None:
     room = dismissed()
     interrupted = room.without_live_name(NOW)
-    assert planned(desired(), (interrupted,), (live_room(room),)).chores == (TakeDown(interrupted),)
-    assert planned(desired(), (interrupted,)).chores == (TakeDown(interrupted),)
+    assert planned(desired(), (interrupted,), (live_room(room),)).chores == (FinalizeApiRemoval(interrupted),)
+    assert planned(desired(), (interrupted,)).chores == (FinalizeApiRemoval(interrupted),)
     assert planned(desired(), (said(room),)).chores == ()
 
 
 def test_an_inactive_one_is_only_said_to_be_removed() -> None:
-    assert planned(desired(), (dismissed(None),)).chores == (TakeDown(dismissed(None)),)
+    assert planned(desired(), (dismissed(None),)).chores == (FinalizeApiRemoval(dismissed(None)),)
 
 
 def test_a_kicked_client_that_makes_it_anew_is_buried() -> None:
     room = said(dismissed())
-    assert planned(desired(), (room,), (live_room(room, "x"),)).chores == (Bury(room, "x"),)
+    assert planned(desired(), (room,), (live_room(room, "x"),)).chores == (DeleteTombstonedRoom(room, "x"),)
 
 
 def test_its_tombstone_goes_after_an_hour_and_never_before_its_live_room() -> None:
     room = dismissed()
     later = NOW + TOMBSTONE_TTL
-    assert planned(desired(), (said(room),), now=later).chores == (Forget(said(room)),)
-    assert planned(desired(), (room,), now=later).chores == (TakeDown(room),)
+    assert planned(desired(), (said(room),), now=later).chores == (PurgeTombstone(said(room)),)
+    assert planned(desired(), (room,), now=later).chores == (FinalizeApiRemoval(room),)
 
 
 def test_a_manifest_that_pins_its_id_is_an_error_and_changes_nothing_of_it() -> None:

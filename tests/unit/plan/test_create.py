@@ -1,6 +1,6 @@
 """A manifest that has no record becomes a room."""
 
-from controller.plan.model import Disruption, Word
+from controller.plan.model import ActionName, Disruption
 from controller.room import FIELDS, room_id
 from tests.support.worlds import ID_KEY, desired, kinds, manifest, only, planned, spec
 
@@ -8,7 +8,7 @@ from tests.support.worlds import ID_KEY, desired, kinds, manifest, only, planned
 def test_a_new_manifest_is_created_and_started() -> None:
     change = only(planned(desired(manifest("events/keynote"))))
     assert kinds(change) == ["Create", "Start"]
-    assert change.words == (Word.CREATE, Word.START)
+    assert change.action_names == (ActionName.CREATE, ActionName.START)
     assert change.reason == "a new manifest; active is true"
     assert (change.key, change.record, change.live_name) == ("events/keynote", None, None)
 
@@ -39,5 +39,5 @@ def test_every_field_is_listed_from_nothing() -> None:
 def test_changes_stand_in_the_order_of_their_keys() -> None:
     plan = planned(desired(manifest("c"), manifest("a"), manifest("b")))
     assert [change.key for change in plan.changes] == ["a", "b", "c"]
-    assert plan.counts() == {Word.CREATE: 3, Word.START: 3}
+    assert plan.counts() == {ActionName.CREATE: 3, ActionName.START: 3}
     assert plan.unchanged == 0

@@ -1,9 +1,9 @@
 """What would cut people off waits until they have left."""
 
 from controller.live.room import LiveRoom, Participant
-from controller.plan import Observed, Plan, make_plan, names_to_look_at
+from controller.plan import Observed, Plan, make_plan, names_to_check
 from controller.plan.model import Heal, Remove, RoomChange
-from tests.support.worlds import desired, live_room, manifest, only, planned, record, rules
+from tests.support.worlds import desired, live_room, manifest, only, plan_inputs, planned, record
 
 KEEP = record("b", active=False)
 WITHOUT_A = desired(manifest("b", active=False))
@@ -13,7 +13,7 @@ GONE = record("a", live="x")
 def removal(*people: Participant, looked: bool = True) -> Plan:
     live: dict[str, LiveRoom] = {"x": live_room(GONE)}
     records = {room.id: room for room in (GONE, KEEP)}
-    return make_plan(Observed(WITHOUT_A, records, live, {"x": people} if looked else {}), rules())
+    return make_plan(Observed(WITHOUT_A, records, live, {"x": people} if looked else {}), plan_inputs())
 
 
 def test_a_removal_waits_while_somebody_is_inside() -> None:
@@ -23,7 +23,7 @@ def test_a_removal_waits_while_somebody_is_inside() -> None:
 
 def test_one_that_nobody_looked_into_may_not_be_empty() -> None:
     assert only(removal(looked=False)).deferred
-    assert names_to_look_at(removal(looked=False)) == {"x"}
+    assert names_to_check(removal(looked=False)) == {"x"}
 
 
 def test_hidden_people_count_and_machines_do_not() -> None:
@@ -44,8 +44,8 @@ def test_a_room_that_is_gone_holds_nobody() -> None:
 
 def test_a_refused_removal_looks_at_nobody_but_for_a_shown_plan() -> None:
     plan = planned(desired(), (GONE,), (live_room(GONE),), {"x": 1})
-    assert names_to_look_at(plan) == frozenset()
-    assert names_to_look_at(plan, everyone=True) == {"x"}
+    assert names_to_check(plan) == frozenset()
+    assert names_to_check(plan, everyone=True) == {"x"}
 
 
 def test_a_shown_plan_counts_the_people_of_every_room_that_changes_and_is_live() -> None:
@@ -54,8 +54,8 @@ def test_a_shown_plan_counts_the_people_of_every_room_that_changes_and_is_live()
     plan = planned(wanted, (room, other), (live_room(room),), {"x": 3})
     assert [change.participants for change in plan.changes] == [3, 0]
     assert plan.changes[1].actions == (Heal("y"),)
-    assert names_to_look_at(plan) == frozenset()
-    assert names_to_look_at(plan, everyone=True) == {"x"}
+    assert names_to_check(plan) == frozenset()
+    assert names_to_check(plan, everyone=True) == {"x"}
 
 
 def test_who_is_counted_and_not_listed_is_inside() -> None:
@@ -66,7 +66,7 @@ def test_who_is_counted_and_not_listed_is_inside() -> None:
 
     def change(*inside: Participant) -> RoomChange:
         observed = Observed(WITHOUT_A, records, {"x": crowded}, {"x": inside})
-        return only(make_plan(observed, rules()))
+        return only(make_plan(observed, plan_inputs()))
 
     assert (change().deferred, change().participants) == (True, 2)
     assert change(listed["recorder"]).deferred

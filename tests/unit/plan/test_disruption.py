@@ -63,4 +63,4 @@ def test_metadata_that_somebody_else_wrote_takes_nothing_from_a_plan(metadata: s
     room = record("a", live="x")
     live = replace(live_room(room), metadata=metadata)
     change = only(planned(desired(manifest("a")), (room,), (live,)))
-    assert [str(action.word) for action in change.actions] == ["update"]
+    assert [str(action.action_name) for action in change.actions] == ["update"]

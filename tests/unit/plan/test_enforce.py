@@ -3,7 +3,7 @@
 from dataclasses import replace
 from datetime import timedelta
 
-from controller.plan.model import Enforce
+from controller.plan.model import EnforcePermissions
 from controller.records.record import RoomRecord, Status
 from tests.support.worlds import NOW, desired, live_room, manifest, planned, record
 
@@ -14,7 +14,7 @@ WHILE = timedelta(seconds=300 + 60)
 def looks(room: RoomRecord, after: timedelta, *, live: bool = True) -> bool:
     there = (live_room(room),) if live else ()
     plan = planned(desired(manifest("a", active=room.spec.active)), (room,), there, now=NOW + after)
-    return Enforce(room) in plan.chores
+    return EnforcePermissions(room) in plan.chores
 
 
 def test_as_long_as_an_older_token_could_be_used_and_a_minute_more() -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from controller.manifests.snapshot import ManifestError, RoomsDirState
 from controller.plan.guards import too_many
-from controller.plan.model import Heal, Refusal, Remove, Word
+from controller.plan.model import ActionName, BlockReason, Heal, Remove
 from tests.support.worlds import World, by_api, desired, grown, live_room, manifest, only, planned, record
 
 BAD_NEW = ManifestError("new.yaml", "it is wrong", None, "new")
@@ -14,7 +14,7 @@ def test_a_room_whose_manifest_is_gone_is_removed() -> None:
     gone, keep = record("a", live="x"), record("b", active=False)
     change = only(planned(desired(manifest("b", active=False)), (gone, keep), (live_room(gone),)))
     assert (change.actions, change.reason) == ((Remove(),), "its manifest is gone")
-    assert change.words == (Word.REMOVE,)
+    assert change.action_names == (ActionName.REMOVE,)
 
 
 def test_it_is_removed_alone_even_where_its_live_room_vanished() -> None:
@@ -51,23 +51,23 @@ def without(world: World, count: int) -> World:
 
 def test_beyond_it_none_goes() -> None:
     plan = without(grown(20), 7).plan()
-    assert {change.refused for change in plan.changes} == {Refusal.TOO_MANY}
+    assert {change.blocked_by for change in plan.changes} == {BlockReason.TOO_MANY}
     assert not any(change.due for change in plan.changes)
-    assert plan.counts()[Word.REMOVE] == 7
+    assert plan.counts()[ActionName.REMOVE] == 7
 
 
 def test_with_leave_those_go_that_it_names() -> None:
     world = without(grown(20), 8)
     leave = frozenset(sorted(world.records[i].key for i in world.records)[:7])
-    plan = world.plan(leave=leave)
+    plan = world.plan(approved_removals=leave)
     assert {c.key for c in plan.changes if c.due} == leave
-    assert [c.refused for c in plan.changes if not c.due] == [Refusal.TOO_MANY]
+    assert [c.blocked_by for c in plan.changes if not c.due] == [BlockReason.TOO_MANY]
 
 
 def test_an_empty_folder_removes_nothing_without_leave() -> None:
     world = without(grown(2), 2)
-    assert {change.refused for change in world.plan().changes} == {Refusal.EMPTY}
-    plan = world.plan(leave=frozenset({"r00"}), settle=10.0)
+    assert {change.blocked_by for change in world.plan().changes} == {BlockReason.EMPTY}
+    plan = world.plan(approved_removals=frozenset({"r00"}), prune_grace_seconds=10.0)
     assert [change.key for change in plan.changes if change.due] == ["r00"]
 
 
@@ -85,14 +85,14 @@ def test_while_an_error_stands_for_no_room_on_record_nothing_goes_leave_or_not()
     world = without(grown(3), 1)
     world.errors = [BAD_NEW]
     for leave in (frozenset[str](), frozenset({"r00"})):
-        change = only(world.plan(leave=leave))
-        assert (change.refused, change.due) == (Refusal.SNAPSHOT, ())
+        change = only(world.plan(approved_removals=leave))
+        assert (change.blocked_by, change.due) == (BlockReason.SNAPSHOT, ())
 
 
 def test_an_error_in_a_file_of_other_rooms_stands_for_no_room_where_those_are_right() -> None:
     world = without(grown(3), 1)
     world.errors = [ManifestError("r01.yaml", "a second document has no key", None, None)]
-    assert only(world.plan()).refused is Refusal.SNAPSHOT
+    assert only(world.plan()).blocked_by is BlockReason.SNAPSHOT
 
 
 def test_an_error_that_stands_for_a_room_holds_back_no_other_removal() -> None:
@@ -103,9 +103,12 @@ def test_an_error_that_stands_for_a_room_holds_back_no_other_removal() -> None:
 
 def test_gone_means_gone_for_a_while() -> None:
     world = without(grown(3), 1)
-    for gone_for in ({}, {"r00": 9.9}):
-        assert only(world.plan(settle=10.0, gone_for=gone_for)).refused is Refusal.NOT_YET
-    assert only(world.plan(settle=10.0, gone_for={"r00": 10.0})).due == (Remove(),)
+    for missing_for_seconds in ({}, {"r00": 9.9}):
+        assert (
+            only(world.plan(prune_grace_seconds=10.0, missing_for_seconds=missing_for_seconds)).blocked_by
+            is BlockReason.NOT_YET
+        )
+    assert only(world.plan(prune_grace_seconds=10.0, missing_for_seconds={"r00": 10.0})).due == (Remove(),)
 
 
 def test_a_room_that_may_not_go_is_in_full_service() -> None:
@@ -121,7 +124,7 @@ def test_a_room_that_may_not_go_is_in_full_service() -> None:
 def test_tombstones_and_rooms_made_by_api_do_not_count() -> None:
     world = without(grown(10), 3)
     assert all(change.due for change in world.plan().changes)
-    world.settle()
+    world.run_until_stable()
     assert sum(not room.removed for room in world.records.values()) == 7
     without(world, 4)
     assert all(change.due for change in world.plan().changes)

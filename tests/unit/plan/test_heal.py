@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from controller.plan.model import Heal, Word
+from controller.plan.model import ActionName, Heal
 from controller.records.record import LiveName
 from tests.support.worlds import by_api, desired, live_room, manifest, only, planned, record
 
@@ -10,7 +10,7 @@ from tests.support.worlds import by_api, desired, live_room, manifest, only, pla
 def test_a_vanished_room_comes_back_under_its_name() -> None:
     change = only(planned(desired(manifest("a")), (record("a", live="x"),)))
     assert change.actions == (Heal("x"),)
-    assert (change.words, change.reason) == ((Word.START,), "its live room is gone")
+    assert (change.action_names, change.reason) == ((ActionName.START,), "its live room is gone")
     assert change.fields == ()
 
 
@@ -28,7 +28,7 @@ def test_a_room_made_by_api_is_healed_without_any_manifest() -> None:
 
 def test_a_heal_goes_with_an_edit_of_the_same_room() -> None:
     change = only(planned(desired(manifest("a", allow_chat=True)), (record("a", live="x"),)))
-    assert change.words == (Word.UPDATE, Word.START)
+    assert change.action_names == (ActionName.UPDATE, ActionName.START)
 
 
 def test_a_name_that_is_listed_is_ours_whatever_its_metadata_says() -> None:

@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from controller.manifests.snapshot import ManifestError
-from controller.plan.model import Refusal, Tidy
+from controller.plan.model import BlockReason, PruneRetiredNames
 from controller.room import room_id
 from tests.support.worlds import (
     ID_KEY,
@@ -27,7 +27,7 @@ def test_an_id_that_differs_from_the_records_is_an_error_and_the_room_stays() ->
     plan = planned(desired(manifest("a", pinned=OTHER)), (ROOM,), LIVE)
     (error,) = plan.invalid
     assert "a room's id never changes; write it under a new key" in error.message
-    assert (error.file, error.key, error.mark and error.mark.line) == ("a.yaml", "a", 2)
+    assert (error.file, error.key, error.position and error.position.line) == ("a.yaml", "a", 2)
     assert plan.empty
     assert plan.stale == {"a": error}
 
@@ -76,7 +76,7 @@ def test_two_manifests_that_come_to_one_id_are_both_refused() -> None:
 def test_two_that_would_take_one_room_over_leave_it_where_it_is() -> None:
     wanted = desired(manifest("b", pinned=ROOM.id), manifest("c", pinned=ROOM.id))
     change = only(planned(wanted, (ROOM,), LIVE))
-    assert (change.key, change.refused) == ("a", Refusal.SNAPSHOT)
+    assert (change.key, change.blocked_by) == ("a", BlockReason.SNAPSHOT)
 
 
 def test_a_manifest_that_comes_back_revives_its_room_under_a_new_name_with_its_id() -> None:
@@ -94,14 +94,14 @@ def test_a_manifest_that_comes_back_revives_its_room_under_a_new_name_with_its_i
 def test_the_name_it_had_is_deleted_not_taken_up_again() -> None:
     tombstone = ROOM.with_tombstone(NOW)
     plan = planned(desired(manifest("a")), (tombstone,), LIVE)
-    assert kinds(only(plan)) == ["Create", "Start", "Finish"]
+    assert kinds(only(plan)) == ["Create", "Start", "DeleteRetiredRoom"]
     assert plan.chores == ()
 
 
 def test_a_revived_tombstone_is_not_dropped_in_the_same_pass() -> None:
     tombstone = ROOM.with_tombstone(NOW - timedelta(hours=2))
     chores = planned(desired(manifest("a")), (tombstone,)).chores
-    assert chores == (Tidy(tombstone, frozenset({"x"})),)
+    assert chores == (PruneRetiredNames(tombstone, frozenset({"x"})),)
 
 
 def test_a_tombstone_is_revived_under_a_new_key_by_its_id() -> None:

@@ -5,10 +5,17 @@ from datetime import timedelta
 import pytest
 
 from controller.live.room import LiveRoom
-from controller.plan.model import Bury, DropOrphan, Finish, Forget, Observed, Tidy
-from controller.plan.ownership import sort_out
+from controller.plan.model import (
+    DeleteOrphan,
+    DeleteRetiredRoom,
+    DeleteTombstonedRoom,
+    Observed,
+    PruneRetiredNames,
+    PurgeTombstone,
+)
+from controller.plan.ownership import classify_rooms
 from controller.records.record import UnusableReason, UnusableRecord
-from tests.support.worlds import NOW, STORE, desired, live_room, manifest, only, planned, record, rules
+from tests.support.worlds import NOW, STORE, desired, live_room, manifest, only, plan_inputs, planned, record
 
 HOUR = timedelta(hours=1)
 
@@ -16,8 +23,8 @@ HOUR = timedelta(hours=1)
 def test_a_room_under_a_retired_name_is_deleted_whoever_is_inside() -> None:
     room = record("a", live="old").with_live_name("new", NOW).with_sid("RM_new")
     plan = planned(desired(manifest("a")), (room,), (live_room(room), live_room(room, "old")), {"old": 4})
-    assert only(plan).actions == (Finish("old"),)
-    assert only(plan).due == (Finish("old"),)
+    assert only(plan).actions == (DeleteRetiredRoom("old"),)
+    assert only(plan).due == (DeleteRetiredRoom("old"),)
 
 
 def test_a_retired_name_is_kept_for_an_hour_and_as_long_as_it_is_listed() -> None:
@@ -26,9 +33,9 @@ def test_a_retired_name_is_kept_for_an_hour_and_as_long_as_it_is_listed() -> Non
     early = planned(wanted, (room,), live, now=NOW + HOUR - timedelta(milliseconds=1))
     assert early.chores == ()
     listed = planned(wanted, (room,), (*live, live_room(room, "old")), now=NOW + HOUR)
-    assert not any(isinstance(chore, Tidy) for chore in listed.chores)
+    assert not any(isinstance(chore, PruneRetiredNames) for chore in listed.chores)
     late = planned(wanted, (room,), live, now=NOW + HOUR)
-    assert late.chores == (Tidy(room, frozenset({"old"})),)
+    assert late.chores == (PruneRetiredNames(room, frozenset({"old"})),)
     assert late.empty
 
 
@@ -36,17 +43,19 @@ def test_a_tombstones_room_is_buried_and_the_tombstone_dropped_after_an_hour() -
     gone = record("a", live="x").with_tombstone(NOW)
     keep = record("b", active=False)
     wanted = desired(manifest("b", active=False))
-    assert planned(wanted, (gone, keep), (live_room(gone, "x"),)).chores == (Bury(gone, "x"),)
+    assert planned(wanted, (gone, keep), (live_room(gone, "x"),)).chores == (DeleteTombstonedRoom(gone, "x"),)
     assert planned(wanted, (gone, keep)).chores == ()
-    assert planned(wanted, (gone, keep), now=NOW + HOUR).chores == (Forget(gone),)
+    assert planned(wanted, (gone, keep), now=NOW + HOUR).chores == (PurgeTombstone(gone),)
     later = planned(wanted, (gone, keep), (live_room(gone, "x"),), now=NOW + HOUR)
-    assert later.chores == (Bury(gone, "x"),)
+    assert later.chores == (DeleteTombstonedRoom(gone, "x"),)
 
 
 def test_a_tombstone_remembers_revoked_invites_for_as_long_as_one_could_be_good() -> None:
     gone = record("a").with_next_invite_epoch().with_tombstone(NOW)
     assert planned(desired(manifest("b")), (gone,), now=NOW + timedelta(days=29)).chores == ()
-    assert planned(desired(manifest("b")), (gone,), now=NOW + timedelta(days=30)).chores == (Forget(gone),)
+    assert planned(desired(manifest("b")), (gone,), now=NOW + timedelta(days=30)).chores == (
+        PurgeTombstone(gone),
+    )
     back = planned(desired(manifest("a")), (gone,), now=NOW + timedelta(days=29))
     assert back.changes[0].record == gone
 
@@ -56,7 +65,7 @@ def test_an_orphan_goes_only_once_it_is_ripe() -> None:
     wanted, live = desired(manifest("b", active=False)), (live_room(lost, "x"),)
     assert planned(wanted, (keep,), live).chores == ()
     assert planned(wanted, (keep,), live).orphans == {"x"}
-    assert planned(wanted, (keep,), live, ripe_orphans=frozenset({"x"})).chores == (DropOrphan("x"),)
+    assert planned(wanted, (keep,), live, ripe_orphans=frozenset({"x"})).chores == (DeleteOrphan("x"),)
 
 
 def test_the_live_room_of_a_damaged_record_is_no_orphan() -> None:
@@ -93,4 +102,4 @@ def test_what_is_foreign_is_no_drift(metadata: str) -> None:
 def test_a_listing_of_current_names_alone_needs_no_sorting() -> None:
     room = record("a", live="x")
     observed = Observed(desired(), {room.id: room}, {"x": live_room(room)})
-    assert sort_out(observed, rules()).unknown == {}
+    assert classify_rooms(observed, plan_inputs()).unknown == {}

@@ -12,14 +12,14 @@ from controller.live.room import room_metadata
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.plan import Observed, Plan, RoomChange, make_plan
 from controller.plan.model import (
-    Bury,
+    BlockReason,
     Create,
+    DeleteOrphan,
+    DeleteTombstonedRoom,
     Disruption,
-    DropOrphan,
+    FinalizeApiRemoval,
     Recreate,
-    Refusal,
     Remove,
-    TakeDown,
     Update,
 )
 from controller.records.record import Origin
@@ -35,7 +35,7 @@ from tests.support.histories import (
     remove_by_api,
     worlds,
 )
-from tests.support.worlds import ID_KEY, INSTANCE, STORE, World, rules
+from tests.support.worlds import ID_KEY, INSTANCE, STORE, World, plan_inputs
 
 T = TypeVar("T")
 
@@ -50,10 +50,10 @@ def empty_orphans(world: World) -> frozenset[str]:
 
 @given(worlds())
 def test_what_was_carried_out_is_not_planned_again(world: World) -> None:
-    world.settle()
+    world.run_until_stable()
     again = world.plan()
     assert not any(change.due for change in again.changes)
-    assert not again.changes or all(c.deferred or c.refused is not None for c in again.changes)
+    assert not again.changes or all(c.deferred or c.blocked_by is not None for c in again.changes)
 
 
 @given(worlds(), st.lists(st.lists(events, max_size=4), max_size=4))
@@ -64,7 +64,7 @@ def test_rooms_come_out_as_they_should_whatever_happens_in_between(
         for event in happened:
             event(world)
         world.converge(world.plan(ripe_orphans=empty_orphans(world)))
-    world.settle()
+    world.run_until_stable()
     listed = set(world.live)
     for room in world.records.values():
         assert not {old.name for old in room.retired} & listed or room.removed
@@ -79,7 +79,7 @@ def test_rooms_come_out_as_they_should_whatever_happens_in_between(
 @given(worlds(), st.randoms(use_true_random=False))
 def test_the_order_of_what_is_observed_is_irrelevant(world: World, chance: Random) -> None:
     observed = world.observed(frozenset(world.live))
-    one, other = make_plan(observed, rules()), make_plan(shuffled(observed, chance), rules())
+    one, other = make_plan(observed, plan_inputs()), make_plan(shuffled(observed, chance), plan_inputs())
     assert one.changes == other.changes
     assert (one.orphans, one.notes, one.stale) == (other.orphans, other.notes, other.stale)
     assert sorted(map(repr, one.chores)) == sorted(map(repr, other.chores))
@@ -100,7 +100,7 @@ def test_what_is_foreign_is_in_no_plan_and_stays_as_it_is(world: World) -> None:
     plan = world.plan(ripe_orphans=frozenset(world.live))
     assert "foreign" not in repr((plan.changes, plan.chores, plan.orphans))
     world.converge(plan)
-    world.settle(ripe_orphans=frozenset(world.live))
+    world.run_until_stable(ripe_orphans=frozenset(world.live))
     assert {name: world.live.get(name) for name in theirs} == theirs
 
 
@@ -108,9 +108,9 @@ def test_what_is_foreign_is_in_no_plan_and_stays_as_it_is(world: World) -> None:
 def test_nobody_is_cut_off_who_was_not_told(world: World) -> None:
     inside = {name for name in world.live if world.occupied(name)}
     plan = world.plan(ripe_orphans=empty_orphans(world))
-    buried = {chore.name for chore in plan.chores if isinstance(chore, Bury)}
+    buried = {chore.name for chore in plan.chores if isinstance(chore, DeleteTombstonedRoom)}
     told = {change.id for change in plan.changes if change.disruption is Disruption.DISCONNECTS}
-    told |= {chore.record.id for chore in plan.chores if isinstance(chore, TakeDown)}
+    told |= {chore.record.id for chore in plan.chores if isinstance(chore, FinalizeApiRemoval)}
     retired = {old.name for i, room in world.records.items() if i in told for old in room.retired}
     current = {room.live.name for i, room in world.records.items() if i in told and room.live}
     world.converge(plan)
@@ -119,7 +119,7 @@ def test_nobody_is_cut_off_who_was_not_told(world: World) -> None:
 
 @given(worlds())
 def test_a_removal_or_a_recreate_is_never_due_while_somebody_is_inside(world: World) -> None:
-    draft = make_plan(world.observed(), rules(now=world.now))
+    draft = make_plan(world.observed(), plan_inputs(now=world.now))
     for plan in (draft, world.plan()):
         for change in plan.changes:
             if any(isinstance(action, Remove | Recreate) for action in change.due):
@@ -131,13 +131,13 @@ def test_no_manifest_creates_updates_or_removes_a_room_of_the_api(world: World) 
     for change in world.plan().changes:
         if change.record is not None and change.record.origin is Origin.API:
             assert not any(isinstance(action, Create | Update | Remove) for action in change.actions)
-            assert change.refused is None
+            assert change.blocked_by is None
 
 
 @given(worlds(st.one_of(api_events, events)), st.integers(0, 30))
 def test_a_removal_by_api_is_done_at_once_and_changes_no_other_rooms_plan(world: World, number: int) -> None:
     create_by_api(0)(world)
-    world.settle()
+    world.run_until_stable()
     for name in world.live:
         world.enter(name)
     before, records = world.plan(), dict(world.records)
@@ -145,7 +145,7 @@ def test_a_removal_by_api_is_done_at_once_and_changes_no_other_rooms_plan(world:
     (room,) = [r for r in world.records.values() if r != records[r.id]]
     after = world.plan()
     assert others(before, room.key) == list(after.changes)
-    assert [chore.record for chore in after.chores if isinstance(chore, TakeDown)] == [room]
+    assert [chore.record for chore in after.chores if isinstance(chore, FinalizeApiRemoval)] == [room]
     world.converge(after)
     assert not {old.name for old in world.records[room.id].retired} & world.live.keys()
     assert world.records[room.id].live is None
@@ -170,10 +170,10 @@ def test_a_folder_that_says_nothing_removes_nothing(world: World, state: RoomsDi
         world.state = state
     plan = world.plan()
     assert removals(plan) == []
-    assert not any(isinstance(chore, DropOrphan) for chore in plan.chores)
+    assert not any(isinstance(chore, DeleteOrphan) for chore in plan.chores)
     for change in plan.changes:
         held = any(isinstance(action, Remove) for action in change.actions)
-        assert (change.refused in (Refusal.SNAPSHOT, Refusal.EMPTY)) is held
+        assert (change.blocked_by in (BlockReason.SNAPSHOT, BlockReason.EMPTY)) is held
 
 
 @given(worlds(manifest_events, least=1), st.integers(0, 13))
@@ -187,7 +187,7 @@ def test_a_wrong_manifest_changes_no_other_rooms_plan_but_may_hold_back_its_remo
     world.errors.append(ManifestError(f"somewhere/{key}.yaml", "it is wrong", None, key))
     for before, after in zip(others(right, key), others(world.plan(), key), strict=True):
         if any(isinstance(action, Remove) for action in before.actions):
-            assert set(after.due) <= set(before.due) or after.refused is not None
+            assert set(after.due) <= set(before.due) or after.blocked_by is not None
             assert before.id == after.id
         else:
             assert before == after
@@ -218,14 +218,14 @@ def test_ids_never_change(world: World, later: list[Event]) -> None:
 @given(worlds(manifest_events))
 def test_a_lost_database_comes_back_with_the_same_ids_and_the_same_live_rooms(world: World) -> None:
     world.state, world.errors = None, []
-    world.settle()
+    world.run_until_stable()
     here = set(world.manifests)
     before = {r.key: (r.id, r.live and r.live.name) for r in world.records.values() if r.key in here}
     world.records = {}
-    world.settle()
+    world.run_until_stable()
     after = {r.key: (r.id, r.live and r.live.name) for r in world.records.values()}
     assert after == before
 
 
 def test_a_snapshot_of_nothing_plans_nothing() -> None:
-    assert make_plan(Observed(Desired({}, (), ""), {}, {}), rules()) == Plan()
+    assert make_plan(Observed(Desired({}, (), ""), {}, {}), plan_inputs()) == Plan()

@@ -13,26 +13,26 @@ from hypothesis import strategies as st
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Participant, Permission
 from controller.plan.recording import (
-    Begin,
-    End,
-    Look,
-    Note,
-    Probe,
+    Occupancy,
+    ProbeWorker,
+    RecordingFailure,
+    RecordingInputs,
     RecordingRules,
-    Scene,
+    ResolveStart,
+    StartRecording,
     Step,
-    Trace,
-    Trouble,
+    StopRecording,
+    UpdateRecordingRecord,
     condition,
-    decide,
-    look_of,
+    next_step,
+    occupancy_of,
     ours_on,
 )
-from controller.recording_output import Output
+from controller.recording_output import RecordingOutput
 from controller.records.record import Recording, Retired, RoomRecord
 from tests.support.worlds import NOW, record
 
-OUTPUT: Final = Output.read("file:///recordings/{key}/{start}-{id}.mp4")
+OUTPUT: Final = RecordingOutput.read("file:///recordings/{key}/{start}-{id}.mp4")
 RULES: Final = RecordingRules(OUTPUT, timedelta(seconds=60), NOW)
 BORN: Final = NOW - timedelta(days=1)
 ROOM: Final = replace(record("stage", live="now", record=True), created=BORN)
@@ -40,25 +40,25 @@ FILE: Final = "/recordings/stage/20260324T155900Z-1.mp4"
 OTHER: Final = "/recordings/stage/20260324T155930Z-2.mp4"
 EGRESS: Final = Egress("EG_1", "now", EgressStatus.ACTIVE, FILE, "grid", started=NOW - timedelta(seconds=60))
 NOTED: Final = Recording(NOW - timedelta(seconds=60), "now", FILE, "EG_1")
-SOMEBODY, NOBODY = Look(1), Look(0)
+SOMEBODY, NOBODY = Occupancy(1), Occupancy(0)
 
 
 def noted(recording: Recording | None = NOTED, **fields: Any) -> RoomRecord:
     return replace(ROOM, recording=recording, **fields)
 
 
-def scene(room: RoomRecord = ROOM, *ours: Egress, **more: Any) -> Scene:
+def inputs(room: RoomRecord = ROOM, *ours: Egress, **more: Any) -> RecordingInputs:
     """A live room with somebody inside, and its recorder where one is at work."""
     recorders = frozenset(one.id for one in ours if one.status is EgressStatus.ACTIVE)
     facts: dict[str, Any] = {
         "listed": True,
-        "taped": bool(recorders),
-        "look": Look(1, recorders),
-        "still": {one.id: 0.0 for one in ours},
-        "settled": False,
-        "waits": False,
+        "livekit_says_recording": bool(recorders),
+        "occupancy": Occupancy(1, recorders),
+        "silent_seconds": {one.id: 0.0 for one in ours},
+        "is_closed": False,
+        "is_backing_off": False,
     }
-    return Scene(room, ours=ours, **{**facts, **more})
+    return RecordingInputs(room, ours=ours, **{**facts, **more})
 
 
 def ago(seconds: float) -> Any:
@@ -77,106 +77,153 @@ UNWANTED: Final = record("stage", live="now", record=False)
 @pytest.mark.parametrize(
     ("found", "step"),
     [
-        pytest.param(scene(), Begin(), id="somebody is inside"),
-        pytest.param(scene(look=NOBODY), None, id="nobody is inside"),
-        pytest.param(scene(look=None), None, id="nobody has looked"),
-        pytest.param(scene(listed=False), None, id="the room is not live"),
-        pytest.param(scene(waits=True), None, id="it failed not long ago"),
-        pytest.param(scene(UNWANTED), None, id="record is false"),
-        pytest.param(scene(record("stage", record=True, active=False)), None, id="active is false"),
-        pytest.param(scene(noted(ATTEMPT)), Trace(), id="nobody knows what came of a Start"),
-        pytest.param(scene(noted(), EGRESS), None, id="all is well"),
-        pytest.param(scene(noted(), STARTING), None, id="it is starting"),
-        pytest.param(scene(noted(), look=SOMEBODY), None, id="its end is not written down yet"),
-        pytest.param(scene(noted(), settled=True), Note(None), id="its end is written down"),
-        pytest.param(scene(noted(), ENDING), None, id="the end of it is waited for"),
+        pytest.param(inputs(), StartRecording(), id="somebody is inside"),
+        pytest.param(inputs(occupancy=NOBODY), None, id="nobody is inside"),
+        pytest.param(inputs(occupancy=None), None, id="nobody has looked"),
+        pytest.param(inputs(listed=False), None, id="the room is not live"),
+        pytest.param(inputs(is_backing_off=True), None, id="it failed not long ago"),
+        pytest.param(inputs(UNWANTED), None, id="record is false"),
+        pytest.param(inputs(record("stage", record=True, active=False)), None, id="active is false"),
+        pytest.param(inputs(noted(ATTEMPT)), ResolveStart(), id="nobody knows what came of a Start"),
+        pytest.param(inputs(noted(), EGRESS), None, id="all is well"),
+        pytest.param(inputs(noted(), STARTING), None, id="it is starting"),
+        pytest.param(inputs(noted(), occupancy=SOMEBODY), None, id="its end is not written down yet"),
         pytest.param(
-            scene(noted(), ENDING, still={"EG_1": 11.0}, settled=True), Note(None), id="it uploads for long"
+            inputs(noted(), is_closed=True), UpdateRecordingRecord(None), id="its end is written down"
         ),
-        pytest.param(scene(noted(ATTEMPT), EGRESS), Note(NOTED), id="the Start is found to have come about"),
+        pytest.param(inputs(noted(), ENDING), None, id="the end of it is waited for"),
         pytest.param(
-            scene(noted(None), EGRESS),
-            Note(replace(NOTED, attempt_at=ago(60))),
+            inputs(noted(), ENDING, silent_seconds={"EG_1": 11.0}, is_closed=True),
+            UpdateRecordingRecord(None),
+            id="it uploads for long",
+        ),
+        pytest.param(
+            inputs(noted(ATTEMPT), EGRESS),
+            UpdateRecordingRecord(NOTED),
+            id="the Start is found to have come about",
+        ),
+        pytest.param(
+            inputs(noted(None), EGRESS),
+            UpdateRecordingRecord(replace(NOTED, attempt_at=ago(60))),
             id="one that is ours and not noted",
         ),
         pytest.param(
-            scene(noted(), EGRESS, look=Look(0, frozenset({"EG_1"}))),
-            Note(replace(NOTED, empty_since=NOW)),
+            inputs(noted(), EGRESS, occupancy=Occupancy(0, frozenset({"EG_1"}))),
+            UpdateRecordingRecord(replace(NOTED, empty_since=NOW)),
             id="the last one left",
         ),
-        pytest.param(scene(noted(EMPTIED), EGRESS), Note(NOTED), id="somebody came back"),
-        pytest.param(scene(noted(EMPTIED), EGRESS, look=NOBODY), None, id="nobody came back yet"),
+        pytest.param(inputs(noted(EMPTIED), EGRESS), UpdateRecordingRecord(NOTED), id="somebody came back"),
+        pytest.param(inputs(noted(EMPTIED), EGRESS, occupancy=NOBODY), None, id="nobody came back yet"),
         pytest.param(
-            scene(noted(replace(NOTED, empty_since=ago(60))), EGRESS, look=NOBODY),
-            End(EGRESS, "nobody is inside any more"),
+            inputs(noted(replace(NOTED, empty_since=ago(60))), EGRESS, occupancy=NOBODY),
+            StopRecording(EGRESS, "nobody is inside any more"),
             id="nobody came back in time",
         ),
         pytest.param(
-            scene(noted(replace(NOTED, empty_since=ago(60))), EGRESS, look=None),
+            inputs(noted(replace(NOTED, empty_since=ago(60))), EGRESS, occupancy=None),
             None,
             id="nobody looked whether somebody came back",
         ),
         pytest.param(
-            scene(replace(UNWANTED, recording=NOTED), EGRESS), End(EGRESS, "record is false"), id="taken back"
+            inputs(replace(UNWANTED, recording=NOTED), EGRESS),
+            StopRecording(EGRESS, "record is false"),
+            id="taken back",
         ),
         pytest.param(
-            scene(noted(live=None), EGRESS), End(EGRESS, "its live room was given up"), id="room given up"
+            inputs(noted(live=None), EGRESS),
+            StopRecording(EGRESS, "its live room was given up"),
+            id="room given up",
         ),
         pytest.param(
-            scene(noted(removed_at=NOW), EGRESS), End(EGRESS, "its live room was given up"), id="room removed"
+            inputs(noted(removed_at=NOW), EGRESS),
+            StopRecording(EGRESS, "its live room was given up"),
+            id="room removed",
         ),
         pytest.param(
-            scene(noted(), replace(EGRESS, layout="speaker")),
-            End(replace(EGRESS, layout="speaker"), "record_mode changed"),
+            inputs(noted(), replace(EGRESS, layout="speaker")),
+            StopRecording(replace(EGRESS, layout="speaker"), "record_mode changed"),
             id="another layout is wanted",
         ),
         pytest.param(
-            scene(replace(UNWANTED, recording=NOTED), EGRESS, asked=frozenset({"EG_1"})),
+            inputs(replace(UNWANTED, recording=NOTED), EGRESS, stop_requested=frozenset({"EG_1"})),
             None,
             id="it was asked to end a moment ago",
         ),
         pytest.param(
-            scene(noted(), EGRESS, YOUNGER), End(YOUNGER, "the room is recorded twice"), id="recorded twice"
+            inputs(noted(), EGRESS, YOUNGER),
+            StopRecording(YOUNGER, "the room is recorded twice"),
+            id="recorded twice",
         ),
-        pytest.param(scene(noted(), ENDING, YOUNGER), Note(SECOND), id="the next one is there"),
         pytest.param(
-            scene(noted(), EGRESS, taped=False, look=SOMEBODY, still={"EG_1": 60.0}),
-            Probe(EGRESS),
+            inputs(noted(), ENDING, YOUNGER), UpdateRecordingRecord(SECOND), id="the next one is there"
+        ),
+        pytest.param(
+            inputs(
+                noted(),
+                EGRESS,
+                livekit_says_recording=False,
+                occupancy=SOMEBODY,
+                silent_seconds={"EG_1": 60.0},
+            ),
+            ProbeWorker(EGRESS),
             id="silent, and not in the room",
         ),
         pytest.param(
-            scene(noted(), EGRESS, taped=False, look=SOMEBODY, still={"EG_1": 59.0}),
+            inputs(
+                noted(),
+                EGRESS,
+                livekit_says_recording=False,
+                occupancy=SOMEBODY,
+                silent_seconds={"EG_1": 59.0},
+            ),
             None,
             id="silent, not for long",
         ),
         pytest.param(
-            scene(noted(), EGRESS, taped=False, still={"EG_1": 90.0}), None, id="silent, in the room"
+            inputs(noted(), EGRESS, livekit_says_recording=False, silent_seconds={"EG_1": 90.0}),
+            None,
+            id="silent, in the room",
         ),
         pytest.param(
-            scene(noted(), EGRESS, look=SOMEBODY, still={"EG_1": 90.0}), None, id="silent, the room is taped"
+            inputs(noted(), EGRESS, occupancy=SOMEBODY, silent_seconds={"EG_1": 90.0}),
+            None,
+            id="silent, the room is taped",
         ),
         pytest.param(
-            scene(noted(), EGRESS, taped=False, look=None, still={"EG_1": 90.0}),
+            inputs(
+                noted(), EGRESS, livekit_says_recording=False, occupancy=None, silent_seconds={"EG_1": 90.0}
+            ),
             None,
             id="silent, nobody looked",
         ),
         pytest.param(
-            scene(noted(), EGRESS, taped=False, listed=False, look=None, still={"EG_1": 90.0}),
-            Probe(EGRESS),
+            inputs(
+                noted(),
+                EGRESS,
+                livekit_says_recording=False,
+                listed=False,
+                occupancy=None,
+                silent_seconds={"EG_1": 90.0},
+            ),
+            ProbeWorker(EGRESS),
             id="silent, and its room is gone",
         ),
-        pytest.param(scene(noted(), ENDING, still={"EG_1": 60.0}), Probe(ENDING), id="its end never comes"),
+        pytest.param(
+            inputs(noted(), ENDING, silent_seconds={"EG_1": 60.0}),
+            ProbeWorker(ENDING),
+            id="its end never comes",
+        ),
     ],
 )
-def test_one_step_at_a_time(found: Scene, step: Step | None) -> None:
-    assert decide(found, RULES) == step
+def test_one_step_at_a_time(found: RecordingInputs, step: Step | None) -> None:
+    assert next_step(found, RULES) == step
 
 
 def test_without_an_output_nothing_begins_and_what_runs_ends() -> None:
     rules = replace(RULES, output=None)
-    assert decide(scene(), rules) is None
-    ended = decide(scene(noted(), EGRESS), rules)
-    assert ended == End(EGRESS, "ROOMCTL_RECORDING_OUTPUT is not set any more")
+    assert next_step(inputs(), rules) is None
+    ended = next_step(inputs(noted(), EGRESS), rules)
+    assert ended == StopRecording(EGRESS, "ROOMCTL_RECORDING_OUTPUT is not set any more")
 
 
 @pytest.mark.parametrize(
@@ -195,7 +242,7 @@ def test_each_layout_goes_on_under_its_own_mode_alone(mode: str, layout: str, pa
     goes_on = [
         one
         for one, room in rooms.items()
-        if decide(scene(replace(room, recording=NOTED), taped), RULES) is None
+        if next_step(inputs(replace(room, recording=NOTED), taped), RULES) is None
     ]
     assert goes_on == [mode]
 
@@ -208,7 +255,7 @@ def test_hidden_ones_agents_and_recorders_are_nobody() -> None:
         Participant("EG_1", kind="EGRESS"),
         Participant("EG_2", recorder=True),
     ]
-    assert look_of(people) == Look(1, frozenset({"EG_1", "EG_2"}))
+    assert occupancy_of(people) == Occupancy(1, frozenset({"EG_1", "EG_2"}))
 
 
 def test_ours_are_the_noted_one_and_what_goes_where_only_this_room_goes() -> None:
@@ -230,62 +277,73 @@ def test_one_that_has_not_begun_is_the_younger() -> None:
 @pytest.mark.parametrize(
     ("found", "says"),
     [
-        (scene(look=NOBODY), ("False", "Idle")),
-        (scene(), ("False", "Starting")),
-        (scene(noted(ATTEMPT)), ("False", "Starting")),
-        (scene(noted(), STARTING), ("False", "Starting")),
-        (scene(noted(), EGRESS), ("True", "Recording")),
-        (scene(noted(), ENDING), ("False", "Stopping")),
-        (scene(noted(), EGRESS, taped=False, look=SOMEBODY, still={"EG_1": 90.0}), ("False", "WorkerLost")),
-        (scene(noted(), EGRESS, stranded=frozenset({"EG_1"})), ("False", "Starting")),
+        (inputs(occupancy=NOBODY), ("False", "Idle")),
+        (inputs(), ("False", "Starting")),
+        (inputs(noted(ATTEMPT)), ("False", "Starting")),
+        (inputs(noted(), STARTING), ("False", "Starting")),
+        (inputs(noted(), EGRESS), ("True", "Recording")),
+        (inputs(noted(), ENDING), ("False", "Stopping")),
+        (
+            inputs(
+                noted(),
+                EGRESS,
+                livekit_says_recording=False,
+                occupancy=SOMEBODY,
+                silent_seconds={"EG_1": 90.0},
+            ),
+            ("False", "WorkerLost"),
+        ),
+        (inputs(noted(), EGRESS, on_deleted_room=frozenset({"EG_1"})), ("False", "Starting")),
     ],
 )
-def test_the_condition_says_what_is_so(found: Scene, says: tuple[str, str]) -> None:
+def test_the_condition_says_what_is_so(found: RecordingInputs, says: tuple[str, str]) -> None:
     said = condition(found, OUTPUT, None)
     assert (said.status, said.reason) == says
 
 
 def test_the_condition_names_file_and_time_and_nothing_of_the_id() -> None:
     by_id = replace(EGRESS, file=f"/recordings/{ROOM.id}/x.mp4")
-    said = condition(scene(noted(replace(NOTED, file=by_id.file)), by_id), OUTPUT, None)
+    said = condition(inputs(noted(replace(NOTED, file=by_id.file)), by_id), OUTPUT, None)
     assert "since 2026-03-24T15:59:00.000Z" in said.message
     assert ROOM.id not in said.message
 
 
 def test_trouble_is_said_while_somebody_waits_for_the_recording() -> None:
-    trouble = Trouble("Starting", "LiveKit has not said what came of the Start")
-    assert condition(scene(waits=True), OUTPUT, trouble).message == trouble.message
-    assert condition(scene(noted(), EGRESS), OUTPUT, trouble).status == "True"
-    assert condition(scene(look=NOBODY), OUTPUT, trouble).reason == "Idle"
+    trouble = RecordingFailure("Starting", "LiveKit has not said what came of the Start")
+    assert condition(inputs(is_backing_off=True), OUTPUT, trouble).message == trouble.message
+    assert condition(inputs(noted(), EGRESS), OUTPUT, trouble).status == "True"
+    assert condition(inputs(occupancy=NOBODY), OUTPUT, trouble).reason == "Idle"
 
 
 def test_what_was_mended_is_not_said_while_the_last_of_a_good_recording_is_written() -> None:
-    trouble = Trouble("Failed", "the one before")
-    assert condition(scene(noted(), ENDING, look=NOBODY), OUTPUT, trouble).reason == "Stopping"
-    assert condition(scene(noted(), ENDING, look=SOMEBODY), OUTPUT, trouble).reason == "Failed"
+    trouble = RecordingFailure("Failed", "the one before")
+    assert condition(inputs(noted(), ENDING, occupancy=NOBODY), OUTPUT, trouble).reason == "Stopping"
+    assert condition(inputs(noted(), ENDING, occupancy=SOMEBODY), OUTPUT, trouble).reason == "Failed"
 
 
 def test_anothers_recorder_hides_no_worker_that_is_gone() -> None:
-    look = Look(1, frozenset({"EG_foreign"}))
-    assert isinstance(decide(scene(noted(), EGRESS, look=look, still={"EG_1": 61.0}), RULES), Probe)
+    look = Occupancy(1, frozenset({"EG_foreign"}))
+    assert isinstance(
+        next_step(inputs(noted(), EGRESS, occupancy=look, silent_seconds={"EG_1": 61.0}), RULES), ProbeWorker
+    )
     gone = replace(look, gone=look.recorders)
-    assert decide(scene(noted(), EGRESS, look=gone, still={"EG_1": 61.0}), RULES) is None
+    assert next_step(inputs(noted(), EGRESS, occupancy=gone, silent_seconds={"EG_1": 61.0}), RULES) is None
 
 
 def test_what_is_left_of_a_room_that_was_given_up_holds_nothing_up() -> None:
-    left = scene(noted(), EGRESS, stranded=frozenset({"EG_1"}))
-    assert decide(left, RULES) == Note(None)
-    assert decide(replace(left, record=ROOM), RULES) == Begin()
+    left = inputs(noted(), EGRESS, on_deleted_room=frozenset({"EG_1"}))
+    assert next_step(left, RULES) == UpdateRecordingRecord(None)
+    assert next_step(replace(left, record=ROOM), RULES) == StartRecording()
 
 
 @pytest.mark.parametrize("reason", ["NoEgressService", "NoWorker", "Failed", "WorkerLost"])
 def test_what_went_wrong_for_good_is_said_of_an_empty_room_too(reason: str) -> None:
-    assert condition(scene(look=NOBODY), OUTPUT, Trouble(reason, "why")).reason == reason
+    assert condition(inputs(occupancy=NOBODY), OUTPUT, RecordingFailure(reason, "why")).reason == reason
 
 
 # What holds of every scene.
 
-Found: TypeAlias = tuple[Scene, Sequence[Egress]]
+Found: TypeAlias = tuple[RecordingInputs, Sequence[Egress]]
 
 _statuses = st.sampled_from([EgressStatus.STARTING, EgressStatus.ACTIVE, EgressStatus.ENDING])
 _files = st.sampled_from([FILE, OTHER, "/recordings/stage/20260324T155900Z-3.mp4"])
@@ -335,36 +393,36 @@ _rooms = st.builds(
 
 
 @st.composite
-def scenes(draw: st.DrawFn) -> Found:
-    """A scene, and the listing that it was made of."""
+def recording_inputs(draw: st.DrawFn) -> Found:
+    """The inputs, and the listing that it was made of."""
     room, listed = draw(_rooms), draw(_listings)
     ours = ours_on(room, listed, OUTPUT)
     ids = [one.id for one in ours]
     some = st.frozensets(st.sampled_from(ids)) if ids else st.just(frozenset[str]())
-    found = Scene(
+    found = RecordingInputs(
         record=room,
         listed=room.live is not None and draw(st.booleans()),
-        taped=draw(st.booleans()),
+        livekit_says_recording=draw(st.booleans()),
         ours=ours,
-        look=draw(st.none() | st.builds(Look, st.integers(0, 2), some)),
-        still={key: draw(st.sampled_from([0.0, 9.0, 11.0, 61.0])) for key in ids},
-        settled=room.recording is not None and room.recording.egress_id is not None and draw(st.booleans()),
-        waits=draw(st.booleans()),
-        asked=draw(some),
+        occupancy=draw(st.none() | st.builds(Occupancy, st.integers(0, 2), some)),
+        silent_seconds={key: draw(st.sampled_from([0.0, 9.0, 11.0, 61.0])) for key in ids},
+        is_closed=room.recording is not None and room.recording.egress_id is not None and draw(st.booleans()),
+        is_backing_off=draw(st.booleans()),
+        stop_requested=draw(some),
     )
     return found, listed
 
 
-def _running(found: Scene) -> list[Egress]:
+def _running(found: RecordingInputs) -> list[Egress]:
     return [one for one in found.ours if one.status is not EgressStatus.ENDING]
 
 
-@given(scenes())
+@given(recording_inputs())
 def test_nothing_begins_while_one_runs_or_an_outcome_is_unknown(
     found: Found,
 ) -> None:
     known, _ = found
-    if decide(known, RULES) == Begin():
+    if next_step(known, RULES) == StartRecording():
         assert not _running(known)
         assert known.record.recording is None
         assert known.record.should_be_live
@@ -372,26 +430,28 @@ def test_nothing_begins_while_one_runs_or_an_outcome_is_unknown(
         assert known.listed
 
 
-@given(scenes())
+@given(recording_inputs())
 def test_nothing_foreign_is_ever_ended(found: Found) -> None:
-    step = decide(found[0], RULES)
-    if isinstance(step, End | Probe):
+    step = next_step(found[0], RULES)
+    if isinstance(step, StopRecording | ProbeWorker):
         recording = found[0].record.recording
         noted_ = recording is not None and step.egress.id == recording.egress_id
         assert noted_ or OUTPUT.is_of(step.egress.file, "stage", ROOM.id)
 
 
-@given(scenes())
+@given(recording_inputs())
 def test_of_several_that_run_the_youngest_ends(found: Found) -> None:
     known, running = found[0], _running(found[0])
-    step = decide(known, RULES)
-    if len(running) < 2 or isinstance(step, Probe):
+    step = next_step(known, RULES)
+    if len(running) < 2 or isinstance(step, ProbeWorker):
         return
     youngest = max(running, key=lambda one: (one.started is None, one.started or NOW, one.id))
-    assert step == (None if youngest.id in known.asked else End(youngest, "the room is recorded twice"))
+    assert step == (
+        None if youngest.id in known.stop_requested else StopRecording(youngest, "the room is recorded twice")
+    )
 
 
-@given(scenes(), st.randoms())
+@given(recording_inputs(), st.randoms())
 def test_the_order_of_the_listing_decides_nothing(found: Found, random: Random) -> None:
     known, listed = found
     shuffled = list(listed)
@@ -399,11 +459,13 @@ def test_the_order_of_the_listing_decides_nothing(found: Found, random: Random) 
     assert ours_on(known.record, shuffled, OUTPUT) == known.ours
 
 
-@given(scenes(), st.booleans())
+@given(recording_inputs(), st.booleans())
 def test_with_people_inside_and_a_worker_every_room_comes_to_rest(found: Found, somebody: bool) -> None:
-    known = replace(found[0], look=Look(int(somebody)), waits=False, asked=frozenset())
+    known = replace(
+        found[0], occupancy=Occupancy(int(somebody)), is_backing_off=False, stop_requested=frozenset()
+    )
     for _ in range(20):
-        step = decide(known, RULES)
+        step = next_step(known, RULES)
         before, known = known, _done(known, step)
         if known == before:
             break
@@ -414,24 +476,27 @@ def test_with_people_inside_and_a_worker_every_room_comes_to_rest(found: Found, 
     assert (room.should_be_live and room.spec.record) or not _running(known)
 
 
-def _done(known: Scene, step: Step | None) -> Scene:
+def _done(known: RecordingInputs, step: Step | None) -> RecordingInputs:
     """What comes of a step, or of waiting, where all goes well: what is to end has ended, and is settled."""
     room = known.record
     match step:
-        case Note(recording):
+        case UpdateRecordingRecord(recording):
             known = replace(known, record=room.with_recording(recording))
-        case Begin():
+        case StartRecording():
             begun = replace(EGRESS, id="EG_new", layout="grid", page="", started=NOW)
             known = replace(
-                known, ours=(*known.ours, begun), still={**known.still, begun.id: 0.0}, taped=True
+                known,
+                ours=(*known.ours, begun),
+                silent_seconds={**known.silent_seconds, begun.id: 0.0},
+                livekit_says_recording=True,
             )
             known = replace(known, record=room.with_recording(Recording(NOW, "now", FILE, begun.id)))
-        case Trace():
+        case ResolveStart():
             known = replace(known, record=room.with_recording(None))
-        case End(egress) | Probe(egress):
+        case StopRecording(egress) | ProbeWorker(egress):
             known = replace(known, ours=tuple(one for one in known.ours if one.id != egress.id))
         case None:
             known = replace(known, ours=tuple(_running(known)))
     ids = {one.id for one in known.ours}
     noted_ = known.record.recording
-    return replace(known, settled=noted_ is not None and noted_.egress_id not in {*ids, None})
+    return replace(known, is_closed=noted_ is not None and noted_.egress_id not in {*ids, None})

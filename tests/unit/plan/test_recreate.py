@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.live.room import STAY_SECONDS
+from controller.live.room import EMPTY_TIMEOUT_SECONDS
 from controller.plan.model import Disruption
 from tests.support.worlds import desired, kinds, live_room, manifest, only, planned, record
 
@@ -23,7 +23,7 @@ def test_a_live_room_made_with_other_limits_is_replaced(fields: dict[str, Any]) 
 
 def test_a_room_that_stays_longer_than_asked_is_left_alone() -> None:
     room = record("a", live="x")
-    longer = live_room(room, empty_timeout=STAY_SECONDS + 1)
+    longer = live_room(room, empty_timeout=EMPTY_TIMEOUT_SECONDS + 1)
     assert planned(desired(manifest("a")), (room,), (longer,)).empty
 
 

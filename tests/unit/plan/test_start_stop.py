@@ -1,6 +1,6 @@
 """`active` starts and stops the live room."""
 
-from controller.plan.model import Disruption, Finish, Word
+from controller.plan.model import ActionName, DeleteRetiredRoom, Disruption
 from tests.support.worlds import NOW, desired, kinds, live_room, manifest, only, planned, record
 
 
@@ -18,7 +18,7 @@ def test_a_room_that_turns_inactive_is_stopped_at_once_whoever_is_inside() -> No
     assert kinds(change) == ["Update", "Stop"]
     assert change.due == change.actions
     assert (change.disruption, change.participants) == (Disruption.DISCONNECTS, 3)
-    assert change.words == (Word.UPDATE, Word.STOP)
+    assert change.action_names == (ActionName.UPDATE, ActionName.STOP)
 
 
 def test_an_inactive_room_without_a_live_one_is_as_it_should_be() -> None:
@@ -34,6 +34,6 @@ def test_a_stop_that_was_interrupted_is_finished_and_says_that_it_disconnects() 
     room = record("a", live="x", active=False).without_live_name(NOW)
     plan = planned(desired(manifest("a", active=False)), (room,), (live_room(room, "x"),), {"x": 2})
     change = only(plan)
-    assert change.actions == (Finish("x"),)
-    assert change.words == (Word.STOP,)
+    assert change.actions == (DeleteRetiredRoom("x"),)
+    assert change.action_names == (ActionName.STOP,)
     assert (change.disruption, change.participants) == (Disruption.DISCONNECTS, 2)

@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from controller.manifests.snapshot import ManifestError
-from controller.plan.model import RestoreRecord, Word
+from controller.plan.model import ActionName, RestoreRecord
 from controller.plan.render import as_text
 from controller.records.record import RoomRecord, UnusableReason, UnusableRecord
 from tests.support.worlds import NOW, desired, live_room, manifest, only, planned, record
@@ -25,7 +25,7 @@ def test_damaged_record_is_restored_from_its_manifest_alone() -> None:
     each = damaged(room)
     plan = planned(desired(wanted), (), (live_room(room),), unusable=[each])
     assert only(plan).actions == (RestoreRecord(each, wanted),)
-    assert only(plan).words == (Word.UPDATE,)
+    assert only(plan).action_names == (ActionName.UPDATE,)
     assert as_text(plan).startswith("~ a: update (its record is damaged: cannot read spec.name)")
     assert (plan.unchanged, plan.chores, plan.orphans) == (0, (), frozenset())
 
@@ -50,9 +50,11 @@ def test_damaged_record_without_a_manifest_is_left_alone_and_named() -> None:
 def test_invalid_manifest_of_a_damaged_record_holds_no_removal_back() -> None:
     room, gone = record("a"), record("gone")
     wanted = desired(manifest("b"), errors=(ManifestError("a.yaml", "wrong", None, "a"),))
-    plan = planned(wanted, (gone, record("b")), (), unusable=[damaged(room)], gone_for={"gone": 60.0})
+    plan = planned(
+        wanted, (gone, record("b")), (), unusable=[damaged(room)], missing_for_seconds={"gone": 60.0}
+    )
     change = next(change for change in plan.changes if change.key == "gone")
-    assert change.refused is None
+    assert change.blocked_by is None
 
 
 def test_record_of_a_newer_release_is_left_alone_with_its_manifest_and_without() -> None:

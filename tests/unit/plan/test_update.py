@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.plan.model import Disruption, FieldChange, Forget, Repair, Update, Word
+from controller.plan.model import ActionName, Disruption, FieldChange, PurgeTombstone, Repair, Update
 from controller.plan.planner import SECOND_FILE
 from controller.records.record import TOMBSTONE_TTL, Recording, RoomRecord
 from tests.support.worlds import NOW, desired, kinds, live_room, manifest, only, planned, record
@@ -23,7 +23,7 @@ def test_an_edit_changes_the_record_and_the_live_rooms_metadata() -> None:
     change = only(planned(desired(wanted), (room,), (live_room(room),)))
     assert change.actions == (Update(wanted), Repair("x"))
     assert change.fields == (FieldChange("allow_chat", False, True),)
-    assert change.words == (Word.UPDATE,)
+    assert change.action_names == (ActionName.UPDATE,)
     assert change.record is room
 
 
@@ -75,7 +75,7 @@ def test_another_layout_disturbs_nobody() -> None:
     room = recorded()
     edited = manifest("a", record=True, record_mode="ROOM_COMPOSITE_AND_CHAT")
     change = only(planned(desired(edited), (room,), (live_room(room),), {"x": 3}))
-    assert (change.disruption, change.words) == (Disruption.NONE, (Word.UPDATE,))
+    assert (change.disruption, change.action_names) == (Disruption.NONE, (ActionName.UPDATE,))
 
 
 @pytest.mark.parametrize("live", [(), ("x",)])
@@ -84,10 +84,10 @@ def test_a_tombstone_stays_while_its_recording_is_not_settled(live: tuple[str, .
     later = NOW + 3 * TOMBSTONE_TTL
     rooms = tuple(live_room(room, name) for name in live)
     assert not any(
-        isinstance(chore, Forget) for chore in planned(desired(), (room,), rooms, now=later).chores
+        isinstance(chore, PurgeTombstone) for chore in planned(desired(), (room,), rooms, now=later).chores
     )
     settled = room.with_recording(None)
-    assert planned(desired(), (settled,), now=later).chores == (Forget(settled),)
+    assert planned(desired(), (settled,), now=later).chores == (PurgeTombstone(settled),)
 
 
 def test_a_new_limit_asks_for_a_new_live_room() -> None:
@@ -101,7 +101,7 @@ def test_metadata_that_somebody_else_wrote_is_put_right() -> None:
     room = record("a", live="x")
     change = only(planned(desired(manifest("a")), (room,), (live_room(room, metadata="{}"),)))
     assert kinds(change) == ["Repair"]
-    assert change.words == (Word.UPDATE,)
+    assert change.action_names == (ActionName.UPDATE,)
     assert change.fields == ()
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from controller.live.room import Permission
 from controller.manifests.snapshot import ManifestError, RoomsDirState
-from controller.plan.model import Refusal
+from controller.plan.model import BlockReason
 from controller.records.ports import RemovalApproval
 from tests.support.inprocess import InProcess
 from tests.support.worlds import NOW, desired, manifest
@@ -18,9 +18,9 @@ LEAVE = RemovalApproval(frozenset(KEYS[:7]), NOW + timedelta(hours=9))
 
 
 async def running(manifests: object = BOTH) -> InProcess:
-    process = InProcess(settle=10.0)
+    process = InProcess(prune_grace_seconds=10.0)
     process.manifests = manifests  # type: ignore[assignment]
-    await process.settle()
+    await process.run_until_stable()
     process.triggers.delays.clear()
     return process
 
@@ -28,13 +28,13 @@ async def running(manifests: object = BOTH) -> InProcess:
 async def test_a_room_goes_ten_seconds_after_it_was_first_missed() -> None:
     process = await running()
     process.manifests = ONE
-    await process.turn()
+    await process.reconcile()
     assert process.triggers.delays == pytest.approx([10.0])
     process.time.seconds += 9.9
-    await process.turn()
+    await process.reconcile()
     assert not process.record("a").removed
     process.time.seconds += 0.1
-    await process.turn()
+    await process.reconcile()
     assert process.record("a").removed
 
 
@@ -45,45 +45,45 @@ async def test_one_snapshot_with_it_or_without_meaning_begins_anew() -> None:
         process = await running()
         for manifests in (ONE, between, ONE):
             process.manifests = manifests
-            await process.turn()
+            await process.reconcile()
             process.time.seconds += 9
-        await process.turn()
+        await process.reconcile()
         assert not process.record("a").removed
         process.time.seconds += 1
-        await process.turn()
+        await process.reconcile()
         assert process.record("a").removed
 
 
 async def test_a_controller_that_stood_by_begins_anew() -> None:
     process = await running()
     process.manifests = ONE
-    await process.turn()
+    await process.reconcile()
     process.time.seconds += 20
     process.lease.held = False
-    await process.reconciler.turn(read_files=True)
+    await process.reconciler.reconcile(read_files=True)
     process.lease.held = True
-    await process.turn()
+    await process.reconcile()
     assert not process.record("a").removed
 
 
 async def test_leave_is_used_once() -> None:
     process = await running(TWELVE)
     process.manifests = FIVE_LEFT
-    plan = await process.turn()
-    assert {change.refused for change in plan.changes} == {Refusal.TOO_MANY}
+    plan = await process.reconcile()
+    assert {change.blocked_by for change in plan.changes} == {BlockReason.TOO_MANY}
     await process.store.grant_removal_approval(LEAVE)
-    await process.turn()
+    await process.reconcile()
     assert sum(room.removed for room in process.store.database.rooms.values()) == 7
-    await process.turn()
+    await process.reconcile()
     assert await process.store.removal_approval() is None
 
 
 async def test_leave_that_was_used_before_a_crash_is_not_good_again() -> None:
     process = await running(TWELVE)
     await process.store.grant_removal_approval(LEAVE)
-    fresh = InProcess(process.live, store=process.store, time=process.time, settle=10.0)
+    fresh = InProcess(process.live, store=process.store, time=process.time, prune_grace_seconds=10.0)
     fresh.manifests = TWELVE
-    await fresh.turn()
+    await fresh.reconcile()
     assert await process.store.removal_approval() is None
 
 
@@ -92,7 +92,7 @@ async def test_leave_that_ran_out_is_none() -> None:
     process.manifests = FIVE_LEFT
     await process.store.grant_removal_approval(RemovalApproval(LEAVE.keys, NOW))
     process.time.seconds += 1
-    await process.turn()
+    await process.reconcile()
     assert not any(room.removed for room in process.store.database.rooms.values())
 
 
@@ -100,12 +100,12 @@ async def test_an_empty_folder_is_pruned_by_leave_alone() -> None:
     process = await running()
     process.manifests = desired()
     process.time.seconds += 60
-    await process.turn()
+    await process.reconcile()
     assert not process.record("a").removed
     await process.store.grant_removal_approval(
         RemovalApproval(frozenset({"a", "b"}), NOW + timedelta(hours=1))
     )
-    await process.turn()
+    await process.reconcile()
     assert process.record("a").removed
     assert process.record("b").removed
 
@@ -114,7 +114,7 @@ async def test_a_plan_spends_no_leave() -> None:
     process = await running(TWELVE)
     process.manifests = desired(*(manifest(key) for key in KEYS[:2]))
     await process.store.grant_removal_approval(RemovalApproval(frozenset({"no such room"}), LEAVE.expires))
-    await process.planner.plan(await process.planner.eyes.observe(None), everyone=True)
+    await process.planner.plan(await process.planner.observer.observe(None), everyone=True)
     assert await process.store.removal_approval() is not None
 
 
@@ -122,9 +122,9 @@ async def test_a_room_that_waits_for_people_does_not_make_the_loop_spin() -> Non
     process = await running(desired(manifest("a"), manifest("b"), manifest("c")))
     process.live.enter(process.name("a"), "ann", Permission())
     process.manifests = desired(manifest("b"), manifest("c"))
-    await process.turn()
+    await process.reconcile()
     process.time.seconds += 60
     process.manifests = desired(manifest("c"))
     process.triggers.delays.clear()
-    await process.turn()
+    await process.reconcile()
     assert process.triggers.delays == pytest.approx([10.0])

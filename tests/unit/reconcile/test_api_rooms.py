@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from controller.errors import LiveAway, LiveRejected
+from controller.errors import LiveKitRejectedError, LiveKitUnavailableError
 from controller.live.room import LiveRoom, Permission
 from controller.records.record import LiveName, Origin, RoomRecord, Status
 from tests.support.crash import Died, Fuse, fused
@@ -33,7 +33,7 @@ async def with_rooms(*rooms: RoomRecord, live: FakeLive | None = None) -> InProc
     process.manifests = MANIFESTS
     for room in rooms:
         await process.store.insert(room)
-    await process.settle()
+    await process.run_until_stable()
     process.calls()
     return process
 
@@ -68,7 +68,7 @@ async def test_it_comes_back_under_its_name_and_is_pruned_by_nothing() -> None:
     process.live.vanish(name)
     process.manifests = desired()
     for _ in range(3):
-        await process.turn()
+        await process.reconcile()
         process.time.seconds += 31.0
     assert name in await process.listed()
 
@@ -81,7 +81,7 @@ async def test_stop_and_start_by_another_process_are_made_so() -> None:
         stored = other.by_id[room.id]
         wanted = stored.with_spec(spec(active=active), stored.key, None, process.time.wall())
         await other.save(stored, wanted)
-        await process.turn()
+        await process.reconcile()
         after = now(process, room)
         assert after.status.observed_generation == wanted.generation
         assert (after.live is not None) == active
@@ -96,7 +96,7 @@ async def test_removed_in_the_next_pass_whoever_is_inside(elsewhere: bool) -> No
     for inside in (name, kept):
         process.live.enter(inside, "ann", ANN, {"role": "speaker"})
     await dismiss(process, room, FakeStore(process.store.database) if elsewhere else None)
-    plan = await process.turn()
+    plan = await process.reconcile()
     assert plan.empty
     assert await process.listed() == {kept, process.name("theirs")}
     assert [old.name for old in now(process, room).retired] == [name]
@@ -107,15 +107,15 @@ async def test_removed_in_the_next_pass_whoever_is_inside(elsewhere: bool) -> No
 async def test_the_name_is_retired_before_the_live_room_goes() -> None:
     process, room = await with_rooms(api_room("a")), api_room("a")
     name = process.name(room.key)
-    process.live.fail["delete_room"] = LiveAway("LiveKit is away")
+    process.live.fail["delete_room"] = LiveKitUnavailableError("LiveKit is away")
     await dismiss(process, room)
-    await process.turn()
+    await process.reconcile()
     assert now(process, room).live is None
     assert [old.name for old in now(process, room).retired] == [name]
     assert not is_done(now(process, room)), "it still stands"
     process.live.fail.clear()
     process.time.seconds += 31.0
-    await process.turn()
+    await process.reconcile()
     assert is_done(now(process, room))
     assert name not in await process.listed()
 
@@ -137,15 +137,15 @@ async def test_one_removed_while_it_is_being_made_leaves_no_live_room() -> None:
     live, room = Held(), api_room("a")
     process = InProcess(live)
     await process.store.insert(room)
-    await process.reconciler.turn(read_files=True)
+    await process.reconciler.reconcile(read_files=True)
     await live.asked.wait()
     await dismiss(process, room)
-    await process.reconciler.turn(read_files=False)
+    await process.reconciler.reconcile(read_files=False)
     assert not is_done(now(process, room)), "CreateRoom may still come about"
     live.go_on.set()
-    await process.workshop.settled()
+    await process.task_runner.wait_until_idle()
     assert process.triggers.woken
-    await process.turn()
+    await process.reconcile()
     assert await process.listed() == set()
     assert is_done(now(process, room))
 
@@ -153,22 +153,22 @@ async def test_one_removed_while_it_is_being_made_leaves_no_live_room() -> None:
 async def test_one_removed_between_the_plan_and_its_write_is_not_made() -> None:
     process, room = InProcess(), api_room("a")
     await process.store.insert(room)
-    plan = await process.planner.plan(await process.planner.eyes.observe(None))
+    plan = await process.planner.plan(await process.planner.observer.observe(None))
     await dismiss(process, room)
-    process.workshop.carry_out(plan)
-    await process.workshop.settled()
+    process.task_runner.start_changes(plan)
+    await process.task_runner.wait_until_idle()
     assert process.live.calls["create_room"] == 0
-    await process.turn()
+    await process.reconcile()
     assert is_done(now(process, room))
 
 
 async def test_one_that_livekit_refuses_is_removed_without_waiting_for_the_next_try() -> None:
     process, room = InProcess(), api_room("a")
-    process.live.fail["create_room"] = LiveRejected("LiveKit refuses")
+    process.live.fail["create_room"] = LiveKitRejectedError("LiveKit refuses")
     await process.store.insert(room)
-    await process.turn()
+    await process.reconcile()
     await dismiss(process, room)
-    await process.turn()
+    await process.reconcile()
     assert is_done(now(process, room))
 
 
@@ -176,12 +176,12 @@ async def test_a_removed_one_is_forgotten_after_an_hour_and_its_name_buried_unti
     process, room = await with_rooms(api_room("a")), api_room("a")
     name = process.name(room.key)
     await dismiss(process, room)
-    await process.turn()
+    await process.reconcile()
     await process.live.create_room(name, "", 0)  # by a client that was thrown out
-    await process.turn()
+    await process.reconcile()
     assert name not in await process.listed()
     process.time.seconds += 3600.0
-    await process.turn()
+    await process.reconcile()
     assert room.id not in process.store.database.rooms
 
 
@@ -200,7 +200,7 @@ async def before_the_crash(live: FakeLive, database: FakeDatabase) -> str:
     process.manifests = MANIFESTS
     for room in (*GONE, KEPT, STOPPED, STARTED):
         await process.store.insert(replace(room, live=None))
-    await process.settle()
+    await process.run_until_stable()
     for name in (process.name(GONE[0].key), process.name(KEPT.key)):
         live.enter(name, "ann", ANN, {"role": "speaker"})
     live.vanish(process.name(GONE[3].key))
@@ -226,15 +226,15 @@ async def test_after_a_crash_at_any_call_every_intent_of_the_api_is_made_so(afte
         dying.manifests = MANIFESTS
         for _ in range(3):
             with contextlib.suppress(Died):
-                await dying.reconciler.turn(read_files=True)
-            await asyncio.gather(*dying.workshop._tasks.values(), return_exceptions=True)
+                await dying.reconciler.reconcile(read_files=True)
+            await asyncio.gather(*dying.task_runner._tasks.values(), return_exceptions=True)
             dying.time.seconds += 31.0
         if not fuse.burnt:
             break
         died_at[fuse.last] += 1
         process = InProcess(live, database)
         process.manifests = MANIFESTS
-        await process.settle()
+        await process.run_until_stable()
         assert all(is_done(now(process, room)) for room in (*GONE, STOPPED))
         current = {room.live.name for room in database.rooms.values() if room.live is not None}
         assert await process.listed() == current

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from controller.live.room import LiveRoom
-from controller.reconcile.audit import KEPT_FOR_OTHERS, LOOKS, Audit
+from controller.reconcile.audit import MAX_ROOMS_PER_AUDIT, MIN_UNRESTRICTED_ROOMS_PER_AUDIT, Audit
 from controller.records.record import RoomRecord
 from tests.support.rooms import NOW, room
 
@@ -36,7 +36,7 @@ def test_of_more_the_restricted_come_first_and_the_others_in_turn() -> None:
     seen: set[str] = set()
     for _ in range(3):
         chosen = audit.choose(others + restricted, listed(others + restricted))
-        assert len(chosen) == LOOKS
+        assert len(chosen) == MAX_ROOMS_PER_AUDIT
         assert ids(chosen[:30]) == ids(restricted)
         seen |= ids(chosen[30:])
     assert seen == ids(others)
@@ -48,8 +48,8 @@ def test_however_many_are_restricted_all_get_their_turn() -> None:
     seen: set[str] = set()
     for _ in range(3):
         chosen = audit.choose(restricted + others, live)
-        assert len(chosen) == LOOKS
-        assert len(ids(chosen) & ids(others)) == KEPT_FOR_OTHERS
+        assert len(chosen) == MAX_ROOMS_PER_AUDIT
+        assert len(ids(chosen) & ids(others)) == MIN_UNRESTRICTED_ROOMS_PER_AUDIT
         seen |= ids(chosen)
     assert seen == ids(restricted + others)
 
@@ -61,7 +61,7 @@ def test_restricted_rooms_that_seem_empty_get_the_looks_that_are_left() -> None:
     seen: set[str] = set()
     for _ in range(2):
         chosen = audit.choose(empty + full, live)
-        assert len(chosen) == LOOKS
+        assert len(chosen) == MAX_ROOMS_PER_AUDIT
         assert ids(full) <= ids(chosen)
         seen |= ids(chosen)
     assert seen == ids(full + empty)
@@ -84,4 +84,4 @@ def test_who_has_left_is_forgotten() -> None:
     audit, some = Audit(), rooms(5)
     audit.choose(some, listed(some))
     audit.choose(some, {})
-    assert not audit._looked
+    assert not audit._checked

@@ -51,7 +51,7 @@ ANN = Permission(True, True, True, ("CAMERA",))
 async def start(live: FakeLive, database: FakeDatabase, manifests: Desired) -> InProcess:
     process = InProcess(live, database)
     process.manifests = manifests
-    await process.settle()
+    await process.run_until_stable()
     return process
 
 
@@ -61,8 +61,8 @@ async def until_it_dies(live: FakeLive, database: FakeDatabase, fuse: Fuse) -> N
     process.manifests = AFTER
     for _ in range(4):
         with contextlib.suppress(Died):
-            await process.reconciler.turn(read_files=True)
-        tasks = list(process.workshop._tasks.values())
+            await process.reconciler.reconcile(read_files=True)
+        tasks = list(process.task_runner._tasks.values())
         died = [e for e in await asyncio.gather(*tasks, return_exceptions=True) if e is not None]
         assert all(isinstance(error, Died) for error in died)
         process.time.seconds += 31.0
@@ -134,7 +134,7 @@ async def test_a_crash_while_a_lost_database_adopts_cuts_nobody_off(after: bool)
             break
         again = await start(live, database, AFTER)
         for _ in range(3):  # the orphan is looked at twice, and goes
-            await again.turn()
+            await again.reconcile()
             again.time.seconds += 31.0
         rooms = database.rooms.values()
         assert all(room.origin is Origin.MANIFEST for room in rooms)
@@ -154,16 +154,16 @@ async def test_a_crash_in_between_a_tombstones_end_leaves_no_room() -> None:
         process.manifests = AFTER
         for _ in range(4):
             with contextlib.suppress(Died):
-                await process.reconciler.turn(read_files=True)
-            await asyncio.gather(*process.workshop._tasks.values(), return_exceptions=True)
+                await process.reconciler.reconcile(read_files=True)
+            await asyncio.gather(*process.task_runner._tasks.values(), return_exceptions=True)
             process.time.seconds += 3600.0
         if not fuse.burnt:
             break
         last = InProcess(live, database, time=process.time)
         last.manifests = AFTER
-        await last.settle()
+        await last.run_until_stable()
         last.time.seconds += 3700.0
-        await last.settle()
+        await last.run_until_stable()
         assert {room.key for room in database.rooms.values()} == AFTER.rooms.keys()
         assert not any(room.retired for room in database.rooms.values())
         assert len(await last.listed()) == sum(room.spec.active for room in AFTER.rooms.values())

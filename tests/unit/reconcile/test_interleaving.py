@@ -57,7 +57,7 @@ async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
     live, database = FakeLive(), FakeDatabase()
     process = InProcess(Slow(live, chance), store=Slow(FakeStore(database), chance))  # type: ignore[arg-type]
     process.manifests = desired(manifest("stays"))
-    await process.turn()
+    await process.reconcile()
     stays = process.name("stays")
     live.enter(stays, "ann", Permission())
     ids: dict[str, str] = {}
@@ -65,12 +65,12 @@ async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
         await befall(process, live, chance)
         await call_the_api(process, chance)
         process.time.seconds += chance.choice((0.01, 1.0, 20.0))
-        await process.reconciler.turn(read_files=True)
+        await process.reconciler.reconcile(read_files=True)
         for room in database.rooms.values():
             assert ids.setdefault(room.key, room.id) == room.id
         await asyncio.sleep(0)
-    await process.workshop.settled()
-    await process.settle()
+    await process.task_runner.wait_until_idle()
+    await process.run_until_stable()
     rooms = database.rooms.values()
     wanted = {key for key, found in process.manifests.rooms.items() if found.spec.active}
     wanted |= {room.key for room in rooms if room.origin is Origin.API and room.should_be_live}

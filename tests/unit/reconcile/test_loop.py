@@ -8,11 +8,11 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
-from controller.errors import LiveAway, StoreAway
-from controller.live.webhook import Hint
-from controller.manifests.snapshot import Desired, ManifestError, Mark, RoomsDirState
+from controller.errors import LiveKitUnavailableError, StoreUnavailableError
+from controller.live.webhook import WebhookEvent
+from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState, SourcePosition
 from controller.reconcile.clock import Clock
-from controller.reconcile.loop import Loop, Surroundings
+from controller.reconcile.loop import Loop, LoopContext
 from tests.support.inprocess import InProcess
 from tests.support.wait import until
 from tests.support.worlds import desired, manifest
@@ -28,19 +28,19 @@ class Turning:
         self.process.manifests = ONE
         self.restarts = 0
         process = self.process
-        around = Surroundings(process.triggers, process.known, process.metrics, clock or process.time.clock())
+        around = LoopContext(process.triggers, process.state, process.metrics, clock or process.time.clock())
         self.loop = Loop(
-            process.reconciler, process.workshop, around, resync=resync, watch_was_silent=self._restart
+            process.reconciler, process.task_runner, around, resync=resync, watch_was_silent=self._restart
         )
 
     def _restart(self) -> None:
         self.restarts += 1
 
-    async def turn(self, *, resync: bool = True) -> float:
+    async def reconcile(self, *, resync: bool = True) -> float:
         """One pass of the loop, and what it set under way."""
         self.process.time.seconds += 1e-6
-        rest = await self.loop._turn(resync_due=resync)
-        await self.process.workshop.settled()
+        rest = await self.loop._run_pass(resync_due=resync)
+        await self.process.task_runner.wait_until_idle()
         return rest
 
 
@@ -62,14 +62,14 @@ def events(logs: Sequence[Mapping[str, object]], event: str) -> list[object]:
 
 async def test_a_server_that_is_away_is_said_once_and_once_when_it_is_back() -> None:
     turning = Turning()
-    await turning.turn()
-    turning.process.live.fail["rooms"] = LiveAway("LiveKit at ws://x is out of reach")
+    await turning.reconcile()
+    turning.process.live.fail["rooms"] = LiveKitUnavailableError("LiveKit at ws://x is out of reach")
     with capture_logs() as logs:
         for _ in range(3):
-            await turning.turn()
+            await turning.reconcile()
         turning.process.live.fail.clear()
-        await turning.turn()
-        await turning.turn()
+        await turning.reconcile()
+        await turning.reconcile()
     assert events(logs, "a server is away") == ["LiveKit"]
     assert events(logs, "a server is back") == ["LiveKit"]
 
@@ -77,104 +77,104 @@ async def test_a_server_that_is_away_is_said_once_and_once_when_it_is_back() -> 
 async def test_both_away_are_both_said_and_what_is_back_first_is_said_first() -> None:
     turning = Turning()
     process = turning.process
-    process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
-    process.store.fail = StoreAway("MongoDB is out of reach")
+    process.live.fail["rooms"] = LiveKitUnavailableError("LiveKit is out of reach")
+    process.store.fail = StoreUnavailableError("MongoDB is out of reach")
     with capture_logs() as logs:
-        await turning.turn()
+        await turning.reconcile()
         assert sorted(map(str, events(logs, "a server is away"))) == ["LiveKit", "MongoDB"]
-        assert not process.known.started
+        assert not process.state.started
         process.store.fail = None
-        process.live.fail["rooms"] = LiveAway("LiveKit is still out of reach")
-        await turning.turn()
-        assert (process.known.mongodb.up, process.known.livekit.up) == (True, False)
+        process.live.fail["rooms"] = LiveKitUnavailableError("LiveKit is still out of reach")
+        await turning.reconcile()
+        assert (process.state.mongodb.up, process.state.livekit.up) == (True, False)
         assert events(logs, "a server is back") == ["MongoDB"]
         process.live.fail.clear()
-        await turning.turn()
+        await turning.reconcile()
     assert events(logs, "a server is back") == ["MongoDB", "LiveKit"]
     assert process.name("a") in await process.listed()
 
 
 async def test_records_are_taken_in_while_livekit_is_away() -> None:
     turning = Turning()
-    await turning.turn()
-    turning.process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
+    await turning.reconcile()
+    turning.process.live.fail["rooms"] = LiveKitUnavailableError("LiveKit is out of reach")
     room = turning.process.record("a")
     turning.process.store.database.rooms[room.id] = room.with_spec(
         manifest("a", active=False).spec, "a", "a.yaml", room.created
     )
-    await turning.turn()
-    assert turning.process.known.room(room.id) is None
+    await turning.reconcile()
+    assert turning.process.state.room(room.id) is None
 
 
 async def test_a_failing_pass_is_tried_again_ever_more_slowly_up_to_ten_seconds() -> None:
     turning = Turning()
     turning.process.time.chance = 1.0
-    turning.process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
-    rests = [await turning.turn() for _ in range(6)]
+    turning.process.live.fail["rooms"] = LiveKitUnavailableError("LiveKit is out of reach")
+    rests = [await turning.reconcile() for _ in range(6)]
     assert rests == [0.5, 1.0, 2.0, 4.0, 8.0, 10.0]
     turning.process.live.fail.clear()
-    assert await turning.turn() == 3600.0
+    assert await turning.reconcile() == 3600.0
 
 
 async def test_a_fault_of_ours_in_a_pass_does_not_end_the_loop() -> None:
     turning = Turning()
     turning.process.live.fail["rooms"] = ZeroDivisionError()  # type: ignore[assignment]
     with capture_logs() as logs:
-        await turning.turn()
+        await turning.reconcile()
     assert logs[-1]["event"] == "unexpected fault in a pass; the next one tries again"
     turning.process.live.fail.clear()
-    await turning.turn()
+    await turning.reconcile()
     assert turning.process.name("a") in await turning.process.listed()
 
 
 async def test_a_file_change_that_met_an_outage_is_read_when_it_is_over() -> None:
     turning = Turning()
     process = turning.process
-    await turning.turn()
+    await turning.reconcile()
     process.manifests = desired(manifest("a"), manifest("b"))
     process.triggers.files_changed()
-    process.live.fail["rooms"] = LiveAway("LiveKit is out of reach")
-    await turning.turn(resync=False)
+    process.live.fail["rooms"] = LiveKitUnavailableError("LiveKit is out of reach")
+    await turning.reconcile(resync=False)
     process.live.fail.clear()
-    await turning.turn(resync=False)
+    await turning.reconcile(resync=False)
     assert "b" in process.store.by_key
 
 
 async def test_a_watch_that_was_silent_is_started_again() -> None:
     turning = Turning()
-    await turning.turn()
+    await turning.reconcile()
     turning.process.manifests = Desired(ONE.rooms, (), "another revision")
-    await turning.turn()
+    await turning.reconcile()
     assert turning.restarts == 0, "it may be about to tell"
-    await turning.turn()
+    await turning.reconcile()
     assert turning.restarts == 1
-    await turning.turn()
+    await turning.reconcile()
     assert turning.restarts == 1
 
 
 async def test_a_watch_that_tells_after_the_resync_is_not_silent() -> None:
     turning = Turning()
-    await turning.turn()
+    await turning.reconcile()
     turning.process.manifests = Desired(ONE.rooms, (), "another revision")
-    await turning.turn()
+    await turning.reconcile()
     turning.process.triggers.files_changed()
-    await turning.turn(resync=False)
-    await turning.turn()
+    await turning.reconcile(resync=False)
+    await turning.reconcile()
     assert turning.restarts == 0
 
 
 async def test_a_wrong_manifest_is_told_once_while_it_lasts() -> None:
     turning = Turning()
-    wrong = ManifestError("b.yaml", "it is wrong", Mark(2, 3), "b")
+    wrong = ManifestError("b.yaml", "it is wrong", SourcePosition(2, 3), "b")
     turning.process.manifests = desired(manifest("a"), errors=(wrong,))
     with capture_logs() as logs:
         for _ in range(3):
-            await turning.turn()
+            await turning.reconcile()
         assert events(logs, "wrong manifest") == ["b.yaml"]
         turning.process.manifests = ONE
-        await turning.turn()
+        await turning.reconcile()
         turning.process.manifests = desired(manifest("a"), errors=(wrong,))
-        await turning.turn()
+        await turning.reconcile()
     assert events(logs, "wrong manifest") == ["b.yaml", "b.yaml"]
 
 
@@ -183,8 +183,8 @@ async def test_a_folder_that_says_nothing_is_told_once(state: RoomsDirState) -> 
     turning = Turning()
     turning.process.manifests = Desired({}, (), "", state, "rooms.d is not as it was")
     with capture_logs() as logs:
-        await turning.turn()
-        await turning.turn()
+        await turning.reconcile()
+        await turning.reconcile()
     told = [entry for entry in logs if "state" in entry]
     assert [entry["state"] for entry in told] == [str(state)]
 
@@ -192,8 +192,8 @@ async def test_a_folder_that_says_nothing_is_told_once(state: RoomsDirState) -> 
 async def test_rooms_are_counted_by_condition() -> None:
     turning = Turning()
     turning.process.manifests = desired(manifest("a"), manifest("b", active=False))
-    await turning.turn()
-    await turning.turn()
+    await turning.reconcile()
+    await turning.reconcile()
     text = turning.process.metrics.text().decode()
     assert 'roomctl_rooms{status="True",type="Ready"} 2.0' in text
     assert 'roomctl_rooms{status="False",type="Live"} 1.0' in text
@@ -222,7 +222,7 @@ async def test_a_hint_brings_a_deleted_room_back_long_before_the_resync() -> Non
         name, sid = process.name("a"), process.record("a").sid or ""
         process.live.vanish(name)
         process.time.seconds += 1.0
-        process.reconciler.hint(Hint("room_finished", room=name, sid=sid))
+        process.reconciler.on_webhook(WebhookEvent("room_finished", room=name, sid=sid))
         await until(live)
         assert process.name("a") == name
 
@@ -232,7 +232,7 @@ async def test_it_stops_when_it_is_told_to() -> None:
     async with running(turning) as process:
 
         async def turned() -> bool:
-            return process.known.turned is not None
+            return process.state.last_pass_at is not None
 
         await until(turned)
 

@@ -3,7 +3,7 @@
 import asyncio
 from dataclasses import replace
 
-from controller.errors import LiveAway
+from controller.errors import LiveKitUnavailableError
 from controller.live.room import LiveRoom, Participant, Permission
 from tests.support.fake_live import FakeLive
 from tests.support.inprocess import InProcess
@@ -36,36 +36,36 @@ async def test_a_listing_is_answered_before_the_records_are_read() -> None:
         return await refresh()
 
     process.live.rooms, process.store.refresh = listing, records  # type: ignore[method-assign]
-    await process.planner.eyes.observe(None)
+    await process.planner.observer.observe(None)
     assert order == ["rooms", "records"]
 
 
 async def test_everybody_is_found_and_a_room_that_cannot_be_looked_into_is_left_out() -> None:
     process = InProcess()
     process.manifests = desired(manifest("a"), manifest("b"))
-    await process.settle()
+    await process.run_until_stable()
     a, b = process.name("a"), process.name("b")
     process.live.enter(a, "ann", Permission())
-    process.live.fail[f"participants {b}"] = LiveAway("LiveKit is slow")
-    found = await process.planner.eyes.people([a, b, "gone"])
+    process.live.fail[f"participants {b}"] = LiveKitUnavailableError("LiveKit is slow")
+    found = await process.planner.observer.people([a, b, "gone"])
     assert {name: [p.identity for p in people] for name, people in found.items()} == {a: ["ann"], "gone": []}
-    assert await process.planner.eyes.people([]) == {}
+    assert await process.planner.observer.people([]) == {}
 
 
 async def test_a_room_whose_look_hangs_delays_no_other_and_counts_as_occupied() -> None:
     live = HangingLooks()
     process = InProcess(live)
     process.manifests = desired(manifest("a"), manifest("b"), manifest("c"))
-    await process.settle()
+    await process.run_until_stable()
     a, b = process.name("a"), process.name("b")
-    process.planner.eyes = replace(process.planner.eyes, patience=0.01)
+    process.planner.observer = replace(process.planner.observer, straggler_timeout=0.01)
     live.hang.add(a)
     process.manifests = desired(
         manifest("a", max_participants=3), manifest("b", max_participants=3), manifest("c", allow_chat=True)
     )
-    plan = await process.planner.plan(await process.planner.eyes.observe(None))
+    plan = await process.planner.plan(await process.planner.observer.observe(None))
     assert [change.deferred for change in plan.changes] == [True, False, False]
-    process.workshop.carry_out(replace(plan, changes=plan.changes[1:]))
-    await process.workshop.settled()
+    process.task_runner.start_changes(replace(plan, changes=plan.changes[1:]))
+    await process.task_runner.wait_until_idle()
     assert process.name("b") != b
     assert process.record("c").spec.allow_chat

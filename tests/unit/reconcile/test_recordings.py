@@ -8,26 +8,33 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from controller.errors import LiveAway, NoEgressService, NoEgressWorker, StoreAway
+from controller.errors import (
+    LiveKitUnavailableError,
+    NoEgressServiceError,
+    NoEgressWorkerError,
+    StoreUnavailableError,
+)
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Permission
-from controller.reconcile.recordings.occupancy import QUIET_LOOKS
-from controller.reconcile.recordings.recording_applier import Taping
-from controller.recording_output import Output
+from controller.reconcile.recordings.occupancy import MAX_EMPTY_ROOM_CHECKS
+from controller.reconcile.recordings.recording_applier import RecordingConfig
+from controller.recording_output import RecordingOutput
 from controller.records.record import Condition
 from controller.records.recordings import RecordingRow, RecordingState
 from tests.support.fake_live import FakeLive
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
 
-TAPING = Taping(Output.read("file:///recordings/{key}/{start}-{id}.mp4"), idle=timedelta(seconds=60))
+TAPING = RecordingConfig(
+    RecordingOutput.read("file:///recordings/{key}/{start}-{id}.mp4"), idle=timedelta(seconds=60)
+)
 SPEAKER = Permission(can_publish=True, sources=("CAMERA", "MICROPHONE"))
 HIDDEN = Permission(hidden=True)
 
 
-def house(taping: Taping = TAPING, **more: Any) -> InProcess:
+def harness(config: RecordingConfig = TAPING, **more: Any) -> InProcess:
     """A controller of one room that is to be recorded."""
-    controller = InProcess(taping=taping, **more)
+    controller = InProcess(config=config, **more)
     controller.manifests = desired(manifest("stage", record=True))
     return controller
 
@@ -35,11 +42,11 @@ def house(taping: Taping = TAPING, **more: Any) -> InProcess:
 async def look(controller: InProcess, passes: int = 6) -> None:
     """Passes until what one of them set under way is seen by the next."""
     for _ in range(passes):
-        await controller.turn(audit=True)
+        await controller.reconcile(audit=True)
 
 
 async def live(controller: InProcess) -> str:
-    await controller.settle()
+    await controller.run_until_stable()
     return controller.name("stage")
 
 
@@ -68,7 +75,7 @@ async def recorded(controller: InProcess) -> Egress:
 
 
 async def test_an_empty_room_is_not_recorded() -> None:
-    controller = house()
+    controller = harness()
     await live(controller)
     await look(controller)
     assert not controller.live.egresses
@@ -76,7 +83,7 @@ async def test_an_empty_room_is_not_recorded() -> None:
 
 
 async def test_the_first_person_begins_one_recording() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     assert controller.live.calls["start_recording"] == 1
     assert egress.file.startswith("/recordings/stage/")
@@ -89,14 +96,14 @@ async def test_the_first_person_begins_one_recording() -> None:
     ("identity", "permission", "kind"), [("hid", HIDDEN, "STANDARD"), ("bot", SPEAKER, "AGENT")]
 )
 async def test_who_does_not_count_begins_none(identity: str, permission: Permission, kind: str) -> None:
-    controller = house()
+    controller = harness()
     controller.live.enter(await live(controller), identity, permission, kind=kind)
     await look(controller)
     assert not controller.live.egresses
 
 
 async def test_it_ends_when_nobody_has_been_inside_for_the_idle_time() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     controller.live.go(egress.room, "ann")
     await look(controller)
@@ -111,7 +118,7 @@ async def test_it_ends_when_nobody_has_been_inside_for_the_idle_time() -> None:
 
 
 async def test_who_comes_back_in_time_is_in_the_same_recording() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     controller.live.go(egress.room, "ann")
     await look(controller)
@@ -124,7 +131,7 @@ async def test_who_comes_back_in_time_is_in_the_same_recording() -> None:
 
 
 async def test_a_stopped_room_ends_its_recording_before_it_goes() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     controller.manifests = desired(manifest("stage", record=True, active=False))
     await look(controller)
@@ -136,7 +143,7 @@ async def test_one_that_ends_already_is_not_asked_again_when_its_room_goes(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """LiveKit would take three seconds to say that it has ended, and the people be inside for so long."""
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     asked: list[str] = []
 
@@ -158,7 +165,7 @@ async def test_a_stopped_room_goes_on_to_say_that_its_recording_failed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """An output is refused at the very end: who looks in the morning finds it said."""
-    controller = house()
+    controller = harness()
     await recorded(controller)
 
     async def fails(_: FakeLive, egress_id: str) -> None:
@@ -172,15 +179,15 @@ async def test_a_stopped_room_goes_on_to_say_that_its_recording_failed(
 
 async def test_who_stands_by_counts_no_recording() -> None:
     """The sum over all replicas is what is recorded."""
-    controller = house()
+    controller = harness()
     await recorded(controller)
     assert b"roomctl_recording 1.0" in controller.metrics.text()
-    controller.recorder.stand_by()
+    controller.recordings.on_standby()
     assert b"roomctl_recording 0.0" in controller.metrics.text()
 
 
 async def test_record_false_ends_it_at_once_and_leaves_the_room() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     controller.manifests = desired(manifest("stage", record=False))
     await look(controller)
@@ -190,10 +197,10 @@ async def test_record_false_ends_it_at_once_and_leaves_the_room() -> None:
 
 
 async def test_another_layout_goes_on_in_a_second_file() -> None:
-    controller = house()
+    controller = harness()
     first = await recorded(controller)
     controller.manifests = desired(manifest("stage", record=True, record_mode="ROOM_COMPOSITE_SPEAKER"))
-    plan = await controller.turn()
+    plan = await controller.reconcile()
     assert [change.reason for change in plan.changes] == ["the recording goes on in a second file"]
     await look(controller, 10)
     (second,) = running(controller)
@@ -201,7 +208,7 @@ async def test_another_layout_goes_on_in_a_second_file() -> None:
 
 
 async def test_of_two_the_younger_is_stopped_and_listed() -> None:
-    controller = house()
+    controller = harness()
     elder = await recorded(controller)
     young = Egress(
         "EG_young", elder.room, EgressStatus.ACTIVE, "/recordings/stage/20300101T000000Z-x.mp4", "grid",
@@ -213,7 +220,7 @@ async def test_of_two_the_younger_is_stopped_and_listed() -> None:
 
 
 async def test_a_foreign_recording_is_left_alone() -> None:
-    controller = house()
+    controller = harness()
     elder = await recorded(controller)
     foreign = Egress("EG_theirs", elder.room, EgressStatus.ACTIVE, "/elsewhere/x.mp4", "grid")
     controller.live.egresses[foreign.id] = foreign
@@ -222,9 +229,9 @@ async def test_a_foreign_recording_is_left_alone() -> None:
 
 
 async def test_no_worker_is_said_and_tried_again() -> None:
-    controller = house()
+    controller = harness()
     name = await live(controller)
-    controller.live.fail["start_recording"] = NoEgressWorker("no egress worker")
+    controller.live.fail["start_recording"] = NoEgressWorkerError("no egress worker")
     controller.live.enter(name, "ann", SPEAKER)
     await look(controller)
     assert says(controller).reason == "NoWorker"
@@ -235,9 +242,9 @@ async def test_no_worker_is_said_and_tried_again() -> None:
 
 
 async def test_a_start_of_unknown_outcome_is_not_repeated_for_a_minute() -> None:
-    controller = house()
+    controller = harness()
     name = await live(controller)
-    controller.live.fail["start_recording"] = LiveAway("no answer")
+    controller.live.fail["start_recording"] = LiveKitUnavailableError("no answer")
     controller.live.enter(name, "ann", SPEAKER)
     await look(controller)
     controller.live.fail.clear()
@@ -250,9 +257,9 @@ async def test_a_start_of_unknown_outcome_is_not_repeated_for_a_minute() -> None
 
 
 async def test_nor_where_the_clock_of_whoever_called_was_ahead() -> None:
-    controller = house()
+    controller = harness()
     name = await live(controller)
-    controller.live.fail["start_recording"] = LiveAway("no answer")
+    controller.live.fail["start_recording"] = LiveKitUnavailableError("no answer")
     controller.live.enter(name, "ann", SPEAKER)
     await look(controller)
     controller.live.fail.clear()
@@ -262,13 +269,13 @@ async def test_nor_where_the_clock_of_whoever_called_was_ahead() -> None:
 
 
 async def test_a_start_whose_answer_was_lost_is_found_by_its_file() -> None:
-    controller = house()
+    controller = harness()
     name = await live(controller)
     start = controller.live.start_recording
 
     async def lost(request: Any) -> Egress:
         await start(request)
-        raise LiveAway("no answer")
+        raise LiveKitUnavailableError("no answer")
 
     controller.live.start_recording = lost  # type: ignore[method-assign]
     controller.live.enter(name, "ann", SPEAKER)
@@ -279,9 +286,9 @@ async def test_a_start_whose_answer_was_lost_is_found_by_its_file() -> None:
 
 
 async def test_a_ghost_is_lost_and_a_new_one_begun() -> None:
-    controller = house()
+    controller = harness()
     ghost = await recorded(controller)
-    controller.live.fail[f"stop_recording {ghost.id}"] = LiveAway("no answer")
+    controller.live.fail[f"stop_recording {ghost.id}"] = LiveKitUnavailableError("no answer")
     controller.live.go(ghost.room, ghost.id)
     controller.time.seconds += 61
     await look(controller, 8)
@@ -292,7 +299,7 @@ async def test_a_ghost_is_lost_and_a_new_one_begun() -> None:
 
 async def test_what_was_lost_before_it_was_noted_is_lost_and_stands_in_no_ones_way() -> None:
     """Whoever began it died before it stood in the record, and LiveKit lists it for ever."""
-    controller = house()
+    controller = harness()
     ghost = await recorded(controller)
     controller.live.ghosts.add(ghost.id)
     rooms, room = controller.store.database.rooms, controller.record("stage")
@@ -300,7 +307,7 @@ async def test_what_was_lost_before_it_was_noted_is_lost_and_stands_in_no_ones_w
     rooms[room.id] = room.with_recording(replace(room.recording, egress_id=None))
     (row,) = await rows(controller)
     await controller.store.recordings.put(replace(row, state=RecordingState.LOST))
-    other = house(live=controller.live, database=controller.store.database, time=controller.time)
+    other = harness(live=controller.live, database=controller.store.database, time=controller.time)
     await look(other, 8)
     states = {row.egress_id: row.state for row in await rows(other)}
     assert states.pop(ghost.id) == "lost"
@@ -308,15 +315,15 @@ async def test_what_was_lost_before_it_was_noted_is_lost_and_stands_in_no_ones_w
 
 
 async def test_a_row_that_cannot_be_written_holds_no_room_back() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
-    other = house(live=controller.live, database=controller.store.database, time=controller.time)
-    await other.turn()
-    failing = AsyncMock(side_effect=StoreAway("no answer"))
+    other = harness(live=controller.live, database=controller.store.database, time=controller.time)
+    await other.reconcile()
+    failing = AsyncMock(side_effect=StoreUnavailableError("no answer"))
     controller.store.database.recordings.clear()
     other.store.recordings.put = failing  # type: ignore[method-assign]
     other.manifests = desired(manifest("stage", record=True, active=False))
-    other.recorder._ledger.open.clear()
+    other.recordings._ledger.open.clear()
     await look(other)
     assert failing.await_count
     assert egress.room not in await other.listed()
@@ -324,7 +331,7 @@ async def test_a_row_that_cannot_be_written_holds_no_room_back() -> None:
 
 async def test_one_that_livekit_forgot_is_asked_to_end_while_its_worker_goes_on_unseen() -> None:
     """Redis came back empty: its entry is gone, and the recorder still inside."""
-    controller = house()
+    controller = harness()
     forgotten = await recorded(controller)
     del controller.live.egresses[forgotten.id]
     await look(controller)
@@ -340,17 +347,19 @@ async def test_one_that_livekit_forgot_is_asked_to_end_while_its_worker_goes_on_
 
 
 async def test_of_many_quiet_rooms_some_are_looked_into_at_a_time() -> None:
-    controller = InProcess(taping=TAPING)
-    controller.manifests = desired(*(manifest(f"r{n:03}", record=True) for n in range(QUIET_LOOKS + 50)))
-    await controller.settle()
+    controller = InProcess(config=TAPING)
+    controller.manifests = desired(
+        *(manifest(f"r{n:03}", record=True) for n in range(MAX_EMPTY_ROOM_CHECKS + 50))
+    )
+    await controller.run_until_stable()
     controller.time.seconds += 100
     controller.calls()
     await look(controller, 1)
-    assert controller.calls()["participants"] == QUIET_LOOKS
+    assert controller.calls()["participants"] == MAX_EMPTY_ROOM_CHECKS
 
 
 async def test_one_that_failed_is_listed_said_and_begun_anew() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     controller.live.becomes(egress.id, EgressStatus.FAILED, error="its output was refused")
     await look(controller, 3)
@@ -362,9 +371,9 @@ async def test_one_that_failed_is_listed_said_and_begun_anew() -> None:
 
 
 async def test_another_controller_goes_on_with_it() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
-    other = house(live=controller.live, database=controller.store.database, time=controller.time)
+    other = harness(live=controller.live, database=controller.store.database, time=controller.time)
     await look(other)
     assert [one.id for one in running(other)] == [egress.id]
     assert other.live.calls["start_recording"] == 1
@@ -372,9 +381,9 @@ async def test_another_controller_goes_on_with_it() -> None:
 
 async def test_whoever_is_back_settles_what_another_began_meanwhile() -> None:
     """Its lease ran out and was its own again between two of its passes: LiveKit was away for it alone."""
-    controller = house()
+    controller = harness()
     first = await recorded(controller)
-    other = house(live=controller.live, database=controller.store.database, time=controller.time)
+    other = harness(live=controller.live, database=controller.store.database, time=controller.time)
     controller.live.becomes(first.id, EgressStatus.FAILED, error="its output was refused")
     await look(other, 3)
     controller.time.seconds += 61
@@ -388,15 +397,15 @@ async def test_whoever_is_back_settles_what_another_began_meanwhile() -> None:
 
 
 async def test_without_redis_the_condition_says_so() -> None:
-    controller = house()
-    controller.live.fail["recordings"] = NoEgressService("no Redis")
+    controller = harness()
+    controller.live.fail["recordings"] = NoEgressServiceError("no Redis")
     await live(controller)
     await look(controller)
     assert says(controller).reason == "NoEgressService"
 
 
 async def test_without_an_output_nothing_is_recorded_and_that_is_said() -> None:
-    controller = house(Taping())
+    controller = harness(RecordingConfig())
     controller.live.enter(await live(controller), "ann", SPEAKER)
     await look(controller)
     assert not controller.live.egresses
@@ -404,9 +413,9 @@ async def test_without_an_output_nothing_is_recorded_and_that_is_said() -> None:
 
 
 async def test_a_lost_one_that_goes_on_is_ours_again_and_the_younger_ends() -> None:
-    controller = house()
+    controller = harness()
     elder = await recorded(controller)
-    controller.live.fail[f"stop_recording {elder.id}"] = LiveAway("no answer")
+    controller.live.fail[f"stop_recording {elder.id}"] = LiveKitUnavailableError("no answer")
     controller.live.go(elder.room, elder.id)
     controller.time.seconds += 61
     await look(controller, 8)

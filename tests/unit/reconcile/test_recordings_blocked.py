@@ -5,12 +5,12 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from controller.errors import LiveAway, NoEgressService, NoEgressWorker
+from controller.errors import LiveKitUnavailableError, NoEgressServiceError, NoEgressWorkerError
 from controller.live.egress import EgressStatus
-from controller.reconcile.recordings.recording_applier import Taping
+from controller.reconcile.recordings.recording_applier import RecordingConfig
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
-from tests.unit.reconcile.test_recordings import SPEAKER, house, live, look, recorded, running, says
+from tests.unit.reconcile.test_recordings import SPEAKER, harness, live, look, recorded, running, says
 
 
 def failures(controller: InProcess, reason: str) -> float:
@@ -23,9 +23,9 @@ def lines(logs: list[Any], event: str) -> list[Any]:
 
 
 async def test_without_a_service_each_event_is_told_of_once() -> None:
-    controller = house()
+    controller = harness()
     name = await live(controller)
-    controller.live.fail["recordings"] = NoEgressService("no Redis")
+    controller.live.fail["recordings"] = NoEgressServiceError("no Redis")
     with capture_logs() as logs:
         await look(controller)
         assert not lines(logs, "recording")
@@ -40,21 +40,21 @@ async def test_without_a_service_each_event_is_told_of_once() -> None:
 
 
 async def test_without_an_output_it_is_told_once_for_all_rooms() -> None:
-    controller = house(Taping())
+    controller = harness(RecordingConfig())
     controller.manifests = desired(
         manifest("stage", record=True), manifest("hall", record=True), manifest("x")
     )
     with capture_logs() as logs:
-        await controller.settle()
+        await controller.run_until_stable()
         await look(controller)
     (line,) = lines(logs, "nothing is recorded")
     assert line["rooms"] == 2
 
 
 async def test_that_no_worker_took_it_is_said_when_all_have_left() -> None:
-    controller = house()
+    controller = harness()
     name = await live(controller)
-    controller.live.fail["start_recording"] = NoEgressWorker("none is there")
+    controller.live.fail["start_recording"] = NoEgressWorkerError("none is there")
     controller.live.enter(name, "ann", SPEAKER)
     await look(controller)
     controller.live.go(name, "ann")
@@ -67,19 +67,19 @@ async def test_that_no_worker_took_it_is_said_when_all_have_left() -> None:
 
 
 async def test_record_switched_on_with_people_inside_waits_for_no_resync() -> None:
-    controller = house()
+    controller = harness()
     controller.manifests = desired(manifest("stage"))
     controller.live.enter(await live(controller), "ann", SPEAKER)
     controller.manifests = desired(manifest("stage", record=True))
     for _ in range(6):
-        await controller.turn(audit=False)
+        await controller.reconcile(audit=False)
     assert len(running(controller)) == 1
 
 
 async def test_that_nobody_answers_to_a_stop_is_told_once() -> None:
-    controller = house()
+    controller = harness()
     await recorded(controller)
-    controller.live.fail["stop_recording"] = LiveAway("nobody answers")
+    controller.live.fail["stop_recording"] = LiveKitUnavailableError("nobody answers")
     controller.manifests = desired(manifest("stage", record=False))
     with capture_logs() as logs:
         for _ in range(4):
@@ -91,7 +91,7 @@ async def test_that_nobody_answers_to_a_stop_is_told_once() -> None:
 
 @pytest.mark.parametrize("works", [True, False])
 async def test_the_seconds_of_what_was_written_are_counted(works: bool) -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     status = EgressStatus.COMPLETE if works else EgressStatus.FAILED
     controller.live.becomes(egress.id, status, seconds=12.0)

@@ -13,12 +13,12 @@ from typing import Any, Final, TypeAlias
 
 import pytest
 
-from controller.errors import LiveAway, StoreAway
+from controller.errors import LiveKitUnavailableError, StoreUnavailableError
 from controller.live.egress import Egress, EgressStatus, RecordingRequest
 from controller.live.room import Permission
 from controller.manifests.snapshot import Desired
-from controller.reconcile.recordings.recording_applier import Taping
-from controller.recording_output import Output
+from controller.reconcile.recordings.recording_applier import RecordingConfig
+from controller.recording_output import RecordingOutput
 from controller.records.recordings import RecordingState
 from tests.support.crash import READS_AND_WRITES, Died, fused
 from tests.support.fake_live import FakeLive
@@ -27,8 +27,10 @@ from tests.support.inprocess import HandClock, InProcess
 from tests.support.sample import Sample
 from tests.support.worlds import NOW, desired, manifest
 
-TAPING: Final = Taping(
-    Output.read("file:///recordings/{key}/{start}-{id}.mp4"), timedelta(seconds=60), page_url="http://sidecar"
+TAPING: Final = RecordingConfig(
+    RecordingOutput.read("file:///recordings/{key}/{start}-{id}.mp4"),
+    timedelta(seconds=60),
+    page_url="http://sidecar",
 )
 SPEAKER: Final = Permission(can_publish=True, sources=("CAMERA",))
 LIVE_CALLS: Final = READS_AND_WRITES | {
@@ -39,7 +41,7 @@ LIVE_CALLS: Final = READS_AND_WRITES | {
     "stop_recording",
 }
 STORE_CALLS: Final = READS_AND_WRITES
-ROW_CALLS: Final = frozenset({"put", "unsettled", "lost"})
+ROW_CALLS: Final = frozenset({"put", "unfinished", "lost"})
 RUNNING: Final = (EgressStatus.STARTING, EgressStatus.ACTIVE)
 AFTER: Final = {EgressStatus.STARTING: EgressStatus.ACTIVE, EgressStatus.ENDING: EgressStatus.COMPLETE}
 
@@ -89,7 +91,7 @@ class Studio(FakeLive):
         ghost = self.egresses[egress_id]
         self.ghosts.add(egress_id)
         self.go(ghost.room, egress_id)
-        self.fail[f"stop_recording {egress_id}"] = LiveAway("no answer")
+        self.fail[f"stop_recording {egress_id}"] = LiveKitUnavailableError("no answer")
 
     def double(self, elder: Egress) -> None:
         """A second recording of ours of the same room, which we did not start."""
@@ -169,10 +171,10 @@ class Life:
         store: Any = FakeStore(self.database)
         live: Any = self.live
         if not self.fault.dead:
-            store.recordings = fused(store.recordings, self.fault.of(StoreAway), ROW_CALLS)
-            store = fused(store, self.fault.of(StoreAway), STORE_CALLS)
-            live = fused(live, self.fault.of(LiveAway), LIVE_CALLS)
-        return InProcess(live, store=store, time=self.time, taping=TAPING)
+            store.recordings = fused(store.recordings, self.fault.of(StoreUnavailableError), ROW_CALLS)
+            store = fused(store, self.fault.of(StoreUnavailableError), STORE_CALLS)
+            live = fused(live, self.fault.of(LiveKitUnavailableError), LIVE_CALLS)
+        return InProcess(live, store=store, time=self.time, config=TAPING)
 
     async def passes(self, count: int, *, apart: float = 0.0) -> None:
         for _ in range(count):
@@ -180,15 +182,15 @@ class Life:
             if self._process is None:
                 self._process = self._born()
             process, process.manifests = self._process, self.manifests
-            with contextlib.suppress(Died, LiveAway, StoreAway):
-                await process.reconciler.turn(read_files=True, audit=True)
-            ended = await asyncio.gather(*process.workshop._tasks.values(), return_exceptions=True)
+            with contextlib.suppress(Died, LiveKitUnavailableError, StoreUnavailableError):
+                await process.reconciler.reconcile(read_files=True, audit=True)
+            ended = await asyncio.gather(*process.task_runner._tasks.values(), return_exceptions=True)
             assert all(error is None or isinstance(error, Died) for error in ended)
             if self.fault.dead and not dead:
                 self._process = None
             self.time.seconds += apart + 1e-6
 
-    async def settle(self) -> None:
+    async def run_until_stable(self) -> None:
         """After the fault long enough that what nobody answered is given up, and what failed tried again."""
         await self.passes(4)
         if self.fault.met and not self._mended:
@@ -208,11 +210,11 @@ class Life:
         self.live.go(self.name(), "ann")
 
     async def one_is_running(self) -> None:
-        await self.settle()
+        await self.run_until_stable()
         assert [egress.room for egress in self.live.running()] == [self.name()]
 
     async def none_is_running(self) -> None:
-        await self.settle()
+        await self.run_until_stable()
         assert not self.live.running()
 
 
@@ -223,7 +225,7 @@ async def somebody_comes(life: Life) -> None:
 
 async def everybody_leaves(life: Life) -> None:
     life.leave()
-    await life.settle()
+    await life.run_until_stable()
     life.time.seconds += 61.0
     await life.none_is_running()
 
@@ -232,7 +234,7 @@ async def the_layout_changes(life: Life) -> None:
     life.enter()
     await life.one_is_running()
     life.manifests = stage(record_mode="ROOM_COMPOSITE_AND_CHAT")
-    await life.settle()
+    await life.run_until_stable()
     await life.one_is_running()
     assert life.live.running()[0].page
 
@@ -240,7 +242,7 @@ async def the_layout_changes(life: Life) -> None:
 async def the_worker_fails(life: Life) -> None:
     for egress in life.live.running():
         life.live.becomes(egress.id, EgressStatus.FAILED, error="its output was refused")
-    await life.settle()
+    await life.run_until_stable()
     life.time.seconds += 61.0
     await life.one_is_running()
 
@@ -251,7 +253,7 @@ async def the_worker_is_killed(life: Life) -> None:
     life.live.kill(ghost.id)
     for _ in range(3):
         life.time.seconds += 61.0
-        await life.settle()
+        await life.run_until_stable()
     await life.one_is_running()
     assert life.database.recordings[ghost.id].state is RecordingState.LOST
 
@@ -275,7 +277,7 @@ async def the_room_is_stopped(life: Life) -> None:
     life.manifests = stage(active=False)
     await life.none_is_running()
     life.manifests = stage()
-    await life.settle()
+    await life.run_until_stable()
     life.enter()
     await life.one_is_running()
 
@@ -286,9 +288,9 @@ async def the_room_is_removed(life: Life) -> None:
     await life.none_is_running()
 
 
-Scene: TypeAlias = Callable[[Life], Awaitable[None]]
+Scenario: TypeAlias = Callable[[Life], Awaitable[None]]
 
-SCENES: Final[tuple[Scene, ...]] = (
+SCENARIOS: Final[tuple[Scenario, ...]] = (
     somebody_comes,
     everybody_leaves,
     the_layout_changes,
@@ -301,28 +303,28 @@ SCENES: Final[tuple[Scene, ...]] = (
 )
 
 
-async def lived_until(scene: Scene) -> Life:
-    """A life without a fault, as it stands when `scene` begins."""
+async def lived_until(scenario: Scenario) -> Life:
+    """A life without a fault, as it stands when `scenario` begins."""
     life = Life()
-    await life.settle()
-    for before in SCENES[: SCENES.index(scene)]:
+    await life.run_until_stable()
+    for before in SCENARIOS[: SCENARIOS.index(scenario)]:
         await before(life)
     return life
 
 
 @pytest.mark.parametrize("dies", [True, False], ids=["it dies", "no answer"])
 @pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
-@pytest.mark.parametrize("scene", SCENES)
+@pytest.mark.parametrize("scenario", SCENARIOS)
 async def test_whatever_goes_wrong_one_at_a_time_is_recorded_and_each_is_named(
-    scene: Scene, after: bool, dies: bool, sample: Sample, monkeypatch: pytest.MonkeyPatch
+    scenario: Scenario, after: bool, dies: bool, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.reconcile.recordings.recording_applier.LOOK_EVERY", 0.0)
-    before = await lived_until(scene)
+    monkeypatch.setattr("controller.reconcile.recordings.recording_applier.STOP_POLL_SECONDS", 0.0)
+    before = await lived_until(scenario)
     for calls in sample.every(4):
         fault = Fault(calls, after, dies)
         life = before.again(fault)
-        await scene(life)
-        await life.settle()
+        await scenario(life)
+        await life.run_until_stable()
         where = f"{fault.met}, call {calls}"
         assert not life.live.twice, where
         rows = life.database.recordings

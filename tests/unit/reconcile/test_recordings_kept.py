@@ -4,11 +4,11 @@ from dataclasses import replace
 
 import pytest
 
-from controller.errors import LiveAway, NoEgressService
+from controller.errors import LiveKitUnavailableError, NoEgressServiceError
 from controller.live.egress import EgressStatus
 from tests.support.fake_live import FakeLive
 from tests.support.inprocess import InProcess
-from tests.unit.reconcile.test_recordings import SPEAKER, house, live, look, recorded, running, says
+from tests.unit.reconcile.test_recordings import SPEAKER, harness, live, look, recorded, running, says
 
 REFUSED = "its output was refused"
 
@@ -25,7 +25,7 @@ async def failed(controller: InProcess) -> None:
 async def lost(controller: InProcess) -> None:
     """All have left, and so has its worker, without a word."""
     egress = await recorded(controller)
-    controller.live.fail["stop_recording"] = LiveAway("no answer")
+    controller.live.fail["stop_recording"] = LiveKitUnavailableError("no answer")
     for one in (egress.id, "ann"):
         controller.live.go(egress.room, one)
     controller.time.seconds += 61
@@ -36,11 +36,11 @@ async def lost(controller: InProcess) -> None:
 
 def next_one(controller: InProcess) -> InProcess:
     """The controller after a restart, or on another host."""
-    return house(live=controller.live, database=controller.store.database, time=controller.time)
+    return harness(live=controller.live, database=controller.store.database, time=controller.time)
 
 
 async def test_a_failure_outlives_the_controller_that_saw_it() -> None:
-    first = house()
+    first = harness()
     await failed(first)
     before, other = says(first), next_one(first)
     await look(other)
@@ -48,7 +48,7 @@ async def test_a_failure_outlives_the_controller_that_saw_it() -> None:
 
 
 async def test_so_does_the_loss_of_a_worker() -> None:
-    first = house()
+    first = harness()
     await lost(first)
     before, other = says(first), next_one(first)
     await look(other)
@@ -56,7 +56,7 @@ async def test_so_does_the_loss_of_a_worker() -> None:
 
 
 async def test_and_it_outlives_each_restart_after() -> None:
-    controller = house()
+    controller = harness()
     await failed(controller)
     for _ in range(3):
         controller = next_one(controller)
@@ -65,7 +65,7 @@ async def test_and_it_outlives_each_restart_after() -> None:
 
 
 async def test_the_next_recording_that_ends_well_is_the_end_of_it() -> None:
-    first = house()
+    first = harness()
     await failed(first)
     other = next_one(first)
     other.time.seconds += 61
@@ -80,7 +80,7 @@ async def test_the_next_recording_that_ends_well_is_the_end_of_it() -> None:
 
 async def test_also_where_nobody_said_that_it_was_under_way() -> None:
     """The controller was away from before it began until after it had ended, and it may be a short one."""
-    first = house()
+    first = harness()
     await failed(first)
     before = first.record("stage").status
     first.time.seconds += 61
@@ -96,10 +96,10 @@ async def test_also_where_nobody_said_that_it_was_under_way() -> None:
 
 async def test_whoever_is_back_repeats_nothing_that_is_over() -> None:
     """It saw the failure, another was at work meanwhile, and recorded the room well."""
-    first = house()
+    first = harness()
     await failed(first)
     first.lease.held = False
-    assert await first.reconciler.turn(read_files=True) is None, "it stands by"
+    assert await first.reconciler.reconcile(read_files=True) is None, "it stands by"
     other = next_one(first)
     other.time.seconds += 61
     egress = await recorded(other)
@@ -116,7 +116,7 @@ async def test_a_livekit_that_tells_nothing_at_the_start_makes_nobody_forget(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The condition says so meanwhile, in the place of what it said before."""
-    first = house()
+    first = harness()
     await failed(first)
     other = next_one(first)
     with monkeypatch.context() as patched:
@@ -128,17 +128,17 @@ async def test_a_livekit_that_tells_nothing_at_the_start_makes_nobody_forget(
 
 
 async def test_nor_a_livekit_that_is_away_while_the_next_recording_begins() -> None:
-    first = house()
+    first = harness()
     await failed(first)
     first.time.seconds += 61
     first.live.enter(first.name("stage"), "ann", SPEAKER)
     await look(first)
     assert running(first)
     other = next_one(first)
-    other.live.fail["rooms"] = LiveAway("no answer")
-    with pytest.raises(LiveAway):
-        await other.turn()
-    await other.workshop.settled()
+    other.live.fail["rooms"] = LiveKitUnavailableError("no answer")
+    with pytest.raises(LiveKitUnavailableError):
+        await other.reconcile()
+    await other.task_runner.wait_until_idle()
     assert says(other).reason == "NoEgressService"
     other.live.fail.clear()
     await look(other)
@@ -146,13 +146,13 @@ async def test_nor_a_livekit_that_is_away_while_the_next_recording_begins() -> N
 
 
 async def _no_service(_: FakeLive) -> list[object]:
-    raise NoEgressService("it runs without Redis")
+    raise NoEgressServiceError("it runs without Redis")
 
 
 async def test_that_there_was_no_service_is_not_said_again_where_there_is_one(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    first = house()
+    first = harness()
     await live(first)
     with monkeypatch.context() as patched:
         patched.setattr(FakeLive, "recordings", _no_service)
@@ -164,7 +164,7 @@ async def test_that_there_was_no_service_is_not_said_again_where_there_is_one(
 
 
 async def test_a_failure_before_the_restart_does_not_delay_the_next_recording() -> None:
-    first = house()
+    first = harness()
     await failed(first)
     other = next_one(first)
     other.live.enter(other.name("stage"), "ann", SPEAKER)

@@ -1,10 +1,10 @@
 """What stays listed although it is over: people whom only Redis remembers, an egress that never ends."""
 
-from controller.errors import LiveAway
+from controller.errors import LiveKitUnavailableError
 from controller.live.egress import EgressStatus
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
-from tests.unit.reconcile.test_recordings import SPEAKER, house, live, look, recorded, rows, running, says
+from tests.unit.reconcile.test_recordings import SPEAKER, harness, live, look, recorded, rows, running, says
 
 
 async def later(controller: InProcess, seconds: float) -> None:
@@ -13,7 +13,7 @@ async def later(controller: InProcess, seconds: float) -> None:
 
 
 async def test_people_for_whom_nobody_answers_are_nobody() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     controller.live.ghosts.add("ann")
     await later(controller, 31.0)
@@ -24,7 +24,7 @@ async def test_people_for_whom_nobody_answers_are_nobody() -> None:
 
 
 async def test_somebody_who_comes_in_beside_people_long_gone_is_recorded() -> None:
-    controller = house()
+    controller = harness()
     first = await recorded(controller)
     controller.live.ghosts.add("ann")
     await later(controller, 31.0)
@@ -36,7 +36,7 @@ async def test_somebody_who_comes_in_beside_people_long_gone_is_recorded() -> No
 
 
 async def test_one_who_is_there_is_enough() -> None:
-    controller = house()
+    controller = harness()
     controller.live.enter(await live(controller), "bob", SPEAKER)
     egress = await recorded(controller)
     controller.live.ghosts.add("ann")
@@ -46,7 +46,7 @@ async def test_one_who_is_there_is_enough() -> None:
 
 
 async def test_one_that_never_ends_is_waited_for_ten_seconds_and_stays_open() -> None:
-    controller = house()
+    controller = harness()
     first = await recorded(controller)
     controller.live.becomes(first.id, EgressStatus.ENDING)
     await look(controller)
@@ -60,7 +60,7 @@ async def test_one_that_never_ends_is_waited_for_ten_seconds_and_stays_open() ->
 
 
 async def test_people_whom_a_redis_forgot_are_recorded_again() -> None:
-    controller = house()
+    controller = harness()
     controller.live.enter(await live(controller), "ann", SPEAKER)
     controller.live.forgotten.add("ann")
     await look(controller)
@@ -70,10 +70,10 @@ async def test_people_whom_a_redis_forgot_are_recorded_again() -> None:
 
 
 async def test_a_number_that_lags_keeps_no_recording_alive() -> None:
-    controller = house()
+    controller = harness()
     egress = await recorded(controller)
     controller.live.forgotten.add("ann")
-    controller.triggers.mark(egress.room)
+    controller.triggers.queue_recording_check(egress.room)
     await look(controller)
     recording = controller.record("stage").recording
     assert recording is not None
@@ -85,9 +85,9 @@ async def test_a_number_that_lags_keeps_no_recording_alive() -> None:
 
 async def test_what_is_recorded_in_a_room_that_is_gone_holds_up_nothing() -> None:
     """Its worker died before the room was stopped: the entry says ACTIVE for ever."""
-    controller = house()
+    controller = harness()
     first = await recorded(controller)
-    controller.live.fail["stop_recording"] = LiveAway("nobody answers")
+    controller.live.fail["stop_recording"] = LiveKitUnavailableError("nobody answers")
     controller.manifests = desired(manifest("stage", record=True, active=False))
     await look(controller)
     controller.manifests = desired(manifest("stage", record=True))

@@ -5,10 +5,10 @@ from datetime import timedelta
 
 import pytest
 
-from controller.manifests.snapshot import ManifestError, Mark
-from controller.plan.model import Finish, Recreate, Refusal, Remove, RoomChange
-from controller.plan.recording import RecordingSays
-from controller.reconcile.status import Findings, status_of
+from controller.manifests.snapshot import ManifestError, SourcePosition
+from controller.plan.model import BlockReason, DeleteRetiredRoom, Recreate, Remove, RoomChange
+from controller.plan.recording import RecordingCondition
+from controller.reconcile.status import StatusInputs, status_of
 from controller.records.record import Condition, RoomRecord, Status
 from tests.support.worlds import NOW, by_api, record
 
@@ -16,7 +16,7 @@ LIVE = record("a", live="x")
 INACTIVE = record("a", active=False)
 
 
-def said(room: RoomRecord, found: Findings) -> dict[str, tuple[str, str]]:
+def said(room: RoomRecord, found: StatusInputs) -> dict[str, tuple[str, str]]:
     return {c.type: (c.status, c.reason) for c in status_of(room, found, NOW).conditions}
 
 
@@ -24,14 +24,14 @@ def change(*actions: object, **fields: object) -> RoomChange:
     return RoomChange("a", LIVE.id, "Room", actions, "", LIVE, "x", **fields)  # type: ignore[arg-type]
 
 
-def condition(room: RoomRecord, found: Findings, kind: str) -> Condition:
+def condition(room: RoomRecord, found: StatusInputs, kind: str) -> Condition:
     one = status_of(room, found, NOW).condition(kind)
     assert one is not None
     return one
 
 
 def test_a_room_that_is_live_as_specified() -> None:
-    assert said(LIVE, Findings(live=True)) == {
+    assert said(LIVE, StatusInputs(live=True)) == {
         "Ready": ("True", "AsSpecified"),
         "Live": ("True", "Listed"),
         "ManifestValid": ("True", "Valid"),
@@ -39,83 +39,85 @@ def test_a_room_that_is_live_as_specified() -> None:
 
 
 def test_a_room_that_should_be_live_and_is_not() -> None:
-    found = said(LIVE, Findings(live=False))
+    found = said(LIVE, StatusInputs(live=False))
     assert (found["Ready"], found["Live"]) == (("False", "NotLive"), ("False", "NotListed"))
 
 
 def test_an_inactive_room_is_ready_when_its_live_room_is_gone() -> None:
-    found = said(INACTIVE, Findings(live=False))
+    found = said(INACTIVE, StatusInputs(live=False))
     assert (found["Ready"], found["Live"]) == (("True", "AsSpecified"), ("False", "Inactive"))
 
 
 @pytest.mark.parametrize(
     "found",
-    [Findings(live=True), Findings(live=False, change=change(Finish("x")))],
+    [StatusInputs(live=True), StatusInputs(live=False, change=change(DeleteRetiredRoom("x")))],
     ids=["named", "given up"],
 )
-def test_an_inactive_room_that_is_still_live_is_not_ready(found: Findings) -> None:
+def test_an_inactive_room_that_is_still_live_is_not_ready(found: StatusInputs) -> None:
     assert said(INACTIVE, found)["Ready"] == ("False", "StillLive")
 
 
 def test_a_refusal_by_the_server_is_told() -> None:
-    ready = condition(LIVE, Findings(live=False, failure="LiveKit refused it"), "Ready")
+    ready = condition(LIVE, StatusInputs(live=False, failure="LiveKit refused it"), "Ready")
     assert (ready.status, ready.reason, ready.message) == ("False", "Failed", "LiveKit refused it")
 
 
 def test_a_room_made_by_api_has_no_manifest_to_be_valid() -> None:
-    assert "ManifestValid" not in said(by_api(LIVE), Findings(live=True))
+    assert "ManifestValid" not in said(by_api(LIVE), StatusInputs(live=True))
 
 
 def test_a_wrong_manifest_is_told_with_its_place_and_the_room_stays_ready() -> None:
-    wrong = ManifestError("a.yaml", "it is wrong", Mark(3, 7), "a")
-    valid = condition(LIVE, Findings(live=True, stale=wrong), "ManifestValid")
+    wrong = ManifestError("a.yaml", "it is wrong", SourcePosition(3, 7), "a")
+    valid = condition(LIVE, StatusInputs(live=True, stale=wrong), "ManifestValid")
     assert (valid.status, valid.reason, valid.message) == ("False", "Invalid", "a.yaml:3:7: it is wrong")
-    assert said(LIVE, Findings(live=True, stale=wrong))["Ready"] == ("True", "AsSpecified")
-    unreadable = replace(wrong, mark=None)
-    message = condition(LIVE, Findings(live=True, stale=unreadable), "ManifestValid").message
+    assert said(LIVE, StatusInputs(live=True, stale=wrong))["Ready"] == ("True", "AsSpecified")
+    unreadable = replace(wrong, position=None)
+    message = condition(LIVE, StatusInputs(live=True, stale=unreadable), "ManifestValid").message
     assert message == "a.yaml: it is wrong"
 
 
 @pytest.mark.parametrize("action", [Remove(), Recreate()])
 def test_what_waits_for_people_to_leave_is_told_and_the_room_is_ready(action: Remove | Recreate) -> None:
-    found = Findings(live=True, change=change(action, deferred=True, participants=2))
+    found = StatusInputs(live=True, change=change(action, deferred=True, participants=2))
     assert said(LIVE, found)["Ready"] == ("True", "Deferred")
     deferred = condition(LIVE, found, "Deferred")
     assert deferred.status == "True"
-    assert deferred.message == f"{action.word} waits until the room is empty; 2 inside"
+    assert deferred.message == f"{action.action_name} waits until the room is empty; 2 inside"
 
 
 def test_a_refused_removal_leaves_the_room_ready_and_says_why() -> None:
-    ready = condition(LIVE, Findings(live=True, change=change(Remove(), refused=Refusal.TOO_MANY)), "Ready")
+    ready = condition(
+        LIVE, StatusInputs(live=True, change=change(Remove(), blocked_by=BlockReason.TOO_MANY)), "Ready"
+    )
     assert (ready.status, ready.reason) == ("True", "AsSpecified")
     assert "too many rooms are missing" in ready.message
 
 
 def test_a_flapping_room_is_stalled() -> None:
-    assert said(LIVE, Findings(live=True, stalled=True))["Stalled"] == ("True", "Flapping")
+    assert said(LIVE, StatusInputs(live=True, stalled=True))["Stalled"] == ("True", "Flapping")
 
 
 def test_a_recording_that_fails_leaves_the_room_ready() -> None:
     room = record("a", live="x", record=True)
-    found = Findings(live=True, recording=RecordingSays("False", "NoWorker", "no egress worker"))
+    found = StatusInputs(live=True, recording=RecordingCondition("False", "NoWorker", "no egress worker"))
     assert said(room, found)["Recording"] == ("False", "NoWorker")
     assert said(room, found)["Ready"] == ("True", "AsSpecified")
 
 
 def test_a_conditions_time_moves_only_with_its_status() -> None:
-    first = status_of(LIVE, Findings(live=False), NOW)
+    first = status_of(LIVE, StatusInputs(live=False), NOW)
     later = NOW + timedelta(minutes=1)
     room = LIVE.with_status(first)
-    failed = status_of(room, Findings(live=False, failure="no"), later)
+    failed = status_of(room, StatusInputs(live=False, failure="no"), later)
     assert [c.last_transition for c in failed.conditions] == [NOW] * 3
-    ready = status_of(room, Findings(live=True), later).condition("Ready")
+    ready = status_of(room, StatusInputs(live=True), later).condition("Ready")
     assert ready is not None
     assert ready.last_transition == later
 
 
 def test_it_is_about_the_records_generation_and_the_same_when_said_twice() -> None:
     room = replace(LIVE, generation=7)
-    status = status_of(room, Findings(live=True), NOW)
+    status = status_of(room, StatusInputs(live=True), NOW)
     assert status.observed_generation == 7
-    assert status_of(room.with_status(status), Findings(live=True), NOW + timedelta(hours=1)) == status
+    assert status_of(room.with_status(status), StatusInputs(live=True), NOW + timedelta(hours=1)) == status
     assert status != Status(7)

@@ -6,14 +6,20 @@ from dataclasses import replace
 import pytest
 
 from controller.live.room import LiveRoom
-from controller.live.webhook import Hint
-from controller.reconcile.triggers import Triggers, Watched, about_recording, matters, suspicious
+from controller.live.webhook import WebhookEvent
+from controller.reconcile.triggers import (
+    Triggers,
+    WatchedRooms,
+    needs_pass,
+    needs_permission_check,
+    needs_recording_check,
+)
 from tests.support.worlds import INSTANCE, live_room, record
 
 OURS = LiveRoom("ours", "RM_1")
 NEW = live_room(record("a"), "new")
 LIVE = {"ours": OURS, "theirs": LiveRoom("theirs", "RM_2"), "new": NEW}
-WATCHED = Watched(ours=frozenset({"ours", "gone"}), instance=INSTANCE)
+WATCHED = WatchedRooms(ours=frozenset({"ours", "gone"}), instance=INSTANCE)
 
 
 @pytest.mark.parametrize(
@@ -38,18 +44,20 @@ WATCHED = Watched(ours=frozenset({"ours", "gone"}), instance=INSTANCE)
 def test_a_hint_matters_where_a_room_of_ours_may_have_changed(
     event: str, room: str, sid: str, wakes: bool
 ) -> None:
-    assert matters(Hint(event, room=room, sid=sid), LIVE, WATCHED) is wakes
+    assert needs_pass(WebhookEvent(event, room=room, sid=sid), LIVE, WATCHED) is wakes
 
 
-@pytest.mark.parametrize("event", ["participant_left", "participant_connection_aborted"])
-def test_people_matter_where_they_decide(event: str) -> None:
-    hint = Hint(event, room="ours", sid="RM_1")
-    assert not matters(hint, LIVE, WATCHED)
-    assert matters(hint, LIVE, replace(WATCHED, people=frozenset({"ours"})))
+@pytest.mark.parametrize("kind", ["participant_left", "participant_connection_aborted"])
+def test_people_matter_where_they_decide(kind: str) -> None:
+    event = WebhookEvent(kind, room="ours", sid="RM_1")
+    assert not needs_pass(event, LIVE, WATCHED)
+    assert needs_pass(event, LIVE, replace(WATCHED, people=frozenset({"ours"})))
 
 
 def test_a_room_with_another_instances_mark_is_not_ours() -> None:
-    assert not matters(Hint("room_finished", room="new", sid="RM_new"), LIVE, Watched(instance="other"))
+    assert not needs_pass(
+        WebhookEvent("room_finished", room="new", sid="RM_new"), LIVE, WatchedRooms(instance="other")
+    )
 
 
 @pytest.mark.parametrize(
@@ -65,21 +73,21 @@ def test_a_room_with_another_instances_mark_is_not_ours() -> None:
     ],
 )
 def test_media_make_a_room_suspect_where_not_every_kind_is_allowed(
-    room: str, watched: Watched, suspect: bool
+    room: str, watched: WatchedRooms, suspect: bool
 ) -> None:
-    assert suspicious(Hint("track_published", room=room), LIVE, watched) is suspect
-    assert not suspicious(Hint("track_unpublished", room=room), LIVE, watched)
+    assert needs_permission_check(WebhookEvent("track_published", room=room), LIVE, watched) is suspect
+    assert not needs_permission_check(WebhookEvent("track_unpublished", room=room), LIVE, watched)
 
 
 def test_who_joins_is_suspect_where_an_older_token_may_be_used() -> None:
-    hint = Hint("participant_joined", room="ours")
-    assert suspicious(hint, LIVE, replace(WATCHED, people=frozenset({"ours"})))
-    assert not suspicious(hint, LIVE, replace(WATCHED, restricted=frozenset({"ours"})))
-    assert not matters(hint, LIVE, WATCHED)
+    event = WebhookEvent("participant_joined", room="ours")
+    assert needs_permission_check(event, LIVE, replace(WATCHED, people=frozenset({"ours"})))
+    assert not needs_permission_check(event, LIVE, replace(WATCHED, restricted=frozenset({"ours"})))
+    assert not needs_pass(event, LIVE, WATCHED)
 
 
 @pytest.mark.parametrize(
-    ("event", "kind", "looks"),
+    ("name", "kind", "looks"),
     [
         ("participant_joined", "STANDARD", True),
         ("participant_joined", "SIP", True),
@@ -97,11 +105,11 @@ def test_who_joins_is_suspect_where_an_older_token_may_be_used() -> None:
     ],
 )
 def test_a_recording_is_about_people_and_egresses_and_its_recorder_is_nobody(
-    event: str, kind: str, looks: bool
+    name: str, kind: str, looks: bool
 ) -> None:
-    hint = Hint(event, room="ours", sid="RM_1", kind=kind)
-    assert about_recording(hint, LIVE, replace(WATCHED, recorded=frozenset({"ours"}))) is looks
-    assert not about_recording(hint, LIVE, WATCHED)
+    event = WebhookEvent(name, room="ours", sid="RM_1", kind=kind)
+    assert needs_recording_check(event, LIVE, replace(WATCHED, recorded=frozenset({"ours"}))) is looks
+    assert not needs_recording_check(event, LIVE, WATCHED)
 
 
 @pytest.mark.parametrize(
@@ -115,30 +123,30 @@ def test_a_recording_is_about_people_and_egresses_and_its_recorder_is_nobody(
     ],
 )
 def test_a_room_made_since_the_last_pass_may_be_one_to_record(room: str, instance: str, looks: bool) -> None:
-    hint = Hint("participant_joined", room=room, kind="STANDARD")
-    assert about_recording(hint, LIVE, replace(WATCHED, instance=instance)) is looks
+    event = WebhookEvent("participant_joined", room=room, kind="STANDARD")
+    assert needs_recording_check(event, LIVE, replace(WATCHED, instance=instance)) is looks
 
 
 async def test_a_mark_wakes_the_loop_and_is_taken_once() -> None:
     triggers = Triggers()
-    triggers.mark("ours")
+    triggers.queue_recording_check("ours")
     assert await triggers.wait(60.0)
-    assert triggers.take_marked() == {"ours"}
-    assert not triggers.take_marked()
-    triggers.still_marked("ours")
+    assert triggers.drain_recording_checks() == {"ours"}
+    assert not triggers.drain_recording_checks()
+    triggers.requeue_recording_check("ours")
     assert not await triggers.wait(0.0)
-    assert triggers.take_marked() == {"ours"}
+    assert triggers.drain_recording_checks() == {"ours"}
 
 
 async def test_a_suspicion_wakes_the_loop_and_is_taken_once() -> None:
     triggers = Triggers()
-    triggers.suspect("ours")
+    triggers.queue_permission_check("ours")
     assert await triggers.wait(60.0)
-    assert triggers.take_suspects() == {"ours"}
-    assert not triggers.take_suspects()
-    triggers.still_suspect("ours")
+    assert triggers.drain_permission_checks() == {"ours"}
+    assert not triggers.drain_permission_checks()
+    triggers.requeue_permission_check("ours")
     assert not await triggers.wait(0.0)
-    assert triggers.take_suspects() == {"ours"}
+    assert triggers.drain_permission_checks() == {"ours"}
 
 
 async def test_a_wake_before_the_wait_counts() -> None:
@@ -167,15 +175,15 @@ async def test_later_wakes_after_a_while_and_not_after_closing() -> None:
 
 async def test_files_are_read_at_the_start_and_after_each_word_of_a_change() -> None:
     triggers = Triggers()
-    assert [triggers.take_files(), triggers.take_files()] == [True, False]
+    assert [triggers.drain_files_changed(), triggers.drain_files_changed()] == [True, False]
     triggers.files_changed()
     assert await triggers.wait(60.0)
-    assert triggers.take_files()
+    assert triggers.drain_files_changed()
     triggers.files_stay_changed()
-    assert triggers.take_files()
+    assert triggers.drain_files_changed()
     triggers.files_later(0.0)
     assert await triggers.wait(60.0)
-    assert triggers.take_files()
+    assert triggers.drain_files_changed()
 
 
 async def test_however_many_ask_for_one_moment_it_is_one_timer() -> None:

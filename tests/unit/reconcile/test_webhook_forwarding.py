@@ -7,11 +7,17 @@ from typing import Any
 import pytest
 
 from controller.access.policy import Role, permission_for
-from controller.errors import StoreAway
+from controller.errors import StoreUnavailableError
 from controller.live.egress import EgressStatus
-from controller.live.webhook import Hint
-from controller.reconcile.triggers import Watched, about_recording, matters, of_use, suspicious
-from controller.reconcile.webhook_forwarding import Handover
+from controller.live.webhook import WebhookEvent
+from controller.reconcile.triggers import (
+    WatchedRooms,
+    is_relevant,
+    needs_pass,
+    needs_permission_check,
+    needs_recording_check,
+)
+from controller.reconcile.webhook_forwarding import WebhookForwarder
 from controller.records.ports import ForwardedEvent
 from tests.support.inprocess import InProcess
 from tests.support.worlds import INSTANCE, desired, live_room, manifest, record
@@ -36,18 +42,18 @@ EVENTS = [
 """All that LiveKit sends."""
 
 
-def handover(process: InProcess) -> Handover:
-    act = process.reconciler.hint
-    return Handover(act, process.lease, process.known, process.store.relay, INSTANCE)
+def handover(process: InProcess) -> WebhookForwarder:
+    act = process.reconciler.on_webhook
+    return WebhookForwarder(act, process.lease, process.state, process.store.relay, INSTANCE)
 
 
 class Pair:
     """Two controllers on one LiveKit and one database; the second stands by."""
 
     def __init__(self) -> None:
-        self.holder = InProcess(taping=TAPING)
+        self.holder = InProcess(config=TAPING)
         self.standby = InProcess(
-            self.holder.live, self.holder.store.database, time=self.holder.time, taping=TAPING
+            self.holder.live, self.holder.store.database, time=self.holder.time, config=TAPING
         )
         self.standby.lease.held = False
         self.holder.manifests = self.standby.manifests = desired(AUDIO, STAGE)
@@ -55,18 +61,18 @@ class Pair:
 
     async def begin(self) -> None:
         """All is as it should be, and both have read it."""
-        await self.holder.settle()
+        await self.holder.run_until_stable()
         await self.pass_by(self.standby)
         for process in (self.holder, self.standby):
             await process.store.has_remote_changes()
             await process.triggers.wait(0.0)
 
     async def pass_by(self, process: InProcess) -> None:
-        assert await process.reconciler.turn(read_files=False) is None
+        assert await process.reconciler.reconcile(read_files=False) is None
 
-    async def told(self, hint: Hint) -> None:
+    async def told(self, hint: WebhookEvent) -> None:
         """LiveKit tells the standby; a second later."""
-        self.hands_on.hint(hint)
+        self.hands_on.on_webhook(hint)
         await self.later()
 
     async def later(self) -> None:
@@ -76,7 +82,7 @@ class Pair:
         writing.cancel()
         for process, side in ((self.standby, self.hands_on), (self.holder, self.acts)):
             await process.store.has_remote_changes()
-            side.take()
+            side.forward_received()
 
 
 @pytest.fixture
@@ -89,9 +95,9 @@ async def pair() -> Pair:
 async def test_the_first_person_begins_a_recording(pair: Pair) -> None:
     name = pair.holder.name("stage")
     pair.holder.live.enter(name, "ann", SPEAKER)
-    await pair.told(Hint("participant_joined", room=name, identity="ann", kind="STANDARD"))
+    await pair.told(WebhookEvent("participant_joined", room=name, identity="ann", kind="STANDARD"))
     assert pair.holder.triggers.woken
-    await pair.holder.turn(read_files=False)
+    await pair.holder.reconcile(read_files=False)
     assert [one.status for one in pair.holder.live.egresses.values()] == [EgressStatus.STARTING]
 
 
@@ -99,8 +105,8 @@ async def test_a_liar_is_stopped(pair: Pair) -> None:
     name = pair.holder.name("talk")
     pair.holder.live.enter(name, "liar", permission_for(Role.SPEAKER, AUDIO.spec), {"role": "speaker"})
     pair.holder.live.publish(name, "liar", "VIDEO", "MICROPHONE")
-    await pair.told(Hint("track_published", room=name, identity="liar", kind="STANDARD"))
-    await pair.holder.turn(read_files=False)
+    await pair.told(WebhookEvent("track_published", room=name, identity="liar", kind="STANDARD"))
+    await pair.holder.reconcile(read_files=False)
     assert not (await pair.holder.live.participants(name))[0].tracks
 
 
@@ -108,28 +114,28 @@ async def test_a_room_that_vanished_comes_back(pair: Pair) -> None:
     name = pair.holder.name("talk")
     sid = pair.holder.record("talk").sid
     await pair.holder.live.delete_room(name)
-    await pair.told(Hint("room_finished", room=name, sid=str(sid)))
+    await pair.told(WebhookEvent("room_finished", room=name, sid=str(sid)))
     assert pair.holder.triggers.woken
-    await pair.holder.turn(read_files=False)
+    await pair.holder.reconcile(read_files=False)
     assert name in await pair.holder.listed()
 
 
 async def test_the_standby_itself_does_nothing(pair: Pair) -> None:
-    await pair.told(Hint("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
+    await pair.told(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert not pair.standby.triggers.woken
-    assert not pair.standby.triggers.take_marked()
+    assert not pair.standby.triggers.drain_recording_checks()
 
 
 async def test_nobody_is_named_in_the_database(pair: Pair) -> None:
     name = pair.holder.name("stage")
-    await pair.told(Hint("participant_joined", "EV_1", name, "RM_1", identity="ann", kind="STANDARD"))
+    await pair.told(WebhookEvent("participant_joined", "EV_1", name, "RM_1", identity="ann", kind="STANDARD"))
     assert pair.holder.store.database.hints == [
         ForwardedEvent("participant_joined", name, "RM_1", "STANDARD"),
     ]
 
 
 async def test_the_holder_hands_nothing_on(pair: Pair) -> None:
-    pair.acts.hint(Hint("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
+    pair.acts.on_webhook(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert pair.holder.triggers.woken
     assert not pair.holder.store.relay.queued
 
@@ -137,7 +143,7 @@ async def test_the_holder_hands_nothing_on(pair: Pair) -> None:
 async def test_what_was_handed_on_is_not_handed_on_again(pair: Pair) -> None:
     """Neither holds the lease: its holder died, perhaps."""
     pair.holder.lease.held = False
-    await pair.told(Hint("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
+    await pair.told(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert len(pair.holder.store.database.hints) == 1
     assert not pair.holder.store.relay.queued
     assert not pair.standby.store.relay.queued
@@ -145,7 +151,7 @@ async def test_what_was_handed_on_is_not_handed_on_again(pair: Pair) -> None:
 
 async def test_who_takes_the_lease_acts_on_what_is_new_from_then_on(pair: Pair) -> None:
     pair.holder.lease.held = False
-    joined = Hint("participant_joined", room=pair.holder.name("stage"), kind="STANDARD")
+    joined = WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD")
     await pair.told(joined)
     pair.holder.lease.held = True
     await pair.later()
@@ -156,35 +162,37 @@ async def test_who_takes_the_lease_acts_on_what_is_new_from_then_on(pair: Pair) 
 
 async def test_rooms_that_are_not_ours_are_not_spoken_of(pair: Pair) -> None:
     foreign = live_room(record("b"), "foreign")
-    pair.standby.known.live["foreign"] = replace(
+    pair.standby.state.live["foreign"] = replace(
         foreign, metadata=foreign.metadata.replace("roomctl/default", "roomctl/other")
     )
     for name in ("foreign", "unheard-of", ""):
-        await pair.told(Hint("participant_joined", room=name, kind="STANDARD"))
+        await pair.told(WebhookEvent("participant_joined", room=name, kind="STANDARD"))
     assert not pair.holder.store.database.hints
 
 
 async def test_a_room_that_only_its_mark_shows_to_be_ours_is_spoken_of(pair: Pair) -> None:
     """The standby has listed it, and has not yet read its record."""
-    pair.standby.known.live["new"] = live_room(record("b"), "new")
-    await pair.told(Hint("participant_joined", room="new", kind="STANDARD"))
+    pair.standby.state.live["new"] = live_room(record("b"), "new")
+    await pair.told(WebhookEvent("participant_joined", room="new", kind="STANDARD"))
     assert len(pair.holder.store.database.hints) == 1
 
 
 async def test_a_room_that_came_later_is_known_by_its_record(pair: Pair) -> None:
     pair.holder.manifests = desired(AUDIO, STAGE, manifest("late", record=True))
-    await pair.holder.settle()
+    await pair.holder.run_until_stable()
     await pair.pass_by(pair.standby)
-    pair.standby.known.live.clear()
-    await pair.told(Hint("participant_joined", room=pair.holder.name("late"), kind="STANDARD"))
+    pair.standby.state.live.clear()
+    await pair.told(WebhookEvent("participant_joined", room=pair.holder.name("late"), kind="STANDARD"))
     assert len(pair.holder.store.database.hints) == 1
 
 
 async def test_while_the_database_is_away_a_standby_keeps_nothing(pair: Pair) -> None:
-    pair.standby.store.fail = StoreAway("MongoDB is out of reach")
-    with pytest.raises(StoreAway):
-        await pair.standby.reconciler.turn(read_files=False)
-    pair.hands_on.hint(Hint("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
+    pair.standby.store.fail = StoreUnavailableError("MongoDB is out of reach")
+    with pytest.raises(StoreUnavailableError):
+        await pair.standby.reconciler.reconcile(read_files=False)
+    pair.hands_on.on_webhook(
+        WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD")
+    )
     assert not pair.standby.store.relay.queued
 
 
@@ -193,12 +201,12 @@ async def test_while_the_database_is_away_a_standby_keeps_nothing(pair: Pair) ->
 def test_a_standby_drops_no_event_that_a_holder_minds(event: str, fields: dict[str, Any]) -> None:
     room = live_room(record("a"), "ours")
     names, live = frozenset({"ours"}), {"ours": room}
-    minds = Watched(names, names, names, names, INSTANCE)
-    hint = Hint(event, room="ours", **fields)
-    minded = [ask(hint, live, minds) for ask in (matters, suspicious, about_recording)]
-    assert of_use(hint, live, Watched(ours=names)) or not any(minded)
+    minds = WatchedRooms(names, names, names, names, INSTANCE)
+    hint = WebhookEvent(event, room="ours", **fields)
+    minded = [ask(hint, live, minds) for ask in (needs_pass, needs_permission_check, needs_recording_check)]
+    assert is_relevant(hint, live, WatchedRooms(ours=names)) or not any(minded)
 
 
 @pytest.mark.parametrize("event", ["track_unpublished", "ingress_started", "an event to come", ""])
 def test_what_no_holder_minds_is_of_no_use(event: str) -> None:
-    assert not of_use(Hint(event, room="ours"), {}, Watched(ours=frozenset({"ours"})))
+    assert not is_relevant(WebhookEvent(event, room="ours"), {}, WatchedRooms(ours=frozenset({"ours"})))

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.errors import StoreAway, StoreConflict
+from controller.errors import StoreConflictError, StoreUnavailableError
 from controller.records.batch import (
     Delete,
     GroupCommit,
@@ -66,10 +66,10 @@ def test_what_is_stored_settles_a_write() -> None:
     assert resolve_write(Insert(room()), 11000, room()) is None
     assert resolve_write(Delete(room()), 0, None) is None
     assert resolve_write(save(1), 0, room(1, live="live")) is None
-    assert isinstance(resolve_write(save(1), 0, room(1, live="other")), StoreConflict)
-    assert isinstance(resolve_write(save(1), 0, None), StoreConflict)
-    assert isinstance(resolve_write(Insert(room()), 11000, None), StoreConflict)
-    assert isinstance(resolve_write(Insert(room()), 14031, None), StoreAway)
+    assert isinstance(resolve_write(save(1), 0, room(1, live="other")), StoreConflictError)
+    assert isinstance(resolve_write(save(1), 0, None), StoreConflictError)
+    assert isinstance(resolve_write(Insert(room()), 11000, None), StoreConflictError)
+    assert isinstance(resolve_write(Insert(room()), 14031, None), StoreUnavailableError)
 
 
 async def test_writes_gather_while_a_batch_is_under_way() -> None:
@@ -96,12 +96,12 @@ async def test_writes_gather_while_a_batch_is_under_way() -> None:
 async def test_a_batch_that_blows_up_fails_its_own_writers_alone() -> None:
     async def flush(batch: list[Pending]) -> None:
         if batch[0].write.id == room(1).id:
-            raise StoreAway("gone")
+            raise StoreUnavailableError("gone")
         for one in batch:
             one.done.set_result(room(2))
 
     commits = GroupCommit(flush)
-    with pytest.raises(StoreAway):
+    with pytest.raises(StoreUnavailableError):
         await commits.write(save(1))
     assert await commits.write(save(2)) == room(2)
 

@@ -12,7 +12,7 @@ from bson.int64 import Int64
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.manifests.snapshot import ManifestRoom, Mark
+from controller.manifests.snapshot import ManifestRoom, SourcePosition
 from controller.records.codec import RECORD_SCHEMA, decode, decode_bson, encode
 from controller.records.record import (
     Condition,
@@ -256,7 +256,9 @@ def test_restored_record_keeps_what_can_be_read() -> None:
     stored = replace(room(live="one").with_live_name("two", NOW), invite_epoch=3)
     unusable = decode({**encode(stored), "spec": {**SPEC, "name": 7}})
     assert isinstance(unusable, UnusableRecord)
-    wanted = ManifestRoom("moved", "moved.yaml", RoomSpec(name="Again", max_participants=9), Mark(1, 1))
+    wanted = ManifestRoom(
+        "moved", "moved.yaml", RoomSpec(name="Again", max_participants=9), SourcePosition(1, 1)
+    )
     restored = unusable.restored(wanted, RESTORED_AT)
     assert restored == replace(
         stored, key="moved", file="moved.yaml", spec=wanted.spec, generation=stored.generation + 1

@@ -15,25 +15,25 @@ from pymongo.errors import (
     WTimeoutError,
 )
 
-from controller.errors import StoreAway, StoreConflict, StoreError, StoreRefused
+from controller.errors import StoreConflictError, StoreError, StoreRefusedError, StoreUnavailableError
 from controller.records.mongo_client import ServerRespondedError, address, to_store_error, translate_errors
 
 
 @pytest.mark.parametrize(
     ("error", "kind"),
     [
-        (AutoReconnect("sesame"), StoreAway),
-        (NotPrimaryError("sesame"), StoreAway),
-        (ServerSelectionTimeoutError("sesame"), StoreAway),
-        (WTimeoutError("sesame"), StoreAway),
-        (ExecutionTimeout("sesame", 50), StoreAway),
-        (InvalidOperation("sesame"), StoreAway),
+        (AutoReconnect("sesame"), StoreUnavailableError),
+        (NotPrimaryError("sesame"), StoreUnavailableError),
+        (ServerSelectionTimeoutError("sesame"), StoreUnavailableError),
+        (WTimeoutError("sesame"), StoreUnavailableError),
+        (ExecutionTimeout("sesame", 50), StoreUnavailableError),
+        (InvalidOperation("sesame"), StoreUnavailableError),
         (OperationFailure("sesame", 8), ServerRespondedError),
-        (OperationFailure("sesame", 18), StoreRefused),
-        (OperationFailure("sesame", 13), StoreRefused),
-        (ConfigurationError("sesame"), StoreRefused),
-        (InvalidBSON("sesame"), StoreRefused),
-        (DuplicateKeyError("sesame", 11000), StoreConflict),
+        (OperationFailure("sesame", 18), StoreRefusedError),
+        (OperationFailure("sesame", 13), StoreRefusedError),
+        (ConfigurationError("sesame"), StoreRefusedError),
+        (InvalidBSON("sesame"), StoreRefusedError),
+        (DuplicateKeyError("sesame", 11000), StoreConflictError),
     ],
 )
 def test_each_error_has_its_kind_and_keeps_its_text_to_itself(
@@ -45,7 +45,7 @@ def test_each_error_has_its_kind_and_keeps_its_text_to_itself(
 
 
 def test_an_error_leaves_without_its_cause() -> None:
-    with pytest.raises(StoreAway, match="db:27017") as caught, translate_errors("db:27017"):
+    with pytest.raises(StoreUnavailableError, match="db:27017") as caught, translate_errors("db:27017"):
         raise AutoReconnect("sesame")
     assert caught.value.__cause__ is None
     assert caught.value.__suppress_context__

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from controller.errors import LiveAway
+from controller.errors import LiveKitUnavailableError
 from controller.live.room import LiveRoom, Participant
-from controller.live.webhook import Hint
+from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
 from controller.records.record import LiveName, Origin, RoomRecord, UnusableRecord
 from controller.room import RoomSpec
 from controller.settings import Address, Settings
-from controller.sidecar import Backstage, Context, Sidecar
-from controller.state_cache import Known
+from controller.sidecar import Context, ReconcilerHandle, Sidecar
+from controller.state_cache import StateCache
 
 FIND = "/api/conferences-public/findLKRoomNameById"
 TOKEN = "/api/conferences-public/createToken"
@@ -66,7 +66,7 @@ class People:
                 if self.held is not None:
                     await self.held.wait()
         except TimeoutError:
-            raise LiveAway("LiveKit did not answer in time") from None
+            raise LiveKitUnavailableError("LiveKit did not answer in time") from None
         if self.error is not None:
             raise self.error
         return self.inside.get(name, [])
@@ -106,20 +106,20 @@ def record(**fields: Any) -> RoomRecord:
     return replace(start, **fields)
 
 
-class House:
+class Harness:
     """Everything a sidecar is handed, with one live room in it."""
 
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.clock, self.wall = Clock(), Clock(NOW)
-        self.people, self.metrics, self.hints = People(), Metrics(), list[Hint]()
+        self.people, self.metrics, self.hints = People(), Metrics(), list[WebhookEvent]()
         self.memory = RecordCache()
-        self.known = Known(self.memory)
-        self.known.mongodb.answered(self.clock())
-        self.known.livekit.answered(self.clock())
+        self.state = StateCache(self.memory)
+        self.state.mongodb.record_success(self.clock())
+        self.state.livekit.record_success(self.clock())
         self.put(record())
-        self.backstage = Backstage(hint=self.hints.append)
+        self.reconciler = ReconcilerHandle(on_webhook=self.hints.append)
         context = Context(
-            settings, self.known, self.people, self.metrics, self.backstage, clock=self.clock, wall=self.wall
+            settings, self.state, self.people, self.metrics, self.reconciler, clock=self.clock, wall=self.wall
         )
         self.sidecar = Sidecar(context)
 
@@ -128,7 +128,7 @@ class House:
         self.memory.by_id[room.id] = self.memory.by_key[room.key] = room
         if room.live is not None:
             fields = {"max_participants": room.spec.max_participants, **live}
-            self.known.live[room.live.name] = LiveRoom(room.live.name, "RM_1", **fields)
+            self.state.live[room.live.name] = LiveRoom(room.live.name, "RM_1", **fields)
 
     async def post(self, path: str, content: Any, headers: Mapping[str, str] | None = None) -> Reply:
         """A JSON body to the public listener."""
@@ -141,10 +141,10 @@ class House:
 
 
 @asynccontextmanager
-async def serving(settings: Settings = SETTINGS) -> AsyncIterator[House]:
-    house = House(settings)
-    async with house.sidecar.listening():
-        yield house
+async def serving(settings: Settings = SETTINGS) -> AsyncIterator[Harness]:
+    harness = Harness(settings)
+    async with harness.sidecar.listening():
+        yield harness
 
 
 async def ask(

@@ -9,9 +9,9 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.errors import SettingsError
-from controller.sidecar.access_tokens import Caller, Callers
+from controller.sidecar.access_tokens import AccessTokens, ApiCaller
 from controller.sidecar.token_file import FILE_LIMIT
-from tests.unit.sidecar.harness import SETTINGS, Clock, House, record, spec
+from tests.unit.sidecar.harness import SETTINGS, Clock, Harness, record, spec
 
 
 def digest(token: str) -> str:
@@ -22,13 +22,13 @@ def entry(token: str, user_id: str, more: str = "") -> str:
     return f"- token_sha256: {digest(token)}\n  user_id: {user_id}\n{more}"
 
 
-def callers(path: Path, text: str, clock: Clock | None = None) -> Callers:
+def access_tokens(path: Path, text: str, clock: Clock | None = None) -> AccessTokens:
     path.write_text(text)
-    return Callers(path, clock or Clock())
+    return AccessTokens(path, clock or Clock())
 
 
-def who(known: Callers, token: str) -> Caller | None:
-    return known.of({"x-access-token": token})
+def who(known: AccessTokens, token: str) -> ApiCaller | None:
+    return known.authenticate({"x-access-token": token})
 
 
 @pytest.fixture(name="path")
@@ -37,32 +37,32 @@ def _path(tmp_path: Path) -> Path:
 
 
 def test_a_token_is_known_by_its_hash(path: Path) -> None:
-    known = callers(path, entry("one", "anna") + entry("two", "007", "  admin: true\n"))
-    assert who(known, "one") == Caller("anna", admin=False)
-    assert who(known, "two") == Caller("007", admin=True)
+    known = access_tokens(path, entry("one", "anna") + entry("two", "007", "  admin: true\n"))
+    assert who(known, "one") == ApiCaller("anna", admin=False)
+    assert who(known, "two") == ApiCaller("007", admin=True)
     for other in ("", "three", digest("one"), "one ", "\udcff"):
         assert who(known, other) is None
-    assert known.of({}) is None
+    assert known.authenticate({}) is None
 
 
 def test_without_a_file_nobody_is_known() -> None:
-    assert who(Callers(None, Clock()), "one") is None
+    assert who(AccessTokens(None, Clock()), "one") is None
 
 
 def test_a_user_owns_their_rooms_and_an_admin_all() -> None:
     room = record(spec=spec(user_id="anna"))
-    assert Caller("anna").owns(room)
-    assert not Caller("bert").owns(room)
-    assert Caller("bert", admin=True).owns(room)
+    assert ApiCaller("anna").owns(room)
+    assert not ApiCaller("bert").owns(room)
+    assert ApiCaller("bert", admin=True).owns(room)
 
 
 def test_an_explicitly_empty_list_is_nobody(path: Path) -> None:
-    assert who(callers(path, "[]"), "one") is None
+    assert who(access_tokens(path, "[]"), "one") is None
 
 
 def test_json_and_capital_digits_are_fine(path: Path) -> None:
     text = f'[{{"token_sha256": "{digest("one").upper()}", "user_id": "anna", "admin": false}}]'
-    assert who(callers(path, text), "one") == Caller("anna")
+    assert who(access_tokens(path, text), "one") == ApiCaller("anna")
 
 
 @pytest.mark.parametrize(
@@ -98,7 +98,7 @@ def test_json_and_capital_digits_are_fine(path: Path) -> None:
 )
 def test_what_is_wrong_at_the_start_is_an_error_of_the_setting(path: Path, text: str, reason: str) -> None:
     with pytest.raises(SettingsError) as wrong:
-        callers(path, text)
+        access_tokens(path, text)
     (problem,) = wrong.value.problems
     assert problem.startswith("ROOMCTL_ACCESS_TOKENS_FILE: ")
     assert reason in problem
@@ -109,24 +109,24 @@ def test_what_is_wrong_at_the_start_is_an_error_of_the_setting(path: Path, text:
 def test_a_file_that_is_no_text_is_an_error(path: Path) -> None:
     path.write_bytes(b"\xff\xfe")
     with pytest.raises(SettingsError, match="UTF-8"):
-        Callers(path, Clock())
+        AccessTokens(path, Clock())
 
 
 def test_what_cannot_be_read_is_an_error_of_the_setting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
     for name, reason in (("none", "no such file"), ("fifo", "no regular file"), (".", "no regular file")):
         with pytest.raises(SettingsError, match=f"ROOMCTL_ACCESS_TOKENS_FILE: .*{reason}"):
-            Callers(tmp_path / name, Clock())
+            AccessTokens(tmp_path / name, Clock())
 
 
 def test_a_change_takes_effect_within_a_second(path: Path) -> None:
     clock = Clock()
-    known = callers(path, entry("one", "anna"), clock)
+    known = access_tokens(path, entry("one", "anna"), clock)
     path.write_text(entry("two", "bert") + entry("three", "cleo"))
-    assert who(known, "one") == Caller("anna")  # looked at a moment ago
+    assert who(known, "one") == ApiCaller("anna")  # looked at a moment ago
     clock.now += 1
     assert who(known, "one") is None
-    assert who(known, "two") == Caller("bert")
+    assert who(known, "two") == ApiCaller("bert")
 
 
 def test_the_swap_of_a_kubernetes_secret_takes_effect(tmp_path: Path) -> None:
@@ -136,23 +136,23 @@ def test_the_swap_of_a_kubernetes_secret_takes_effect(tmp_path: Path) -> None:
         (tmp_path / folder / "tokens").write_text(entry("one", user_id))
     (tmp_path / "..data").symlink_to("..1")
     (tmp_path / "tokens").symlink_to("..data/tokens")
-    known = Callers(tmp_path / "tokens", clock)
-    assert who(known, "one") == Caller("anna")
+    known = AccessTokens(tmp_path / "tokens", clock)
+    assert who(known, "one") == ApiCaller("anna")
     (tmp_path / "..next").symlink_to("..2")
     (tmp_path / "..next").replace(tmp_path / "..data")
     clock.now += 1
-    assert who(known, "one") == Caller("bert")
+    assert who(known, "one") == ApiCaller("bert")
 
 
 def test_the_last_good_file_stays_in_force_and_a_bad_one_is_said_once(path: Path) -> None:
     clock = Clock()
-    known = callers(path, entry("one", "anna"), clock)
+    known = access_tokens(path, entry("one", "anna"), clock)
     with capture_logs() as logs:
         for text in ("", "- token_sha256: hunter2\n", None):
             path.unlink() if text is None else path.write_text(text)
             for _ in range(3):
                 clock.now += 1
-                assert who(known, "one") == Caller("anna")
+                assert who(known, "one") == ApiCaller("anna")
     said = [str(event["reason"]) for event in logs]
     assert [event["log_level"] for event in logs] == ["error"] * 3
     assert "it is no list" in said[0]
@@ -162,12 +162,12 @@ def test_the_last_good_file_stays_in_force_and_a_bad_one_is_said_once(path: Path
     path.write_text(entry("two", "bert"))
     clock.now += 1
     assert who(known, "one") is None
-    assert who(known, "two") == Caller("bert")
+    assert who(known, "two") == ApiCaller("bert")
 
 
 def test_a_file_that_could_not_be_read_is_read_when_it_can_be(path: Path) -> None:
     clock = Clock()
-    known = callers(path, entry("one", "anna"), clock)
+    known = access_tokens(path, entry("one", "anna"), clock)
     aside = path.with_name("aside")
     path.rename(aside)
     clock.now += 1
@@ -175,11 +175,11 @@ def test_a_file_that_could_not_be_read_is_read_when_it_can_be(path: Path) -> Non
     aside.rename(path)  # the very state that was seen before
     clock.now += 1
     with capture_logs() as logs:
-        assert who(known, "one") == Caller("anna")
+        assert who(known, "one") == ApiCaller("anna")
     assert logs == [{"event": "access tokens read again", "number": 1, "log_level": "info"}]
 
 
 def test_a_sidecar_is_not_built_on_a_wrong_file(path: Path) -> None:
     path.write_text("nonsense")
     with pytest.raises(SettingsError):
-        House(replace(SETTINGS, access_tokens_file=path))
+        Harness(replace(SETTINGS, access_tokens_file=path))

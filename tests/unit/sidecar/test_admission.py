@@ -24,7 +24,7 @@ from tests.unit.sidecar.harness import (
     ROOM_NAME,
     SECRET,
     SETTINGS,
-    House,
+    Harness,
     Reply,
     ask,
     record,
@@ -86,8 +86,8 @@ def role(reply: Reply) -> str:
     return str(proven)
 
 
-def webinar(house: House, **fields: Any) -> None:
-    house.put(record(spec=WEBINAR, **fields))
+def webinar(harness: Harness, **fields: Any) -> None:
+    harness.put(record(spec=WEBINAR, **fields))
 
 
 @dataclass(frozen=True)
@@ -99,11 +99,11 @@ class Way:
     identity: str
     more: Mapping[str, str]
 
-    async def asks(self, house: House, headers: Headers = {}, **fields: Any) -> Reply:  # noqa: B006
+    async def asks(self, harness: Harness, headers: Headers = {}, **fields: Any) -> Reply:  # noqa: B006
         names = {"room": self.room, "identity": self.identity}
         given = {"room": ROOM_ID, "identity": "jane", **fields}
         body = {**self.more, **{names.get(name, name): value for name, value in given.items()}}
-        return await house.post(self.path, body, headers)
+        return await harness.post(self.path, body, headers)
 
 
 CREATE_TOKEN: Final = Way(
@@ -140,28 +140,28 @@ class TestSpeakers:
     async def test_in_a_webinar_only_proof_makes_one(
         self, settings: Settings, way: Way, headers: Headers, proven: str
     ) -> None:
-        async with serving(settings) as house:
-            webinar(house)
-            assert role(await way.asks(house, headers)) == proven
+        async with serving(settings) as harness:
+            webinar(harness)
+            assert role(await way.asks(harness, headers)) == proven
 
     async def test_what_was_proven_is_recorded_outside_a_webinar_too(
         self, settings: Settings, way: Way
     ) -> None:
-        async with serving(settings) as house:
-            house.put(record(spec=replace_spec(allow_webinar_mode=False)))
+        async with serving(settings) as harness:
+            harness.put(record(spec=replace_spec(allow_webinar_mode=False)))
             for headers, proven in ((invite(), "speaker"), ({}, "guest")):
-                reply = await way.asks(house, headers)
+                reply = await way.asks(harness, headers)
                 read = jwt.decode(reply.json["participant_token"], options={"verify_signature": False})
                 assert read["attributes"] == {"role": proven}
                 assert read["video"]["canPublish"] is True
 
     @pytest.mark.parametrize("field", ["invite", "role", "authorization", "x-access-token", "token"])
     async def test_no_field_of_the_body_makes_one(self, settings: Settings, way: Way, field: str) -> None:
-        async with serving(settings) as house:
-            webinar(house)
+        async with serving(settings) as harness:
+            webinar(harness)
             for value in ("speaker", "anna", invite()["Authorization"]):
                 fields: dict[str, Any] = {field: value}
-                assert role(await way.asks(house, **fields)) == "guest"
+                assert role(await way.asks(harness, **fields)) == "guest"
 
 
 def replace_spec(**fields: Any) -> Any:
@@ -194,30 +194,30 @@ class TestInvites:
     async def test_a_bad_one_is_refused_in_the_same_words(
         self, settings: Settings, way: Way, kind: str
     ) -> None:
-        async with serving(settings) as house:
-            webinar(house, invite_epoch=5)
-            house.put(record(id=OTHER_ID, key="b", live=LiveName("other"), spec=WEBINAR))
-            reply = await way.asks(house, BAD_INVITES[kind]())
+        async with serving(settings) as harness:
+            webinar(harness, invite_epoch=5)
+            harness.put(record(id=OTHER_ID, key="b", live=LiveName("other"), spec=WEBINAR))
+            reply = await way.asks(harness, BAD_INVITES[kind]())
             assert (reply.status, reply.code) == (401, "PROOF_INVALID")
             assert reply.headers["www-authenticate"] == "Bearer"
             assert reply.json["error"] == (
                 "the invite in Authorization is not valid for this room; ask for a new one"
             )
-            assert role(await way.asks(house, invite(epoch=5))) == "speaker"
+            assert role(await way.asks(harness, invite(epoch=5))) == "speaker"
 
     async def test_two_at_once_are_refused(self, settings: Settings) -> None:
         body = b'{"room_name": "%b"}' % ROOM_ID.encode()
-        async with serving(settings) as house:
+        async with serving(settings) as harness:
             good = invite()["Authorization"]
             for other, status in (("Bearer x", 401), (good, 401), ("Basic x", 201)):
                 headers = {"Authorization": good, "authorization": other}
-                assert (await ask(house.sidecar.public, "POST", ENDPOINT, body, headers)).status == status
+                assert (await ask(harness.sidecar.public, "POST", ENDPOINT, body, headers)).status == status
 
     async def test_one_bound_to_an_identity_gives_it_where_none_is_asked_for(
         self, settings: Settings
     ) -> None:
-        async with serving(settings) as house:
-            reply = await SDK.asks(house, invite(identity="mary"), identity=None)
+        async with serving(settings) as harness:
+            reply = await SDK.asks(harness, invite(identity="mary"), identity=None)
             read = jwt.decode(reply.json["participant_token"], options={"verify_signature": False})
             assert read["sub"] == "mary"
 
@@ -243,34 +243,34 @@ class TestHidden:
     async def test_needs_a_token_of_this_activation(
         self, settings: Settings, token: str | None, status: int, everywhere: bool
     ) -> None:
-        async with serving(replace(settings, hidden_requires_token=everywhere)) as house:
-            house.put(record(spec=replace_spec(allow_webinar_mode=not everywhere)))
-            reply = await house.token(hidden=True, egress_mode_token=token)
+        async with serving(replace(settings, hidden_requires_token=everywhere)) as harness:
+            harness.put(record(spec=replace_spec(allow_webinar_mode=not everywhere)))
+            reply = await harness.token(hidden=True, egress_mode_token=token)
             assert reply.status == status
             assert (role(reply) if status == 200 else reply.code) in ("hidden", "HIDDEN_NOT_ALLOWED")
 
     @pytest.mark.parametrize("headers", [invite(), {"x-access-token": "anna"}, {"x-access-token": "root"}])
     async def test_no_other_proof_does(self, settings: Settings, headers: Headers) -> None:
-        async with serving(settings) as house:
-            webinar(house)
-            assert (await house.token(headers, hidden=True)).code == "HIDDEN_NOT_ALLOWED"
-            assert role(await house.token(headers, hidden=True, egress_mode_token=egress())) == "hidden"
+        async with serving(settings) as harness:
+            webinar(harness)
+            assert (await harness.token(headers, hidden=True)).code == "HIDDEN_NOT_ALLOWED"
+            assert role(await harness.token(headers, hidden=True, egress_mode_token=egress())) == "hidden"
 
     async def test_outside_a_webinar_none_is_needed_and_a_bad_one_does_no_harm(
         self, settings: Settings
     ) -> None:
-        async with serving(settings) as house:
-            assert role(await house.token(hidden=True, egress_mode_token="x")) == "hidden"
+        async with serving(settings) as harness:
+            assert role(await harness.token(hidden=True, egress_mode_token="x")) == "hidden"
 
     async def test_who_is_seen_gains_nothing_by_one(self, settings: Settings) -> None:
-        async with serving(settings) as house:
-            webinar(house)
-            assert role(await house.token(egress_mode_token=egress())) == "guest"
+        async with serving(settings) as harness:
+            webinar(harness)
+            assert role(await harness.token(egress_mode_token=egress())) == "guest"
 
     async def test_the_endpoint_lets_nobody_in_hidden(self, settings: Settings) -> None:
-        async with serving(settings) as house:
-            webinar(house)
-            assert role(await SDK.asks(house, hidden=True, egress_mode_token=egress())) == "guest"
+        async with serving(settings) as harness:
+            webinar(harness)
+            assert role(await SDK.asks(harness, hidden=True, egress_mode_token=egress())) == "guest"
 
 
 class TestTakeover:
@@ -292,10 +292,10 @@ class TestTakeover:
     async def test_of_somebody_inside_needs_proof_of_identity(
         self, settings: Settings, way: Way, headers: Headers, taken: bool
     ) -> None:
-        async with serving(settings) as house:
-            webinar(house)
-            house.people.inside[ROOM_NAME] = [Participant("jane")] * 3  # full besides: no matter then
-            reply = await way.asks(house, headers)
+        async with serving(settings) as harness:
+            webinar(harness)
+            harness.people.inside[ROOM_NAME] = [Participant("jane")] * 3  # full besides: no matter then
+            reply = await way.asks(harness, headers)
             if taken:
                 role(reply)
             else:
@@ -305,10 +305,10 @@ class TestTakeover:
     async def test_proof_is_no_place_in_a_full_room(
         self, settings: Settings, way: Way, headers: Headers
     ) -> None:
-        async with serving(settings) as house:
-            webinar(house)
-            house.people.inside[ROOM_NAME] = [Participant(f"p{n}") for n in range(3)]
-            assert (await way.asks(house, headers)).code == "ROOM_FULL"
+        async with serving(settings) as harness:
+            webinar(harness)
+            harness.people.inside[ROOM_NAME] = [Participant(f"p{n}") for n in range(3)]
+            assert (await way.asks(harness, headers)).code == "ROOM_FULL"
 
 
 EVERY_PROOF: Final[list[Headers]] = [
@@ -323,11 +323,11 @@ EVERY_PROOF: Final[list[Headers]] = [
 
 
 async def test_an_unknown_room_is_the_same_404_whatever_is_proven(settings: Settings, way: Way) -> None:
-    async with serving(settings) as house:
-        house.put(record(id="a" * 24, key="a", spec=replace_spec(active=False), live=None))
-        house.put(record(id="b" * 24, key="b", spec=WEBINAR, removed_at=record().created, live=None))
+    async with serving(settings) as harness:
+        harness.put(record(id="a" * 24, key="a", spec=replace_spec(active=False), live=None))
+        harness.put(record(id="b" * 24, key="b", spec=WEBINAR, removed_at=record().created, live=None))
         replies = [
-            await way.asks(house, headers, room=room_id)
+            await way.asks(harness, headers, room=room_id)
             for headers in EVERY_PROOF
             for room_id in ("a" * 24, "b" * 24, OTHER_ID, "", "nonsense", ROOM_ID.upper(), "é")
         ]
@@ -338,22 +338,22 @@ async def test_an_unknown_room_is_the_same_404_whatever_is_proven(settings: Sett
 
 async def test_the_endpoints_refusals_come_in_the_same_order(settings: Settings) -> None:
     """Everything is wrong at first; each step mends what was complained of."""
-    async with serving(settings) as house:
+    async with serving(settings) as harness:
         policy = replace_spec(max_participants=1)
-        house.put(record(spec=replace_spec(active=False)))
-        house.known.live.clear()
-        house.people.inside[ROOM_NAME] = [Participant("jane")]
+        harness.put(record(spec=replace_spec(active=False)))
+        harness.state.live.clear()
+        harness.people.inside[ROOM_NAME] = [Participant("jane")]
         bad = {"Authorization": "Bearer nonsense"}
 
         async def code(headers: Headers, **fields: Any) -> str:
-            return (await SDK.asks(house, headers, **fields)).code
+            return (await SDK.asks(harness, headers, **fields)).code
 
         assert await code(bad, identity="") == "INVALID_FIELD"
         assert await code(bad) == "ROOM_NOT_FOUND"
-        house.put(record(spec=policy))
-        house.known.live.clear()
+        harness.put(record(spec=policy))
+        harness.state.live.clear()
         assert await code(bad) == "ROOM_NOT_READY"
-        house.put(record(spec=policy))
+        harness.put(record(spec=policy))
         assert await code(bad) == "PROOF_INVALID"
         assert await code({}) == "IDENTITY_IN_USE"
         assert await code({}, identity="joe") == "ROOM_FULL"
@@ -361,8 +361,8 @@ async def test_the_endpoints_refusals_come_in_the_same_order(settings: Settings)
 
 class TestEndpoint:
     async def test_answers_as_the_sdks_expect(self, settings: Settings) -> None:
-        async with serving(settings) as house:
-            reply = await SDK.asks(house, participant_name="Jane\u202e")
+        async with serving(settings) as harness:
+            reply = await SDK.asks(harness, participant_name="Jane\u202e")
             assert (reply.status, list(reply.json)) == (201, ["server_url", "participant_token"])
             assert reply.json["server_url"] == "wss://live.example"
             assert reply.headers["cache-control"] == "no-store"
@@ -371,10 +371,10 @@ class TestEndpoint:
             assert (read["sub"], read["name"], read["video"]["room"]) == ("jane", "Jane", ROOM_NAME)
 
     async def test_who_names_nobody_gets_an_identity_that_nobody_can_foretell(self) -> None:
-        async with serving(PROTECTED) as house:
+        async with serving(PROTECTED) as harness:
             subs = set()
             for fields in ({"identity": None}, {"identity": None, "participant_name": ""}):
-                reply = await SDK.asks(house, **fields)
+                reply = await SDK.asks(harness, **fields)
                 read = jwt.decode(reply.json["participant_token"], options={"verify_signature": False})
                 subs.add(read["sub"])
             assert len(subs) == 2
@@ -399,8 +399,8 @@ class TestEndpoint:
         ],
     )
     async def test_what_it_does_not_take_is_named(self, fields: dict[str, Any]) -> None:
-        async with serving(PROTECTED) as house:
-            reply = await SDK.asks(house, **fields)
+        async with serving(PROTECTED) as harness:
+            reply = await SDK.asks(harness, **fields)
             assert (reply.status, reply.code) == (400, "INVALID_FIELD")
             name = next(iter(fields))
             assert {"room": SDK.room, "identity": SDK.identity}.get(name, name) in reply.json["error"]
@@ -414,24 +414,24 @@ class TestEndpoint:
         ],
     )
     async def test_what_is_empty_or_unknown_does_no_harm(self, fields: dict[str, Any]) -> None:
-        async with serving(PROTECTED) as house:
-            assert (await SDK.asks(house, **fields)).status == 201
+        async with serving(PROTECTED) as harness:
+            assert (await SDK.asks(harness, **fields)).status == 201
 
     async def test_is_on_the_public_listener_alone_and_a_page_may_call_it(self) -> None:
         origin = {"Origin": "https://meet.example"}
-        async with serving(replace(PROTECTED, cors_origins=("https://meet.example",))) as house:
-            assert (await ask(house.sidecar.private, "POST", ENDPOINT, b"{}")).code == "NOT_FOUND"
-            assert (await ask(house.sidecar.public, "GET", ENDPOINT)).code == "METHOD_NOT_ALLOWED"
-            preflight = await ask(house.sidecar.public, "OPTIONS", ENDPOINT, headers=origin)
+        async with serving(replace(PROTECTED, cors_origins=("https://meet.example",))) as harness:
+            assert (await ask(harness.sidecar.private, "POST", ENDPOINT, b"{}")).code == "NOT_FOUND"
+            assert (await ask(harness.sidecar.public, "GET", ENDPOINT)).code == "METHOD_NOT_ALLOWED"
+            preflight = await ask(harness.sidecar.public, "OPTIONS", ENDPOINT, headers=origin)
             assert preflight.status == 204
             assert "Authorization" in preflight.headers["access-control-allow-headers"]
-            for reply in (await SDK.asks(house, origin), await SDK.asks(house, origin, room="x")):
+            for reply in (await SDK.asks(harness, origin), await SDK.asks(harness, origin, room="x")):
                 assert reply.headers["access-control-allow-origin"] == "https://meet.example"
 
     async def test_shares_the_rooms_rate_and_is_counted(self) -> None:
-        async with serving(replace(PROTECTED, room_tokens_per_second=1)) as house:
+        async with serving(replace(PROTECTED, room_tokens_per_second=1)) as harness:
             ways = [CREATE_TOKEN, SDK] * 5
-            assert [(await way.asks(house)).status for way in ways] == [200, 201] * 5
-            assert (await SDK.asks(house)).code == "TOO_MANY_REQUESTS"
-            assert b'roomctl_tokens_total{role="guest"} 10.0' in house.metrics.text()
-            assert b'roomctl_helper_seconds_count{helper="token"} 6.0' in house.metrics.text()
+            assert [(await way.asks(harness)).status for way in ways] == [200, 201] * 5
+            assert (await SDK.asks(harness)).code == "TOO_MANY_REQUESTS"
+            assert b'roomctl_tokens_total{role="guest"} 10.0' in harness.metrics.text()
+            assert b'roomctl_helper_seconds_count{helper="token"} 6.0' in harness.metrics.text()

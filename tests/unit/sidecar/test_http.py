@@ -18,14 +18,14 @@ from controller.errors import RoomctlError
 from controller.settings import Address
 from controller.sidecar.http import protocol
 from controller.sidecar.http.body import parse
-from controller.sidecar.http.response import Answer, Refusal
+from controller.sidecar.http.response import ApiError, Response
 from tests.unit.sidecar.harness import (
     FIND,
     ROOM_ID,
     ROOM_NAME,
     SETTINGS,
     TOKEN,
-    House,
+    Harness,
     ask,
     raw,
     reply,
@@ -70,9 +70,9 @@ class TestBodies:
         ],
     )
     async def test_what_is_no_plain_object_is_a_bad_request(self, body: bytes) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             for path in (FIND, TOKEN):
-                answer = await ask(house.sidecar.public, "POST", path, body)
+                answer = await ask(harness.sidecar.public, "POST", path, body)
                 assert (answer.status, answer.code) == (400, "BAD_REQUEST")
 
     @pytest.mark.parametrize(
@@ -88,23 +88,23 @@ class TestBodies:
         ],
     )
     async def test_unknown_keys_are_ignored(self, extra: str) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             body = f'{{"id": "{ROOM_ID}", {extra}}}'.encode()
-            assert (await ask(house.sidecar.public, "POST", FIND, body)).status == 200
+            assert (await ask(harness.sidecar.public, "POST", FIND, body)).status == 200
 
     async def test_an_empty_body_is_an_empty_object(self) -> None:
-        async with serving() as house:
-            assert (await ask(house.sidecar.public, "POST", FIND)).code == "INVALID_FIELD"
+        async with serving() as harness:
+            assert (await ask(harness.sidecar.public, "POST", FIND)).code == "INVALID_FIELD"
 
     async def test_64_kib_are_the_most(self) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             for size, status in ((64 * 1024, 200), (64 * 1024 + 1, 413)):
                 body = GOOD + b" " * (size - len(GOOD))
                 chunked = b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
                 head = f"POST {FIND} HTTP/1.1\r\nHost: x\r\nConnection: close\r\n".encode()
-                plain = await ask(house.sidecar.public, "POST", FIND, body)
+                plain = await ask(harness.sidecar.public, "POST", FIND, body)
                 streamed = await raw(
-                    house.sidecar.public, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunked
+                    harness.sidecar.public, head + b"Transfer-Encoding: chunked\r\n\r\n" + chunked
                 )
                 assert [plain.status, streamed.status] == [status, status]
                 assert status == 200 or plain.code == streamed.code == "PAYLOAD_TOO_LARGE"
@@ -124,15 +124,15 @@ class TestBodies:
         ],
     )
     async def test_only_plain_json_is_taken(self, headers: dict[str, str], status: int) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             body = gzip.compress(GOOD) if headers.get("Content-Encoding") == "gzip" else GOOD
-            answer = await ask(house.sidecar.public, "POST", FIND, body, headers)
+            answer = await ask(harness.sidecar.public, "POST", FIND, body, headers)
             assert answer.status == status
             assert status == 200 or answer.code == "UNSUPPORTED_MEDIA_TYPE"
 
     async def test_who_waits_for_100_continue_gets_it(self) -> None:
-        async with serving() as house:
-            address = house.sidecar.public
+        async with serving() as harness:
+            address = harness.sidecar.public
             reader, writer = await asyncio.open_connection(address.host, address.port)
             head = f"POST {FIND} HTTP/1.1\r\nHost: x\r\nExpect: 100-continue\r\nConnection: close\r\n"
             writer.write(f"{head}Content-Length: {len(GOOD)}\r\n\r\n".encode())
@@ -146,7 +146,7 @@ class TestBodies:
 def parsed(body: bytes) -> tuple[dict[str, Any] | None, str]:
     try:
         return parse(body), ""
-    except Refusal as refusal:
+    except ApiError as refusal:
         return None, refusal.code
 
 
@@ -168,13 +168,13 @@ def test_any_bytes_are_an_object_or_a_bad_request(body: bytes) -> None:
 
 
 @pytest.fixture(scope="module", name="shared")
-async def _shared() -> AsyncIterator[House]:
-    async with serving() as house:
-        yield house
+async def _shared() -> AsyncIterator[Harness]:
+    async with serving() as harness:
+        yield harness
 
 
 @given(content=st.dictionaries(FIELDS, NEARLY_RIGHT | JSON_VALUES))
-async def test_no_body_is_ever_our_fault(shared: House, content: dict[str, Any]) -> None:
+async def test_no_body_is_ever_our_fault(shared: Harness, content: dict[str, Any]) -> None:
     for path in (FIND, TOKEN):
         answer = await shared.post(path, content)
         assert answer.status in (200, 400, 404, 409)
@@ -209,30 +209,30 @@ class TestTargets:
         ],
     )
     async def test_everything_else_on_the_public_listener_is_one_404(self, target: str) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             for method in ("GET", "POST", "PUT", "DELETE", "OPTIONS"):
-                answer = await ask(house.sidecar.public, method, target)
+                answer = await ask(harness.sidecar.public, method, target)
                 assert (answer.status, answer.code) == (404, "NOT_FOUND")
 
     @pytest.mark.parametrize("method", ["GET", "PUT", "PATCH", "DELETE", "TRACE"])
     async def test_other_methods_are_told_what_is_allowed(self, method: str) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             for address, allowed in (
-                (house.sidecar.public, "POST, OPTIONS"),
-                (house.sidecar.private, "POST"),
+                (harness.sidecar.public, "POST, OPTIONS"),
+                (harness.sidecar.private, "POST"),
             ):
                 answer = await ask(address, method, TOKEN)
                 assert (answer.status, answer.code) == (405, "METHOD_NOT_ALLOWED")
                 assert answer.headers["allow"] == allowed
 
     async def test_a_head_has_no_body(self) -> None:
-        async with serving() as house:
-            answer = await ask(house.sidecar.public, "HEAD", TOKEN)
+        async with serving() as harness:
+            answer = await ask(harness.sidecar.public, "HEAD", TOKEN)
             assert (answer.status, answer.body) == (405, b"")
 
     async def test_a_query_changes_nothing(self) -> None:
-        async with serving() as house:
-            assert (await ask(house.sidecar.public, "POST", FIND + "?id=x", GOOD)).status == 200
+        async with serving() as harness:
+            assert (await ask(harness.sidecar.public, "POST", FIND + "?id=x", GOOD)).status == 200
 
     @pytest.mark.parametrize(
         "data",
@@ -247,21 +247,21 @@ class TestTargets:
         ],
     )
     async def test_what_is_no_http_is_a_bad_request_in_our_form(self, data: bytes) -> None:
-        async with serving() as house:
-            answer = await raw(house.sidecar.public, data)
+        async with serving() as harness:
+            answer = await raw(harness.sidecar.public, data)
             assert (answer.status, answer.code) == (400, "BAD_REQUEST")
 
     async def test_a_broken_chunk_is_a_bad_request(self) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             head = f"POST {FIND} HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n".encode()
-            answer = await raw(house.sidecar.public, head + b"zz\r\n")
+            answer = await raw(harness.sidecar.public, head + b"zz\r\n")
             assert (answer.status, answer.code) == (400, "BAD_REQUEST")
 
 
 class TestOrigins:
     async def test_by_default_no_page_of_another_origin_may_read(self) -> None:
-        async with serving() as house:
-            answer = await house.post(FIND, {"id": ROOM_ID}, {"Origin": ORIGIN})
+        async with serving() as harness:
+            answer = await harness.post(FIND, {"id": ROOM_ID}, {"Origin": ORIGIN})
             assert answer.status == 200
             assert not [name for name in answer.headers if name.startswith("access-control")]
 
@@ -278,21 +278,21 @@ class TestOrigins:
     async def test_exact_origins_may_call_and_read_errors_too(
         self, allowed: tuple[str, ...], origin: str, says: str | None
     ) -> None:
-        async with serving(replace(SETTINGS, cors_origins=allowed)) as house:
+        async with serving(replace(SETTINGS, cors_origins=allowed)) as harness:
             for path, body in ((FIND, {"id": ROOM_ID}), (FIND, {}), ("/x", {}), (TOKEN, {"x": 1})):
-                answer = await house.post(path, body, {"Origin": origin})
+                answer = await harness.post(path, body, {"Origin": origin})
                 assert answer.headers.get("access-control-allow-origin") == says
                 assert answer.headers["vary"] == "Origin"
                 assert "access-control-allow-credentials" not in answer.headers
 
     async def test_a_preflight_names_what_a_page_may_send(self) -> None:
-        async with serving(replace(SETTINGS, cors_origins=(ORIGIN,))) as house:
+        async with serving(replace(SETTINGS, cors_origins=(ORIGIN,))) as harness:
             asked = {
                 "Origin": ORIGIN,
                 "Access-Control-Request-Method": "POST",
                 "Access-Control-Request-Headers": "content-type,x-access-token",
             }
-            answer = await ask(house.sidecar.public, "OPTIONS", TOKEN, headers=asked)
+            answer = await ask(harness.sidecar.public, "OPTIONS", TOKEN, headers=asked)
             assert (answer.status, answer.body) == (204, b"")
             assert answer.headers["access-control-allow-methods"] == "POST"
             allowed = answer.headers["access-control-allow-headers"]
@@ -301,18 +301,18 @@ class TestOrigins:
             assert answer.headers["vary"] == "Origin"
 
     async def test_the_private_listener_is_for_no_page(self) -> None:
-        async with serving(replace(SETTINGS, cors_origins=("*",))) as house:
-            answer = await ask(house.sidecar.private, "POST", FIND, GOOD, {"Origin": ORIGIN})
+        async with serving(replace(SETTINGS, cors_origins=("*",))) as harness:
+            answer = await ask(harness.sidecar.private, "POST", FIND, GOOD, {"Origin": ORIGIN})
             assert "access-control-allow-origin" not in answer.headers
             assert (
-                await ask(house.sidecar.private, "OPTIONS", FIND, headers={"Origin": ORIGIN})
+                await ask(harness.sidecar.private, "OPTIONS", FIND, headers={"Origin": ORIGIN})
             ).status == 405
 
 
 class TestConnections:
     async def test_requests_follow_each_other_on_one_connection(self) -> None:
-        async with serving() as house:
-            address = house.sidecar.public
+        async with serving() as harness:
+            address = harness.sidecar.public
             reader, writer = await asyncio.open_connection(address.host, address.port)
             head = f"POST {FIND} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n"
             one, last = f"{head}\r\n".encode() + GOOD, f"{head}Connection: close\r\n\r\n".encode() + GOOD
@@ -322,8 +322,8 @@ class TestConnections:
             await writer.wait_closed()
 
     async def test_who_sends_no_more_still_gets_every_answer(self) -> None:
-        async with serving() as house, asyncio.timeout(20):
-            address = house.sidecar.public
+        async with serving() as harness, asyncio.timeout(20):
+            address = harness.sidecar.public
             reader, writer = await asyncio.open_connection(address.host, address.port)
             head = f"POST {FIND} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n"
             writer.write((head.encode() + GOOD) * 3)
@@ -334,8 +334,8 @@ class TestConnections:
 
     @pytest.mark.parametrize("answered", [True, False])
     async def test_who_sends_no_more_and_waits_for_nothing_is_let_go(self, answered: bool) -> None:
-        async with serving() as house, asyncio.timeout(20):
-            address = house.sidecar.public
+        async with serving() as harness, asyncio.timeout(20):
+            address = harness.sidecar.public
             reader, writer = await asyncio.open_connection(address.host, address.port)
             if answered:
                 writer.write(f"POST {FIND} HTTP/1.1\r\nHost: x\r\n\r\n".encode())
@@ -353,32 +353,32 @@ class TestConnections:
         self, data: bytes, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(protocol, "READ_SECONDS", 0.05)
-        async with serving() as house:
-            answer = await raw(house.sidecar.public, data)
+        async with serving() as harness:
+            answer = await raw(harness.sidecar.public, data)
             assert (answer.status, answer.code) == (400, "BAD_REQUEST")
 
     async def test_an_idle_connection_is_closed(self, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(protocol, "IDLE_SECONDS", 0.05)
-        async with serving() as house, connected(house.sidecar.public) as reader:
+        async with serving() as harness, connected(harness.sidecar.public) as reader:
             assert await reader.read() == b""
 
     async def test_connections_beyond_the_limit_are_told_to_come_back(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(protocol, "CONNECTIONS", 2)
-        async with serving() as house:
-            address = house.sidecar.public
+        monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
+        async with serving() as harness:
+            address = harness.sidecar.public
             async with connected(address), connected(address), connected(address) as third:
                 answer = reply(await third.read())
                 assert (answer.status, answer.code) == (503, "UNAVAILABLE")
                 assert answer.headers["retry-after"] == "1"
-                assert (await ask(house.sidecar.private, "GET", "/healthz")).status == 200
-            assert b'connections_refused_total{listener="public"} 1.0' in house.metrics.text()
+                assert (await ask(harness.sidecar.private, "GET", "/healthz")).status == 200
+            assert b'connections_refused_total{listener="public"} 1.0' in harness.metrics.text()
 
     async def test_a_body_that_nobody_read_ends_the_connection(self) -> None:
         """What comes after it would be taken for a request."""
-        async with serving() as house:
-            address = house.sidecar.public
+        async with serving() as harness:
+            address = harness.sidecar.public
             reader, writer = await asyncio.open_connection(address.host, address.port)
             writer.write(b"POST /x HTTP/1.1\r\nHost: x\r\nContent-Length: 5\r\n\r\n")
             answer = await reader.readuntil(b"}")
@@ -389,28 +389,28 @@ class TestConnections:
             await writer.wait_closed()
 
     async def test_a_client_that_takes_no_answers_is_cut_off(self, monkeypatch: pytest.MonkeyPatch) -> None:
-        monkeypatch.setattr(protocol, "TAKE_SECONDS", 0.05)
-        async with serving(replace(SETTINGS, address_requests_per_second=0)) as house:
-            address = house.sidecar.public
+        monkeypatch.setattr(protocol, "WRITE_TIMEOUT_SECONDS", 0.05)
+        async with serving(replace(SETTINGS, address_requests_per_second=0)) as harness:
+            address = harness.sidecar.public
             reader, writer = await asyncio.open_connection(address.host, address.port, limit=1)
             with pytest.raises(ConnectionError):
                 await ask_for_ever(writer)
             assert reader.exception() is not None
-            assert (await house.token()).status == 200
+            assert (await harness.token()).status == 200
 
     async def test_the_end_waits_for_nobody(self) -> None:
         """Neither for an idle connection, nor for a body that does not come."""
-        house = House()
+        harness = Harness()
         idle = f"POST {FIND} HTTP/1.1\r\nHost: x\r\nContent-Length: {len(GOOD)}\r\n\r\n".encode() + GOOD
         async with asyncio.timeout(20):
-            async with house.sidecar.listening() as sidecar:
+            async with harness.sidecar.listening() as sidecar:
                 address = sidecar.public
                 first, second = [await asyncio.open_connection(address.host, address.port) for _ in "12"]
                 first[1].write(idle)
                 assert b"200 OK" in await first[0].readuntil(b"}")
                 second[1].write(idle[:-1])
                 await second[1].drain()
-                await house.token()
+                await harness.token()
             assert await first[0].read() == b""
             for _, writer in (first, second):
                 writer.close()
@@ -420,9 +420,9 @@ class TestConnections:
 
 class TestAddresses:
     async def test_one_that_is_taken_is_named_with_its_setting(self) -> None:
-        async with serving() as house:
-            taken = house.sidecar.private
-            second = House(replace(SETTINGS, private_listen=taken))
+        async with serving() as harness:
+            taken = harness.sidecar.private
+            second = Harness(replace(SETTINGS, private_listen=taken))
             with pytest.raises(RoomctlError, match=f"{taken.port} .ROOMCTL_PRIVATE_LISTEN"):
                 async with second.sidecar.listening():
                     pass
@@ -430,19 +430,19 @@ class TestAddresses:
                 await ask(second.sidecar.public, "GET", "/")
 
     async def test_one_that_is_not_ours_is_named_too(self) -> None:
-        house = House(replace(SETTINGS, public_listen=Address("203.0.113.7", 0)))
+        harness = Harness(replace(SETTINGS, public_listen=Address("203.0.113.7", 0)))
         with pytest.raises(RoomctlError, match=r"203\.0\.113\.7:0 .ROOMCTL_PUBLIC_LISTEN"):
-            async with house.sidecar.listening():
+            async with harness.sidecar.listening():
                 pass
 
 
 async def test_what_breaks_inside_is_an_internal_error_without_its_words(
     caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    async with serving() as house:
-        house.people.error = ZeroDivisionError("jane-secret")
+    async with serving() as harness:
+        harness.people.error = ZeroDivisionError("jane-secret")
         with caplog.at_level(logging.DEBUG):
-            answer = await house.token({"X-Previous-Token": "token-secret"})
+            answer = await harness.token({"X-Previous-Token": "token-secret"})
         assert (answer.status, answer.code) == (500, "INTERNAL")
         seen = capsys.readouterr()
         assert "request failed" in seen.out + seen.err
@@ -468,7 +468,7 @@ class Wire:
 async def test_what_is_long_is_not_copied_for_each_client_who_does_not_read() -> None:
     wire, content = Wire(), b"x" * 600_000
     asked: Any = SimpleNamespace(transport=wire, writer=None, method="GET", keep_alive=True)
-    await Answer(content).prepare(asked)
+    await Response(content).prepare(asked)
     head, sent = wire.written
     assert head.endswith(b"\r\n\r\n")
     assert sent is content

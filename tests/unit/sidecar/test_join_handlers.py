@@ -10,7 +10,7 @@ import pytest
 
 from controller.access.policy import Role, permission_for
 from controller.access.tokens import Minter
-from controller.errors import LiveAway
+from controller.errors import LiveKitUnavailableError
 from controller.live.room import Participant
 from controller.sidecar.joining import participant_cache
 from tests.support.wait import PATIENCE
@@ -38,8 +38,8 @@ def claims(token: str) -> dict[str, Any]:
 
 
 async def test_find_answers_exactly_the_references_fields() -> None:
-    async with serving() as house:
-        for address in (house.sidecar.public, house.sidecar.private):
+    async with serving() as harness:
+        for address in (harness.sidecar.public, harness.sidecar.private):
             reply = await ask(address, "POST", FIND, b'{"id": "%b", "x": 1}' % ROOM_ID.encode())
             assert reply.status == 200
             assert list(reply.json.items()) == [
@@ -56,11 +56,11 @@ async def test_find_answers_exactly_the_references_fields() -> None:
 
 
 async def test_unknown_inactive_removed_and_malformed_ids_are_answered_alike() -> None:
-    async with serving() as house:
-        house.put(record(id="a" * 24, key="a", spec=spec(active=False), live=None))
-        house.put(record(id="b" * 24, key="b", removed_at=record().created, live=None))
+    async with serving() as harness:
+        harness.put(record(id="a" * 24, key="a", spec=spec(active=False), live=None))
+        harness.put(record(id="b" * 24, key="b", removed_at=record().created, live=None))
         replies = [
-            await house.post(FIND, {"id": id_})
+            await harness.post(FIND, {"id": id_})
             for id_ in ("c" * 24, "a" * 24, "b" * 24, "", "nonsense", ROOM_ID.upper(), "../" + ROOM_ID, "é")
         ]
         assert {(r.status, r.code, r.body) for r in replies} == {(404, "ROOM_NOT_FOUND", replies[0].body)}
@@ -68,21 +68,21 @@ async def test_unknown_inactive_removed_and_malformed_ids_are_answered_alike() -
 
 @pytest.mark.parametrize("body", [{}, {"id": None}, {"id": 7}, {"id": True}, {"id": [ROOM_ID]}])
 async def test_find_wants_an_id_that_is_a_string(body: dict[str, Any]) -> None:
-    async with serving() as house:
-        reply = await house.post(FIND, body)
+    async with serving() as harness:
+        reply = await harness.post(FIND, body)
         assert (reply.status, reply.code) == (400, "INVALID_FIELD")
 
 
 async def test_an_active_room_that_is_not_live_yet_is_not_ready() -> None:
-    async with serving() as house:
-        house.known.live.clear()
-        for reply in (await house.post(FIND, {"id": ROOM_ID}), await house.token(LKRoomName="wrong")):
+    async with serving() as harness:
+        harness.state.live.clear()
+        for reply in (await harness.post(FIND, {"id": ROOM_ID}), await harness.token(LKRoomName="wrong")):
             assert (reply.status, reply.code, reply.headers["retry-after"]) == (503, "ROOM_NOT_READY", "1")
 
 
 async def test_create_token_answers_exactly_the_references_fields() -> None:
-    async with serving() as house:
-        reply = await house.token({"x-access-token": "<your_api_token>"}, participant_name="Jane")
+    async with serving() as harness:
+        reply = await harness.token({"x-access-token": "<your_api_token>"}, participant_name="Jane")
         assert (reply.status, list(reply.json)) == (200, ["participant_token", "LKRoomName", "success"])
         assert (reply.json["LKRoomName"], reply.json["success"]) == (ROOM_NAME, True)
         assert reply.headers["cache-control"] == "no-store"
@@ -97,10 +97,10 @@ async def test_create_token_answers_exactly_the_references_fields() -> None:
     [(False, False, "guest"), (True, False, "guest"), (False, True, "hidden"), (False, None, "guest")],
 )
 async def test_the_role_is_what_was_proven(webinar: bool, hidden: bool | None, role: str) -> None:
-    async with serving() as house:
+    async with serving() as harness:
         policy = spec(allow_webinar_mode=webinar, allow_chat=True, allow_share_screen=True)
-        house.put(record(spec=policy))
-        token = claims((await house.token(hidden=hidden)).json["participant_token"])
+        harness.put(record(spec=policy))
+        token = claims((await harness.token(hidden=hidden)).json["participant_token"])
         may = permission_for(Role(role), policy)
         assert token["attributes"] == {"role": role}
         assert token["video"]["canPublish"] is may.can_publish
@@ -118,9 +118,9 @@ async def test_the_role_is_what_was_proven(webinar: bool, hidden: bool | None, r
     ],
 )
 async def test_no_field_of_the_request_raises_a_right(fields: dict[str, Any]) -> None:
-    async with serving() as house:
-        house.put(record(spec=spec(allow_webinar_mode=True)))
-        plain, dressed = await house.token(), await house.token(**fields)
+    async with serving() as harness:
+        harness.put(record(spec=spec(allow_webinar_mode=True)))
+        plain, dressed = await harness.token(), await harness.token(**fields)
         assert claims(dressed.json["participant_token"]) == claims(plain.json["participant_token"])
 
 
@@ -146,32 +146,32 @@ async def test_no_field_of_the_request_raises_a_right(fields: dict[str, Any]) ->
     ],
 )
 async def test_a_wrong_field_is_named(fields: dict[str, Any]) -> None:
-    async with serving() as house:
-        reply = await house.token(**fields)
+    async with serving() as harness:
+        reply = await harness.token(**fields)
         assert (reply.status, reply.code) == (400, "INVALID_FIELD")
         assert next(iter(fields)) in reply.json["error"]
 
 
 async def test_refusals_come_in_the_contracts_order() -> None:
     """Everything is wrong at first; each step mends what was complained of."""
-    async with serving() as house:
+    async with serving() as harness:
         policy = spec(allow_webinar_mode=True, max_participants=1)
-        house.put(record(spec=spec(active=False)))
-        house.known.live.clear()
-        house.people.inside[ROOM_NAME] = [Participant("jane")]
+        harness.put(record(spec=spec(active=False)))
+        harness.state.live.clear()
+        harness.people.inside[ROOM_NAME] = [Participant("jane")]
         bad = {"Authorization": "Bearer nonsense"}
         body: dict[str, Any] = {"participant_id": "", "LKRoomName": "old", "hidden": True}
 
         async def code(headers: dict[str, str]) -> str:
-            return (await house.token(headers, **body)).code
+            return (await harness.token(headers, **body)).code
 
         assert await code(bad) == "INVALID_FIELD"
         body["participant_id"] = "jane"
         assert await code(bad) == "ROOM_NOT_FOUND"
-        house.put(record(spec=policy))
-        house.known.live.clear()
+        harness.put(record(spec=policy))
+        harness.state.live.clear()
         assert await code(bad) == "ROOM_NOT_READY"
-        house.put(record(spec=policy))
+        harness.put(record(spec=policy))
         assert await code(bad) == "ROOM_NAME_STALE"
         body["LKRoomName"] = ROOM_NAME
         assert await code(bad) == "PROOF_INVALID"
@@ -180,45 +180,45 @@ async def test_refusals_come_in_the_contracts_order() -> None:
         assert await code({}) == "IDENTITY_IN_USE"
         body["participant_id"] = "joe"
         assert await code({}) == "ROOM_FULL"
-        house.people.inside.clear()
-        house.clock.now += 1
-        assert (await house.token(**body)).status == 200
+        harness.people.inside.clear()
+        harness.clock.now += 1
+        assert (await harness.token(**body)).status == 200
 
 
 @pytest.mark.parametrize("value", ["Bearer", "Bearer x", "bearer x.y.z", "BEARER " + "x" * 4000])
 async def test_a_bearer_that_is_no_invite_is_never_silently_a_guest(value: str) -> None:
-    async with serving() as house:
-        reply = await house.token({"Authorization": value})
+    async with serving() as harness:
+        reply = await harness.token({"Authorization": value})
         assert (reply.status, reply.code) == (401, "PROOF_INVALID")
 
 
 @pytest.mark.parametrize("headers", [{"Authorization": "Basic eDp5"}, {"x-access-token": "x"}])
 async def test_what_is_no_proof_is_ignored(headers: dict[str, str]) -> None:
-    async with serving() as house:
-        assert (await house.token(headers)).status == 200
+    async with serving() as harness:
+        assert (await harness.token(headers)).status == 200
 
 
 async def test_hidden_can_be_made_to_need_a_token_in_any_room() -> None:
-    async with serving(replace(SETTINGS, hidden_requires_token=True)) as house:
-        reply = await house.token(hidden=True, egress_mode_token="x")
+    async with serving(replace(SETTINGS, hidden_requires_token=True)) as harness:
+        reply = await harness.token(hidden=True, egress_mode_token="x")
         assert (reply.status, reply.code) == (403, "HIDDEN_NOT_ALLOWED")
 
 
 class TestIdentityInUse:
     async def test_says_when_to_come_back(self) -> None:
-        async with serving() as house:
-            house.people.inside[ROOM_NAME] = [Participant("jane")]
-            reply = await house.token()
+        async with serving() as harness:
+            harness.people.inside[ROOM_NAME] = [Participant("jane")]
+            reply = await harness.token()
             assert (reply.status, reply.headers["retry-after"]) == (409, "20")
 
     @pytest.mark.parametrize(("age", "status"), [(0, 200), (300 + 6 * 3600, 200), (301 + 6 * 3600, 409)])
     async def test_the_token_before_proves_the_identity(self, age: int, status: int) -> None:
-        async with serving() as house:
-            before = (await house.token()).json["participant_token"]
-            house.people.inside[ROOM_NAME] = [Participant("jane")] * 3
-            house.wall.now += age
-            house.clock.now += 1
-            assert (await house.token({"X-Previous-Token": before})).status == status
+        async with serving() as harness:
+            before = (await harness.token()).json["participant_token"]
+            harness.people.inside[ROOM_NAME] = [Participant("jane")] * 3
+            harness.wall.now += age
+            harness.clock.now += 1
+            assert (await harness.token({"X-Previous-Token": before})).status == status
 
     @pytest.mark.parametrize(
         ("key", "secret", "room", "identity"),
@@ -232,31 +232,31 @@ class TestIdentityInUse:
     async def test_a_token_that_does_not_fit_is_ignored(
         self, key: str, secret: str, room: str, identity: str
     ) -> None:
-        async with serving() as house:
-            house.people.inside[ROOM_NAME] = [Participant("jane")]
+        async with serving() as harness:
+            harness.people.inside[ROOM_NAME] = [Participant("jane")]
             token = Minter(key, secret, 300).mint(
                 room, identity, None, role=Role.GUEST, may=permission_for(Role.GUEST, spec()), now=NOW
             )
-            assert (await house.token({"X-Previous-Token": token})).code == "IDENTITY_IN_USE"
-            assert (await house.token({"X-Previous-Token": token}, participant_id="new")).status == 200
+            assert (await harness.token({"X-Previous-Token": token})).code == "IDENTITY_IN_USE"
+            assert (await harness.token({"X-Previous-Token": token}, participant_id="new")).status == 200
 
     @pytest.mark.parametrize("text", ["", "x", "a.b.c", "...", "caf\xe9", "x" * 8000])
     async def test_nonsense_is_ignored(self, text: str) -> None:
-        async with serving() as house:
-            house.people.inside[ROOM_NAME] = [Participant("jane")]
-            assert (await house.token({"X-Previous-Token": text})).code == "IDENTITY_IN_USE"
+        async with serving() as harness:
+            harness.people.inside[ROOM_NAME] = [Participant("jane")]
+            assert (await harness.token({"X-Previous-Token": text})).code == "IDENTITY_IN_USE"
 
     async def test_a_previous_token_raises_no_role(self) -> None:
-        async with serving() as house:
-            before = (await house.token()).json["participant_token"]
-            house.put(record(spec=spec(allow_webinar_mode=True)))
-            reply = await house.token({"X-Previous-Token": before})
+        async with serving() as harness:
+            before = (await harness.token()).json["participant_token"]
+            harness.put(record(spec=spec(allow_webinar_mode=True)))
+            reply = await harness.token({"X-Previous-Token": before})
             assert claims(reply.json["participant_token"])["attributes"] == {"role": "guest"}
 
     async def test_takeover_can_be_allowed(self) -> None:
-        async with serving(replace(SETTINGS, identity_takeover="allow")) as house:
-            house.people.inside[ROOM_NAME] = [Participant("jane")] * 3
-            assert (await house.token()).status == 200
+        async with serving(replace(SETTINGS, identity_takeover="allow")) as harness:
+            harness.people.inside[ROOM_NAME] = [Participant("jane")] * 3
+            assert (await harness.token()).status == 200
 
 
 class TestFull:
@@ -272,92 +272,92 @@ class TestFull:
         ],
     )
     async def test_the_smaller_limit_counts(self, policy: int, live: int, people: int, full: bool) -> None:
-        async with serving() as house:
-            house.put(record(spec=spec(max_participants=policy)), max_participants=live)
-            house.people.inside[ROOM_NAME] = [Participant(f"p{n}") for n in range(people)]
-            assert (await house.token()).status == (409 if full else 200)
+        async with serving() as harness:
+            harness.put(record(spec=spec(max_participants=policy)), max_participants=live)
+            harness.people.inside[ROOM_NAME] = [Participant(f"p{n}") for n in range(people)]
+            assert (await harness.token()).status == (409 if full else 200)
 
     async def test_agents_egress_and_recorders_take_no_place(self) -> None:
-        async with serving() as house:
-            house.put(record(spec=spec(max_participants=1)))
-            house.people.inside[ROOM_NAME] = [
+        async with serving() as harness:
+            harness.put(record(spec=spec(max_participants=1)))
+            harness.people.inside[ROOM_NAME] = [
                 Participant("a", kind="AGENT"),
                 Participant("b", kind="EGRESS"),
                 Participant("c", recorder=True),
             ]
-            assert (await house.token()).status == 200
+            assert (await harness.token()).status == 200
 
 
 class TestLookingInside:
     async def test_one_look_a_second_is_shared(self) -> None:
-        async with serving() as house:
-            await asyncio.gather(*(house.token() for _ in range(20)))
-            assert house.people.looks == 1
-            house.clock.now += 0.99
-            await house.token()
-            assert house.people.looks == 1
-            house.clock.now += 0.01
-            await house.token()
-            assert house.people.looks == 2
+        async with serving() as harness:
+            await asyncio.gather(*(harness.token() for _ in range(20)))
+            assert harness.people.looks == 1
+            harness.clock.now += 0.99
+            await harness.token()
+            assert harness.people.looks == 1
+            harness.clock.now += 0.01
+            await harness.token()
+            assert harness.people.looks == 2
 
     async def test_a_failed_look_is_passed_over_counted_and_not_repeated(self) -> None:
-        async with serving() as house:
-            house.people.error = LiveAway("LiveKit does not answer")
-            replies = [await house.token() for _ in range(3)]
+        async with serving() as harness:
+            harness.people.error = LiveKitUnavailableError("LiveKit does not answer")
+            replies = [await harness.token() for _ in range(3)]
             assert [r.status for r in replies] == [200] * 3
-            assert house.people.looks == 1
-            assert b"roomctl_participant_checks_skipped_total 3.0" in house.metrics.text()
+            assert harness.people.looks == 1
+            assert b"roomctl_participant_checks_skipped_total 3.0" in harness.metrics.text()
 
     async def test_a_look_that_takes_too_long_is_passed_over(self) -> None:
-        async with serving() as house:
-            house.people.held = asyncio.Event()
-            assert (await house.token()).status == 200
+        async with serving() as harness:
+            harness.people.held = asyncio.Event()
+            assert (await harness.token()).status == 200
 
     async def test_beyond_256_in_flight_the_rest_is_told_to_come_back(
         self, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        monkeypatch.setattr(participant_cache, "WITHIN_SECONDS", PATIENCE)
-        async with serving() as house:
-            house.people.held = asyncio.Event()
-            asks = [asyncio.create_task(house.token()) for _ in range(300)]
+        monkeypatch.setattr(participant_cache, "READ_TIMEOUT_SECONDS", PATIENCE)
+        async with serving() as harness:
+            harness.people.held = asyncio.Event()
+            asks = [asyncio.create_task(harness.token()) for _ in range(300)]
             for answered in islice(asyncio.as_completed(asks), 300 - 256):
                 reply = await answered
                 assert (reply.status, reply.code, reply.headers["retry-after"]) == (503, "UNAVAILABLE", "1")
-            house.people.held.set()
+            harness.people.held.set()
             assert [(await task).status for task in asks].count(200) == 256
 
 
 class TestWhatIsKnown:
     async def test_starting_until_the_first_full_read(self) -> None:
-        async with serving() as house:
-            house.known.mongodb.seen = None
-            for reply in (await house.token(), await house.post(FIND, {"id": ROOM_ID})):
+        async with serving() as harness:
+            harness.state.mongodb.seen = None
+            for reply in (await harness.token(), await harness.post(FIND, {"id": ROOM_ID})):
                 assert (reply.status, reply.code) == (503, "STARTING")
                 assert int(reply.headers["retry-after"]) > 0
 
     async def test_the_last_known_state_answers_for_five_minutes(self) -> None:
-        async with serving() as house:
-            house.known.livekit.failed()
-            house.clock.now += 300
-            assert (await house.token()).status == 200
-            house.clock.now += 1
-            for reply in (await house.token(), await house.post(FIND, {"id": ROOM_ID})):
+        async with serving() as harness:
+            harness.state.livekit.record_failure()
+            harness.clock.now += 300
+            assert (await harness.token()).status == 200
+            harness.clock.now += 1
+            for reply in (await harness.token(), await harness.post(FIND, {"id": ROOM_ID})):
                 assert (reply.status, reply.code) == (503, "UNAVAILABLE")
                 assert int(reply.headers["retry-after"]) > 0
 
 
 class TestRates:
     async def test_a_rooms_tokens_are_bounded(self) -> None:
-        async with serving(replace(SETTINGS, room_tokens_per_second=1)) as house:
-            assert [(await house.token()).status for _ in range(11)] == [200] * 10 + [429]
-            reply = await house.token()
+        async with serving(replace(SETTINGS, room_tokens_per_second=1)) as harness:
+            assert [(await harness.token()).status for _ in range(11)] == [200] * 10 + [429]
+            reply = await harness.token()
             assert (reply.code, reply.headers["retry-after"]) == ("TOO_MANY_REQUESTS", "1")
-            house.clock.now += 1
-            assert [(await house.token()).status for _ in range(2)] == [200, 429]
+            harness.clock.now += 1
+            assert [(await harness.token()).status for _ in range(2)] == [200, 429]
 
     async def test_an_addresss_requests_are_bounded_on_the_public_listener(self) -> None:
-        async with serving(replace(SETTINGS, address_requests_per_second=1)) as house:
-            public, private = house.sidecar.public, house.sidecar.private
+        async with serving(replace(SETTINGS, address_requests_per_second=1)) as harness:
+            public, private = harness.sidecar.public, harness.sidecar.private
             statuses = [(await ask(public, "POST", "/x")).status for _ in range(11)]
             assert statuses == [404] * 10 + [429]
             assert (await ask(public, "POST", TOKEN)).code == "TOO_MANY_REQUESTS"
@@ -365,16 +365,18 @@ class TestRates:
 
     async def test_a_trusted_proxys_clients_are_told_apart(self) -> None:
         settings = replace(SETTINGS, address_requests_per_second=1, trusted_proxies=("127.0.0.0/8",))
-        async with serving(settings) as house:
+        async with serving(settings) as harness:
 
             async def status(forwarded: str) -> int:
-                return (await house.post("/x", {}, {"X-Forwarded-For": forwarded})).status
+                return (await harness.post("/x", {}, {"X-Forwarded-For": forwarded})).status
 
             assert [await status("198.51.100.1") for _ in range(11)] == [404] * 10 + [429]
             assert await status("198.51.100.2") == 404
             assert await status("198.51.100.2, 198.51.100.1") == 429
 
     async def test_nobody_elses_forwarded_address_is_believed(self) -> None:
-        async with serving(replace(SETTINGS, address_requests_per_second=1)) as house:
-            replies = [await house.post("/x", {}, {"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(11)]
+        async with serving(replace(SETTINGS, address_requests_per_second=1)) as harness:
+            replies = [
+                await harness.post("/x", {}, {"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(11)
+            ]
             assert [r.status for r in replies] == [404] * 10 + [429]

@@ -3,41 +3,41 @@
 import pytest
 
 from controller.sidecar.http import limits
-from controller.sidecar.http.limits import Buckets, Proxies
-from controller.sidecar.http.response import Refusal
+from controller.sidecar.http.limits import Proxies, RateLimiter
+from controller.sidecar.http.response import ApiError
 
 
-def taken(buckets: Buckets, key: str, now: float, tries: int) -> int:
+def taken(limiter: RateLimiter, key: str, now: float, tries: int) -> int:
     """How many of `tries` are let through."""
     through = 0
     for _ in range(tries):
         try:
-            buckets.take(key, now)
-        except Refusal:
+            limiter.take(key, now)
+        except ApiError:
             continue
         through += 1
     return through
 
 
 def test_a_bucket_holds_ten_seconds_worth_and_fills_again() -> None:
-    buckets = Buckets(20)
-    assert taken(buckets, "a", 0, 1000) == 200
-    assert taken(buckets, "b", 0, 1000) == 200
-    assert taken(buckets, "a", 0.5, 1000) == 10
-    assert taken(buckets, "a", 100, 1000) == 200
+    limiter = RateLimiter(20)
+    assert taken(limiter, "a", 0, 1000) == 200
+    assert taken(limiter, "b", 0, 1000) == 200
+    assert taken(limiter, "a", 0.5, 1000) == 10
+    assert taken(limiter, "a", 100, 1000) == 200
 
 
 def test_a_rate_of_zero_is_no_limit() -> None:
-    assert taken(Buckets(0), "a", 0, 1000) == 1000
+    assert taken(RateLimiter(0), "a", 0, 1000) == 1000
 
 
 def test_a_flood_of_keys_is_forgotten_but_for_the_emptiest(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(limits, "MOST_KEYS", 10)
-    buckets = Buckets(1)
-    assert taken(buckets, "greedy", 0, 20) == 10
+    limiter = RateLimiter(1)
+    assert taken(limiter, "greedy", 0, 20) == 10
     for n in range(100):
-        buckets.take(f"once-{n}", 0)
-    assert taken(buckets, "greedy", 0, 5) == 0
+        limiter.take(f"once-{n}", 0)
+    assert taken(limiter, "greedy", 0, 5) == 0
 
 
 @pytest.mark.parametrize(

@@ -234,8 +234,8 @@ def test_html_is_for_who_prefers_it(accept: list[str], html: bool) -> None:
 
 
 async def test_each_listener_answers_its_own_document() -> None:
-    async with serving() as house:
-        for name, address in (("public", house.sidecar.public), ("private", house.sidecar.private)):
+    async with serving() as harness:
+        for name, address in (("public", harness.sidecar.public), ("private", harness.sidecar.private)):
             reply = await ask(address, "GET", "/openapi.json")
             assert reply.status == 200
             assert reply.headers["content-type"] == "application/json"
@@ -246,8 +246,8 @@ async def test_each_listener_answers_its_own_document() -> None:
 
 
 async def test_a_browser_gets_a_page_that_allows_nothing_inline_and_no_other_origin() -> None:
-    async with serving() as house:
-        reply = await ask(house.sidecar.private, "GET", "/openapi.json", headers={"Accept": BROWSER})
+    async with serving() as harness:
+        reply = await ask(harness.sidecar.private, "GET", "/openapi.json", headers={"Accept": BROWSER})
         assert reply.headers["content-type"] == "text/html; charset=utf-8"
         assert "<title>roomctl: the private listener</title>" in reply.body.decode()
         assert reply.headers["vary"] == "Accept"
@@ -275,8 +275,8 @@ async def test_every_asset_of_the_page_is_on_both_listeners_and_kept_for_ever(
 ) -> None:
     for path in swagger_ui:
         path.write_text(path.name)
-    async with serving() as house:
-        for address in (house.sidecar.public, house.sidecar.private):
+    async with serving() as harness:
+        for address in (harness.sidecar.public, harness.sidecar.private):
             page = (await ask(address, "GET", "/openapi.json", headers={"Accept": BROWSER})).body.decode()
             urls = re.findall(r'(?:href|src)="(openapi/assets/[^"]+)"', page)
             names = {url.partition("?v=")[0].rpartition("/")[2] for url in urls}
@@ -291,34 +291,34 @@ async def test_every_asset_of_the_page_is_on_both_listeners_and_kept_for_ever(
     "target", ["/openapi", "/openapi/assets/", "/openapi/assets/page.html", "/openapi/assets/main.js"]
 )
 async def test_nothing_else_is_an_asset_of_the_page(target: str) -> None:
-    async with serving() as house:
-        for address in (house.sidecar.public, house.sidecar.private):
+    async with serving() as harness:
+        for address in (harness.sidecar.public, harness.sidecar.private):
             assert (await ask(address, "GET", target)).code == "NOT_FOUND"
 
 
 async def test_without_swagger_ui_the_json_is_served_and_the_page_says_what_to_install(
     swagger_ui: tuple[Path, Path],
 ) -> None:
-    async with serving() as house:
-        assert (await ask(house.sidecar.public, "GET", "/openapi.json")).json["openapi"] == "3.1.0"
-        page = await ask(house.sidecar.public, "GET", "/openapi.json", headers={"Accept": BROWSER})
+    async with serving() as harness:
+        assert (await ask(harness.sidecar.public, "GET", "/openapi.json")).json["openapi"] == "3.1.0"
+        page = await ask(harness.sidecar.public, "GET", "/openapi.json", headers={"Accept": BROWSER})
         assert page.status == 200
         assert "Swagger UI is not installed" in page.body.decode()
         assert "npm ci" in page.body.decode()
         for path in swagger_ui:
-            asset = await ask(house.sidecar.public, "GET", f"/openapi/assets/{path.name}")
+            asset = await ask(harness.sidecar.public, "GET", f"/openapi/assets/{path.name}")
             assert asset.code == "NOT_FOUND"
             assert "npm ci" in asset.json["error"]
             assert str(FOLDER) not in asset.json["error"]
 
 
 async def test_the_public_answer_depends_on_accept_and_on_origin() -> None:
-    async with serving() as house:
+    async with serving() as harness:
         reader = await ask(
-            house.sidecar.public, "GET", "/openapi.json", headers={"Accept": "application/json"}
+            harness.sidecar.public, "GET", "/openapi.json", headers={"Accept": "application/json"}
         )
         assert reader.status == 200
-        assert (await ask(house.sidecar.public, "OPTIONS", "/openapi.json")).headers[
+        assert (await ask(harness.sidecar.public, "OPTIONS", "/openapi.json")).headers[
             "allow"
         ] == "GET, HEAD, OPTIONS"
-        assert (await ask(house.sidecar.public, "POST", "/openapi.json")).code == "METHOD_NOT_ALLOWED"
+        assert (await ask(harness.sidecar.public, "POST", "/openapi.json")).code == "METHOD_NOT_ALLOWED"

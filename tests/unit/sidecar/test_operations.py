@@ -8,8 +8,8 @@ from typing import Any
 import jwt
 import pytest
 
-from controller.live.webhook import Hint
-from tests.unit.sidecar.harness import FIND, KEY, NOW, SECRET, House, ask, raw, serving
+from controller.live.webhook import WebhookEvent
+from tests.unit.sidecar.harness import FIND, KEY, NOW, SECRET, Harness, ask, raw, serving
 
 EVENT = {"event": "room_finished", "id": "EV_1", "room": {"name": "a-room", "sid": "RM_9"}}
 BODY = json.dumps(EVENT).encode()
@@ -22,16 +22,16 @@ def signed(body: bytes, *, key: str = KEY, secret: str = SECRET, **claims: Any) 
     return {"Authorization": token, "Content-Type": "application/webhook+json"}
 
 
-async def hook(house: House, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
-    answer = await ask(house.sidecar.private, "POST", "/livekit/webhook", body, headers)
+async def hook(harness: Harness, body: bytes, headers: dict[str, str]) -> tuple[int, str]:
+    answer = await ask(harness.sidecar.private, "POST", "/livekit/webhook", body, headers)
     return answer.status, "" if answer.status == 200 else answer.code
 
 
 async def test_a_webhook_of_livekit_is_handed_on_as_a_hint() -> None:
-    async with serving() as house:
-        assert await hook(house, BODY, signed(BODY)) == (200, "")
-        assert house.hints == [Hint("room_finished", id="EV_1", room="a-room", sid="RM_9")]
-        assert b'roomctl_webhooks_total{event="room_finished",outcome="taken"} 1.0' in house.metrics.text()
+    async with serving() as harness:
+        assert await hook(harness, BODY, signed(BODY)) == (200, "")
+        assert harness.hints == [WebhookEvent("room_finished", id="EV_1", room="a-room", sid="RM_9")]
+        assert b'roomctl_webhooks_total{event="room_finished",outcome="taken"} 1.0' in harness.metrics.text()
 
 
 @pytest.mark.parametrize(
@@ -49,78 +49,78 @@ async def test_a_webhook_of_livekit_is_handed_on_as_a_hint() -> None:
     ],
 )
 async def test_any_other_is_refused_and_hints_at_nothing(headers: dict[str, str]) -> None:
-    async with serving() as house:
-        assert await hook(house, BODY, headers) == (401, "UNAUTHORIZED")
-        assert house.hints == []
-        assert b'roomctl_webhooks_total{event="unknown",outcome="refused"} 1.0' in house.metrics.text()
+    async with serving() as harness:
+        assert await hook(harness, BODY, headers) == (401, "UNAUTHORIZED")
+        assert harness.hints == []
+        assert b'roomctl_webhooks_total{event="unknown",outcome="refused"} 1.0' in harness.metrics.text()
 
 
 async def test_a_webhook_may_be_a_mebibyte() -> None:
-    async with serving() as house:
+    async with serving() as harness:
         for size, status in ((1024 * 1024, 200), (1024 * 1024 + 1, 413)):
             body = BODY + b" " * (size - len(BODY))
-            assert (await hook(house, body, signed(body)))[0] == status
+            assert (await hook(harness, body, signed(body)))[0] == status
 
 
 async def test_no_body_is_waited_for_that_nobody_signed() -> None:
     head = b"POST /livekit/webhook HTTP/1.1\r\nHost: test\r\n"
-    async with serving() as house:
+    async with serving() as harness:
         for length in (b"Content-Length: 1048576", b"Transfer-Encoding: chunked"):
-            answer = await raw(house.sidecar.private, head + length + b"\r\n\r\n")
+            answer = await raw(harness.sidecar.private, head + length + b"\r\n\r\n")
             assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
-        too_long = await raw(house.sidecar.private, head + b"Content-Length: 1048577\r\n\r\n")
+        too_long = await raw(harness.sidecar.private, head + b"Content-Length: 1048577\r\n\r\n")
         assert (too_long.status, too_long.code) == (413, "PAYLOAD_TOO_LARGE")
 
 
 async def test_a_webhook_is_taken_before_anything_is_known() -> None:
-    async with serving() as house:
-        house.known.livekit.seen = None
-        assert await hook(house, BODY, signed(BODY)) == (200, "")
+    async with serving() as harness:
+        harness.state.livekit.seen = None
+        assert await hook(harness, BODY, signed(BODY)) == (200, "")
 
 
 async def test_health_is_a_loop_that_turns() -> None:
-    async with serving() as house:
+    async with serving() as harness:
 
         async def status() -> int:
-            return (await ask(house.sidecar.private, "GET", "/healthz")).status
+            return (await ask(harness.sidecar.private, "GET", "/healthz")).status
 
         assert await status() == 200
-        house.clock.now += 61
+        harness.clock.now += 61
         assert await status() == 503
-        house.known.turned = house.clock()
+        harness.state.last_pass_at = harness.clock()
         assert await status() == 200
-        house.clock.now += 60
+        harness.clock.now += 60
         assert await status() == 200
-        house.clock.now += 1
+        harness.clock.now += 1
         assert await status() == 503
 
 
 async def test_readiness_says_what_is_away() -> None:
-    async with serving() as house:
+    async with serving() as harness:
 
         async def ready() -> tuple[int, Any]:
-            answer = await ask(house.sidecar.private, "GET", "/readyz")
+            answer = await ask(harness.sidecar.private, "GET", "/readyz")
             return answer.status, answer.json
 
-        house.known.leader = True
+        harness.state.leader = True
         all_is_well = {"ready": True, "leader": True, "livekit": True, "mongodb": True}
         assert await ready() == (200, all_is_well)
-        house.known.mongodb.failed()
+        harness.state.mongodb.record_failure()
         assert await ready() == (200, {**all_is_well, "mongodb": False})
-        house.clock.now += 301
+        harness.clock.now += 301
         assert await ready() == (503, {**all_is_well, "ready": False, "mongodb": False})
-        house.known.livekit.seen = None
-        house.known.leader = False
+        harness.state.livekit.seen = None
+        harness.state.leader = False
         status, content = await ready()
         assert (status, content["ready"], content["leader"]) == (503, False, False)
 
 
 async def test_metrics_say_what_happened() -> None:
-    async with serving() as house:
-        await house.token()
-        await house.post(FIND, {"id": "unknown"})
-        house.known.mongodb.failed()
-        answer = await ask(house.sidecar.private, "GET", "/metrics")
+    async with serving() as harness:
+        await harness.token()
+        await harness.post(FIND, {"id": "unknown"})
+        harness.state.mongodb.record_failure()
+        answer = await ask(harness.sidecar.private, "GET", "/metrics")
         assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
         lines = answer.body.decode().splitlines()
         assert {
@@ -136,8 +136,8 @@ async def test_metrics_say_what_happened() -> None:
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
 async def test_these_are_read_only(path: str) -> None:
-    async with serving() as house:
-        private = house.sidecar.private
+    async with serving() as harness:
+        private = harness.sidecar.private
         assert (await ask(private, "HEAD", path)).body == b""
         answer = await ask(private, "POST", path)
         assert (answer.status, answer.code, answer.headers["allow"]) == (
@@ -152,7 +152,7 @@ async def test_these_are_read_only(path: str) -> None:
     ["/", "//healthz", "/healthz/", "/x/../metrics", "/%68ealthz", "/livekit/webhook/", "/livekit//webhook"],
 )
 async def test_everything_else_on_the_private_listener_is_one_404(target: str) -> None:
-    async with serving() as house:
+    async with serving() as harness:
         for method in ("GET", "POST"):
-            answer = await ask(house.sidecar.private, method, target)
+            answer = await ask(harness.sidecar.private, method, target)
             assert (answer.status, answer.code) == (404, "NOT_FOUND")

@@ -13,30 +13,30 @@ import pytest
 
 from controller.room import MediaType
 from controller.sidecar.pages import assets as pages
-from tests.unit.sidecar.harness import ROOM_ID, SETTINGS, House, Reply, ask, record, serving, spec
+from tests.unit.sidecar.harness import ROOM_ID, SETTINGS, Harness, Reply, ask, record, serving, spec
 
 OTHER = "0" * 24
 RECORDED = "/recording/template"
 OWN = sorted(path.name for path in pages.FOLDER.iterdir() if path.suffix in (".js", ".css", ".svg"))
 
 
-async def get(house: House, target: str, method: str = "GET", **headers: str) -> Reply:
-    return await ask(house.sidecar.public, method, target, headers=headers)
+async def get(harness: Harness, target: str, method: str = "GET", **headers: str) -> Reply:
+    return await ask(harness.sidecar.public, method, target, headers=headers)
 
 
 @asynccontextmanager
-async def with_client(client: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[House]:
+async def with_client(client: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Harness]:
     """A sidecar that finds livekit-client there, or nothing."""
     monkeypatch.setitem(pages.PACKAGES, "livekit-client", (client,))
-    async with serving() as house:
-        yield house
+    async with serving() as harness:
+        yield harness
 
 
 class TestPage:
     async def test_an_active_room_has_one_that_knows_what_to_offer(self) -> None:
-        async with serving() as house:
-            house.put(record(spec=spec(mediaType=MediaType.AUDIO_ONLY, allow_webinar_mode=True)))
-            answer = await get(house, f"/join/{ROOM_ID}")
+        async with serving() as harness:
+            harness.put(record(spec=spec(mediaType=MediaType.AUDIO_ONLY, allow_webinar_mode=True)))
+            answer = await get(harness, f"/join/{ROOM_ID}")
             assert answer.status == 200
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
             told = 'data-name="Main stage" data-media="MEDIA_TYPE_AUDIO_ONLY" data-webinar="true"'
@@ -44,39 +44,39 @@ class TestPage:
             assert ROOM_ID.encode() not in answer.body
 
     async def test_a_room_that_is_not_live_yet_has_one_too(self) -> None:
-        async with serving() as house:
-            house.known.live.clear()
-            assert (await get(house, f"/join/{ROOM_ID}")).status == 200
+        async with serving() as harness:
+            harness.state.live.clear()
+            assert (await get(harness, f"/join/{ROOM_ID}")).status == 200
 
     async def test_what_is_no_active_room_is_all_the_same_page(self) -> None:
-        async with serving() as house:
-            house.put(replace(record(spec=spec(active=False)), id="1" * 24, key="off"))
-            pages_ = [await get(house, f"/join/{each}") for each in ("1" * 24, OTHER, "x", "A_b-9" * 90)]
+        async with serving() as harness:
+            harness.put(replace(record(spec=spec(active=False)), id="1" * 24, key="off"))
+            pages_ = [await get(harness, f"/join/{each}") for each in ("1" * 24, OTHER, "x", "A_b-9" * 90)]
             assert {answer.status for answer in pages_} == {404}
             assert len({answer.body for answer in pages_}) == 1
             assert b'data-code="ROOM_NOT_FOUND"' in pages_[0].body
             assert b"Main stage" not in pages_[0].body
 
     async def test_before_anything_is_known_it_says_when_to_come_back(self) -> None:
-        async with serving() as house:
-            house.known.mongodb.seen = None
+        async with serving() as harness:
+            harness.state.mongodb.seen = None
             for room_id in (ROOM_ID, OTHER):
-                answer = await get(house, f"/join/{room_id}")
+                answer = await get(harness, f"/join/{room_id}")
                 assert answer.status == 503
                 assert int(answer.headers["retry-after"]) > 0
                 assert b'data-code="STARTING"' in answer.body
 
     async def test_what_is_known_too_long_ago_is_not_relied_on(self) -> None:
-        async with serving() as house:
-            house.clock.now += 301
-            answer = await get(house, f"/join/{ROOM_ID}")
+        async with serving() as harness:
+            harness.clock.now += 301
+            answer = await get(harness, f"/join/{ROOM_ID}")
             assert (answer.status, b'data-code="UNAVAILABLE"' in answer.body) == (503, True)
 
     @pytest.mark.parametrize("room_id", [ROOM_ID, OTHER])
     async def test_it_allows_nothing_inline_and_no_third_party(self, room_id: str) -> None:
         settings = replace(SETTINGS, livekit_public_url="wss://livekit.example:7443/path")
-        async with serving(settings) as house:
-            headers = (await get(house, f"/join/{room_id}")).headers
+        async with serving(settings) as harness:
+            headers = (await get(harness, f"/join/{room_id}")).headers
         policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
         livekit = "wss://livekit.example:7443 https://livekit.example:7443"
         assert policy == {
@@ -97,8 +97,8 @@ class TestPage:
             assert f"{device}=(self)" in headers["permissions-policy"]
 
     async def test_a_policy_knows_no_ipv6_address(self) -> None:
-        async with serving(replace(SETTINGS, livekit_public_url="ws://[::1]:7880")) as house:
-            policy = (await get(house, f"/join/{ROOM_ID}")).headers["content-security-policy"]
+        async with serving(replace(SETTINGS, livekit_public_url="ws://[::1]:7880")) as harness:
+            policy = (await get(harness, f"/join/{ROOM_ID}")).headers["content-security-policy"]
         assert "connect-src 'self' ws: http:;" in policy
 
     @pytest.mark.parametrize("name", ["join.html", "recording.html"])
@@ -115,37 +115,40 @@ class TestPage:
         assert written == ['console.log("START_RECORDING");', 'console.log("END_RECORDING");']
 
     async def test_head_has_the_headers_alone(self) -> None:
-        async with serving() as house:
-            whole, head = await get(house, f"/join/{ROOM_ID}"), await get(house, f"/join/{ROOM_ID}", "HEAD")
+        async with serving() as harness:
+            whole, head = (
+                await get(harness, f"/join/{ROOM_ID}"),
+                await get(harness, f"/join/{ROOM_ID}", "HEAD"),
+            )
             assert (head.status, head.body) == (200, b"")
             assert head.headers["content-length"] == str(len(whole.body))
-            assert (await get(house, f"/join/{OTHER}", "HEAD")).status == 404
+            assert (await get(harness, f"/join/{OTHER}", "HEAD")).status == 404
 
     async def test_other_methods_are_refused(self) -> None:
-        async with serving() as house:
-            answer = await get(house, f"/join/{ROOM_ID}", "DELETE")
+        async with serving() as harness:
+            answer = await get(harness, f"/join/{ROOM_ID}", "DELETE")
             assert (answer.status, answer.code) == (405, "METHOD_NOT_ALLOWED")
             assert answer.headers["allow"] == "GET, HEAD, OPTIONS"
 
     async def test_an_options_is_told_which(self) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             for target in (f"/join/{ROOM_ID}", f"/join/{OTHER}", "/join/assets/main.js"):
-                answer = await get(house, target, "OPTIONS")
+                answer = await get(harness, target, "OPTIONS")
                 assert (answer.status, answer.headers["allow"]) == (204, "GET, HEAD, OPTIONS")
 
     async def test_a_query_changes_nothing(self) -> None:
-        async with serving() as house:
-            assert (await get(house, f"/join/{ROOM_ID}?from=mail")).status == 200
+        async with serving() as harness:
+            assert (await get(harness, f"/join/{ROOM_ID}?from=mail")).status == 200
 
     async def test_the_private_listener_has_none(self) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             for path in (
                 f"/join/{ROOM_ID}",
                 "/join/assets/main.js",
                 RECORDED,
                 "/recording/assets/recording-start.js",
             ):
-                assert (await ask(house.sidecar.private, "GET", path)).status == 404
+                assert (await ask(harness.sidecar.private, "GET", path)).status == 404
 
 
 @pytest.mark.parametrize(
@@ -190,23 +193,23 @@ class TestPage:
     ],
 )
 async def test_no_other_way_of_writing_a_path_leads_anywhere(target: str) -> None:
-    async with serving() as house:
-        answer = await get(house, target)
+    async with serving() as harness:
+        answer = await get(harness, target)
         assert (answer.status, answer.code) == (404, "NOT_FOUND")
 
 
 class TestRecording:
     async def test_it_is_there_for_every_room_and_says_nothing_of_any(self) -> None:
-        async with serving() as house:
-            answer = await get(house, f"{RECORDED}?layout=grid&url=ws%3A%2F%2Flivekit&token=x")
+        async with serving() as harness:
+            answer = await get(harness, f"{RECORDED}?layout=grid&url=ws%3A%2F%2Flivekit&token=x")
             assert (answer.status, answer.headers["content-type"]) == (200, "text/html; charset=utf-8")
-            assert (await get(house, RECORDED)).body == answer.body
-            house.known.mongodb.seen = None
-            assert (await get(house, RECORDED)).body == answer.body
+            assert (await get(harness, RECORDED)).body == answer.body
+            harness.state.mongodb.seen = None
+            assert (await get(harness, RECORDED)).body == answer.body
 
     async def test_it_reaches_any_livekit_and_nothing_else_of_others(self) -> None:
-        async with serving() as house:
-            headers = (await get(house, RECORDED)).headers
+        async with serving() as harness:
+            headers = (await get(harness, RECORDED)).headers
         policy = dict(part.split(" ", 1) for part in headers["content-security-policy"].split("; "))
         assert policy == {
             "default-src": "'none'",
@@ -221,8 +224,8 @@ class TestRecording:
         }
 
     async def test_it_is_kept_by_nobody_and_uses_no_device(self) -> None:
-        async with serving() as house:
-            headers = (await get(house, RECORDED)).headers
+        async with serving() as harness:
+            headers = (await get(harness, RECORDED)).headers
         assert headers["cache-control"] == "no-store"
         assert headers["referrer-policy"] == "no-referrer"
         assert "set-cookie" not in headers
@@ -232,20 +235,20 @@ class TestRecording:
     async def test_its_query_is_written_nowhere(
         self, caplog: pytest.LogCaptureFixture, capsys: pytest.CaptureFixture[str]
     ) -> None:
-        async with serving() as house:
+        async with serving() as harness:
             with caplog.at_level(logging.DEBUG):
                 for method in ("GET", "HEAD", "DELETE"):
-                    await get(house, f"{RECORDED}?token=a-secret-token", method)
-                    await get(house, f"{RECORDED}x?token=a-secret-token", method)
+                    await get(harness, f"{RECORDED}?token=a-secret-token", method)
+                    await get(harness, f"{RECORDED}x?token=a-secret-token", method)
         seen = capsys.readouterr()
         assert "a-secret-token" not in caplog.text + seen.out + seen.err
 
     async def test_head_and_options_are_answered_and_the_rest_refused(self) -> None:
-        async with serving() as house:
-            whole, head = await get(house, RECORDED), await get(house, RECORDED, "HEAD")
+        async with serving() as harness:
+            whole, head = await get(harness, RECORDED), await get(harness, RECORDED, "HEAD")
             assert (head.status, head.headers["content-length"]) == (200, str(len(whole.body)))
-            assert (await get(house, RECORDED, "OPTIONS")).headers["allow"] == "GET, HEAD, OPTIONS"
-            assert (await get(house, RECORDED, "POST")).code == "METHOD_NOT_ALLOWED"
+            assert (await get(harness, RECORDED, "OPTIONS")).headers["allow"] == "GET, HEAD, OPTIONS"
+            assert (await get(harness, RECORDED, "POST")).code == "METHOD_NOT_ALLOWED"
 
 
 def timeless(reply: Reply) -> dict[str, str]:
@@ -257,9 +260,9 @@ class TestAssets:
     @pytest.mark.parametrize("name", OWN)
     async def test_each_file_is_served_as_what_it_is(self, name: str) -> None:
         kinds = {".js": "text/javascript", ".css": "text/css", ".svg": "image/svg+xml"}
-        async with serving() as house:
-            answer = await get(house, f"/join/assets/{name}")
-            other = await get(house, f"/recording/assets/{name}")
+        async with serving() as harness:
+            answer = await get(harness, f"/join/assets/{name}")
+            other = await get(harness, f"/recording/assets/{name}")
             assert replace(answer, headers=timeless(answer)) == replace(other, headers=timeless(other))
             assert answer.status == 200
             assert answer.body == (pages.FOLDER / name).read_bytes()
@@ -273,27 +276,27 @@ class TestAssets:
         assert {"main.js", "call.js", "base.css", "recording.js", "recording.css"} <= named <= set(OWN)
 
     async def test_who_has_it_gets_it_no_second_time(self) -> None:
-        async with serving() as house:
-            tag = (await get(house, "/join/assets/main.js")).headers["etag"]
-            again = await get(house, "/join/assets/main.js", **{"If-None-Match": tag})
+        async with serving() as harness:
+            tag = (await get(harness, "/join/assets/main.js")).headers["etag"]
+            again = await get(harness, "/join/assets/main.js", **{"If-None-Match": tag})
             assert (again.status, again.body) == (304, b"")
             assert "content-length" not in again.headers
-            changed = await get(house, "/join/assets/main.js", **{"If-None-Match": '"another"'})
+            changed = await get(harness, "/join/assets/main.js", **{"If-None-Match": '"another"'})
             assert changed.status == 200
 
     async def test_it_is_gzipped_for_who_takes_that(self) -> None:
-        async with serving() as house:
-            plain = await get(house, "/join/assets/main.js")
-            packed = await get(house, "/join/assets/main.js", **{"Accept-Encoding": "br, gzip"})
+        async with serving() as harness:
+            plain = await get(harness, "/join/assets/main.js")
+            packed = await get(harness, "/join/assets/main.js", **{"Accept-Encoding": "br, gzip"})
             assert packed.headers["content-encoding"] == "gzip"
             assert gzip.decompress(packed.body) == plain.body
             assert packed.headers["etag"] != plain.headers["etag"]
             assert "content-encoding" not in plain.headers
 
     async def test_head_has_the_headers_alone(self) -> None:
-        async with serving() as house:
-            whole = await get(house, "/join/assets/main.js")
-            head = await get(house, "/join/assets/main.js", "HEAD")
+        async with serving() as harness:
+            whole = await get(harness, "/join/assets/main.js")
+            head = await get(harness, "/join/assets/main.js", "HEAD")
             assert (head.status, head.body) == (200, b"")
             assert head.headers["content-length"] == str(len(whole.body))
 
@@ -304,22 +307,22 @@ class TestLiveKitClient:
     ) -> None:
         client = tmp_path / "livekit-client.umd.js"
         client.write_bytes(b"globalThis.LivekitClient = {};")
-        async with with_client(client, monkeypatch) as house:
-            page = (await get(house, f"/join/{ROOM_ID}")).body.decode()
+        async with with_client(client, monkeypatch) as harness:
+            page = (await get(harness, f"/join/{ROOM_ID}")).body.decode()
             named = re.search(r'src="(assets/livekit-client\.umd\.js\?v=[0-9a-f]+)"', page)
             assert named is not None
-            answer = await get(house, f"/join/{named[1]}")
+            answer = await get(harness, f"/join/{named[1]}")
             assert (answer.status, answer.body) == (200, client.read_bytes())
             assert "immutable" in answer.headers["cache-control"]
-            stale = await get(house, "/join/assets/livekit-client.umd.js?v=0123456789abcdef")
+            stale = await get(harness, "/join/assets/livekit-client.umd.js?v=0123456789abcdef")
             assert stale.headers["cache-control"] == "no-cache"
 
     async def test_without_it_the_way_to_get_it_is_said(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        async with with_client(tmp_path / "livekit-client.umd.js", monkeypatch) as house:
-            assert (await get(house, f"/join/{ROOM_ID}")).status == 200
-            answer = await get(house, "/join/assets/livekit-client.umd.js")
+        async with with_client(tmp_path / "livekit-client.umd.js", monkeypatch) as harness:
+            assert (await get(harness, f"/join/{ROOM_ID}")).status == 200
+            answer = await get(harness, "/join/assets/livekit-client.umd.js")
             assert (answer.status, answer.code) == (404, "NOT_FOUND")
             assert "npm ci" in answer.json["error"]
             assert str(pages.FOLDER) not in answer.json["error"]

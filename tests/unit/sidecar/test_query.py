@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from controller.records.record import Origin, RoomRecord, to_api_dict
 from controller.room import MediaType, RecordMode, RoomSpec
-from controller.sidecar.http.response import Code, Refusal
-from controller.sidecar.rooms.query import NAMES, OPERATORS, compiled, ordered, ordering
+from controller.sidecar.http.response import ApiError, Code
+from controller.sidecar.rooms.query import NAMES, OPERATORS, compile_filter, parse_sort, sort_records
 from tests.unit.sidecar.harness import record, spec
 
 START = datetime(2026, 3, 24, 16, tzinfo=UTC)
@@ -113,7 +113,7 @@ def _holds(value: Any, word: str, operand: Any) -> bool:
 
 @given(NESTED, rooms())
 def test_a_filter_means_what_it_says(content: dict[str, Any], room: RoomRecord) -> None:
-    assert compiled(content)(room) is meant(to_api_dict(room), content)
+    assert compile_filter(content)(room) is meant(to_api_dict(room), content)
 
 
 JSON = st.recursive(
@@ -135,20 +135,20 @@ def fault(read: Callable[[], Any]) -> str | None:
     """What a refusal names; None where there was none. Nothing else is ever raised."""
     try:
         read()
-    except Refusal as refusal:
+    except ApiError as refusal:
         return f"{refusal.code}: {refusal.error}"
     return None
 
 
 @given(JSON, rooms())
 def test_whatever_is_sent_is_a_filter_or_refused(content: Any, room: RoomRecord) -> None:
-    named = fault(lambda: compiled(content)(room))
+    named = fault(lambda: compile_filter(content)(room))
     assert named is None or named.startswith("INVALID_FIELD: filter")
 
 
 @given(JSON)
 def test_whatever_is_sent_is_an_order_or_refused(content: Any) -> None:
-    named = fault(lambda: ordering(content))
+    named = fault(lambda: parse_sort(content))
     assert named is None or named.startswith("INVALID_FIELD: sort")
 
 
@@ -157,7 +157,7 @@ def test_whatever_is_sent_is_an_order_or_refused(content: Any) -> None:
     st.dictionaries(st.sampled_from(NAMES), st.sampled_from([1, -1]), min_size=1, max_size=3),
 )
 def test_rooms_come_in_the_order_asked_for(found: list[RoomRecord], sort: dict[str, int]) -> None:
-    listed = ordered(found, ordering(sort))
+    listed = sort_records(found, parse_sort(sort))
     assert sorted(room.id for room in listed) == sorted(room.id for room in found)
     for first, second in pairwise(listed):
         assert _rank(first, second, sort) < 0
@@ -176,8 +176,8 @@ def _rank(first: RoomRecord, second: RoomRecord, sort: dict[str, int]) -> int:
 
 
 def refusal(content: Any) -> str:
-    with pytest.raises(Refusal) as refused:
-        compiled(content)
+    with pytest.raises(ApiError) as refused:
+        compile_filter(content)
     assert refused.value.code is Code.INVALID_FIELD
     return refused.value.error
 
@@ -232,13 +232,13 @@ def nested(levels: int) -> dict[str, Any]:
 
 
 def test_and_and_or_nest_three_deep() -> None:
-    assert compiled(nested(3))(record())
+    assert compile_filter(nested(3))(record())
     assert refusal(nested(4)) == "filter nests $and and $or deeper than 3"
 
 
 def test_thirty_two_terms_are_fine() -> None:
-    assert compiled({"$or": [{"max_participants": n} for n in range(32)]})(record())
-    assert compiled({"max_participants": {"$in": list(range(1000))}})(record())
+    assert compile_filter({"$or": [{"max_participants": n} for n in range(32)]})(record())
+    assert compile_filter({"max_participants": {"$in": list(range(1000))}})(record())
 
 
 @pytest.mark.parametrize(
@@ -253,18 +253,18 @@ def test_thirty_two_terms_are_fine() -> None:
     ],
 )
 def test_a_time_may_be_written_in_any_way_of_rfc_3339(time: str) -> None:
-    assert compiled({"created": time})(record())
-    assert compiled({"created": {"$gte": time, "$lte": time}})(record())
-    assert not compiled({"created": {"$gt": time}})(record())
+    assert compile_filter({"created": time})(record())
+    assert compile_filter({"created": {"$gte": time, "$lte": time}})(record())
+    assert not compile_filter({"created": {"$gt": time}})(record())
 
 
 def test_a_room_that_was_never_active_has_a_null_sid_and_is_in_no_range() -> None:
     room = record(sid=None)
-    assert compiled({"sid": None})(room)
-    assert compiled({"sid": {"$in": ["RM_a", None]}})(room)
-    assert compiled({"sid": {"$ne": "RM_a"}})(room)
-    assert not compiled({"sid": {"$lt": "z"}})(room)
-    assert not compiled({"sid": {"$ne": None}})(room)
+    assert compile_filter({"sid": None})(room)
+    assert compile_filter({"sid": {"$in": ["RM_a", None]}})(room)
+    assert compile_filter({"sid": {"$ne": "RM_a"}})(room)
+    assert not compile_filter({"sid": {"$lt": "z"}})(room)
+    assert not compile_filter({"sid": {"$ne": None}})(room)
 
 
 @pytest.mark.parametrize(
@@ -282,18 +282,18 @@ def test_a_room_that_was_never_active_has_a_null_sid_and_is_in_no_range() -> Non
     ],
 )
 def test_what_a_sort_may_not_say_is_named(content: Any, reason: str) -> None:
-    with pytest.raises(Refusal) as refused:
-        ordering(content)
+    with pytest.raises(ApiError) as refused:
+        parse_sort(content)
     assert refused.value.code is Code.INVALID_FIELD
     assert refused.value.error.startswith(reason)
 
 
 def test_the_default_order_is_that_of_creation() -> None:
-    assert ordering({}) == (("created", 1),)
+    assert parse_sort({}) == (("created", 1),)
 
 
 def test_null_comes_before_everything_and_ties_go_by_id() -> None:
     found = [record(id=room_id, sid=sid, spec=spec()) for room_id, sid in zip("cba", SIDS, strict=True)]
-    assert [room.sid for room in ordered(found, ordering({"sid": 1}))] == SIDS
-    assert [room.sid for room in ordered(found, ordering({"sid": -1}))] == SIDS[::-1]
-    assert [room.id for room in ordered(found, ordering({"name": -1}))] == ["a", "b", "c"]
+    assert [room.sid for room in sort_records(found, parse_sort({"sid": 1}))] == SIDS
+    assert [room.sid for room in sort_records(found, parse_sort({"sid": -1}))] == SIDS[::-1]
+    assert [room.id for room in sort_records(found, parse_sort({"name": -1}))] == ["a", "b", "c"]

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from controller.errors import LiveAway, StoreAway, StoreConflict
+from controller.errors import LiveKitUnavailableError, StoreConflictError, StoreUnavailableError
 from controller.live.room import LiveRoom
 from controller.records.ports import RoomStore
 from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
@@ -23,7 +23,7 @@ from controller.sidecar.rooms.bodies import Room
 from tests.support.fake_store import FakeDatabase, FakeStore
 from tests.support.reference import ANSWER, CREATE
 from tests.support.wait import PATIENCE
-from tests.unit.sidecar.harness import NOW, SETTINGS, House, People, Reply, ask, record, spec
+from tests.unit.sidecar.harness import NOW, SETTINGS, Harness, People, Reply, ask, record, spec
 
 CONFERENCES = "/api/conferences/"
 TOKENS = {"anna": "false", "bert": "false", "root": "true"}
@@ -46,7 +46,7 @@ class Onlooker(People):
         return list(self.live.values())
 
 
-class Office(House):
+class Office(Harness):
     """A house whose records are a store's; `works`: the reconciler is there, and quick."""
 
     def __init__(self, folder: Path) -> None:
@@ -55,15 +55,15 @@ class Office(House):
         super().__init__()
         self.database = FakeDatabase()
         self.store = FakeStore(self.database)
-        self.known.records = self.backstage.store = self.store
-        self.known.leader, self.works, self.wakes = True, True, 0
-        self.backstage.wake = self._wake
+        self.state.records = self.reconciler.store = self.store
+        self.state.leader, self.works, self.wakes = True, True, 0
+        self.reconciler.wake = self._wake
         self.live: dict[str, LiveRoom] = {}
         self._tasks: set[asyncio.Task[None]] = set()
         self.people = Onlooker(live=self.live)
         settings = replace(SETTINGS, access_tokens_file=path)
         context = Context(
-            settings, self.known, self.people, self.metrics, self.backstage, clock=self.clock, wall=self.wall
+            settings, self.state, self.people, self.metrics, self.reconciler, clock=self.clock, wall=self.wall
         )
         self.sidecar = Sidecar(context)
 
@@ -96,11 +96,11 @@ class Office(House):
     async def _make(self, room: RoomRecord, now: datetime) -> None:
         for retired in room.retired:
             self.live.pop(retired.name, None)
-            self.known.unmade(retired.name, self.clock())
+            self.state.record_deleted(retired.name, self.clock())
         after = room
         if room.live is not None:
             made = self.live.setdefault(room.live.name, LiveRoom(room.live.name, f"RM_{room.live.name[-1]}"))
-            self.known.made(made, self.clock())
+            self.state.record_created(made, self.clock())
             after = room.with_sid(made.sid)
         ready = Condition("Ready", "True", "AsSpecified", "", now)
         await self.store.save(room, after.with_status(Status(room.generation, (ready,))))
@@ -153,10 +153,10 @@ async def _office(tmp_path: Path) -> AsyncIterator[Office]:
 @pytest.fixture(name="impatient")
 def _impatient(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """Callers wait only a twentieth of a second for what cannot come: nobody works, or LiveKit is away."""
-    patient = desired_state.Desire.until
+    patient = desired_state.DesiredStateWriter.until
 
     async def until(
-        self: desired_state.Desire, store: RoomStore, holds: Callable[[], Awaitable[bool]]
+        self: desired_state.DesiredStateWriter, store: RoomStore, holds: Callable[[], Awaitable[bool]]
     ) -> bool:
         hopeless = not office.works or office.people.error is not None
         try:
@@ -165,7 +165,7 @@ def _impatient(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
         except TimeoutError:
             return False
 
-    monkeypatch.setattr(desired_state.Desire, "until", until)
+    monkeypatch.setattr(desired_state.DesiredStateWriter, "until", until)
 
 
 # -- who may ----------------------------------------------------------------------------------------------
@@ -179,10 +179,10 @@ async def test_without_a_known_token_everything_is_401(office: Office, name: str
 
 
 async def test_without_a_tokens_file_everything_is_401() -> None:
-    house = House()
-    async with house.sidecar.listening():
+    harness = Harness()
+    async with harness.sidecar.listening():
         headers = {"x-access-token": "anna-token"}
-        reply = await ask(house.sidecar.private, "POST", CONFERENCES + "getAll", b"", headers)
+        reply = await ask(harness.sidecar.private, "POST", CONFERENCES + "getAll", b"", headers)
         assert (reply.status, reply.code) == (401, "UNAUTHORIZED")
 
 
@@ -410,7 +410,7 @@ async def test_an_update_that_is_overtaken_for_ever_gives_up(office: Office) -> 
     room = await office.made()
 
     async def never(*_: RoomRecord) -> RoomRecord:
-        raise StoreConflict("another writer was faster")
+        raise StoreConflictError("another writer was faster")
 
     office.store.save = never  # type: ignore[method-assign,assignment]
     reply = await office.call("update", {"id": room["id"], "name": "Other"})
@@ -491,7 +491,7 @@ async def test_who_waits_for_a_room_that_is_removed_meanwhile_is_told_so_at_once
 @pytest.mark.usefixtures("impatient")
 async def test_start_is_not_done_while_livekit_does_not_say_so(office: Office) -> None:
     room = await office.made()
-    office.people.error = LiveAway("LiveKit cannot be reached")
+    office.people.error = LiveKitUnavailableError("LiveKit cannot be reached")
     assert await office.code("start", {"id": room["id"]}) == (503, "UNAVAILABLE")
 
 
@@ -515,7 +515,7 @@ async def test_a_room_being_removed_is_404_to_all_but_its_owner_s_remove(office:
     for name in ("getById", "update", "start", "stop"):
         assert await office.code(name, {"id": room["id"]}) == (404, "ROOM_NOT_FOUND")
     office.works = True
-    office.backstage.wake()
+    office.reconciler.wake()
     assert await office.code("remove", {"id": room["id"]}) == (404, "ROOM_NOT_FOUND")
 
 
@@ -663,7 +663,7 @@ async def test_what_a_list_may_not_be_asked_is_named(
 
 @pytest.mark.parametrize("name", ALL)
 async def test_before_the_records_are_open_everything_is_starting(office: Office, name: str) -> None:
-    office.backstage.store = None
+    office.reconciler.store = None
     body = (
         BODY if name == "create" else {} if name.startswith("get") and name != "getById" else {"id": NOBODYS}
     )
@@ -674,7 +674,7 @@ async def test_before_the_records_are_open_everything_is_starting(office: Office
 
 async def test_reads_are_answered_from_memory_while_mongodb_is_away(office: Office) -> None:
     await office.call("getAll")
-    office.store.fail = StoreAway("MongoDB cannot be reached")
+    office.store.fail = StoreUnavailableError("MongoDB cannot be reached")
     assert len((await office.call("getAll")).json) == 1
     assert (await office.call("getCount")).json == {"count": 1}
     assert (await office.call("getById", {"id": MANIFEST_ROOM})).status == 200
@@ -692,8 +692,8 @@ async def test_reads_are_answered_from_memory_while_mongodb_is_away(office: Offi
 
 
 async def test_mongodb_that_was_never_read_is_starting(office: Office) -> None:
-    office.known.mongodb.seen = None
-    office.store.fail = StoreAway("MongoDB cannot be reached")
+    office.state.mongodb.seen = None
+    office.store.fail = StoreUnavailableError("MongoDB cannot be reached")
     assert await office.code("getAll") == (503, "STARTING")
     office.store.fail = None
     assert (await office.call("getAll")).status == 200
@@ -723,7 +723,7 @@ async def test_what_another_process_wrote_is_seen_at_once_and_wakes_the_reconcil
 async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first look is under way until all have asked."""
     looks, asked, all_asked = 0, 0, asyncio.Event()
-    refresh, for_reading = office.store.refresh, desired_state.Desire.for_reading
+    refresh, for_reading = office.store.refresh, desired_state.DesiredStateWriter.for_reading
 
     async def counted() -> bool:
         nonlocal looks
@@ -731,7 +731,7 @@ async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: py
         await all_asked.wait()
         return await refresh()
 
-    async def asking(self: desired_state.Desire) -> RoomStore:
+    async def asking(self: desired_state.DesiredStateWriter) -> RoomStore:
         nonlocal asked
         asked += 1
         if asked == READERS:
@@ -739,7 +739,7 @@ async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: py
         return await for_reading(self)
 
     monkeypatch.setattr(desired_state, "READ_SECONDS", PATIENCE)
-    monkeypatch.setattr(desired_state.Desire, "for_reading", asking)
+    monkeypatch.setattr(desired_state.DesiredStateWriter, "for_reading", asking)
     office.store.refresh = counted  # type: ignore[method-assign]
     replies = await asyncio.gather(*(office.call("getAll") for _ in range(READERS)))
     assert {reply.status for reply in replies} == {200}
@@ -747,7 +747,7 @@ async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: py
 
 
 async def test_a_process_without_the_lease_follows_the_one_that_has_it(office: Office) -> None:
-    office.known.leader, office.works = False, False
+    office.state.leader, office.works = False, False
     other = FakeStore(office.database)
 
     async def elsewhere() -> None:
@@ -756,9 +756,9 @@ async def test_a_process_without_the_lease_follows_the_one_that_has_it(office: O
             await office.store.next_change().wait()
         await other.refresh()
         mine, office.store = office.store, other
-        known, office.known = office.known, type(office.known)(other)
+        known, office.state = office.state, type(office.state)(other)
         await office.reconcile()
-        office.store, office.known = mine, known
+        office.store, office.state = mine, known
 
     def unsettled() -> bool:
         rooms = office.database.rooms.values()

@@ -4,8 +4,8 @@ import asyncio
 
 import pytest
 
-from controller.errors import StoreAway
-from controller.sidecar.rooms.single_flight import Shared
+from controller.errors import StoreUnavailableError
+from controller.sidecar.rooms.single_flight import SingleFlight
 
 
 class Source:
@@ -28,14 +28,14 @@ class Source:
 async def test_all_who_ask_before_it_begins_share_one_call() -> None:
     source = Source()
     source.open.set()
-    ask = Shared(source)
+    ask = SingleFlight(source)
     assert set(await asyncio.gather(ask(), ask(), ask())) == {1}
     assert await ask() == 2
 
 
 async def test_who_asks_while_it_is_under_way_gets_the_next_one() -> None:
     source = Source()
-    ask = Shared(source)
+    ask = SingleFlight(source)
     first = asyncio.create_task(ask())
     await source.begun.wait()
     later = [asyncio.create_task(ask()) for _ in range(3)]
@@ -48,16 +48,18 @@ async def test_who_asks_while_it_is_under_way_gets_the_next_one() -> None:
 async def test_an_error_is_everybodys_and_the_next_call_begins_anew() -> None:
     source = Source()
     source.open.set()
-    source.error = StoreAway("MongoDB cannot be reached")
-    ask = Shared(source)
-    assert [type(e) for e in await asyncio.gather(ask(), ask(), return_exceptions=True)] == [StoreAway] * 2
+    source.error = StoreUnavailableError("MongoDB cannot be reached")
+    ask = SingleFlight(source)
+    assert [type(e) for e in await asyncio.gather(ask(), ask(), return_exceptions=True)] == [
+        StoreUnavailableError
+    ] * 2
     source.error = None
     assert await ask() == 2
 
 
 async def test_who_goes_away_takes_nothing_from_the_others() -> None:
     source = Source()
-    ask = Shared(source)
+    ask = SingleFlight(source)
     gone, stays = asyncio.create_task(ask()), asyncio.create_task(ask())
     await source.begun.wait()
     gone.cancel()
@@ -68,7 +70,7 @@ async def test_who_goes_away_takes_nothing_from_the_others() -> None:
 
 async def test_closing_ends_what_is_under_way() -> None:
     source = Source()
-    ask = Shared(source)
+    ask = SingleFlight(source)
     asked = [asyncio.create_task(ask())]
     await source.begun.wait()
     asked.append(asyncio.create_task(ask()))
