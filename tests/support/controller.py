@@ -11,14 +11,10 @@ Whatever any of its processes wrote is searched for secrets and tracebacks when 
 
 import asyncio
 import json
-import multiprocessing
 import os
 import re
 import secrets
-import shutil
 import signal
-import sys
-import threading
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
@@ -30,7 +26,6 @@ from typing import Any, Final, Self
 import aiohttp
 from pymongo import AsyncMongoClient
 
-from controller.cli import run_verb
 from controller.errors import LiveKitError, StoreError
 from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.room import LiveRoom, Participant, owner_mark
@@ -40,6 +35,7 @@ from controller.records import open_store
 from controller.records.embedded import embedded_uri, served_port
 from controller.records.record import RoomRecord
 from controller.settings import SettingGroup, load_settings
+from tests.support.forked import forked
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import token
 from tests.support.ports import free_ports
@@ -47,7 +43,6 @@ from tests.support.wait import PATIENCE, until
 
 ROOT: Final = Path(__file__).parents[2]
 LOOK_EVERY: Final = 0.03
-WARM: Final = ("controller.cli.run", "controller.cli.apply", "controller.records.factory", "uvloop")
 _TELLTALE: Final = re.compile(r"Traceback|eyJ[A-Za-z0-9_-]{8,}|mongodb://[^/\s]*@")
 
 
@@ -118,7 +113,7 @@ class Controller:
     def resume(self) -> None:
         self.signal(signal.SIGCONT)
 
-    async def end(self, within: float = PATIENCE) -> int:
+    async def end(self, within: float | None = PATIENCE) -> int:
         """Its exit code, once it has ended by itself."""
         async with asyncio.timeout(within):
             return await asyncio.shield(self._ended)
@@ -159,8 +154,8 @@ class Site:
         self.public, self.private = free_ports(2)
         self.secret = f"of-this-site-{secrets.token_hex(16)}"
         self._url, self._more = url or livekit.url, settings
-        self.through: tuple[str, ...] = ()
-        """A command that its processes are started by."""
+        self.open_files = 0
+        """How many files its processes may open, unless 0."""
         self._logs = 0
         self._manifests: dict[str, dict[str, Any]] = {}
         self._connection = LiveKitConnection(livekit.url, livekit.key, livekit.secret)
@@ -258,9 +253,7 @@ class Site:
     @asynccontextmanager
     async def run(self, *, ready: bool = True, **env: str) -> AsyncIterator[Controller]:
         """`roomctl run`; killed at the end unless it was stopped."""
-        log = self._log("run")
-        process = await self._spawn(("run",), env, stderr=log)
-        controller = Controller(self, process.pid, process.wait(), log)
+        controller = self.start("run", env=env)
         try:
             if ready:
                 await controller.ready()
@@ -270,36 +263,21 @@ class Site:
 
     async def verb(self, *words: str, **env: str) -> Ended:
         """`roomctl WORDS`, until it ends."""
-        out, err = self._log(words[0]), self._log(words[0])
-        process = await self._spawn(words, env, stdout=out, stderr=err)
-        code = await process.wait()
-        ended = Ended(code, out.read_text(), err.read_text())
+        out = self._log(words[0])
+        process = self.start(*words, env=env, out=out)
+        ended = Ended(await process.end(None), out.read_text(), process.log.read_text())
         if words[0] == "invite":
             out.unlink()  # the one output whose purpose is a secret
         return ended
 
-    async def _spawn(
-        self, words: tuple[str, ...], env: dict[str, str], *, stderr: Path, stdout: Path | None = None
-    ) -> asyncio.subprocess.Process:
-        setpriv = shutil.which("setpriv")  # it ends with the tests, however they end
-        tied = (setpriv, "--pdeathsig", "KILL") if setpriv else ()
-        with stderr.open("wb") as err, (stdout or Path(os.devnull)).open("wb") as out:
-            return await asyncio.create_subprocess_exec(
-                *(*tied, *self.through, sys.executable, "-m", "controller", *words),
-                cwd=ROOT,
-                env=self.env | env,
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=out,
-                stderr=err,
-            )
-
-    def warm(self, *words: str) -> Controller:
+    def start(
+        self, *words: str, env: Mapping[str, str] | None = None, out: Path = Path(os.devnull)
+    ) -> Controller:
         """`roomctl WORDS` as a fork of a process that has imported it already: a start costs little."""
-        context = multiprocessing.get_context("forkserver")
-        context.set_forkserver_preload(list(WARM))
         log = self._log(words[0])
-        process = context.Process(target=_forked, args=(words, self.env, str(log)), daemon=True)
-        process.start()
+        process = forked(
+            words, cwd=ROOT, env=self.env | dict(env or {}), out=out, err=log, open_files=self.open_files
+        )
         assert process.pid is not None
 
         async def ended() -> int:
@@ -317,7 +295,9 @@ class Site:
 
     def _log(self, verb: str) -> Path:
         self._logs += 1
-        return self.folder / f"{verb}-{self._logs}.log"
+        log = self.folder / f"{verb}-{self._logs}.log"
+        log.touch()
+        return log
 
     def assert_discreet(self) -> None:
         """No secret, token, key or traceback in anything that any of its processes wrote."""
@@ -555,22 +535,3 @@ def _wrong_live(record: RoomRecord, room: LiveRoom) -> str:
     if room.max_participants != record.spec.max_participants:
         return f"{record.key}: live for {room.max_participants}"
     return ""
-
-
-def _forked(words: tuple[str, ...], env: dict[str, str], log: str) -> None:
-    """The child of `warm`: it becomes `roomctl WORDS`, and ends with the process that forked it."""
-    threading.Thread(target=_end_with_parent, daemon=True).start()
-    os.environ.clear()
-    os.environ.update(env)
-    os.chdir(ROOT)
-    output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC)
-    os.dup2(output, 1)
-    os.dup2(output, 2)
-    sys.exit(run_verb(list(words)))
-
-
-def _end_with_parent() -> None:
-    parent = multiprocessing.parent_process()
-    assert parent is not None
-    parent.join()
-    os._exit(1)

@@ -10,8 +10,10 @@ import termios
 from collections.abc import Mapping
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 from tests.support.controller import Ended
+from tests.support.forked import forked
 from tests.support.wait import PATIENCE
 
 PROGRAM = (sys.executable, "-m", "controller")
@@ -20,17 +22,13 @@ NOTHING = {"PATH": os.environ["PATH"], "HOME": "/nonexistent"}
 
 
 def roomctl(*words: str, cwd: Path, env: Mapping[str, str] | None = None) -> Ended:
-    """Run it with its output in pipes, and no input."""
-    done = subprocess.run(
-        (*PROGRAM, *words),
-        cwd=cwd,
-        env={**NOTHING, **(env or {})},
-        stdin=subprocess.DEVNULL,
-        capture_output=True,
-        check=False,
-        timeout=PATIENCE,
-    )
-    return Ended(done.returncode, done.stdout.decode(), done.stderr.decode())
+    """Run it with its output in files, and no input."""
+    with TemporaryDirectory() as folder:
+        out, err = Path(folder, "out"), Path(folder, "err")
+        process = forked(words, cwd=cwd, env={**NOTHING, **(env or {})}, out=out, err=err)
+        process.join(PATIENCE)
+        assert process.exitcode is not None, err.read_text()
+        return Ended(process.exitcode, out.read_text(), err.read_text())
 
 
 def on_terminal(*words: str, cwd: Path, env: Mapping[str, str] | None = None, answer: str = "") -> Ended:

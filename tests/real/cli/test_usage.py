@@ -1,6 +1,7 @@
 """The command line as such: usage, exit codes, offline verbs, settings, colours. No server is needed."""
 
 import json
+import subprocess
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -9,7 +10,7 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 
 from controller.settings import SETTINGS
-from tests.real.cli.process import on_terminal, roomctl
+from tests.real.cli.process import NOTHING, PROGRAM, on_terminal, roomctl
 from tests.support.controller import Ended
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
@@ -133,9 +134,13 @@ def test_an_offline_verb_checks_no_setting_and_imports_no_server(
     words: tuple[str, ...], folder: Path
 ) -> None:
     wrong = {setting.variable: "\x01" for setting in SETTINGS if setting.variable != "ROOMCTL_ROOMS_DIR"}
-    ended = roomctl(*words, cwd=folder, env={**wrong, "PYTHONPROFILEIMPORTTIME": "1"})
-    imported = {line.rpartition("|")[2].strip() for line in ended.err.splitlines() if "import time:" in line}
-    assert ended.code == (1 if words == ("validate",) else 0)
+    env = {**NOTHING, **wrong, "PYTHONPROFILEIMPORTTIME": "1"}
+    ended = subprocess.run(
+        (*PROGRAM, *words), cwd=folder, env=env, capture_output=True, text=True, check=False
+    )
+    lines = [line for line in ended.stderr.splitlines() if "import time:" in line]
+    imported = {line.rpartition("|")[2].strip() for line in lines}
+    assert ended.returncode == (1 if words == ("validate",) else 0)
     assert imported & {"typer", "controller.cli"} == {"typer", "controller.cli"}
     assert not imported & {"pymongo", "aiohttp", "livekit", "livekit.api", "uvloop"}
 

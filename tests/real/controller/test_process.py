@@ -201,7 +201,7 @@ def _refused(ended: Ended, *words: str) -> None:
 async def test_idle_guests_leave_it_files_to_open(site: Site) -> None:
     """Under the limit of 1,024 open files that most systems give a process, and 1,024 guests."""
     site.write("talk")
-    site.through = ("sh", "-c", 'ulimit -S -n 1024; exec "$@"', "sh")
+    site.open_files = 1024
     async with AsyncExitStack() as stack:
         await stack.enter_async_context(site.run())
         await site.converged()

@@ -42,7 +42,7 @@ class Line:
         """A controller that is killed before, or after, its so-many-th message on `link`."""
         self.spare()
         words = (verb, "--yes") if verb == "apply" else (verb,)
-        controller = self.site.warm(*words)
+        controller = self.site.start(*words)
         getattr(self.proxies[link], point)[number] = kill(controller.pid)
         return controller
 
@@ -66,7 +66,7 @@ class Line:
     async def applied(self) -> None:
         """A whole `apply` that nothing happens to."""
         self.spare()
-        assert await self.site.warm("apply", "--yes").end() == 0, self.site.tail()
+        assert await self.site.start("apply", "--yes").end() == 0, self.site.tail()
 
     @asynccontextmanager
     async def canaries(self) -> AsyncIterator[None]:

@@ -23,7 +23,7 @@ async def test_run_may_be_killed_at_every_message(line: Line, link: str, point: 
             if not await _killed(line.start("run", link, point, number)):
                 break
             line.spare()
-            controller = line.site.warm("run")
+            controller = line.site.start("run")
             await controller.ready()
             await line.site.converged()
             assert await controller.stop() == 0

@@ -146,7 +146,7 @@ class Stage(Studio):
         return controller
 
     async def at_work(self) -> Controller:
-        controller = self.warm("run")
+        controller = self.start("run")
         await controller.ready()
         return controller
 
@@ -358,7 +358,7 @@ async def _killed(parts: str, folder: Path, database: Server) -> None:
         site_on(stack, watch, folder / "site", database, Four) as site,
         AsyncExitStack() as inside,
     ):
-        controller = site.warm("run")
+        controller = site.start("run")
         await controller.ready()
         await site.all_live()
         await site.take_positions(inside)

@@ -91,7 +91,7 @@ class Faults:
 
     async def _controller(self) -> None:
         await self.controller.kill()
-        self.controller = self.site.warm("run")
+        self.controller = self.site.start("run")
 
     async def _livekit(self) -> None:
         await self.site.stack.livekit.restart()
@@ -185,7 +185,7 @@ async def soaking(folder: Path, mongodb: str, seed: int) -> AsyncIterator[Soak]:
     ):
         for number in range(ROOMS):
             site.write(f"room-{number:02}", record=True)
-        controller = site.warm("run")
+        controller = site.start("run")
         await controller.ready()
         records = (await site.converged(120)).values()
         may_move = asyncio.Event()
