@@ -18,7 +18,7 @@ from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting
 from controller.sidecar.http.response import STATUS, Code
 from controller.sidecar.token_file import TokenEntry, read_tokens
-from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, commands, links, page, tables
+from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, commands, links, page, prose, tables
 
 SETTINGS_ROWS = list(tables(page("settings.md"), "Variable"))
 VERB_ROWS = list(tables(page("cli.md"), "Verb"))
@@ -60,6 +60,13 @@ def test_every_module_that_is_named_exists(text: str) -> None:
     files = {path.relative_to(ROOT).as_posix() for path in ROOT.glob("[!.]*/**/*.py")}
     short = {file.removeprefix("controller/") for file in files} | {file.rsplit("/", 1)[-1] for file in files}
     assert set(re.findall(r"[\w./-]+\.py\b", text)) <= files | short
+
+
+@pytest.mark.parametrize("path", PAGES, ids=page_name)
+def test_every_path_that_is_named_exists(path: Path) -> None:
+    named = re.findall(r"`((?:controller|tests|deploy|rooms\.d)/[\w./-]+)`", prose(path.read_text()))
+    fetched = {"controller/sidecar/pages/node_modules", "rooms.d/standup.yaml"}
+    assert {name for name in named if not (ROOT / name).exists()} <= fetched
 
 
 def test_every_page_that_the_code_cites_exists_and_has_the_heading() -> None:
