@@ -211,7 +211,7 @@ class UnusableRecord:
 
     record: RoomRecord
     reason: UnusableReason
-    damage: Mapping[str, Any]
+    damage: Mapping[str, Any] = field(hash=False)
 
     @property
     def damaged_fields(self) -> frozenset[str]:

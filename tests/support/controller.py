@@ -460,11 +460,15 @@ class Site:
 
         await until(passed)
 
-    async def _passes(self, outcome: str) -> float:
+    async def metrics(self) -> str:
+        """What /metrics says now."""
         async with self._http.get(f"http://127.0.0.1:{self.private}/metrics") as answer:
-            line = rf'^roomctl_passes_total\{{outcome="{outcome}"\}} (\S+)$'
-            found = re.search(line, await answer.text(), re.MULTILINE)
-            return float(found[1]) if found else 0.0
+            return await answer.text()
+
+    async def _passes(self, outcome: str) -> float:
+        line = rf'^roomctl_passes_total\{{outcome="{outcome}"\}} (\S+)$'
+        found = re.search(line, await self.metrics(), re.MULTILINE)
+        return float(found[1]) if found else 0.0
 
     async def find(self, room_id: str) -> Reply:
         return await self._call("findLKRoomNameById", {"id": room_id})

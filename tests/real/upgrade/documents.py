@@ -1,0 +1,86 @@
+"""The collection `rooms` of a site, past the store: as a person's tool or another release writes it."""
+
+import json
+import subprocess
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Any, Final, Self
+
+from bson import json_util
+from pymongo import AsyncMongoClient
+from pymongo.asynchronous.database import AsyncDatabase
+
+from tests.support.controller import ROOT, Site
+
+DUMPS: Final = Path(__file__).parent / "dumps"
+FIRST_RELEASE: Final = "f47bbd0ce11534e509655f949d512266d1a9fc8d"
+"""The commit whose controller wrote the first dump."""
+
+
+class Documents:
+    """Reads and changes documents of `rooms`, and raises the number that tells controllers of a change."""
+
+    def __init__(self, database: AsyncDatabase[dict[str, Any]]) -> None:
+        self.database, self.rooms = database, database["rooms"]
+
+    @classmethod
+    @asynccontextmanager
+    async def of_site(cls, site: Site) -> AsyncIterator[Self]:
+        client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(
+            site.mongodb, tz_aware=True, serverMonitoringMode="poll"
+        )
+        async with client:
+            yield cls(client[site.database])
+
+    async def get(self, key: str) -> dict[str, Any]:
+        document = await self.rooms.find_one({"key": key})
+        assert document is not None
+        return document
+
+    async def update(self, room_id: str, update: Mapping[str, Any]) -> None:
+        await self.rooms.update_one({"_id": room_id}, update)
+        await self.database["meta"].update_one({"_id": "changes"}, {"$inc": {"n": 1}}, upsert=True)
+
+
+class Dump:
+    """A database as a release left it, with the manifests and the secret that it was made with."""
+
+    def __init__(self, name: str) -> None:
+        text = (DUMPS / name).read_text()
+        content = json_util.loads(text, json_options=json_util.JSONOptions(tz_aware=True))
+        self.collections: dict[str, list[dict[str, Any]]] = content["collections"]
+        self.manifests: dict[str, dict[str, Any]] = content["manifests"]
+        self.secret: str = content["secret"]
+        self.instance: str = content["instance"]
+
+    @property
+    def rooms(self) -> dict[str, dict[str, Any]]:
+        """The documents of `rooms` by key."""
+        return {document["key"]: document for document in self.collections["rooms"]}
+
+    async def load(self, site: Site) -> None:
+        """Make the site's database, manifests and settings what they were."""
+        site.secret, site.instance = self.secret, self.instance
+        for key, fields in self.manifests.items():
+            site.write(key, **fields)
+        async with Documents.of_site(site) as documents:
+            for name, found in self.collections.items():
+                await documents.database[name].insert_many(found)
+
+
+def first_release(folder: Path) -> Path:
+    """A checkout of the first release, made from the repository's history."""
+    target = folder / "first-release"
+    target.mkdir()
+    archive = subprocess.run(
+        ["git", "archive", FIRST_RELEASE, "controller"], cwd=ROOT, capture_output=True, check=False
+    )
+    assert archive.returncode == 0, f"needs the whole history (git fetch --unshallow): {archive.stderr!r}"
+    subprocess.run(["tar", "-x", "-C", target], input=archive.stdout, check=True)
+    return target
+
+
+def as_json(text: str) -> dict[str, dict[str, Any]]:
+    """What `get -o json` printed, by key."""
+    return {room["key"]: room for room in json.loads(text)}

@@ -1,0 +1,39 @@
+"""A database that an earlier release left is read for ever: rooms live, ids, links and names the same."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+
+from tests.real.upgrade.documents import DUMPS, Documents, Dump
+from tests.support.controller import Site
+
+TOMBSTONE_TTL = timedelta(hours=1)
+MOVES = {"live", "sid", "retired", "recording", "status"}
+"""What a controller may write of a room whose manifest is as it was."""
+
+
+def should_be_live(document: dict[str, Any]) -> bool:
+    return document["spec"]["active"] and document["removed_at"] is None
+
+
+@pytest.mark.parametrize("name", sorted(dump.name for dump in DUMPS.glob("*.json")))
+async def test_rooms_of_an_earlier_release_are_served_as_before(site: Site, name: str) -> None:
+    dump = Dump(name)
+    await dump.load(site)
+    alive = {key: room for key, room in dump.rooms.items() if should_be_live(room)}
+    async with site.run() as controller, Documents.of_site(site) as documents:
+        for key, room in alive.items():
+            await site.until_found(room["_id"])
+            found = await site.find(room["_id"])
+            assert (found.status, found.body["LKRoomName"]) == (200, room["live"]["name"]), key
+        for key, room in dump.rooms.items():
+            if key not in alive:
+                assert (await site.find(room["_id"])).status == 404
+            if room["removed_at"] is None:
+                after = await documents.get(key)
+                kept = room.keys() - MOVES
+                assert {field: after[field] for field in kept} == {field: room[field] for field in kept}
+        assert {room["live"]["name"] for room in alive.values()} <= (await site.listed()).keys()
+        assert (await site.plan()).empty
+        assert not controller.said("record unusable")
