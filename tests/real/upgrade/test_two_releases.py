@@ -23,9 +23,8 @@ async def since(documents: Documents, *keys: str) -> dict[str, Any]:
 async def test_two_releases_take_turns_on_one_database(site: Site, tmp_path: Path) -> None:
     site.write("still", allow_chat=True)
     site.write("edited")
-    first = site.twin("first")
-    first.code = first_release(tmp_path)
-    async with Documents.of_site(site) as documents:
+    async with site.twin("first") as first, Documents.of_site(site) as documents:
+        first.code = first_release(tmp_path)
         async with first.run() as old:
             before = await site.converged()
             steady = await since(documents, "still")
