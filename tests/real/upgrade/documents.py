@@ -1,7 +1,9 @@
 """The collection `rooms` of a site, past the store: as a person's tool or another release writes it."""
 
+import asyncio
 import json
 import subprocess
+import sys
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -11,7 +13,7 @@ from bson import json_util
 from pymongo import AsyncMongoClient
 from pymongo.asynchronous.database import AsyncDatabase
 
-from tests.support.controller import ROOT, Site
+from tests.support.controller import ROOT, Controller, Site
 
 DUMPS: Final = Path(__file__).parent / "dumps"
 FIRST_RELEASE: Final = "f47bbd0ce11534e509655f949d512266d1a9fc8d"
@@ -67,6 +69,22 @@ class Dump:
         async with Documents.of_site(site) as documents:
             for name, found in self.collections.items():
                 await documents.database[name].insert_many(found)
+
+
+@asynccontextmanager
+async def running(site: Site, code: Path) -> AsyncIterator[Controller]:
+    """`roomctl run` of the checkout `code` on the site, once it is ready."""
+    log = site.folder / f"run-{code.name}-{len(list(site.folder.glob('run-*')))}.log"
+    with log.open("wb") as err:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "controller", "run"), cwd=code, env=site.env, stderr=err
+        )
+    controller = Controller(site, process.pid, process.wait(), log)
+    try:
+        await controller.ready()
+        yield controller
+    finally:
+        await controller.kill()
 
 
 def first_release(folder: Path) -> Path:
