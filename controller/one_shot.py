@@ -111,7 +111,7 @@ class _Foreground:
 
     def __init__(self, process: Process, store: RoomStore, lease: Lease, progress: Progress) -> None:
         self._failed: dict[str, str] = {}
-        self._told = progress
+        self._report_progress = progress
         self._parts = build_controller(
             process, store, lease, prune_grace_seconds=0.0, progress=self._progress
         )
@@ -122,7 +122,7 @@ class _Foreground:
             self._failed.pop(key, None)
         else:
             self._failed[key] = outcome
-        self._told(key, word, outcome)
+        self._report_progress(key, word, outcome)
 
     async def plan(self, allow_removals: int | None) -> Plan:
         """The plan, with leave for the rooms that are missing now where they are few enough.

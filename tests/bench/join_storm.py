@@ -61,8 +61,8 @@ class Admission:
 
 async def two_calls(door: Admission, room_id: str, identity: str) -> None:
     """The reference's join flow."""
-    found = await door.ask(f"{PUBLIC}/findLKRoomNameById", {"id": room_id})
-    body = {"room_id": room_id, "LKRoomName": found["LKRoomName"], "participant_id": identity}
+    answer = await door.ask(f"{PUBLIC}/findLKRoomNameById", {"id": room_id})
+    body = {"room_id": room_id, "LKRoomName": answer["LKRoomName"], "participant_id": identity}
     await door.ask(f"{PUBLIC}/createToken", body)
 
 

@@ -76,9 +76,9 @@ async def join_to_start(folder: Path, *, to_standby: bool) -> None:
         delays = [await _join(site, name, starts, number / JOINS) for number, name in enumerate(names)]
     for what, seconds in zip(("is inside", "knocks"), zip(*delays, strict=True), strict=True):
         p50, p95 = statistics.median(seconds), sorted(seconds)[int(len(seconds) * 0.95)]
-        told = "a standby" if to_standby else "who acts"
+        triggered_by = "a standby" if to_standby else "who acts"
         print(
-            f"from when the first person {what} to Start, {told} being told: "
+            f"from when the first person {what} to Start, {triggered_by} being told: "
             f"p50 {p50 * 1000:.0f} ms, p95 {p95 * 1000:.0f} ms"
         )
 

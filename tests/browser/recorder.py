@@ -96,10 +96,10 @@ class Recorder:
     async def says(self, word: str) -> None:
         """Return when the worker was told."""
 
-        async def told() -> bool:
+        async def is_logged() -> bool:
             return word in self.said
 
-        await until(told)
+        await until(is_logged)
 
     async def fault(self) -> str:
         """What the worker finds in the page when it has loaded."""

@@ -10,17 +10,17 @@ async def open_room(site: Site, key: str, **fields: object) -> str:
     await site.until_condition(key, "Ready", "True")
     room_id = (await site.record(key)).id
 
-    async def found() -> bool:
+    async def is_open() -> bool:
         return (await site.find(room_id)).status == 200
 
-    await until(found)
+    await until(is_open)
     return room_id
 
 
 async def invite(site: Site, key: str, *words: str) -> str:
     """The fragment of a speaker's link, as `roomctl invite` prints it."""
-    told = await site.verb("invite", key, "--role", "speaker", *words)
-    assert told.code == 0, told.err
-    link, _, fragment = told.out.strip().partition("#")
+    result = await site.verb("invite", key, "--role", "speaker", *words)
+    assert result.code == 0, result.err
+    link, _, fragment = result.out.strip().partition("#")
     assert link == f"http://127.0.0.1:{site.public}/join/{(await site.record(key)).id}"
     return f"#{fragment}"

@@ -46,10 +46,10 @@ async def test_a_room_that_is_not_open_opens_by_itself(house: Site, welcome: Wel
     await house.until_condition("early", "Live", "False")
     ann, bob = await welcome(), await welcome()
     await ann.open(room)
-    told = await ann.sentence("ROOM_NOT_FOUND")
+    sentence = await ann.sentence("ROOM_NOT_FOUND")
     await bob.open("0" * 24)
-    assert await bob.sentence("ROOM_NOT_FOUND") == told, "no page is an oracle"
-    assert "isn't open" in told
+    assert await bob.sentence("ROOM_NOT_FOUND") == sentence, "no page is an oracle"
+    assert "isn't open" in sentence
     await ann.shoot("refused-not-open")
     house.edit("early", active=True)
     await house.until_condition("early", "Live", "True")

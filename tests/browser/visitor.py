@@ -159,14 +159,14 @@ class Visitor:
 
     async def _once(self, script: str, given: Any = None, beyond: float = 0.0) -> float:
         """The figure, as soon as it is larger than `beyond`."""
-        found = [0.0]
+        times = [0.0]
 
         async def grown() -> bool:
-            found[0] = float(await self.page.evaluate(script, given))
-            return found[0] > beyond
+            times[0] = float(await self.page.evaluate(script, given))
+            return times[0] > beyond
 
         await until(grown)
-        return found[0]
+        return times[0]
 
     async def messages(self) -> list[str]:
         """The chat as it stands."""

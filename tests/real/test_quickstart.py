@@ -56,8 +56,8 @@ def env(tmp_path: Path) -> dict[str, str]:
 async def finished(env: Mapping[str, str], *arguments: str) -> tuple[int, str, str]:
     """Exit code, stdout and stderr of a run that ends by itself."""
     process = await asyncio.create_subprocess_exec(QUICKSTART, *arguments, env=env, stdout=PIPE, stderr=PIPE)
-    output, told = await process.communicate()
-    return await process.wait(), output.decode(), told.decode()
+    output, errors = await process.communicate()
+    return await process.wait(), output.decode(), errors.decode()
 
 
 @asynccontextmanager
@@ -102,13 +102,13 @@ def at_work(env: Mapping[str, str]) -> Iterator[str]:
 
 
 async def test_check_lets_a_guest_walk_into_a_room_and_leaves_nothing(env: dict[str, str]) -> None:
-    code, output, told = await finished(env, "--check")
-    assert code == 0, told
+    code, output, errors = await finished(env, "--check")
+    assert code == 0, errors
     assert [line.split()[:2] for line in output.splitlines() if line.startswith(ROOMS)] == [
         [key, "True"] for key in ROOMS
     ]
     assert "ok  joined" in output
-    assert "\033" not in output + told
+    assert "\033" not in output + errors
     assert left_behind(env) == []
 
 
@@ -122,10 +122,10 @@ async def test_takes_other_ports_and_the_calls_it_shows_work_as_they_stand(env: 
             )
             shell = await asyncio.create_subprocess_exec("bash", "-ec", calls, stdout=PIPE)
             answers, _ = await shell.communicate()
-    found, granted, made = (json.loads(text + "}") for text in answers.decode().split("}")[:3])
-    assert found["success"] is True
+    listed, granted, made = (json.loads(text + "}") for text in answers.decode().split("}")[:3])
+    assert listed["success"] is True
     assert granted["success"] is True
-    assert found["LKRoomName"] == granted["LKRoomName"]
+    assert listed["LKRoomName"] == granted["LKRoomName"]
     assert made["sid"]
 
 
@@ -164,8 +164,8 @@ async def test_the_commands_of_the_documents_run_as_printed(env: dict[str, str])
         script = "\n".join(FLOWS).replace("/tmp/roomctl-*/env", settings)  # noqa: S108
         script = script.replace("http://127.0.0.1:8081", private).replace("http://127.0.0.1:8080", public)
         shell = await asyncio.create_subprocess_exec("sh", "-ec", script, stdout=PIPE, stderr=PIPE)
-        output, told = (text.decode() for text in await shell.communicate())
-    assert shell.returncode == 0, told
+        output, errors = (text.decode() for text in await shell.communicate())
+    assert shell.returncode == 0, errors
     assert "/join/" in output
     assert "No changes." in output
     assert re.search(r"^standard-team +True", output, re.MULTILINE)
@@ -185,8 +185,8 @@ async def test_leaves_nothing_where_it_is_stopped_while_it_installs(
     while b"installing" not in await process.stderr.readline():
         pass
     process.terminate()
-    _, told = await process.communicate()
-    assert (process.returncode, told.decode()) == (1, "\nquickstart: stopped before it was through\n")
+    _, errors = await process.communicate()
+    assert (process.returncode, errors.decode()) == (1, "\nquickstart: stopped before it was through\n")
     assert left_behind(env) == []
 
 
@@ -219,10 +219,10 @@ async def test_uses_the_livekit_it_is_given_and_takes_its_own_rooms_away_again(
         "LIVEKIT_API_KEY": livekit.key,
         "LIVEKIT_API_SECRET": livekit.secret,
     }
-    code, output, told = await finished(env | given, "--check")
-    assert code == 0, told
+    code, output, errors = await finished(env | given, "--check")
+    assert code == 0, errors
     assert f"on {livekit.ws_url}" in output
-    assert f"LiveKit: {livekit.ws_url}, as LIVEKIT_URL says" in told
+    assert f"LiveKit: {livekit.ws_url}, as LIVEKIT_URL says" in errors
     left = {room.name for room in await reader.rooms()}
     assert left <= others
     assert "somebody-elses" in left
@@ -234,16 +234,16 @@ async def test_a_wrong_key_is_the_reason_given(env: dict[str, str], livekit: Liv
         "LIVEKIT_API_KEY": livekit.key,
         "LIVEKIT_API_SECRET": "not-the-secret-of-this-server-at-all",
     }
-    code, _, told = await finished(env | given, "--check")
+    code, _, errors = await finished(env | given, "--check")
     assert code == 1
-    assert f"quickstart: LiveKit at 127.0.0.1:{livekit.port} refuses our credentials" in told
-    assert "not-the-secret" not in told
+    assert f"quickstart: LiveKit at 127.0.0.1:{livekit.port} refuses our credentials" in errors
+    assert "not-the-secret" not in errors
 
 
 async def test_half_a_livekit_is_refused(env: dict[str, str]) -> None:
-    code, _, told = await finished(env | {"LIVEKIT_URL": "ws://127.0.0.1:1"}, "--check")
+    code, _, errors = await finished(env | {"LIVEKIT_URL": "ws://127.0.0.1:1"}, "--check")
     assert code == 1
-    assert told == (
+    assert errors == (
         "quickstart: LIVEKIT_URL is set, and LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not; "
         "set all three, or none\n"
     )
@@ -252,8 +252,8 @@ async def test_half_a_livekit_is_refused(env: dict[str, str]) -> None:
 async def test_without_redis_it_says_plainly_that_nothing_is_recorded_and_what_that_takes(
     env: dict[str, str],
 ) -> None:
-    code, output, told = await finished(env, "--check")
-    assert code == 0, told
+    code, output, errors = await finished(env, "--check")
+    assert code == 0, errors
     assert "Nothing is recorded" in output
     assert "the livekit-server of this run has no Redis, and so no egress worker" in output
     assert (
@@ -270,9 +270,9 @@ async def test_asked_to_record_without_redis_it_says_what_is_missing_and_goes_on
 
 
 async def test_a_check_of_recording_fails_where_nothing_can_be_recorded(env: dict[str, str]) -> None:
-    code, _, told = await finished(env, "--check", "--record")
+    code, _, errors = await finished(env, "--check", "--record")
     assert code == 1
-    assert "quickstart: nothing is recorded: LiveKit at " in told
+    assert "quickstart: nothing is recorded: LiveKit at " in errors
     assert left_behind(env) == []
 
 
@@ -285,8 +285,8 @@ async def test_with_an_egress_at_hand_it_records(env: dict[str, str], tmp_path: 
             "LIVEKIT_API_SECRET": stack.livekit.secret,
             "ROOMCTL_RECORDING_OUTPUT": "file:///mine/{key}/{id}.mp4",
         }
-        code, output, told = await finished(env | given, "--check", "--record")
-        assert code == 0, told
+        code, output, errors = await finished(env | given, "--check", "--record")
+        assert code == 0, errors
         assert "to file:///mine/{key}/{id}.mp4, as the egress worker sees it" in output
         assert "ok  recorded" in output
         files = list(stack.worker.file("/mine/recorded-speaker").glob("*.mp4"))
@@ -306,9 +306,9 @@ async def test_with_redis_it_says_that_a_worker_must_be_there_and_how_that_is_tr
         async with started(env | given, "--record") as (_, shown):
             assert "recorded while somebody is inside, given an egress worker" in shown
             assert "deploy/quickstart --check --record    lets a guest in, and tries" in shown
-        code, _, told = await finished(env | given, "--check", "--record")
+        code, _, errors = await finished(env | given, "--check", "--record")
         assert code == 1
-        assert "is an egress worker there, and free?" in told
+        assert "is an egress worker there, and free?" in errors
 
 
 async def test_a_wrong_setting_of_recording_is_the_only_reason_given(
@@ -320,10 +320,10 @@ async def test_a_wrong_setting_of_recording_is_the_only_reason_given(
         "LIVEKIT_API_SECRET": livekit.secret,
         "ROOMCTL_RECORDING_OUTPUT": "file:///recordings/{key}.mkv",
     }
-    code, _, told = await finished(env | given, "--check", "--record")
+    code, _, errors = await finished(env | given, "--check", "--record")
     assert code == 1
-    assert "quickstart: ROOMCTL_RECORDING_OUTPUT: does not end in a name and .mp4" in told
-    assert "not every room is gone" not in told
+    assert "quickstart: ROOMCTL_RECORDING_OUTPUT: does not end in a name and .mp4" in errors
+    assert "not every room is gone" not in errors
 
 
 async def test_the_settings_of_recording_reach_another_terminal_but_for_what_opens_the_bucket(
@@ -346,38 +346,38 @@ async def test_the_settings_of_recording_reach_another_terminal_but_for_what_ope
 
 async def test_says_what_to_install_where_there_is_no_python(env: dict[str, str]) -> None:
     del env["PYTHON"]
-    code, _, told = await finished(env | {"PATH": only(env, "dirname")})
+    code, _, errors = await finished(env | {"PATH": only(env, "dirname")})
     assert code == 1
-    assert "no Python 3.11 to 3.14 with venv was found; install one" in told
+    assert "no Python 3.11 to 3.14 with venv was found; install one" in errors
 
 
 async def test_says_what_to_do_where_there_is_no_livekit(env: dict[str, str]) -> None:
-    code, _, told = await finished(env | {"PATH": only(env, "dirname")})
+    code, _, errors = await finished(env | {"PATH": only(env, "dirname")})
     assert code == 1
-    assert "no LiveKit to be had" in told
-    assert "install Go" in told
+    assert "no LiveKit to be had" in errors
+    assert "install Go" in errors
 
 
 async def test_says_that_go_is_too_old(env: dict[str, str]) -> None:
     path = Path(only(env, "dirname"))
     (path / "go").write_text("#!/bin/sh\necho go version go1.19.8 linux/amd64\n")
     (path / "go").chmod(0o755)
-    code, _, told = await finished(env | {"PATH": str(path)})
+    code, _, errors = await finished(env | {"PATH": str(path)})
     assert code == 1
-    assert "too old to build livekit-server (go version go1.19.8 linux/amd64)" in told
+    assert "too old to build livekit-server (go version go1.19.8 linux/amd64)" in errors
 
 
 async def test_names_the_folder_that_it_cannot_write(env: dict[str, str], tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    code, _, told = await finished(env | {"ROOMCTL_QUICKSTART_CACHE": str(tmp_path / "file" / "cache")})
+    code, _, errors = await finished(env | {"ROOMCTL_QUICKSTART_CACHE": str(tmp_path / "file" / "cache")})
     assert code == 1
-    assert f"{tmp_path}/file/cache cannot be written (Not a directory); name another folder" in told
+    assert f"{tmp_path}/file/cache cannot be written (Not a directory); name another folder" in errors
 
 
 async def test_an_unknown_flag_is_wrong_usage(env: dict[str, str]) -> None:
-    code, _, told = await finished(env, "--chekc")
+    code, _, errors = await finished(env, "--chekc")
     assert code == 64
-    assert "--help" in told
+    assert "--help" in errors
 
 
 def only(env: Mapping[str, str], *programs: str) -> str:

@@ -306,8 +306,8 @@ class Site:
             text = log.read_text(errors="replace")
             shown = [word for word in hidden if word in text]
             assert not shown, f"{log} shows {shown}: {text[-3000:]}"
-            found = _TELLTALE.search(text)
-            assert found is None, f"{log} shows {found}: {text[-3000:]}"
+            leak = _TELLTALE.search(text)
+            assert leak is None, f"{log} shows {leak}: {text[-3000:]}"
 
     # -- what stands where ------------------------------------------------------------------------------
 
@@ -364,17 +364,17 @@ class Site:
 
     async def converged(self, within: float = PATIENCE) -> dict[str, RoomRecord]:
         """Return when manifests, records and live rooms are all the same, and each status says so."""
-        told = "nothing was looked at"
+        problem = "nothing was looked at"
         try:
             async with asyncio.timeout(within):
-                while told:
+                while problem:
                     try:
-                        told = await self.difference()
+                        problem = await self.difference()
                     except (LiveKitError, StoreError) as error:
-                        told = str(error)
-                    await asyncio.sleep(LOOK_EVERY if told else 0)
+                        problem = str(error)
+                    await asyncio.sleep(LOOK_EVERY if problem else 0)
         except TimeoutError:
-            raise AssertionError(f"not converged within {within} s: {told}\n{self.tail()}") from None
+            raise AssertionError(f"not converged within {within} s: {problem}\n{self.tail()}") from None
         return await self.records()
 
     def tail(self) -> str:
@@ -393,12 +393,12 @@ class Site:
 
         async def holds() -> bool:
             try:
-                found = (await self.record(key)).status.condition(kind)
+                condition = (await self.record(key)).status.condition(kind)
             except (StoreError, KeyError):
                 return False
-            if found is None or status is None:
-                return found is None and status is None
-            return found.status == status and found.reason == wanted.get("reason", found.reason)
+            if condition is None or status is None:
+                return condition is None and status is None
+            return condition.status == status and condition.reason == wanted.get("reason", condition.reason)
 
         await until(holds, within)
 
@@ -407,15 +407,15 @@ class Site:
     ) -> RoomRecord:
         """The record, once it holds of it."""
 
-        found: list[RoomRecord] = []
+        matches: list[RoomRecord] = []
 
         async def so() -> bool:
             with suppress(StoreError):
-                found[:] = [record for name, record in (await self.records()).items() if name == key]
-            return bool(found) and holds(found[0])
+                matches[:] = [record for name, record in (await self.records()).items() if name == key]
+            return bool(matches) and holds(matches[0])
 
         await until(so, within)
-        return found[0]
+        return matches[0]
 
     async def until_live(
         self, holds: Callable[[dict[str, LiveRoom]], bool], within: float = PATIENCE
@@ -467,8 +467,8 @@ class Site:
 
     async def _passes(self, outcome: str) -> float:
         line = rf'^roomctl_passes_total\{{outcome="{outcome}"\}} (\S+)$'
-        found = re.search(line, await self.metrics(), re.MULTILINE)
-        return float(found[1]) if found else 0.0
+        match = re.search(line, await self.metrics(), re.MULTILINE)
+        return float(match[1]) if match else 0.0
 
     async def find(self, room_id: str) -> Reply:
         return await self._call("findLKRoomNameById", {"id": room_id})
@@ -493,9 +493,9 @@ class Site:
         self, room_id: str, identity: str, headers: Mapping[str, str] | None = None, **fields: Any
     ) -> Reply:
         """The answer of createToken; `fields` are further ones of its body."""
-        found = await self.find(room_id)
-        assert found.status == 200, found
-        body = {"room_id": room_id, "LKRoomName": found.body["LKRoomName"], "participant_id": identity}
+        answer = await self.find(room_id)
+        assert answer.status == 200, answer
+        body = {"room_id": room_id, "LKRoomName": answer.body["LKRoomName"], "participant_id": identity}
         return await self._call("createToken", body | fields, headers)
 
     async def _call(

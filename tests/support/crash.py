@@ -55,12 +55,12 @@ class _Fused:
         self._real, self._fuse, self._calls = real, fuse, calls
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._real, name)
+        attribute = getattr(self._real, name)
         if name not in self._calls:
-            return found
+            return attribute
 
         async def call(*args: Any, **kwargs: Any) -> Any:
-            return await self._fuse.through(name, found, *args, **kwargs)
+            return await self._fuse.through(name, attribute, *args, **kwargs)
 
         return call
 

@@ -17,18 +17,18 @@ _INSTALL: Final = ("apt-get", "install", "--quiet", "--yes", "--no-install-recom
 def program(package: str, *names: str) -> Path:
     """The first of `names` on the PATH, out of `package`. RuntimeError says what to install."""
     with locked(cache_dir() / ".apt-get.lock"):
-        found = _on_path(names)
-        if found is None:
+        path = _on_path(names)
+        if path is None:
             _install(package)
-            found = _on_path(names)
-    if found is None:
+            path = _on_path(names)
+    if path is None:
         raise RuntimeError(_by_hand(package))
-    return found
+    return path
 
 
 def _on_path(names: Sequence[str]) -> Path | None:
-    found = next(filter(None, map(shutil.which, names)), None)
-    return Path(found) if found else None
+    path = next(filter(None, map(shutil.which, names)), None)
+    return Path(path) if path else None
 
 
 def _by_hand(package: str) -> str:

@@ -39,8 +39,8 @@ def prose(text: str) -> str:
 
 def tables(text: str, header: str, *, header_too: bool = False) -> Iterator[tuple[str, ...]]:
     """The rows of all tables whose first column is called `header`, each as its cells."""
-    found = re.findall(rf"^(\| {re.escape(header)} \|.*\n)\|[-|]+\|\n((?:\|.*\n)*)", text, re.MULTILINE)
-    for heading, rows in found:
+    tables = re.findall(rf"^(\| {re.escape(header)} \|.*\n)\|[-|]+\|\n((?:\|.*\n)*)", text, re.MULTILINE)
+    for heading, rows in tables:
         for line in (heading + rows if header_too else rows).splitlines():
             yield tuple(cell.strip() for cell in re.split(r"(?<!\\)\|", line)[1:-1])
 

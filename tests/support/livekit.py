@@ -27,8 +27,8 @@ def livekit_binary() -> Path:
 
 
 def _version(binary: str) -> str:
-    told = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
-    return told.split()[-1] if told.split() else ""
+    version = subprocess.run([binary, "--version"], capture_output=True, text=True, check=False).stdout
+    return version.split()[-1] if version.split() else ""
 
 
 class LiveKitServer(Child):

@@ -91,14 +91,14 @@ class Canary:
     async def was_told(self, metadata: str | None = None, **permission: Any) -> None:
         """Return when it was ever told of such a state, though it may have passed since."""
 
-        def told() -> bool:
+        def is_told() -> bool:
             return any(
                 metadata in (None, then)
                 and all(getattr(may, field) == permission[field] for field in permission)
                 for then, may in self._history
             )
 
-        await self._until(told)
+        await self._until(is_told)
 
     async def _until(self, holds: Callable[[], bool]) -> None:
         """Who is out is told nothing more: that ends the wait, too."""

@@ -14,13 +14,13 @@ class Slow:
         self._real, self._chance = real, chance
 
     def __getattr__(self, name: str) -> Any:
-        found = getattr(self._real, name)
+        attribute = getattr(self._real, name)
         if name not in READS_AND_WRITES:
-            return found
+            return attribute
 
         async def call(*args: Any, **kwargs: Any) -> Any:
             await self._dawdle()
-            answer = await found(*args, **kwargs)
+            answer = await attribute(*args, **kwargs)
             await self._dawdle()
             return answer
 

@@ -39,8 +39,8 @@ def of_kind(kind: str) -> Iterator[dict[str, Any]]:
 
 
 def services() -> dict[str, dict[str, Any]]:
-    found: dict[str, dict[str, Any]] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
-    return found
+    entry: dict[str, dict[str, Any]] = yaml.safe_load((COMPOSE / "compose.yaml").read_text())["services"]
+    return entry
 
 
 def pods() -> list[dict[str, Any]]:
@@ -58,7 +58,7 @@ def compose_environment() -> dict[str, str]:
 
 
 def kubernetes_environment() -> dict[str, str]:
-    (container,) = (found for found in containers() if found["name"] == "roomctl")
+    (container,) = (entry for entry in containers() if entry["name"] == "roomctl")
     return {entry["name"]: entry.get("value", "from-a-secret") for entry in container["env"]}
 
 
@@ -152,7 +152,7 @@ def test_lets_nobody_else_on_the_machine_into_the_secrets(tmp_path: Path) -> Non
 
 def test_gives_livekit_one_address_for_its_webhook_whichever_pod_acts() -> None:
     urls = re.findall(r"https?://\S+/livekit/webhook", (BASE / "controller.yaml").read_text())
-    (service,) = (found for found in of_kind("Service") if found["metadata"]["name"] == "roomctl-private")
+    (service,) = (entry for entry in of_kind("Service") if entry["metadata"]["name"] == "roomctl-private")
     (namespace,) = of_kind("Namespace")
     (port,) = (port["port"] for port in service["spec"]["ports"] if port["name"] == "private")
     host = f"roomctl-private.{namespace['metadata']['name']}.svc"
@@ -162,14 +162,14 @@ def test_gives_livekit_one_address_for_its_webhook_whichever_pod_acts() -> None:
 
 
 def test_patches_for_git_sync_only_what_stands_in_the_base() -> None:
-    named = {(found["kind"], found["metadata"]["name"]) for kind in KINDS for found in of_kind(kind)}
+    named = {(entry["kind"], entry["metadata"]["name"]) for kind in KINDS for entry in of_kind(kind)}
     for path in sorted(GIT_SYNC.glob("*.yaml")):
         patch = yaml.safe_load(path.read_text())
         assert patch["kind"] == "Kustomization" or (patch["kind"], patch["metadata"]["name"]) in named
 
 
 def test_leaves_of_kubernetes_only_the_public_port_open_to_all() -> None:
-    (policy,) = (found for found in of_kind("NetworkPolicy") if found["metadata"]["name"] == "roomctl")
+    (policy,) = (entry for entry in of_kind("NetworkPolicy") if entry["metadata"]["name"] == "roomctl")
     for_all = [rule["ports"] for rule in policy["spec"]["ingress"] if "from" not in rule]
     assert for_all == [[{"port": "public"}]]
 
@@ -190,7 +190,7 @@ def test_runs_each_container_without_rights(container: dict[str, Any]) -> None:
 
 def test_ends_a_workers_recordings_wherever_it_is_told_to_end() -> None:
     """By SIGINT: at SIGTERM it waits for its rooms to become empty."""
-    (worker,) = (found for found in containers() if found["name"] == "egress")
+    (worker,) = (entry for entry in containers() if entry["name"] == "egress")
     assert worker["lifecycle"]["preStop"]["exec"]["command"][-1].startswith("kill -INT 1;")
     assert services()["egress"]["stop_signal"] == "SIGINT"
 
@@ -217,5 +217,5 @@ def test_gives_the_unit_every_credential_that_it_reads() -> None:
 def test_alerts_on_metrics_that_exist() -> None:
     rules = yaml.safe_load((DEPLOY / "alerts" / "roomctl.rules.yaml").read_text())["groups"][0]["rules"]
     asked = set(re.findall(r"roomctl_\w+", " ".join(rule["expr"] for rule in rules)))
-    told = set(re.findall(r"^# TYPE (\w+)", Metrics().text().decode(), re.MULTILINE))
-    assert asked <= told
+    metrics = set(re.findall(r"^# TYPE (\w+)", Metrics().text().decode(), re.MULTILINE))
+    assert asked <= metrics

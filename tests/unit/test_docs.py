@@ -130,8 +130,8 @@ def test_lists_every_verb_and_exit_code() -> None:
 @pytest.mark.parametrize(("verb", "row"), VERB_ROWS)
 def test_every_flag_of_a_verb_exists(verb: str, row: str, capsys: pytest.CaptureFixture[str]) -> None:
     run_verb([verb.strip("`").split()[1], "--help"])
-    told = capsys.readouterr().out
-    assert [flag for flag in re.findall(r"(?<=`)--?[a-z-]+", row) if flag not in told] == []
+    output = capsys.readouterr().out
+    assert [flag for flag in re.findall(r"(?<=`)--?[a-z-]+", row) if flag not in output] == []
 
 
 def test_lists_every_field_of_a_manifest_with_its_default() -> None:

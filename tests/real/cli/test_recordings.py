@@ -61,8 +61,8 @@ async def test_a_table_names_no_room_by_its_id(recorded: Site) -> None:
 
 
 async def test_a_removed_rooms_recordings_are_found_by_its_key(recorded: Site) -> None:
-    found = await recorded.verb("recordings", "gone", "-o", "json")
-    assert (found.code, [one["error"] for one in json.loads(found.out)]) == (0, ["away"])
+    result = await recorded.verb("recordings", "gone", "-o", "json")
+    assert (result.code, [one["error"] for one in json.loads(result.out)]) == (0, ["away"])
 
 
 async def test_an_unknown_room_is_exit_1_and_the_others_are_shown(recorded: Site) -> None:

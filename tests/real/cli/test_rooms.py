@@ -55,10 +55,10 @@ async def test_an_invalid_manifest_is_exit_1_and_the_rest_is_done(site: Site) ->
     site.write("team")
     site.write("bad", max_participants=0)
     plan = await site.verb("plan", "-o", "json", "--detailed-exitcode")
-    told = json.loads(plan.out)
+    result = json.loads(plan.out)
     assert plan.code == 1
-    assert (told["summary"]["create"], told["summary"]["invalid"]) == (1, 1)
-    assert told["invalid"][0]["line"] == 3
+    assert (result["summary"]["create"], result["summary"]["invalid"]) == (1, 1)
+    assert result["invalid"][0]["line"] == 3
     assert "1 manifest file is invalid" in plan.err
     assert (await site.verb("apply", "--yes")).code == 1
     assert len(await site.ours()) == 1
@@ -245,8 +245,8 @@ async def _array(lines: asyncio.StreamReader) -> list[dict[str, Any]]:
         assert line, f"the watch ended: {text}"
         text += line
         if line == "]\n":
-            found: list[dict[str, Any]] = json.loads(text)
-            return found
+            documents: list[dict[str, Any]] = json.loads(text)
+            return documents
 
 
 async def test_the_doctor_has_a_line_for_everything(site: Site) -> None:
@@ -293,10 +293,10 @@ async def test_the_doctor_finds_what_is_wrong(site: Site) -> None:
 
 async def test_the_doctor_says_that_nothing_can_be_recorded_without_redis(site: Site) -> None:
     output = {"ROOMCTL_RECORDING_OUTPUT": "file:///recordings/{key}/{id}.mp4"}
-    told = line_of("recording", (await site.verb("doctor", **output)).out)
-    assert told.startswith("warn")
-    assert "runs without Redis" in told
-    assert "give it a Redis, and an egress worker" in told
+    result = line_of("recording", (await site.verb("doctor", **output)).out)
+    assert result.startswith("warn")
+    assert "runs without Redis" in result
+    assert "give it a Redis, and an egress worker" in result
 
 
 async def test_the_doctor_of_a_livekit_that_is_away_says_what_it_could_not_ask(site: Site) -> None:
@@ -314,9 +314,9 @@ async def test_the_doctor_asks_an_egress_service(tmp_path: Path, mongodb: Server
             Site(tmp_path / "site", livekit, mongodb=mongodb.uri) as site,
         ):
             output = {"ROOMCTL_RECORDING_OUTPUT": "file:///recordings/{key}/{id}.mp4"}
-            told = line_of("recording", (await site.verb("doctor", **output)).out)
-    assert told.startswith("ok")
-    assert "egress service answers, no egress now" in told
+            result = line_of("recording", (await site.verb("doctor", **output)).out)
+    assert result.startswith("ok")
+    assert "egress service answers, no egress now" in result
 
 
 def line_of(about: str, shown: str) -> str:

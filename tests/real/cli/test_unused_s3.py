@@ -13,11 +13,11 @@ VALUES = list(SETTINGS.values())[1:]
 
 
 async def test_the_doctor_names_them(site: Site) -> None:
-    told = (await site.verb("doctor", **SETTINGS)).out
-    (line,) = (line for line in told.splitlines() if line.split()[1] == "s3")
+    output = (await site.verb("doctor", **SETTINGS)).out
+    (line,) = (line for line in output.splitlines() if line.split()[1] == "s3")
     assert line.startswith("warn")
     assert [name for name in NAMES if name in line] == NAMES
-    assert not [value for value in VALUES if value in told]
+    assert not [value for value in VALUES if value in output]
 
 
 async def test_run_names_them_once_at_its_start(site: Site) -> None:

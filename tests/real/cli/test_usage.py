@@ -89,12 +89,12 @@ def test_validate_names_each_error_with_its_place(folder: Path) -> None:
 
 
 def test_validate_speaks_json(folder: Path) -> None:
-    told = json.loads(roomctl("validate", "-o", "json", cwd=folder).out)
-    assert list(told) == ["version", "rooms", "errors"]
-    assert (told["version"], told["rooms"]) == (1, 1)
-    assert [list(error) for error in told["errors"]] == [["file", "line", "column", "message"]] * 2
-    assert told["errors"][1]["file"] == "rooms.d/events/bad, 100%.yaml"
-    assert (told["errors"][1]["line"], told["errors"][1]["column"]) == (3, 19)
+    document = json.loads(roomctl("validate", "-o", "json", cwd=folder).out)
+    assert list(document) == ["version", "rooms", "errors"]
+    assert (document["version"], document["rooms"]) == (1, 1)
+    assert [list(error) for error in document["errors"]] == [["file", "line", "column", "message"]] * 2
+    assert document["errors"][1]["file"] == "rooms.d/events/bad, 100%.yaml"
+    assert (document["errors"][1]["line"], document["errors"][1]["column"]) == (3, 19)
 
 
 def test_validate_speaks_to_github(folder: Path) -> None:

@@ -139,11 +139,11 @@ async def test_a_standby_tells_guests_of_a_new_live_name_before_its_resync(site:
         names.append(await api.until_live(room))
         for each in (site, second):
 
-            async def told(each: Site = each) -> bool:
-                found = await each.find(room.id)
-                return bool(found.body.get("LKRoomName") == names[1])
+            async def is_restarted(each: Site = each) -> bool:
+                answer = await each.find(room.id)
+                return bool(answer.body.get("LKRoomName") == names[1])
 
-            await until(told, SOON)
+            await until(is_restarted, SOON)
 
 
 async def test_apply_and_plan_know_them_and_name_them_briefly(site: Site) -> None:

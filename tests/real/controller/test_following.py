@@ -32,9 +32,9 @@ async def test_the_four_presets_are_live_with_their_conditions(
                 assert min(room.empty_timeout, room.departure_timeout) == EMPTY_TIMEOUT_SECONDS
                 assert json.loads(room.metadata)["name"] == record.spec.name
                 kinds = {"Ready", "Live", "ManifestValid"}
-                told = {c.type: c.status for c in record.status.conditions}
-                assert told.keys() == (kinds | {"Recording"} if key == "recorded-speaker" else kinds)
-                assert all(told[kind] == "True" for kind in kinds)
+                conditions = {c.type: c.status for c in record.status.conditions}
+                assert conditions.keys() == (kinds | {"Recording"} if key == "recorded-speaker" else kinds)
+                assert all(conditions[kind] == "True" for kind in kinds)
             assert (await site.get("/readyz")).body == {
                 "ready": True,
                 "leader": True,

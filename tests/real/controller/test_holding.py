@@ -20,7 +20,7 @@ from tests.support.wait import PATIENCE, until
 
 
 @pytest.fixture
-async def told(tmp_path: Path, mongodb: Server) -> AsyncIterator[Site]:
+async def notified(tmp_path: Path, mongodb: Server) -> AsyncIterator[Site]:
     """Its livekit-server sends webhooks, and the resync is an hour away: only they can have told."""
     (private,) = free_ports(1)
     webhooks = f"http://127.0.0.1:{private}/livekit/webhook"
@@ -32,20 +32,20 @@ async def told(tmp_path: Path, mongodb: Server) -> AsyncIterator[Site]:
         yield site
 
 
-async def test_a_room_deleted_behind_our_back_is_back_at_its_webhook(told: Site) -> None:
-    told.write("talk")
-    async with told.run():
-        await _deleted_and_back(told, "talk")
+async def test_a_room_deleted_behind_our_back_is_back_at_its_webhook(notified: Site) -> None:
+    notified.write("talk")
+    async with notified.run():
+        await _deleted_and_back(notified, "talk")
 
 
-async def test_who_joins_with_an_old_token_is_put_right_at_the_webhook(told: Site) -> None:
-    told.write("talk", allow_chat=True)
-    async with told.run():
-        record = (await told.converged())["talk"]
-        old = await told.token(record.id, "ann")
-        told.edit("talk", allow_chat=False, mediaType="MEDIA_TYPE_AUDIO_ONLY")
-        await told.converged()
-        async with guest(told.livekit.ws_url, old) as ann, asyncio.timeout(PATIENCE):
+async def test_who_joins_with_an_old_token_is_put_right_at_the_webhook(notified: Site) -> None:
+    notified.write("talk", allow_chat=True)
+    async with notified.run():
+        record = (await notified.converged())["talk"]
+        old = await notified.token(record.id, "ann")
+        notified.edit("talk", allow_chat=False, mediaType="MEDIA_TYPE_AUDIO_ONLY")
+        await notified.converged()
+        async with guest(notified.livekit.ws_url, old) as ann, asyncio.timeout(PATIENCE):
             await ann.until(can_publish_data=False, can_publish=True)
 
 

@@ -150,9 +150,9 @@ async def test_a_wrong_manifest_keeps_its_own_room_as_it_was_and_no_other(site: 
         await site.until_record("good", lambda good: good.spec.allow_chat)
         records = await site.records()
         assert (records["bad"].spec, records["bad"].live) == (before["bad"].spec, before["bad"].live)
-        told = records["bad"].status.condition("ManifestValid")
-        assert told is not None
-        assert told.message.startswith("bad.json:3:13: ")
+        condition = records["bad"].status.condition("ManifestValid")
+        assert condition is not None
+        assert condition.message.startswith("bad.json:3:13: ")
         ready = records["bad"].status.condition("Ready")
         assert ready is not None
         assert ready.status == "True", "it is as its last good spec wants it"

@@ -77,14 +77,14 @@ class Asking:
 
     async def recorder(self, room: str) -> api.ParticipantInfo:
         """The one that is inside, once LiveKit lists it as connected: with Redis that is a moment later."""
-        found: list[api.ParticipantInfo] = []
+        participants: list[api.ParticipantInfo] = []
 
         async def connected() -> bool:
-            found[:] = await self.recorders(room)
-            return [one.state for one in found] == [api.ParticipantInfo.State.ACTIVE]
+            participants[:] = await self.recorders(room)
+            return [one.state for one in participants] == [api.ParticipantInfo.State.ACTIVE]
 
         await until(connected)
-        return found[0]
+        return participants[0]
 
     async def until_listed_as_recorded(self, room: str, wanted: bool) -> None:
         async def so() -> bool:

@@ -55,10 +55,10 @@ async def test_a_stopped_job_is_ending_then_complete_with_its_file(asking: Askin
 async def test_times_are_nanoseconds(asking: Asking) -> None:
     egress_id = await asking.recording(await asking.room())
     await asking.stop(egress_id)
-    told = await asking.becomes(egress_id, COMPLETE)
-    (file,) = told.file_results
+    egress = await asking.becomes(egress_id, COMPLETE)
+    (file,) = egress.file_results
     assert file.duration == file.ended_at - file.started_at
-    assert 10**18 < told.started_at <= file.started_at < file.ended_at <= told.ended_at
+    assert 10**18 < egress.started_at <= file.started_at < file.ended_at <= egress.ended_at
 
 
 async def test_a_job_that_is_stopped_before_it_is_active_is_aborted(asking: Asking) -> None:

@@ -56,9 +56,9 @@ async def _hurt_and_healed(
                 await site.converged()
                 assert ann.undisturbed
             await line.assert_whole(f"{hurt.__name__} to {link}")
-            told = controller.said("a server is away")
-            assert [event["server"] for event in told] == [SERVERS[link]]
-            assert f"127.0.0.1:{line.proxies[link].port}" in told[0]["error"]
+            events = controller.said("a server is away")
+            assert [event["server"] for event in events] == [SERVERS[link]]
+            assert f"127.0.0.1:{line.proxies[link].port}" in events[0]["error"]
 
 
 async def _mended(line: Line, link: str) -> None:

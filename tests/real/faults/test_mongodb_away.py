@@ -40,9 +40,9 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
             assert (await site.converged())["talk"].live == record.live
             assert ann.inside
         await controller.says("a server is back", times=2, server="MongoDB")
-        told = controller.said("a server is away")
-        assert len(told) == 2
-        assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in told)
+        events = controller.said("a server is away")
+        assert len(events) == 2
+        assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in events)
         assert len(controller.said("a server is back", server="MongoDB")) == 2
         loud = [event for event in controller.events if event["level"] in ("warning", "error")]
         assert len(loud) == 2, "each outage is said once"
@@ -206,7 +206,7 @@ async def _put_back(site: Site, copy: Copy) -> None:
 
 def _below(pid: int) -> list[int]:
     """The children of a process, and theirs."""
-    found = []
+    children = []
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:
             fields = stat.read_text().rpartition(")")[2].split()
@@ -214,5 +214,5 @@ def _below(pid: int) -> list[int]:
             continue
         if int(fields[1]) == pid:
             child = int(stat.parent.name)
-            found += [child, *_below(child)]
-    return found
+            children += [child, *_below(child)]
+    return children

@@ -54,10 +54,10 @@ async def test_who_was_inside_is_listed_and_found_to_be_gone(tmp_path: Path) -> 
                         return True
                     return False
 
-                async def told() -> bool:
+                async def is_reported() -> bool:
                     people = await reader.participants("left-behind")
                     return {one.identity: one.gone for one in people} == {"ann": True, "bob": False}
 
                 await until(back, 60)
-                await until(told, 90)
+                await until(is_reported, 90)
                 assert news == ["left-behind"]

@@ -37,8 +37,8 @@ def _gray(number: int) -> tuple[bool, ...]:
 def permission(may: frozenset[str]) -> dict[str, Any]:
     """Those rights as LiveKit tells somebody of them."""
     sources = [number for number, source in enumerate(SOURCES, 1) if source in may]
-    told: dict[str, Any] = {"can_publish_sources": sources} if sources else {}
-    return told | {"can_publish": bool(sources), "can_publish_data": DATA in may, "can_subscribe": True}
+    grants: dict[str, Any] = {"can_publish_sources": sources} if sources else {}
+    return grants | {"can_publish": bool(sources), "can_publish_data": DATA in may, "can_subscribe": True}
 
 
 async def minted(site: Site, policies: list[Policy]) -> Tokens:

@@ -28,8 +28,8 @@ class Studio(Site):
     async def egresses(self, *, ended: bool = True) -> list[Egress]:
         """All that LiveKit remembers of the recordings of this site's rooms."""
         names = [name for record in (await self.records()).values() for name in _names(record)]
-        found = [one for name in names for one in await self.reader.recordings_of(name)]
-        return [one for one in found if ended or not one.status.ended]
+        matches = [one for name in names for one in await self.reader.recordings_of(name)]
+        return [one for one in matches if ended or not one.status.ended]
 
     async def rows(self) -> list[RecordingRow]:
         """The collection `recordings`, the latest first."""
@@ -43,8 +43,8 @@ class Studio(Site):
         """Return when the condition Recording says that; its message then."""
 
         def so(record: RoomRecord) -> bool:
-            found = record.status.condition("Recording")
-            return found is not None and found.status == status and reason in ("", found.reason)
+            matches = record.status.condition("Recording")
+            return matches is not None and matches.status == status and reason in ("", matches.reason)
 
         condition = (await self.until_record(key, so, within)).status.condition("Recording")
         assert condition is not None
@@ -53,38 +53,38 @@ class Studio(Site):
     async def recorded(self, key: str, within: float = 60.0) -> Egress:
         """The one egress of the room, once the condition says that it is being recorded."""
         await self.says(key, "True", within=within)
-        found: list[Egress] = []
+        matches: list[Egress] = []
 
         async def noted() -> bool:
             """The condition may say so before the row is written."""
-            nonlocal found
+            nonlocal matches
             with suppress(LiveKitError, StoreError):
                 files = await self._files(key)
-                found = [one for one in await self.egresses(ended=False) if one.file in files]
-                return len(found) == 1
+                matches = [one for one in await self.egresses(ended=False) if one.file in files]
+                return len(matches) == 1
             return False
 
         await until(noted, within)
-        return found[0]
+        return matches[0]
 
     async def _files(self, key: str) -> set[str]:
         return {row.file for row in await self.rows() if row.key == key}
 
     async def ended(self, key: str, *states: str, within: float = 90.0) -> list[RecordingRow]:
         """The room's rows, the eldest first, once they are in these states."""
-        found: list[RecordingRow] = []
+        matches: list[RecordingRow] = []
 
         async def so() -> bool:
-            nonlocal found
+            nonlocal matches
             try:
                 rows = [row for row in await self.rows() if row.key == key]
             except (StoreError, LiveKitError):
                 return False
-            found = sorted(rows, key=lambda row: (row.started, row.egress_id))
-            return [str(row.state) for row in found] == list(states)
+            matches = sorted(rows, key=lambda row: (row.started, row.egress_id))
+            return [str(row.state) for row in matches] == list(states)
 
         await until(so, within)
-        return found
+        return matches
 
     @asynccontextmanager
     async def person(self, key: str, identity: str = "ann", **grants: Any) -> AsyncIterator[Guest]:

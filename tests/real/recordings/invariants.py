@@ -80,12 +80,12 @@ class Watch:
         asked again, and what runs in both rounds ran all the time between.
         """
         answers = await self._each()
-        told = [room for jobs in answers for room in _doubled(jobs)]
+        violations = [room for jobs in answers for room in _doubled(jobs)]
         first = {egress: room for jobs in answers for egress, room in jobs.items()}
         if _doubled(first):
             again = await self.jobs()
-            told += _doubled({egress: room for egress, room in first.items() if egress in again})
-        return told
+            violations += _doubled({egress: room for egress, room in first.items() if egress in again})
+        return violations
 
     async def keep_looking(self) -> None:
         while True:
@@ -94,25 +94,25 @@ class Watch:
 
     async def remembered(self, names: Iterable[str]) -> list[Egress]:
         """All that LiveKit remembers of these rooms, what has ended too."""
-        found = [one for name in names for one in await self.reader.recordings_of(name)]
-        self.listed |= {one.id: one.room for one in found}
-        return found
+        egresses = [one for name in names for one in await self.reader.recordings_of(name)]
+        self.listed |= {one.id: one.room for one in egresses}
+        return egresses
 
     async def broken(self, names: Iterable[str], rows: Iterable[RecordingRow]) -> list[str]:
         """How the claims are broken for rooms in which nothing should run any more; [] where they hold."""
         rooms, by_id = set(names), {row.egress_id: row for row in rows}
         entries = await self.remembered(rooms)
         lost = {egress for egress, row in by_id.items() if row.state == "lost"}
-        told = [f"two at once in {room}, as the workers said" for room in self.twice if room in rooms]
-        told += [
+        violations = [f"two at once in {room}, as the workers said" for room in self.twice if room in rooms]
+        violations += [
             f"{egress} runs on in {room}" for egress, room in (await self.jobs()).items() if room in rooms
         ]
         known = (one for one in entries if one.id not in lost)  # of the others nobody knows an end
-        told += _overlaps(known, self.ending)
+        violations += _overlaps(known, self.ending)
         for egress, room in self.listed.items():
             if room in rooms and (egress not in by_id or by_id[egress].state == "recording"):
-                told.append(f"{egress} was listed, and nobody says what became of it")
-        return told
+                violations.append(f"{egress} was listed, and nobody says what became of it")
+        return violations
 
 
 def _doubled(jobs: Mapping[str, str]) -> list[str]:
@@ -130,7 +130,7 @@ def _overlaps(entries: Iterable[Egress], ending: Mapping[str, datetime]) -> list
         if one.started is not None and one.ended is not None:
             end = min(one.ended, ending.get(one.id, one.ended) + LONG_ENOUGH)
             spans.setdefault(one.room, []).append((one.started, end, one.id))
-    pairs = (pair for found in spans.values() for pair in pairwise(sorted(found)))
+    pairs = (pair for egresses in spans.values() for pair in pairwise(sorted(egresses)))
     return [f"{a[2]} and {b[2]} overlap: {a[1]} after {b[0]}" for a, b in pairs if b[0] < a[1]]
 
 

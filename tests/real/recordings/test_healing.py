@@ -66,16 +66,16 @@ async def ann_inside(site: Studio, key: str) -> AsyncIterator[Guest]:
 
 async def until_running(site: Studio, key: str, *wanted: str) -> list[Egress]:
     """The egresses of the room that have not ended, once their statuses are these, the eldest first."""
-    name, found = await site.room_name(key), list[Egress]()
+    name, egresses = await site.room_name(key), list[Egress]()
 
     async def so() -> bool:
-        nonlocal found
-        found = [one for one in await site.reader.recordings() if one.room == name]
-        found.sort(key=lambda one: str(one.started))
-        return [str(one.status) for one in found] == list(wanted)
+        nonlocal egresses
+        egresses = [one for one in await site.reader.recordings() if one.room == name]
+        egresses.sort(key=lambda one: str(one.started))
+        return [str(one.status) for one in egresses] == list(wanted)
 
     await until(so, 60)
-    return found
+    return egresses
 
 
 @pytest.mark.parametrize("fault", ["die", "fail"])
@@ -144,9 +144,9 @@ async def test_a_refused_output_is_named_without_what_the_storage_said(
         assert "its output was refused" in row.error
         await site.recorded("refused")
         listed, got = await site.verb("recordings"), await site.verb("get", "refused", "-o", "json")
-        told = listed.out + got.out + house[1].log.read_text() + repr(await site.rows())
+        shown = listed.out + got.out + house[1].log.read_text() + repr(await site.rows())
         assert "its output was refused" in listed.out
-        assert not [word for word in HIDDEN if word in told]
+        assert not [word for word in HIDDEN if word in shown]
 
 
 async def test_of_two_recordings_the_younger_ends_and_both_are_listed(site: Studio) -> None:
@@ -155,11 +155,11 @@ async def test_of_two_recordings_the_younger_ends_and_both_are_listed(site: Stud
         first = await site.recorded("twice")
         second = await start(site, first.room, "/recordings/twice/20260101T000000Z-abc.mp4")
 
-        async def settled() -> bool:
+        async def is_closed() -> bool:
             states = {row.egress_id: str(row.state) for row in await site.rows()}
             return states[first.id] == "recording" and states.get(second.id) in ("complete", "failed")
 
-        await until(settled, 60)
+        await until(is_closed, 60)
 
 
 async def test_a_recording_of_somebody_else_is_left_alone(site: Studio) -> None:

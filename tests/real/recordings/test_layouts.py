@@ -38,7 +38,7 @@ async def house(tmp_path_factory: pytest.TempPathFactory, mongodb: Server) -> As
 
 
 @dataclass(frozen=True, slots=True)
-class Told:
+class OpenedPage:
     """The page that the worker was told to open: its place, the query, and the claims of the token there."""
 
     egress_id: str
@@ -49,20 +49,20 @@ class Told:
     claims: dict[str, Any]
 
 
-def told(house: Studio, egress: Egress) -> Told:
+def opened_page(house: Studio, egress: Egress) -> OpenedPage:
     url = str(house.stack.worker.note(egress.id)["page"])
     parts = urlsplit(url)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
     claims = query["token"].split(".")[1]
     decoded = json.loads(base64.urlsafe_b64decode(claims + "=" * (-len(claims) % 4)))
-    return Told(egress.id, url, f"{parts.netloc}{parts.path}", query["layout"], query["url"], decoded)
+    return OpenedPage(egress.id, url, f"{parts.netloc}{parts.path}", query["layout"], query["url"], decoded)
 
 
-async def recorded(house: Studio, key: str, mode: str) -> Told:
+async def recorded(house: Studio, key: str, mode: str) -> OpenedPage:
     """What the worker was told for a room of that record_mode with somebody inside."""
     await open_room(house, key, record=True, record_mode=mode)
     async with house.person(key):
-        return told(house, await house.recorded(key))
+        return opened_page(house, await house.recorded(key))
 
 
 async def test_the_grid_is_livekits_own(house: Studio) -> None:
@@ -115,7 +115,7 @@ async def test_a_browser_in_the_workers_place_shows_the_people_and_the_chat(
         await house.stack.worker.drop(egress.id)
         await until_gone(house, "talk", egress.id)
         recorder = await Recorder.on(await Visitor.arriving(await chromium.new_context(), base, tmp_path))
-        await recorder.page.goto(told(house, egress).url)
+        await recorder.page.goto(opened_page(house, egress).url)
         await recorder.says(START)
         await recorder.visitor.sees(await ann.identity())
         await ann.says("hello from Ann")

@@ -34,16 +34,16 @@ async def listed(site: Studio, *words: str) -> list[dict[str, Any]]:
 async def condition(site: Studio, key: str) -> dict[str, Any]:
     """The condition Recording, as `roomctl get -o json` has it."""
     (room,) = json.loads((await site.verb("get", key, "-o", "json")).out)
-    (found,) = [one for one in room["status"]["conditions"] if one["type"] == "Recording"]
-    return dict(found)
+    (current,) = [one for one in room["status"]["conditions"] if one["type"] == "Recording"]
+    return dict(current)
 
 
 async def metric(site: Studio, name: str) -> float:
     """The value of the line that begins with `name`, labels and all; 0 where there is none."""
     url = f"http://127.0.0.1:{site.private}/metrics"
     async with aiohttp.ClientSession() as http, http.get(url) as answer:
-        found = re.search(rf"^{re.escape(name)} (\S+)$", await answer.text(), re.MULTILINE)
-    return float(found[1]) if found else 0.0
+        match = re.search(rf"^{re.escape(name)} (\S+)$", await answer.text(), re.MULTILINE)
+    return float(match[1]) if match else 0.0
 
 
 async def until_metric(site: Studio, name: str, value: float) -> None:
@@ -58,11 +58,11 @@ async def test_while_it_goes_on_the_condition_says_where_and_since_when(site: St
         await site.converged()
         async with site.person("stage"):
             egress = await site.recorded("stage")
-            found = await condition(site, "stage")
+            current = await condition(site, "stage")
             wide = (await site.verb("get", "-o", "wide")).out.splitlines()
             assert egress.started is not None
-    assert (found["status"], found["reason"]) == ("True", "Recording")
-    file, _, since = found["message"].partition(", since ")
+    assert (current["status"], current["reason"]) == ("True", "Recording")
+    file, _, since = current["message"].partition(", since ")
     assert file == egress.file
     assert datetime.fromisoformat(since) == egress.started
     cells = dict(zip(wide[0].split(), wide[1].split(), strict=True))
@@ -147,8 +147,8 @@ async def test_one_that_failed_stays_named_when_all_have_left(site: Studio) -> N
         await controller.says("recording failed", error=row.error)
         assert await site.says("stage", "False", "Failed") == row.error
         await site.another_pass()
-        found = await condition(site, "stage")
-    assert (found["status"], found["reason"], found["message"]) == ("False", "Failed", row.error)
+        current = await condition(site, "stage")
+    assert (current["status"], current["reason"], current["message"]) == ("False", "Failed", row.error)
     assert row.error.startswith("its output was refused: ")
 
 

@@ -167,7 +167,7 @@ class Soak:
     async def broken(self) -> list[str]:
         return await self.watch.broken({person.name for person in self.people}, await self.site.rows())
 
-    async def told(self) -> str:
+    async def summary(self) -> str:
         rows = await self.site.rows()
         states = dict(Counter(str(row.state) for row in rows))
         return (
@@ -215,6 +215,6 @@ async def test_each_room_is_recorded_once_and_each_recording_named(
         await soak.for_(SECONDS)
         await soak.over()
         with capsys.disabled():
-            print(await soak.told())  # noqa: T201
+            print(await soak.summary())  # noqa: T201
         assert await soak.broken() == []
         assert len(await soak.site.rows()) > ROOMS / 5

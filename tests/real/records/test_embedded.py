@@ -117,8 +117,8 @@ async def test_a_run_waits_as_long_as_another_verb_takes_and_says_once_for_whom(
             impatient.cancel()
         async with asyncio.timeout(PATIENCE):
             await running
-    (told, _) = [event for event in said if event["event"] == "waiting for the embedded store"]
-    assert told["held_by"] == f"`roomctl apply`, pid {os.getpid()}"
+    (event, _) = [event for event in said if event["event"] == "waiting for the embedded store"]
+    assert event["held_by"] == f"`roomctl apply`, pid {os.getpid()}"
 
 
 async def test_one_that_died_is_waited_for_only_a_while(tmp_path: Path) -> None:
@@ -155,8 +155,8 @@ async def test_it_is_started_again_when_it_is_killed(tmp_path: Path) -> None:
 
 
 async def _another(folder: Path, pid: int) -> bool:
-    found = servers(folder)
-    return bool(found) and pid not in found
+    processes = servers(folder)
+    return bool(processes) and pid not in processes
 
 
 @pytest.mark.parametrize("system", ["linux", "elsewhere"])

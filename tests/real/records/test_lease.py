@@ -27,10 +27,10 @@ class Controller:
 
     def __init__(self, store: MongoStore, pid: int, folder: str | None, verb: str = "run") -> None:
         self.store, self.time = store, Time(now=pid * 1e6)  # no two clocks agree
-        self.told: list[bool] = []
+        self.changes: list[bool] = []
         me = Candidate(folder or f"random-{pid}", "host", pid, verb, exclusive=folder is not None)
         clocks: dict[str, Any] = {"clock": self.time.clock, "sleep": self.time.sleep}
-        self.lease = MongoLease(store.meta, store.where, me, on_change=self.told.append, **clocks)
+        self.lease = MongoLease(store.meta, store.where, me, on_change=self.changes.append, **clocks)
 
     async def number(self) -> int:
         document = await self.store.meta.find_one({"_id": "lease"})
@@ -105,7 +105,7 @@ async def test_the_first_takes_it_and_says_who_it_is(controllers: NewController)
     holder = await one.store.holder()
     assert one.lease.held
     assert str(holder) == "`roomctl run`, pid 1 on host"
-    assert one.told == [True]
+    assert one.changes == [True]
 
 
 async def test_apply_gives_up_at_once_where_the_holder_lives(controllers: NewController) -> None:
@@ -125,7 +125,7 @@ async def test_it_is_had_at_once_when_it_was_given_back(controllers: NewControll
     await two.lease.acquire(0)
     assert two.lease.held
     assert not one.lease.held
-    assert one.told == [True, False]
+    assert one.changes == [True, False]
 
 
 async def test_a_dead_holders_is_taken_when_its_number_has_stood_still(controllers: NewController) -> None:
@@ -222,7 +222,7 @@ async def test_a_paused_holder_stops_acting_before_another_takes_over(controller
     async with asyncio.timeout(PATIENCE):
         await one.lease.lost.wait()
     assert not one.lease.held
-    assert one.told == [True, False]
+    assert one.changes == [True, False]
     assert two.lease.held
 
 
@@ -264,18 +264,18 @@ async def test_a_holder_that_reaches_nobody_stops_and_goes_on_when_it_does(on_se
         await proxy.cut()
         await until(lambda: _told_again(one))
         assert one.lease.held
-        assert one.told == [True, False, True]
+        assert one.changes == [True, False, True]
         assert not one.lease.lost.is_set()
         await one.lease.release()
 
 
 async def _told_that_it_lapsed(controller: Controller) -> bool:
-    return controller.told == [True, False]
+    return controller.changes == [True, False]
 
 
 async def _told_again(controller: Controller) -> bool:
     controller.time.pass_by(0.5)
-    return controller.told[-1] and len(controller.told) > 1
+    return controller.changes[-1] and len(controller.changes) > 1
 
 
 async def test_a_holder_that_slept_past_its_time_is_told_when_it_goes_on(controllers: NewController) -> None:
@@ -284,7 +284,7 @@ async def test_a_holder_that_slept_past_its_time_is_told_when_it_goes_on(control
     one.time.pass_by(9)
     await until(lambda: _told_again(one))
     assert one.lease.held
-    assert one.told == [True, True]
+    assert one.changes == [True, True]
 
 
 class RefusedOnce:

@@ -93,8 +93,8 @@ async def test_the_latest_is_first_in_whatever_order_they_were_written(store: Ro
 async def test_only_the_rooms_that_were_asked_for_are_found(store: RoomStore) -> None:
     for number, room_id in enumerate((ONE, TWO, THREE, ONE)):
         await store.recordings.put(row(number, room_id))
-    found = await store.recordings.find(frozenset({ONE, THREE}))
-    assert [one.egress_id for one in found] == ["EG_3", "EG_2", "EG_0"]
+    rows = await store.recordings.find(frozenset({ONE, THREE}))
+    assert [one.egress_id for one in rows] == ["EG_3", "EG_2", "EG_0"]
 
 
 async def test_of_no_rooms_nothing_is_found(store: RoomStore) -> None:

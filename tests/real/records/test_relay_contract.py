@@ -63,15 +63,15 @@ async def real(database: Database) -> AsyncIterator[tuple[MongoStore, MongoStore
 
 async def taken(store: RoomStore, last: ForwardedEvent) -> list[ForwardedEvent]:
     """All that it takes until `last` is among them."""
-    found: list[ForwardedEvent] = []
+    received: list[ForwardedEvent] = []
 
     async def come() -> bool:
         await store.has_remote_changes()
-        found.extend(store.relay.pop_all())
-        return last in found
+        received.extend(store.relay.pop_all())
+        return last in received
 
     await until(come)
-    return found
+    return received
 
 
 async def test_the_holder_takes_what_a_standby_was_told_field_for_field(pair: Pair) -> None:
@@ -200,12 +200,12 @@ async def test_of_several_that_stand_by_each_hands_on_its_own(atomic: Database) 
         for number in range(30):
             stores[1 + number % 3].relay.enqueue(joined(number))
             wanted.add(joined(number))
-        found: set[ForwardedEvent] = set()
+        received: set[ForwardedEvent] = set()
 
         async def all_come() -> bool:
             await stores[0].has_remote_changes()
-            found.update(stores[0].relay.pop_all())
-            return found == wanted
+            received.update(stores[0].relay.pop_all())
+            return received == wanted
 
         await until(all_come)
 

@@ -432,9 +432,9 @@ async def _guest(stage: Stage) -> float:
     began = time.perf_counter()
     async with aiohttp.ClientSession() as http:
         base = f"http://{stage.public.host}:{stage.public.port}"
-        async with http.post(f"{base}{FIND}", json={"id": stage.webinar}) as found:
-            assert found.status == 200
-            name = (await found.json())["LKRoomName"]
+        async with http.post(f"{base}{FIND}", json={"id": stage.webinar}) as answer:
+            assert answer.status == 200
+            name = (await answer.json())["LKRoomName"]
         body = {"room_id": stage.webinar, "LKRoomName": name, "participant_id": "jane"}
         async with http.post(f"{base}{TOKEN}", json=body) as given:
             assert given.status == 200

@@ -65,8 +65,8 @@ class Venue:
 
     async def token(self, identity: str, headers: dict[str, str] | None = None, **fields: Any) -> Reply:
         """Both helpers, as a page calls them."""
-        found = await self.post(FIND, {"id": ROOM_ID})
-        body = {"room_id": ROOM_ID, "LKRoomName": found.json["LKRoomName"], "participant_id": identity}
+        answer = await self.post(FIND, {"id": ROOM_ID})
+        body = {"room_id": ROOM_ID, "LKRoomName": answer.json["LKRoomName"], "participant_id": identity}
         return await self.post(TOKEN, body | fields, headers)
 
     async def post(self, path: str, content: Any, headers: dict[str, str] | None = None) -> Reply:
@@ -84,9 +84,9 @@ class Venue:
 
     def skipped(self) -> float:
         """How often it did not say so in time."""
-        found = re.search(rb"\nroomctl_participant_checks_skipped_total (\S+)", self.metrics.text())
-        assert found is not None
-        return float(found[1])
+        answer = re.search(rb"\nroomctl_participant_checks_skipped_total (\S+)", self.metrics.text())
+        assert answer is not None
+        return float(answer[1])
 
     @asynccontextmanager
     async def joined(self, identity: str, **fields: Any) -> AsyncIterator[Participant]:

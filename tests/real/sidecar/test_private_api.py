@@ -30,9 +30,9 @@ async def _stage(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> Asy
 
 async def live_name(site: Site, room_id: str) -> str:
     """The LiveKit name that guests are told, and that LiveKit lists."""
-    found = await site.find(room_id)
-    assert found.status == 200, found
-    name = str(found.body["LKRoomName"])
+    answer = await site.find(room_id)
+    assert answer.status == 200, answer
+    name = str(answer.body["LKRoomName"])
     assert name in await site.ours()
     return name
 
@@ -143,10 +143,10 @@ async def test_intents_hold_while_livekit_is_down(tmp_path: Path, mongodb: Serve
         await until(done)
         for room in (made, kept, paused):
 
-            async def stands(room_id: str = room["id"]) -> bool:
+            async def is_live(room_id: str = room["id"]) -> bool:
                 return await anna.call("start", {"id": room_id}) == (200, DONE)
 
-            await until(stands)
+            await until(is_live)
             await live_name(site, room["id"])
         assert len(await site.ours()) == 3
 

@@ -173,15 +173,15 @@ async def test_the_helpers_answer_a_guest_whatever_token_the_example_shows(reade
     """The placeholder is sent as it is printed: it proves nothing, and is ignored."""
     room = await reader.create()
     del reader.mine["<your_api_token>"]
-    found = await reader.follow(FIND)
-    assert found["id"] == room["id"]
-    reader.mine[PRINTED_NAME] = found["LKRoomName"]
+    answer = await reader.follow(FIND)
+    assert answer["id"] == room["id"]
+    reader.mine[PRINTED_NAME] = answer["LKRoomName"]
     given = await reader.follow(TOKEN)
-    assert given["LKRoomName"] == found["LKRoomName"]
+    assert given["LKRoomName"] == answer["LKRoomName"]
     claims = jwt.decode(given["participant_token"], options={"verify_signature": False})
     assert claims["sub"] == TOKEN.sends["participant_id"]
     assert claims["name"] == TOKEN.sends["participant_name"]
-    assert claims["video"]["room"] == found["LKRoomName"]
+    assert claims["video"]["room"] == answer["LKRoomName"]
     assert claims["attributes"]["role"] == "guest"
 
 

@@ -17,19 +17,19 @@ SETTINGS = Settings(
 
 @pytest.mark.parametrize(("wanted", "mark"), [(0, Severity.OK), (2, Severity.WARN)])
 def test_without_an_output_the_setting_is_named(wanted: int, mark: Severity) -> None:
-    found = about_no_output(wanted)
-    assert found.severity is mark
-    assert "set ROOMCTL_RECORDING_OUTPUT" in found.text
+    result = about_no_output(wanted)
+    assert result.severity is mark
+    assert "set ROOMCTL_RECORDING_OUTPUT" in result.text
 
 
 @pytest.mark.parametrize(
     ("running", "said"), [(0, "no egress now"), (1, "1 egress now"), (2, "2 egresses now")]
 )
 def test_what_is_at_work_is_counted_and_what_cannot_be_known_is_said(running: int, said: str) -> None:
-    found = about_recording(SETTINGS, running)
-    assert found.severity is Severity.OK
-    assert said in found.text
-    assert "whether a worker is free shows when one is asked for" in found.text
+    result = about_recording(SETTINGS, running)
+    assert result.severity is Severity.OK
+    assert said in result.text
+    assert "whether a worker is free shows when one is asked for" in result.text
 
 
 HERE = ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080", "http://0.0.0.0:8080"]
@@ -37,10 +37,10 @@ HERE = ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080", "
 
 @pytest.mark.parametrize("page", HERE)
 def test_a_page_that_only_this_host_reaches_is_a_warning(page: str) -> None:
-    found = about_recording(replace(SETTINGS, recording_page_url=page), 0)
-    assert found.severity is Severity.WARN
-    assert page in found.text
-    assert "set ROOMCTL_RECORDING_PAGE_URL" in found.text
+    result = about_recording(replace(SETTINGS, recording_page_url=page), 0)
+    assert result.severity is Severity.WARN
+    assert page in result.text
+    assert "set ROOMCTL_RECORDING_PAGE_URL" in result.text
 
 
 @pytest.mark.parametrize("page", HERE)
@@ -63,15 +63,15 @@ S3 = replace(
 def test_settings_of_s3_that_nothing_uses_are_named_and_their_values_are_not(
     output: RecordingOutput | None, said: str
 ) -> None:
-    (found,) = about_s3(replace(S3, recording_output=output))
-    assert found.severity is Severity.WARN
-    names, _, text = found.text.partition(": ")
+    (result,) = about_s3(replace(S3, recording_output=output))
+    assert result.severity is Severity.WARN
+    names, _, text = result.text.partition(": ")
     assert names.split(", ") == [
         f"ROOMCTL_RECORDING_S3_{name}" for name in ("ENDPOINT", "ACCESS_KEY", "SECRET")
     ]
     assert text.startswith("not used")
-    assert said in found.text
-    assert not [value for value in ("s3.example", "AKIA", "hush") if value in found.text]
+    assert said in result.text
+    assert not [value for value in ("s3.example", "AKIA", "hush") if value in result.text]
 
 
 def test_settings_of_s3_that_are_used_are_no_line() -> None:

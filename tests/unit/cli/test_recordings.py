@@ -97,8 +97,8 @@ async def asked(
         FakeDatabase({one.id: one for one in rooms}, recordings={row.egress_id: row for row in rows})
     )
     await store.refresh()
-    found, unknown = await of_rooms(store, names)
-    return [row.egress_id for row in found], unknown
+    rows, unknown = await of_rooms(store, names)
+    return [row.egress_id for row in rows], unknown
 
 
 async def test_without_names_all_are_meant_the_latest_first() -> None:

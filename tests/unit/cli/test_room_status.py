@@ -86,15 +86,15 @@ def test_a_controller_is_away_after_half_a_minute(seconds: float, away: bool) ->
 
 
 def test_rooms_are_sorted_by_key_without_tombstones() -> None:
-    found, unknown = select_rooms(records(room(2), room(1), replace(room(3), removed_at=NOW)), ())
-    assert [record.key for record in found] == ["events/room-1", "events/room-2"]
+    rooms, unknown = select_rooms(records(room(2), room(1), replace(room(3), removed_at=NOW)), ())
+    assert [record.key for record in rooms] == ["events/room-1", "events/room-2"]
     assert unknown == []
 
 
 def test_rooms_are_found_by_key_or_id_once_and_the_unknown_named() -> None:
     names = (room(2).id, "events/room-1", "events/room-2", "events/none", room(3).id)
-    found, unknown = select_rooms(records(room(1), room(2), replace(room(3), removed_at=NOW)), names)
-    assert [record.key for record in found] == ["events/room-1", "events/room-2"]
+    rooms, unknown = select_rooms(records(room(1), room(2), replace(room(3), removed_at=NOW)), names)
+    assert [record.key for record in rooms] == ["events/room-1", "events/room-2"]
     assert unknown == ["events/none", room(3).id]
 
 

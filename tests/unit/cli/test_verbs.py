@@ -43,8 +43,8 @@ SETTINGS = Settings()
 
 
 def desired(*errors: ManifestError, state: RoomsDirState = RoomsDirState.OK, **rooms: RoomRecord) -> Desired:
-    found = {r.key: ManifestRoom(r.key, r.file or "", r.spec, Place(1, 1)) for r in rooms.values()}
-    return Desired(found, errors, "", state, "rooms.d: there is no such folder")
+    manifests = {r.key: ManifestRoom(r.key, r.file or "", r.spec, Place(1, 1)) for r in rooms.values()}
+    return Desired(manifests, errors, "", state, "rooms.d: there is no such folder")
 
 
 # -- plan and apply
@@ -122,13 +122,13 @@ def test_named_rooms_are_found_by_key_and_by_id_with_their_manifests() -> None:
 
 def test_a_wrong_manifest_ends_the_wait_for_the_rooms_it_stands_for() -> None:
     whole = ManifestError("events/room-1.yaml", "is no UTF-8")
-    found = desired(ERROR, whole)
-    assert WaitProgress(WaitCondition(), found).wrong(records()) == [ERROR, whole]
-    assert WaitProgress(WaitCondition(), found, ("bad",)).wrong(records()) == [ERROR]
-    assert WaitProgress(WaitCondition(), found, ("events/room-1",)).wrong(records()) == [whole]
-    assert WaitProgress(WaitCondition(), found, (room(1).id,)).wrong(records(room(1))) == [whole]
-    assert WaitProgress(WaitCondition(), found, ("events/room-2",)).wrong(records(room(2))) == []
-    assert WaitProgress(WaitCondition("delete"), found).wrong(records()) == []
+    snapshot = desired(ERROR, whole)
+    assert WaitProgress(WaitCondition(), snapshot).wrong(records()) == [ERROR, whole]
+    assert WaitProgress(WaitCondition(), snapshot, ("bad",)).wrong(records()) == [ERROR]
+    assert WaitProgress(WaitCondition(), snapshot, ("events/room-1",)).wrong(records()) == [whole]
+    assert WaitProgress(WaitCondition(), snapshot, (room(1).id,)).wrong(records(room(1))) == [whole]
+    assert WaitProgress(WaitCondition(), snapshot, ("events/room-2",)).wrong(records(room(2))) == []
+    assert WaitProgress(WaitCondition("delete"), snapshot).wrong(records()) == []
 
 
 def test_a_wrong_manifest_ends_the_wait_for_its_room_by_id_too() -> None:
@@ -145,9 +145,9 @@ def test_a_folder_that_cannot_be_read_ends_the_wait_for_the_rooms_in_it() -> Non
 
 
 def test_an_id_that_the_record_does_not_have_ends_the_wait() -> None:
-    found = desired(a=room(1))
-    manifest = replace(found.rooms["events/room-1"], pinned_id=room(2).id)
-    watch = WaitProgress(WaitCondition(), replace(found, rooms={manifest.key: manifest}))
+    snapshot = desired(a=room(1))
+    manifest = replace(snapshot.rooms["events/room-1"], pinned_id=room(2).id)
+    watch = WaitProgress(WaitCondition(), replace(snapshot, rooms={manifest.key: manifest}))
     assert ["has another id already" in error.message for error in watch.wrong(records(room(1)))] == [True]
     assert watch.wrong(records()) == []
 
@@ -198,10 +198,10 @@ async def test_rooms_are_looked_at_with_the_holder_of_the_moment() -> None:
     away = replace(AT_WORK, renewed=datetime.now(UTC) - timedelta(minutes=1))
     store = FakeStore(FakeDatabase(rooms={ready.id: ready}, holder=away))
     await store.refresh()
-    (found,), unknown = await read_rooms(SETTINGS, store, ("events/room-1", "none"))
-    assert [(c.type, c.reason) for c in found.conditions][-1] == ("Ready", "ControllerAway")
+    (status,), unknown = await read_rooms(SETTINGS, store, ("events/room-1", "none"))
+    assert [(c.type, c.reason) for c in status.conditions][-1] == ("Ready", "ControllerAway")
     assert unknown == ["none"]
-    assert found.participants is None
+    assert status.participants is None
 
 
 async def test_people_are_counted_room_by_room_without_agents() -> None:
@@ -242,8 +242,8 @@ async def test_what_livekit_does_not_tell_is_unknown() -> None:
 )
 def test_a_clock_that_is_off_is_a_failure(apart: float, mark: Severity, text: str) -> None:
     now = NOW.replace(microsecond=0)
-    found = about_clock(format_datetime(now, usegmt=True), now + timedelta(seconds=apart))
-    assert (found.severity, found.text) == (mark, text)
+    result = about_clock(format_datetime(now, usegmt=True), now + timedelta(seconds=apart))
+    assert (result.severity, result.text) == (mark, text)
 
 
 def test_a_clock_that_cannot_be_seen_is_a_warning() -> None:
@@ -269,7 +269,7 @@ def test_another_secret_is_a_warning() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "mark", "text"),
+    ("snapshot", "mark", "text"),
     [
         (desired(a=room(1)), Severity.OK, "1 room in rooms.d"),
         (desired(ERROR), Severity.FAIL, "1 error in rooms.d; see `roomctl validate`"),
@@ -277,6 +277,6 @@ def test_another_secret_is_a_warning() -> None:
         (desired(state=RoomsDirState.EMPTY), Severity.WARN, "no manifest in rooms.d; write one there"),
     ],
 )
-def test_manifests_are_judged(found: Desired, mark: Severity, text: str) -> None:
-    assert about_manifests(found, SETTINGS).severity is mark
-    assert about_manifests(found, SETTINGS).text == text
+def test_manifests_are_judged(snapshot: Desired, mark: Severity, text: str) -> None:
+    assert about_manifests(snapshot, SETTINGS).severity is mark
+    assert about_manifests(snapshot, SETTINGS).text == text

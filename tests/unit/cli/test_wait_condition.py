@@ -68,7 +68,7 @@ def test_a_true_condition_of_this_generation_holds() -> None:
 
 
 @pytest.mark.parametrize(
-    ("wait_condition", "found", "why"),
+    ("wait_condition", "current", "why"),
     [
         (
             WaitCondition("Ready"),
@@ -85,9 +85,9 @@ def test_a_true_condition_of_this_generation_holds() -> None:
     ],
 )
 def test_another_status_does_not_hold_and_is_named(
-    wait_condition: WaitCondition, found: Condition, why: str
+    wait_condition: WaitCondition, current: Condition, why: str
 ) -> None:
-    assert unmet_reason(wait_condition, TARGET, status_of(found)) == why
+    assert unmet_reason(wait_condition, TARGET, status_of(current)) == why
 
 
 def test_not_a_condition_holds_where_it_is_false_or_not_said() -> None:

@@ -200,7 +200,7 @@ def test_every_status_is_read(status: EgressStatus) -> None:
 
 
 @pytest.mark.parametrize(
-    ("said", "told"),
+    ("said", "expected"),
     [
         (f"Failed to upload: AccessDenied for key AKIA {TOKEN}", "its output was refused"),
         (f"open /recordings/x.mp4: permission denied {TOKEN}", "its output was refused"),
@@ -216,11 +216,11 @@ def test_every_status_is_read(status: EgressStatus) -> None:
 )
 @pytest.mark.parametrize("status", ["EGRESS_FAILED", "EGRESS_ABORTED"])
 def test_what_a_worker_says_of_a_failure_becomes_a_sentence_of_ours(
-    said: str, told: str, status: str
+    said: str, expected: str, status: str
 ) -> None:
     info = listed(write_recording(REQUEST), status=status, error=said, details=said)
     egress = read_egress(info)
-    assert told in egress.error
+    assert expected in egress.error
     assert "EG_1" in egress.error
     assert TOKEN not in repr(egress)
     assert "AKIA" not in repr(egress)

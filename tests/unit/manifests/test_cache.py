@@ -57,13 +57,13 @@ def rewrite(path: Path, text: str | None = None) -> None:
         path.touch() if text is None else path.write_text(text)
 
 
-def settled() -> Cache:
+def trusted_cache() -> Cache:
     """A cache by whose clock every file is old enough to be trusted."""
     return Cache(lambda: time.time_ns() + 2 * RECENT_CHANGE_NS)
 
 
 def test_a_pass_over_unchanged_files_reads_nothing_and_gives_the_same_object(rooms: Path, work: Work) -> None:
-    cache = settled()
+    cache = trusted_cache()
     first = load(rooms, cache)
     assert load(rooms, cache) is first
     assert load(rooms, cache) is first
@@ -71,7 +71,7 @@ def test_a_pass_over_unchanged_files_reads_nothing_and_gives_the_same_object(roo
 
 
 def test_of_changed_files_only_they_are_parsed(rooms: Path, work: Work) -> None:
-    cache = settled()
+    cache = trusted_cache()
     first = load(rooms, cache)
     rewrite(rooms / "b.yaml", GOOD.replace("A", "B"))
     second = load(rooms, cache)
@@ -82,7 +82,7 @@ def test_of_changed_files_only_they_are_parsed(rooms: Path, work: Work) -> None:
 
 
 def test_a_file_that_was_only_touched_is_read_and_not_parsed(rooms: Path, work: Work) -> None:
-    cache = settled()
+    cache = trusted_cache()
     first = load(rooms, cache)
     rewrite(rooms / "b.yaml")
     assert load(rooms, cache) is first
@@ -96,7 +96,7 @@ def test_the_same_content_in_another_worktree_is_not_parsed_again(tmp_path: Path
         (tmp_path / tree / "a.yaml").write_text(GOOD)
     link = tmp_path / "rooms.d"
     link.symlink_to("one")
-    cache = settled()
+    cache = trusted_cache()
     first = load(link, cache)
     link.unlink()
     link.symlink_to("two")
@@ -106,7 +106,7 @@ def test_the_same_content_in_another_worktree_is_not_parsed_again(tmp_path: Path
 
 
 def test_a_change_that_keeps_size_and_mtime_is_seen(rooms: Path) -> None:
-    cache = settled()
+    cache = trusted_cache()
     load(rooms, cache)
     before = (rooms / "a.yaml").stat()
     rewrite(rooms / "a.yaml", GOOD.replace("A", "B"))
@@ -124,7 +124,7 @@ def test_a_file_too_young_to_be_trusted_is_read_again_and_not_parsed(rooms: Path
 
 
 def test_files_come_and_go(rooms: Path) -> None:
-    cache = settled()
+    cache = trusted_cache()
     load(rooms, cache)
     (rooms / "a.yaml").unlink()
     (rooms / "d.yaml").write_text(GOOD)
@@ -137,7 +137,7 @@ def test_errors_that_stay_give_the_same_object_and_mended_ones_go(rooms: Path) -
     (rooms / "a.yaml").write_text("name: [\n")
     (rooms / "b.yaml").unlink()
     (rooms / "b.yaml").symlink_to("gone")
-    cache = settled()
+    cache = trusted_cache()
     first = load(rooms, cache)
     assert [error.file for error in first.errors] == ["a.yaml", "b.yaml"]
     assert load(rooms, cache) is first
@@ -149,7 +149,7 @@ def test_errors_that_stay_give_the_same_object_and_mended_ones_go(rooms: Path) -
 
 
 def test_a_folder_that_goes_and_comes_back_is_the_same_again(rooms: Path) -> None:
-    cache = settled()
+    cache = trusted_cache()
     first = load(rooms, cache)
     rooms.rename(rooms.with_name("away"))
     assert load(rooms, cache).rooms == {}

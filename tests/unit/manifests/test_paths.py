@@ -29,28 +29,28 @@ def check(*paths: str | Path) -> Desired:
     return load_paths([Path(path) for path in paths], ROOMS)
 
 
-def found(*paths: str | Path) -> dict[str, str]:
+def keys(*paths: str | Path) -> dict[str, str]:
     desired = check(*paths)
     assert desired.errors == ()
     return {key: room.file for key, room in desired.rooms.items()}
 
 
 def test_without_a_path_the_rooms_folder_is_read() -> None:
-    assert found() == {"a": "rooms.d/a.yaml", "events/b": "rooms.d/events/b.yaml"}
+    assert keys() == {"a": "rooms.d/a.yaml", "events/b": "rooms.d/events/b.yaml"}
 
 
 @pytest.mark.parametrize("path", ["rooms.d/events", "rooms.d/events/b.yaml", "./rooms.d/../rooms.d/events/"])
 def test_inside_the_rooms_folder_keys_count_from_it(path: str) -> None:
-    assert found(path) == {"events/b": "rooms.d/events/b.yaml"}
+    assert keys(path) == {"events/b": "rooms.d/events/b.yaml"}
 
 
 def test_outside_of_it_keys_count_from_the_path() -> None:
-    assert found("other") == {"c": "other/c.yaml", "deep/d": "other/deep/d.json"}
-    assert found("other/deep/d.json") == {"d": "other/deep/d.json"}
+    assert keys("other") == {"c": "other/c.yaml", "deep/d": "other/deep/d.json"}
+    assert keys("other/deep/d.json") == {"d": "other/deep/d.json"}
 
 
 def test_an_absolute_path_is_shown_from_here(here: Path) -> None:
-    assert found(here / "rooms.d/events") == {"events/b": "rooms.d/events/b.yaml"}
+    assert keys(here / "rooms.d/events") == {"events/b": "rooms.d/events/b.yaml"}
 
 
 def test_from_another_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,12 +60,12 @@ def test_from_another_folder(here: Path, monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_what_is_named_twice_is_read_once() -> None:
-    assert sorted(found("rooms.d", "rooms.d/a.yaml", "./rooms.d/events")) == ["a", "events/b"]
+    assert sorted(keys("rooms.d", "rooms.d/a.yaml", "./rooms.d/events")) == ["a", "events/b"]
 
 
 def test_a_named_file_is_read_whatever_its_name() -> None:
     write("rooms.d/_draft.txt", f"key: draft\n{GOOD}")
-    assert found("rooms.d/_draft.txt") == {"draft": "rooms.d/_draft.txt"}
+    assert keys("rooms.d/_draft.txt") == {"draft": "rooms.d/_draft.txt"}
 
 
 def test_rooms_of_two_paths_must_not_be_one() -> None:

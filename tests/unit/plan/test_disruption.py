@@ -46,14 +46,14 @@ def test_a_removal_waits_and_so_disconnects_nobody() -> None:
 
 
 @pytest.mark.parametrize(
-    ("told", "disruption"),
+    ("old_fields", "disruption"),
     [({"allow_chat": True}, "restricts"), ({"allow_webinar_mode": True}, "none"), ({}, "none")],
 )
 def test_a_change_on_record_that_was_not_carried_to_people_yet_has_its_class(
-    told: dict[str, Any], disruption: str
+    old_fields: dict[str, Any], disruption: str
 ) -> None:
     """As an update by API is until its repair, or an edit whose controller ended in between."""
-    before, after = record("a", live="x", **told), record("a", name="Another", live="x")
+    before, after = record("a", live="x", **old_fields), record("a", name="Another", live="x")
     plan = planned(desired(manifest("a", name="Another")), (after,), (live_room(before),))
     assert only(plan).disruption is Disruption(disruption)
 

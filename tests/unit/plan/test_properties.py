@@ -109,10 +109,10 @@ def test_nobody_is_cut_off_who_was_not_told(world: World) -> None:
     inside = {name for name in world.live if world.occupied(name)}
     plan = world.plan(ripe_orphans=empty_orphans(world))
     buried = {chore.name for chore in plan.chores if isinstance(chore, DeleteTombstonedRoom)}
-    told = {change.id for change in plan.changes if change.disruption is Disruption.DISCONNECTS}
-    told |= {chore.record.id for chore in plan.chores if isinstance(chore, FinalizeApiRemoval)}
-    retired = {old.name for i, room in world.records.items() if i in told for old in room.retired}
-    current = {room.live.name for i, room in world.records.items() if i in told and room.live}
+    disconnecting = {change.id for change in plan.changes if change.disruption is Disruption.DISCONNECTS}
+    disconnecting |= {chore.record.id for chore in plan.chores if isinstance(chore, FinalizeApiRemoval)}
+    retired = {old.name for i, room in world.records.items() if i in disconnecting for old in room.retired}
+    current = {room.live.name for i, room in world.records.items() if i in disconnecting and room.live}
     world.converge(plan)
     assert inside - world.live.keys() <= buried | retired | current
 

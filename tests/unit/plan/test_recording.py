@@ -75,7 +75,7 @@ UNWANTED: Final = record("stage", live="now", record=False)
 
 
 @pytest.mark.parametrize(
-    ("found", "step"),
+    ("facts", "step"),
     [
         pytest.param(inputs(), StartRecording(), id="somebody is inside"),
         pytest.param(inputs(occupancy=NOBODY), None, id="nobody is inside"),
@@ -215,8 +215,8 @@ UNWANTED: Final = record("stage", live="now", record=False)
         ),
     ],
 )
-def test_one_step_at_a_time(found: RecordingInputs, step: Step | None) -> None:
-    assert next_step(found, RULES) == step
+def test_one_step_at_a_time(facts: RecordingInputs, step: Step | None) -> None:
+    assert next_step(facts, RULES) == step
 
 
 def test_without_an_output_nothing_begins_and_what_runs_ends() -> None:
@@ -275,7 +275,7 @@ def test_one_that_has_not_begun_is_the_younger() -> None:
 
 
 @pytest.mark.parametrize(
-    ("found", "says"),
+    ("facts", "says"),
     [
         (inputs(occupancy=NOBODY), ("False", "Idle")),
         (inputs(), ("False", "Starting")),
@@ -296,8 +296,8 @@ def test_one_that_has_not_begun_is_the_younger() -> None:
         (inputs(noted(), EGRESS, on_deleted_room=frozenset({"EG_1"})), ("False", "Starting")),
     ],
 )
-def test_the_condition_says_what_is_so(found: RecordingInputs, says: tuple[str, str]) -> None:
-    said = condition(found, OUTPUT, None)
+def test_the_condition_says_what_is_so(facts: RecordingInputs, says: tuple[str, str]) -> None:
+    said = condition(facts, OUTPUT, None)
     assert (said.status, said.reason) == says
 
 
@@ -343,7 +343,7 @@ def test_what_went_wrong_for_good_is_said_of_an_empty_room_too(reason: str) -> N
 
 # What holds of every scene.
 
-Found: TypeAlias = tuple[RecordingInputs, Sequence[Egress]]
+Facts: TypeAlias = tuple[RecordingInputs, Sequence[Egress]]
 
 _statuses = st.sampled_from([EgressStatus.STARTING, EgressStatus.ACTIVE, EgressStatus.ENDING])
 _files = st.sampled_from([FILE, OTHER, "/recordings/stage/20260324T155900Z-3.mp4"])
@@ -393,13 +393,13 @@ _rooms = st.builds(
 
 
 @st.composite
-def recording_inputs(draw: st.DrawFn) -> Found:
+def recording_inputs(draw: st.DrawFn) -> Facts:
     """The inputs, and the listing that it was made of."""
     room, listed = draw(_rooms), draw(_listings)
     ours = ours_on(room, listed, OUTPUT)
     ids = [one.id for one in ours]
     some = st.frozensets(st.sampled_from(ids)) if ids else st.just(frozenset[str]())
-    found = RecordingInputs(
+    facts = RecordingInputs(
         record=room,
         listed=room.live is not None and draw(st.booleans()),
         livekit_says_recording=draw(st.booleans()),
@@ -410,18 +410,18 @@ def recording_inputs(draw: st.DrawFn) -> Found:
         is_backing_off=draw(st.booleans()),
         stop_requested=draw(some),
     )
-    return found, listed
+    return facts, listed
 
 
-def _running(found: RecordingInputs) -> list[Egress]:
-    return [one for one in found.ours if one.status is not EgressStatus.ENDING]
+def _running(facts: RecordingInputs) -> list[Egress]:
+    return [one for one in facts.ours if one.status is not EgressStatus.ENDING]
 
 
 @given(recording_inputs())
 def test_nothing_begins_while_one_runs_or_an_outcome_is_unknown(
-    found: Found,
+    facts: Facts,
 ) -> None:
-    known, _ = found
+    known, _ = facts
     if next_step(known, RULES) == StartRecording():
         assert not _running(known)
         assert known.record.recording is None
@@ -431,17 +431,17 @@ def test_nothing_begins_while_one_runs_or_an_outcome_is_unknown(
 
 
 @given(recording_inputs())
-def test_nothing_foreign_is_ever_ended(found: Found) -> None:
-    step = next_step(found[0], RULES)
+def test_nothing_foreign_is_ever_ended(facts: Facts) -> None:
+    step = next_step(facts[0], RULES)
     if isinstance(step, StopRecording | ProbeWorker):
-        recording = found[0].record.recording
+        recording = facts[0].record.recording
         noted_ = recording is not None and step.egress.id == recording.egress_id
         assert noted_ or OUTPUT.is_of(step.egress.file, "stage", ROOM.id)
 
 
 @given(recording_inputs())
-def test_of_several_that_run_the_youngest_ends(found: Found) -> None:
-    known, running = found[0], _running(found[0])
+def test_of_several_that_run_the_youngest_ends(facts: Facts) -> None:
+    known, running = facts[0], _running(facts[0])
     step = next_step(known, RULES)
     if len(running) < 2 or isinstance(step, ProbeWorker):
         return
@@ -452,17 +452,17 @@ def test_of_several_that_run_the_youngest_ends(found: Found) -> None:
 
 
 @given(recording_inputs(), st.randoms())
-def test_the_order_of_the_listing_decides_nothing(found: Found, random: Random) -> None:
-    known, listed = found
+def test_the_order_of_the_listing_decides_nothing(facts: Facts, random: Random) -> None:
+    known, listed = facts
     shuffled = list(listed)
     random.shuffle(shuffled)
     assert ours_on(known.record, shuffled, OUTPUT) == known.ours
 
 
 @given(recording_inputs(), st.booleans())
-def test_with_people_inside_and_a_worker_every_room_comes_to_rest(found: Found, somebody: bool) -> None:
+def test_with_people_inside_and_a_worker_every_room_comes_to_rest(facts: Facts, somebody: bool) -> None:
     known = replace(
-        found[0], occupancy=Occupancy(int(somebody)), is_backing_off=False, stop_requested=frozenset()
+        facts[0], occupancy=Occupancy(int(somebody)), is_backing_off=False, stop_requested=frozenset()
     )
     for _ in range(20):
         step = next_step(known, RULES)

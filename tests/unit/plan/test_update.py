@@ -86,8 +86,8 @@ def test_a_tombstone_stays_while_its_recording_is_not_settled(live: tuple[str, .
     assert not any(
         isinstance(chore, PurgeTombstone) for chore in planned(desired(), (room,), rooms, now=later).chores
     )
-    settled = room.with_recording(None)
-    assert planned(desired(), (settled,), now=later).chores == (PurgeTombstone(settled),)
+    closed = room.with_recording(None)
+    assert planned(desired(), (closed,), now=later).chores == (PurgeTombstone(closed),)
 
 
 def test_a_new_limit_asks_for_a_new_live_room() -> None:

@@ -41,8 +41,8 @@ class HangingLive(FakeLive):
 
 
 def ready(process: InProcess, key: str) -> str:
-    found = process.record(key).status.condition("Ready")
-    return f"{found.status} {found.reason}" if found is not None else ""
+    condition = process.record(key).status.condition("Ready")
+    return f"{condition.status} {condition.reason}" if condition is not None else ""
 
 
 async def test_a_room_that_hangs_delays_no_other_and_is_begun_once() -> None:

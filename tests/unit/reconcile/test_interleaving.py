@@ -72,7 +72,7 @@ async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
     await process.task_runner.wait_until_idle()
     await process.run_until_stable()
     rooms = database.rooms.values()
-    wanted = {key for key, found in process.manifests.rooms.items() if found.spec.active}
+    wanted = {key for key, room in process.manifests.rooms.items() if room.spec.active}
     wanted |= {room.key for room in rooms if room.origin is Origin.API and room.should_be_live}
     assert {room.key for room in rooms if room.live} == wanted
     listed = await FakeLive.rooms(live)

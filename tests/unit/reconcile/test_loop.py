@@ -185,8 +185,8 @@ async def test_a_folder_that_says_nothing_is_told_once(state: RoomsDirState) -> 
     with capture_logs() as logs:
         await turning.reconcile()
         await turning.reconcile()
-    told = [entry for entry in logs if "state" in entry]
-    assert [entry["state"] for entry in told] == [str(state)]
+    entries = [entry for entry in logs if "state" in entry]
+    assert [entry["state"] for entry in entries] == [str(state)]
 
 
 async def test_rooms_are_counted_by_condition() -> None:

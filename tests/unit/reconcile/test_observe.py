@@ -47,8 +47,8 @@ async def test_everybody_is_found_and_a_room_that_cannot_be_looked_into_is_left_
     a, b = process.name("a"), process.name("b")
     process.live.enter(a, "ann", Permission())
     process.live.fail[f"participants {b}"] = LiveKitUnavailableError("LiveKit is slow")
-    found = await process.planner.observer.people([a, b, "gone"])
-    assert {name: [p.identity for p in people] for name, people in found.items()} == {a: ["ann"], "gone": []}
+    people = await process.planner.observer.people([a, b, "gone"])
+    assert {name: [p.identity for p in people] for name, people in people.items()} == {a: ["ann"], "gone": []}
     assert await process.planner.observer.people([]) == {}
 
 

@@ -55,9 +55,9 @@ def running(controller: InProcess) -> list[Egress]:
 
 
 def says(controller: InProcess) -> Condition:
-    found = controller.record("stage").status.condition("Recording")
-    assert found is not None
-    return found
+    condition = controller.record("stage").status.condition("Recording")
+    assert condition is not None
+    return condition
 
 
 async def rows(controller: InProcess) -> list[RecordingRow]:

@@ -14,8 +14,8 @@ from tests.unit.reconcile.test_recordings import SPEAKER, harness, live, look, r
 
 
 def failures(controller: InProcess, reason: str) -> float:
-    found = controller.metrics.recording_failures.labels(reason)
-    return float(found._value.get())
+    failures = controller.metrics.recording_failures.labels(reason)
+    return float(failures._value.get())
 
 
 def lines(logs: list[Any], event: str) -> list[Any]:

@@ -16,16 +16,16 @@ LIVE = record("a", live="x")
 INACTIVE = record("a", active=False)
 
 
-def said(room: RoomRecord, found: StatusInputs) -> dict[str, tuple[str, str]]:
-    return {c.type: (c.status, c.reason) for c in status_of(room, found, NOW).conditions}
+def said(room: RoomRecord, inputs: StatusInputs) -> dict[str, tuple[str, str]]:
+    return {c.type: (c.status, c.reason) for c in status_of(room, inputs, NOW).conditions}
 
 
 def change(*actions: object, **fields: object) -> RoomChange:
     return RoomChange("a", LIVE.id, "Room", actions, "", LIVE, "x", **fields)  # type: ignore[arg-type]
 
 
-def condition(room: RoomRecord, found: StatusInputs, kind: str) -> Condition:
-    one = status_of(room, found, NOW).condition(kind)
+def condition(room: RoomRecord, inputs: StatusInputs, kind: str) -> Condition:
+    one = status_of(room, inputs, NOW).condition(kind)
     assert one is not None
     return one
 
@@ -39,22 +39,22 @@ def test_a_room_that_is_live_as_specified() -> None:
 
 
 def test_a_room_that_should_be_live_and_is_not() -> None:
-    found = said(LIVE, StatusInputs(live=False))
-    assert (found["Ready"], found["Live"]) == (("False", "NotLive"), ("False", "NotListed"))
+    conditions = said(LIVE, StatusInputs(live=False))
+    assert (conditions["Ready"], conditions["Live"]) == (("False", "NotLive"), ("False", "NotListed"))
 
 
 def test_an_inactive_room_is_ready_when_its_live_room_is_gone() -> None:
-    found = said(INACTIVE, StatusInputs(live=False))
-    assert (found["Ready"], found["Live"]) == (("True", "AsSpecified"), ("False", "Inactive"))
+    conditions = said(INACTIVE, StatusInputs(live=False))
+    assert (conditions["Ready"], conditions["Live"]) == (("True", "AsSpecified"), ("False", "Inactive"))
 
 
 @pytest.mark.parametrize(
-    "found",
+    "inputs",
     [StatusInputs(live=True), StatusInputs(live=False, change=change(DeleteRetiredRoom("x")))],
     ids=["named", "given up"],
 )
-def test_an_inactive_room_that_is_still_live_is_not_ready(found: StatusInputs) -> None:
-    assert said(INACTIVE, found)["Ready"] == ("False", "StillLive")
+def test_an_inactive_room_that_is_still_live_is_not_ready(inputs: StatusInputs) -> None:
+    assert said(INACTIVE, inputs)["Ready"] == ("False", "StillLive")
 
 
 def test_a_refusal_by_the_server_is_told() -> None:
@@ -78,9 +78,9 @@ def test_a_wrong_manifest_is_told_with_its_place_and_the_room_stays_ready() -> N
 
 @pytest.mark.parametrize("action", [Remove(), Recreate()])
 def test_what_waits_for_people_to_leave_is_told_and_the_room_is_ready(action: Remove | Recreate) -> None:
-    found = StatusInputs(live=True, change=change(action, deferred=True, participants=2))
-    assert said(LIVE, found)["Ready"] == ("True", "Deferred")
-    deferred = condition(LIVE, found, "Deferred")
+    inputs = StatusInputs(live=True, change=change(action, deferred=True, participants=2))
+    assert said(LIVE, inputs)["Ready"] == ("True", "Deferred")
+    deferred = condition(LIVE, inputs, "Deferred")
     assert deferred.status == "True"
     assert deferred.message == f"{action.action_name} waits until the room is empty; 2 inside"
 
@@ -99,9 +99,9 @@ def test_a_flapping_room_is_stalled() -> None:
 
 def test_a_recording_that_fails_leaves_the_room_ready() -> None:
     room = record("a", live="x", record=True)
-    found = StatusInputs(live=True, recording=RecordingCondition("False", "NoWorker", "no egress worker"))
-    assert said(room, found)["Recording"] == ("False", "NoWorker")
-    assert said(room, found)["Ready"] == ("True", "AsSpecified")
+    inputs = StatusInputs(live=True, recording=RecordingCondition("False", "NoWorker", "no egress worker"))
+    assert said(room, inputs)["Recording"] == ("False", "NoWorker")
+    assert said(room, inputs)["Ready"] == ("True", "AsSpecified")
 
 
 def test_a_conditions_time_moves_only_with_its_status() -> None:

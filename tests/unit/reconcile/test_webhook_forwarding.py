@@ -70,7 +70,7 @@ class Pair:
     async def pass_by(self, process: InProcess) -> None:
         assert await process.reconciler.reconcile(read_files=False) is None
 
-    async def told(self, hint: WebhookEvent) -> None:
+    async def receive(self, hint: WebhookEvent) -> None:
         """LiveKit tells the standby; a second later."""
         self.hands_on.on_webhook(hint)
         await self.later()
@@ -95,7 +95,7 @@ async def pair() -> Pair:
 async def test_the_first_person_begins_a_recording(pair: Pair) -> None:
     name = pair.holder.name("stage")
     pair.holder.live.enter(name, "ann", SPEAKER)
-    await pair.told(WebhookEvent("participant_joined", room=name, identity="ann", kind="STANDARD"))
+    await pair.receive(WebhookEvent("participant_joined", room=name, identity="ann", kind="STANDARD"))
     assert pair.holder.triggers.woken
     await pair.holder.reconcile(read_files=False)
     assert [one.status for one in pair.holder.live.egresses.values()] == [EgressStatus.STARTING]
@@ -105,7 +105,7 @@ async def test_a_liar_is_stopped(pair: Pair) -> None:
     name = pair.holder.name("talk")
     pair.holder.live.enter(name, "liar", permission_for(Role.SPEAKER, AUDIO.spec), {"role": "speaker"})
     pair.holder.live.publish(name, "liar", "VIDEO", "MICROPHONE")
-    await pair.told(WebhookEvent("track_published", room=name, identity="liar", kind="STANDARD"))
+    await pair.receive(WebhookEvent("track_published", room=name, identity="liar", kind="STANDARD"))
     await pair.holder.reconcile(read_files=False)
     assert not (await pair.holder.live.participants(name))[0].tracks
 
@@ -114,21 +114,23 @@ async def test_a_room_that_vanished_comes_back(pair: Pair) -> None:
     name = pair.holder.name("talk")
     sid = pair.holder.record("talk").sid
     await pair.holder.live.delete_room(name)
-    await pair.told(WebhookEvent("room_finished", room=name, sid=str(sid)))
+    await pair.receive(WebhookEvent("room_finished", room=name, sid=str(sid)))
     assert pair.holder.triggers.woken
     await pair.holder.reconcile(read_files=False)
     assert name in await pair.holder.listed()
 
 
 async def test_the_standby_itself_does_nothing(pair: Pair) -> None:
-    await pair.told(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
+    await pair.receive(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert not pair.standby.triggers.woken
     assert not pair.standby.triggers.drain_recording_checks()
 
 
 async def test_nobody_is_named_in_the_database(pair: Pair) -> None:
     name = pair.holder.name("stage")
-    await pair.told(WebhookEvent("participant_joined", "EV_1", name, "RM_1", identity="ann", kind="STANDARD"))
+    await pair.receive(
+        WebhookEvent("participant_joined", "EV_1", name, "RM_1", identity="ann", kind="STANDARD")
+    )
     assert pair.holder.store.database.hints == [
         ForwardedEvent("participant_joined", name, "RM_1", "STANDARD"),
     ]
@@ -143,7 +145,7 @@ async def test_the_holder_hands_nothing_on(pair: Pair) -> None:
 async def test_what_was_handed_on_is_not_handed_on_again(pair: Pair) -> None:
     """Neither holds the lease: its holder died, perhaps."""
     pair.holder.lease.held = False
-    await pair.told(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
+    await pair.receive(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert len(pair.holder.store.database.hints) == 1
     assert not pair.holder.store.relay.queued
     assert not pair.standby.store.relay.queued
@@ -152,11 +154,11 @@ async def test_what_was_handed_on_is_not_handed_on_again(pair: Pair) -> None:
 async def test_who_takes_the_lease_acts_on_what_is_new_from_then_on(pair: Pair) -> None:
     pair.holder.lease.held = False
     joined = WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD")
-    await pair.told(joined)
+    await pair.receive(joined)
     pair.holder.lease.held = True
     await pair.later()
     assert not pair.holder.triggers.woken
-    await pair.told(joined)
+    await pair.receive(joined)
     assert pair.holder.triggers.woken
 
 
@@ -166,14 +168,14 @@ async def test_rooms_that_are_not_ours_are_not_spoken_of(pair: Pair) -> None:
         foreign, metadata=foreign.metadata.replace("roomctl/default", "roomctl/other")
     )
     for name in ("foreign", "unheard-of", ""):
-        await pair.told(WebhookEvent("participant_joined", room=name, kind="STANDARD"))
+        await pair.receive(WebhookEvent("participant_joined", room=name, kind="STANDARD"))
     assert not pair.holder.store.database.hints
 
 
 async def test_a_room_that_only_its_mark_shows_to_be_ours_is_spoken_of(pair: Pair) -> None:
     """The standby has listed it, and has not yet read its record."""
     pair.standby.state.live["new"] = live_room(record("b"), "new")
-    await pair.told(WebhookEvent("participant_joined", room="new", kind="STANDARD"))
+    await pair.receive(WebhookEvent("participant_joined", room="new", kind="STANDARD"))
     assert len(pair.holder.store.database.hints) == 1
 
 
@@ -182,7 +184,7 @@ async def test_a_room_that_came_later_is_known_by_its_record(pair: Pair) -> None
     await pair.holder.run_until_stable()
     await pair.pass_by(pair.standby)
     pair.standby.state.live.clear()
-    await pair.told(WebhookEvent("participant_joined", room=pair.holder.name("late"), kind="STANDARD"))
+    await pair.receive(WebhookEvent("participant_joined", room=pair.holder.name("late"), kind="STANDARD"))
     assert len(pair.holder.store.database.hints) == 1
 
 

@@ -39,8 +39,8 @@ class TestPage:
             answer = await get(harness, f"/join/{ROOM_ID}")
             assert answer.status == 200
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
-            told = 'data-name="Main stage" data-media="MEDIA_TYPE_AUDIO_ONLY" data-webinar="true"'
-            assert told.encode() in answer.body
+            attributes = 'data-name="Main stage" data-media="MEDIA_TYPE_AUDIO_ONLY" data-webinar="true"'
+            assert attributes.encode() in answer.body
             assert ROOM_ID.encode() not in answer.body
 
     async def test_a_room_that_is_not_live_yet_has_one_too(self) -> None:

@@ -156,9 +156,9 @@ def test_whatever_is_sent_is_an_order_or_refused(content: Any) -> None:
     st.lists(rooms(), max_size=6, unique_by=lambda room: room.id),
     st.dictionaries(st.sampled_from(NAMES), st.sampled_from([1, -1]), min_size=1, max_size=3),
 )
-def test_rooms_come_in_the_order_asked_for(found: list[RoomRecord], sort: dict[str, int]) -> None:
-    listed = sort_records(found, parse_sort(sort))
-    assert sorted(room.id for room in listed) == sorted(room.id for room in found)
+def test_rooms_come_in_the_order_asked_for(records: list[RoomRecord], sort: dict[str, int]) -> None:
+    listed = sort_records(records, parse_sort(sort))
+    assert sorted(room.id for room in listed) == sorted(room.id for room in records)
     for first, second in pairwise(listed):
         assert _rank(first, second, sort) < 0
 
@@ -293,7 +293,7 @@ def test_the_default_order_is_that_of_creation() -> None:
 
 
 def test_null_comes_before_everything_and_ties_go_by_id() -> None:
-    found = [record(id=room_id, sid=sid, spec=spec()) for room_id, sid in zip("cba", SIDS, strict=True)]
-    assert [room.sid for room in sort_records(found, parse_sort({"sid": 1}))] == SIDS
-    assert [room.sid for room in sort_records(found, parse_sort({"sid": -1}))] == SIDS[::-1]
-    assert [room.id for room in sort_records(found, parse_sort({"name": -1}))] == ["a", "b", "c"]
+    records = [record(id=room_id, sid=sid, spec=spec()) for room_id, sid in zip("cba", SIDS, strict=True)]
+    assert [room.sid for room in sort_records(records, parse_sort({"sid": 1}))] == SIDS
+    assert [room.sid for room in sort_records(records, parse_sort({"sid": -1}))] == SIDS[::-1]
+    assert [room.id for room in sort_records(records, parse_sort({"name": -1}))] == ["a", "b", "c"]

@@ -782,8 +782,8 @@ async def test_a_change_is_told_with_who_made_it_and_without_the_id(office: Offi
         room = await office.made()
         await office.call("update", {**room, "name": "Other"}, "root")
         await office.call("remove", {"id": room["id"]})
-    told = [(event["event"], event["user"]) for event in logs]
-    assert told == [
+    events = [(event["event"], event["user"]) for event in logs]
+    assert events == [
         ("room created by api", "anna"),
         ("room changed by api", "root"),
         ("room removed by api", "anna"),
