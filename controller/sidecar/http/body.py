@@ -31,7 +31,7 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
     body = await _within(request, limit)
     connection = request.protocol
     if isinstance(connection, Connection):
-        connection.has_read()
+        connection.mark_request_read()
     return body
 
 

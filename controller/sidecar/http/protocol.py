@@ -28,78 +28,60 @@ Handler = Callable[[web.BaseRequest], Awaitable[Response]]
 class Connection(web.RequestHandler):
     """One connection. `reading_since` is when the request being read began, None between requests.
 
-    `silent_since` is when it was opened, None once anything came: older aiohttp minds only later pauses.
-    `half_closed`: the client sends no more, and may still wait for answers.
+    `untaken_since` is when the client was first seen not to read its answer, None while it does.
     """
 
-    __slots__ = ("_wire", "address", "half_closed", "reading_since", "silent_since", "untaken_since")
+    __slots__ = ("_listener", "_now", "_wire", "address", "reading_since", "untaken_since")
 
-    def __init__(self, manager: "Listener", *, loop: asyncio.AbstractEventLoop, **kwargs: Any) -> None:
-        super().__init__(manager, loop=loop, **kwargs)
-        self.address, self.half_closed = "", False
+    def __init__(self, listener: "Listener") -> None:
+        loop = asyncio.get_running_loop()
+        super().__init__(
+            listener,
+            loop=loop,
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to have none
+            keepalive_timeout=IDLE_SECONDS,
+            lingering_time=LINGER_SECONDS,
+            auto_decompress=False,
+        )
+        self._listener, self._now, self.address = listener, loop.time, ""
         self.reading_since: float | None = None
-        self.silent_since: float | None = loop.time()
         self.untaken_since: float | None = None
         self._wire: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Take it, or turn it away where there are too many."""
+        """Accept the connection, or refuse it where there are too many."""
         super().connection_made(transport)
-        self._wire = self.transport  # aiohttp forgets it before it is closed
+        self._wire = self.transport  # aiohttp drops its reference before the connection is closed
         self.address = peer_address(transport.get_extra_info("peername"))
-        manager = self._manager
-        if isinstance(manager, Listener) and len(manager.open) >= MAX_CONNECTIONS:
-            manager.turned_away()
+        if len(self._listener.open) >= MAX_CONNECTIONS:
+            self._listener.on_refused()
             self._end(_BUSY)
-        elif isinstance(manager, Listener):
-            manager.open.add(self)
+        else:
+            self._listener.open.add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        if isinstance(self._manager, Listener):
-            self._manager.open.discard(self)
+        self._listener.open.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if data and self.reading_since is None:
-            self.reading_since, self.silent_since = self._loop.time(), None
+            self.reading_since = self._now()
         super().data_received(data)
 
-    def eof_received(self) -> bool:  # type: ignore[override]  # aiohttp's hangs up on who still listens
-        """Stay open, by True, until what was sent is answered."""
-        self.half_closed = True
-        return not self.idle
-
-    @property
-    def idle(self) -> bool:
-        """Whether everything that came is answered."""
-        return self._waiter is not None and not self._waiter.done()
-
-    @property
-    def ends(self) -> bool:
-        """Whether the request being answered is the last."""
-        return self.half_closed and not self._messages
-
-    def has_read(self) -> None:
-        """The request is here as a whole."""
+    def mark_request_read(self) -> None:
+        """The request has arrived completely."""
         self.reading_since = None
 
     def check(self, now: float) -> None:
-        """End it where its request does not arrive, or its answer is not taken, in time."""
+        """Close it where its request does not arrive, or its answer is not read, in time."""
         if self.reading_since is not None and now - self.reading_since > READ_SECONDS:
             self._end(_SLOW)
-        elif self._is_over(now):
-            self.force_close()
         if self._wire is None or not self._wire.get_write_buffer_size():
             self.untaken_since = None
         elif self.untaken_since is None:
             self.untaken_since = now
         elif now - self.untaken_since > WRITE_TIMEOUT_SECONDS:
             self._wire.abort()
-
-    def _is_over(self, now: float) -> bool:
-        """It never said anything, or said it was the last as its last answer was on its way."""
-        silent = self.silent_since is not None and now - self.silent_since > IDLE_SECONDS
-        return silent or (self.half_closed and self.idle)
 
     def _end(self, refusal: ApiError) -> None:
         if self.transport is not None:
@@ -114,28 +96,22 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,  # noqa: ARG002
         message: str | None = None,  # noqa: ARG002
     ) -> web.StreamResponse:
-        """What is no HTTP; nothing of it is shown or logged."""
+        """Answer what is not HTTP; nothing of it is shown or logged."""
         if status < 500:  # noqa: PLR2004 - the client's fault
             return error_response(ApiError(Code.BAD_REQUEST, "the request is no valid HTTP"), close=True)
         return error_response(ApiError(Code.INTERNAL, "something went wrong on our side"), close=True)
 
 
 class Listener(web.Server):
-    """The connections of one address; `turned_away` is called for each one too many."""
+    """The connections of one address; `on_refused` is called for each one too many."""
 
-    def __init__(self, handler: Handler, turned_away: Callable[[], None]) -> None:
-        super().__init__(
-            handler,
-            access_log=None,
-            keepalive_timeout=IDLE_SECONDS,
-            lingering_time=LINGER_SECONDS,
-            auto_decompress=False,
-        )
-        self.turned_away = turned_away
+    def __init__(self, handler: Handler, on_refused: Callable[[], None]) -> None:
+        super().__init__(handler)
+        self.on_refused = on_refused
         self.open: set[Connection] = set()
 
     def __call__(self) -> Connection:
-        return Connection(self, loop=self._loop, **self._kwargs)
+        return Connection(self)
 
     async def watch(self) -> None:
         """Check every connection each second, until cancelled."""

@@ -51,8 +51,7 @@ class Router:
             answer.ends = True  # the rest of an unread body is no request
         connection = request.protocol
         if isinstance(connection, Connection):
-            connection.has_read()
-            answer.ends = answer.ends or connection.ends
+            connection.mark_request_read()
         return answer
 
     async def _answer(self, request: web.BaseRequest) -> Response:

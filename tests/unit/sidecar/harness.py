@@ -49,18 +49,23 @@ class RecordCache:
 
 @dataclass
 class People:
-    """An observer whose rooms hold whom they are told to; `held` keeps it from answering."""
+    """An observer whose rooms hold whom they are told to; `held` keeps it from answering.
+
+    `asked` is set when it is asked who is inside.
+    """
 
     inside: dict[str, list[Participant]] = field(default_factory=dict)
     error: Exception | None = None
     held: asyncio.Event | None = None
     looks: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def rooms(self) -> list[LiveRoom]:
         return []
 
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
         self.looks += 1
+        self.asked.set()
         try:
             async with asyncio.timeout(within):
                 if self.held is not None:
