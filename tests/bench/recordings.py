@@ -58,12 +58,12 @@ async def join_to_start(folder: Path, *, to_standby: bool) -> None:
     starts = Starts()
     async with AsyncExitStack() as stack:
         hook = f"http://127.0.0.1:{private}/livekit/webhook"
-        taping = await stack.enter_async_context(RecordingStack(folder / "stack", webhook_url=hook))
+        recording_stack = await stack.enter_async_context(RecordingStack(folder / "stack", webhook_url=hook))
         mongodb = await stack.enter_async_context(secantus(folder / "mongodb"))
-        proxy = await stack.enter_async_context(Proxy(taping.livekit.port, http))
+        proxy = await stack.enter_async_context(Proxy(recording_stack.livekit.port, http))
         proxy.request = starts.passing
         settings = {"ROOMCTL_RECORDING_OUTPUT": OUTPUT, "ROOMCTL_RESYNC_SECONDS": "3600"}
-        site = Site(folder, taping.livekit, mongodb=mongodb.uri, url=proxy.url, **settings)
+        site = Site(folder, recording_stack.livekit, mongodb=mongodb.uri, url=proxy.url, **settings)
         await stack.enter_async_context(site)
         standby = await stack.enter_async_context(site.twin("standby"))
         (standby if to_standby else site).private = private
@@ -98,8 +98,8 @@ async def _join(site: Site, room: str, starts: Starts, after: float) -> tuple[fl
 
 async def world(*, record: bool) -> InProcess:
     """Rooms with somebody in each; recorded or not."""
-    taping = RecordingConfig(RecordingOutput.read(OUTPUT), timedelta(seconds=60))
-    process = InProcess(config=taping)
+    config = RecordingConfig(RecordingOutput.read(OUTPUT), timedelta(seconds=60))
+    process = InProcess(config=config)
     names = [f"room-{number:03}" for number in range(ROOMS)]
     process.manifests = desired(*(manifest(name, record=record) for name in names))
     await process.run_until_stable()

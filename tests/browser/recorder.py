@@ -91,9 +91,9 @@ class Recorder:
         """Open the page as the worker does for the room of `key`, and return when it is to record."""
         token = recorder_token(livekit, await house.room_name(key))
         await self.open(layout="grid", url=livekit.ws_url, token=token)
-        await self.says(START)
+        await self.until_printed(START)
 
-    async def says(self, word: str) -> None:
+    async def until_printed(self, word: str) -> None:
         """Return when the worker was told."""
 
         async def is_logged() -> bool:

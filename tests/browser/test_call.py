@@ -25,11 +25,11 @@ async def test_two_see_and_hear_each_other_and_chat(house: Site, welcome: Welcom
     await asyncio.gather(ann.hears(), bob.hears())
     await ann.shoot("call")
 
-    await ann.says("hello there")
+    await ann.send_chat("hello there")
     await expect(bob["#unread"]).to_have_text("1")
     await bob["#chat-open"].click()
     await expect(bob["#messages"]).to_contain_text("hello there")
-    await bob.says("and hello to you")
+    await bob.send_chat("and hello to you")
     await expect(ann["#messages"]).to_contain_text("and hello to you")
     await ann.shoot("chat")
 

@@ -87,6 +87,6 @@ async def test_who_is_never_announced_is_a_guest_and_holds_nobody_back_for_long(
     hidden = token(livekit, await house.room_name("unseen"), "unseen", hidden=True, can_publish_data=True)
     async with guest(livekit.ws_url, hidden) as unseen:
         await unseen.room.local_participant.send_text("from nowhere", topic="lk.chat")
-        await ann.says("from Ann")
+        await ann.send_chat("from Ann")
         await expect(recorder.visitor["#messages p"]).to_have_count(2)
     assert "Guest" in await recorder.visitor["#messages"].inner_text()

@@ -65,7 +65,7 @@ async def test_the_chat_stands_beside_them_as_text(
     await ann.join(room, "Ann <i>Archer</i>")
     recorder = await Recorder.on(await welcome())
     await recorder.record(house, livekit, "written")
-    await ann.says(HTML)
+    await ann.send_chat(HTML)
     await expect(recorder.visitor["#messages p"]).to_have_text([HTML])
     await expect(recorder.visitor["#messages b"]).to_have_text("Ann <i>Archer</i>")
     await expect(recorder.visitor["#messages time"]).to_have_text(re.compile(r"^\d\d:\d\d$"))
@@ -206,7 +206,7 @@ async def test_it_begins_once_though_nobody_comes_and_ends_with_the_room(
     await recorder.record(house, livekit, "lonely")
     await expect(recorder.visitor["#empty"]).to_have_text("Quiet hour")
     house.edit("lonely", active=False)
-    await recorder.says(END)
+    await recorder.until_printed(END)
     assert recorder.said == [START, END]
 
 
@@ -219,7 +219,7 @@ async def test_a_token_that_livekit_refuses_begins_nothing(
     bad = f"{good[:-4]}AAAA"
     await recorder.open(url=livekit.ws_url, token=bad)
     await expect(recorder.visitor[".error"]).to_contain_text("rejected the token")
-    await recorder.says(END)
+    await recorder.until_printed(END)
     assert recorder.said == [END]
     assert bad not in await recorder.page.content()
     recorder.visitor.complaints.clear()  # the browser names what it could not load
@@ -229,7 +229,7 @@ async def test_a_room_that_is_not_there_begins_nothing(livekit: LiveKitServer, w
     recorder = await Recorder.on(await welcome())
     await recorder.open(url=livekit.ws_url, token=recorder_token(livekit, "nowhere"))
     await expect(recorder.visitor[".error"]).to_contain_text("Room not found")
-    await recorder.says(END)
+    await recorder.until_printed(END)
     assert recorder.said == [END]
     recorder.visitor.complaints.clear()
 
@@ -245,7 +245,7 @@ async def test_it_needs_no_https(house: Site, livekit: LiveKitServer, welcome: W
         await recorder.record(house, livekit, "inner")
         assert not await recorder.page.evaluate("isSecureContext")
         await recorder.visitor.sees(await ann.identity())
-        await ann.says("hello")
+        await ann.send_chat("hello")
         await expect(recorder.visitor["#messages p"]).to_have_text("hello")
 
 

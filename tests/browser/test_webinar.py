@@ -26,7 +26,7 @@ async def test_a_guest_watches_and_chats_and_an_invited_speaker_speaks(house: Si
         await expect(gus[control]).to_be_hidden()
     await gus.sees(await sue.identity())
     await gus.hears()
-    await gus.says("a question")
+    await gus.send_chat("a question")
     await sue["#chat-open"].click()
     await expect(sue["#messages"]).to_contain_text("a question")
     await gus.shoot("webinar-guest")

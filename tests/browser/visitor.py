@@ -172,7 +172,7 @@ class Visitor:
         """The chat as it stands."""
         return await self["#messages > li"].all_inner_texts()
 
-    async def says(self, text: str) -> None:
+    async def send_chat(self, text: str) -> None:
         """Write it in the chat, opened where it is not."""
         if not await self["#chat"].is_visible():
             await self["#chat-open"].click()

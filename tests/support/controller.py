@@ -84,7 +84,9 @@ class Controller:
         """The events of that name, with those values."""
         return [e for e in self.events if e.get("event") == event and fields.items() <= e.items()]
 
-    async def says(self, event: str, *, times: int = 1, within: float = PATIENCE, **fields: Any) -> None:
+    async def until_logged(
+        self, event: str, *, times: int = 1, within: float = PATIENCE, **fields: Any
+    ) -> None:
         """Return when it has logged that event so often."""
 
         async def enough() -> bool:

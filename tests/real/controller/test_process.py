@@ -48,7 +48,7 @@ async def test_sigterm_ends_it_while_both_servers_hang(tmp_path: Path) -> None:
             livekit.pause()
             site.write("more")
             mongodb.signal(signal.SIGSTOP)
-            await controller.says("a server is away")
+            await controller.until_logged("a server is away")
             assert await controller.stop(SOON) == 0
         livekit.resume()
         mongodb.signal(signal.SIGCONT)
@@ -72,7 +72,7 @@ async def test_sigterm_ends_it_before_it_has_reached_anybody(tmp_path: Path, liv
     async with Site(tmp_path, livekit, mongodb="mongodb://127.0.0.1:1/", url="http://127.0.0.1:1") as site:
         site.write("talk")
         async with site.run(ready=False) as controller:
-            await controller.says("a server is away")
+            await controller.until_logged("a server is away")
             assert await controller.stop(SOON) == 0
 
 
@@ -169,7 +169,7 @@ async def test_another_secret_is_warned_of_and_changes_no_id(site: Site) -> None
         before = await site.converged()
         await controller.stop()
     async with site.run(ROOMCTL_SECRET="another-secret-than-the-one-before") as changed:
-        await changed.says(WARNING)
+        await changed.until_logged(WARNING)
         site.edit("talk", allow_chat=True)
         assert (await site.converged())["talk"].id == before["talk"].id
         warned = changed.said(WARNING)

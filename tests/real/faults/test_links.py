@@ -50,7 +50,7 @@ async def _hurt_and_healed(
             async with canary(livekit.ws_url, await site.token(record.id, "ann")) as ann, line.canaries():
                 hurt(line.proxies[link])
                 line.flip(removals=False)
-                await controller.says("a server is away", server=SERVERS[link])
+                await controller.until_logged("a server is away", server=SERVERS[link])
                 assert await site.token(record.id, "bob"), "guests are answered from what was last known"
                 await _mended(line, link)
                 await site.converged()

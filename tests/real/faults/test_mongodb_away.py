@@ -23,7 +23,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
     site.write("talk")
     await proxy.refuse()
     async with site.run(ready=False) as controller:
-        await controller.says("a server is away", server="MongoDB")
+        await controller.until_logged("a server is away", server="MongoDB")
         assert (await site.find("0" * 24)).body["code"] == "STARTING"
         await proxy.accept()
         record = (await site.converged())["talk"]
@@ -32,14 +32,14 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
             await proxy.refuse()
             site.edit("talk", allow_chat=True)
             site.write("more")
-            await controller.says("a server is away", times=2, server="MongoDB")
+            await controller.until_logged("a server is away", times=2, server="MongoDB")
             await site.tried_again()
             assert await site.token(record.id, "bob")
             assert (await site.get("/readyz")).body["mongodb"] is False
             await proxy.accept()
             assert (await site.converged())["talk"].live == record.live
             assert ann.inside
-        await controller.says("a server is back", times=2, server="MongoDB")
+        await controller.until_logged("a server is back", times=2, server="MongoDB")
         events = controller.said("a server is away")
         assert len(events) == 2
         assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in events)
@@ -57,8 +57,8 @@ async def test_both_are_away_at_once(line: Line) -> None:
             for proxy in line.proxies.values():
                 await proxy.refuse()
             site.edit("talk", allow_chat=True)
-            await controller.says("a server is away", server="LiveKit")
-            await controller.says("a server is away", server="MongoDB")
+            await controller.until_logged("a server is away", server="LiveKit")
+            await controller.until_logged("a server is away", server="MongoDB")
             await site.tried_again()
             assert await site.token(record.id, "bob")
             for proxy in line.proxies.values():
@@ -66,7 +66,7 @@ async def test_both_are_away_at_once(line: Line) -> None:
             assert (await site.converged())["talk"].live == record.live
             assert ann.inside
         for server in ("LiveKit", "MongoDB"):
-            await controller.says("a server is back", server=server)
+            await controller.until_logged("a server is back", server=server)
             assert len(controller.said("a server is away", server=server)) == 1
             assert len(controller.said("a server is back", server=server)) == 1
 
@@ -76,10 +76,10 @@ async def test_both_are_away_at_the_start_and_come_back_one_after_the_other(line
         await proxy.refuse()
     line.site.write("talk")
     async with line.site.run(ready=False) as controller:
-        await controller.says("a server is away", server="MongoDB")
-        await controller.says("a server is away", server="LiveKit")
+        await controller.until_logged("a server is away", server="MongoDB")
+        await controller.until_logged("a server is away", server="LiveKit")
         await line.proxies["livekit"].accept()
-        await controller.says("a server is back", server="LiveKit")
+        await controller.until_logged("a server is back", server="LiveKit")
         await line.proxies["mongodb"].accept()
         await line.site.converged()
 
@@ -88,7 +88,7 @@ async def test_its_credentials_are_never_shown(tmp_path: Path, livekit: LiveKitS
     uri = "mongodb://roomctl:hush-hush@127.0.0.1:1/?authSource=admin"
     async with Site(tmp_path, livekit, mongodb=uri) as site:
         async with site.run(ready=False) as controller:
-            await controller.says("a server is away", server="MongoDB")
+            await controller.until_logged("a server is away", server="MongoDB")
             assert "127.0.0.1:1 " in controller.said("a server is away", server="MongoDB")[0]["error"]
             await controller.stop()
         planned = await site.verb("plan")

@@ -39,12 +39,12 @@ class Studio(Site):
             await store.refresh()
             return await store.recordings.find()
 
-    async def says(self, key: str, status: str, reason: str = "", within: float = 60.0) -> str:
+    async def until_recording(self, key: str, status: str, reason: str = "", within: float = 60.0) -> str:
         """Return when the condition Recording says that; its message then."""
 
         def so(record: RoomRecord) -> bool:
-            matches = record.status.condition("Recording")
-            return matches is not None and matches.status == status and reason in ("", matches.reason)
+            current = record.status.condition("Recording")
+            return current is not None and current.status == status and reason in ("", current.reason)
 
         condition = (await self.until_record(key, so, within)).status.condition("Recording")
         assert condition is not None
@@ -52,7 +52,7 @@ class Studio(Site):
 
     async def recorded(self, key: str, within: float = 60.0) -> Egress:
         """The one egress of the room, once the condition says that it is being recorded."""
-        await self.says(key, "True", within=within)
+        await self.until_recording(key, "True", within=within)
         matches: list[Egress] = []
 
         async def noted() -> bool:

@@ -26,7 +26,7 @@ async def test_they_are_recorded_again(tmp_path: Path, mongodb: Server) -> None:
                     return states[first.id] != RecordingState.RECORDING and RecordingState.RECORDING in others
 
                 await until(again, LONG)
-                await site.says("stage", "True", within=LONG)
+                await site.until_recording("stage", "True", within=LONG)
 
 
 async def test_a_room_whose_manifest_is_gone_waits_for_them(tmp_path: Path, mongodb: Server) -> None:

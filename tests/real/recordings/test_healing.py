@@ -93,7 +93,7 @@ async def test_a_job_that_fails_is_followed_by_another(site: Studio, fault: str)
 async def test_a_start_that_fails_is_named_and_tried_again(site: Studio) -> None:
     await site.stack.worker.set(fail_start="Start signal not received")
     async with ann_inside(site, "no-start"):
-        why = await site.says("no-start", "False", "Failed")
+        why = await site.until_recording("no-start", "False", "Failed")
         assert "its page did not begin" in why
         await site.stack.worker.set(fail_start="")
         await site.recorded("no-start")
@@ -119,7 +119,7 @@ async def test_a_start_that_livekit_says_is_there_already_was_no_failure(
         await site.stack.worker.set(lose_reply=False)
         (row,) = await site.ended("there", "recording")
         assert row.egress_id == egress.id
-        await site.says("there", "True")
+        await site.until_recording("there", "True")
     await site.ended("there", "complete")
     assert not house[1].said("recording", key="there", reason="Failed")
 
@@ -184,7 +184,7 @@ async def test_a_slow_end_is_waited_for_before_the_next_begins(site: Studio) -> 
     async with ann_inside(site, "slow-stop"):
         first = await site.recorded("slow-stop")
         site.edit("slow-stop", record_mode="ROOM_COMPOSITE_SPEAKER")
-        await site.says("slow-stop", "False", "Stopping")
+        await site.until_recording("slow-stop", "False", "Stopping")
         await site.ended("slow-stop", "complete", "recording")
         second = await site.recorded("slow-stop")
         ended = (await site.reader.recording(first.id)).ended
@@ -201,7 +201,7 @@ async def test_one_that_never_ends_holds_up_neither_the_next_nor_the_room(site: 
         await site.stack.worker.set(ignore_stop=True)
         site.edit("deaf", record_mode="ROOM_COMPOSITE_SPEAKER")
         await until_running(site, "deaf", "ENDING", "ACTIVE")
-        await site.says("deaf", "True")
+        await site.until_recording("deaf", "True")
         assert not ann.left.done()
         site.edit("deaf", active=False)
         await site.until_live(lambda live: first.room not in live, 60)
@@ -214,7 +214,7 @@ async def test_a_room_that_found_all_workers_full_has_the_next_that_is_free(site
     async with ann_inside(site, "first"):
         await site.recorded("first")
         async with ann_inside(site, "second"):
-            assert "one more where all are full" in await site.says("second", "False", "NoWorker")
+            assert "one more where all are full" in await site.until_recording("second", "False", "NoWorker")
             site.edit("first", record=False)
             await site.recorded("second", 120)
 
@@ -222,6 +222,6 @@ async def test_a_room_that_found_all_workers_full_has_the_next_that_is_free(site
 async def test_without_a_worker_it_says_so_until_one_comes(site: Studio) -> None:
     site.stack.worker.kill()
     async with ann_inside(site, "early"):
-        await site.says("early", "False", "NoWorker")
+        await site.until_recording("early", "False", "NoWorker")
         await site.stack.worker.start()
         await site.recorded("early", 120)

@@ -16,12 +16,12 @@ async def test_a_worker_killed_without_a_word_is_named_and_the_next_takes_over(
             async with site.person("stage") as ann:
                 first = await site.recorded("stage")
                 site.stack.worker.kill()
-                assert first.id in await site.says("stage", "False", "WorkerLost", within=180)
+                assert first.id in await site.until_recording("stage", "False", "WorkerLost", within=180)
                 await site.stack.worker.start()
                 rows = await site.ended("stage", "lost", "recording", within=180)
                 assert rows[0].egress_id == first.id
-                await site.says("stage", "True")
+                await site.until_recording("stage", "True")
                 assert not ann.left.done()
             await site.ended("stage", "lost", "complete")
             assert controller.said("recording lost", key="stage", egress=first.id)
-            await site.says("stage", "False", "Idle")
+            await site.until_recording("stage", "False", "Idle")

@@ -82,9 +82,9 @@ async def test_a_redis_that_crashed_ends_no_recording(tmp_path: Path, mongodb: S
             async with site.person("stage") as ann:
                 first = await site.recorded("stage")
                 site.stack.redis.kill()
-                await site.says("stage", "False", "NoEgressService")
+                await site.until_recording("stage", "False", "NoEgressService")
                 await site.stack.redis.start()
-                await site.says("stage", "True", within=LONG)
+                await site.until_recording("stage", "True", within=LONG)
                 assert [one.id for one in await site.egresses()] == [first.id]
                 assert not ann.left.done()
             await site.ended("stage", "complete", within=LONG)
@@ -99,11 +99,11 @@ async def test_a_frozen_redis_is_named_and_what_it_held_up_is_begun(tmp_path: Pa
             async with site.person("stage") as ann:
                 await site.recorded("stage")
                 site.stack.redis.pause()
-                await site.says("stage", "False", "NoEgressService")
+                await site.until_recording("stage", "False", "NoEgressService")
                 site.stack.redis.resume()
                 async with back(site, "other"):
                     await site.recorded("other", LONG)
-                    await site.says("stage", "True", within=LONG)
+                    await site.until_recording("stage", "True", within=LONG)
                 assert not ann.left.done()
             await site.ended("stage", "complete", within=LONG)
 
@@ -135,7 +135,7 @@ async def test_after_a_restart_of_livekit_who_comes_back_is_recorded(tmp_path: P
                 await site.recorded("stage")
                 await site.stack.livekit.restart()
             async with back(site, "stage"):
-                await site.says("stage", "True", within=LONG)
+                await site.until_recording("stage", "True", within=LONG)
                 await until_counted(site, "stage")
             await until_over(site)
 
@@ -157,4 +157,4 @@ async def test_who_was_inside_when_livekit_crashed_keeps_no_recording_alive(
 
             await until_over(site)
             assert [one.identity for one in await site.people("stage") if one.is_person] == ["canary"]
-            await site.says("stage", "False", "Idle", within=LONG)
+            await site.until_recording("stage", "False", "Idle", within=LONG)

@@ -15,7 +15,7 @@ async def fails_at_its_end(site: Studio) -> str:
     async with site.person("stage"):
         await site.recorded("stage")
     (row,) = await site.ended("stage", "failed")
-    assert await site.says("stage", "False", "Failed") == row.error
+    assert await site.until_recording("stage", "False", "Failed") == row.error
     await site.stack.worker.set(refuse_output="")
     return row.error
 
@@ -47,4 +47,4 @@ async def test_a_restart_forgets_no_failure_and_the_next_recording_ends_it(
             async with site.person("stage"):
                 await site.recorded("stage")
             await site.ended("stage", "failed", "complete")
-            await site.says("stage", "False", "Idle")
+            await site.until_recording("stage", "False", "Idle")

@@ -301,7 +301,7 @@ async def _begun(site: Stage, death: Kill) -> None:
     site.deadly(death, controller)
     async with visitor(site.stack.livekit, lambda: site.room):
         last = await site.succeeded(controller)
-        await site.says("stage", "True", within=HEALED)
+        await site.until_recording("stage", "True", within=HEALED)
     await site.quiet()
     assert await last.stop() == 0
 
@@ -309,12 +309,12 @@ async def _begun(site: Stage, death: Kill) -> None:
 async def _ended(site: Stage, death: Kill) -> None:
     controller = await site.opened()
     async with visitor(site.stack.livekit, lambda: site.room):
-        await site.says("stage", "True")
+        await site.until_recording("stage", "True")
         site.deadly(death, controller)
     last = await site.succeeded(controller)
     await site.quiet()
     async with visitor(site.stack.livekit, lambda: site.room):
-        await site.says("stage", "True", within=HEALED)
+        await site.until_recording("stage", "True", within=HEALED)
     await site.quiet()
     assert await last.stop() == 0
 
@@ -322,7 +322,7 @@ async def _ended(site: Stage, death: Kill) -> None:
 async def _switched_off(site: Stage, death: Kill) -> None:
     controller = await site.opened()
     async with visitor(site.stack.livekit, lambda: site.room):
-        await site.says("stage", "True")
+        await site.until_recording("stage", "True")
         site.deadly(death, controller)
         site.edit("stage", active=False)
         last = await site.succeeded(controller)

@@ -116,12 +116,12 @@ async def test_a_browser_in_the_workers_place_shows_the_people_and_the_chat(
         await until_gone(house, "talk", egress.id)
         recorder = await Recorder.on(await Visitor.arriving(await chromium.new_context(), base, tmp_path))
         await recorder.page.goto(opened_page(house, egress).url)
-        await recorder.says(START)
+        await recorder.until_printed(START)
         await recorder.visitor.sees(await ann.identity())
-        await ann.says("hello from Ann")
+        await ann.send_chat("hello from Ann")
         await expect(recorder.visitor["#messages > li"]).to_contain_text("hello from Ann")
         await expect(ann[".tile"]).to_have_count(1)  # the recorder is nobody
         house.edit("talk", active=False)
-        await recorder.says(END)
+        await recorder.until_printed(END)
     assert recorder.said == [START, END]
     assert recorder.visitor.errors() == []

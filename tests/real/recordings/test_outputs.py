@@ -170,7 +170,7 @@ async def test_a_store_that_refuses_is_named_and_nobody_sees_why_in_its_words(si
         await site.converged()
         async with site.person("refused"):
             egress = await site.recorded("refused")
-        message = await site.says("refused", "False", "Failed")
+        message = await site.until_recording("refused", "False", "Failed")
         written = [await text_of(site, "/metrics"), await database_of(site)]
         for words in (["get"], ["recordings"], ["plan"]):
             written += [(await site.verb(*words, *form)).out for form in ([], ["-o", "json"])]
@@ -197,7 +197,7 @@ async def test_the_id_of_an_api_room_is_shown_to_nobody_though_its_file_has_it(s
         async with site.person(room.key):
             egress = await site.recorded(room.key)
             assert egress.file.startswith(f"/recordings/{room.id}/api/{room.id}/2")
-            seen = [await site.says(room.key, "True"), *await shown(site, controller)]
+            seen = [await site.until_recording(room.key, "True"), *await shown(site, controller)]
             await site.stack.worker.fail(egress.id)
             await site.ended(room.key, "failed", "recording")
             await site.recorded(room.key)

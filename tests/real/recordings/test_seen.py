@@ -127,7 +127,7 @@ async def test_the_log_tells_of_its_life(site: Studio) -> None:
         async with site.person("stage"):
             await site.recorded("stage")
         (row,) = await site.ended("stage", "complete")
-        await controller.says("recording complete")
+        await controller.until_logged("recording complete")
         (begun,) = controller.said("recording begun")
         ends = controller.said("recording ends")
         (done,) = controller.said("recording complete")
@@ -144,8 +144,8 @@ async def test_one_that_failed_stays_named_when_all_have_left(site: Studio) -> N
         async with site.person("stage"):
             await site.recorded("stage")
         (row,) = await site.ended("stage", "failed")
-        await controller.says("recording failed", error=row.error)
-        assert await site.says("stage", "False", "Failed") == row.error
+        await controller.until_logged("recording failed", error=row.error)
+        assert await site.until_recording("stage", "False", "Failed") == row.error
         await site.another_pass()
         current = await condition(site, "stage")
     assert (current["status"], current["reason"], current["message"]) == ("False", "Failed", row.error)

@@ -13,12 +13,12 @@ async def test_the_first_person_begins_it_and_the_last_ends_it(tmp_path: Path, m
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
-            await site.says("stage", "False", "Idle")
+            await site.until_recording("stage", "False", "Idle")
             async with site.person("stage"):
                 egress = await site.recorded("stage")
                 assert egress.file.startswith("/recordings/stage/")
             (row,) = await site.ended("stage", "complete")
-            await site.says("stage", "False", "Idle")
+            await site.until_recording("stage", "False", "Idle")
         assert (row.egress_id, row.file, row.error) == (egress.id, egress.file, "")
         assert row.size > 0
         assert site.stack.worker.file(row.file).stat().st_size == row.size
@@ -42,7 +42,7 @@ async def test_hidden_people_are_nobody(tmp_path: Path, mongodb: Server) -> None
             await site.converged()
             async with site.person("stage", "ghost", hidden=True), site.person("other"):
                 await site.recorded("other")
-                await site.says("stage", "False", "Idle")
+                await site.until_recording("stage", "False", "Idle")
             assert {row.key for row in await site.rows()} == {"other"}
 
 

@@ -67,8 +67,8 @@ class Dump:
         for key, fields in self.manifests.items():
             site.write(key, **fields)
         async with Documents.of_site(site) as documents:
-            for name, found in self.collections.items():
-                await documents.database[name].insert_many(found)
+            for name, rows in self.collections.items():
+                await documents.database[name].insert_many(rows)
 
 
 @asynccontextmanager

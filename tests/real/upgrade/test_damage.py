@@ -87,7 +87,7 @@ async def test_damage_is_told_by_get_doctor_wait_and_the_metrics(site: Site) -> 
         site.spoil("a")
         await site.until_condition("a", "ManifestValid", "False")
         await documents.update(room_id, {"$set": {"spec.max_participants": "many", "spec.later": 1}})
-        await controller.says("record unusable", key="a", reason="RecordDamaged")
+        await controller.until_logged("record unusable", key="a", reason="RecordDamaged")
         assert (await site.find(room_id)).status == 200, "the last good record answers"
         assert 'roomctl_rooms{status="False",type="Ready"} 1.0' in await site.metrics()
         assert 'roomctl_unusable_records{reason="RecordDamaged"} 1.0' in await site.metrics()
@@ -117,9 +117,9 @@ async def test_damaged_record_that_nobody_has_read_is_unavailable_and_not_unknow
     async with Documents.of_site(site) as documents:
         await documents.update(room.id, {"$set": {"spec": 7}})
         async with site.run() as again:
-            await again.says("record unusable", key="a")
-            found = await site.find(room.id)
-            assert (found.status, found.body["code"]) == (503, "UNAVAILABLE")
+            await again.until_logged("record unusable", key="a")
+            answer = await site.find(room.id)
+            assert (answer.status, answer.body["code"]) == (503, "UNAVAILABLE")
             assert room.live is not None
             assert room.live.name in await site.listed(), "its live room is no orphan"
 
@@ -130,10 +130,10 @@ async def test_record_of_a_newer_release_is_shown_and_left_alone(site: Site) -> 
     async with site.run() as controller, Documents.of_site(site) as documents:
         room = (await site.converged())["a"]
         await documents.update(room.id, {"$set": {"reader": 99, "hold": {"until": "later"}}})
-        await controller.says("record unusable", key="a", reason="NewerRelease")
+        await controller.until_logged("record unusable", key="a", reason="NewerRelease")
         stored = await documents.get("a")
-        found = await site.find(room.id)
-        assert (found.status, found.body["code"]) == (503, "UNAVAILABLE")
+        answer = await site.find(room.id)
+        assert (answer.status, answer.body["code"]) == (503, "UNAVAILABLE")
         shown = as_json((await site.verb("get", "-o", "json")).out)["a"]
         (ready,) = shown["status"]["conditions"]
         assert (ready["status"], ready["reason"]) == ("Unknown", "NewerRelease")

@@ -25,8 +25,8 @@ async def test_rooms_of_an_earlier_release_are_served_as_before(site: Site, name
     async with site.run() as controller, Documents.of_site(site) as documents:
         for key, room in alive.items():
             await site.until_found(room["_id"])
-            found = await site.find(room["_id"])
-            assert (found.status, found.body["LKRoomName"]) == (200, room["live"]["name"]), key
+            answer = await site.find(room["_id"])
+            assert (answer.status, answer.body["LKRoomName"]) == (200, room["live"]["name"]), key
         for key, room in dump.rooms.items():
             if key not in alive:
                 assert (await site.find(room["_id"])).status == 404

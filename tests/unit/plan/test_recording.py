@@ -275,7 +275,7 @@ def test_one_that_has_not_begun_is_the_younger() -> None:
 
 
 @pytest.mark.parametrize(
-    ("facts", "says"),
+    ("facts", "expected"),
     [
         (inputs(occupancy=NOBODY), ("False", "Idle")),
         (inputs(), ("False", "Starting")),
@@ -296,9 +296,9 @@ def test_one_that_has_not_begun_is_the_younger() -> None:
         (inputs(noted(), EGRESS, on_deleted_room=frozenset({"EG_1"})), ("False", "Starting")),
     ],
 )
-def test_the_condition_says_what_is_so(facts: RecordingInputs, says: tuple[str, str]) -> None:
+def test_the_condition_says_what_is_so(facts: RecordingInputs, expected: tuple[str, str]) -> None:
     said = condition(facts, OUTPUT, None)
-    assert (said.status, said.reason) == says
+    assert (said.status, said.reason) == expected
 
 
 def test_the_condition_names_file_and_time_and_nothing_of_the_id() -> None:

@@ -54,7 +54,7 @@ def running(controller: InProcess) -> list[Egress]:
     return [egress for egress in controller.live.egresses.values() if not egress.status.ended]
 
 
-def says(controller: InProcess) -> Condition:
+def recording_condition(controller: InProcess) -> Condition:
     condition = controller.record("stage").status.condition("Recording")
     assert condition is not None
     return condition
@@ -79,7 +79,10 @@ async def test_an_empty_room_is_not_recorded() -> None:
     await live(controller)
     await look(controller)
     assert not controller.live.egresses
-    assert (says(controller).status, says(controller).reason) == ("False", "Idle")
+    assert (recording_condition(controller).status, recording_condition(controller).reason) == (
+        "False",
+        "Idle",
+    )
 
 
 async def test_the_first_person_begins_one_recording() -> None:
@@ -87,8 +90,8 @@ async def test_the_first_person_begins_one_recording() -> None:
     egress = await recorded(controller)
     assert controller.live.calls["start_recording"] == 1
     assert egress.file.startswith("/recordings/stage/")
-    assert says(controller).status == "True"
-    assert egress.file in says(controller).message
+    assert recording_condition(controller).status == "True"
+    assert egress.file in recording_condition(controller).message
     assert [row.state for row in await rows(controller)] == ["recording"]
 
 
@@ -114,7 +117,7 @@ async def test_it_ends_when_nobody_has_been_inside_for_the_idle_time() -> None:
     await look(controller)
     assert not running(controller)
     assert [row.state for row in await rows(controller)] == ["complete"]
-    assert says(controller).reason == "Idle"
+    assert recording_condition(controller).reason == "Idle"
 
 
 async def test_who_comes_back_in_time_is_in_the_same_recording() -> None:
@@ -174,7 +177,10 @@ async def test_a_stopped_room_goes_on_to_say_that_its_recording_failed(
     monkeypatch.setattr(FakeLive, "stop_recording", fails)
     controller.manifests = desired(manifest("stage", record=True, active=False))
     await look(controller, 12)
-    assert (says(controller).reason, says(controller).message) == ("Failed", "its output was refused")
+    assert (recording_condition(controller).reason, recording_condition(controller).message) == (
+        "Failed",
+        "its output was refused",
+    )
 
 
 async def test_who_stands_by_counts_no_recording() -> None:
@@ -234,7 +240,7 @@ async def test_no_worker_is_said_and_tried_again() -> None:
     controller.live.fail["start_recording"] = NoEgressWorkerError("no egress worker")
     controller.live.enter(name, "ann", SPEAKER)
     await look(controller)
-    assert says(controller).reason == "NoWorker"
+    assert recording_condition(controller).reason == "NoWorker"
     controller.live.fail.clear()
     controller.time.seconds += 61
     await look(controller)
@@ -363,7 +369,7 @@ async def test_one_that_failed_is_listed_said_and_begun_anew() -> None:
     egress = await recorded(controller)
     controller.live.becomes(egress.id, EgressStatus.FAILED, error="its output was refused")
     await look(controller, 3)
-    assert says(controller).reason == "Failed"
+    assert recording_condition(controller).reason == "Failed"
     controller.time.seconds += 61
     await look(controller)
     assert [row.state for row in await rows(controller)].count(RecordingState.FAILED) == 1
@@ -401,7 +407,7 @@ async def test_without_redis_the_condition_says_so() -> None:
     controller.live.fail["recordings"] = NoEgressServiceError("no Redis")
     await live(controller)
     await look(controller)
-    assert says(controller).reason == "NoEgressService"
+    assert recording_condition(controller).reason == "NoEgressService"
 
 
 async def test_without_an_output_nothing_is_recorded_and_that_is_said() -> None:
@@ -409,7 +415,7 @@ async def test_without_an_output_nothing_is_recorded_and_that_is_said() -> None:
     controller.live.enter(await live(controller), "ann", SPEAKER)
     await look(controller)
     assert not controller.live.egresses
-    assert says(controller).reason == "NotConfigured"
+    assert recording_condition(controller).reason == "NotConfigured"
 
 
 async def test_a_lost_one_that_goes_on_is_ours_again_and_the_younger_ends() -> None:

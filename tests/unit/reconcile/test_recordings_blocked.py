@@ -10,7 +10,15 @@ from controller.live.egress import EgressStatus
 from controller.reconcile.recordings.recording_applier import RecordingConfig
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
-from tests.unit.reconcile.test_recordings import SPEAKER, harness, live, look, recorded, running, says
+from tests.unit.reconcile.test_recordings import (
+    SPEAKER,
+    harness,
+    live,
+    look,
+    recorded,
+    recording_condition,
+    running,
+)
 
 
 def failures(controller: InProcess, reason: str) -> float:
@@ -59,11 +67,11 @@ async def test_that_no_worker_took_it_is_said_when_all_have_left() -> None:
     await look(controller)
     controller.live.go(name, "ann")
     await look(controller)
-    assert says(controller).reason == "NoWorker"
+    assert recording_condition(controller).reason == "NoWorker"
     del controller.live.fail["start_recording"]
     controller.time.seconds += 61
     await recorded(controller)
-    assert says(controller).status == "True"
+    assert recording_condition(controller).status == "True"
 
 
 async def test_record_switched_on_with_people_inside_waits_for_no_resync() -> None:

@@ -114,7 +114,7 @@ class Fault:
     met: str = ""
     dead: bool = False
 
-    def of(self, kind: Callable[[str], Exception]) -> "_Line":
+    def line(self, kind: Callable[[str], Exception]) -> "_Line":
         return _Line(self, kind)
 
     async def through(
@@ -171,9 +171,9 @@ class Life:
         store: Any = FakeStore(self.database)
         live: Any = self.live
         if not self.fault.dead:
-            store.recordings = fused(store.recordings, self.fault.of(StoreUnavailableError), ROW_CALLS)
-            store = fused(store, self.fault.of(StoreUnavailableError), STORE_CALLS)
-            live = fused(live, self.fault.of(LiveKitUnavailableError), LIVE_CALLS)
+            store.recordings = fused(store.recordings, self.fault.line(StoreUnavailableError), ROW_CALLS)
+            store = fused(store, self.fault.line(StoreUnavailableError), STORE_CALLS)
+            live = fused(live, self.fault.line(LiveKitUnavailableError), LIVE_CALLS)
         return InProcess(live, store=store, time=self.time, config=TAPING)
 
     async def passes(self, count: int, *, apart: float = 0.0) -> None:

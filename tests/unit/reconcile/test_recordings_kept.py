@@ -8,7 +8,15 @@ from controller.errors import LiveKitUnavailableError, NoEgressServiceError
 from controller.live.egress import EgressStatus
 from tests.support.fake_live import FakeLive
 from tests.support.inprocess import InProcess
-from tests.unit.reconcile.test_recordings import SPEAKER, harness, live, look, recorded, running, says
+from tests.unit.reconcile.test_recordings import (
+    SPEAKER,
+    harness,
+    live,
+    look,
+    recorded,
+    recording_condition,
+    running,
+)
 
 REFUSED = "its output was refused"
 
@@ -19,7 +27,10 @@ async def failed(controller: InProcess) -> None:
     controller.live.becomes(egress.id, EgressStatus.FAILED, error=REFUSED)
     controller.live.go(egress.room, "ann")
     await look(controller)
-    assert (says(controller).reason, says(controller).message) == ("Failed", REFUSED)
+    assert (recording_condition(controller).reason, recording_condition(controller).message) == (
+        "Failed",
+        REFUSED,
+    )
 
 
 async def lost(controller: InProcess) -> None:
@@ -31,7 +42,7 @@ async def lost(controller: InProcess) -> None:
     controller.time.seconds += 61
     await look(controller, 8)
     controller.live.fail.clear()
-    assert says(controller).reason == "WorkerLost"
+    assert recording_condition(controller).reason == "WorkerLost"
 
 
 def next_one(controller: InProcess) -> InProcess:
@@ -42,17 +53,17 @@ def next_one(controller: InProcess) -> InProcess:
 async def test_a_failure_outlives_the_controller_that_saw_it() -> None:
     first = harness()
     await failed(first)
-    before, other = says(first), next_one(first)
+    before, other = recording_condition(first), next_one(first)
     await look(other)
-    assert says(other) == before
+    assert recording_condition(other) == before
 
 
 async def test_so_does_the_loss_of_a_worker() -> None:
     first = harness()
     await lost(first)
-    before, other = says(first), next_one(first)
+    before, other = recording_condition(first), next_one(first)
     await look(other)
-    assert says(other) == before
+    assert recording_condition(other) == before
 
 
 async def test_and_it_outlives_each_restart_after() -> None:
@@ -61,7 +72,10 @@ async def test_and_it_outlives_each_restart_after() -> None:
     for _ in range(3):
         controller = next_one(controller)
         await look(controller)
-    assert (says(controller).reason, says(controller).message) == ("Failed", REFUSED)
+    assert (recording_condition(controller).reason, recording_condition(controller).message) == (
+        "Failed",
+        REFUSED,
+    )
 
 
 async def test_the_next_recording_that_ends_well_is_the_end_of_it() -> None:
@@ -70,12 +84,12 @@ async def test_the_next_recording_that_ends_well_is_the_end_of_it() -> None:
     other = next_one(first)
     other.time.seconds += 61
     egress = await recorded(other)
-    assert says(other).status == "True"
+    assert recording_condition(other).status == "True"
     other.live.go(egress.room, "ann")
     await look(other)
     other.time.seconds += 61
     await look(other)
-    assert says(other).reason == "Idle"
+    assert recording_condition(other).reason == "Idle"
 
 
 async def test_also_where_nobody_said_that_it_was_under_way() -> None:
@@ -91,7 +105,7 @@ async def test_also_where_nobody_said_that_it_was_under_way() -> None:
     rooms[room.id] = replace(room, status=before)
     other = next_one(first)
     await look(other)
-    assert says(other).reason == "Idle"
+    assert recording_condition(other).reason == "Idle"
 
 
 async def test_whoever_is_back_repeats_nothing_that_is_over() -> None:
@@ -106,10 +120,10 @@ async def test_whoever_is_back_repeats_nothing_that_is_over() -> None:
     other.live.becomes(egress.id, EgressStatus.COMPLETE)
     other.live.go(egress.room, "ann")
     await look(other)
-    assert says(other).reason == "Idle"
+    assert recording_condition(other).reason == "Idle"
     first.lease.held = True
     await look(first)
-    assert says(first).reason == "Idle"
+    assert recording_condition(first).reason == "Idle"
 
 
 async def test_a_livekit_that_tells_nothing_at_the_start_makes_nobody_forget(
@@ -122,9 +136,9 @@ async def test_a_livekit_that_tells_nothing_at_the_start_makes_nobody_forget(
     with monkeypatch.context() as patched:
         patched.setattr(FakeLive, "recordings", _no_service)
         await look(other)
-        assert says(other).reason == "NoEgressService"
+        assert recording_condition(other).reason == "NoEgressService"
     await look(other)
-    assert (says(other).reason, says(other).message) == ("Failed", REFUSED)
+    assert (recording_condition(other).reason, recording_condition(other).message) == ("Failed", REFUSED)
 
 
 async def test_nor_a_livekit_that_is_away_while_the_next_recording_begins() -> None:
@@ -139,10 +153,10 @@ async def test_nor_a_livekit_that_is_away_while_the_next_recording_begins() -> N
     with pytest.raises(LiveKitUnavailableError):
         await other.reconcile()
     await other.task_runner.wait_until_idle()
-    assert says(other).reason == "NoEgressService"
+    assert recording_condition(other).reason == "NoEgressService"
     other.live.fail.clear()
     await look(other)
-    assert (says(other).reason, says(other).message) == ("Failed", REFUSED)
+    assert (recording_condition(other).reason, recording_condition(other).message) == ("Failed", REFUSED)
 
 
 async def _no_service(_: FakeLive) -> list[object]:
@@ -157,10 +171,10 @@ async def test_that_there_was_no_service_is_not_said_again_where_there_is_one(
     with monkeypatch.context() as patched:
         patched.setattr(FakeLive, "recordings", _no_service)
         await look(first)
-    assert says(first).reason == "NoEgressService"
+    assert recording_condition(first).reason == "NoEgressService"
     other = next_one(first)
     await look(other)
-    assert says(other).reason == "Idle"
+    assert recording_condition(other).reason == "Idle"
 
 
 async def test_a_failure_before_the_restart_does_not_delay_the_next_recording() -> None:

@@ -4,7 +4,16 @@ from controller.errors import LiveKitUnavailableError
 from controller.live.egress import EgressStatus
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
-from tests.unit.reconcile.test_recordings import SPEAKER, harness, live, look, recorded, rows, running, says
+from tests.unit.reconcile.test_recordings import (
+    SPEAKER,
+    harness,
+    live,
+    look,
+    recorded,
+    recording_condition,
+    rows,
+    running,
+)
 
 
 async def later(controller: InProcess, seconds: float) -> None:
@@ -92,7 +101,7 @@ async def test_what_is_recorded_in_a_room_that_is_gone_holds_up_nothing() -> Non
     await look(controller)
     controller.manifests = desired(manifest("stage", record=True))
     await look(controller)
-    assert says(controller).status == "False"
+    assert recording_condition(controller).status == "False"
     controller.live.enter(controller.name("stage"), "bob", SPEAKER)
     await look(controller)
     (second,) = [one for one in running(controller) if one.id != first.id]

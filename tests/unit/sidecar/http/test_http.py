@@ -256,7 +256,7 @@ class TestOrigins:
             assert not [name for name in answer.headers if name.startswith("access-control")]
 
     @pytest.mark.parametrize(
-        ("allowed", "origin", "says"),
+        ("allowed", "origin", "expected"),
         [
             ((ORIGIN,), ORIGIN, ORIGIN),
             ((ORIGIN,), "https://evil.example", None),
@@ -266,12 +266,12 @@ class TestOrigins:
         ],
     )
     async def test_exact_origins_may_call_and_read_errors_too(
-        self, allowed: tuple[str, ...], origin: str, says: str | None
+        self, allowed: tuple[str, ...], origin: str, expected: str | None
     ) -> None:
         async with serving(replace(SETTINGS, cors_origins=allowed)) as harness:
             for path, body in ((FIND, {"id": ROOM_ID}), (FIND, {}), ("/x", {}), (TOKEN, {"x": 1})):
                 answer = await harness.post(path, body, {"Origin": origin})
-                assert answer.headers.get("access-control-allow-origin") == says
+                assert answer.headers.get("access-control-allow-origin") == expected
                 assert answer.headers["vary"] == "Origin"
                 assert "access-control-allow-credentials" not in answer.headers
 
