@@ -20,7 +20,7 @@ OUTPUT: Final = "file:///recordings/{key}/{start}-{id}.mp4"
 IDLE: Final = "2"
 
 
-class Studio(Site):
+class RecordingSite(Site):
     """A site whose rooms are recorded."""
 
     stack: RecordingStack
@@ -100,7 +100,9 @@ def _names(record: RoomRecord) -> set[str]:
 
 
 @asynccontextmanager
-async def studio(folder: Path, mongodb: str, *, hooks: bool = True, **more: Any) -> AsyncIterator[Studio]:
+async def recording_site(
+    folder: Path, mongodb: str, *, hooks: bool = True, **more: Any
+) -> AsyncIterator[RecordingSite]:
     """Everything that it takes; `more` are settings (ROOMCTL_…) and the worker's switches."""
     (port,) = free_ports(1)
     hook = f"http://127.0.0.1:{port}/livekit/webhook" if hooks else None
@@ -109,7 +111,7 @@ async def studio(folder: Path, mongodb: str, *, hooks: bool = True, **more: Any)
     recording = {"ROOMCTL_RECORDING_OUTPUT": OUTPUT, "ROOMCTL_RECORDING_IDLE_SECONDS": IDLE}
     async with (
         RecordingStack(folder / "stack", webhook_url=hook, **switches) as stack,
-        Studio(folder, stack.livekit, mongodb=mongodb, **(recording | settings)) as site,
+        RecordingSite(folder, stack.livekit, mongodb=mongodb, **(recording | settings)) as site,
     ):
         site.private, site.stack = port, stack
         yield site

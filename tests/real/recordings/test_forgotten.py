@@ -4,7 +4,7 @@ from pathlib import Path
 
 from controller.live.room import LiveRoom
 from controller.records.recordings import RecordingState
-from tests.real.recordings.harness import studio
+from tests.real.recordings.harness import recording_site
 from tests.support.embedded import Server
 from tests.support.wait import until
 
@@ -12,7 +12,7 @@ LONG = 180.0
 
 
 async def test_they_are_recorded_again(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -30,7 +30,7 @@ async def test_they_are_recorded_again(tmp_path: Path, mongodb: Server) -> None:
 
 
 async def test_a_room_whose_manifest_is_gone_waits_for_them(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri, keeps=False) as site:
+    async with recording_site(tmp_path, mongodb.uri, keeps=False) as site:
         site.write("stage")
         site.write("kept")
         async with site.run():

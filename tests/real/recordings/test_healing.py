@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 import pytest
 
 from controller.live.egress import Egress, Layout, RecordingRequest
-from tests.real.recordings.harness import Studio, studio
+from tests.real.recordings.harness import RecordingSite, recording_site
 from tests.support.controller import Controller
 from tests.support.embedded import Server
 from tests.support.participants import Guest
@@ -31,18 +31,18 @@ STRANGE = "upload failed: AccessDenied for {} with {} and {}".format(*HIDDEN)
 @pytest.fixture(scope="module")
 async def house(
     tmp_path_factory: pytest.TempPathFactory, mongodb: Server
-) -> AsyncIterator[tuple[Studio, Controller]]:
-    """One studio and its controller, which the tests of this file share; each has a room of its own."""
+) -> AsyncIterator[tuple[RecordingSite, Controller]]:
+    """One site and its controller, which the tests of this file share; each has a room of its own."""
     async with (
-        studio(tmp_path_factory.mktemp("studio"), mongodb.uri) as site,
+        recording_site(tmp_path_factory.mktemp("recordings"), mongodb.uri) as site,
         site.run() as controller,
     ):
         yield site, controller
 
 
 @pytest.fixture
-async def site(house: tuple[Studio, Controller]) -> Studio:
-    """The studio with a worker in good health and without a job."""
+async def site(house: tuple[RecordingSite, Controller]) -> RecordingSite:
+    """The site with a worker in good health and without a job."""
     studio_, controller = house
     assert controller.running
     await studio_.stack.worker.set(**HEALTHY)
@@ -55,7 +55,7 @@ async def site(house: tuple[Studio, Controller]) -> Studio:
 
 
 @asynccontextmanager
-async def ann_inside(site: Studio, key: str) -> AsyncIterator[Guest]:
+async def ann_inside(site: RecordingSite, key: str) -> AsyncIterator[Guest]:
     """Somebody in a new room that is to be recorded, who must still be inside at the end."""
     site.write(key, record=True)
     await site.converged(60)
@@ -64,7 +64,7 @@ async def ann_inside(site: Studio, key: str) -> AsyncIterator[Guest]:
         assert not ann.left.done()
 
 
-async def until_running(site: Studio, key: str, *wanted: str) -> list[Egress]:
+async def until_running(site: RecordingSite, key: str, *wanted: str) -> list[Egress]:
     """The egresses of the room that have not ended, once their statuses are these, the eldest first."""
     name, egresses = await site.room_name(key), list[Egress]()
 
@@ -79,7 +79,7 @@ async def until_running(site: Studio, key: str, *wanted: str) -> list[Egress]:
 
 
 @pytest.mark.parametrize("fault", ["die", "fail"])
-async def test_a_job_that_fails_is_followed_by_another(site: Studio, fault: str) -> None:
+async def test_a_job_that_fails_is_followed_by_another(site: RecordingSite, fault: str) -> None:
     """Its handler is killed, or its pipeline freezes."""
     key = f"job-{fault}"
     async with ann_inside(site, key):
@@ -90,7 +90,7 @@ async def test_a_job_that_fails_is_followed_by_another(site: Studio, fault: str)
         assert (await site.recorded(key)).id == rows[1].egress_id
 
 
-async def test_a_start_that_fails_is_named_and_tried_again(site: Studio) -> None:
+async def test_a_start_that_fails_is_named_and_tried_again(site: RecordingSite) -> None:
     await site.stack.worker.set(fail_start="Start signal not received")
     async with ann_inside(site, "no-start"):
         why = await site.until_recording("no-start", "False", "Failed")
@@ -100,7 +100,7 @@ async def test_a_start_that_fails_is_named_and_tried_again(site: Studio) -> None
     assert "failed" in {row.state for row in await site.rows() if row.key == "no-start"}
 
 
-async def test_a_start_that_is_answered_late_makes_one_recording(site: Studio) -> None:
+async def test_a_start_that_is_answered_late_makes_one_recording(site: RecordingSite) -> None:
     await site.stack.worker.set(slow_start="3s")
     async with ann_inside(site, "late"):
         (egress,) = await until_running(site, "late", "ACTIVE")
@@ -110,7 +110,7 @@ async def test_a_start_that_is_answered_late_makes_one_recording(site: Studio) -
 
 
 async def test_a_start_that_livekit_says_is_there_already_was_no_failure(
-    site: Studio, house: tuple[Studio, Controller]
+    site: RecordingSite, house: tuple[RecordingSite, Controller]
 ) -> None:
     """LiveKit calls a worker again whose answer does not come, and that one says so."""
     await site.stack.worker.set(lose_reply=True)
@@ -124,7 +124,7 @@ async def test_a_start_that_livekit_says_is_there_already_was_no_failure(
     assert not house[1].said("recording", key="there", reason="Failed")
 
 
-async def test_a_start_that_is_never_answered_is_found_and_not_doubled(site: Studio) -> None:
+async def test_a_start_that_is_never_answered_is_found_and_not_doubled(site: RecordingSite) -> None:
     await site.stack.worker.set(lose_reply=True)
     async with ann_inside(site, "unanswered"):
         (egress,) = await until_running(site, "unanswered", "ACTIVE")
@@ -134,7 +134,7 @@ async def test_a_start_that_is_never_answered_is_found_and_not_doubled(site: Stu
 
 
 async def test_a_refused_output_is_named_without_what_the_storage_said(
-    site: Studio, house: tuple[Studio, Controller]
+    site: RecordingSite, house: tuple[RecordingSite, Controller]
 ) -> None:
     async with ann_inside(site, "refused"):
         await site.recorded("refused")
@@ -149,7 +149,7 @@ async def test_a_refused_output_is_named_without_what_the_storage_said(
         assert not [word for word in HIDDEN if word in shown]
 
 
-async def test_of_two_recordings_the_younger_ends_and_both_are_listed(site: Studio) -> None:
+async def test_of_two_recordings_the_younger_ends_and_both_are_listed(site: RecordingSite) -> None:
     """It may be told to end before it has begun: then it failed."""
     async with ann_inside(site, "twice"):
         first = await site.recorded("twice")
@@ -162,7 +162,7 @@ async def test_of_two_recordings_the_younger_ends_and_both_are_listed(site: Stud
         await until(is_closed, 60)
 
 
-async def test_a_recording_of_somebody_else_is_left_alone(site: Studio) -> None:
+async def test_a_recording_of_somebody_else_is_left_alone(site: RecordingSite) -> None:
     async with ann_inside(site, "shared"):
         ours = await site.recorded("shared")
         theirs = await start(site, ours.room, "/elsewhere/talk.mp4")
@@ -174,12 +174,12 @@ async def test_a_recording_of_somebody_else_is_left_alone(site: Studio) -> None:
         await site.writer.stop_recording(theirs.id)
 
 
-async def start(site: Studio, room: str, path: str) -> Egress:
+async def start(site: RecordingSite, room: str, path: str) -> Egress:
     """A recording that somebody begins past the controller."""
     return await site.writer.start_recording(RecordingRequest(room, Layout.GRID, path))
 
 
-async def test_a_slow_end_is_waited_for_before_the_next_begins(site: Studio) -> None:
+async def test_a_slow_end_is_waited_for_before_the_next_begins(site: RecordingSite) -> None:
     await site.stack.worker.set(slow_stop="6s")  # after 10 s it would be waited for no more
     async with ann_inside(site, "slow-stop"):
         first = await site.recorded("slow-stop")
@@ -193,7 +193,7 @@ async def test_a_slow_end_is_waited_for_before_the_next_begins(site: Studio) -> 
         assert second.started >= ended
 
 
-async def test_one_that_never_ends_holds_up_neither_the_next_nor_the_room(site: Studio) -> None:
+async def test_one_that_never_ends_holds_up_neither_the_next_nor_the_room(site: RecordingSite) -> None:
     site.write("deaf", record=True)
     await site.converged(60)
     async with site.person("deaf") as ann:
@@ -209,7 +209,7 @@ async def test_one_that_never_ends_holds_up_neither_the_next_nor_the_room(site: 
     await site.ended("deaf", "failed", "failed")
 
 
-async def test_a_room_that_found_all_workers_full_has_the_next_that_is_free(site: Studio) -> None:
+async def test_a_room_that_found_all_workers_full_has_the_next_that_is_free(site: RecordingSite) -> None:
     await site.stack.worker.set(max_jobs=1)
     async with ann_inside(site, "first"):
         await site.recorded("first")
@@ -219,7 +219,7 @@ async def test_a_room_that_found_all_workers_full_has_the_next_that_is_free(site
             await site.recorded("second", 120)
 
 
-async def test_without_a_worker_it_says_so_until_one_comes(site: Studio) -> None:
+async def test_without_a_worker_it_says_so_until_one_comes(site: RecordingSite) -> None:
     site.stack.worker.kill()
     async with ann_inside(site, "early"):
         await site.until_recording("early", "False", "NoWorker")

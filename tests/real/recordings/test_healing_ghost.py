@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from tests.real.recordings.harness import studio
+from tests.real.recordings.harness import recording_site
 from tests.support.embedded import Server
 
 
 async def test_a_worker_killed_without_a_word_is_named_and_the_next_takes_over(
     tmp_path: Path, mongodb: Server
 ) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run() as controller:
             await site.converged()

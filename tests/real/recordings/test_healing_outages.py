@@ -9,7 +9,7 @@ import aiohttp
 
 from controller.errors import LiveKitError, StoreError
 from controller.live.room import LiveRoom
-from tests.real.recordings.harness import OUTPUT, Studio, studio
+from tests.real.recordings.harness import OUTPUT, RecordingSite, recording_site
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
@@ -20,7 +20,7 @@ LONG = 180.0
 
 
 @asynccontextmanager
-async def back(site: Studio, key: str) -> AsyncIterator[None]:
+async def back(site: RecordingSite, key: str) -> AsyncIterator[None]:
     """Somebody who tries until they are inside: for some seconds nobody is let in."""
     pass_ = await site.pass_key(key, "bob")
     async with AsyncExitStack() as stack:
@@ -36,7 +36,7 @@ async def back(site: Studio, key: str) -> AsyncIterator[None]:
         yield
 
 
-async def until_counted(site: Studio, key: str) -> None:
+async def until_counted(site: RecordingSite, key: str) -> None:
     """Return when the listing counts somebody in the room, and that there is a recorder."""
     name = await site.room_name(key)
 
@@ -46,7 +46,7 @@ async def until_counted(site: Studio, key: str) -> None:
     await site.until_live(counted)
 
 
-async def until_over(site: Studio) -> None:
+async def until_over(site: RecordingSite) -> None:
     """Return when nothing is recorded any more, and nothing is said to be."""
 
     async def over() -> bool:
@@ -75,7 +75,7 @@ async def test_without_redis_the_room_is_live_and_it_says_what_is_missing(
 
 
 async def test_a_redis_that_crashed_ends_no_recording(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -91,7 +91,7 @@ async def test_a_redis_that_crashed_ends_no_recording(tmp_path: Path, mongodb: S
 
 
 async def test_a_frozen_redis_is_named_and_what_it_held_up_is_begun(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         site.write("other", record=True)
         async with site.run():
@@ -110,7 +110,7 @@ async def test_a_frozen_redis_is_named_and_what_it_held_up_is_begun(tmp_path: Pa
 
 async def test_what_a_redis_forgot_is_named_and_ends(tmp_path: Path, mongodb: Server) -> None:
     """What the worker still records is listed nowhere, and is asked to end all the same."""
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -127,7 +127,7 @@ async def test_what_a_redis_forgot_is_named_and_ends(tmp_path: Path, mongodb: Se
 
 
 async def test_after_a_restart_of_livekit_who_comes_back_is_recorded(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -144,7 +144,7 @@ async def test_who_was_inside_when_livekit_crashed_keeps_no_recording_alive(
     tmp_path: Path, mongodb: Server
 ) -> None:
     """Redis lists them for ever."""
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()

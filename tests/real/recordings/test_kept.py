@@ -4,12 +4,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.real.recordings.harness import Studio, studio
+from tests.real.recordings.harness import RecordingSite, recording_site
 from tests.support.controller import Controller
 from tests.support.embedded import Server
 
 
-async def fails_at_its_end(site: Studio) -> str:
+async def fails_at_its_end(site: RecordingSite) -> str:
     """The output is refused, and all have left; what the condition says of it."""
     await site.stack.worker.set(refuse_output="access denied")
     async with site.person("stage"):
@@ -31,7 +31,7 @@ async def end(controller: Controller, *, gently: bool) -> None:
 async def test_a_restart_forgets_no_failure_and_the_next_recording_ends_it(
     tmp_path: Path, mongodb: Server, *, gently: bool
 ) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run() as first:
             await site.converged()

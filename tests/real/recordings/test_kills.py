@@ -15,7 +15,7 @@ from typing import Any, Final, TypeVar
 import bson
 
 from controller.errors import LiveKitError, StoreError
-from tests.real.recordings.harness import OUTPUT, Studio
+from tests.real.recordings.harness import OUTPUT, RecordingSite
 from tests.real.recordings.invariants import Visitor, Watch, visitor, watching
 from tests.support.controller import Controller
 from tests.support.egress import RecordingStack
@@ -129,7 +129,7 @@ SWITCHED_OFF: Final = (
 )
 
 
-class Stage(Studio):
+class Stage(RecordingSite):
     """A site of one recorded room, whose controllers die when they are told to."""
 
     watch: Watch

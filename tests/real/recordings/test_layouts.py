@@ -15,7 +15,7 @@ from controller.live.egress import Egress
 from tests.browser.recorder import END, START, Recorder
 from tests.browser.rooms import open_room
 from tests.browser.visitor import Visitor
-from tests.real.recordings.harness import Studio, studio
+from tests.real.recordings.harness import RecordingSite, recording_site
 from tests.support.chromium import browser
 from tests.support.embedded import Server
 from tests.support.livekit_client import livekit_client
@@ -26,12 +26,12 @@ OWN: Final = "localhost:7980"
 
 
 @pytest.fixture(scope="module")
-async def house(tmp_path_factory: pytest.TempPathFactory, mongodb: Server) -> AsyncIterator[Studio]:
+async def house(tmp_path_factory: pytest.TempPathFactory, mongodb: Server) -> AsyncIterator[RecordingSite]:
     """A controller at work; the worker reaches its pages by another name than guests do."""
     livekit_client()
     folder = tmp_path_factory.mktemp("layouts")
     async with (
-        studio(folder, mongodb.uri, ROOMCTL_RECORDING_IDLE_SECONDS="60") as site,
+        recording_site(folder, mongodb.uri, ROOMCTL_RECORDING_IDLE_SECONDS="60") as site,
         site.run(ROOMCTL_RECORDING_PAGE_URL=f"http://localhost:{site.public}/"),
     ):
         yield site
@@ -49,7 +49,7 @@ class OpenedPage:
     claims: dict[str, Any]
 
 
-def opened_page(house: Studio, egress: Egress) -> OpenedPage:
+def opened_page(house: RecordingSite, egress: Egress) -> OpenedPage:
     url = str(house.stack.worker.note(egress.id)["page"])
     parts = urlsplit(url)
     query = {name: values[0] for name, values in parse_qs(parts.query).items()}
@@ -58,30 +58,30 @@ def opened_page(house: Studio, egress: Egress) -> OpenedPage:
     return OpenedPage(egress.id, url, f"{parts.netloc}{parts.path}", query["layout"], query["url"], decoded)
 
 
-async def recorded(house: Studio, key: str, mode: str) -> OpenedPage:
+async def recorded(house: RecordingSite, key: str, mode: str) -> OpenedPage:
     """What the worker was told for a room of that record_mode with somebody inside."""
     await open_room(house, key, record=True, record_mode=mode)
     async with house.person(key):
         return opened_page(house, await house.recorded(key))
 
 
-async def test_the_grid_is_livekits_own(house: Studio) -> None:
+async def test_the_grid_is_livekits_own(house: RecordingSite) -> None:
     page = await recorded(house, "grid", "ROOM_COMPOSITE_GRID")
     assert (page.place, page.layout, page.livekit) == (f"{OWN}/", "grid", house.livekit.ws_url)
 
 
-async def test_the_speaker_is_livekits_own(house: Studio) -> None:
+async def test_the_speaker_is_livekits_own(house: RecordingSite) -> None:
     page = await recorded(house, "speaker", "ROOM_COMPOSITE_SPEAKER")
     assert (page.place, page.layout) == (f"{OWN}/", "speaker")
 
 
-async def test_the_chat_is_a_page_of_ours_where_the_worker_reaches_it(house: Studio) -> None:
+async def test_the_chat_is_a_page_of_ours_where_the_worker_reaches_it(house: RecordingSite) -> None:
     page = await recorded(house, "chat", "ROOM_COMPOSITE_AND_CHAT")
     assert page.place == f"localhost:{house.public}/recording/template"
     assert page.livekit == house.livekit.ws_url
 
 
-async def test_the_recorder_is_hidden_and_says_nothing(house: Studio) -> None:
+async def test_the_recorder_is_hidden_and_says_nothing(house: RecordingSite) -> None:
     page = await recorded(house, "claims", "ROOM_COMPOSITE_AND_CHAT")
     grants = page.claims["video"]
     assert (page.claims["kind"], page.claims["sub"]) == ("egress", page.egress_id)
@@ -93,7 +93,7 @@ async def test_the_recorder_is_hidden_and_says_nothing(house: Studio) -> None:
     assert (grants["canPublish"], grants["canPublishData"]) == (False, False)
 
 
-async def until_gone(house: Studio, key: str, identity: str) -> None:
+async def until_gone(house: RecordingSite, key: str, identity: str) -> None:
     async def gone() -> bool:
         return identity not in {one.identity for one in await house.people(key)}
 
@@ -101,7 +101,7 @@ async def until_gone(house: Studio, key: str, identity: str) -> None:
 
 
 async def test_a_browser_in_the_workers_place_shows_the_people_and_the_chat(
-    house: Studio, tmp_path: Path
+    house: RecordingSite, tmp_path: Path
 ) -> None:
     """It opens exactly the URL that the worker was given, and is the recorder for LiveKit."""
     room_id = await open_room(

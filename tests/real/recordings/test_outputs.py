@@ -11,7 +11,7 @@ import pytest
 from pymongo import AsyncMongoClient
 
 from controller.live.egress import Egress
-from tests.real.recordings.harness import IDLE, Studio
+from tests.real.recordings.harness import IDLE, RecordingSite
 from tests.support.api import api_of
 from tests.support.controller import Controller
 from tests.support.egress import RecordingStack
@@ -28,7 +28,7 @@ STORE: Final = {
     "ROOMCTL_RECORDING_S3_ACCESS_KEY": KEY,
     "ROOMCTL_RECORDING_S3_SECRET": SECRET,
 }
-SiteOf = Callable[..., Studio]
+SiteOf = Callable[..., RecordingSite]
 
 
 @pytest.fixture(scope="module")
@@ -48,9 +48,9 @@ async def site_of(
     """Makes a site whose recordings go there."""
     async with AsyncExitStack() as opened:
 
-        def make(output: str, **settings: str) -> Studio:
+        def make(output: str, **settings: str) -> RecordingSite:
             where = {"ROOMCTL_RECORDING_OUTPUT": output, "ROOMCTL_RECORDING_IDLE_SECONDS": IDLE}
-            site = Studio(tmp_path, stand[0].livekit, mongodb=mongodb.uri, **(where | settings))
+            site = RecordingSite(tmp_path, stand[0].livekit, mongodb=mongodb.uri, **(where | settings))
             site.stack, site.private = stand
             opened.push_async_exit(site)
             return site
@@ -58,19 +58,19 @@ async def site_of(
         yield make
 
 
-def output_of(site: Studio, egress: Egress) -> dict[str, Any]:
+def output_of(site: RecordingSite, egress: Egress) -> dict[str, Any]:
     """The output as the worker was asked for it; of credentials it notes only whether there are any."""
     (asked,) = site.stack.worker.note(egress.id)["info"]["room_composite"]["file_outputs"]
     return dict(asked)
 
 
-async def text_of(site: Studio, path: str) -> str:
+async def text_of(site: RecordingSite, path: str) -> str:
     url = f"http://127.0.0.1:{site.private}{path}"
     async with aiohttp.ClientSession() as http, http.get(url) as answer:
         return await answer.text()
 
 
-async def database_of(site: Studio) -> str:
+async def database_of(site: RecordingSite) -> str:
     """Every document of the site's database."""
     client: AsyncMongoClient[dict[str, Any]] = AsyncMongoClient(site.mongodb)
     async with client:
@@ -182,7 +182,7 @@ async def test_a_store_that_refuses_is_named_and_nobody_sees_why_in_its_words(si
     assert [word for word in hidden for text in written if word in text] == []
 
 
-async def shown(site: Studio, controller: Controller) -> list[str]:
+async def shown(site: RecordingSite, controller: Controller) -> list[str]:
     """What people see who are not to know a room's id."""
     tables = [(await site.verb(verb)).out for verb in ("get", "recordings")]
     return [*tables, json.dumps(controller.events)]

@@ -11,19 +11,19 @@ import aiohttp
 import pytest
 
 from controller.errors import LiveKitError
-from tests.real.recordings.harness import Studio, studio
+from tests.real.recordings.harness import RecordingSite, recording_site
 from tests.support.embedded import Server
 from tests.support.wait import until
 
 
 @pytest.fixture
-async def site(tmp_path: Path, mongodb: Server) -> AsyncIterator[Studio]:
-    async with studio(tmp_path, mongodb.uri) as opened:
+async def site(tmp_path: Path, mongodb: Server) -> AsyncIterator[RecordingSite]:
+    async with recording_site(tmp_path, mongodb.uri) as opened:
         opened.write("stage", record=True)
         yield opened
 
 
-async def listed(site: Studio, *words: str) -> list[dict[str, Any]]:
+async def listed(site: RecordingSite, *words: str) -> list[dict[str, Any]]:
     """`roomctl recordings -o json`."""
     ended = await site.verb("recordings", *words, "-o", "json")
     assert ended.code == 0, ended.err
@@ -31,14 +31,14 @@ async def listed(site: Studio, *words: str) -> list[dict[str, Any]]:
     return shown
 
 
-async def condition(site: Studio, key: str) -> dict[str, Any]:
+async def condition(site: RecordingSite, key: str) -> dict[str, Any]:
     """The condition Recording, as `roomctl get -o json` has it."""
     (room,) = json.loads((await site.verb("get", key, "-o", "json")).out)
     (current,) = [one for one in room["status"]["conditions"] if one["type"] == "Recording"]
     return dict(current)
 
 
-async def metric(site: Studio, name: str) -> float:
+async def metric(site: RecordingSite, name: str) -> float:
     """The value of the line that begins with `name`, labels and all; 0 where there is none."""
     url = f"http://127.0.0.1:{site.private}/metrics"
     async with aiohttp.ClientSession() as http, http.get(url) as answer:
@@ -46,14 +46,14 @@ async def metric(site: Studio, name: str) -> float:
     return float(match[1]) if match else 0.0
 
 
-async def until_metric(site: Studio, name: str, value: float) -> None:
+async def until_metric(site: RecordingSite, name: str, value: float) -> None:
     async def so() -> bool:
         return await metric(site, name) == value
 
     await until(so, 60)
 
 
-async def test_while_it_goes_on_the_condition_says_where_and_since_when(site: Studio) -> None:
+async def test_while_it_goes_on_the_condition_says_where_and_since_when(site: RecordingSite) -> None:
     async with site.run():
         await site.converged()
         async with site.person("stage"):
@@ -69,7 +69,7 @@ async def test_while_it_goes_on_the_condition_says_where_and_since_when(site: St
     assert cells["RECORDING"] == "Recording"
 
 
-async def test_the_verb_shows_it_while_it_goes_on_and_when_it_is_there(site: Studio) -> None:
+async def test_the_verb_shows_it_while_it_goes_on_and_when_it_is_there(site: RecordingSite) -> None:
     async with site.run():
         await site.converged()
         async with site.person("stage"):
@@ -97,7 +97,7 @@ async def test_the_verb_shows_it_while_it_goes_on_and_when_it_is_there(site: Stu
     assert table.splitlines()[1].endswith(egress.file)
 
 
-async def test_the_metrics_count_it(site: Studio) -> None:
+async def test_the_metrics_count_it(site: RecordingSite) -> None:
     async with site.run():
         await site.converged()
         async with site.person("stage"):
@@ -110,7 +110,7 @@ async def test_the_metrics_count_it(site: Studio) -> None:
     assert seconds == pytest.approx(row.seconds, abs=0.001)
 
 
-async def test_the_metrics_count_what_failed(site: Studio) -> None:
+async def test_the_metrics_count_what_failed(site: RecordingSite) -> None:
     async with site.run():
         await site.converged()
         async with site.person("stage"):
@@ -121,7 +121,7 @@ async def test_the_metrics_count_what_failed(site: Studio) -> None:
             await until_metric(site, 'roomctl_recording_failures_total{reason="Failed"}', 1)
 
 
-async def test_the_log_tells_of_its_life(site: Studio) -> None:
+async def test_the_log_tells_of_its_life(site: RecordingSite) -> None:
     async with site.run() as controller:
         await site.converged()
         async with site.person("stage"):
@@ -136,7 +136,7 @@ async def test_the_log_tells_of_its_life(site: Studio) -> None:
     assert (done["file"], done["bytes"], done["error"]) == (row.file, row.size, "")
 
 
-async def test_one_that_failed_stays_named_when_all_have_left(site: Studio) -> None:
+async def test_one_that_failed_stays_named_when_all_have_left(site: RecordingSite) -> None:
     """An output is refused at the end: who looks in the morning finds it said."""
     await site.stack.worker.set(refuse_output="access denied")
     async with site.run() as controller:
@@ -152,7 +152,7 @@ async def test_one_that_failed_stays_named_when_all_have_left(site: Studio) -> N
     assert row.error.startswith("its output was refused: ")
 
 
-async def test_it_is_listed_when_livekit_has_forgotten_it(site: Studio) -> None:
+async def test_it_is_listed_when_livekit_has_forgotten_it(site: RecordingSite) -> None:
     async with site.run():
         await site.converged()
         async with site.person("stage"):

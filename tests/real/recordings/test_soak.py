@@ -18,7 +18,7 @@ from typing import Final
 import pytest
 
 from controller.errors import LiveKitError, StoreError
-from tests.real.recordings.harness import Studio, studio
+from tests.real.recordings.harness import RecordingSite, recording_site
 from tests.real.recordings.invariants import Visitor, Watch, watching
 from tests.support.controller import Controller
 from tests.support.egress import Egress as Worker
@@ -37,7 +37,9 @@ RESTARTS: Final = 3
 class Person:
     """Somebody who comes and goes in one room, unless all are told to stay as they are."""
 
-    def __init__(self, site: Studio, name: str, chance: random.Random, may_move: asyncio.Event) -> None:
+    def __init__(
+        self, site: RecordingSite, name: str, chance: random.Random, may_move: asyncio.Event
+    ) -> None:
         self.name, self.inside = name, False
         self._site, self._chance, self._may_move = site, chance, may_move
         self._visit: Visitor | None = None
@@ -65,7 +67,7 @@ class Person:
 class Faults:
     """What happens to the parts, and how often it did. After each all of them are at work again."""
 
-    site: Studio
+    site: RecordingSite
     controller: Controller
     workers: list[Worker]
     chance: random.Random
@@ -121,7 +123,7 @@ class Faults:
 class Soak:
     """All of it together."""
 
-    site: Studio
+    site: RecordingSite
     watch: Watch
     faults: Faults
     people: list[Person]
@@ -179,7 +181,7 @@ class Soak:
 async def soaking(folder: Path, mongodb: str, seed: int) -> AsyncIterator[Soak]:
     """Rooms, people, two workers and a controller; people may not move yet."""
     async with (
-        studio(folder, mongodb, ROOMCTL_LOG_LEVEL="info") as site,
+        recording_site(folder, mongodb, ROOMCTL_LOG_LEVEL="info") as site,
         site.stack.another() as second,
         watching(site.stack.livekit, site.stack.worker, second, every=0.3) as watch,
     ):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from livekit.rtc import TrackKind, TrackSource
 
-from tests.real.recordings.harness import Studio, studio
+from tests.real.recordings.harness import RecordingSite, recording_site
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.wait import until
@@ -16,10 +16,10 @@ GC_THRESHOLDS = "3600"
 
 
 @asynccontextmanager
-async def pair(folder: Path, mongodb: str) -> AsyncIterator[tuple[Studio, Site]]:
+async def pair(folder: Path, mongodb: str) -> AsyncIterator[tuple[RecordingSite, Site]]:
     """The one that will hold the lease, and the one that LiveKit tells."""
     async with (
-        studio(folder, mongodb, ROOMCTL_RESYNC_SECONDS=GC_THRESHOLDS) as holder,
+        recording_site(folder, mongodb, ROOMCTL_RESYNC_SECONDS=GC_THRESHOLDS) as holder,
         holder.twin("standby") as standby,
     ):
         holder.private, standby.private = standby.private, holder.private

@@ -2,14 +2,14 @@
 
 from pathlib import Path
 
-from tests.real.recordings.harness import studio
+from tests.real.recordings.harness import recording_site
 from tests.support.embedded import Server
 from tests.support.wait import until
 
 
 async def test_the_first_person_begins_it_and_the_last_ends_it(tmp_path: Path, mongodb: Server) -> None:
     """By webhooks alone: the resync is an hour away."""
-    async with studio(tmp_path, mongodb.uri, ROOMCTL_RESYNC_SECONDS="3600") as site:
+    async with recording_site(tmp_path, mongodb.uri, ROOMCTL_RESYNC_SECONDS="3600") as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -25,7 +25,7 @@ async def test_the_first_person_begins_it_and_the_last_ends_it(tmp_path: Path, m
 
 
 async def test_without_webhooks_a_resync_begins_and_ends_it(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri, hooks=False) as site:
+    async with recording_site(tmp_path, mongodb.uri, hooks=False) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -35,7 +35,7 @@ async def test_without_webhooks_a_resync_begins_and_ends_it(tmp_path: Path, mong
 
 
 async def test_hidden_people_are_nobody(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         site.write("other", record=True)
         async with site.run():
@@ -47,7 +47,7 @@ async def test_hidden_people_are_nobody(tmp_path: Path, mongodb: Server) -> None
 
 
 async def test_a_stop_ends_it_before_the_room_goes(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -59,7 +59,7 @@ async def test_a_stop_ends_it_before_the_room_goes(tmp_path: Path, mongodb: Serv
 
 
 async def test_record_false_ends_it_and_leaves_the_people(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -72,7 +72,7 @@ async def test_record_false_ends_it_and_leaves_the_people(tmp_path: Path, mongod
 
 
 async def test_another_record_mode_goes_on_in_a_second_file(tmp_path: Path, mongodb: Server) -> None:
-    async with studio(tmp_path, mongodb.uri) as site:
+    async with recording_site(tmp_path, mongodb.uri) as site:
         site.write("stage", record=True)
         async with site.run():
             await site.converged()
@@ -87,7 +87,7 @@ async def test_another_record_mode_goes_on_in_a_second_file(tmp_path: Path, mong
 
 async def test_the_recorder_keeps_nobody_out_and_no_room_alive(tmp_path: Path, mongodb: Server) -> None:
     """A full room of one has a recorder beside that one, and a prune waits for people alone."""
-    async with studio(tmp_path, mongodb.uri, ROOMCTL_RECORDING_IDLE_SECONDS="3600") as site:
+    async with recording_site(tmp_path, mongodb.uri, ROOMCTL_RECORDING_IDLE_SECONDS="3600") as site:
         site.write("stage", record=True, max_participants=1)
         site.write("other")
         async with site.run():

@@ -46,7 +46,7 @@ RUNNING: Final = (EgressStatus.STARTING, EgressStatus.ACTIVE)
 AFTER: Final = {EgressStatus.STARTING: EgressStatus.ACTIVE, EgressStatus.ENDING: EgressStatus.COMPLETE}
 
 
-class Studio(FakeLive):
+class RecordingSite(FakeLive):
     """LiveKit with a worker, which takes a while to begin and to end; what it records ends with its room.
 
     `twice`: what was running each time that a second recording was begun in a room. `ghosts`: those whose
@@ -155,7 +155,7 @@ def never() -> Fault:
 class Life:
     """One room's life on fakes that outlive the controller: whoever dies is followed by another."""
 
-    live: Studio = field(default_factory=Studio)
+    live: RecordingSite = field(default_factory=RecordingSite)
     database: FakeDatabase = field(default_factory=FakeDatabase)
     time: HandClock = field(default_factory=HandClock)
     manifests: Desired = field(default_factory=stage)
