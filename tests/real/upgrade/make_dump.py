@@ -1,7 +1,7 @@
 """Makes the dump of a database that this release wrote: `python -m tests.real.upgrade.make_dump 0.1.0`.
 
 A real controller, LiveKit and egress worker bring rooms into every state: live, stopped, recorded, removed,
-made over the API, under an old key, with revoked invites. Then the controller is killed, and the records stay.
+made over the API, under an old key, with revoked invites. Then the controller is killed and the records stay.
 """
 
 import asyncio
