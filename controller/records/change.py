@@ -32,7 +32,7 @@ class Change:
 
     def onto(self, record: RoomRecord) -> RoomRecord:
         """`record` with this change made: its other half may be newer than `before`."""
-        return replace(record, **self.fields, incomplete=record.incomplete - self.fields.keys())
+        return replace(record, **self.fields, incomplete=record.incomplete.difference(self.fields))
 
     def is_applied(self, record: RoomRecord) -> bool:
         """Whether `record` shows the change, whoever answered or did not: settles a lost reply."""
