@@ -50,9 +50,10 @@ when LiveKit reports them, and reconcile/audit.py checks some occupied rooms at 
 A room that disappears from LiveKit is created again under its name. If the manifest is deleted, the room
 is removed after ten seconds and once it is empty; a tombstone keeps its names for an hour.
 
-Recordings run next to the plan, so that a fault in one never delays its room. A pure function
-(plan/recording.py) decides the next step from what LiveKit lists and who is inside, and a task carries it
-out.
+Recordings run next to the plan, so that a fault in one never delays its room. companions/companion.py says
+what such a companion of a room must do; reconcile/companion_runner.py runs them. For recordings a pure
+function (companions/recording/decision.py) decides the next step from what LiveKit lists and who is inside,
+and applier.py carries it out.
 
 errors.py has the tree of errors, settings.py all settings, metrics.py and logs.py what operators see.
 Each verb is a module in cli/.

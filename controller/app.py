@@ -5,11 +5,18 @@ stop (daemon.py).
 """
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 
+from controller.clock import Clock
+from controller.companions.companion import Companion
+from controller.companions.recording.applier import RecordingApplier, RecordingConfig
+from controller.companions.recording.companion import RecordingCompanion
+from controller.companions.recording.egress_tracker import EgressTracker
+from controller.companions.recording.failures import RecordingFailures
+from controller.companions.recording.ledger import Ledger
 from controller.live.client import (
     LIVEKIT_TIMEOUT_SECONDS,
     MAX_CONCURRENT_RECORDING_CALLS,
@@ -19,25 +26,22 @@ from controller.live.client import (
     LiveKitConnection,
 )
 from controller.live.egress import S3Access
+from controller.live.ports import EgressReader, LiveKitWriter
 from controller.manifests import Cache, load
 from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
 from controller.plan.model import PlanInputs
 from controller.reconcile.change_applier import ChangeApplier
-from controller.reconcile.clock import Clock
+from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.fenced_writer import FencedWriter
 from controller.reconcile.observe import StateObserver
 from controller.reconcile.reconciler import Planner, Reconciler
-from controller.reconcile.recordings.failures import RecordingFailures
-from controller.reconcile.recordings.ledger import Ledger
-from controller.reconcile.recordings.recorder import RecordingReconciler
-from controller.reconcile.recordings.recording_applier import EgressTracker, RecordingApplier, RecordingConfig
 from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import Progress, TaskRunner
 from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
 from controller.records import open_store
-from controller.records.ports import Lease, RoomStore
+from controller.records.ports import Lease, Records, RoomStore
 from controller.records.record_cache import RecordCache
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
@@ -48,20 +52,44 @@ def silent(_key: str, _word: str, _outcome: str) -> None:
     """Progress that nobody watches."""
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Process:
-    """What one controlling process shares: what it knows, what it counts, what wakes it."""
+    """What one controlling process stands on: ways to its servers, what it knows, counts and is woken by.
 
-    settings: Settings
-    live: LiveKitConnection
+    In tests these are fakes. `inputs` holds what never changes from plan to plan.
+    """
+
+    read_manifests: Callable[[], Awaitable[Desired]]
+    reader: EgressReader
+    writer: LiveKitWriter
+    inputs: PlanInputs
+    recording: RecordingConfig
     state: StateCache
-    metrics: Metrics
-    triggers: Triggers
-    clock: Clock
+    triggers: Triggers = field(default_factory=Triggers)
+    metrics: Metrics = field(default_factory=Metrics)
+    clock: Clock = field(default_factory=Clock)
 
     @classmethod
-    def create(cls, settings: Settings, live: LiveKitConnection) -> "Process":
-        return cls(settings, live, StateCache(RecordCache()), Metrics(), Triggers(), Clock())
+    def create(
+        cls,
+        settings: Settings,
+        live: LiveKitConnection,
+        records: Records,
+        *,
+        prune_grace_seconds: float = 0.0,
+        triggers: Triggers | None = None,
+    ) -> "Process":
+        """On real servers. `records` are those that `state` shows."""
+        cache = Cache()
+        return cls(
+            read_manifests=lambda: asyncio.to_thread(load, settings.rooms_dir, cache),
+            reader=ApiReader(live),
+            writer=ApiWriter(live),
+            inputs=_plan_inputs(settings, prune_grace_seconds),
+            recording=_recording_config(settings),
+            state=StateCache(records),
+            triggers=triggers or Triggers(),
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,61 +97,63 @@ class ControllerParts:
     """The parts that plan and act, once the records are open."""
 
     planner: Planner
+    applier: ChangeApplier
+    status_writer: StatusWriter
     task_runner: TaskRunner
     reconciler: Reconciler
 
 
-def build_planner(process: Process, store: RoomStore, prune_grace_seconds: float) -> Planner:
+def build_planner(process: Process, store: RoomStore) -> Planner:
     """Reads and plans; has no way to write."""
-    cache, rooms_dir = Cache(), process.settings.rooms_dir
-
-    async def read_manifests() -> Desired:
-        return await asyncio.to_thread(load, rooms_dir, cache)
-
-    process.state.records = store
-    observer = StateObserver(read_manifests, ApiReader(process.live), store, process.state, process.clock)
-    return Planner(_plan_inputs(process, store, prune_grace_seconds), observer, store, process.clock)
-
-
-def _plan_inputs(process: Process, store: RoomStore, prune_grace_seconds: float) -> PlanInputs:
-    return PlanInputs(
-        instance=process.settings.instance,
-        store=store.identity.store,
-        id_key=derive_key(process.settings.secret, Purpose.ROOM_ID),
-        now=process.clock.wall(),
-        token_ttl=process.settings.token_ttl_seconds,
-        prune_grace_seconds=prune_grace_seconds,
-    )
+    observer = StateObserver(process.read_manifests, process.reader, store, process.state, process.clock)
+    return Planner(process.inputs, observer, store, process.clock)
 
 
 def build_controller(
-    process: Process, store: RoomStore, lease: Lease, prune_grace_seconds: float, progress: Progress = silent
+    process: Process, store: RoomStore, lease: Lease, progress: Progress = silent
 ) -> ControllerParts:
-    plans = build_planner(process, store, prune_grace_seconds)
+    """All parts, for `run`, for `apply` and for tests."""
+    planner = build_planner(process, store)
     limits = asyncio.Semaphore(MAX_CONCURRENT_WRITES), asyncio.Semaphore(MAX_CONCURRENT_RECORDING_CALLS)
-    writer = FencedWriter(ApiWriter(process.live), lease, *limits)
-    reader, state, clock = plans.observer.reader, process.state, process.clock
-    recording_applier = RecordingApplier(
-        store,
-        writer,
-        reader,
-        state,
-        clock,
-        _recording_config(process.settings),
-        Ledger(store, clock, process.metrics),
-        RecordingFailures(clock, process.metrics, process.triggers.later),
-        EgressTracker(),
-        process.triggers.later,
+    writer = FencedWriter(process.writer, lease, *limits)
+    reader, state, clock, triggers = process.reader, process.state, process.clock, process.triggers
+    companions = (_recording(process, store, writer),)
+    applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.instance, companions)
+    status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
+    task_runner = TaskRunner(applier, status_writer, triggers, process.metrics, progress)
+    runner = CompanionRunner(companions, task_runner, status_writer, triggers, store)
+    reconciler = Reconciler(planner, task_runner, status_writer, runner, lease=lease, triggers=triggers)
+    return ControllerParts(planner, applier, status_writer, task_runner, reconciler)
+
+
+def _recording(process: Process, store: RoomStore, writer: LiveKitWriter) -> Companion:
+    clock, metrics, waker = process.clock, process.metrics, process.triggers
+    return RecordingCompanion(
+        RecordingApplier(
+            store,
+            writer,
+            process.reader,
+            process.state,
+            clock,
+            process.recording,
+            Ledger(store.recordings, clock, metrics),
+            RecordingFailures(clock, metrics, waker),
+            EgressTracker(),
+            waker,
+        )
     )
-    applier = ChangeApplier(store, writer, reader, state, clock, process.settings.instance, recording_applier)
-    status_writer = StatusWriter(store, state, clock, FlapDetector())
-    task_runner = TaskRunner(applier, status_writer, process.triggers, process.metrics, progress)
-    recordings = RecordingReconciler(recording_applier, task_runner, process.triggers)
-    status_writer.recording = recordings.condition_for
-    reconciler = Reconciler(
-        plans, task_runner, status_writer, recordings, lease=lease, triggers=process.triggers
+
+
+def _plan_inputs(settings: Settings, prune_grace_seconds: float) -> PlanInputs:
+    """What a plan fills in: the database's id, and the time."""
+    return PlanInputs(
+        instance=settings.instance,
+        store="",
+        id_key=derive_key(settings.secret, Purpose.ROOM_ID),
+        now=Clock().wall(),
+        token_ttl=settings.token_ttl_seconds,
+        prune_grace_seconds=prune_grace_seconds,
     )
-    return ControllerParts(plans, task_runner, reconciler)
 
 
 def _recording_config(settings: Settings) -> RecordingConfig:
@@ -141,10 +171,14 @@ def _recording_config(settings: Settings) -> RecordingConfig:
     )
 
 
-def connection(settings: Settings, deadline: float = LIVEKIT_TIMEOUT_SECONDS) -> LiveKitConnection:
+def connection(
+    settings: Settings,
+    deadline: float = LIVEKIT_TIMEOUT_SECONDS,
+    on_presence_change: Callable[[str], None] | None = None,
+) -> LiveKitConnection:
     """A session with the LiveKit of `settings`; a call in it takes `deadline` seconds at most."""
     url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
-    return LiveKitConnection(url, key, secret, deadline=deadline)
+    return LiveKitConnection(url, key, secret, deadline=deadline, on_presence_change=on_presence_change)
 
 
 @asynccontextmanager
@@ -161,8 +195,14 @@ def connect_store_for_watch(settings: Settings, *, verb: str) -> AbstractAsyncCo
 
 
 def open_store_from_settings(
-    settings: Settings, *, verb: str, read_only: bool = False, starts: bool = True
+    settings: Settings,
+    *,
+    verb: str,
+    read_only: bool = False,
+    starts: bool = True,
+    cache: RecordCache | None = None,
 ) -> AbstractAsyncContextManager[RoomStore]:
+    """`cache` is what the store keeps the records in, for who shows them before it is open."""
     return open_store(
         settings.mongodb_uri,
         settings.mongodb_database,
@@ -172,6 +212,7 @@ def open_store_from_settings(
         read_only=read_only,
         starts=starts,
         verb=verb,
+        cache=cache,
     )
 
 

@@ -14,7 +14,6 @@ import structlog
 
 from controller.app import ControllerParts, Process, build_controller, connection, open_store_from_settings
 from controller.errors import StoreError
-from controller.live.client import ApiReader
 from controller.manifests.watch import ManifestWatcher
 from controller.reconcile.loop import Loop, LoopContext
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
@@ -22,6 +21,7 @@ from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhook_forwarding import WebhookForwarder
 from controller.records import open_lease
 from controller.records.ports import Lease, RoomStore
+from controller.records.record_cache import RecordCache
 from controller.settings import Settings
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.sidecar.http.protocol import MAX_CONNECTIONS
@@ -53,18 +53,26 @@ async def run(settings: Settings) -> int:
     gc.set_threshold(*GC_THRESHOLDS)
     _allow_open_files()
     async with AsyncExitStack() as stack:
-        process = Process.create(settings, await stack.enter_async_context(connection(settings)))
-        process.live.presence.on_change = process.triggers.queue_recording_check
+        triggers, records = Triggers(), RecordCache()
+        live = await stack.enter_async_context(
+            connection(settings, on_presence_change=triggers.queue_companion_check)
+        )
+        process = Process.create(
+            settings, live, records, prune_grace_seconds=PRUNE_GRACE_SECONDS, triggers=triggers
+        )
         _end_on_signals(stop, process.triggers)
         reconciler_handle = ReconcilerHandle(wake=process.triggers.wake)
-        reader = ApiReader(process.live)
-        sidecar = Sidecar(Context(settings, process.state, reader, process.metrics, reconciler_handle))
+        sidecar = Sidecar(
+            Context(settings, process.state, process.reader, process.metrics, reconciler_handle)
+        )
         await stack.enter_async_context(sidecar.listening())
         _warn_of_missing_packages()
         log.info("listening", public=str(sidecar.public), private=str(sidecar.private))
-        store = await _unless(stop, stack.enter_async_context(open_store_from_settings(settings, verb="run")))
+        store = await _unless(
+            stop, stack.enter_async_context(open_store_from_settings(settings, verb="run", cache=records))
+        )
         if store is not None:
-            await _control(process, store, reconciler_handle, stop)
+            await _control(settings, process, store, reconciler_handle, stop)
     log.info("stopped; the rooms stay")
     return 0
 
@@ -86,15 +94,20 @@ def _warn_of_missing_packages() -> None:
 
 
 async def _control(
-    process: Process, store: RoomStore, reconciler_handle: ReconcilerHandle, stop: asyncio.Event
+    settings: Settings,
+    process: Process,
+    store: RoomStore,
+    reconciler_handle: ReconcilerHandle,
+    stop: asyncio.Event,
 ) -> None:
     """Reconcile while the lease is ours, stand by while it is another's."""
-    watch = ManifestWatcher(process.settings.rooms_dir, stop)
+    watch = ManifestWatcher(settings.rooms_dir, stop)
     on_change = _leading(process, stop)
-    async with open_lease(store, process.settings.data_dir, "run", on_change) as lease:
-        parts = build_controller(process, store, lease, prune_grace_seconds=PRUNE_GRACE_SECONDS)
+    async with open_lease(store, settings.data_dir, "run", on_change) as lease:
+        parts = build_controller(process, store, lease)
         forwarder = _webhook_forwarder(process, parts, lease, store)
-        reconciler_handle.store, reconciler_handle.on_webhook = store, forwarder.on_webhook
+        loop = _loop(process, parts, watch, settings.resync_seconds)
+        reconciler_handle.connect(store, forwarder.on_webhook)
         background = [
             asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
             asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
@@ -102,9 +115,9 @@ async def _control(
             asyncio.create_task(_for_ever(store.relay.flush_forever)),
         ]
         try:
-            await _unless(stop, _loop(process, parts, watch).run(stop))  # no pass that hangs is waited for
+            await _unless(stop, loop.run(stop))  # no pass that hangs is waited for
         finally:
-            reconciler_handle.store, reconciler_handle.on_webhook = None, lambda _: None
+            reconciler_handle.disconnect()
             process.triggers.close()
             for task in background:
                 task.cancel()
@@ -112,7 +125,7 @@ async def _control(
             await parts.task_runner.close(SHUTDOWN_GRACE_SECONDS)
 
 
-def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher) -> Loop:
+def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher, resync: float) -> Loop:
     def watch_was_silent() -> None:
         process.metrics.watch_restarts.inc()
         log.warning("the watch on rooms.d was silent while a resync found a change: it begins anew")
@@ -122,7 +135,7 @@ def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher) -> L
         parts.reconciler,
         parts.task_runner,
         LoopContext(process.triggers, process.state, process.metrics, process.clock),
-        resync=process.settings.resync_seconds,
+        resync=resync,
         watch_was_silent=watch_was_silent,
     )
 
@@ -130,7 +143,7 @@ def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher) -> L
 def _webhook_forwarder(
     process: Process, parts: ControllerParts, lease: Lease, store: RoomStore
 ) -> WebhookForwarder:
-    act, instance = parts.reconciler.on_webhook, process.settings.instance
+    act, instance = parts.reconciler.on_webhook, process.inputs.instance
     return WebhookForwarder(act, lease, process.state, store.relay, instance)
 
 

@@ -27,7 +27,7 @@ MAX_APPLY_ROUNDS: Final = 5
 async def make_plan(settings: Settings) -> Plan:
     """What `apply` would do now. Changes nothing at all. RoomctlError where it cannot be said."""
     async with connection(settings) as live, connect_store(settings, verb="plan", read_only=True) as store:
-        plans = build_planner(Process.create(settings, live), store, prune_grace_seconds=0.0)
+        plans = build_planner(Process.create(settings, live, store), store)
         return await _planned(plans)
 
 
@@ -72,14 +72,14 @@ async def apply(
     or RemovalNotApprovedError is raised.
     """
     async with connection(settings) as live, connect_store(settings, verb="apply", read_only=False) as store:
-        process = Process.create(settings, live)
+        process = Process.create(settings, live, store)
         async with open_lease(store, settings.data_dir, "apply") as lease:
             try:
                 await lease.acquire(LEASE_WAIT_SECONDS)
             except LeaseHeldError as held:
                 if allow_removals is None:
                     raise
-                plan = await _planned(build_planner(process, store, prune_grace_seconds=0.0))
+                plan = await _planned(build_planner(process, store))
                 if len(plan.missing) > allow_removals:
                     raise RemovalNotApprovedError(held.holder, sorted(plan.missing), allow_removals) from None
                 return await _grant(plan, store, process, confirm)
@@ -112,9 +112,8 @@ class _Foreground:
     def __init__(self, process: Process, store: RoomStore, lease: Lease, progress: Progress) -> None:
         self._failed: dict[str, str] = {}
         self._report_progress = progress
-        self._parts = build_controller(
-            process, store, lease, prune_grace_seconds=0.0, progress=self._progress
-        )
+        self._parts = build_controller(process, store, lease, self._progress)
+        self._approved: frozenset[str] = frozenset()
         self._agreed: Desired | None = None
 
     def _progress(self, key: str, word: str, outcome: str) -> None:
@@ -143,8 +142,8 @@ class _Foreground:
         plan = await plans.plan(observed, everyone=True)
         if allow_removals is None or len(plan.missing) > allow_removals:
             return plan
-        plans.inputs = replace(plans.inputs, approved_removals=plan.missing)
-        return await plans.plan(observed, everyone=True)
+        self._approved = plan.missing
+        return await plans.plan(observed, everyone=True, approved_removals=self._approved)
 
     async def converge(self, plan: Plan) -> ApplyReport:
         """Rounds over the rooms of `plan` alone, as rooms.d stood then, until nothing of it is due."""
@@ -154,7 +153,9 @@ class _Foreground:
             self._parts.task_runner.start_changes(now)
             await self._parts.task_runner.wait_until_idle()
             self._parts.task_runner.reset_backoff()
-            later = await self._parts.planner.plan(await self._parts.planner.observer.observe(self._agreed))
+            planner = self._parts.planner
+            observed = await planner.observer.observe(self._agreed)
+            later = await planner.plan(observed, approved_removals=self._approved)
             now = replace(later, changes=tuple(c for c in later.changes if c.id in agreed))
             await self._parts.reconciler.write_statuses(now)
             if not any(change.due for change in now.changes) and not _removals_by_api(now):

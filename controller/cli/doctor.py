@@ -19,6 +19,7 @@ from controller.cli.console import pluralize, print_data
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.table import painted
+from controller.companions.recording.blocked_log import MEND
 from controller.errors import (
     LiveKitAuthError,
     LiveKitError,
@@ -30,7 +31,6 @@ from controller.errors import (
 from controller.live.client import ApiReader
 from controller.manifests import Desired, RoomsDirState, load
 from controller.plan.unusable import advice
-from controller.reconcile.recordings.blocked_log import MEND
 from controller.records.record import UnusableRecord
 from controller.room import redact_key
 from controller.settings import USE_S3, SettingGroup, Settings, mongodb_address, unused_s3_settings

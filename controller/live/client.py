@@ -64,10 +64,11 @@ class LiveKitConnection:
         *,
         deadline: float = LIVEKIT_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
+        on_presence_change: Callable[[str], None] | None = None,
     ) -> None:
         self.address = _address(url)
         self.deadline = deadline
-        self.presence = Presence(self.is_connected, clock)
+        self.presence = Presence(self.is_connected, clock, on_change=on_presence_change)
         self.write_limit = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
         self.read_limit = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self.guest_limit = asyncio.Semaphore(MAX_CONCURRENT_GUEST_READS)

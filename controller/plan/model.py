@@ -245,14 +245,10 @@ class PruneRetiredNames:
     names: frozenset[str]
 
 
-Chore: TypeAlias = (
-    EnforcePermissions
-    | FinalizeApiRemoval
-    | DeleteTombstonedRoom
-    | DeleteOrphan
-    | PurgeTombstone
-    | PruneRetiredNames
+Housekeeping: TypeAlias = (
+    EnforcePermissions | DeleteTombstonedRoom | DeleteOrphan | PurgeTombstone | PruneRetiredNames
 )
+Chore: TypeAlias = Housekeeping | FinalizeApiRemoval
 """Housekeeping: no change of any room as its users see it, so it stands in no plan output."""
 
 

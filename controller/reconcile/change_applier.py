@@ -7,24 +7,25 @@ that a crash between any two lines here leaves something that the next plan repa
 import asyncio
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, Protocol, assert_never
+from typing import Final, assert_never
 
 from controller.access.policy import Correction, permission_correction
+from controller.clock import Clock
+from controller.companions.companion import Companion
 from controller.errors import LiveKitNotFoundError, StoreConflictError
 from controller.live.ports import LiveKitReader, LiveKitWriter
 from controller.live.room import LiveRoom, Participant, people_in, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
-    Chore,
     Create,
     Deferrable,
     DeleteOrphan,
     DeleteRetiredRoom,
     DeleteTombstonedRoom,
     EnforcePermissions,
-    FinalizeApiRemoval,
     Heal,
+    Housekeeping,
     PruneRetiredNames,
     PurgeTombstone,
     Recreate,
@@ -36,7 +37,6 @@ from controller.plan.model import (
     Stop,
     Update,
 )
-from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
 from controller.records.record import Origin, RoomRecord
 from controller.state_cache import StateCache
@@ -53,14 +53,6 @@ class ApplyResult:
     done: tuple[Action, ...]
 
 
-class Recordings(Protocol):
-    """What a live room's end needs of its recording."""
-
-    async def before_deletion(self, record: RoomRecord, name: str) -> None:
-        """What is recorded in the live room `name` of `record` ends first; 5 s are waited at most."""
-        ...
-
-
 @dataclass(frozen=True, slots=True)
 class ChangeApplier:
     """Carries out changes and chores. Raises StoreError's and LiveKitError's kinds, and LeaseLostError."""
@@ -71,7 +63,7 @@ class ChangeApplier:
     state: StateCache
     clock: Clock
     instance: str
-    recordings: Recordings
+    companions: tuple[Companion, ...]
 
     async def apply_change(self, change: RoomChange) -> ApplyResult:
         """One room's due actions, in order."""
@@ -179,7 +171,8 @@ class ChangeApplier:
 
     async def _delete(self, name: str, record: RoomRecord | None = None) -> None:
         if record is not None:
-            await self.recordings.before_deletion(record, name)
+            for companion in self.companions:
+                await companion.before_deletion(record, name)
         await self.writer.delete_room(name)
         self.state.record_deleted(name, self.clock.monotonic())
 
@@ -221,13 +214,11 @@ class ChangeApplier:
     def _live_room(self, record: RoomRecord) -> LiveRoom | None:
         return self.state.live_room(record) if record.should_be_live else None
 
-    async def maintain(self, chore: Chore) -> int:
+    async def maintain(self, chore: Housekeeping) -> int:
         """One piece of housekeeping; how many things it changed."""
         match chore:
             case EnforcePermissions(record):
                 return await self.enforce(record)
-            case FinalizeApiRemoval(record):
-                return await self._finalize_api_removal(record.id)
             case DeleteTombstonedRoom(record, name):
                 await self._delete(name, record)
             case DeleteOrphan(name):
@@ -240,18 +231,16 @@ class ChangeApplier:
                 assert_never(chore)
         return 1
 
-    async def _finalize_api_removal(self, room_id: str) -> int:
-        """As stop, and then the status is of this generation: whoever asked for it sees that it is so."""
+    async def finalize_api_removal(self, room_id: str) -> RoomRecord | None:
+        """As stop; the record whose live side is gone by now, None where it is removed no more."""
         current = self.store.by_id.get(room_id)
         if current is None or not current.removed:
-            return 0
+            return None
         gone = await self.store.save(current, current.without_live_name(self.clock.wall()))
         names = {old.name for old in gone.retired if old.name in self.state.live}
         for name in sorted(names | ({current.live.name} if current.live is not None else set())):
             await self._delete(name, gone)
-        status = replace(gone.status, observed_generation=gone.generation)
-        await self.store.save(gone, gone.with_status(status))
-        return 1
+        return gone
 
     async def _delete_orphan_if_empty(self, name: str) -> int:
         if await self._people(name) or self._is_current(name):

@@ -8,14 +8,14 @@ from typing import Final
 
 import structlog
 
+from controller.backoff import Backoff
+from controller.clock import Clock
 from controller.errors import LiveKitError, RoomctlError, StoreMismatchError
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
-from controller.reconcile.clock import Clock
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.status import count_conditions, unusable_census
 from controller.reconcile.task_runner import TaskRunner
-from controller.reconcile.trackers import Backoff
 from controller.reconcile.triggers import Triggers
 from controller.records.record import RoomRecord
 from controller.state_cache import StateCache

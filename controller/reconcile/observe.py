@@ -5,12 +5,12 @@ from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
+from controller.clock import Clock
 from controller.errors import LiveKitError, StoreError
 from controller.live.ports import EgressReader
 from controller.live.room import Participant
 from controller.manifests.snapshot import Desired
 from controller.plan.model import Observed
-from controller.reconcile.clock import Clock
 from controller.records.ports import RoomStore
 from controller.records.record import RoomRecord
 from controller.state_cache import EgressListing, StateCache

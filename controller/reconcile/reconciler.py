@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from controller.clock import Clock
 from controller.errors import LiveKitError
 from controller.live.room import people_in, unlisted
 from controller.live.webhook import WebhookEvent
@@ -17,18 +18,17 @@ from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.plan.model import BlockReason, EnforcePermissions, Observed, Plan, PlanInputs
 from controller.plan.planner import make_plan, names_to_check
 from controller.reconcile.audit import Audit, is_restricted
-from controller.reconcile.clock import Clock
+from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.observe import StateObserver
-from controller.reconcile.recordings.recorder import RecordingReconciler
 from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import TaskRunner
 from controller.reconcile.trackers import AbsenceTracker, OrphanTracker
 from controller.reconcile.triggers import (
     Triggers,
     WatchedRooms,
+    needs_companion_check,
     needs_pass,
     needs_permission_check,
-    needs_recording_check,
 )
 from controller.records.ports import Lease, RemovalApproval, RoomStore
 from controller.records.record import RoomRecord
@@ -70,7 +70,13 @@ class Planner:
     _approval: RemovalApproval | None = None
     _approval_known: bool = False
 
-    async def plan(self, observed: Observed, *, everyone: bool = False) -> Plan:
+    async def plan(
+        self,
+        observed: Observed,
+        *,
+        everyone: bool = False,
+        approved_removals: frozenset[str] = frozenset(),
+    ) -> Plan:
         """The plan; looks inside the rooms where people decide. The very same one while nothing changes.
 
         `everyone`: inside each room that changes, for a plan that is shown to somebody. Writes nothing.
@@ -82,16 +88,17 @@ class Planner:
             and observed == self._empty_plan.observed
         ):
             return self._empty_plan.plan
-        plan = await self._fresh(observed, everyone=everyone)
+        plan = await self._fresh(observed, approved_removals, everyone=everyone)
         idle = plan.empty and not plan.chores and not plan.orphans
         self._empty_plan = _EmptyPlan(observed, plan, now + EMPTY_PLAN_TTL_SECONDS) if idle else None
         return plan
 
-    async def _fresh(self, observed: Observed, *, everyone: bool) -> Plan:
+    async def _fresh(self, observed: Observed, approved_removals: frozenset[str], *, everyone: bool) -> Plan:
         inputs = replace(
             self.inputs,
             store=self.store.identity.store,
             now=self.clock.wall(),
+            approved_removals=approved_removals,
             missing_for_seconds=self.absence.missing_for_seconds(self.clock.monotonic()),
             ripe_orphans=self.orphans.ripe(),
         )
@@ -161,7 +168,7 @@ class Reconciler:
         planner: Planner,
         task_runner: TaskRunner,
         status_writer: StatusWriter,
-        recordings: RecordingReconciler,
+        companions: CompanionRunner,
         *,
         lease: Lease,
         triggers: Triggers,
@@ -170,7 +177,7 @@ class Reconciler:
         self._eyes = planner.observer
         self._task_runner = task_runner
         self._status_writer = status_writer
-        self._recordings = recordings
+        self._companions = companions
         self._lease = lease
         self._triggers = triggers
         self._desired: Desired | None = None
@@ -193,16 +200,16 @@ class Reconciler:
             observed = await self._eyes.observe(None if read_files else self._desired)
         except LiveKitError as error:
             if self._lease.held:
-                self._recordings.on_livekit_unavailable(error)
+                self._companions.on_livekit_unavailable(error)
             raise
         self._desired = observed.desired
         if not self._lease.held:
             self._planner.on_standby()
-            self._recordings.on_standby()
+            self._companions.on_standby()
             return None
         plan = await self._planner.plan(observed)
         await self._planner.consume_removal_approval(plan, observed)
-        self._watched = _watched(plan, observed, self._planner.inputs.instance)
+        self._watched = self._watched_rooms(plan, observed)
         if (due := self._planner.remember(plan, observed)) is not None:
             self._triggers.files_later(due)
         if self._planner.unsure:
@@ -210,7 +217,7 @@ class Reconciler:
         self._log_blocked(plan)
         self._start_permission_checks(observed, audit=audit)
         self._task_runner.start_changes(plan, looks=audit)
-        await self._recordings.reconcile(observed, audit=audit)
+        await self._companions.run_pass(observed, audit=audit)
         self._status_writer.sync_statuses(
             plan, observed.records, self._task_runner.busy, self._task_runner.start
         )
@@ -233,8 +240,8 @@ class Reconciler:
             self._triggers.queue_permission_check(event.room)
         elif needs_pass(event, live, self._watched):
             self._triggers.wake()
-        if needs_recording_check(event, live, self._watched):
-            self._triggers.queue_recording_check(event.room)
+        if needs_companion_check(event, live, self._watched):
+            self._triggers.queue_companion_check(event.room)
 
     def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
         """The rooms that something made suspect, and at an audit a share of those that people are in."""
@@ -263,17 +270,18 @@ class Reconciler:
             log.warning("removals held back", reason=str(block_reason), rooms=count)
         self._refused = refused
 
-
-def _watched(plan: Plan, observed: Observed, instance: str) -> WatchedRooms:
-    current = [(record, record.live.name) for record in observed.records.values() if record.live is not None]
-    enforced = {
-        c.record.live.name for c in plan.chores if isinstance(c, EnforcePermissions) and c.record.live
-    }
-    changing = {change.live_name for change in plan.changes if change.live_name is not None}
-    return WatchedRooms(
-        ours=frozenset(name for _, name in current),
-        people=frozenset(enforced | changing),
-        restricted=frozenset(name for record, name in current if is_restricted(record)),
-        recorded=frozenset(name for record, name in current if record.spec.record or record.recording),
-        instance=instance,
-    )
+    def _watched_rooms(self, plan: Plan, observed: Observed) -> WatchedRooms:
+        current = [
+            (record, record.live.name) for record in observed.records.values() if record.live is not None
+        ]
+        enforced = {
+            c.record.live.name for c in plan.chores if isinstance(c, EnforcePermissions) and c.record.live
+        }
+        changing = {change.live_name for change in plan.changes if change.live_name is not None}
+        return WatchedRooms(
+            ours=frozenset(name for _, name in current),
+            people=frozenset(enforced | changing),
+            restricted=frozenset(name for record, name in current if is_restricted(record)),
+            served=frozenset(name for record, name in current if self._companions.concern(record)),
+            instance=self._planner.inputs.instance,
+        )

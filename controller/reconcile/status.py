@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final
 
+from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError
 from controller.plan.model import ActionName, BlockReason, DeleteRetiredRoom, Heal, RoomChange
-from controller.plan.recording import RecordingCondition
 from controller.plan.unusable import advice
 from controller.records.record import Condition, Origin, RoomRecord, Status, UnusableRecord
 
@@ -21,8 +21,8 @@ class StatusInputs:
     """What there is to say of a room besides its record.
 
     `live`: its current live room is there. `failure`: why the last try failed, one sentence. `change`: what
-    still has to happen to it. `stale`: the error that keeps it at its last good spec. `recording`: where
-    it is to be recorded, what is said of that.
+    still has to happen to it. `stale`: the error that keeps it at its last good spec. `companions`: what
+    they say of it.
     """
 
     live: bool
@@ -30,7 +30,7 @@ class StatusInputs:
     change: RoomChange | None = None
     failure: str | None = None
     stalled: bool = False
-    recording: RecordingCondition | None = None
+    companions: tuple[NewCondition, ...] = ()
 
 
 def status_of(record: RoomRecord, inputs: StatusInputs, now: datetime) -> Status:
@@ -39,54 +39,44 @@ def status_of(record: RoomRecord, inputs: StatusInputs, now: datetime) -> Status
     return Status(record.generation, tuple(conditions))
 
 
-def with_recording_condition(status: Status, recording: RecordingCondition, now: datetime) -> Status:
-    """`status` with another word on the recording, where it has one; the rest stays as it was said."""
-    new = _NewCondition("Recording", recording.status, recording.reason, recording.message)
+def with_condition(status: Status, new: NewCondition, now: datetime) -> Status:
+    """`status` with another word of a companion, where it has one; the rest stays as it was said."""
     conditions = (_kept(status, new, now) if old.type == new.type else old for old in status.conditions)
     return replace(status, conditions=tuple(conditions))
 
 
-@dataclass(frozen=True, slots=True)
-class _NewCondition:
-    type: str
-    status: str
-    reason: str
-    message: str = ""
-
-
-def _kept(before: Status, new: _NewCondition, now: datetime) -> Condition:
+def _kept(before: Status, new: NewCondition, now: datetime) -> Condition:
     old = before.condition(new.type)
     since = old.last_transition if old is not None and old.status == new.status else now
     return Condition(new.type, new.status, new.reason, new.message, since)
 
 
-def _conditions(record: RoomRecord, inputs: StatusInputs) -> Iterator[_NewCondition]:
+def _conditions(record: RoomRecord, inputs: StatusInputs) -> Iterator[NewCondition]:
     yield _ready(record, inputs)
     yield _live(record, inputs)
     if record.origin is Origin.MANIFEST:
         yield _manifest_valid(inputs.stale)
-    if (new := inputs.recording) is not None:
-        yield _NewCondition("Recording", new.status, new.reason, new.message)
+    yield from inputs.companions
     if inputs.change is not None and inputs.change.deferred:
-        yield _NewCondition("Deferred", TRUE, "PeopleInside", _deferral(inputs.change))
+        yield NewCondition("Deferred", TRUE, "PeopleInside", _deferral(inputs.change))
     if inputs.stalled:
-        yield _NewCondition(
+        yield NewCondition(
             "Stalled", TRUE, "Flapping", "vanished five times in ten minutes; healed once a minute"
         )
 
 
-def _ready(record: RoomRecord, inputs: StatusInputs) -> _NewCondition:
+def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
     if inputs.failure is not None:
-        return _NewCondition("Ready", FALSE, "Failed", inputs.failure)
+        return NewCondition("Ready", FALSE, "Failed", inputs.failure)
     if record.should_be_live and not inputs.live:
-        return _NewCondition("Ready", FALSE, "NotLive", "its live room is not there yet")
+        return NewCondition("Ready", FALSE, "NotLive", "its live room is not there yet")
     if not record.should_be_live and (inputs.live or _given_up(inputs.change)):
-        return _NewCondition("Ready", FALSE, "StillLive", "its live room is not gone yet")
+        return NewCondition("Ready", FALSE, "StillLive", "its live room is not gone yet")
     if inputs.change is not None and inputs.change.blocked_by is not None:
-        return _NewCondition("Ready", TRUE, "AsSpecified", _refusal(inputs.change.blocked_by))
+        return NewCondition("Ready", TRUE, "AsSpecified", _refusal(inputs.change.blocked_by))
     if inputs.change is not None and inputs.change.deferred:
-        return _NewCondition("Ready", TRUE, "Deferred", _deferral(inputs.change))
-    return _NewCondition("Ready", TRUE, "AsSpecified")
+        return NewCondition("Ready", TRUE, "Deferred", _deferral(inputs.change))
+    return NewCondition("Ready", TRUE, "AsSpecified")
 
 
 def _given_up(change: RoomChange | None) -> bool:
@@ -94,17 +84,17 @@ def _given_up(change: RoomChange | None) -> bool:
     return change is not None and any(isinstance(action, DeleteRetiredRoom) for action in change.actions)
 
 
-def _live(record: RoomRecord, inputs: StatusInputs) -> _NewCondition:
+def _live(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
     if inputs.live:
-        return _NewCondition("Live", TRUE, "Listed")
-    return _NewCondition("Live", FALSE, "NotListed" if record.should_be_live else "Inactive")
+        return NewCondition("Live", TRUE, "Listed")
+    return NewCondition("Live", FALSE, "NotListed" if record.should_be_live else "Inactive")
 
 
-def _manifest_valid(stale: ManifestError | None) -> _NewCondition:
+def _manifest_valid(stale: ManifestError | None) -> NewCondition:
     if stale is None:
-        return _NewCondition("ManifestValid", TRUE, "Valid")
+        return NewCondition("ManifestValid", TRUE, "Valid")
     place = f"{stale.file}:{stale.position.line}:{stale.position.column}" if stale.position else stale.file
-    return _NewCondition("ManifestValid", FALSE, "Invalid", f"{place}: {stale.message}")
+    return NewCondition("ManifestValid", FALSE, "Invalid", f"{place}: {stale.message}")
 
 
 def _deferral(change: RoomChange) -> str:

@@ -1,18 +1,19 @@
 """Says of each room how it is: the status in its record, written once, and only when it changed."""
 
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Coroutine, Mapping
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
+from controller.clock import Clock
+from controller.companions.companion import Companion, NewCondition
 from controller.errors import RoomctlError
 from controller.plan.model import Plan, RoomChange
-from controller.plan.recording import RecordingCondition
-from controller.reconcile.clock import Clock
-from controller.reconcile.status import StatusInputs, status_of
+from controller.reconcile.status import StatusInputs, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
 from controller.records.ports import RoomStore
-from controller.records.record import RoomRecord
+from controller.records.record import RoomRecord, Status
 from controller.state_cache import StateCache
 
 
@@ -30,9 +31,9 @@ class StatusWriter:
     state: StateCache
     clock: Clock
     flapping: FlapDetector
-    recording: Callable[[RoomRecord], RecordingCondition | None] = lambda _: None
+    companions: tuple[Companion, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
-    _unchanged: dict[str, tuple[RoomRecord, RecordingCondition | None]] = field(default_factory=dict)
+    _unchanged: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = field(default_factory=dict)
 
     async def write_status(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
         """The record's sid and status after something was done; `left` is what still has to happen.
@@ -57,20 +58,39 @@ class StatusWriter:
         changes = {change.id: change for change in plan.changes}
         for room_id in self.failures.keys() - changes.keys() - busy:
             del self.failures[room_id]  # what had failed is wanted no more, or came about without us
-        unchanged: dict[str, tuple[RoomRecord, RecordingCondition | None]] = {}
+        unchanged: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = {}
         for record in records.values():
             if record.removed or record.id in busy:
                 continue
             plain = record.id not in changes and record.key not in plan.stale
-            before, condition = self._unchanged.get(record.id), self.recording(record)
-            same = before is not None and before[0] is record and before[1] == condition
+            before, said = self._unchanged.get(record.id), self._said(record)
+            same = before is not None and before[0] is record and before[1] == said
             if plain and before is not None and same and self._sid_is_right(record):
                 unchanged[record.id] = before
             elif self._changed(record, plan, changes.get(record.id)):
                 start(record.id, self._try_write_status(record, plan, changes.get(record.id)))
             elif plain and not self.flapping.stalled(record.id, self.clock.monotonic()):
-                unchanged[record.id] = record, condition
+                unchanged[record.id] = record, said
         self._unchanged = unchanged
+
+    def sync_condition(self, record: RoomRecord, new: NewCondition, key: str, start: StartTask) -> None:
+        """One companion's word alone, under `key`; the rest stays as it was said."""
+        status = with_condition(record.status, new, self.clock.wall())
+        if status != record.status:
+            start(key, self._save(record, status))
+
+    async def _save(self, record: RoomRecord, status: Status) -> None:
+        with suppress(RoomctlError):
+            await self.store.save(record, record.with_status(status))
+
+    async def write_removed(self, record: RoomRecord) -> None:
+        """As stop, and the status is of this generation: whoever removed it by API sees that it is so."""
+        status = replace(record.status, observed_generation=record.generation)
+        await self.store.save(record, record.with_status(status))
+
+    def _said(self, record: RoomRecord) -> tuple[NewCondition, ...]:
+        words = (companion.condition(record) for companion in self.companions)
+        return tuple(word for word in words if word is not None)
 
     def _changed(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
         if record.incomplete or not self._sid_is_right(record):
@@ -86,10 +106,8 @@ class StatusWriter:
 
     async def _try_write_status(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> None:
         """A status that could not be written is found missing by the next pass."""
-        try:
+        with suppress(RoomctlError):
             await self.write_status(record, plan, change)
-        except RoomctlError:
-            return
 
     def _status_inputs(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> StatusInputs:
         return StatusInputs(
@@ -98,5 +116,5 @@ class StatusWriter:
             change=change,
             failure=self.failures.get(record.id),
             stalled=self.flapping.stalled(record.id, self.clock.monotonic()),
-            recording=self.recording(record),
+            companions=self._said(record),
         )

@@ -10,6 +10,7 @@ from typing import Any, Final
 
 import structlog
 
+from controller.backoff import Backoff
 from controller.errors import (
     LeaseLostError,
     LiveKitError,
@@ -40,7 +41,7 @@ from controller.plan.model import (
 from controller.reconcile.change_applier import ApplyResult, ChangeApplier
 from controller.reconcile.status import vanished
 from controller.reconcile.status_writer import StatusWriter
-from controller.reconcile.trackers import Backoff, FlapDetector
+from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
 from controller.room import redact_key
 
@@ -259,7 +260,7 @@ class TaskRunner:
 
     async def _run_maintenance(self, key: str, chore: Chore) -> None:
         try:
-            changed = await self._applier.maintain(chore)
+            changed = await self._maintain(chore)
         except RoomctlError as error:
             delay = self._retry(key)
             if isinstance(chore, EnforcePermissions) and chore.record.live is not None:
@@ -272,6 +273,14 @@ class TaskRunner:
             self._backoff.succeeded(key)
             if changed:
                 log.info(_MAINTENANCE_LOG[type(chore)], key=_chore_room(chore), changed=changed)
+
+    async def _maintain(self, chore: Chore) -> int:
+        if not isinstance(chore, FinalizeApiRemoval):
+            return await self._applier.maintain(chore)
+        gone = await self._applier.finalize_api_removal(chore.record.id)
+        if gone is not None:
+            await self._status_writer.write_removed(gone)
+        return int(gone is not None)
 
 
 _PAST: Final = {

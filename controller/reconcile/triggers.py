@@ -33,7 +33,7 @@ class Triggers:
         self._woken = asyncio.Event()
         self._files = True
         self._permission_checks: set[str] = set()
-        self._recording_checks: set[str] = set()
+        self._companion_checks: set[str] = set()
         self._timers: dict[_Slot, asyncio.TimerHandle] = {}
 
     def wake(self) -> None:
@@ -59,19 +59,19 @@ class Triggers:
         self._permission_checks.clear()
         return queued
 
-    def queue_recording_check(self, name: str) -> None:
-        """Somebody came to or left the live room `name`, or its recording changed: the next pass looks."""
-        self.requeue_recording_check(name)
+    def queue_companion_check(self, name: str) -> None:
+        """Somebody came to or left the live room `name`, or what serves it changed: the next pass looks."""
+        self.requeue_companion_check(name)
         self._woken.set()
 
-    def requeue_recording_check(self, name: str) -> None:
-        """Its recording could not be looked after: a later pass does."""
-        self._recording_checks.add(name)
+    def requeue_companion_check(self, name: str) -> None:
+        """Its companions could not look: a later pass does."""
+        self._companion_checks.add(name)
 
-    def drain_recording_checks(self) -> frozenset[str]:
-        """The live rooms whose recordings are to be looked after, since the last time this was asked."""
-        queued = frozenset(self._recording_checks)
-        self._recording_checks.clear()
+    def drain_companion_checks(self) -> frozenset[str]:
+        """The live rooms that companions are to look at, since the last time this was asked."""
+        queued = frozenset(self._companion_checks)
+        self._companion_checks.clear()
         return queued
 
     def later(self, delay: float) -> None:
@@ -124,14 +124,14 @@ class WatchedRooms:
     """The live names that webhooks are about, as of the last pass.
 
     `ours` are all current names; `people` those where who is inside decides something: a change that is
-    recent, under way or deferred; `restricted` those that must not carry every kind of media; `recorded`
-    those that are to be recorded, or are. A room made since then is known by the mark of our `instance`.
+    recent, under way or deferred; `restricted` those that must not carry every kind of media; `served`
+    those that concern a companion. A room made since then is known by the mark of our `instance`.
     """
 
     ours: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
     restricted: frozenset[str] = frozenset()
-    recorded: frozenset[str] = frozenset()
+    served: frozenset[str] = frozenset()
     instance: str = ""
 
 
@@ -168,9 +168,9 @@ def needs_permission_check(event: WebhookEvent, live: Mapping[str, LiveRoom], wa
             return False
 
 
-def needs_recording_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
-    """Whether a webhook may mean that a recording begins or ends; the recorder itself is nobody."""
-    if event.room not in watched.recorded and (
+def needs_companion_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
+    """Whether a webhook may mean work for a companion; the recorder itself is nobody."""
+    if event.room not in watched.served and (
         event.room in watched.ours or not _is_ours(event, live.get(event.room), watched)
     ):
         return False
@@ -187,9 +187,9 @@ def is_relevant(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: Watc
 
 
 def _is_ours(event: WebhookEvent, room: LiveRoom | None, watched: WatchedRooms) -> bool:
-    return event.room in watched.ours or _recording_checks(room, watched.instance)
+    return event.room in watched.ours or _has_our_mark(room, watched.instance)
 
 
-def _recording_checks(room: LiveRoom | None, instance: str) -> bool:
+def _has_our_mark(room: LiveRoom | None, instance: str) -> bool:
     mark = owner_mark(room.metadata) if room is not None else None
     return mark is not None and mark.instance == instance

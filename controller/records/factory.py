@@ -11,6 +11,7 @@ from controller.records.lease import Candidate, MongoLease
 from controller.records.mongo_client import address, close, connect
 from controller.records.offline_store import OfflineStore
 from controller.records.ports import RoomStore
+from controller.records.record_cache import RecordCache
 from controller.records.store import MongoStore
 
 
@@ -25,6 +26,7 @@ async def open_store(
     read_only: bool = False,
     starts: bool = True,
     verb: str = "run",
+    cache: RecordCache | None = None,
 ) -> AsyncIterator[RoomStore]:
     """The records at `uri`, or with '' on the embedded server in `data_dir`; `refresh` connects.
 
@@ -39,7 +41,9 @@ async def open_store(
         def store_at(where: str) -> MongoStore:
             client = connect(where)
             stack.push_async_callback(close, client)
-            return MongoStore(client, database, address(where), instance, fingerprint, read_only=read_only)
+            return MongoStore(
+                client, database, address(where), instance, fingerprint, read_only=read_only, cache=cache
+            )
 
         if not uri and read_only and not (starts and (data_dir / "store").is_dir()):
             yield OfflineStore(data_dir, store_at, instance)

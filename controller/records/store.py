@@ -91,6 +91,7 @@ class MongoStore:
         *,
         read_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
+        cache: RecordCache | None = None,
     ) -> None:
         base = database(client, name)
         self.meta: Documents = base.get_collection("meta")
@@ -104,7 +105,7 @@ class MongoStore:
         self._fingerprint = fingerprint
         self._read_only = read_only
         self._clock = clock
-        self._cache = RecordCache()
+        self._cache = cache or RecordCache()
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
         self._unpublished = False  # a batch was written and the number not raised

@@ -24,6 +24,12 @@ class ReconcilerHandle:
     wake: Callable[[], None] = lambda: None
     on_webhook: Callable[[WebhookEvent], None] = lambda _: None
 
+    def connect(self, store: RoomStore, on_webhook: Callable[[WebhookEvent], None]) -> None:
+        self.store, self.on_webhook = store, on_webhook
+
+    def disconnect(self) -> None:
+        self.store, self.on_webhook = None, lambda _: None
+
 
 @dataclass(frozen=True, slots=True)
 class Context:

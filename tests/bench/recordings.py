@@ -20,9 +20,9 @@ from typing import Final
 
 import structlog
 
+from controller.companions.recording.applier import RecordingConfig
 from controller.live.egress import EgressStatus
 from controller.live.room import Permission
-from controller.reconcile.recordings.recording_applier import RecordingConfig
 from controller.recording_output import RecordingOutput
 from tests.support.controller import Site
 from tests.support.egress import RecordingStack

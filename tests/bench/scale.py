@@ -81,9 +81,8 @@ async def unchanged_pass(bench: Bench) -> float:
         open_lease(store, settings.data_dir, "run") as lease,
     ):
         await lease.acquire(20.0)
-        engine = app.build_controller(
-            app.Process.create(settings, live), store, lease, prune_grace_seconds=10.0
-        )
+        process = app.Process.create(settings, live, store, prune_grace_seconds=10.0)
+        engine = app.build_controller(process, store, lease)
         for _ in range(2):
             await engine.reconciler.reconcile(read_files=True)
             await engine.task_runner.wait_until_idle()

@@ -2,33 +2,24 @@
 
 import asyncio
 from collections import Counter
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from itertools import count
 
+from controller.app import Process, build_controller
+from controller.clock import Clock
+from controller.companions.recording.applier import RecordingConfig
 from controller.errors import LeaseLostError
 from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
 from controller.plan.model import Plan
-from controller.reconcile.change_applier import ChangeApplier
-from controller.reconcile.clock import Clock
-from controller.reconcile.fenced_writer import FencedWriter
-from controller.reconcile.observe import StateObserver
-from controller.reconcile.reconciler import Planner, Reconciler
-from controller.reconcile.recordings.failures import RecordingFailures
-from controller.reconcile.recordings.ledger import Ledger
-from controller.reconcile.recordings.recorder import RecordingReconciler
-from controller.reconcile.recordings.recording_applier import EgressTracker, RecordingApplier, RecordingConfig
-from controller.reconcile.status_writer import StatusWriter
-from controller.reconcile.task_runner import TaskRunner
-from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
 from controller.records.record import RoomRecord
 from controller.room import truncate_to_millis
 from controller.state_cache import StateCache
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
-from tests.support.worlds import INSTANCE, NOW, desired, plan_inputs
+from tests.support.worlds import NOW, desired, plan_inputs
 
 WRITES = (
     "start_recording",
@@ -110,42 +101,25 @@ class InProcess:
         self.manifests: Desired = desired()
         self.reads = 0
         self.progress: list[tuple[str, str, str]] = []
-        clock = self.time.clock()
         self.state = StateCache(self.store)
-        observer = StateObserver(self._read, self.live, self.store, self.state, clock)
-        self.planner = Planner(
-            replace(plan_inputs(), prune_grace_seconds=prune_grace_seconds), observer, self.store, clock
-        )
-        writer = FencedWriter(self.live, self.lease, asyncio.Semaphore(20), asyncio.Semaphore(20))
-        recording_applier = RecordingApplier(
+        parts = build_controller(
+            Process(
+                self._read,
+                self.live,
+                self.live,
+                plan_inputs(prune_grace_seconds=prune_grace_seconds),
+                config or RecordingConfig(),
+                self.state,
+                self.triggers,
+                self.metrics,
+                self.time.clock(),
+            ),
             self.store,
-            writer,
-            self.live,
-            self.state,
-            clock,
-            config or RecordingConfig(),
-            Ledger(self.store, clock, self.metrics),
-            RecordingFailures(clock, self.metrics, self.triggers.later),
-            EgressTracker(),
-            self.triggers.later,
+            self.lease,
+            self._progress,
         )
-        self.applier = ChangeApplier(
-            self.store, writer, self.live, self.state, clock, INSTANCE, recording_applier
-        )
-        self.status_writer = StatusWriter(self.store, self.state, clock, FlapDetector())
-        self.task_runner = TaskRunner(
-            self.applier, self.status_writer, self.triggers, self.metrics, self._progress
-        )
-        self.recordings = RecordingReconciler(recording_applier, self.task_runner, self.triggers)
-        self.status_writer.recording = self.recordings.condition_for
-        self.reconciler = Reconciler(
-            self.planner,
-            self.task_runner,
-            self.status_writer,
-            self.recordings,
-            lease=self.lease,
-            triggers=self.triggers,
-        )
+        self.planner, self.applier, self.reconciler = parts.planner, parts.applier, parts.reconciler
+        self.status_writer, self.task_runner = parts.status_writer, parts.task_runner
 
     async def _read(self) -> Desired:
         self.reads += 1

@@ -36,9 +36,11 @@ async def test_a_room_that_no_server_has_any_more_can_be_deleted(tmp_path: Path)
 async def test_who_was_inside_is_listed_and_found_to_be_gone(tmp_path: Path) -> None:
     async with RecordingStack(tmp_path) as stack:
         livekit = stack.livekit
-        async with LiveKitConnection(livekit.url, livekit.key, livekit.secret) as connection:
-            reader, news = ApiReader(connection), list[str]()
-            connection.presence.on_change = news.append
+        news = list[str]()
+        async with LiveKitConnection(
+            livekit.url, livekit.key, livekit.secret, on_presence_change=news.append
+        ) as connection:
+            reader = ApiReader(connection)
             await ApiWriter(connection).create_room("left-behind", "", 10)
             async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):
                 assert await reader.is_connected("left-behind", "ann")

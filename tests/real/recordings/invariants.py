@@ -14,10 +14,10 @@ from typing import Final
 
 import aiohttp
 
+from controller.companions.recording.decision import STOP_GRACE_SECONDS
 from controller.errors import LiveKitError
 from controller.live.client import ApiReader, LiveKitConnection
 from controller.live.egress import Egress
-from controller.plan.recording import STOP_GRACE_SECONDS
 from controller.records.recordings import RecordingRow
 from tests.support.egress import Egress as Worker
 from tests.support.livekit import LiveKitServer

@@ -8,10 +8,10 @@ from datetime import UTC, datetime
 import pytest
 from structlog.testing import capture_logs
 
+from controller.clock import Clock
 from controller.errors import LiveKitUnavailableError, StoreUnavailableError
 from controller.live.webhook import WebhookEvent
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState, SourcePosition
-from controller.reconcile.clock import Clock
 from controller.reconcile.loop import Loop, LoopContext
 from tests.support.inprocess import InProcess
 from tests.support.wait import until

@@ -8,6 +8,9 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from controller.companions.recording.applier import RecordingConfig
+from controller.companions.recording.companion import RecordingCompanion
+from controller.companions.recording.occupancy import MAX_EMPTY_ROOM_CHECKS
 from controller.errors import (
     LiveKitUnavailableError,
     NoEgressServiceError,
@@ -16,8 +19,6 @@ from controller.errors import (
 )
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Permission
-from controller.reconcile.recordings.occupancy import MAX_EMPTY_ROOM_CHECKS
-from controller.reconcile.recordings.recording_applier import RecordingConfig
 from controller.recording_output import RecordingOutput
 from controller.records.record import Condition
 from controller.records.recordings import RecordingRow, RecordingState
@@ -48,6 +49,12 @@ async def look(controller: InProcess, passes: int = 6) -> None:
 async def live(controller: InProcess) -> str:
     await controller.run_until_stable()
     return controller.name("stage")
+
+
+def recording_of(controller: InProcess) -> RecordingCompanion:
+    (companion,) = controller.status_writer.companions
+    assert isinstance(companion, RecordingCompanion)
+    return companion
 
 
 def running(controller: InProcess) -> list[Egress]:
@@ -188,7 +195,7 @@ async def test_who_stands_by_counts_no_recording() -> None:
     controller = harness()
     await recorded(controller)
     assert b"roomctl_recording 1.0" in controller.metrics.text()
-    controller.recordings.on_standby()
+    recording_of(controller).on_standby()
     assert b"roomctl_recording 0.0" in controller.metrics.text()
 
 
@@ -329,7 +336,7 @@ async def test_a_row_that_cannot_be_written_holds_no_room_back() -> None:
     controller.store.database.recordings.clear()
     other.store.recordings.put = failing  # type: ignore[method-assign]
     other.manifests = desired(manifest("stage", record=True, active=False))
-    other.recordings._ledger.open.clear()
+    recording_of(other)._ledger.open.clear()
     await look(other)
     assert failing.await_count
     assert egress.room not in await other.listed()

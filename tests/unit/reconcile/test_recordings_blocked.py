@@ -5,9 +5,9 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
+from controller.companions.recording.applier import RecordingConfig
 from controller.errors import LiveKitUnavailableError, NoEgressServiceError, NoEgressWorkerError
 from controller.live.egress import EgressStatus
-from controller.reconcile.recordings.recording_applier import RecordingConfig
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
 from tests.unit.reconcile.test_recordings import (

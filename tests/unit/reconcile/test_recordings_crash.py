@@ -13,11 +13,11 @@ from typing import Any, Final, TypeAlias
 
 import pytest
 
+from controller.companions.recording.applier import RecordingConfig
 from controller.errors import LiveKitUnavailableError, StoreUnavailableError
 from controller.live.egress import Egress, EgressStatus, RecordingRequest
 from controller.live.room import Permission
 from controller.manifests.snapshot import Desired
-from controller.reconcile.recordings.recording_applier import RecordingConfig
 from controller.recording_output import RecordingOutput
 from controller.records.recordings import RecordingState
 from tests.support.crash import READS_AND_WRITES, Died, fused
@@ -318,7 +318,7 @@ async def lived_until(scenario: Scenario) -> Life:
 async def test_whatever_goes_wrong_one_at_a_time_is_recorded_and_each_is_named(
     scenario: Scenario, after: bool, dies: bool, sample: Sample, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("controller.reconcile.recordings.recording_applier.STOP_POLL_SECONDS", 0.0)
+    monkeypatch.setattr("controller.companions.recording.applier.STOP_POLL_SECONDS", 0.0)
     before = await lived_until(scenario)
     for calls in sample.every(4):
         fault = Fault(calls, after, dies)

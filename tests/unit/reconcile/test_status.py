@@ -5,9 +5,9 @@ from datetime import timedelta
 
 import pytest
 
+from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError, SourcePosition
 from controller.plan.model import BlockReason, DeleteRetiredRoom, Recreate, Remove, RoomChange
-from controller.plan.recording import RecordingCondition
 from controller.reconcile.status import StatusInputs, status_of
 from controller.records.record import Condition, RoomRecord, Status
 from tests.support.worlds import NOW, by_api, record
@@ -99,7 +99,8 @@ def test_a_flapping_room_is_stalled() -> None:
 
 def test_a_recording_that_fails_leaves_the_room_ready() -> None:
     room = record("a", live="x", record=True)
-    inputs = StatusInputs(live=True, recording=RecordingCondition("False", "NoWorker", "no egress worker"))
+    condition = NewCondition("Recording", "False", "NoWorker", "no egress worker")
+    inputs = StatusInputs(live=True, companions=(condition,))
     assert said(room, inputs)["Recording"] == ("False", "NoWorker")
     assert said(room, inputs)["Ready"] == ("True", "AsSpecified")
 

@@ -4,6 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.backoff import Backoff
 from controller.reconcile.trackers import (
     FLAP_HEAL_INTERVAL_SECONDS,
     FLAP_THRESHOLD,
@@ -11,7 +12,6 @@ from controller.reconcile.trackers import (
     ORPHAN_CONFIRM_SECONDS,
     PRUNE_GRACE_SECONDS,
     AbsenceTracker,
-    Backoff,
     FlapDetector,
     OrphanTracker,
 )

@@ -10,9 +10,9 @@ from controller.live.webhook import WebhookEvent
 from controller.reconcile.triggers import (
     Triggers,
     WatchedRooms,
+    needs_companion_check,
     needs_pass,
     needs_permission_check,
-    needs_recording_check,
 )
 from tests.support.worlds import INSTANCE, live_room, record
 
@@ -108,8 +108,8 @@ def test_a_recording_is_about_people_and_egresses_and_its_recorder_is_nobody(
     name: str, kind: str, looks: bool
 ) -> None:
     event = WebhookEvent(name, room="ours", sid="RM_1", kind=kind)
-    assert needs_recording_check(event, LIVE, replace(WATCHED, recorded=frozenset({"ours"}))) is looks
-    assert not needs_recording_check(event, LIVE, WATCHED)
+    assert needs_companion_check(event, LIVE, replace(WATCHED, served=frozenset({"ours"}))) is looks
+    assert not needs_companion_check(event, LIVE, WATCHED)
 
 
 @pytest.mark.parametrize(
@@ -124,18 +124,18 @@ def test_a_recording_is_about_people_and_egresses_and_its_recorder_is_nobody(
 )
 def test_a_room_made_since_the_last_pass_may_be_one_to_record(room: str, instance: str, looks: bool) -> None:
     event = WebhookEvent("participant_joined", room=room, kind="STANDARD")
-    assert needs_recording_check(event, LIVE, replace(WATCHED, instance=instance)) is looks
+    assert needs_companion_check(event, LIVE, replace(WATCHED, instance=instance)) is looks
 
 
 async def test_a_mark_wakes_the_loop_and_is_taken_once() -> None:
     triggers = Triggers()
-    triggers.queue_recording_check("ours")
+    triggers.queue_companion_check("ours")
     assert await triggers.wait(60.0)
-    assert triggers.drain_recording_checks() == {"ours"}
-    assert not triggers.drain_recording_checks()
-    triggers.requeue_recording_check("ours")
+    assert triggers.drain_companion_checks() == {"ours"}
+    assert not triggers.drain_companion_checks()
+    triggers.requeue_companion_check("ours")
     assert not await triggers.wait(0.0)
-    assert triggers.drain_recording_checks() == {"ours"}
+    assert triggers.drain_companion_checks() == {"ours"}
 
 
 async def test_a_suspicion_wakes_the_loop_and_is_taken_once() -> None:

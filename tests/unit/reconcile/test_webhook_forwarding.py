@@ -13,9 +13,9 @@ from controller.live.webhook import WebhookEvent
 from controller.reconcile.triggers import (
     WatchedRooms,
     is_relevant,
+    needs_companion_check,
     needs_pass,
     needs_permission_check,
-    needs_recording_check,
 )
 from controller.reconcile.webhook_forwarding import WebhookForwarder
 from controller.records.ports import ForwardedEvent
@@ -123,7 +123,7 @@ async def test_a_room_that_vanished_comes_back(pair: Pair) -> None:
 async def test_the_standby_itself_does_nothing(pair: Pair) -> None:
     await pair.receive(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert not pair.standby.triggers.woken
-    assert not pair.standby.triggers.drain_recording_checks()
+    assert not pair.standby.triggers.drain_companion_checks()
 
 
 async def test_nobody_is_named_in_the_database(pair: Pair) -> None:
@@ -205,7 +205,7 @@ def test_a_standby_drops_no_event_that_a_holder_minds(event: str, fields: dict[s
     names, live = frozenset({"ours"}), {"ours": room}
     minds = WatchedRooms(names, names, names, names, INSTANCE)
     hint = WebhookEvent(event, room="ours", **fields)
-    minded = [ask(hint, live, minds) for ask in (needs_pass, needs_permission_check, needs_recording_check)]
+    minded = [ask(hint, live, minds) for ask in (needs_pass, needs_permission_check, needs_companion_check)]
     assert is_relevant(hint, live, WatchedRooms(ours=names)) or not any(minded)
 
 

@@ -1,22 +1,18 @@
-"""Looks after recordings: chooses whose turn it is, looks inside, decides (plan/recording.py), has it done.
+"""Recording as a companion: whose turn it is, who is inside, what is decided (decision.py) and carried out.
 
-It runs beside the plan: a recording is no change of a room, and a fault in it never holds a room back.
+What is known of egresses comes from the listing that each pass begins with.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import suppress
+from collections.abc import Set as AbstractSet
 from typing import Final
 
-import structlog
-
-from controller.errors import LeaseLostError, LiveKitError, RoomctlError, StoreConflictError
-from controller.live.egress import Egress, EgressStatus
-from controller.live.room import LiveRoom
-from controller.plan.model import Observed
-from controller.plan.recording import (
+from controller.companions.companion import NewCondition
+from controller.companions.recording.applier import RecordingApplier
+from controller.companions.recording.blocked_log import RecordingBlockedLog
+from controller.companions.recording.decision import (
     Occupancy,
     ProbeWorker,
-    RecordingCondition,
     RecordingFailure,
     RecordingInputs,
     RecordingRules,
@@ -26,32 +22,29 @@ from controller.plan.recording import (
     is_on_deleted_room,
     names_of,
     next_step,
+    not_recorded,
     ours_on,
 )
-from controller.reconcile.recordings.blocked_log import RecordingBlockedLog
-from controller.reconcile.recordings.occupancy import NOBODY, OccupancyTracker
-from controller.reconcile.recordings.recording_applier import STOP_RETRY_SECONDS, RecordingApplier
-from controller.reconcile.status import with_recording_condition
-from controller.reconcile.task_runner import TaskRunner
-from controller.reconcile.triggers import Triggers
-from controller.records.record import RoomRecord, Status
+from controller.companions.recording.occupancy import NOBODY, OccupancyTracker
+from controller.errors import LiveKitError
+from controller.live.egress import Egress, EgressStatus
+from controller.live.room import LiveRoom
+from controller.plan.model import Observed
+from controller.records.record import RoomRecord
 from controller.records.recordings import RecordingRow
 
-CONFLICT_RETRY_SECONDS: Final = 0.5
-"""Seconds until a room is looked at again whose record somebody else wrote meanwhile."""
 LEASE_GAP_SECONDS: Final = 8.0
 """Seconds without a turn after which another may have been at work: so long a lease lasts unrenewed."""
 
-log = structlog.get_logger()
 
-
-class RecordingReconciler:
+class RecordingCompanion:
     """One controller's recordings, while it holds the lease."""
 
-    def __init__(self, applier: RecordingApplier, task_runner: TaskRunner, triggers: Triggers) -> None:
+    name = "recording"
+
+    def __init__(self, applier: RecordingApplier) -> None:
         self._applier = applier
-        self._task_runner = task_runner
-        self._triggers = triggers
+        self._waker = applier.waker
         self._store, self._state, self._clock = applier.store, applier.state, applier.clock
         self._ledger, self._failures, self._egress_tracker = applier.ledger, applier.failures, applier.tracker
         self._occupancy = OccupancyTracker(applier.reader, self._state, self._clock)
@@ -59,56 +52,52 @@ class RecordingReconciler:
         self._last_pass_at = self._clock.monotonic()
         self._state.lists_egress = True
 
-    async def reconcile(self, observed: Observed, *, audit: bool) -> None:
-        """Begin what is due, waiting for none of it. StoreError's kinds, where the ledger cannot be read."""
+    async def load(self) -> None:
         if self._clock.monotonic() - self._last_pass_at >= LEASE_GAP_SECONDS:
             self._ledger.forget()
         await self._ledger.load()
         self._last_pass_at = self._clock.monotonic()
-        queued, listing = self._triggers.drain_recording_checks(), self._state.egress
+
+    def due(self, observed: Observed, queued: AbstractSet[str], *, audit: bool) -> AbstractSet[str] | None:
+        listing = self._state.egress
         self._blocked_log.report(observed, listing.error)
         if listing.error is not None:
-            for name in queued:
-                self._triggers.requeue_recording_check(name)
-            self._triggers.later(STOP_RETRY_SECONDS)
-            return
-        now = self._clock.monotonic()
+            return None
         entries = [egress for egresses in listing.by_room.values() for egress in egresses]
-        self._egress_tracker.heartbeats.observe({one.id: (one.status, one.updated) for one in entries}, now)
+        reports = {one.id: (one.status, one.updated) for one in entries}
+        self._egress_tracker.heartbeats.observe(reports, self._clock.monotonic())
         records = list(self._concerned(observed.records))
         self._forget(records)
         due = self._due(records, observed.live, queued, audit=audit)
         due |= {row.room_id for row in self._unlisted()}
-        for room_id in sorted(due):
-            self._start_room_task(room_id, queued)
         self._update_gauge(records, entries)
+        return due
 
-    def on_livekit_unavailable(self, error: LiveKitError) -> None:
-        """LiveKit tells nothing, its Redis is away perhaps: nobody knows whether anything is recorded."""
-        condition = RecordingCondition(
-            "False", "NoEgressService", f"whether it is recorded cannot be said: {error}"
-        )
+    async def before_deletion(self, record: RoomRecord, name: str) -> None:
+        await self._applier.before_deletion(record, name)
+
+    def conditions_without_livekit(self, error: LiveKitError) -> Iterator[tuple[RoomRecord, NewCondition]]:
+        """Its Redis is away perhaps: nobody knows whether anything is recorded."""
+        unknown = not_recorded("NoEgressService", f"whether it is recorded cannot be said: {error}")
         for record in self._store.by_id.values():
-            key = f"recording {record.id}"
-            if record.recording is not None and record.spec.record and key not in self._task_runner.busy:
+            if record.recording is not None and record.spec.record:
                 self._failures.get(record)  # it is taken from the condition before that says something else
-                status = with_recording_condition(record.status, condition, self._clock.wall())
-                if status != record.status:
-                    self._task_runner.start(key, self._say(record, status))
-
-    async def _say(self, record: RoomRecord, status: Status) -> None:
-        with suppress(RoomctlError):
-            await self._store.save(record, record.with_status(status))
+                yield record, unknown
 
     def on_standby(self) -> None:
-        """Another is at work, and counts: what it does and says is read when it is our turn."""
+        """Another is at work, and counts."""
         self._ledger.metrics.recording.set(0)
         self._ledger.forget()
         self._failures.forget()
         self._occupancy.clear()
 
-    def condition_for(self, record: RoomRecord) -> RecordingCondition | None:
-        """What the condition Recording says of a room; None where none is wanted of it."""
+    def concerns(self, record: RoomRecord) -> bool:
+        return record.spec.record or record.recording is not None
+
+    def names_of(self, record: RoomRecord) -> AbstractSet[str]:
+        return names_of(record)
+
+    def condition(self, record: RoomRecord) -> NewCondition | None:
         if not record.spec.record:
             return None
         away, failure = self._state.egress.error, self._failures.get(record)
@@ -137,7 +126,7 @@ class RecordingReconciler:
         self,
         records: Iterable[RoomRecord],
         live: Mapping[str, LiveRoom],
-        queued: frozenset[str],
+        queued: AbstractSet[str],
         *,
         audit: bool,
     ) -> set[str]:
@@ -162,30 +151,8 @@ class RecordingReconciler:
             return False
         return not has_live_name(record, self._state.egress.by_room.keys())
 
-    def _start_room_task(self, room_id: str, queued: frozenset[str]) -> None:
-        """Give the room's recording a task; one that is under way may have missed what made it due."""
-        key = f"recording {room_id}"
-        if key not in self._task_runner.busy:
-            self._task_runner.start(key, self._run_step_safely(room_id))
-            return
-        record = self._store.by_id.get(room_id)
-        missed = names_of(record) & queued if record is not None else set()
-        for name in missed:
-            self._triggers.requeue_recording_check(name)
-        if missed:
-            self._task_runner.requeue(key)
-
-    async def _run_step_safely(self, room_id: str) -> None:
-        try:
-            await self._one_step(room_id)
-        except (LeaseLostError, StoreConflictError):
-            self._triggers.later(CONFLICT_RETRY_SECONDS)  # the next look decides by what stands then
-        except RoomctlError as error:
-            log.debug("a recording's step failed", room=room_id[:6], error=str(error))
-            self._triggers.later(STOP_RETRY_SECONDS)
-
-    async def _one_step(self, room_id: str) -> None:
-        """Settle what has ended, look, decide, do; then the loop is woken where anything was done."""
+    async def step(self, room_id: str) -> bool:
+        """Settle what has ended, look, decide, do; whether anything was done."""
         record = self._store.by_id.get(room_id)
         occupancy = await self._check_occupancy(record) if record is not None else NOBODY
         rows = [row for row in self._unlisted() if row.room_id == room_id]
@@ -201,8 +168,7 @@ class RecordingReconciler:
         if record is not None and step is not None:
             await self._applier.apply_step(record, step)
         moved = self._store.by_id.get(room_id) is not record
-        if closed or moved or isinstance(step, StopRecording | ProbeWorker):
-            self._triggers.wake()
+        return closed or moved or isinstance(step, StopRecording | ProbeWorker)
 
     async def _resume_lost(self, record: RoomRecord, occupancy: Occupancy) -> None:
         """A worker that was only frozen is back in the room, answers there, and so its recording goes on."""
@@ -215,7 +181,7 @@ class RecordingReconciler:
         before = self._occupancy.last(record)
         occupancy = await self._occupancy.check(record)
         if before is not None and before != occupancy:
-            self._triggers.wake()  # its status may say something else
+            self._waker.wake()  # its status may say something else
         return occupancy
 
     def _inputs(self, record: RoomRecord, occupancy: Occupancy | None) -> RecordingInputs:

@@ -9,10 +9,10 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Final
 
+from controller.clock import Clock
+from controller.companions.recording.decision import Occupancy, occupancy_of
 from controller.live.ports import LiveKitReader
 from controller.live.room import LiveRoom, Participant, unlisted
-from controller.plan.recording import Occupancy, occupancy_of
-from controller.reconcile.clock import Clock
 from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
 

@@ -5,7 +5,6 @@ lost is settled by looking for that file, and no second Start is called meanwhil
 """
 
 import asyncio
-from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -13,17 +12,9 @@ from typing import Final, assert_never
 
 import structlog
 
-from controller.errors import (
-    LiveKitError,
-    LiveKitNotFoundError,
-    LiveKitRejectedError,
-    NoEgressServiceError,
-    NoEgressWorkerError,
-    StoreError,
-)
-from controller.live.egress import Egress, EgressStatus, RecordingRequest, S3Access
-from controller.live.ports import EgressReader, LiveKitWriter
-from controller.plan.recording import (
+from controller.clock import Clock
+from controller.companions.companion import Waker
+from controller.companions.recording.decision import (
     START_OUTCOME_TIMEOUT,
     ProbeWorker,
     RecordingFailure,
@@ -40,10 +31,19 @@ from controller.plan.recording import (
     names_of,
     ours_on,
 )
-from controller.reconcile.clock import Clock
-from controller.reconcile.recordings.failures import RecordingFailures
-from controller.reconcile.recordings.ledger import Ledger
-from controller.reconcile.trackers import HeartbeatTracker
+from controller.companions.recording.egress_tracker import STOP_RETRY_SECONDS, EgressTracker
+from controller.companions.recording.failures import RecordingFailures
+from controller.companions.recording.ledger import Ledger
+from controller.errors import (
+    LiveKitError,
+    LiveKitNotFoundError,
+    LiveKitRejectedError,
+    NoEgressServiceError,
+    NoEgressWorkerError,
+    StoreError,
+)
+from controller.live.egress import Egress, EgressStatus, RecordingRequest, S3Access
+from controller.live.ports import EgressReader, LiveKitWriter
 from controller.recording_output import RecordingOutput
 from controller.records.ports import RoomStore
 from controller.records.record import Recording, RoomRecord
@@ -54,8 +54,6 @@ from controller.state_cache import StateCache
 STOP_WAIT_SECONDS: Final = 4.0
 """Seconds that a live room which goes waits for its recording to end: who stops it by API waits for five."""
 STOP_POLL_SECONDS: Final = 0.1
-STOP_RETRY_SECONDS: Final = 5.0
-"""Seconds after which an egress that was asked to end, and has not, is asked again."""
 TEMPLATE: Final = "/recording/template"
 LOST: Final = "its egress worker went without a word: what it had written may lie on the worker's disk"
 FORGOTTEN: Final = "LiveKit knows nothing of it any more: its Redis lost it"
@@ -84,23 +82,9 @@ class RecordingConfig:
     s3: S3Access = field(default_factory=S3Access)
 
 
-@dataclass(slots=True)
-class EgressTracker:
-    """What is known of egresses between passes, and forgotten with the process.
-
-    `stop_requested_at` by egress id is when it was asked to end.
-    """
-
-    heartbeats: HeartbeatTracker = field(default_factory=HeartbeatTracker)
-    stop_requested_at: dict[str, float] = field(default_factory=dict)
-
-    def is_stop_requested(self, egress_id: str, now: float) -> bool:
-        return now - self.stop_requested_at.get(egress_id, -STOP_RETRY_SECONDS) < STOP_RETRY_SECONDS
-
-
 @dataclass(frozen=True, slots=True)
 class RecordingApplier:
-    """Carries out steps. `later` wakes the loop.
+    """Carries out steps.
 
     Raises StoreError's and LiveKitError's kinds, and LeaseLostError.
     """
@@ -114,7 +98,7 @@ class RecordingApplier:
     ledger: Ledger
     failures: RecordingFailures
     tracker: EgressTracker
-    later: Callable[[float], None]
+    waker: Waker
 
     def rules(self) -> RecordingRules:
         return RecordingRules(self.config.output, self.config.idle, self.clock.wall())
@@ -140,7 +124,7 @@ class RecordingApplier:
             await self.ledger.enter(_row(record, recording))
         await self.store.save(record, record.with_recording(recording))
         if recording is not None and recording.empty_since is not None:
-            self.later(self.config.idle.total_seconds())
+            self.waker.later(self.config.idle.total_seconds())
 
     async def _start(self, record: RoomRecord) -> None:
         output, live = self.config.output, record.live
@@ -231,7 +215,7 @@ class RecordingApplier:
         waited = self.clock.wall() - attempt.attempt_at
         if abs(waited) < START_OUTCOME_TIMEOUT:  # the clock of whoever called Start may be ahead of ours
             self.failures.record_reason(record, UNANSWERED)
-            self.later((START_OUTCOME_TIMEOUT - waited).total_seconds())
+            self.waker.later((START_OUTCOME_TIMEOUT - waited).total_seconds())
         else:
             self.failures.record_reason(record, UNHEARD)
             await self._replace(record.id, attempt, None)
@@ -264,7 +248,7 @@ class RecordingApplier:
         """Again and again; that nobody answers is told once."""
         first = egress_id not in self.tracker.stop_requested_at
         self.tracker.stop_requested_at[egress_id] = self.clock.monotonic()
-        self.later(STOP_RETRY_SECONDS)
+        self.waker.later(STOP_RETRY_SECONDS)
         try:
             await self.writer.stop_recording(egress_id)
         except (LiveKitNotFoundError, LiveKitRejectedError):

@@ -10,9 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from controller.live.egress import Egress, EgressStatus
-from controller.live.room import Participant, Permission
-from controller.plan.recording import (
+from controller.companions.recording.decision import (
     Occupancy,
     ProbeWorker,
     RecordingFailure,
@@ -28,6 +26,8 @@ from controller.plan.recording import (
     occupancy_of,
     ours_on,
 )
+from controller.live.egress import Egress, EgressStatus
+from controller.live.room import Participant, Permission
 from controller.recording_output import RecordingOutput
 from controller.records.record import Recording, Retired, RoomRecord
 from tests.support.worlds import NOW, record

@@ -1,15 +1,16 @@
 """What went wrong last with each room's recording, and when another is tried."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Collection
 from dataclasses import dataclass, field
 from typing import Final
 
 import structlog
 
+from controller.backoff import Backoff
+from controller.clock import Clock
+from controller.companions.companion import Waker
+from controller.companions.recording.decision import RecordingFailure
 from controller.metrics import Metrics
-from controller.plan.recording import RecordingFailure
-from controller.reconcile.clock import Clock
-from controller.reconcile.trackers import Backoff
 from controller.records.record import RoomRecord
 from controller.room import redact_key
 
@@ -21,7 +22,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class RecordingFailures:
-    """By room id; `later` wakes the loop.
+    """By room id.
 
     What somebody should find in the morning stands in the room's record as its condition, and is taken from
     there where nothing else is known: so it outlives this process, and the one that had the lease before.
@@ -29,7 +30,7 @@ class RecordingFailures:
 
     clock: Clock
     metrics: Metrics
-    later: Callable[[float], None]
+    waker: Waker
     _last: dict[str, RecordingFailure | None] = field(default_factory=dict)
     _backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, cap=60.0))
 
@@ -52,7 +53,7 @@ class RecordingFailures:
         """Try again, later."""
         self.record_reason(record, failure)
         self.metrics.recording_failures.labels(failure.reason).inc()
-        self.later(self._backoff.failed(record.id, self.clock.monotonic(), self.clock.chance()))
+        self.waker.later(self._backoff.failed(record.id, self.clock.monotonic(), self.clock.chance()))
 
     def is_backing_off(self, room_id: str) -> bool:
         """Whether it failed not long ago."""

@@ -8,10 +8,9 @@ from dataclasses import dataclass, field
 
 import structlog
 
+from controller.clock import Clock
 from controller.metrics import Metrics
-from controller.reconcile.clock import Clock
-from controller.records.ports import RoomStore
-from controller.records.recordings import RecordingRow, RecordingState
+from controller.records.recordings import RecordingRow, RecordingState, RecordingStore
 from controller.room import redact_key, redact_room_id
 
 log = structlog.get_logger()
@@ -21,7 +20,7 @@ log = structlog.get_logger()
 class Ledger:
     """`open` by egress id, with the monotonic time since when we know of it; `lost` are egress ids."""
 
-    store: RoomStore
+    store: RecordingStore
     clock: Clock
     metrics: Metrics
     open: dict[str, tuple[RecordingRow, float]] = field(default_factory=dict)
@@ -32,8 +31,8 @@ class Ledger:
         """Read what an earlier holder of the lease left open. StoreError's kinds."""
         if self._loaded:
             return
-        rows = await self.store.recordings.unfinished()
-        self.lost = set(await self.store.recordings.lost())
+        rows = await self.store.unfinished()
+        self.lost = set(await self.store.lost())
         now = self.clock.monotonic()
         known = self.open
         self.open = {row.egress_id: known.get(row.egress_id, (row, now)) for row in rows}
@@ -47,7 +46,7 @@ class Ledger:
         """An egress that is new to us; one that was lost stays so, however long LiveKit lists it."""
         if row.egress_id in self.open or row.egress_id in self.lost:
             return
-        await self.store.recordings.put(row)
+        await self.store.put(row)
         self.open[row.egress_id] = row, self.clock.monotonic()
 
     async def resume(self, row: RecordingRow) -> None:
@@ -62,7 +61,7 @@ class Ledger:
 
     async def close_row(self, row: RecordingRow) -> None:
         """It has ended, as `row` says: written down, counted, and told."""
-        await self.store.recordings.put(row)
+        await self.store.put(row)
         self.open.pop(row.egress_id, None)
         if row.state is RecordingState.LOST:
             self.lost.add(row.egress_id)

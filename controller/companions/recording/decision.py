@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from controller.companions.companion import NewCondition
 from controller.live.egress import Egress, EgressStatus, Layout
 from controller.live.room import Participant
 from controller.recording_output import RecordingOutput
@@ -294,54 +295,47 @@ class RecordingFailure:
     message: str
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingCondition:
-    """What the condition Recording says."""
-
-    status: str
-    reason: str
-    message: str = ""
+def not_recorded(reason: str, message: str) -> NewCondition:
+    return NewCondition("Recording", "False", reason, message)
 
 
 def condition(
     inputs: RecordingInputs, output: RecordingOutput | None, failure: RecordingFailure | None
-) -> RecordingCondition:
+) -> NewCondition:
     """The condition of a room with `record: true`.
 
     What went wrong is said until a recording is under way, and what is not PERSISTENT_REASONS only while
     somebody is inside.
     """
     if output is None:
-        return RecordingCondition(
-            "False", "NotConfigured", "set ROOMCTL_RECORDING_OUTPUT: until then nothing is recorded"
-        )
+        return not_recorded("NotConfigured", "set ROOMCTL_RECORDING_OUTPUT: until then nothing is recorded")
     return _under_way(inputs) or _missing(inputs, failure)
 
 
-def _under_way(inputs: RecordingInputs) -> RecordingCondition | None:
+def _under_way(inputs: RecordingInputs) -> NewCondition | None:
     """What is said of the egresses there are; None where none says enough."""
     for egress in inputs.ours:
         if is_recording(egress) and _seems_ghost(egress, inputs):
-            return RecordingCondition("False", "WorkerLost", f"{egress.id}: {SILENT}")
+            return not_recorded("WorkerLost", f"{egress.id}: {SILENT}")
         if egress.status is EgressStatus.ACTIVE and egress.id not in inputs.on_deleted_room:
-            return RecordingCondition("True", "Recording", _describe(egress, inputs.record))
+            return NewCondition("Recording", "True", "Recording", _describe(egress, inputs.record))
     return None if _has_people(inputs) else _ending(inputs)
 
 
-def _missing(inputs: RecordingInputs, failure: RecordingFailure | None) -> RecordingCondition:
+def _missing(inputs: RecordingInputs, failure: RecordingFailure | None) -> NewCondition:
     """Why there is no recording."""
     idle = not inputs.ours and inputs.record.recording is None and not _has_people(inputs)
     if failure is not None and (failure.reason in PERSISTENT_REASONS or not idle):
-        return RecordingCondition("False", failure.reason, failure.message)
+        return not_recorded(failure.reason, failure.message)
     if idle:
-        return RecordingCondition("False", "Idle", "nobody was seen inside")
-    return _ending(inputs) or RecordingCondition("False", "Starting", "an egress worker is asked for")
+        return not_recorded("Idle", "nobody was seen inside")
+    return _ending(inputs) or not_recorded("Starting", "an egress worker is asked for")
 
 
-def _ending(inputs: RecordingInputs) -> RecordingCondition | None:
+def _ending(inputs: RecordingInputs) -> NewCondition | None:
     if all(is_recording(egress) for egress in inputs.ours):
         return None
-    return RecordingCondition("False", "Stopping", "the last of it is being written")
+    return not_recorded("Stopping", "the last of it is being written")
 
 
 def _has_people(inputs: RecordingInputs) -> bool:

@@ -1,0 +1,86 @@
+"""The frame of a companion: what serves a room beside the plan while people are inside.
+
+A companion decides purely what a room needs next (decision.py), writes an attempt to the record before the
+act, acts, looks again, and says how it stands as a condition. It knows neither the loop nor another
+companion: the reconciler drives them all (reconcile/companion_runner.py), and a fault in one never holds a
+room back.
+"""
+
+from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Protocol
+
+from controller.errors import LiveKitError
+from controller.plan.model import Observed
+from controller.records.record import RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
+class NewCondition:
+    """What there is to say of a room now; since when is added by who writes the status."""
+
+    type: str
+    status: str
+    reason: str
+    message: str = ""
+
+
+class Waker(Protocol):
+    """How a companion asks for another pass."""
+
+    def wake(self) -> None:
+        """At once."""
+        ...
+
+    def later(self, delay: float) -> None:
+        """In `delay` seconds."""
+        ...
+
+
+class Companion(Protocol):
+    """One kind of service. What is awaited raises StoreError's and LiveKitError's kinds, and LeaseLostError.
+
+    `name` is the word for it in the log and in the names of its tasks.
+    """
+
+    name: str
+
+    async def load(self) -> None:
+        """Read what an earlier holder of the lease left. Called first in each pass."""
+        ...
+
+    def due(self, observed: Observed, queued: AbstractSet[str], *, audit: bool) -> AbstractSet[str] | None:
+        """The ids of the rooms that need a look; None while nobody can look.
+
+        `queued` are live rooms in which something happened. `audit`: quiet rooms have their turn as well.
+        """
+        ...
+
+    async def step(self, room_id: str) -> bool:
+        """Look, decide, do one thing for the room; whether the next pass should look again at once."""
+        ...
+
+    async def before_deletion(self, record: RoomRecord, name: str) -> None:
+        """The live room `name` goes: what serves it there ends first. Waits 5 s at most, and never fails."""
+        ...
+
+    def condition(self, record: RoomRecord) -> NewCondition | None:
+        """What it says of a room; None where nothing is wanted of it."""
+        ...
+
+    def conditions_without_livekit(self, error: LiveKitError) -> Iterable[tuple[RoomRecord, NewCondition]]:
+        """What it says of which rooms while LiveKit tells nothing."""
+        ...
+
+    def concerns(self, record: RoomRecord) -> bool:
+        """Whether webhooks about its live room may mean work."""
+        ...
+
+    def names_of(self, record: RoomRecord) -> AbstractSet[str]:
+        """The live rooms that were or are the record's."""
+        ...
+
+    def on_standby(self) -> None:
+        """Another holds the lease: what is remembered of rooms is read again when it is our turn."""
+        ...

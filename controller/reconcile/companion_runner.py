@@ -1,0 +1,92 @@
+"""Drives the companions: who is due gets a task of its own, beside the plan."""
+
+from collections.abc import Set as AbstractSet
+from dataclasses import dataclass
+from typing import Final
+
+import structlog
+
+from controller.companions.companion import Companion
+from controller.errors import LeaseLostError, LiveKitError, RoomctlError, StoreConflictError
+from controller.plan.model import Observed
+from controller.reconcile.status_writer import StatusWriter
+from controller.reconcile.task_runner import TaskRunner
+from controller.reconcile.triggers import Triggers
+from controller.records.ports import Records
+from controller.records.record import RoomRecord
+
+CONFLICT_RETRY_SECONDS: Final = 0.5
+"""Seconds until a room is looked at again whose record somebody else wrote meanwhile."""
+RETRY_SECONDS: Final = 5.0
+"""Seconds until a companion looks again after a server failed it."""
+
+log = structlog.get_logger()
+
+
+@dataclass(frozen=True, slots=True)
+class CompanionRunner:
+    """All companions of one controller, while it holds the lease."""
+
+    companions: tuple[Companion, ...]
+    task_runner: TaskRunner
+    status_writer: StatusWriter
+    triggers: Triggers
+    records: Records
+
+    async def run_pass(self, observed: Observed, *, audit: bool) -> None:
+        """Begin what is due, waiting for none of it. StoreError's kinds, where a companion cannot load."""
+        for companion in self.companions:
+            await companion.load()
+        queued = self.triggers.drain_companion_checks()
+        for companion in self.companions:
+            due = companion.due(observed, queued, audit=audit)
+            if due is None:
+                self._requeue(queued)
+                self.triggers.later(RETRY_SECONDS)
+            for room_id in sorted(due or ()):
+                self._start(companion, room_id, queued)
+
+    def on_livekit_unavailable(self, error: LiveKitError) -> None:
+        """What companions say of rooms while LiveKit tells nothing stands in their status."""
+        for companion in self.companions:
+            for record, condition in companion.conditions_without_livekit(error):
+                key = _task_key(companion, record.id)
+                if key not in self.task_runner.busy:
+                    self.status_writer.sync_condition(record, condition, key, self.task_runner.start)
+
+    def on_standby(self) -> None:
+        for companion in self.companions:
+            companion.on_standby()
+
+    def concern(self, record: RoomRecord) -> bool:
+        """Whether webhooks about its live room may mean work for one of them."""
+        return any(companion.concerns(record) for companion in self.companions)
+
+    def _start(self, companion: Companion, room_id: str, queued: AbstractSet[str]) -> None:
+        """Give the room a task; one that is under way may have missed what made it due."""
+        key = _task_key(companion, room_id)
+        if key not in self.task_runner.busy:
+            self.task_runner.start(key, self._step(companion, room_id))
+            return
+        record = self.records.by_id.get(room_id)
+        if record is not None and (missed := companion.names_of(record) & queued):
+            self._requeue(missed)
+            self.task_runner.requeue(key)
+
+    def _requeue(self, names: AbstractSet[str]) -> None:
+        for name in names:
+            self.triggers.requeue_companion_check(name)
+
+    async def _step(self, companion: Companion, room_id: str) -> None:
+        try:
+            if await companion.step(room_id):
+                self.triggers.wake()
+        except (LeaseLostError, StoreConflictError):
+            self.triggers.later(CONFLICT_RETRY_SECONDS)  # the next look decides by what stands then
+        except RoomctlError as error:
+            log.debug("a step failed", companion=companion.name, room=room_id[:6], error=str(error))
+            self.triggers.later(RETRY_SECONDS)
+
+
+def _task_key(companion: Companion, room_id: str) -> str:
+    return f"{companion.name} {room_id}"

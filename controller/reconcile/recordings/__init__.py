@@ -1,1 +1,0 @@
-"""Recordings as LiveKit makes them: which rooms need a step, the steps, and what is remembered between."""
