@@ -60,8 +60,8 @@ def desired(
     errors: tuple[ManifestError, ...] = (),
     state: RoomsDirState | None = None,
 ) -> Desired:
-    state = RoomsDirState.OK if rooms or errors else RoomsDirState.EMPTY
-    return Desired({room.key: room for room in rooms}, errors, "a revision", state or state)
+    usual = RoomsDirState.OK if rooms or errors else RoomsDirState.EMPTY
+    return Desired({room.key: room for room in rooms}, errors, "a revision", state or usual)
 
 
 def record(key: str = "a", *, live: str | None = None, sid: str | None = None, **fields: Any) -> RoomRecord:
