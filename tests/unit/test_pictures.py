@@ -21,7 +21,7 @@ def test_figure_of_the_architecture_is_the_one_that_the_script_draws() -> None:
 
 def test_figure_of_the_architecture_names_folders_that_exist() -> None:
     named = re.findall(r'class="code"[^>]*>([a-z_]+/)', architecture())
-    assert len(named) == 7
+    assert len(named) == 8
     assert [folder for folder in named if not (ROOT / "controller" / folder).is_dir()] == []
 
 
