@@ -9,7 +9,6 @@ beside the fields that this one knows stays where it is.
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import datetime
 from typing import Any, Final
 
 from controller.records.codec import STORED_FIELDS, Document, encode_field, value_of
@@ -37,24 +36,6 @@ class Change:
     def is_applied(self, record: RoomRecord) -> bool:
         """Whether `record` shows the change, whoever answered or did not: settles a lost reply."""
         return all(getattr(record, field) == value for field, value in self.fields.items())
-
-    def matches(self, record: RoomRecord) -> bool:
-        """Whether the stored `record` is what the writer thought it was. `query` says the same to MongoDB."""
-        before, fields = self.before, self.fields
-        return (
-            (
-                not DESIRED & fields.keys()
-                or (record.generation, record.key) == (before.generation, before.key)
-            )
-            and ("invite_epoch" not in fields or record.invite_epoch == before.invite_epoch)
-            and (not LIVE & fields.keys() or _live_name(record) == _live_name(before))
-            and ("retired" not in fields or _retired_mark(record) == _retired_mark(before))
-            and ("recording" not in fields or _attempt(record) == _attempt(before))
-            and (
-                "status" not in fields
-                or record.status.observed_generation <= fields["status"].observed_generation
-            )
-        )
 
     def query(self) -> Document:
         """The filter of the update: the id and what is compared, literal values only."""
@@ -96,9 +77,6 @@ class Rewrite:
     @property
     def id(self) -> str:
         return self.after.id
-
-    def matches(self, stored: UnusableRecord | None) -> bool:
-        return stored is not None and stored.damage == self.before.damage
 
     def query(self) -> Document:
         """The id, and each damaged value as it was read: nobody has mended it meanwhile."""
@@ -151,10 +129,6 @@ def _is_same_part(before: Any, after: Any) -> bool:
             return False
 
 
-def _live_name(record: RoomRecord) -> str | None:
-    return None if record.live is None else record.live.name
-
-
 def _live_query(before: RoomRecord) -> Document:
     return {"live": None} if before.live is None else {"live.name": before.live.name}
 
@@ -164,28 +138,19 @@ def _epoch_query(before: RoomRecord) -> Document:
     return {"invite_epoch": before.invite_epoch or {"$in": [0, None]}}
 
 
-def _retired_mark(record: RoomRecord) -> tuple[int, str | None]:
+def _retired_query(before: RoomRecord) -> Document:
     """Names are only appended, each once, or dropped: so number and last name tell every list apart.
 
     It matters where live.name cannot tell: none before, a start and a stop by another, none now.
     """
-    return len(record.retired), record.retired[-1].name if record.retired else None
-
-
-def _retired_query(before: RoomRecord) -> Document:
-    count, last = _retired_mark(before)
-    if not count:  # or no list at all
+    if not before.retired:  # or no list at all
         return {"retired.0": {"$exists": False}}
+    count, last = len(before.retired), before.retired[-1].name
     return {"retired": {"$size": count}, f"retired.{count - 1}.name": last}
 
 
-def _attempt(record: RoomRecord) -> tuple[datetime, str | None] | None:
-    """An attempt and what is known of it: whoever saw another state must look again before a Start."""
-    recording = record.recording
-    return None if recording is None else (recording.attempt_at, recording.egress_id)
-
-
 def _attempt_query(before: RoomRecord) -> Document:
+    """An attempt and what is known of it: whoever saw another state must look again before a Start."""
     recording = before.recording
     if recording is None:
         return {"recording": None}
