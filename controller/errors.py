@@ -141,7 +141,7 @@ class LeaseHeldError(RoomctlError):
     def __init__(self, holder: str) -> None:
         self.holder = holder
         super().__init__(
-            f"another controller is at work on these records: {holder}; "
+            f"the database is in use by another controller: {holder}; it applies the manifests itself: "
             "wait for it with `roomctl wait`, or stop it first"
         )
 
@@ -153,7 +153,7 @@ class RemovalNotApprovedError(LeaseHeldError):
 
     def __init__(self, holder: str, missing: Sequence[str], most: int) -> None:
         super().__init__(holder)
-        missed = f"missing rooms: {len(missing)}, more than --allow-removals {most}, so no leave is given"
+        missed = f"rooms to remove: {len(missing)}, more than --allow-removals {most}"
         self.args = (f"{missed}: {', '.join(missing)}\n{self}",)
 
 

@@ -14,6 +14,7 @@ from controller.reconcile.reconciler import RECHECK_OCCUPANCY_SECONDS, Planner
 from controller.reconcile.task_runner import Progress
 from controller.records import open_lease
 from controller.records.ports import Lease, RemovalApproval, RoomStore
+from controller.room import redact_key
 from controller.settings import Settings
 
 LEASE_WAIT_SECONDS: Final = 15.0
@@ -161,11 +162,14 @@ class _Foreground:
             if not any(change.due for change in now.changes) and not _removals_by_api(now):
                 break
         self._failed |= {
-            change.key: "it is still not as it should be"
+            change.key: f"not converged after {MAX_APPLY_ROUNDS} rounds; "
+            f"see `roomctl get {redact_key(change.key)} -o yaml`"
             for change in now.changes
             if change.due and change.key not in self._failed
         }
-        self._failed |= dict.fromkeys(_removals_by_api(now), "it was removed by API and still stands")
+        self._failed |= dict.fromkeys(
+            _removals_by_api(now), "removed over the API, but its LiveKit room still exists"
+        )
         return ApplyReport(plan, dict(self._failed), tuple(now.held_back))
 
 

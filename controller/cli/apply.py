@@ -14,37 +14,43 @@ from controller.cli.paths import below
 from controller.cli.plan import invalid_files, plan_text
 from controller.one_shot import ApplyReport
 from controller.one_shot import apply as apply_now
-from controller.plan.model import Plan
+from controller.plan.model import Plan, RoomChange
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
 
 
-def _may_ask(yes: bool) -> bool:
+def _may_ask(context: typer.Context, yes: bool) -> bool:
     if not yes and not sys.stdin.isatty():
-        raise typer.BadParameter("there is no terminal to ask on; write `roomctl apply --yes`")
+        context.fail("no terminal for the confirmation prompt; run `roomctl apply --yes`")
     return yes
 
 
 @with_settings(SettingGroup.ALL)
 def apply(
     settings: Settings,
-    yes: Annotated[bool, typer.Option("--yes", callback=_may_ask, help="Do not ask.")] = False,
+    yes: Annotated[
+        bool, typer.Option("--yes", callback=_may_ask, help="Skip the confirmation prompt.")
+    ] = False,
     allow_removals: Annotated[
         int | None,
         typer.Option(
             "--allow-removals",
             min=0,
             metavar="N",
-            help="Remove missing rooms although a guard would refuse, if they are at most N.",
+            help="Allow the removal of up to N rooms that a safety check would block.",
             show_default=False,
         ),
     ] = None,
 ) -> int:
-    """Make the rooms as the manifests say, once; ask first on a terminal."""
+    """Apply the manifests once and exit.
+
+    Shows the changes and asks for confirmation on a terminal. While a controller runs on the same database
+    it applies the manifests itself: use `roomctl wait` then.
+    """
     ask = _Question(settings, asks=not yes)
     report = asyncio.run(apply_now(settings, confirm=ask, progress=_progress, allow_removals=allow_removals))
     if not report.confirmed:
-        print_info("nothing was changed")
+        print_info("nothing changed")
         return Exit.FAILED
     if not ask.shown:
         print_data(plan_text(report.plan, below(settings.rooms_dir)))
@@ -68,7 +74,7 @@ def _agreed() -> bool:
     """The answer. Ctrl-C ends it as a no: asyncio's own handler would only take note, and go on waiting."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
-        return typer.confirm("Apply this?", err=True)
+        return typer.confirm("Apply these changes?", err=True)
     finally:
         signal.signal(signal.SIGINT, before)
 
@@ -78,27 +84,31 @@ def _progress(key: str, action: str, outcome: str) -> None:
 
 
 def print_report(report: ApplyReport, settings: Settings) -> Exit:
-    """Say what failed and what was left, and give the code for it."""
+    """Print what failed and what was not applied, and return the exit code."""
     for key in report.granted:
         print_data(redact_key(key))
     if report.granted:
-        print_info(
-            "These rooms may go: the controller removes them within its next passes (leave for 15 minutes)."
-        )
+        print_info("Removal approved for 15 minutes. The running controller removes these rooms.")
     for key, message in sorted(report.failed.items()):
         print_error(f"{redact_key(key)}: {message}")
     for change in report.left:
-        why = change.blocked_by or f"deferred, {pluralize(change.participants, 'participant')} inside"
-        print_info(f"left: {redact_key(change.key)}: {', '.join(change.action_names)}: {why}")
+        print_info(
+            f"not applied: {redact_key(change.key)}: {', '.join(change.action_names)} ({_why(change)})"
+        )
     if report.plan.invalid:
         print_error(invalid_files(report.plan, below(settings.rooms_dir)))
     return apply_code(report)
 
 
-def apply_code(report: ApplyReport) -> Exit:
-    """1 where anything failed or is invalid, else 3 where anything was left on purpose.
+def _why(change: RoomChange) -> str:
+    people = pluralize(change.participants, "participant")
+    return change.blocked_by or f"deferred until the room is empty, {people}"
 
-    Leave that a running controller was given is all that was asked for.
+
+def apply_code(report: ApplyReport) -> Exit:
+    """1 if anything failed or is invalid, else 3 if anything was deferred or blocked.
+
+    Where a running controller got the approval to remove rooms, nothing else was asked for: 0.
     """
     if report.granted:
         return Exit.FINE

@@ -32,7 +32,7 @@ def print_info(text: str) -> None:
 
 
 def print_error(text: str) -> None:
-    """An error, one line or several, each with its mark."""
+    """One error per line, each with its mark."""
     mark = typer.style("error:", fg="red", bold=True) if colored(sys.stderr) else "error:"
     for line in text.splitlines():
         print_info(f"{mark} {line}")

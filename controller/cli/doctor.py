@@ -1,8 +1,8 @@
-"""roomctl doctor: does everything that roomctl leans on work? One line each, with the mend."""
+"""roomctl doctor: checks the configuration and everything that roomctl depends on."""
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -18,8 +18,9 @@ from controller.app import connect_store, connection
 from controller.cli.console import pluralize, print_data
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
+from controller.cli.rooms import describe_database
 from controller.cli.table import painted
-from controller.companions.recording.blocked_log import MEND
+from controller.companions.recording.blocked_log import FIX
 from controller.errors import (
     LiveKitAuthError,
     LiveKitError,
@@ -31,9 +32,10 @@ from controller.errors import (
 from controller.live.client import ApiReader
 from controller.manifests import Desired, RoomsDirState, load
 from controller.plan.unusable import advice
+from controller.records.ports import Holder
 from controller.records.record import UnusableRecord
 from controller.room import redact_key
-from controller.settings import USE_S3, SettingGroup, Settings, mongodb_address, unused_s3_settings
+from controller.settings import USE_S3, SettingGroup, Settings, unused_s3_settings
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
 
@@ -44,65 +46,109 @@ _ASK_SECONDS: Final = 5.0
 
 
 class Severity(StrEnum):
-    """How a check came out; only FAIL makes the exit code 1."""
+    """The result of a check; only FAIL makes the exit code 1. SKIP: another check has to succeed first."""
 
     OK = "ok"
     WARN = "warn"
+    SKIP = "skip"
     FAIL = "FAIL"
 
 
-_STYLES: Final = {Severity.OK: "green", Severity.WARN: "yellow", Severity.FAIL: "bold red"}
+_STYLES: Final = {
+    Severity.OK: "green",
+    Severity.WARN: "yellow",
+    Severity.SKIP: "cyan",
+    Severity.FAIL: "bold red",
+}
+_LIVEKIT: Final = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
+_DATABASE: Final = ("MONGODB_URI", "MONGODB_DATABASE", "ROOMCTL_DATA_DIR", "ROOMCTL_INSTANCE")
 
 
 @dataclass(frozen=True, slots=True)
 class CheckResult:
-    """One line: what was looked at, and what there is to say, with the mend where there is one."""
+    """One line: what was checked, and the result, with a fix if there is one."""
 
     severity: Severity
     about: str
     text: str
 
 
-@with_settings(SettingGroup.ALL)
-def doctor(settings: Settings) -> int:
-    """Check settings, manifests, LiveKit, clock, recording and database; one line each, with the mend."""
-    return asyncio.run(_doctor(settings))
+@with_settings(SettingGroup.ALL, tolerant=True)
+def doctor(settings: Settings, problems: Mapping[str, str]) -> int:
+    """Check the configuration and its dependencies.
+
+    Prints one line per check, with a fix.
+    """
+    return asyncio.run(_doctor(settings, problems))
 
 
-async def _doctor(settings: Settings) -> Exit:
+async def _doctor(settings: Settings, problems: Mapping[str, str]) -> Exit:
     failed = False
-    async for result in _run_checks(settings):
+    async for result in run_checks(settings, problems):
         severity = painted(f"{result.severity:<4}", _STYLES[result.severity])
         print_data(f"{severity}  {result.about:<10}  {result.text}")
         failed |= result.severity is Severity.FAIL
     return Exit.FAILED if failed else Exit.FINE
 
 
-async def _run_checks(settings: Settings) -> AsyncIterator[CheckResult]:
-    yield CheckResult(Severity.OK, "settings", "all there, all in range")
-    yield about_hidden(settings)
-    yield about_tokens(settings.access_tokens_file)
+async def run_checks(settings: Settings, problems: Mapping[str, str]) -> AsyncIterator[CheckResult]:
+    """All of them; what depends on a setting that is missing or invalid is skipped."""
+    for result in (
+        *about_settings(problems),
+        about_hidden(settings),
+        about_tokens(settings.access_tokens_file),
+    ):
+        yield result
     yield about_page(missing_packages())
     desired = load(settings.rooms_dir)
     yield about_manifests(desired, settings)
-    yield await _livekit(settings)
-    yield await _clock(settings)
-    yield await _recording(settings, wanted=sum(room.spec.record for room in desired.rooms.values()))
+    if wrong := [name for name in _LIVEKIT if name in problems]:
+        for about in ("livekit", "clock", "recording"):
+            yield _skipped(about, wrong)
+    else:
+        async for result in _livekit_checks(settings, desired):
+            yield result
     for result in about_s3(settings):
         yield result
-    async for result in _database(settings):
-        yield result
+    if wrong := [name for name in _DATABASE if name in problems]:
+        yield _skipped("mongodb", wrong)
+    else:
+        async for result in _database(settings):
+            yield result
+
+
+def about_settings(problems: Mapping[str, str]) -> Iterator[CheckResult]:
+    """A line for each setting that is missing or invalid."""
+    for problem in problems.values():
+        yield CheckResult(Severity.FAIL, "settings", problem)
+    if not problems:
+        yield CheckResult(Severity.OK, "settings", "all required settings are set and valid")
+
+
+def _skipped(about: str, wrong: Sequence[str]) -> CheckResult:
+    return CheckResult(Severity.SKIP, about, f"not checked; set {', '.join(wrong)} first")
+
+
+async def _livekit_checks(settings: Settings, desired: Desired) -> AsyncIterator[CheckResult]:
+    livekit, reachable = await _livekit(settings)
+    yield livekit
+    if reachable:
+        yield await _clock(settings)
+        yield await _recording(settings, wanted=sum(room.spec.record for room in desired.rooms.values()))
+    else:
+        for about in ("clock", "recording"):
+            yield CheckResult(Severity.SKIP, about, "not checked; LiveKit is unreachable")
 
 
 def about_hidden(settings: Settings) -> CheckResult:
-    """Outside webinar mode hidden participants need no token, unless the setting says so."""
+    """Outside webinar mode hidden participants need a token only if the setting says so."""
     if settings.hidden_requires_token:
-        return CheckResult(Severity.OK, "hidden", "every hidden participant needs an egress_mode_token")
+        return CheckResult(Severity.OK, "hidden", "hidden participants require an egress_mode_token")
     return CheckResult(
         Severity.WARN,
         "hidden",
-        "whoever knows a room's id can join it unseen (outside webinar mode); "
-        "set ROOMCTL_HIDDEN_REQUIRES_TOKEN=true",
+        "anyone who knows a room id can join as a hidden participant (except in webinar mode); "
+        "to prevent this, set ROOMCTL_HIDDEN_REQUIRES_TOKEN=true",
     )
 
 
@@ -113,17 +159,17 @@ def about_page(missing: Sequence[str]) -> CheckResult:
     need = {"livekit-client": "the join page", "swagger-ui-dist": "the OpenAPI page"}
     broken = " and ".join(f"{need[name]} needs {name}" for name in missing)
     return CheckResult(
-        Severity.WARN, "page", f"{broken}; run `{install_command(FOLDER)}`, then restart the controller"
+        Severity.WARN, "page", f"{broken}; run `{install_command(FOLDER)}` and restart the controller"
     )
 
 
 def about_tokens(path: Path | None) -> CheckResult:
-    """Whether the access tokens' file is right, and how many may use the private API."""
+    """Whether the file with the access tokens is valid, and how many tokens it has."""
     if path is None:
         return CheckResult(
             Severity.OK,
             "tokens",
-            "nobody may use the private API; set ROOMCTL_ACCESS_TOKENS_FILE to let callers in",
+            "private API disabled; to enable it, set ROOMCTL_ACCESS_TOKENS_FILE",
         )
     try:
         known = len(AccessTokens(path, time.monotonic))
@@ -133,40 +179,37 @@ def about_tokens(path: Path | None) -> CheckResult:
 
 
 def about_manifests(desired: Desired, settings: Settings) -> CheckResult:
-    """Whether rooms.d can be read and every manifest in it is right."""
+    """Whether rooms.d can be read and every manifest in it is valid."""
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
         return CheckResult(Severity.FAIL, "manifests", desired.problem)
     if desired.errors:
         wrong = pluralize(len(desired.errors), "error")
         return CheckResult(
-            Severity.FAIL, "manifests", f"{wrong} in {settings.rooms_dir}; see `roomctl validate`"
+            Severity.FAIL, "manifests", f"{wrong} in {settings.rooms_dir}; run `roomctl validate`"
         )
     if desired.state is RoomsDirState.EMPTY:
-        return CheckResult(
-            Severity.WARN, "manifests", f"no manifest in {settings.rooms_dir}; write one there"
-        )
+        return CheckResult(Severity.WARN, "manifests", f"no manifest in {settings.rooms_dir}; add one")
     return CheckResult(
         Severity.OK, "manifests", f"{pluralize(len(desired.rooms), 'room')} in {settings.rooms_dir}"
     )
 
 
-async def _livekit(settings: Settings) -> CheckResult:
+async def _livekit(settings: Settings) -> tuple[CheckResult, bool]:
+    """The result, and whether LiveKit answers."""
     async with connection(settings) as opened:
         try:
             rooms = await ApiReader(opened).rooms()
         except LiveKitAuthError as error:
-            return CheckResult(Severity.FAIL, "livekit", str(error))
+            return CheckResult(Severity.FAIL, "livekit", str(error)), True
         except LiveKitError as error:
-            return CheckResult(
-                Severity.FAIL, "livekit", f"{error}; start it, or set LIVEKIT_URL to where it is"
-            )
-        return CheckResult(
-            Severity.OK, "livekit", f"{pluralize(len(rooms), 'live room')} at {opened.address}"
-        )
+            text = f"{error}; start LiveKit or correct LIVEKIT_URL"
+            return CheckResult(Severity.FAIL, "livekit", text), False
+        text = f"{pluralize(len(rooms), 'live room')} at {opened.address}"
+        return CheckResult(Severity.OK, "livekit", text), True
 
 
 async def _clock(settings: Settings) -> CheckResult:
-    """LiveKit's clock by the Date of an answer, beside ours at that moment."""
+    """LiveKit's clock, by the Date of an answer, compared with ours at that moment."""
     timeout = aiohttp.ClientTimeout(total=_ASK_SECONDS)
     try:
         async with (
@@ -176,74 +219,72 @@ async def _clock(settings: Settings) -> CheckResult:
             return about_clock(answer.headers.get("Date", ""), datetime.now(UTC))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         host = urlsplit(settings.livekit_url).hostname
-        return CheckResult(
-            Severity.FAIL, "clock", f"cannot be compared: no answer from {host}; see the line above"
-        )
+        return CheckResult(Severity.SKIP, "clock", f"not checked; no HTTP response from {host}")
 
 
 def about_clock(date: str, now: datetime) -> CheckResult:
-    """Our clock beside the one of an HTTP answer, which counts whole seconds."""
+    """Our clock compared with the one of an HTTP answer, which counts whole seconds."""
     try:
         theirs = parsedate_to_datetime(date)
     except ValueError:
-        return CheckResult(Severity.WARN, "clock", "cannot be compared: LiveKit's answer has no Date")
+        return CheckResult(Severity.WARN, "clock", "not checked; LiveKit's response has no Date header")
     apart = abs((now - theirs).total_seconds())
     if apart > CLOCK_LIMIT:
-        text = f"{apart:.0f} s apart from LiveKit's: tokens may be refused; set both by NTP"
+        text = (
+            f"differs from LiveKit's clock by {apart:.0f} s, so tokens may be rejected; "
+            "synchronize both hosts with NTP"
+        )
         return CheckResult(Severity.FAIL, "clock", text)
-    return CheckResult(Severity.OK, "clock", f"within {max(1, round(apart))} s of LiveKit's")
+    return CheckResult(Severity.OK, "clock", f"within {max(1, round(apart))} s of LiveKit's clock")
 
 
 async def _recording(settings: Settings, wanted: int) -> CheckResult:
-    """LiveKit is asked what it records; that says nothing of a worker, which only a recording would."""
+    """Whether LiveKit has an egress service. Whether a worker is free shows only when a recording starts."""
     if settings.recording_output is None:
         return about_no_output(wanted)
     async with connection(settings) as opened:
         try:
             running = len(await ApiReader(opened).recordings())
         except NoEgressServiceError as error:
-            return CheckResult(Severity.WARN, "recording", f"nothing can be recorded: {error}")
+            return CheckResult(Severity.WARN, "recording", f"recording is not possible: {error}")
         except LiveKitError as error:
-            return CheckResult(Severity.WARN, "recording", f"LiveKit cannot be asked for it: {error}")
+            return CheckResult(Severity.SKIP, "recording", f"not checked; {error}")
     return about_recording(settings, running)
 
 
 def about_no_output(wanted: int) -> CheckResult:
-    """Recording is not set up: whether that matters to the `wanted` rooms with record: true."""
+    """Recording is disabled: whether that matters to the `wanted` rooms with record: true."""
     if not wanted:
-        text = "not set up, so nothing is recorded; set ROOMCTL_RECORDING_OUTPUT to record rooms"
+        text = "disabled; to enable it, set ROOMCTL_RECORDING_OUTPUT"
         return CheckResult(Severity.OK, "recording", text)
-    rooms = pluralize(wanted, "manifest")
-    return CheckResult(
-        Severity.WARN, "recording", f"record: true in {rooms}; {MEND}: until then nothing is recorded"
-    )
+    have = pluralize(wanted, "manifest has", "manifests have")
+    return CheckResult(Severity.WARN, "recording", f"{have} record: true, but recording is disabled; {FIX}")
 
 
 def about_recording(settings: Settings, running: int) -> CheckResult:
-    """Whether rooms can be recorded, as far as it shows while none is: `running` are at work now."""
+    """Whether rooms can be recorded, as far as it can be checked; `running` is the number of recordings."""
     page = settings.recording_page_url
     if _is_here(page) and not _is_here(settings.livekit_url):
         return CheckResult(
             Severity.WARN,
             "recording",
-            f"ROOM_COMPOSITE_AND_CHAT needs a page that the egress worker reaches, and {page} is this host's "
-            "own; set ROOMCTL_RECORDING_PAGE_URL to where a worker finds the public listener",
+            f"an egress worker on another host cannot reach {page}, which ROOM_COMPOSITE_AND_CHAT needs; "
+            "set ROOMCTL_RECORDING_PAGE_URL",
         )
-    known = f"{pluralize(running, 'egress', 'egresses')} now" if running else "no egress now"
     return CheckResult(
         Severity.OK,
         "recording",
-        f"LiveKit's egress service answers, {known}; whether a worker is free shows when one is asked for",
+        f"egress service reachable, {pluralize(running, 'active recording')} "
+        "(worker availability is not checked)",
     )
 
 
 def about_s3(settings: Settings) -> Iterator[CheckResult]:
-    """Where it is set how to reach S3, and recordings do not go there: a line for that."""
+    """A line if S3 settings are set although recordings do not go to S3."""
     if unused := unused_s3_settings(settings):
-        goes = "to a file" if settings.recording_output is not None else "nowhere"
-        yield CheckResult(
-            Severity.WARN, "s3", f"{', '.join(unused)}: not used, as recordings go {goes}; {USE_S3}"
-        )
+        is_file = settings.recording_output is not None
+        goes = "recordings go to a file" if is_file else "recording is disabled"
+        yield CheckResult(Severity.WARN, "s3", f"{', '.join(unused)}: not used, because {goes}; {USE_S3}")
 
 
 def _is_here(url: str) -> bool:
@@ -257,29 +298,28 @@ def _is_here(url: str) -> bool:
 
 
 async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
-    where = (
-        mongodb_address(settings.mongodb_uri)
-        if settings.mongodb_uri
-        else f"the embedded server in {settings.data_dir}"
-    )
     try:
         async with connect_store(settings, verb="doctor", read_only=True) as store:
             rooms = sum(not record.removed for record in store.by_id.values())
-            yield CheckResult(Severity.OK, "mongodb", f"{pluralize(rooms, 'room')} on record, {where}")
+            yield CheckResult(
+                Severity.OK, "mongodb", f"{pluralize(rooms, 'room')}, {describe_database(settings)}"
+            )
             for unusable in store.unusable.values():
                 yield about_unusable(unusable)
-            yield about_secret(changed=store.secret_changed)
-            holder = await store.holder()
-            text = (
-                f"{holder}"
-                if holder is not None and not holder.released
-                else "none at work; start `roomctl run`"
-            )
-            yield CheckResult(Severity.OK, "controller", text)
+            if settings.secret and (store.by_id or store.unusable):
+                yield about_secret(changed=store.secret_changed)
+            yield about_controller(await store.holder())
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
-        mend = "; start it, or set MONGODB_URI to where it is" if away else ""
-        yield CheckResult(Severity.FAIL, "mongodb", f"{error}{mend}")
+        fix = "; start MongoDB or correct MONGODB_URI" if away else ""
+        yield CheckResult(Severity.FAIL, "mongodb", f"{error}{fix}")
+
+
+def about_controller(holder: Holder | None) -> CheckResult:
+    """Which controller holds the lease."""
+    if holder is None or holder.released:
+        return CheckResult(Severity.WARN, "controller", "not running; start it with `roomctl run`")
+    return CheckResult(Severity.OK, "controller", str(holder))
 
 
 def about_unusable(record: UnusableRecord) -> CheckResult:
@@ -289,12 +329,12 @@ def about_unusable(record: UnusableRecord) -> CheckResult:
 
 
 def about_secret(*, changed: bool) -> CheckResult:
-    """Whether ROOMCTL_SECRET is the one that the records were made under."""
+    """Whether ROOMCTL_SECRET is the one that the records were created with."""
     if changed:
         return CheckResult(
             Severity.WARN,
             "secret",
-            "ROOMCTL_SECRET is not the one of before: new rooms get other ids, old invites end; "
-            "put the old one back if that was not meant",
+            "ROOMCTL_SECRET has changed: existing invites are invalid and new rooms get different ids; "
+            "restore the previous value if this was not intended",
         )
-    return CheckResult(Severity.OK, "secret", "the one that the records were made under")
+    return CheckResult(Severity.OK, "secret", "ROOMCTL_SECRET matches the database")

@@ -4,23 +4,29 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Mapping
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import typer
 
 from controller.cli.console import no_color
+from controller.errors import SettingsError
 from controller.logs import configure
-from controller.settings import SETTINGS, Setting, SettingGroup, load_settings
+from controller.settings import SETTINGS, Setting, SettingGroup, check_settings
 
 Verb = Callable[..., int]
-"""Takes the settings, then what is its own; gives the exit code."""
+"""Takes the settings, then its own arguments; returns the exit code."""
+EPILOG: Final = "epilog"
+"""The attribute of a verb that holds the text below its help."""
 
 
-def with_settings(groups: SettingGroup, *, chatty: bool = False) -> Callable[[Verb], Verb]:
-    """Hand a verb the settings that `groups` names, read from its flags and the environment.
+def with_settings(
+    groups: SettingGroup, *, chatty: bool = False, tolerant: bool = False
+) -> Callable[[Verb], Verb]:
+    """Pass a verb the settings that `groups` names, read from its flags and the environment.
 
-    Only a `chatty` verb logs what it does as it goes; the others have an output of their own, and log
-    warnings, unless they are asked for more.
+    Only a `chatty` verb logs its progress; the others print their own output, and log warnings only unless
+    ROOMCTL_LOG_LEVEL asks for more. A `tolerant` verb also takes the problems of its settings, by variable;
+    for the others they are a SettingsError.
     """
     offered = [
         setting for setting in SETTINGS if setting.flag and setting.part & (groups | SettingGroup.LOGS)
@@ -30,19 +36,36 @@ def with_settings(groups: SettingGroup, *, chatty: bool = False) -> Callable[[Ve
         @functools.wraps(verb)
         def command(**given: Any) -> int:
             flags = {setting.variable: given.pop(setting.attribute) or "" for setting in offered}
-            settings = load_settings(flags, os.environ, groups)
+            settings, problems = check_settings(flags, os.environ, groups)
+            if problems and not tolerant:
+                raise SettingsError(tuple(problems.values()))
             quiet = not chatty and settings.log_level == "info"
             configure(settings.log_format, "warning" if quiet else settings.log_level, no_color=no_color())
-            return verb(settings, **given)
+            return verb(settings, problems, **given) if tolerant else verb(settings, **given)
 
-        _describe(command, [*list(inspect.signature(verb).parameters.values())[1:], *map(_option, offered)])
+        own = list(inspect.signature(verb).parameters.values())[2 if tolerant else 1 :]
+        _describe(command, [*own, *map(_option, offered)])
+        vars(command)[EPILOG] = _secrets(groups)
         return command
 
     return wrap
 
 
+def _secrets(groups: SettingGroup) -> str:
+    """The secrets that a verb uses: they have no flag."""
+    names = [setting.variable for setting in SETTINGS if setting.secret and setting.part & groups]
+    if not names:
+        return ""
+    return (
+        "Secrets have no flag. Set the environment variable, or set NAME_FILE to the path of a file: "
+        f"{', '.join(names)}."
+    )
+
+
 def _option(setting: Setting) -> inspect.Parameter:
-    option = typer.Option(setting.flag, metavar=setting.variable, help=setting.help, show_default=False)
+    default = f"[default: {setting.default}]" if setting.default else "[required]"
+    text = f"{setting.help} [env: {setting.variable}] {default}"
+    option = typer.Option(setting.flag, metavar=setting.metavar, help=text, show_default=False)
     return inspect.Parameter(
         setting.attribute,
         inspect.Parameter.KEYWORD_ONLY,

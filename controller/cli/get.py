@@ -1,4 +1,4 @@
-"""roomctl get: the rooms and how they stand. Reads the records; LiveKit only for who is inside."""
+"""roomctl get: the rooms and their status. Reads the records, and LiveKit only to count participants."""
 
 import asyncio
 import json
@@ -18,9 +18,10 @@ from controller.cli.flags import with_settings
 from controller.cli.interrupt import pause
 from controller.cli.participant_counts import count_people
 from controller.cli.room_status import RoomStatus, as_dict, room_status, select_rooms
+from controller.cli.rooms import describe_database, not_found
 from controller.cli.table import print_table
 from controller.errors import StoreUnavailableError
-from controller.records.ports import RoomStore
+from controller.records.ports import Records, RoomStore
 from controller.room import format_time, redact_key
 from controller.settings import SettingGroup, Settings
 
@@ -42,14 +43,14 @@ def get(
     settings: Settings,
     rooms: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY|ID]...", help="Which rooms [all].", show_default=False),
+        typer.Argument(metavar="KEY|ID", help="Rooms to show. [default: all]", show_default=False),
     ] = None,
-    output: Annotated[
-        RoomsFormat, typer.Option("--output", "-o", help="How rooms are written.")
-    ] = RoomsFormat.TABLE,
-    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on, and show what changes.")] = False,
+    output: Annotated[RoomsFormat, typer.Option("--output", "-o", help="Output format.")] = RoomsFormat.TABLE,
+    watch: Annotated[
+        bool, typer.Option("--watch", "-w", help="Watch for changes until interrupted.")
+    ] = False,
 ) -> int:
-    """Show rooms and how they stand."""
+    """List rooms and their status."""
     names = tuple(rooms or ())
     if not watch:
         return asyncio.run(_get(settings, names, output))
@@ -62,25 +63,25 @@ def get(
 async def _get(settings: Settings, names: tuple[str, ...], output: RoomsFormat) -> Exit:
     async with connect_store(settings, verb="get", read_only=True) as store:
         matches, unknown = await read_rooms(settings, store, names)
-    _show(matches, output)
-    _no_rooms(unknown)
+        _show(matches, output)
+        _no_rooms(store, unknown)
     if not matches and not unknown:
-        print_info("no rooms")
+        print_info(f"no rooms found ({describe_database(settings)})")
     return Exit.FAILED if unknown else Exit.FINE
 
 
-def _no_rooms(unknown: Sequence[str]) -> None:
+def _no_rooms(records: Records, unknown: Sequence[str]) -> None:
     for name in unknown:
-        print_error(f"there is no room {redact_key(name)}; `roomctl get` lists the rooms")
+        print_error(not_found(records, name))
 
 
 async def _watch(settings: Settings, names: tuple[str, ...], output: RoomsFormat) -> Exit:
-    """All rooms once, then those that changed; a database that goes away is said once."""
+    """All rooms once, then those that changed. An outage of the database is reported once."""
     away = False
     async with connect_store(settings, verb="get", read_only=True) as store:
         matches, unknown = await read_rooms(settings, store, names)
+        _no_rooms(store, unknown)
     if unknown:
-        _no_rooms(unknown)
         return Exit.FAILED
     if matches:
         _show(matches, output)
@@ -91,7 +92,7 @@ async def _watch(settings: Settings, names: tuple[str, ...], output: RoomsFormat
                 now, _ = await read_rooms(settings, store, names)
             except StoreUnavailableError as error:
                 if not away:
-                    print_error(f"{error}; still trying")
+                    print_error(f"{error}; retrying")
                 away = True
             else:
                 _show_changes(matches, now, output)
@@ -105,7 +106,7 @@ def _show_changes(before: Sequence[RoomStatus], now: Sequence[RoomStatus], outpu
         _show(changed, output)
     here = {room.record.id for room in now}
     for key in sorted(room.record.key for room in before if room.record.id not in here):
-        print_info(f"{redact_key(key)} is gone")
+        print_info(f"{redact_key(key)}: removed")
 
 
 async def read_rooms(

@@ -38,30 +38,31 @@ class Guest(StrEnum):
 
 _DEFAULT: Final = {Guest.SPEAKER: DEFAULT_INVITE_TTL_SECONDS, Guest.HIDDEN: MAX_EGRESS_TOKEN_TTL_SECONDS}
 _AT_MOST: Final = {Guest.SPEAKER: MAX_INVITE_TTL_SECONDS, Guest.HIDDEN: MAX_EGRESS_TOKEN_TTL_SECONDS}
-_SPOKEN: Final = {
-    Guest.SPEAKER: "an invite is good for 1s to 30d",
-    Guest.HIDDEN: "a hidden participant's token is good for 1s to 15m",
+_RANGES: Final = {
+    Guest.SPEAKER: "an invite can last 1s to 30d",
+    Guest.HIDDEN: "a hidden participant's token can last 1s to 15m",
 }
 
 
 @with_settings(SettingGroup.DATABASE | SettingGroup.INVITES)
 def invite(
     settings: Settings,
-    room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Which room.")],
-    role: Annotated[Guest, typer.Option(help="As what: a link for a speaker, a bare token for hidden.")],
+    room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Room to join.")],
+    role: Annotated[Guest, typer.Option(help="Role to grant: speaker prints a link, hidden prints a token.")],
     identity: Annotated[
-        str | None, typer.Option(metavar="ID", help="For this participant_id alone.", show_default=False)
+        str | None,
+        typer.Option(metavar="ID", help="Restrict the invite to this participant_id.", show_default=False),
     ] = None,
     expires: Annotated[
         str | None,
         typer.Option(
-            metavar="TIME",
-            help="24h, 90m, at most 30d [24h; hidden: 15m, at most that].",
+            metavar="DURATION",
+            help="Lifetime of the invite. [default: 24h, maximum: 30d; hidden: 15m, maximum: 15m]",
             show_default=False,
         ),
     ] = None,
 ) -> int:
-    """Print a link that lets somebody in as a speaker, or a token to join hidden."""
+    """Create an invite link, or a hidden participant's token."""
     seconds = _seconds(role, expires)
     _check_identity(role, identity)
     record = asyncio.run(_room(settings, room))
@@ -81,7 +82,7 @@ def _seconds(role: Guest, expires: str | None) -> int:
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--expires") from None
     if not 0 < seconds <= _AT_MOST[role]:
-        raise typer.BadParameter(f"{expires} is out of range: {_SPOKEN[role]}", param_hint="--expires")
+        raise typer.BadParameter(f"{expires} is out of range; {_RANGES[role]}", param_hint="--expires")
     return seconds
 
 
@@ -89,9 +90,7 @@ def _check_identity(role: Guest, identity: str | None) -> None:
     if identity is None:
         return
     if role is Guest.HIDDEN:
-        raise typer.BadParameter(
-            "a hidden participant's token has none; leave it out", param_hint="--identity"
-        )
+        raise typer.BadParameter("it cannot be used with --role hidden", param_hint="--identity")
     if problem := identity_problem(identity):
         raise typer.BadParameter(problem, param_hint="--identity")
 
@@ -100,7 +99,9 @@ async def _room(settings: Settings, name: str) -> RoomRecord:
     async with connect_store(settings, verb="invite", read_only=True) as store:
         record = one_room(store, name)
         if store.secret_changed:
-            print_info("ROOMCTL_SECRET is not the one of the records: take the one that `roomctl run` has")
+            print_info(
+                "warning: ROOMCTL_SECRET differs from the one used by `roomctl run`; the link will not work"
+            )
         return record
 
 
@@ -115,7 +116,7 @@ def egress_token(record: RoomRecord, secret: str, now: int, seconds: int) -> str
     """The token to join hidden, for the live room that stands now. RoomctlError where none does."""
     key = redact_key(record.key)
     if not record.spec.active:
-        raise RoomctlError(f"{key} is not active, so nobody can join it; set `active: true`, then ask again")
+        raise RoomctlError(f"{key} is not active, so nobody can join it; set `active: true` and retry")
     if record.live is None or record.live.sid is None:
-        raise RoomctlError(f"{key} is not live yet; `roomctl wait {key}`, then ask again")
+        raise RoomctlError(f"{key} is not live yet; run `roomctl wait {key}` and retry")
     return mint_egress(record.id, record.live.name, derive_key(secret, Purpose.EGRESS), now, seconds)

@@ -40,14 +40,12 @@ class PlanFormat(StrEnum):
 @with_settings(SettingGroup.ALL)
 def plan(
     settings: Settings,
-    output: Annotated[
-        PlanFormat, typer.Option("--output", "-o", help="How the plan is written.")
-    ] = PlanFormat.TEXT,
+    output: Annotated[PlanFormat, typer.Option("--output", "-o", help="Output format.")] = PlanFormat.TEXT,
     detailed_exitcode: Annotated[
-        bool, typer.Option("--detailed-exitcode", help="Exit 2 where there are changes.")
+        bool, typer.Option("--detailed-exitcode", help="Exit with code 2 if there are changes.")
     ] = False,
 ) -> int:
-    """Show what apply would do now; change nothing."""
+    """Show the changes that apply would make."""
     made = asyncio.run(make_plan(settings))
     place = below(settings.rooms_dir)
     print_data(

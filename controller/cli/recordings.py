@@ -15,6 +15,7 @@ from controller.cli.console import print_error, print_info, print_lines
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.room_status import select_rooms
+from controller.cli.rooms import not_found
 from controller.cli.table import print_table
 from controller.records.ports import RoomStore
 from controller.records.recordings import RecordingRow, RecordingState
@@ -36,26 +37,29 @@ def recordings(
     settings: Settings,
     rooms: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[KEY|ID]...", help="Of which rooms [all].", show_default=False),
+        typer.Argument(
+            metavar="KEY|ID", help="Rooms whose recordings to list. [default: all]", show_default=False
+        ),
     ] = None,
     output: Annotated[
-        RecordingsFormat, typer.Option("--output", "-o", help="How recordings are written.")
+        RecordingsFormat, typer.Option("--output", "-o", help="Output format.")
     ] = RecordingsFormat.TABLE,
 ) -> int:
-    """Show what was recorded, the latest first, and what became of it; removed rooms' too."""
+    """List recordings, newest first.
+
+    Includes recordings of removed rooms.
+    """
     return asyncio.run(_recordings(settings, tuple(rooms or ()), output))
 
 
 async def _recordings(settings: Settings, names: tuple[str, ...], output: RecordingsFormat) -> Exit:
     async with connect_store(settings, verb="recordings", read_only=True) as store:
         matches, unknown = await of_rooms(store, names)
-    _show(matches, output, datetime.now(UTC))
-    for name in unknown:
-        print_error(
-            f"there is no room {redact_key(name)}, and no recording of one; `roomctl get` lists the rooms"
-        )
+        _show(matches, output, datetime.now(UTC))
+        for name in unknown:
+            print_error(not_found(store, name))
     if not matches and not unknown:
-        print_info("no recordings")
+        print_info("no recordings found")
     return Exit.FAILED if unknown else Exit.FINE
 
 

@@ -21,11 +21,14 @@ ATTEMPTS: Final = 20
 @with_settings(SettingGroup.DATABASE)
 def revoke(
     settings: Settings,
-    room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Which room.")],
+    room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Room whose invites to revoke.")],
 ) -> int:
-    """End all invites of a room; who is inside stays."""
+    """Revoke all invites of a room.
+
+    Participants in the room stay connected.
+    """
     key = redact_key(asyncio.run(_revoke(settings, room)))
-    print_info(f"{key}: all invites of before are void; a new one: `roomctl invite {key} --role speaker`")
+    print_info(f"{key}: all invites revoked; run `roomctl invite {key} --role speaker` to create a new one")
     return Exit.FINE
 
 
@@ -45,4 +48,4 @@ async def raised(store: RoomStore, name: str) -> str:
             return (await store.save(record, record.with_next_invite_epoch())).key
         except StoreConflictError:
             await store.refresh()
-    raise RoomctlError(f"the record of {redact_key(record.key)} changes all the time; try again")
+    raise RoomctlError(f"could not update {redact_key(record.key)}: the record keeps changing; try again")

@@ -55,19 +55,18 @@ def _reported(record: RoomRecord) -> tuple[Condition, ...]:
     kinds = _ALWAYS if record.origin is Origin.MANIFEST else _ALWAYS[:2]
     missing = [kind for kind in kinds if record.status.condition(kind) is None]
     pending = [
-        Condition(kind, "Unknown", "Pending", "no pass has looked at it yet", record.created)
-        for kind in missing
+        Condition(kind, "Unknown", "Pending", "not reconciled yet", record.created) for kind in missing
     ]
     return (*pending, *record.status.conditions)
 
 
 def _unknown(condition: Condition, holder: Holder | None) -> Condition:
-    seen = f"the last was {holder}" if holder is not None else "none has been here yet"
+    seen = f"last seen: {holder}" if holder is not None else "none has run yet"
     return replace(
         condition,
         status="Unknown",
         reason=CONTROLLER_AWAY,
-        message=f"no controller is at work; {seen}",
+        message=f"no controller is running; {seen}",
         last_transition=holder.renewed if holder is not None else condition.last_transition,
     )
 

@@ -14,8 +14,8 @@ log = structlog.get_logger()
 
 @with_settings(SettingGroup.ALL, chatty=True)
 def run(settings: Settings) -> int:
-    """Make the rooms as the manifests say and keep them so, and answer guests, until SIGTERM."""
+    """Run the controller and its HTTP servers."""
     if unused := unused_s3_settings(settings):
-        log.warning("recordings do not go to S3", unused=", ".join(unused), mend=USE_S3)
+        log.warning("unused S3 settings", settings=", ".join(unused), hint=USE_S3)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         return runner.run(run_app(settings))

@@ -8,6 +8,6 @@ from controller.manifests.schema import manifest_schema
 
 
 def schema() -> int:
-    """Print the JSON Schema of a manifest, for editors."""
+    """Print the JSON Schema for manifests."""
     print_data(json.dumps(manifest_schema(), indent=2, ensure_ascii=False))
     return Exit.FINE

@@ -32,20 +32,23 @@ def validate(
     settings: Settings,
     paths: Annotated[
         list[Path] | None,
-        typer.Argument(metavar="[PATH]...", help="Files or folders [the rooms folder]", show_default=False),
+        typer.Argument(
+            metavar="PATH",
+            help="Manifest files or directories. [default: the rooms directory]",
+            show_default=False,
+        ),
     ] = None,
     output: Annotated[
-        ErrorsFormat, typer.Option("--output", "-o", help="How errors are written.")
+        ErrorsFormat, typer.Option("--output", "-o", help="Output format.")
     ] = ErrorsFormat.TEXT,
 ) -> int:
-    """Check manifests offline, and name every error with its place."""
+    """Check manifests offline."""
     desired = load_paths(paths or [], settings.rooms_dir)
     if written := _written(desired, output):
         print_data(written)
     if desired.state is not RoomsDirState.OK:
         print_error(
-            desired.problem
-            or f"no manifest found in {_named(paths or [settings.rooms_dir])}; write one there"
+            desired.problem or f"no manifest found in {_named(paths or [settings.rooms_dir])}; add one"
         )
         return Exit.FAILED
     if desired.errors:
@@ -53,7 +56,7 @@ def validate(
             f"{pluralize(len(desired.errors), 'error')}, {pluralize(len(desired.rooms), 'valid room')}"
         )
         return Exit.FAILED
-    print_info(f"{pluralize(len(desired.rooms), 'room')}, no error")
+    print_info(f"{pluralize(len(desired.rooms), 'room')}, no errors")
     return Exit.FINE
 
 

@@ -8,6 +8,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from controller.cli.console import print_data
+from controller.text import closest_match, quote_excerpt
 
 VERBS: Final = (
     *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
@@ -31,8 +32,17 @@ class Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         app = typer.Typer(**_PLAIN)
-        app.command(cmd_name)(getattr(import_module(f"controller.cli.{cmd_name}"), cmd_name))
+        verb = getattr(import_module(f"controller.cli.{cmd_name}"), cmd_name)
+        app.command(cmd_name, epilog=getattr(verb, "epilog", None))(verb)
         return get_command(app)
+
+    def resolve_command(self, ctx: Any, args: list[str]) -> Any:
+        name = args[0]
+        if name not in VERBS and not name.startswith("-"):
+            near = closest_match(name, VERBS)
+            hint = f"did you mean {near}?" if near else "run `roomctl --help` to list the commands"
+            ctx.fail(f"unknown command {quote_excerpt(name)}; {hint}")
+        return super().resolve_command(ctx, args)
 
 
 def command() -> Any:
@@ -50,7 +60,7 @@ def _version(asked: bool) -> None:
 
 def _roomctl(
     version: Annotated[
-        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say which roomctl this is.")
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Print the version and exit.")
     ] = False,
 ) -> None:
-    """Room manifests in git become live rooms on LiveKit, and stay so."""
+    """Manage LiveKit rooms from manifests in Git."""

@@ -50,7 +50,9 @@ def wait(
     rooms: Annotated[
         list[str] | None,
         typer.Argument(
-            metavar="[KEY|ID]...", help="Which rooms [all of the rooms folder].", show_default=False
+            metavar="KEY|ID",
+            help="Rooms to wait for. [default: all of the rooms directory]",
+            show_default=False,
         ),
     ] = None,
     condition: Annotated[
@@ -59,14 +61,22 @@ def wait(
             "--for",
             callback=_checked(parse_condition),
             metavar="CONDITION",
-            help="Ready, !Deferred, condition=Live, delete.",
+            help="Condition to wait for: TYPE, !TYPE, or delete.",
         ),
     ] = "Ready",
     timeout: Annotated[
-        str, typer.Option(callback=_checked(parse_duration), metavar="TIME", help="60s, 5m, 1h30m.")
+        str,
+        typer.Option(
+            callback=_checked(parse_duration),
+            metavar="DURATION",
+            help="Maximum time to wait, for example 60s, 5m or 1h30m.",
+        ),
     ] = "60s",
 ) -> int:
-    """Wait until a condition holds of each room, for the manifest as it stands here."""
+    """Wait until rooms meet a condition.
+
+    Compares each room with its manifest in the rooms directory, so that an outdated Ready does not count.
+    """
     watch = WaitProgress(parse_condition(condition), load(settings.rooms_dir), tuple(rooms or ()))
     if watch.desired.state is RoomsDirState.UNREADABLE:
         raise RoomsDirError(watch.desired.problem)
@@ -88,7 +98,7 @@ async def _wait(settings: Settings, watch: "WaitProgress", seconds: float) -> Ex
         return Exit.FINE
     for name, why in sorted(watch.missing.items()):
         print_error(f"{name}: {why}")
-    print_error(f"timed out after {seconds:g} s: {pluralize(len(watch.missing), 'room')} not there yet")
+    print_error(f"timed out after {seconds:g}s: {watch.summary()}")
     return Exit.TIMED_OUT
 
 
@@ -101,6 +111,13 @@ class WaitProgress:
     names: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
     deferred: set[str] = field(default_factory=set)
+
+    def summary(self) -> str:
+        """How many rooms do not meet the condition."""
+        number = len(self.missing)
+        if self.condition.deletes:
+            return pluralize(number, "room still exists", "rooms still exist")
+        return f"{pluralize(number, 'room does', 'rooms do')} not meet condition {self.condition}"
 
     def wrong(self, records: Records) -> list[ManifestError]:
         """The errors of the manifests that are waited for: their rooms will not come to be as written."""
@@ -151,8 +168,8 @@ class WaitProgress:
         if self.targets(records):
             return
         if self.desired.state is RoomsDirState.MISSING:
-            raise RoomctlError("there is no room to wait for: no rooms folder here, and no room on record")
-        print_info("no room to wait for")
+            raise RoomctlError(f"nothing to wait for: {self.desired.problem}, and the database has no rooms")
+        print_info("no rooms to wait for")
 
     async def _poll(self, store: RoomStore) -> None:
         await store.refresh()

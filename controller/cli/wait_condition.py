@@ -6,8 +6,9 @@ from typing import Final
 
 from controller.cli.room_status import CONTROLLER_AWAY, RoomStatus
 from controller.room import RoomSpec
+from controller.text import closest_match, quote_excerpt
 
-TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Held", "Stalled")
+TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Stalled")
 _CONDITION: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
 _DURATION: Final = re.compile(
     r"(?:(?P<d>[0-9]{1,3})d)?(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?"
@@ -30,22 +31,24 @@ class WaitCondition:
 
 
 def parse_condition(text: str) -> WaitCondition:
-    """`delete`, a type, `!Type` or `condition=Type`. ValueError with what to write instead."""
+    """`delete`, a type, `!Type` or `condition=Type`. ValueError says how to fix it."""
     if text == "delete":
         return WaitCondition("delete")
     matched = _CONDITION.fullmatch(text)
     if matched is None or matched["type"] not in TYPES:
-        raise ValueError(
-            f"{text!r} is no condition; write delete, or one of {', '.join(TYPES)} (or such as !Ready)"
-        )
+        near = closest_match(text, (*TYPES, "delete"))
+        hint = f"did you mean {near}?" if near else f"use {', '.join(TYPES)}, !TYPE or delete"
+        raise ValueError(f"unknown condition {quote_excerpt(text)}; {hint}")
     return WaitCondition(matched["type"], negated=matched["not"] is not None)
 
 
 def parse_duration(text: str) -> float:
-    """Seconds of 60s, 5m, 1h30m, 7d or 0s. ValueError with what to write instead."""
+    """Seconds of 60s, 5m, 1h30m, 7d or 0s. ValueError says how to fix it."""
     matched = _DURATION.fullmatch(text)
     if matched is None or not text:
-        raise ValueError(f"{text!r} is no time; write such as 60s, 5m, 1h30m or 7d")
+        raise ValueError(
+            f"invalid duration {quote_excerpt(text)}; use a number and a unit, for example 60s, 5m or 1h30m"
+        )
     days, hours, minutes, seconds = (int(matched[unit] or 0) for unit in "dhms")
     return days * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds
 
@@ -59,16 +62,21 @@ class Target:
 
 
 def unmet_reason(condition: WaitCondition, target: Target, room: RoomStatus | None) -> str:
-    """Why `condition` does not hold of the room yet; '' where it holds."""
+    """Why the room does not meet `condition` yet; '' if it does."""
     if condition.deletes:
-        return "" if room is None else "it is still there"
+        return "" if room is None else "waiting for delete: the room still exists"
+    problem = _unmet(condition, target, room)
+    return f"waiting for {condition}: {problem}" if problem else ""
+
+
+def _unmet(condition: WaitCondition, target: Target, room: RoomStatus | None) -> str:
     if room is None:
-        return f"{condition}: there is no record of it yet"
+        return "room not found"
     record = room.record
     if target.spec is not None and record.spec != target.spec:
-        return f"{condition}: its record is not as its manifest yet"
+        return "the manifest has not been applied yet"
     if record.status.observed_generation != record.generation:
-        return f"{condition}: generation {record.generation} was not looked at yet"
+        return f"generation {record.generation} has not been observed yet"
     return _condition(condition, room)
 
 
@@ -76,10 +84,10 @@ def _condition(condition: WaitCondition, room: RoomStatus) -> str:
     matches = room.condition(condition.type)
     away = next((c for c in room.conditions if c.reason == CONTROLLER_AWAY), None)
     if away is not None:
-        return f"{condition.type} is Unknown: {CONTROLLER_AWAY}, {away.message}"
+        return f"{condition.type} is Unknown ({CONTROLLER_AWAY}: {away.message})"
     if matches is None:
-        return "" if condition.negated else f"{condition.type} is not said of it"
+        return "" if condition.negated else f"no {condition.type} condition yet"
     if matches.status == ("False" if condition.negated else "True"):
         return ""
-    message = f", {matches.message}" if matches.message else ""
-    return f"{condition.type} is {matches.status}: {matches.reason}{message}"
+    message = f": {matches.message}" if matches.message else ""
+    return f"{condition.type} is {matches.status} ({matches.reason}{message})"

@@ -140,119 +140,119 @@ def test_good_values_are_read(variable: str, text: str, attribute: str, value: o
     assert getattr(load({variable: text}), attribute) == value
 
 
-_SCHEMES = "write http://HOST:PORT or https://HOST:PORT or ws://HOST:PORT or wss://HOST:PORT"
-_MONGODB = "write mongodb://HOST:PORT or mongodb+srv://HOST"
+_SCHEMES = "use http, https, ws or wss, for example wss://example.com"
+_MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
 
 
 @pytest.mark.parametrize(
     ("variable", "text", "line"),
     [
-        ("LIVEKIT_URL", "livekit.example.com", f"is no address of a server; {_SCHEMES}"),
-        ("LIVEKIT_URL", "ftp://livekit.example.com", f"is no address of a server; {_SCHEMES}"),
-        ("LIVEKIT_URL", "https://host:99999", f"is no address of a server; {_SCHEMES}"),
-        ("LIVEKIT_URL", "https://ho st", f"is no address of a server; {_SCHEMES}"),
+        ("LIVEKIT_URL", "livekit.example.com", f"invalid URL; {_SCHEMES}"),
+        ("LIVEKIT_URL", "ftp://livekit.example.com", f"invalid URL; {_SCHEMES}"),
+        ("LIVEKIT_URL", "https://host:99999", f"invalid URL; {_SCHEMES}"),
+        ("LIVEKIT_URL", "https://ho st", f"invalid URL; {_SCHEMES}"),
         (
             "LIVEKIT_URL",
             f"https://u:{SECRET}@host",
-            f"has more than host, port and path; {_SCHEMES}, without user, query and fragment",
+            "must not contain a user name, query or fragment",
         ),
-        ("LIVEKIT_API_KEY", "two words", "has spaces or control characters; write it without"),
-        ("MONGODB_URI", "postgres://db", f"is no MongoDB address; {_MONGODB}"),
-        ("MONGODB_URI", "mongodb://", f"is no MongoDB address; {_MONGODB}"),
-        ("MONGODB_URI", "mongodb://db:port", f"has a port that is none; {_MONGODB}"),
-        ("MONGODB_URI", "mongodb://a,,b", f"names no host; {_MONGODB}"),
+        ("LIVEKIT_API_KEY", "two words", "must not contain spaces or control characters"),
+        ("MONGODB_URI", "postgres://db", f"invalid connection string; {_MONGODB}"),
+        ("MONGODB_URI", "mongodb://", f"invalid connection string; {_MONGODB}"),
+        ("MONGODB_URI", "mongodb://db:port", "invalid port; use 1 to 65535"),
+        ("MONGODB_URI", "mongodb://a,,b", f"host is missing or invalid; {_MONGODB}"),
         (
             "MONGODB_URI",
             f"mongodb://u:{SECRET}@x@db",
-            "has a user or password with @ : or / in it; write those as %40 %3A %2F",
+            "user name or password contains @, : or /; percent-encode them (%40, %3A, %2F)",
         ),
-        ("MONGODB_DATABASE", "a/b", '"a/b" is no database name; write 1 to 63 of A-Z a-z 0-9 _ -'),
+        ("MONGODB_DATABASE", "a/b", 'invalid database name "a/b"; use 1 to 63 characters: A-Z a-z 0-9 _ -'),
         (
             "MONGODB_DATABASE",
             "admin",
-            '"admin" is the server\'s own database; write another name, such as roomctl',
+            '"admin" is reserved by MongoDB; use another name, for example roomctl',
         ),
         (
             "ROOMCTL_INSTANCE",
             "a b",
-            '"a b" is no instance name; write 1 to 63 of A-Z a-z 0-9 . _ -, a letter or digit first',
+            (
+                'invalid instance name "a b"; '
+                "use 1 to 63 characters (A-Z a-z 0-9 . _ -), beginning with a letter or digit"
+            ),
         ),
         (
             "ROOMCTL_PUBLIC_LISTEN",
             "8080",
-            '"8080" is no address to listen on; write HOST:PORT, such as 127.0.0.1:8080',
+            'invalid listen address "8080"; use HOST:PORT, for example 127.0.0.1:8080',
         ),
         (
             "ROOMCTL_PUBLIC_LISTEN",
             "::1:80",
-            '"::1:80" is no address to listen on; write HOST:PORT, such as 127.0.0.1:8080',
+            'invalid listen address "::1:80"; use HOST:PORT, for example 127.0.0.1:8080',
         ),
         (
             "ROOMCTL_PRIVATE_LISTEN",
             "127.0.0.1:8080",
-            "127.0.0.1:8080 is ROOMCTL_PUBLIC_LISTEN as well; write another port for one of them",
+            "must differ from ROOMCTL_PUBLIC_LISTEN (127.0.0.1:8080); use another port",
         ),
         (
             "ROOMCTL_PUBLIC_URL",
             "wss://rooms.example",
-            "is no address of a server; write http://HOST:PORT or https://HOST:PORT",
+            "invalid URL; use http or https, for example https://example.com",
         ),
-        ("ROOMCTL_RESYNC_SECONDS", "nan", '"nan" is out of range; write seconds from 0.1 to 3600'),
-        ("ROOMCTL_RESYNC_SECONDS", "0", '"0" is out of range; write seconds from 0.1 to 3600'),
-        ("ROOMCTL_TOKEN_TTL_SECONDS", "59", '"59" is out of range; write a whole number from 60 to 600'),
-        ("ROOMCTL_TOKEN_TTL_SECONDS", "٣٠٠", '"٣٠٠" is out of range; write a whole number from 60 to 600'),
-        ("ROOMCTL_HIDDEN_REQUIRES_TOKEN", "yes", '"yes" is not known; write true or false'),
-        ("ROOMCTL_IDENTITY_TAKEOVER", "deny", '"deny" is not known; write prove or allow'),
+        ("ROOMCTL_RESYNC_SECONDS", "nan", 'invalid value "nan"; must be 0.1 to 3600 seconds'),
+        ("ROOMCTL_RESYNC_SECONDS", "0", 'invalid value "0"; must be 0.1 to 3600 seconds'),
+        ("ROOMCTL_TOKEN_TTL_SECONDS", "59", 'invalid value "59"; must be an integer from 60 to 600'),
+        ("ROOMCTL_TOKEN_TTL_SECONDS", "٣٠٠", 'invalid value "٣٠٠"; must be an integer from 60 to 600'),
+        ("ROOMCTL_HIDDEN_REQUIRES_TOKEN", "yes", 'invalid value "yes"; must be true or false'),
+        ("ROOMCTL_IDENTITY_TAKEOVER", "deny", 'invalid value "deny"; must be prove or allow'),
         (
             "ROOMCTL_ADDRESS_REQUESTS_PER_SECOND",
             "-1",
-            '"-1" is out of range; write a whole number from 0 to 1000000',
+            'invalid value "-1"; must be an integer from 0 to 1000000',
         ),
         (
             "ROOMCTL_TRUSTED_PROXIES",
             "10.0.0.1/8",
-            '"10.0.0.1/8" is an address within a network; write 10.0.0.0/8',
+            '"10.0.0.1/8" has host bits set; use 10.0.0.0/8',
         ),
         (
             "ROOMCTL_TRUSTED_PROXIES",
             "proxy",
-            '"proxy" is no address or network; write such as 10.0.0.0/8 or 192.0.2.7',
+            'invalid address or network "proxy"; for example 10.0.0.0/8 or 192.0.2.7',
         ),
         (
             "ROOMCTL_CORS_ORIGINS",
             "https://a.example/",
-            '"https://a.example/" is no origin; write scheme and host, such as https://app.example.com',
+            'invalid origin "https://a.example/"; use scheme and host, for example https://app.example.com',
         ),
         (
             "ROOMCTL_CORS_ORIGINS",
             "https://a.example *",
-            "`*` stands beside other origins; write `*` alone, or the origins without it",
+            "`*` cannot be combined with other origins",
         ),
         (
             "ROOMCTL_RECORDING_OUTPUT",
             "/recordings",
             (
-                "begins with neither file:// nor s3://; write file:///recordings/{key}/{start}-{id}.mp4 "
+                "must start with file:// or s3://; use file:///recordings/{key}/{start}-{id}.mp4 "
                 "as the egress worker sees it, or s3://BUCKET/{key}/{start}-{id}.mp4"
             ),
         ),
-        ("ROOMCTL_RECORDING_S3_REGION", "e u", "has spaces or control characters; write it without"),
-        ("ROOMCTL_RECORDING_IDLE_SECONDS", "-1", '"-1" is out of range; write seconds from 0 to 86400'),
+        ("ROOMCTL_RECORDING_S3_REGION", "e u", "must not contain spaces or control characters"),
+        ("ROOMCTL_RECORDING_IDLE_SECONDS", "-1", 'invalid value "-1"; must be 0 to 86400 seconds'),
         (
             "ROOMCTL_RECORDING_PAGE_URL",
             "rooms.example",
-            "is no address of a server; write http://HOST:PORT or https://HOST:PORT",
+            "invalid URL; use http or https, for example https://example.com",
         ),
         (
             "ROOMCTL_RECORDING_S3_ENDPOINT",
             f"https://key:{SECRET}@s3.example",
-            (
-                "has more than host, port and path; "
-                "write http://HOST:PORT or https://HOST:PORT, without user, query and fragment"
-            ),
+            "must not contain a user name, query or fragment",
         ),
-        ("ROOMCTL_LOG_FORMAT", "xml", '"xml" is not known; write console or json'),
-        ("ROOMCTL_LOG_LEVEL", "loud", '"loud" is not known; write debug or info or warning or error'),
+        ("ROOMCTL_LOG_FORMAT", "xml", 'invalid value "xml"; must be console or json'),
+        ("ROOMCTL_LOG_LEVEL", "loud", 'invalid value "loud"; must be debug, info, warning or error'),
     ],
 )
 def test_a_bad_value_is_one_line_that_says_what_to_write(variable: str, text: str, line: str) -> None:
@@ -263,8 +263,8 @@ def test_a_bad_value_is_one_line_that_says_what_to_write(variable: str, text: st
 def test_half_of_what_opens_a_bucket_is_refused_and_not_shown(half: str) -> None:
     assert problems({**GOOD, half: SECRET}) == (
         (
-            "ROOMCTL_RECORDING_S3_SECRET: it and ROOMCTL_RECORDING_S3_ACCESS_KEY go together; "
-            "set both, or neither where the egress worker's environment or role opens the bucket"
+            "ROOMCTL_RECORDING_S3_SECRET: must be set together with ROOMCTL_RECORDING_S3_ACCESS_KEY; "
+            "set both, or neither to use the AWS credentials of the egress worker"
         ),
     )
 
@@ -283,9 +283,12 @@ def test_what_opens_a_bucket_may_stand_in_files(tmp_path: Path) -> None:
 
 def test_what_is_missing_is_named_all_at_once() -> None:
     assert problems({"MONGODB_URI": "mongodb://db"}) == (
-        "LIVEKIT_URL: missing; write the server's address, such as wss://livekit.example.com",
-        "LIVEKIT_API_KEY: missing; write the key of the LiveKit server",
-        "LIVEKIT_API_SECRET: missing; write the key's secret, or its file's path as LIVEKIT_API_SECRET_FILE",
+        "LIVEKIT_URL: required; set it to the URL of the LiveKit server, for example wss://livekit.example.com",
+        "LIVEKIT_API_KEY: required; set it to the API key of the LiveKit server",
+        (
+            "LIVEKIT_API_SECRET: required; set it to the secret of the API key, "
+            "or set LIVEKIT_API_SECRET_FILE to the path of a file"
+        ),
     )
 
 
@@ -293,8 +296,8 @@ def test_without_the_embedded_store_a_database_is_required(monkeypatch: pytest.M
     monkeypatch.setattr("controller.settings.find_spec", lambda _: None)
     assert problems({**GOOD, "MONGODB_URI": ""}) == (
         (
-            "MONGODB_URI: missing, and the embedded store is not installed; "
-            "write mongodb://HOST:PORT, or install roomctl with it: pip install '.[embedded]'"
+            "MONGODB_URI: required, because the embedded store is not installed; "
+            "set it to mongodb://HOST:PORT, or run pip install '.[embedded]'"
         ),
     )
 
@@ -308,8 +311,8 @@ def test_a_flag_wins_and_is_named_when_it_is_wrong() -> None:
     assert load(environ, ROOMCTL_TOKEN_TTL_SECONDS="120").token_ttl_seconds == 120
     assert problems({**GOOD, **environ}, ROOMCTL_TOKEN_TTL_SECONDS="1") == (
         (
-            'ROOMCTL_TOKEN_TTL_SECONDS (--token-ttl-seconds): "1" is out of range; '
-            "write a whole number from 60 to 600"
+            'ROOMCTL_TOKEN_TTL_SECONDS (--token-ttl-seconds): invalid value "1"; '
+            "must be an integer from 60 to 600"
         ),
     )
 
@@ -336,8 +339,8 @@ def test_an_invite_needs_one_of_two_secrets(environ: dict[str, str], secret: str
     assert (settings.secret, settings.public_url) == (secret, "http://127.0.0.1:8080")
     assert problems({"LIVEKIT_URL": "x"}, SettingGroup.INVITES) == (
         (
-            "ROOMCTL_SECRET: missing, and so is LIVEKIT_API_SECRET, which stands in for it; "
-            "write the one that `roomctl run` has"
+            "ROOMCTL_SECRET: required (it defaults to LIVEKIT_API_SECRET, which is not set either); "
+            "use the same value as `roomctl run`"
         ),
     )
 
@@ -362,19 +365,16 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes, value: str
 @pytest.mark.parametrize(
     ("content", "why"),
     [
-        (b"", "the file that ROOMCTL_SECRET_FILE names is empty; write the secret into it"),
-        (b"\n", "the file that ROOMCTL_SECRET_FILE names is empty; write the secret into it"),
-        (b"\xff\xfe", "the file that ROOMCTL_SECRET_FILE names is no UTF-8; write the secret as text"),
+        (b"", "the file in ROOMCTL_SECRET_FILE is empty"),
+        (b"\n", "the file in ROOMCTL_SECRET_FILE is empty"),
+        (b"\xff\xfe", "the file in ROOMCTL_SECRET_FILE is not valid UTF-8; save the secret as text"),
         (
             b"x" * 70_000,
-            "the file that ROOMCTL_SECRET_FILE names is over 64 KiB; write the path of the secret's file",
+            "the file in ROOMCTL_SECRET_FILE is larger than 64 KiB; set it to the path of the secret's file",
         ),
         (
             None,
-            (
-                "the file that ROOMCTL_SECRET_FILE names cannot be read: no such file or directory; "
-                "write a readable file's path"
-            ),
+            "cannot read the file in ROOMCTL_SECRET_FILE: no such file or directory",
         ),
     ],
 )
@@ -388,7 +388,7 @@ def test_a_secrets_file_that_is_none_is_named(tmp_path: Path, content: bytes | N
 def test_a_secret_in_both_forms_is_an_error(tmp_path: Path) -> None:
     both = {**GOOD, "LIVEKIT_API_SECRET_FILE": str(tmp_path)}
     assert problems(both) == (
-        "LIVEKIT_API_SECRET: LIVEKIT_API_SECRET_FILE is set as well; keep one of the two",
+        "LIVEKIT_API_SECRET: set either LIVEKIT_API_SECRET or LIVEKIT_API_SECRET_FILE, not both",
     )
 
 
@@ -400,7 +400,7 @@ def test_only_a_secret_is_read_from_a_file(tmp_path: Path) -> None:
 
 def test_bytes_that_are_no_utf8_are_refused() -> None:
     assert problems({**GOOD, "LIVEKIT_API_SECRET": "a\udcff"}) == (
-        "LIVEKIT_API_SECRET: is no UTF-8; write it in UTF-8",
+        "LIVEKIT_API_SECRET: invalid UTF-8; use UTF-8",
     )
 
 

@@ -12,7 +12,7 @@ from controller.plan.model import Observed
 from controller.records.record import RoomRecord
 from controller.room import redact_key
 
-MEND: Final = "set ROOMCTL_RECORDING_OUTPUT"
+FIX: Final = "set ROOMCTL_RECORDING_OUTPUT"
 
 log = structlog.get_logger()
 
@@ -44,7 +44,7 @@ class RecordingBlockedLog:
             self._counted = observed.records  # replaced as a whole where one of them changes
             self._logged = {record.id for record in observed.records.values() if _asks(record)}
             if self._logged:
-                log.warning("nothing is recorded", rooms=len(self._logged), mend=MEND)
+                log.warning("recording disabled", room_count=len(self._logged), hint=FIX)
 
     def _log(self, record: RoomRecord, failure: LiveKitError) -> None:
         log.warning("recording", key=redact_key(record.key), reason="NoEgressService", error=str(failure))

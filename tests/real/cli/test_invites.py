@@ -111,7 +111,7 @@ async def test_an_unknown_room_is_named_with_the_nearest(site: Site, words: tupl
     await site.verb("apply", "--yes")
     asked = await site.verb(*words)
     assert (asked.code, asked.out) == (1, "")
-    assert asked.err == 'error: there is no room "webinat"; did you mean webinar?\n'
+    assert asked.err == 'error: room "webinat" not found; did you mean webinar?\n'
 
 
 @pytest.mark.parametrize("words", [("invite", "x", "--role", "speaker"), ("revoke", "x")])

@@ -69,12 +69,12 @@ async def test_an_unknown_room_is_exit_1_and_the_others_are_shown(recorded: Site
     shown = await recorded.verb("recordings", "team", "nobody")
     assert shown.code == 1
     assert len(shown.out.splitlines()) == 3
-    assert "there is no room nobody" in shown.err
+    assert 'room "nobody" not found' in shown.err
 
 
 async def test_a_room_that_was_never_recorded_has_none(recorded: Site) -> None:
     shown = await recorded.verb("recordings", "quiet")
-    assert (shown.code, shown.out, shown.err) == (0, "", "no recordings\n")
+    assert (shown.code, shown.out, shown.err) == (0, "", "no recordings found\n")
     assert (await recorded.verb("recordings", "quiet", "-o", "json")).out == "[]\n"
 
 
@@ -90,5 +90,5 @@ async def test_a_terminal_sees_in_red_what_was_lost(recorded: Site) -> None:
 
 async def test_before_there_is_a_database_there_are_none_and_none_is_made(site: Site) -> None:
     shown = await site.verb("recordings", MONGODB_URI="")
-    assert (shown.code, shown.out, shown.err) == (0, "", "no recordings\n")
+    assert (shown.code, shown.out, shown.err) == (0, "", "no recordings found\n")
     assert not site.data_dir.exists()

@@ -22,6 +22,6 @@ async def test_the_doctor_names_them(site: Site) -> None:
 
 async def test_run_names_them_once_at_its_start(site: Site) -> None:
     async with site.run(ready=True, **SETTINGS) as controller:
-        (said,) = controller.said("recordings do not go to S3", level="warning")
-        assert said["unused"].split(", ") == NAMES
+        (said,) = controller.said("unused S3 settings", level="warning")
+        assert said["settings"].split(", ") == NAMES
         assert not [value for value in VALUES if value in str(controller.events)]

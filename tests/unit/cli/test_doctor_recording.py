@@ -23,13 +23,14 @@ def test_without_an_output_the_setting_is_named(wanted: int, mark: Severity) -> 
 
 
 @pytest.mark.parametrize(
-    ("running", "said"), [(0, "no egress now"), (1, "1 egress now"), (2, "2 egresses now")]
+    ("running", "said"),
+    [(0, "0 active recordings"), (1, "1 active recording "), (2, "2 active recordings")],
 )
 def test_what_is_at_work_is_counted_and_what_cannot_be_known_is_said(running: int, said: str) -> None:
     result = about_recording(SETTINGS, running)
     assert result.severity is Severity.OK
     assert said in result.text
-    assert "whether a worker is free shows when one is asked for" in result.text
+    assert "worker availability is not checked" in result.text
 
 
 HERE = ["http://127.0.0.1:8080", "http://localhost:8080", "http://[::1]:8080", "http://0.0.0.0:8080"]
@@ -58,7 +59,8 @@ S3 = replace(
 
 
 @pytest.mark.parametrize(
-    ("output", "said"), [(SETTINGS.recording_output, "recordings go to a file"), (None, "go nowhere")]
+    ("output", "said"),
+    [(SETTINGS.recording_output, "recordings go to a file"), (None, "recording is disabled")],
 )
 def test_settings_of_s3_that_nothing_uses_are_named_and_their_values_are_not(
     output: RecordingOutput | None, said: str

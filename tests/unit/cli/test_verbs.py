@@ -40,6 +40,7 @@ CHANGE = RoomChange("events/room-1", "1" * 24, "Room 1", (Recreate(),), "max_par
 READY = Status(1, (Condition("Ready", "True", "AsSpecified", "", NOW),))
 AT_WORK = Holder("x", "host", 17, "run", NOW)
 SETTINGS = Settings()
+NTP = "so tokens may be rejected; synchronize both hosts with NTP"
 
 
 def desired(*errors: ManifestError, state: RoomsDirState = RoomsDirState.OK, **rooms: RoomRecord) -> Desired:
@@ -89,8 +90,8 @@ def test_what_an_apply_left_or_could_not_do_is_named(capsys: pytest.CaptureFixtu
     assert out == "gone\n"
     assert err.splitlines()[1:] == [
         "error: team: no room",
-        "left: events/room-1: recreate: deferred, 2 participants inside",
-        "left: api/aaaaaa: remove: rooms.d is empty",
+        "not applied: events/room-1: recreate (deferred until the room is empty, 2 participants)",
+        f"not applied: api/aaaaaa: remove ({BlockReason.EMPTY})",
         "error: 1 manifest file is invalid: rooms.d/bad.yaml",
     ]
 
@@ -161,7 +162,7 @@ def test_each_room_not_there_yet_has_its_reason() -> None:
     watch = WaitProgress(WaitCondition(), desired(a=room(1), b=room(2)))
     now = {"events/room-1": room_status(replace(room(1), status=READY), AT_WORK, NOW)}
     watch.update(watch.targets(records()), now)
-    assert watch.missing == {"events/room-2": "Ready: there is no record of it yet"}
+    assert watch.missing == {"events/room-2": "waiting for Ready: room not found"}
 
 
 def test_a_deferred_room_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
@@ -234,10 +235,10 @@ async def test_what_livekit_does_not_tell_is_unknown() -> None:
 @pytest.mark.parametrize(
     ("apart", "mark", "text"),
     [
-        (0, Severity.OK, "within 1 s of LiveKit's"),
-        (-9, Severity.OK, "within 9 s of LiveKit's"),
-        (11, Severity.FAIL, "11 s apart from LiveKit's: tokens may be refused; set both by NTP"),
-        (-3600, Severity.FAIL, "3600 s apart from LiveKit's: tokens may be refused; set both by NTP"),
+        (0, Severity.OK, "within 1 s of LiveKit's clock"),
+        (-9, Severity.OK, "within 9 s of LiveKit's clock"),
+        (11, Severity.FAIL, f"differs from LiveKit's clock by 11 s, {NTP}"),
+        (-3600, Severity.FAIL, f"differs from LiveKit's clock by 3600 s, {NTP}"),
     ],
 )
 def test_a_clock_that_is_off_is_a_failure(apart: float, mark: Severity, text: str) -> None:
@@ -272,9 +273,9 @@ def test_another_secret_is_a_warning() -> None:
     ("snapshot", "mark", "text"),
     [
         (desired(a=room(1)), Severity.OK, "1 room in rooms.d"),
-        (desired(ERROR), Severity.FAIL, "1 error in rooms.d; see `roomctl validate`"),
+        (desired(ERROR), Severity.FAIL, "1 error in rooms.d; run `roomctl validate`"),
         (desired(state=RoomsDirState.MISSING), Severity.FAIL, "rooms.d: there is no such folder"),
-        (desired(state=RoomsDirState.EMPTY), Severity.WARN, "no manifest in rooms.d; write one there"),
+        (desired(state=RoomsDirState.EMPTY), Severity.WARN, "no manifest in rooms.d; add one"),
     ],
 )
 def test_manifests_are_judged(snapshot: Desired, mark: Severity, text: str) -> None:

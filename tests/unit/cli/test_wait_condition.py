@@ -37,7 +37,9 @@ def test_goals_are_read(text: str, wait_condition: WaitCondition) -> None:
     "text", ["", "ready", "Readyy", "condition=", "!delete", "condition=delete", "Ready "]
 )
 def test_what_is_no_goal_is_refused_with_the_mend(text: str) -> None:
-    with pytest.raises(ValueError, match="write delete, or one of Ready, Live"):
+    with pytest.raises(
+        ValueError, match=r"^unknown condition .*; (did you mean (Ready|delete)\?|use Ready, Live, .*)$"
+    ):
         parse_condition(text)
 
 
@@ -59,7 +61,9 @@ def test_times_are_read(text: str, seconds: float) -> None:
 
 @pytest.mark.parametrize("text", ["", "60", "1w", "d", "-1s", "1.5s", "5m1h", "1h1d", "s", "٣s"])
 def test_what_is_no_time_is_refused_with_the_mend(text: str) -> None:
-    with pytest.raises(ValueError, match="write such as 60s, 5m, 1h30m or 7d"):
+    with pytest.raises(
+        ValueError, match=r"^invalid duration .*; use a number and a unit, for example 60s, 5m or 1h30m$"
+    ):
         parse_duration(text)
 
 
@@ -73,15 +77,23 @@ def test_a_true_condition_of_this_generation_holds() -> None:
         (
             WaitCondition("Ready"),
             condition("Ready", "False", "Failed", "no room"),
-            "Ready is False: Failed, no room",
+            "waiting for Ready: Ready is False (Failed: no room)",
         ),
-        (WaitCondition("Ready"), condition("Ready", "Unknown", "Pending"), "Ready is Unknown: Pending"),
+        (
+            WaitCondition("Ready"),
+            condition("Ready", "Unknown", "Pending"),
+            "waiting for Ready: Ready is Unknown (Pending)",
+        ),
         (
             WaitCondition("Ready", negated=True),
             condition("Ready", "True", "AsSpecified"),
-            "Ready is True: AsSpecified",
+            "waiting for !Ready: Ready is True (AsSpecified)",
         ),
-        (WaitCondition("Stalled"), condition("Ready", "True"), "Stalled is not said of it"),
+        (
+            WaitCondition("Stalled"),
+            condition("Ready", "True"),
+            "waiting for Stalled: no Stalled condition yet",
+        ),
     ],
 )
 def test_another_status_does_not_hold_and_is_named(
@@ -101,7 +113,7 @@ def test_nothing_holds_while_no_controller_is_at_work() -> None:
     for wait_condition in (WaitCondition("Ready"), WaitCondition("Deferred", negated=True)):
         assert (
             unmet_reason(wait_condition, TARGET, away)
-            == f"{wait_condition.type} is Unknown: ControllerAway, nobody"
+            == f"waiting for {wait_condition}: {wait_condition.type} is Unknown (ControllerAway: nobody)"
         )
 
 
@@ -111,13 +123,19 @@ def test_a_ready_of_the_spec_before_does_not_count() -> None:
     assert unmet_reason(WaitCondition(), replace(TARGET, spec=room().spec), ready) == ""
     assert (
         unmet_reason(WaitCondition(), replace(TARGET, spec=other), ready)
-        == "Ready: its record is not as its manifest yet"
+        == "waiting for Ready: the manifest has not been applied yet"
     )
     old = status_of(condition("Ready", "True"), generation=0)
-    assert unmet_reason(WaitCondition(), TARGET, old) == "Ready: generation 1 was not looked at yet"
+    assert (
+        unmet_reason(WaitCondition(), TARGET, old)
+        == "waiting for Ready: generation 1 has not been observed yet"
+    )
 
 
 def test_no_record_is_not_yet_unless_that_is_the_goal() -> None:
-    assert unmet_reason(WaitCondition(), TARGET, None) == "Ready: there is no record of it yet"
+    assert unmet_reason(WaitCondition(), TARGET, None) == "waiting for Ready: room not found"
     assert unmet_reason(WaitCondition("delete"), TARGET, None) == ""
-    assert unmet_reason(WaitCondition("delete"), TARGET, status_of()) == "it is still there"
+    assert (
+        unmet_reason(WaitCondition("delete"), TARGET, status_of())
+        == "waiting for delete: the room still exists"
+    )

@@ -55,8 +55,8 @@ async def test_without_an_output_it_is_told_once_for_all_rooms() -> None:
     with capture_logs() as logs:
         await controller.run_until_stable()
         await look(controller)
-    (line,) = lines(logs, "nothing is recorded")
-    assert line["rooms"] == 2
+    (line,) = lines(logs, "recording disabled")
+    assert line["room_count"] == 2
 
 
 async def test_that_no_worker_took_it_is_said_when_all_have_left() -> None:
