@@ -11,6 +11,7 @@ from enum import StrEnum
 from functools import lru_cache
 from typing import Final
 
+from controller.access.people import is_person
 from controller.live.room import Participant, Permission, Track
 from controller.room import MediaType, RoomSpec
 
@@ -67,7 +68,7 @@ def permission_correction(participant: Participant, spec: RoomSpec) -> Correctio
     it stays what it is. One without a role of ours is only narrowed, by mediaType. Who lies about what a
     track carries may publish nothing any more, until the room carries everything or they come anew.
     """
-    if not participant.is_person:
+    if not is_person(participant):
         return None
     now, role = participant.permission, role_of(participant)
     wanted = _narrowed(now, spec.mediaType) if role is None else permission_for(role, spec)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Final
 
+from controller.access.people import is_person
 from controller.app import connection
 from controller.errors import LiveKitError
 from controller.live.client import ApiReader
@@ -29,7 +30,7 @@ async def count_inside(reader: LiveKitReader, records: Sequence[RoomRecord]) -> 
     counts: dict[str, int] = {}
 
     async def count(record: RoomRecord, name: str) -> None:
-        counts[record.id] = sum(person.is_person for person in await reader.participants(name))
+        counts[record.id] = sum(is_person(person) for person in await reader.participants(name))
 
     with suppress(LiveKitError, TimeoutError):
         async with asyncio.timeout(COUNT_TIMEOUT_SECONDS):

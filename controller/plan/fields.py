@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 from typing import Any
 
-from controller.live.room import policy_from_metadata
+from controller.plan.metadata import policy_from_metadata
 from controller.plan.model import Action, DeleteRetiredRoom, Disruption, FieldChange, Stop
 from controller.room import FIELDS, RoomSpec
 

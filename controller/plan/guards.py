@@ -4,7 +4,7 @@ from collections.abc import Collection, Sequence
 from dataclasses import replace
 from typing import Final
 
-from controller.live.room import people_in
+from controller.access.people import people_in
 from controller.manifests.snapshot import RoomsDirState
 from controller.plan.fields import disruption
 from controller.plan.matching import Matching

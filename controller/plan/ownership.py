@@ -6,7 +6,8 @@ What is foreign is in none of the answers, so nothing after this step can touch 
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from controller.live.room import LiveRoom, OwnerMark, owner_mark
+from controller.live.room import LiveRoom
+from controller.plan.metadata import OwnerMark, owner_mark
 from controller.plan.model import Observed, PlanInputs
 from controller.records.record import RoomRecord
 

@@ -8,12 +8,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, TypeAlias
 
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, room_metadata
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
 from controller.plan.fields import disruption, drift, field_changes
 from controller.plan.guards import apply_guards, is_deferred, people_inside
 from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
+from controller.plan.metadata import room_metadata
 from controller.plan.model import (
     Action,
     Adopt,

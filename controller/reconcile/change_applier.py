@@ -9,12 +9,14 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Final, assert_never
 
+from controller.access.people import people_in
 from controller.access.policy import Correction, permission_correction
 from controller.clock import Clock
 from controller.companions.companion import Companion
 from controller.errors import LiveKitNotFoundError, StoreConflictError
 from controller.live.ports import LiveKitReader, LiveKitWriter
-from controller.live.room import LiveRoom, Participant, people_in, room_metadata
+from controller.live.room import LiveRoom, Participant
+from controller.plan.metadata import room_metadata
 from controller.plan.model import (
     Action,
     Adopt,

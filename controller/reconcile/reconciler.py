@@ -10,9 +10,9 @@ from typing import Final
 
 import structlog
 
+from controller.access.people import people_in, unlisted
 from controller.clock import Clock
 from controller.errors import LiveKitError
-from controller.live.room import people_in, unlisted
 from controller.live.webhook import WebhookEvent
 from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.plan.model import BlockReason, EnforcePermissions, Observed, Plan, PlanInputs

@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final, TypeAlias
 
-from controller.live.room import LiveRoom, owner_mark
+from controller.live.room import LiveRoom
 from controller.live.webhook import WebhookEvent
+from controller.plan.metadata import owner_mark
 
 _Slot: TypeAlias = tuple[int, Callable[[], None]]
 

@@ -28,8 +28,9 @@ from pymongo import AsyncMongoClient
 
 from controller.errors import LiveKitError, StoreError
 from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
-from controller.live.room import LiveRoom, Participant, owner_mark
+from controller.live.room import LiveRoom, Participant
 from controller.one_shot import make_plan
+from controller.plan.metadata import owner_mark
 from controller.plan.model import Plan
 from controller.records import open_store
 from controller.records.embedded import embedded_uri, served_port

@@ -6,6 +6,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
+from controller.access.people import is_person
 from controller.errors import LiveKitError, LiveKitNotFoundError, LiveKitRejectedError
 from controller.live.egress import Egress, EgressStatus, RecordingRequest
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission, Track
@@ -178,7 +179,7 @@ class FakeLive:
         del self._inside[name][identity]
 
     def _people(self, name: str) -> int:
-        return sum(participant.is_person for participant in self._inside[name].values())
+        return sum(is_person(participant) for participant in self._inside[name].values())
 
     def _room(self, name: str) -> LiveRoom:
         if name not in self._rooms:

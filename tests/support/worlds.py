@@ -10,9 +10,10 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, assert_never
 
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, room_metadata
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState, SourcePosition
 from controller.plan import Observed, Plan, PlanInputs, RoomChange, make_plan, names_to_check
+from controller.plan.metadata import room_metadata
 from controller.plan.model import (
     Action,
     Adopt,

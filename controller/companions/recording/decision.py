@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
+from controller.access.people import is_person
 from controller.companions.companion import NewCondition
 from controller.live.egress import Egress, EgressStatus, Layout
 from controller.live.room import Participant
@@ -237,7 +238,7 @@ def layout_of(mode: RecordMode) -> Layout:
 
 
 def counts(one: Participant) -> bool:
-    return one.is_person and not one.permission.hidden
+    return is_person(one) and not one.permission.hidden
 
 
 def occupancy_of(inside: Sequence[Participant], unlisted: int = 0) -> Occupancy:

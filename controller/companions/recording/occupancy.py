@@ -9,10 +9,11 @@ from dataclasses import dataclass, field
 from heapq import nsmallest
 from typing import Final
 
+from controller.access.people import unlisted
 from controller.clock import Clock
 from controller.companions.recording.decision import Occupancy, occupancy_of
 from controller.live.ports import LiveKitReader
-from controller.live.room import LiveRoom, Participant, unlisted
+from controller.live.room import LiveRoom, Participant
 from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
 

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from controller.access.people import is_person
 from controller.errors import LiveKitError
 from controller.live.ports import LiveKitReader
 
@@ -63,4 +64,4 @@ class ParticipantCache:
         except LiveKitError:
             return None
         there = frozenset(p.identity for p in participants if not p.gone)
-        return RoomOccupants(there, sum(p.is_person for p in participants))
+        return RoomOccupants(there, sum(is_person(p) for p in participants))

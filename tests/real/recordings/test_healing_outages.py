@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 
+from controller.access.people import is_person
 from controller.errors import LiveKitError, StoreError
 from controller.live.room import LiveRoom
 from tests.real.recordings.harness import OUTPUT, RecordingSite, recording_site
@@ -156,5 +157,5 @@ async def test_who_was_inside_when_livekit_crashed_keeps_no_recording_alive(
             await site.stack.livekit.start()
 
             await until_over(site)
-            assert [one.identity for one in await site.people("stage") if one.is_person] == ["canary"]
+            assert [one.identity for one in await site.people("stage") if is_person(one)] == ["canary"]
             await site.until_recording("stage", "False", "Idle", within=LONG)

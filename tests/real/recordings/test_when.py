@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from controller.access.people import is_person
 from tests.real.recordings.harness import recording_site
 from tests.support.embedded import Server
 from tests.support.wait import until
@@ -68,7 +69,7 @@ async def test_record_false_ends_it_and_leaves_the_people(tmp_path: Path, mongod
                 site.edit("stage", record=False)
                 await site.ended("stage", "complete")
                 await site.until_condition("stage", "Recording", None)
-                assert [p.identity for p in await site.people("stage") if p.is_person] == ["ann"]
+                assert [p.identity for p in await site.people("stage") if is_person(p)] == ["ann"]
 
 
 async def test_another_record_mode_goes_on_in_a_second_file(tmp_path: Path, mongodb: Server) -> None:

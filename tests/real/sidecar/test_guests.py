@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 
+from controller.access.people import is_person
 from controller.access.policy import Role, permission_correction, permission_for
 from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.room import Participant
@@ -144,7 +145,7 @@ async def test_a_hidden_one_is_hidden(venue: Venue) -> None:
     await venue.open(policy)
     async with venue.joined("eye", hidden=True) as eye:
         assert eye.permission == permission_for(Role.HIDDEN, policy)
-        assert eye.is_person
+        assert is_person(eye)
 
 
 async def test_who_is_inside_keeps_their_place_unless_the_caller_proves_to_be_them(venue: Venue) -> None:

@@ -17,6 +17,7 @@ from livekit.protocol.egress import (
 )
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission, Room, TrackSource
 
+from controller.access.people import is_person
 from controller.live.egress import Egress, EgressStatus, Layout, RecordingRequest, S3Access
 from controller.live.room import LiveRoom, Permission
 from controller.live.wire import (
@@ -91,7 +92,7 @@ def test_a_permission_survives_the_way_there_and_back() -> None:
 
 
 @pytest.mark.parametrize(
-    ("info", "kind", "is_person"),
+    ("info", "kind", "counts"),
     [
         (ParticipantInfo(), "STANDARD", True),
         (ParticipantInfo(kind=ParticipantInfo.SIP), "SIP", True),
@@ -102,9 +103,9 @@ def test_a_permission_survives_the_way_there_and_back() -> None:
         (ParticipantInfo(permission=ParticipantPermission(hidden=True)), "STANDARD", True),
     ],
 )
-def test_who_is_a_person(info: ParticipantInfo, kind: str, is_person: bool) -> None:
+def test_who_is_a_person(info: ParticipantInfo, kind: str, counts: bool) -> None:
     participant = read_participant(info)
-    assert (participant.kind, participant.is_person) == (kind, is_person)
+    assert (participant.kind, is_person(participant)) == (kind, counts)
 
 
 REQUEST = RecordingRequest(

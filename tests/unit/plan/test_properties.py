@@ -8,9 +8,9 @@ from typing import TypeVar
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from controller.live.room import room_metadata
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.plan import Observed, Plan, RoomChange, make_plan
+from controller.plan.metadata import room_metadata
 from controller.plan.model import (
     BlockReason,
     Create,

@@ -8,8 +8,9 @@ from itertools import count
 
 import pytest
 
-from controller.live.room import Permission, owner_mark
+from controller.live.room import Permission
 from controller.manifests.snapshot import Desired
+from controller.plan.metadata import owner_mark
 from controller.records.record import Origin
 from tests.support.crash import Died, Fuse, fused
 from tests.support.fake_live import FakeLive

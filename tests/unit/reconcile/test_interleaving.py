@@ -7,8 +7,9 @@ from typing import Any
 
 import pytest
 
-from controller.live.room import Permission, owner_mark
+from controller.live.room import Permission
 from controller.manifests.snapshot import Desired, ManifestRoom
+from controller.plan.metadata import owner_mark
 from controller.records.record import Origin, Status
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
