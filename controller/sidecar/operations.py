@@ -7,10 +7,12 @@ from typing import Any, Final
 
 import structlog
 from aiohttp import hdrs, web
+from pydantic import Field
 
 from controller.live.webhook import WebhookRejectedError, parse_event, verify_signature
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import MAX_WEBHOOK_BYTES, check, read
+from controller.sidecar.http.models import RequestBody, ResponseBody
 from controller.sidecar.http.response import ApiError, Code, Response, retry_later
 
 LIVENESS_TIMEOUT_SECONDS: Final = 60.0
@@ -20,6 +22,19 @@ _DONE: Final = b'{"success": true}'
 _REFUSED: Final = (Code.UNAUTHORIZED, "the webhook is not signed with the key of this controller")
 
 log = structlog.get_logger()
+
+
+class WebhookEvent(RequestBody):
+    """LiveKit's WebhookEvent."""
+
+
+class Readiness(ResponseBody):
+    """What is away."""
+
+    ready: bool = Field(description="Whether the helpers can answer.")
+    leader: bool = Field(description="Whether this process reconciles.")
+    livekit: bool = Field(description="Whether LiveKit answers.")
+    mongodb: bool = Field(description="Whether the database answers.")
 
 
 class Operations:
@@ -32,7 +47,10 @@ class Operations:
         self._logged: set[str] = set()
 
     async def webhook(self, request: web.BaseRequest) -> Response:
-        """A hint that something happened; nothing depends on it."""
+        """Take LiveKit's webhook.
+
+        Signed by LiveKit over the whole body. A hint to look: nothing depends on it. Up to 1 MiB.
+        """
         check(request, MAX_WEBHOOK_BYTES)
         try:
             claims = self._signed(request)  # before the body: whoever signs nothing sends none either
@@ -62,7 +80,10 @@ class Operations:
             log.warning("webhook refused", reason=reason)
 
     async def health(self, _: web.BaseRequest) -> Response:
-        """200 while the loop turns."""
+        """Whether the process is alive.
+
+        200 while its loop turns: else it is to be started anew.
+        """
         last_pass_at = self._began if self._state.last_pass_at is None else self._state.last_pass_at
         if self._clock() - last_pass_at > LIVENESS_TIMEOUT_SECONDS:
             raise retry_later(
@@ -71,21 +92,27 @@ class Operations:
         return Response(_DONE)
 
     async def readiness(self, _: web.BaseRequest) -> Response:
-        """200 while the helpers can answer; the body says what is away."""
+        """Whether guests can be served.
+
+        What is away may be away for five minutes before this becomes 503.
+        """
         state = self._state
-        content = {
-            "ready": state.is_fresh(self._clock()),
-            "leader": state.leader,
-            "livekit": state.livekit.up,
-            "mongodb": state.mongodb.up,
-        }
-        status = HTTPStatus.OK if content["ready"] else HTTPStatus.SERVICE_UNAVAILABLE
-        return Response(
-            json.dumps(content).encode(), status, more="" if content["ready"] else "Retry-After: 1\r\n"
+        content = Readiness(
+            ready=state.is_fresh(self._clock()),
+            leader=state.leader,
+            livekit=state.livekit.up,
+            mongodb=state.mongodb.up,
         )
+        body = json.dumps(content.model_dump()).encode()
+        if content.ready:
+            return Response(body)
+        return Response(body, HTTPStatus.SERVICE_UNAVAILABLE, more="Retry-After: 1\r\n")
 
     async def metrics(self, _: web.BaseRequest) -> Response:
-        """Prometheus' text format; what `StateCache` says is put into it now, and nowhere else."""
+        """Metrics for Prometheus.
+
+        All of their names begin with roomctl_.
+        """
         self._metrics.dependency_up.labels("livekit").set(self._state.livekit.up)
         self._metrics.dependency_up.labels("mongodb").set(self._state.mongodb.up)
         self._metrics.leader.set(self._state.leader)

@@ -10,21 +10,18 @@ from dataclasses import dataclass
 from controller.errors import RoomctlError
 from controller.settings import Address
 from controller.sidecar.access_tokens import AccessTokens
+from controller.sidecar.calls import CALLS
 from controller.sidecar.context import Context
 from controller.sidecar.http.cors import Cors
 from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import Handler, Listener
-from controller.sidecar.http.router import Router, Routes, options
+from controller.sidecar.http.router import Router, routes
 from controller.sidecar.joining.join_handlers import JoinHandlers
-from controller.sidecar.openapi import OpenApiPage, openapi_routes, private_document, public_document
+from controller.sidecar.openapi.document import document
+from controller.sidecar.openapi.page import OpenApiPage
 from controller.sidecar.operations import Operations
 from controller.sidecar.pages.serving import Pages
 from controller.sidecar.rooms.room_handlers import RoomHandlers
-
-FIND = "/api/conferences-public/findLKRoomNameById"
-ROOMS = "/api/conferences/"
-CREATE_TOKEN = "/api/conferences-public/createToken"  # noqa: S105 - a path
-TOKEN = "/livekit/token"  # noqa: S105 - a path
 
 _BACKLOG = 1024
 _GRACE = 0.8
@@ -46,9 +43,9 @@ class Sidecar:
         self._rooms = RoomHandlers(context, self.access_tokens)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
-        page = OpenApiPage()
-        public = _public_routes(self._join_handlers, Pages(context), page, cors)
-        private = _private_routes(self._join_handlers, self._rooms, Operations(context), page)
+        parts = (self._rooms, self._join_handlers, Pages(context), Operations(context))
+        public = routes(CALLS, "public", (*parts, OpenApiPage(document("public", CALLS))), cors)
+        private = routes(CALLS, "private", (*parts, OpenApiPage(document("private", CALLS))))
         self._public_router = Router(public, context.metrics, limit.admit, cors.lines)
         self._private_router = Router(private, context.metrics)
 
@@ -111,43 +108,3 @@ def _why(error: OSError) -> str:
     if error.errno == errno.EADDRINUSE:
         return "another program listens there"
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "no such address"
-
-
-def _public_routes(join_handlers: JoinHandlers, pages: Pages, page: OpenApiPage, cors: Cors) -> Routes:
-    preflight, question = options(cors, "POST, OPTIONS"), options(cors, "GET, HEAD, OPTIONS")
-    openapi = openapi_routes(public_document(), page)
-    return {
-        FIND: {"POST": join_handlers.find, "OPTIONS": preflight},
-        CREATE_TOKEN: {"POST": join_handlers.create_token, "OPTIONS": preflight},
-        TOKEN: {"POST": join_handlers.endpoint, "OPTIONS": preflight},
-        **{path: {**methods, "OPTIONS": question} for path, methods in openapi.items()},
-        **pages.routes(question),
-    }
-
-
-def _private_routes(
-    join_handlers: JoinHandlers, rooms: RoomHandlers, ops: Operations, page: OpenApiPage
-) -> Routes:
-    return {
-        **_room_routes(rooms),
-        FIND: {"POST": join_handlers.find},
-        CREATE_TOKEN: {"POST": join_handlers.create_token},
-        "/livekit/webhook": {"POST": ops.webhook},
-        "/healthz": {"GET": ops.health, "HEAD": ops.health},
-        "/readyz": {"GET": ops.readiness, "HEAD": ops.readiness},
-        "/metrics": {"GET": ops.metrics, "HEAD": ops.metrics},
-        **openapi_routes(private_document(), page),
-    }
-
-
-def _room_routes(rooms: RoomHandlers) -> Routes:
-    return {
-        f"{ROOMS}create": {"POST": rooms.create},
-        f"{ROOMS}getCount": {"POST": rooms.get_count},
-        f"{ROOMS}getAll": {"POST": rooms.get_all},
-        f"{ROOMS}getById": {"POST": rooms.get_by_id},
-        f"{ROOMS}update": {"POST": rooms.update},
-        f"{ROOMS}start": {"POST": rooms.start},
-        f"{ROOMS}stop": {"POST": rooms.stop},
-        f"{ROOMS}remove": {"DELETE": rooms.remove},
-    }

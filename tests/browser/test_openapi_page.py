@@ -6,9 +6,9 @@ from pathlib import Path
 import pytest
 from playwright.async_api import Browser, expect
 
-from controller.sidecar.openapi import private_document, public_document
 from tests.browser.visitor import Visitor
 from tests.support.controller import Site
+from tests.unit.sidecar.harness import private_document, public_document
 
 DOCUMENTS = {"public": public_document(), "private": private_document()}
 CALLS = """blocks => blocks.map(block =>

@@ -16,7 +16,7 @@ from controller.cli.verbs import VERBS
 from controller.manifests import load
 from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting
-from controller.sidecar.http.response import STATUS, Code
+from controller.sidecar.http.response import Code
 from controller.sidecar.token_file import TokenEntry, read_tokens
 from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, commands, links, page, prose, tables
 
@@ -153,7 +153,7 @@ def test_lists_what_each_preset_gives() -> None:
 
 def test_lists_every_error_code_with_its_status() -> None:
     listed = [(code.strip("`"), int(status)) for code, status, *_ in tables(page("http-api.md"), "Code")]
-    assert listed == [(str(code), int(STATUS[code])) for code in Code]
+    assert listed == [(str(code), int(code.status)) for code in Code]
 
 
 def test_lists_every_conditions_reasons() -> None:

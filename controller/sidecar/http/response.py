@@ -7,7 +7,7 @@ from enum import StrEnum
 from functools import lru_cache
 from http import HTTPStatus
 from time import time
-from typing import Final
+from typing import Final, Self
 
 from aiohttp import web
 from aiohttp.abc import AbstractStreamWriter
@@ -20,50 +20,50 @@ _BODILESS: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class Code(StrEnum):
-    """Why a request was refused. Public: a new meaning needs a new code."""
+    """Why a request was refused, with its HTTP status and its meaning in OpenAPI.
 
-    BAD_REQUEST = "BAD_REQUEST"
-    INVALID_FIELD = "INVALID_FIELD"
-    PROOF_INVALID = "PROOF_INVALID"
-    UNAUTHORIZED = "UNAUTHORIZED"
-    HIDDEN_NOT_ALLOWED = "HIDDEN_NOT_ALLOWED"
-    NOT_FOUND = "NOT_FOUND"
-    ROOM_NOT_FOUND = "ROOM_NOT_FOUND"
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED"
-    ROOM_NAME_STALE = "ROOM_NAME_STALE"
-    ROOM_FULL = "ROOM_FULL"
-    IDENTITY_IN_USE = "IDENTITY_IN_USE"
-    MANAGED_BY_MANIFEST = "MANAGED_BY_MANIFEST"
-    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE"
-    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE"
-    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS"
-    INTERNAL = "INTERNAL"
-    STARTING = "STARTING"
-    ROOM_NOT_READY = "ROOM_NOT_READY"
-    UNAVAILABLE = "UNAVAILABLE"
+    Public: a new meaning needs a new code.
+    """
 
+    status: HTTPStatus
+    meaning: str
 
-STATUS: Final[Mapping[Code, HTTPStatus]] = {
-    Code.BAD_REQUEST: HTTPStatus.BAD_REQUEST,
-    Code.INVALID_FIELD: HTTPStatus.BAD_REQUEST,
-    Code.PROOF_INVALID: HTTPStatus.UNAUTHORIZED,
-    Code.UNAUTHORIZED: HTTPStatus.UNAUTHORIZED,
-    Code.HIDDEN_NOT_ALLOWED: HTTPStatus.FORBIDDEN,
-    Code.NOT_FOUND: HTTPStatus.NOT_FOUND,
-    Code.ROOM_NOT_FOUND: HTTPStatus.NOT_FOUND,
-    Code.METHOD_NOT_ALLOWED: HTTPStatus.METHOD_NOT_ALLOWED,
-    Code.ROOM_NAME_STALE: HTTPStatus.CONFLICT,
-    Code.ROOM_FULL: HTTPStatus.CONFLICT,
-    Code.IDENTITY_IN_USE: HTTPStatus.CONFLICT,
-    Code.MANAGED_BY_MANIFEST: HTTPStatus.CONFLICT,
-    Code.PAYLOAD_TOO_LARGE: HTTPStatus.REQUEST_ENTITY_TOO_LARGE,
-    Code.UNSUPPORTED_MEDIA_TYPE: HTTPStatus.UNSUPPORTED_MEDIA_TYPE,
-    Code.TOO_MANY_REQUESTS: HTTPStatus.TOO_MANY_REQUESTS,
-    Code.INTERNAL: HTTPStatus.INTERNAL_SERVER_ERROR,
-    Code.STARTING: HTTPStatus.SERVICE_UNAVAILABLE,
-    Code.ROOM_NOT_READY: HTTPStatus.SERVICE_UNAVAILABLE,
-    Code.UNAVAILABLE: HTTPStatus.SERVICE_UNAVAILABLE,
-}
+    BAD_REQUEST = "BAD_REQUEST", 400, "the body is no JSON object within the limits"
+    INVALID_FIELD = "INVALID_FIELD", 400, "a field is missing, wrong or unknown; the sentence names it"
+    PROOF_INVALID = "PROOF_INVALID", 401, "the invite is not valid for this room, or no longer"
+    UNAUTHORIZED = "UNAUTHORIZED", 401, "no known access token came along, or for a webhook no signature"
+    HIDDEN_NOT_ALLOWED = "HIDDEN_NOT_ALLOWED", 403, "hidden, without an egress_mode_token for this room"
+    NOT_FOUND = "NOT_FOUND", 404, "there is no such call"
+    ROOM_NOT_FOUND = (
+        "ROOM_NOT_FOUND",
+        404,
+        "the caller has no such room, or nobody has; for guests also an inactive one",
+    )
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED", 405, "the call takes another method"
+    ROOM_NAME_STALE = "ROOM_NAME_STALE", 409, "LKRoomName is not the current one; find it again"
+    ROOM_FULL = "ROOM_FULL", 409, "as many are inside as may be"
+    IDENTITY_IN_USE = (
+        "IDENTITY_IN_USE",
+        409,
+        "this identity is inside now, and the caller has not proven to be it",
+    )
+    MANAGED_BY_MANIFEST = (
+        "MANAGED_BY_MANIFEST",
+        409,
+        "the room is a manifest's; the sentence names the file to change",
+    )
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", 413, "the body is too long"
+    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE", 415, "the body is no plain JSON by its headers"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS", 429, "too often; slow down"
+    INTERNAL = "INTERNAL", 500, "something went wrong on this side"
+    STARTING = "STARTING", 503, "the rooms are still being read"
+    ROOM_NOT_READY = "ROOM_NOT_READY", 503, "the room is being made live"
+    UNAVAILABLE = "UNAVAILABLE", 503, "not now: something needed is away, or not done yet"
+
+    def __new__(cls, code: str, status: int, meaning: str) -> Self:
+        member = str.__new__(cls, code)
+        member._value_, member.status, member.meaning = code, HTTPStatus(status), meaning
+        return member
 
 
 class ApiError(Exception):
@@ -133,7 +133,7 @@ def error_response(refusal: ApiError, *, close: bool = False) -> Response:
     content = {"success": False, "code": refusal.code, "error": refusal.error}
     more = "".join(f"{name}: {value}\r\n" for name, value in refusal.headers.items())
     close = close or refusal.code is Code.PAYLOAD_TOO_LARGE
-    return Response(json.dumps(content).encode(), STATUS[refusal.code], more=more, close=close)
+    return Response(json.dumps(content).encode(), refusal.code.status, more=more, close=close)
 
 
 def retry_later(code: Code, error: str, after: int) -> ApiError:

@@ -1,12 +1,13 @@
 """One listener's answers: which targets it has, and what every answer of it carries."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
 from aiohttp import hdrs, web
 
 from controller.metrics import Metrics
+from controller.sidecar.http.call import Call, Listener
 from controller.sidecar.http.cors import Cors
 from controller.sidecar.http.protocol import Connection, Handler
 from controller.sidecar.http.response import ApiError, Code, Response, error_response
@@ -88,7 +89,23 @@ def not_allowed(methods: Mapping[str, Handler]) -> ApiError:
     return ApiError(Code.METHOD_NOT_ALLOWED, f"this call takes {allowed}", {hdrs.ALLOW: allowed})
 
 
-def options(cors: Cors, allowed: str) -> Handler:
+def routes(
+    calls: Iterable[Call], listener: Listener, parts: Sequence[object], cors: Cors | None = None
+) -> Routes:
+    """The calls of the listener. `parts` are the objects that answer; with `cors` OPTIONS is answered too."""
+    found: dict[str, dict[str, Handler]] = {}
+    for call in calls:
+        if listener in call.listeners:
+            part = next(part for part in parts if call.is_answered_by(part))
+            handler = call.bound_to(part)
+            found.setdefault(call.route, {}).update(dict.fromkeys(call.methods, handler))
+    if cors is not None:
+        for methods in found.values():
+            methods["OPTIONS"] = _options(cors, ", ".join((*methods, "OPTIONS")))
+    return found
+
+
+def _options(cors: Cors, allowed: str) -> Handler:
     """What answers an OPTIONS: a preflight of a page, or anybody's question."""
 
     async def answer(request: web.BaseRequest) -> Response:

@@ -1,34 +1,14 @@
-"""What the public calls take and answer: the one description that validates, and that OpenAPI is made of.
+"""What the public calls take and answer. Unknown keys are ignored."""
 
-A model's fields come in the order in which they are checked. Unknown keys are ignored; null is absent.
-"""
+from typing import Annotated, Any, Final, Literal
 
-from typing import Annotated, Any, Final, Literal, TypeVar
-
-from pydantic import (
-    AfterValidator,
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    WithJsonSchema,
-    create_model,
-)
-from pydantic_core import ErrorDetails
+from pydantic import AfterValidator, Field, WithJsonSchema, create_model
 
 from controller.access.identity import IDENTITY_PATTERN, MAX_NAME_LENGTH, display_name, identity_problem
 from controller.room import FIELDS
-from controller.sidecar.http.body import invalid
-from controller.sidecar.http.response import ApiError
+from controller.sidecar.http.models import RequestBody, ResponseBody
 
-_SENTENCES: Final = {
-    "missing": "is required",
-    "string_type": "must be a string",
-    "bool_type": "must be true or false",
-    "dict_type": "must be an object",
-    "string_too_long": "must be empty: what is in a token follows from the room alone",
-    "too_long": "must be empty: what is in a token follows from the room alone",
-}
+_LIVEKIT_NAME: Final = "34d4f497-f95b-4543-8d15-fde0b77d8abc"
 
 
 def _identity(text: str) -> str:
@@ -51,20 +31,26 @@ EmptyText = Annotated[str, Field(max_length=0)]
 EmptyObject = Annotated[dict[str, Any], Field(max_length=0)]
 
 
-class RequestBody(BaseModel):
-    """A body as it arrives: 1 is no boolean, 7 is no string."""
-
-    model_config = ConfigDict(strict=True, frozen=True, extra="ignore", hide_input_in_errors=True)
-
-
 class FindBody(RequestBody):
     """findLKRoomNameById."""
+
+    examples = {"Find": {"id": "VIDEO_CALL_ID"}}
 
     id: Annotated[str, Field(description="The room's id.")]
 
 
 class TokenBody(RequestBody):
     """createToken."""
+
+    examples = {
+        "A speaker's token": {
+            "room_id": "VIDEO_CALL_ID",
+            "LKRoomName": _LIVEKIT_NAME,
+            "participant_name": "Jane Speaker",
+            "participant_id": "participant-123",
+            "hidden": False,
+        }
+    }
 
     room_id: Annotated[str, Field(description="The room's id.")]
     LKRoomName: Annotated[str, Field(description="The room's current name, as findLKRoomNameById says it.")]
@@ -77,6 +63,8 @@ class TokenBody(RequestBody):
 class EndpointBody(RequestBody):
     """The token endpoint of LiveKit's SDKs; `room_name` is the room's id."""
 
+    examples = {"LiveKit's SDK": {"room_name": "VIDEO_CALL_ID", "participant_name": "Jane Speaker"}}
+
     room_name: Annotated[str, Field(description="The room's id.")]
     participant_identity: Annotated[Identity | None, Field(description="Who joins; else random.")] = None
     participant_name: ShownName | None = None
@@ -85,21 +73,32 @@ class EndpointBody(RequestBody):
     room_config: EmptyObject | None = None
 
 
-class ResponseBody(BaseModel):
-    """A body as it leaves."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
 _FOUND: Final[dict[str, Any]] = {
     name: (field.kind, Field(description=field.description))
     for name, field in FIELDS.items()
     if field.in_find
 }
+
+
+class _Found(ResponseBody):
+    examples = {
+        "Find": {
+            "id": "69f013c1aa11bb22cc33dd44",
+            "LKRoomName": _LIVEKIT_NAME,
+            "allow_webinar_mode": True,
+            "allow_chat": True,
+            "allow_share_screen": True,
+            "record": False,
+            "record_mode": "ROOM_COMPOSITE_GRID",
+            "success": True,
+        }
+    }
+
+
 FindAnswer = create_model(
     "FindAnswer",
-    __base__=ResponseBody,
-    __doc__="findLKRoomNameById.",
+    __base__=_Found,
+    __doc__="The name, and what the page shows.",
     id=(str, ...),
     LKRoomName=(str, ...),
     **_FOUND,
@@ -108,7 +107,15 @@ FindAnswer = create_model(
 
 
 class TokenAnswer(ResponseBody):
-    """createToken."""
+    """A token for this one room, good for minutes."""
+
+    examples = {
+        "A speaker's token": {
+            "participant_token": "<livekit_participant_token>",
+            "LKRoomName": _LIVEKIT_NAME,
+            "success": True,
+        }
+    }
 
     participant_token: str
     LKRoomName: str
@@ -116,23 +123,14 @@ class TokenAnswer(ResponseBody):
 
 
 class EndpointAnswer(ResponseBody):
-    """The token endpoint."""
+    """Where to connect, and the token."""
+
+    examples = {
+        "LiveKit's SDK": {
+            "server_url": "ws://localhost:7880",
+            "participant_token": "<livekit_participant_token>",
+        }
+    }
 
     server_url: Annotated[str, Field(description="The LiveKit that the token is for.")]
     participant_token: str
-
-
-B = TypeVar("B", bound=RequestBody)
-
-
-def checked(body: type[B], content: dict[str, Any]) -> B:
-    """The body that `content` is. Refusal (INVALID_FIELD) that names the first field that is wrong."""
-    try:
-        return body.model_validate(content)
-    except ValidationError as error:
-        raise _refusal(error.errors(include_url=False)[0]) from None
-
-
-def _refusal(wrong: ErrorDetails) -> ApiError:
-    field, kind = str(wrong["loc"][0]), "missing" if wrong["input"] is None else wrong["type"]
-    return invalid(field, str(wrong["ctx"]["error"]) if kind == "value_error" else _SENTENCES[kind])

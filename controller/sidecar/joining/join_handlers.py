@@ -4,21 +4,20 @@ Answered from memory (docs/http-api.md#public-calls); what they ask of a caller 
 """
 
 import json
-from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
+from multidict import CIMultiDictProxy
 from prometheus_client import Histogram
 
 from controller.records.record import RoomRecord
 from controller.room import FIELDS
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.context import Context
-from controller.sidecar.http.body import MAX_BODY_BYTES, parse, read
 from controller.sidecar.http.response import Code, Response, retry_later
 from controller.sidecar.joining.admission import Admission, IssuedToken, JoinRequest
-from controller.sidecar.joining.bodies import EndpointBody, FindBody, TokenBody, checked
+from controller.sidecar.joining.bodies import EndpointBody, FindBody, TokenBody
 
 MAX_TOKEN_REQUESTS_IN_FLIGHT: Final = 256
 _IN_FIND: Final = tuple(name for name, field in FIELDS.items() if field.in_find)
@@ -35,25 +34,47 @@ class JoinHandlers:
         self._find_seconds = seconds.labels("findLKRoomNameById")
         self._token_seconds, self._endpoint_seconds = seconds.labels("createToken"), seconds.labels("token")
 
-    async def find(self, request: web.BaseRequest) -> Response:
-        """findLKRoomNameById: the current LiveKit room name, and what the join page needs to know."""
+    def accept(self, request: web.BaseRequest) -> CIMultiDictProxy[str]:
+        """The headers, which may prove something. ApiError (STARTING, UNAVAILABLE) while nothing is known."""
         self._admission.check_known()
-        body = await read(request, MAX_BODY_BYTES)
+        return request.headers
+
+    async def find(self, _: CIMultiDictProxy[str], body: FindBody) -> Response:
+        """Find a room's LiveKit name.
+
+        The first of the two calls of a page that joins. The name changes when the room is started anew.
+        """
         began = self._clock()
-        record, room = self._admission.live(checked(FindBody, parse(body)).id)
+        record, room = self._admission.live(body.id)
         answer = Response(json.dumps(_room_info(record, room.name)).encode())
         self._find_seconds.observe(self._clock() - began)
         return answer
 
-    async def create_token(self, request: web.BaseRequest) -> Response:
-        """createToken: a participant token for one room, or the first reason against it."""
-        token, room_name = await self._admit(request, _parse_join_request, self._token_seconds)
+    async def create_token(self, headers: CIMultiDictProxy[str], body: TokenBody) -> Response:
+        """Get a participant's token.
+
+        The second. In webinar mode a speaker proves to be one: by an invite, or by the access token of the
+        room's owner or an admin; who proves nothing listens. Any other access token is ignored.
+        """
+        join_request = JoinRequest(
+            body.room_id,
+            body.participant_id,
+            body.participant_name,
+            bool(body.hidden),
+            body.egress_mode_token,
+            body.LKRoomName,
+        )
+        token, room_name = await self._admit(headers, join_request, self._token_seconds)
         name = json.dumps(room_name)
         return Response(f'{{"participant_token": "{token}", "LKRoomName": {name}, "success": true}}'.encode())
 
-    async def endpoint(self, request: web.BaseRequest) -> Response:
-        """The same for LiveKit's SDKs, in the form in which their TokenSource.endpoint asks."""
-        token, _ = await self._admit(request, _parse_sdk_join_request, self._endpoint_seconds)
+    async def endpoint(self, headers: CIMultiDictProxy[str], body: EndpointBody) -> Response:
+        """LiveKit's standard token endpoint.
+
+        What the SDKs' TokenSource.endpoint calls: createToken in one step, by the same proofs and rights.
+        """
+        join_request = JoinRequest(body.room_name, body.participant_identity, body.participant_name)
+        token, _ = await self._admit(headers, join_request, self._endpoint_seconds)
         answer = f'{{"server_url": {self._server_url}, "participant_token": "{token}"}}'
         return Response(answer.encode(), HTTPStatus.CREATED)
 
@@ -62,36 +83,17 @@ class JoinHandlers:
         await self._admission.participants.close()
 
     async def _admit(
-        self, request: web.BaseRequest, asked: Callable[[dict[str, Any]], JoinRequest], seconds: Histogram
+        self, headers: CIMultiDictProxy[str], join_request: JoinRequest, seconds: Histogram
     ) -> IssuedToken:
-        self._admission.check_known()
-        body = await read(request, MAX_BODY_BYTES)
         if self._in_flight >= MAX_TOKEN_REQUESTS_IN_FLIGHT:
             raise retry_later(Code.UNAVAILABLE, "too many token requests at once; try again in a second", 1)
         began = self._clock()
         self._in_flight += 1
         try:
-            return await self._admission.admit(asked(parse(body)), request.headers)
+            return await self._admission.admit(join_request, headers)
         finally:
             self._in_flight -= 1
             seconds.observe(self._clock() - began)
-
-
-def _parse_join_request(content: dict[str, Any]) -> JoinRequest:
-    body = checked(TokenBody, content)
-    return JoinRequest(
-        body.room_id,
-        body.participant_id,
-        body.participant_name,
-        bool(body.hidden),
-        body.egress_mode_token,
-        body.LKRoomName,
-    )
-
-
-def _parse_sdk_join_request(content: dict[str, Any]) -> JoinRequest:
-    body = checked(EndpointBody, content)
-    return JoinRequest(body.room_name, body.participant_identity, body.participant_name)
 
 
 def _room_info(record: RoomRecord, name: str) -> dict[str, Any]:

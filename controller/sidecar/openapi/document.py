@@ -1,48 +1,17 @@
-"""The OpenAPI 3.1 document of each listener. Pure: the same text every time."""
+"""The OpenAPI 3.1 document of a listener, drawn from its calls. Pure: the same text every time."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from importlib import metadata
 from itertools import groupby
-from typing import Any, Final
+from typing import Any, Final, get_args
 
 from controller.sidecar.access_tokens import ACCESS_TOKEN
-from controller.sidecar.http.response import JSON, STATUS, Code
-from controller.sidecar.openapi.calls import (
-    ACCESS,
-    INVITE,
-    PRIVATE_CALLS,
-    PUBLIC_CALLS,
-    WEBHOOK,
-    Operation,
-)
-from controller.sidecar.openapi.examples import Example
-from controller.sidecar.openapi.schemas import Schema, private_schemas, public_schemas, ref
+from controller.sidecar.http.call import ACCESS, INVITE, WEBHOOK, Call, Listener, Parameter
+from controller.sidecar.http.models import RequestBody, ResponseBody
+from controller.sidecar.http.response import JSON, Code
+from controller.sidecar.openapi.schemas import Schema, components, ref
 
 Document = dict[str, Any]
-
-MEANINGS: Final[Mapping[Code, str]] = {
-    Code.BAD_REQUEST: "the body is no JSON object within the limits",
-    Code.INVALID_FIELD: "a field is missing, wrong or unknown; the sentence names it",
-    Code.PROOF_INVALID: "the invite is not valid for this room, or no longer",
-    Code.UNAUTHORIZED: "no known access token came along, or for a webhook no signature",
-    Code.HIDDEN_NOT_ALLOWED: "hidden, without an egress_mode_token for this room",
-    Code.NOT_FOUND: "there is no such call",
-    Code.ROOM_NOT_FOUND: "the caller has no such room, or nobody has; for guests also an inactive one",
-    Code.METHOD_NOT_ALLOWED: "the call takes another method",
-    Code.ROOM_NAME_STALE: "LKRoomName is not the current one; find it again",
-    Code.ROOM_FULL: "as many are inside as may be",
-    Code.IDENTITY_IN_USE: "this identity is inside now, and the caller has not proven to be it",
-    Code.MANAGED_BY_MANIFEST: "the room is a manifest's; the sentence names the file to change",
-    Code.PAYLOAD_TOO_LARGE: "the body is too long",
-    Code.UNSUPPORTED_MEDIA_TYPE: "the body is no plain JSON by its headers",
-    Code.TOO_MANY_REQUESTS: "too often; slow down",
-    Code.INTERNAL: "something went wrong on this side",
-    Code.STARTING: "the rooms are still being read",
-    Code.ROOM_NOT_READY: "the room is being made live",
-    Code.UNAVAILABLE: "not now: something needed is away, or not done yet",
-}
-
-_ALWAYS_RETRY: Final = frozenset({"429", "503"})
 
 _LIMITS: Final = (
     "Every failure has its HTTP status and the body {success: false, code, error}; 429 and 503 say in "
@@ -77,21 +46,13 @@ _SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
         "description": "LiveKit's own signature over the body, without Bearer.",
     },
 }
-_EVENT: Final[Schema] = {"description": "LiveKit's WebhookEvent.", "type": "object"}
+_BODY_CODES: Final = (Code.BAD_REQUEST, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
-def public_document() -> Document:
-    """What the public listener has, and nothing else."""
-    return _document("public", PUBLIC_CALLS, public_schemas())
-
-
-def private_document() -> Document:
-    """What the private listener has."""
-    return _document("private", PRIVATE_CALLS, {**private_schemas(), "WebhookEvent": _EVENT})
-
-
-def _document(listener: str, calls: Sequence[Operation], schemas: Mapping[str, Schema]) -> Document:
-    used = {proof for call in calls for proof in call.proofs}
+def document(listener: Listener, calls: Iterable[Call]) -> Document:
+    """What the listener has, and nothing else."""
+    shown = [call for call in calls if listener in call.listeners and call.group]
+    used = {proof for call in shown for proof in call.proofs}
     return {
         "openapi": "3.1.0",
         "info": {
@@ -100,79 +61,120 @@ def _document(listener: str, calls: Sequence[Operation], schemas: Mapping[str, S
             "description": f"{_INTRODUCTIONS[listener]}\n\n{_LIMITS}",
         },
         "servers": [{"url": "/"}],
-        "tags": [{"name": group} for group, _ in groupby(calls, lambda call: call.group)],
-        "paths": {call.path: {call.method: _operation(call)} for call in calls},
+        "tags": [{"name": group} for group, _ in groupby(shown, lambda call: call.group)],
+        "paths": {call.path: {call.method.lower(): _operation(call, listener)} for call in shown},
         "components": {
-            "schemas": dict(schemas),
+            "schemas": components(
+                [call.body for call in shown if call.body],
+                [model for call in shown for model in [_model(call.answer)] if model],
+            ),
             "securitySchemes": {name: dict(scheme) for name, scheme in _SCHEMES.items() if name in used},
         },
     }
 
 
-def _operation(call: Operation) -> dict[str, Any]:
+def _operation(call: Call, listener: Listener) -> dict[str, Any]:
+    summary, description = call.description
     operation: dict[str, Any] = {
         "operationId": call.name,
         "tags": [call.group],
-        "summary": call.summary,
-        "description": call.description,
+        "summary": summary,
+        "description": description,
         "security": [{proof: []} if proof else {} for proof in call.proofs],
     }
     if call.parameters:
-        operation["parameters"] = [dict(parameter) for parameter in call.parameters]
+        operation["parameters"] = [_parameter(each) for each in call.parameters]
     if call.body:
-        content: dict[str, Any] = {"schema": ref(call.body)}
-        if call.examples:
-            content["examples"] = _shown({each.title: each.body for each in call.examples})
-        operation["requestBody"] = {"required": call.needs_body, "content": {call.body_kind: content}}
-    operation["responses"] = _responses(call)
+        operation["requestBody"] = _request_body(call.body, call.body_type)
+    operation["responses"] = _responses(call, _codes(call, listener))
     return operation
 
 
-def _responses(call: Operation) -> dict[str, Any]:
-    responses = {
-        f"{int(status)}": _reply(reply.description, reply.content, call.examples)
-        for status, reply in call.replies.items()
+def _parameter(parameter: Parameter) -> dict[str, Any]:
+    shown: dict[str, Any] = {"name": parameter.name, "in": parameter.place}
+    if parameter.place == "path":
+        shown["required"] = True
+    schema = {"type": "string"} | ({"pattern": parameter.pattern} if parameter.pattern else {})
+    return shown | {"description": parameter.description, "schema": schema}
+
+
+def _request_body(body: type[RequestBody], body_type: str) -> dict[str, Any]:
+    required = body_type != JSON or any(field.is_required() for field in body.model_fields.values())
+    return {"required": required, "content": {body_type: _media(ref(body), body.examples)}}
+
+
+def _codes(call: Call, listener: Listener) -> set[Code]:
+    """The codes of the call, and those that follow from what it takes."""
+    codes = {Code.INTERNAL, *call.codes}
+    if call.body:
+        codes |= {*_BODY_CODES} | ({Code.INVALID_FIELD} if call.body_type == JSON else set())
+    if "" not in call.proofs:
+        codes.add(Code.UNAUTHORIZED)
+    if listener == "public":
+        codes.add(Code.TOO_MANY_REQUESTS)  # any request may be one too many of its address
+    return codes
+
+
+def _responses(call: Call, codes: set[Code]) -> dict[str, Any]:
+    responses: dict[int, dict[str, Any]] = {
+        status: {"description": "The content says why.", "content": _content(call.answer)}
+        for status in call.other_statuses
     }
-    for status, codes in _by_status(call.codes).items():
-        responses.setdefault(status, _failure(codes))
-    return {status: responses[status] | _headers(status, call.codes) for status in sorted(responses)}
+    model = _model(call.answer)
+    description = (model.__doc__ if model else None) or call.status.phrase
+    responses[call.status] = {"description": description, "content": _content(call.answer)}
+    for status, same in groupby(sorted(codes, key=_order), lambda code: code.status):
+        failure = _failure([*same])
+        content = responses.get(status, {}).get("content", {})
+        responses[status] = failure | {"content": content | failure["content"]}
+    return {f"{int(status)}": responses[status] | _headers(status, codes) for status in sorted(responses)}
 
 
-def _reply(description: str, content: Mapping[str, Schema], examples: Sequence[Example]) -> dict[str, Any]:
-    shown: dict[str, dict[str, Any]] = {kind: {"schema": schema} for kind, schema in content.items()}
-    answers = {each.title: each.answer for each in examples if each.answer is not None}
-    if answers:
-        shown[JSON]["examples"] = _shown(answers)
-    return {"description": description, "content": shown}
+def _order(code: Code) -> tuple[int, int]:
+    return code.status, [*Code].index(code)
+
+
+def _content(answer: Any) -> dict[str, Any]:
+    """By media type. `answer` is a model, a list of one, any object, a media type, or several of these."""
+    if isinstance(answer, tuple):
+        return {kind: media for each in answer for kind, media in _content(each).items()}
+    if isinstance(answer, str):
+        return {answer: {"schema": {"type": "string"}}}
+    model = _model(answer)
+    if model is None:
+        return {JSON: {"schema": {"type": "object"}}}
+    if model is answer:
+        return {JSON: _media(ref(model), model.examples)}
+    examples = {title: [each] for title, each in model.examples.items()}
+    return {JSON: _media({"type": "array", "items": ref(model)}, examples)}
+
+
+def _model(answer: Any) -> type[ResponseBody] | None:
+    """The model of an answer, or of the items of its list."""
+    item = get_args(answer)[0] if get_args(answer) else answer
+    return item if isinstance(item, type) and issubclass(item, ResponseBody) else None
+
+
+def _media(schema: Schema, examples: Mapping[str, Any]) -> dict[str, Any]:
+    shown = {title.replace(" ", "-"): {"summary": title, "value": value} for title, value in examples.items()}
+    return {"schema": schema} | ({"examples": shown} if shown else {})
 
 
 def _failure(codes: Sequence[Code]) -> dict[str, Any]:
     """Our form, with just the codes that this status of the call may have."""
-    description = "; ".join(f"{code}: {MEANINGS[code]}" for code in codes)
-    schema = {"allOf": [ref("Failure"), {"properties": {"code": {"enum": [str(code) for code in codes]}}}]}
+    description = "; ".join(f"{code}: {code.meaning}" for code in codes)
+    names = [str(code) for code in codes]
+    schema = {"allOf": [ref("Failure"), {"properties": {"code": {"enum": names}}}]}
     return {"description": f"{description}.", "content": {JSON: {"schema": schema}}}
 
 
-def _headers(status: str, codes: Sequence[Code]) -> dict[str, Any]:
-    if status in _ALWAYS_RETRY:
-        return {"headers": {"Retry-After": _retry_after(required=True)}}
-    if status == "409" and Code.IDENTITY_IN_USE in codes:
-        return {"headers": {"Retry-After": _retry_after(required=False)}}
-    return {}
-
-
-def _retry_after(*, required: bool) -> dict[str, Any]:
-    description = "When to come back, in seconds."
-    return {"description": description, "required": required, "schema": {"type": "integer", "minimum": 1}}
-
-
-def _by_status(codes: Sequence[Code]) -> dict[str, list[Code]]:
-    by_status: dict[str, list[Code]] = {}
-    for code in Code:
-        if code in codes:
-            by_status.setdefault(f"{int(STATUS[code])}", []).append(code)
-    return by_status
-
-
-def _shown(values: Mapping[str, Any]) -> dict[str, Any]:
-    return {title.replace(" ", "-"): {"summary": title, "value": value} for title, value in values.items()}
+def _headers(status: int, codes: set[Code]) -> dict[str, Any]:
+    required = status in (429, 503)
+    if not required and not (status == Code.IDENTITY_IN_USE.status and Code.IDENTITY_IN_USE in codes):
+        return {}
+    retry_after = {
+        "description": "When to come back, in seconds.",
+        "required": required,
+        "schema": {"type": "integer", "minimum": 1},
+    }
+    return {"headers": {"Retry-After": retry_after}}

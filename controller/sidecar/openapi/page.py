@@ -1,14 +1,24 @@
-"""The page that shows an OpenAPI document: Swagger UI, which npm installs."""
+"""OpenAPI 3.1 at one address: the document, and for a browser a page made by Swagger UI, which npm installs.
 
+Both are made once, at the start: no request can change a byte of them.
+"""
+
+import json
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from string import Template
-from typing import Final
+from typing import Any, Final
 
+from aiohttp import hdrs, web
+
+from controller.sidecar.http.response import Response
+from controller.sidecar.openapi.accept import prefers_html
 from controller.sidecar.pages.assets import FOLDER as PAGES
-from controller.sidecar.pages.assets import INSTALL, PACKAGES, Assets, page_headers
+from controller.sidecar.pages.assets import HTML, INSTALL, PACKAGES, Assets, page_headers
 
-HEADERS: Final = page_headers(images=("data:",))
+_VARY: Final = f"{hdrs.VARY}: {hdrs.ACCEPT}\r\n"
+_HEADERS: Final = page_headers(images=("data:",))
 """Swagger UI's style sheet holds its icons as data."""
 
 _FOLDER: Final = Path(__file__).parent
@@ -16,15 +26,27 @@ _OWN: Final = {"script": _FOLDER / "page.js", "style": _FOLDER / "page.css", "ic
 
 
 class OpenApiPage:
-    """The page, the same for each document but for its title, and its assets."""
+    """The document of one listener, its page, and the assets of the page."""
 
-    def __init__(self) -> None:
+    def __init__(self, document: Mapping[str, Any]) -> None:
         swagger_ui = PACKAGES["swagger-ui-dist"]
-        self.assets = Assets(_OWN.values(), swagger_ui)
+        self._assets = Assets(_OWN.values(), swagger_ui)
         files = _OWN | dict(zip(("swagger_script", "swagger_style"), swagger_ui, strict=True))
-        self._urls = {name: self.assets.url(path.name) for name, path in files.items()}
-        self._template = Template((_FOLDER / "page.html").read_text(encoding="utf-8"))
+        urls = {name: self._assets.url(path.name) for name, path in files.items()}
+        template = Template((_FOLDER / "page.html").read_text(encoding="utf-8"))
+        title = escape(document["info"]["title"])
+        self._json = json.dumps(document, ensure_ascii=False).encode()
+        self._html = template.substitute(urls, title=title, install=INSTALL).encode()
 
-    def html(self, title: str) -> str:
-        """The whole page."""
-        return self._template.substitute(self._urls, title=escape(title), install=INSTALL)
+    async def answer(self, request: web.BaseRequest) -> Response:
+        """The calls of this listener.
+
+        OpenAPI 3.1; a page where the Accept header prefers text/html.
+        """
+        if prefers_html(request.headers.getall(hdrs.ACCEPT, ())):
+            return Response(self._html, kind=HTML, more=f"{_VARY}{_HEADERS}")
+        return Response(self._json, more=_VARY)
+
+    async def asset(self, request: web.BaseRequest) -> Response:
+        """A file of the page."""
+        return await self._assets.answer(request)

@@ -7,25 +7,7 @@ from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
 from controller.room import FIELDS, NAME_PATTERN, TRIMMED_NAME_PATTERN
-from controller.sidecar.joining.bodies import (
-    EndpointAnswer,
-    EndpointBody,
-    FindAnswer,
-    FindBody,
-    TokenAnswer,
-    TokenBody,
-)
-from controller.sidecar.rooms.bodies import (
-    Count,
-    CountRooms,
-    CreateRoom,
-    Done,
-    ListRooms,
-    RemovedId,
-    Room,
-    RoomId,
-    UpdateRoom,
-)
+from controller.sidecar.http.models import Failure, RequestBody, ResponseBody
 from controller.sidecar.rooms.query import (
     LOGICAL,
     MAX_FILTER_DEPTH,
@@ -37,64 +19,33 @@ from controller.sidecar.rooms.query import (
 
 Schema = dict[str, Any]
 
-PUBLIC_BODIES: Final = (FindBody, TokenBody, EndpointBody)
-PUBLIC_ANSWERS: Final = (FindAnswer, TokenAnswer, EndpointAnswer)
-PRIVATE_BODIES: Final = (
-    FindBody,
-    TokenBody,
-    CreateRoom,
-    CountRooms,
-    ListRooms,
-    RoomId,
-    UpdateRoom,
-    RemovedId,
-)
-PRIVATE_ANSWERS: Final = (FindAnswer, TokenAnswer, Room, Count, Done)
-
 _INT64: Final[Schema] = {"type": "integer", "minimum": -(2**63), "maximum": 2**63 - 1}
 _TIME: Final[Schema] = {"type": "string", "format": "date-time"}
 
-FAILURE: Final[Schema] = {
-    "description": "What every failure looks like.",
-    "type": "object",
-    "properties": {
-        "success": {"const": False},
-        "code": {"type": "string", "description": "Why, for programs."},
-        "error": {"type": "string", "description": "Why, in one sentence."},
-    },
-    "required": ["success", "code", "error"],
-    "additionalProperties": False,
-}
+
+def ref(model: type[BaseModel] | str) -> Schema:
+    """A reference to the component of the model, or of that name."""
+    return {"$ref": f"#/components/schemas/{model if isinstance(model, str) else model.__name__}"}
 
 
-def ref(name: str) -> Schema:
-    """A reference to the component `name`."""
-    return {"$ref": f"#/components/schemas/{name}"}
-
-
-def public_schemas() -> dict[str, Schema]:
-    """The components of the public listener's document, in one order always."""
-    return {"Failure": FAILURE, **_drawn(PUBLIC_BODIES, PUBLIC_ANSWERS)}
-
-
-def private_schemas() -> dict[str, Schema]:
-    """The components of the private listener's document, in one order always."""
-    drawn = _drawn(PRIVATE_BODIES, PRIVATE_ANSWERS)
-    for name in ("CountRooms", "ListRooms"):
-        _refer(drawn[name], "filter", "Filter")
-    _refer(drawn["ListRooms"], "sort", "Sort")
-    return {"Failure": FAILURE, **drawn, "Filter": _filter(), "Sort": _sort()}
-
-
-def _drawn(bodies: Sequence[type[BaseModel]], answers: Sequence[type[BaseModel]]) -> dict[str, Schema]:
+def components(
+    bodies: Sequence[type[RequestBody]], answers: Sequence[type[ResponseBody]]
+) -> dict[str, Schema]:
     """Pydantic's own schemas, without what says nothing (titles, null as default)."""
+    answers = [Failure, *answers]
     _, drawn = models_json_schema(
         [*((model, "validation") for model in bodies), *((model, "serialization") for model in answers)],
         ref_template="#/components/schemas/{model}",
     )
     whole = {model.__name__ for model in answers}
     plain = {name: _plain(schema) for name, schema in drawn["$defs"].items()}
-    return {name: _whole(schema) if name in whole else schema for name, schema in plain.items()}
+    schemas = {name: _whole(schema) if name in whole else schema for name, schema in plain.items()}
+    if "ListRooms" not in schemas:
+        return schemas
+    for name in ("CountRooms", "ListRooms"):
+        _refer(schemas[name], "filter", "Filter")
+    _refer(schemas["ListRooms"], "sort", "Sort")
+    return {**schemas, "Filter": _filter(), "Sort": _sort()}
 
 
 def _whole(schema: Schema) -> Schema:

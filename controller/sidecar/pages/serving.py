@@ -14,9 +14,7 @@ from aiohttp import web
 
 from controller.records.record import RoomRecord
 from controller.sidecar.context import Context
-from controller.sidecar.http.protocol import Handler
-from controller.sidecar.http.response import STATUS, ApiError, Code, Response
-from controller.sidecar.http.router import Routes
+from controller.sidecar.http.response import ApiError, Code, Response
 from controller.sidecar.pages.assets import (
     CONTENT_TYPES,
     FOLDER,
@@ -26,12 +24,6 @@ from controller.sidecar.pages.assets import (
     last_segment,
     page_headers,
 )
-
-JOIN: Final = "/join/"
-ASSETS: Final = "/join/assets/"
-RECORDING: Final = "/recording/template"
-RECORDING_ASSETS: Final = "/recording/assets/"
-"""The same files: an egress worker needs to reach nothing but what begins with /recording/."""
 
 _DEVICES: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
 _ANY_LIVEKIT: Final = ("ws:", "wss:", "http:", "https:")
@@ -56,18 +48,12 @@ class Pages:
         self._headers = page_headers(connect=livekit, devices=_DEVICES)
         self._recorded_headers = page_headers(connect=_ANY_LIVEKIT)
 
-    def routes(self, question: Handler) -> Routes:
-        """For the public listener's table; `question` answers an OPTIONS."""
-        assets = {"GET": self._assets.answer, "HEAD": self._assets.answer, "OPTIONS": question}
-        return {
-            JOIN: {"GET": self.page, "HEAD": self.page, "OPTIONS": question},
-            ASSETS: assets,
-            RECORDING: {"GET": self.recorded, "HEAD": self.recorded, "OPTIONS": question},
-            RECORDING_ASSETS: assets,
-        }
-
     async def page(self, request: web.BaseRequest) -> Response:
-        """The page of an active room; else the same page, which says why not: of all other ids alike."""
+        """The page to walk in.
+
+        For people, with an invite in the fragment where they have one. Where the room cannot be joined the
+        page says why, the same for all ids without an active room.
+        """
         room_id = last_segment(request)
         if not _SEGMENT.match(room_id):
             raise ApiError(Code.NOT_FOUND, "there is no such page here")
@@ -75,14 +61,23 @@ class Pages:
         why = self._why_not(record)
         page_data = _attributes(record if why is None else None, why)
         body = self._page.substitute(attributes=page_data, client=self._client)
-        status = HTTPStatus.OK if why is None else STATUS[why]
+        status = HTTPStatus.OK if why is None else why.status
         more = self._headers + (_RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else "")
         return Response(body.encode(), status, kind=HTML, more=more)
 
     async def recorded(self, _: web.BaseRequest) -> Response:
-        """The page that is recorded. Its query holds a token: the page's script reads it, and nobody here."""
+        """The page that is recorded.
+
+        For LiveKit's egress worker, as custom_base_url: everybody's picture beside the chat as it is written.
+        It logs START_RECORDING and END_RECORDING on its console. The token in its query is read by its script
+        alone.
+        """
         body = self._recorded.substitute(client=self._client)
         return Response(body.encode(), kind=HTML, more=self._recorded_headers)
+
+    async def asset(self, request: web.BaseRequest) -> Response:
+        """A file of either page."""
+        return await self._assets.answer(request)
 
     def _why_not(self, record: RoomRecord | None) -> Code | None:
         if not self._state.started:

@@ -1,18 +1,16 @@
-"""The private calls' bodies, and the rooms that answer them, as models that validate and that OpenAPI shows.
+"""What the private calls take, and the rooms that answer them.
 
-Field names are the reference's. A fault is refused with one sentence that names the field.
+Field names are the reference's; a body with an unknown field is refused.
 """
 
-from collections.abc import Mapping
 from enum import StrEnum
-from typing import Any, Final, TypeVar
+from typing import Any, Final
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, create_model
+from pydantic import ConfigDict, Field, create_model
 
-from controller.room import ANSWER_ORDER, FIELDS, RoomField
-from controller.sidecar.http.body import invalid
-from controller.sidecar.http.response import ApiError, Code
-from controller.text import closest_match, quote_excerpt
+from controller.room import ANSWER_ORDER, FIELDS, PRESETS, RoomField
+from controller.sidecar.http.body import MAX_FILTER_JSON_DEPTH
+from controller.sidecar.http.models import RequestBody, ResponseBody
 
 _IGNORED: Final = "Returned with a room, and ignored when it is sent back."
 
@@ -20,12 +18,61 @@ MAX_PAGE_SIZE: Final = 1_000
 """Rooms in one page at most; without a limit all come."""
 
 
-class _Body(BaseModel):
-    """Strict, and nothing unknown. Never null here: an optional field that is null was taken out before."""
+def _rule(field: RoomField) -> str:
+    return f"must be one of {field.rule}" if issubclass(field.kind, StrEnum) else f"must be {field.rule}"
 
-    model_config = ConfigDict(
-        frozen=True, strict=True, extra="forbid", hide_input_in_errors=True, regex_engine="python-re"
-    )
+
+_RULES: Final = {
+    **{name: _rule(field) for name, field in FIELDS.items()},
+    "id": "must be a string",
+    "filter": "must be an object",
+    "sort": 'must be an object such as {"created": 1}',
+    "limit": f"must be a whole number from 1 to {MAX_PAGE_SIZE}",
+    "skip": "must be a whole number, 0 or more",
+}
+_BY_ID: Final = {"id": "VIDEO_CALL_ID"}
+_MAIN_STAGE: Final = {
+    "name": "Main stage room",
+    "user_id": "USER_ID",
+    "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+    "max_participants": 50,
+    "allow_webinar_mode": True,
+    "allow_chat": True,
+    "allow_share_screen": True,
+    "record": False,
+    "record_mode": "ROOM_COMPOSITE_GRID",
+    "active": True,
+}
+_PRESET_ROOMS: Final = (
+    ("Standard team room", "Team standup room", "standard-team"),
+    ("Webinar-ready room", "Guest webinar room", "guest-webinar"),
+    ("Audio-only room", "Audio briefing room", "audio-briefing"),
+    ("Recorded speaker room", "Recorded speaker room", "recorded-speaker"),
+)
+_RETURNED_ROOM: Final = {
+    "_id": "69f013c1aa11bb22cc33dd44",
+    "id": "69f013c1aa11bb22cc33dd44",
+    "name": "Main stage room",
+    "user_id": "69360341db559495f643de6a",
+    "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+    "allow_webinar_mode": True,
+    "allow_chat": True,
+    "allow_share_screen": True,
+    "record": False,
+    "record_mode": "ROOM_COMPOSITE_GRID",
+    "max_participants": 50,
+    "sid": "RM_x7h6k4example",
+    "active": True,
+    "created": "2026-03-24T16:00:00.000Z",
+    "modified": "2026-03-24T16:00:00.000Z",
+    "success": True,
+}
+
+
+class _Body(RequestBody):
+    model_config = ConfigDict(extra="forbid")
+
+    rules = _RULES
 
 
 class _SentBack(_Body):
@@ -47,7 +94,21 @@ class _SentBack(_Body):
         return {name: getattr(self, name) for name in FIELDS if name in sent}
 
 
-class _Identified(_SentBack):
+class _Created(_SentBack):
+    examples = {
+        "Main stage room": _MAIN_STAGE,
+        **{
+            title: {"name": name, "user_id": "USER_ID", **PRESETS[preset]}
+            for title, name, preset in _PRESET_ROOMS
+        },
+    }
+
+    id: Any = Field(None, description="Ignored: a new room gets an id of its own.")
+
+
+class _Updated(_SentBack):
+    examples = {"The whole room": {**_BY_ID, **_MAIN_STAGE}}
+
     id: str = Field(description="Identifier of the room being updated.")
 
 
@@ -68,15 +129,14 @@ def _room_fields(*, required: bool, default: bool, **descriptions: str) -> dict[
 
 CreateRoom = create_model(
     "CreateRoom",
-    __base__=_SentBack,
+    __base__=_Created,
     __doc__="The body of create.",
-    id=(Any, Field(None, description="Ignored: a new room gets an id of its own.")),
     **_room_fields(required=True, default=True),
 )
 
 UpdateRoom = create_model(
     "UpdateRoom",
-    __base__=_Identified,
+    __base__=_Updated,
     __doc__="The body of update: the room's id, and what shall change. What is not given, or null, stays.",
     **_room_fields(required=False, default=False, active="The same intent as start (true) and stop (false)."),
 )
@@ -85,17 +145,25 @@ UpdateRoom = create_model(
 class RoomId(_Body):
     """The body of getById, start and stop."""
 
+    examples = {"By id": _BY_ID}
+
     id: str = Field(description="Identifier of the room.")
 
 
 class RemovedId(_Body):
     """The body, or the query, of remove: the id stands in one of them, or the same in both."""
 
+    examples = {"By id": _BY_ID}
+    in_query = True
+
     id: str | None = Field(None, description="Identifier of the room to delete.")
 
 
 class CountRooms(_Body):
     """The body of getCount."""
+
+    examples = {"Active rooms": {"filter": {"active": True}}}
+    max_depth = MAX_FILTER_JSON_DEPTH
 
     filter: dict[str, Any] | None = Field(
         None,
@@ -107,6 +175,8 @@ class CountRooms(_Body):
 class ListRooms(CountRooms):
     """The body of getAll."""
 
+    examples = {"The first page": {"limit": 10, "skip": 0, "sort": {"created": 1}}}
+
     limit: int | None = Field(
         None, ge=1, le=MAX_PAGE_SIZE, description="Optional page size; without one, all rooms come."
     )
@@ -116,8 +186,16 @@ class ListRooms(CountRooms):
     )
 
 
-class _Answer(BaseModel):
-    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", regex_engine="python-re")
+class _Returned(ResponseBody):
+    examples = {
+        "Main stage room": _RETURNED_ROOM,
+        "Changed room": {
+            **_RETURNED_ROOM,
+            "name": "Main stage room updated",
+            "active": False,
+            "modified": "2026-03-24T16:10:00.000Z",
+        },
+    }
 
 
 _RETURNED: Final[dict[str, Any]] = {
@@ -130,7 +208,7 @@ _RETURNED: Final[dict[str, Any]] = {
 }
 Room = create_model(
     "Room",
-    __base__=_Answer,
+    __base__=_Returned,
     __doc__="A room as the reference returns it.",
     returned_id=(str, Field(alias="_id", description="Mongo-style identifier of the room object.")),
     id=(str, Field(description="Convenience alias for _id.")),
@@ -141,58 +219,9 @@ Room = create_model(
 )
 
 
-class Count(BaseModel):
-    """The answer of getCount."""
+class Count(ResponseBody):
+    """The number of rooms."""
+
+    examples = {"Active rooms": {"count": 1}}
 
     count: int = Field(description="Total number of video call rooms currently visible to the user.")
-
-
-class Done(BaseModel):
-    """The answer of start, stop and remove."""
-
-    success: bool = Field(description="true once the room is so.")
-
-
-def _rule(field: RoomField) -> str:
-    return f"must be one of {field.rule}" if issubclass(field.kind, StrEnum) else f"must be {field.rule}"
-
-
-_RULES: Final[Mapping[str, str]] = {
-    **{name: _rule(field) for name, field in FIELDS.items()},
-    "id": "must be a string",
-    "filter": "must be an object",
-    "sort": 'must be an object such as {"created": 1}',
-    "limit": f"must be a whole number from 1 to {MAX_PAGE_SIZE}",
-    "skip": "must be a whole number, 0 or more",
-}
-
-B = TypeVar("B", bound=_Body)
-
-
-def checked(model: type[B], content: Mapping[str, Any]) -> B:
-    """The body as `model`; null in a known field is absent. Refusal (INVALID_FIELD): the first fault."""
-    fields = field_names(model)
-    try:
-        return model.model_validate({k: v for k, v in content.items() if v is not None or k not in fields})
-    except ValidationError as wrong:
-        raise _refusal(model, wrong) from None
-
-
-def _refusal(model: type[_Body], wrong: ValidationError) -> ApiError:
-    errors = wrong.errors(include_url=False, include_context=False, include_input=False)
-    error, name = errors[0], str(errors[0]["loc"][0])
-    if error["type"] == "extra_forbidden":
-        return unknown(name, field_names(model))
-    return invalid(name, "is required" if error["type"] == "missing" else _RULES[name])
-
-
-def field_names(model: type[_Body]) -> tuple[str, ...]:
-    """The fields that the call knows, as they are written."""
-    return tuple(info.alias or name for name, info in model.model_fields.items())
-
-
-def unknown(name: str, names: tuple[str, ...]) -> ApiError:
-    """A field that the call does not have, with the nearest that it has."""
-    meant = closest_match(name, names)
-    instead = f"write {meant}" if meant else f"this call takes {', '.join(names)}"
-    return ApiError(Code.INVALID_FIELD, f"unknown field {quote_excerpt(name)}; {instead}")

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
-from urllib.parse import parse_qsl
 
 import structlog
 from aiohttp import web
@@ -19,26 +18,15 @@ from controller.records.record import Origin, RoomRecord
 from controller.room import RoomSpec, redact_key, truncate_to_millis
 from controller.sidecar.access_tokens import ACCESS_TOKEN, AccessTokens, ApiCaller
 from controller.sidecar.context import Context
-from controller.sidecar.http.body import (
-    MAX_BODY_BYTES,
-    MAX_FILTER_JSON_DEPTH,
-    MAX_JSON_DEPTH,
-    invalid,
-    parse,
-    read,
-)
+from controller.sidecar.http.body import invalid
 from controller.sidecar.http.response import ApiError, Code, Response, retry_later
 from controller.sidecar.rooms.bodies import (
-    B,
     CountRooms,
     CreateRoom,
     ListRooms,
     RemovedId,
     RoomId,
     UpdateRoom,
-    checked,
-    field_names,
-    unknown,
 )
 from controller.sidecar.rooms.desired_state import (
     DesiredStateWriter,
@@ -53,7 +41,6 @@ from controller.sidecar.rooms.response_cache import ResponseCache
 
 RECORDS_PER_YIELD: Final = 500
 """Rooms looked at between two turns of the loop, so that guests are answered meanwhile."""
-QUERY_FIELDS: Final = 8
 
 _DONE: Final = b'{"success": true}'
 
@@ -72,9 +59,19 @@ class RoomHandlers:
         """End what is under way at MongoDB and LiveKit."""
         await self._desired_state.close()
 
-    async def create(self, request: web.BaseRequest) -> Response:
-        """A room of the caller's own, live within 5 s if all is well, else as far as it is by then."""
-        caller, body = await self._asked(request, CreateRoom)
+    def accept(self, request: web.BaseRequest) -> ApiCaller:
+        """Who calls. ApiError (UNAUTHORIZED) without a known access token."""
+        caller = self._access_tokens.authenticate(request.headers)
+        if caller is None:
+            raise ApiError(Code.UNAUTHORIZED, f"send a known access token in {ACCESS_TOKEN}")
+        return caller
+
+    async def create(self, caller: ApiCaller, body: CreateRoom) -> Response:
+        """Create a room.
+
+        The room belongs to the access token's user, whatever user_id says. Answered once the room is stored,
+        and live if it is to be; after 5 s as far as it is, with a null sid.
+        """
         spec = RoomSpec(**body.given, user_id=caller.user_id)
         store = await self._desired_state.for_writing()
         record = _new(spec, self._now())
@@ -82,36 +79,47 @@ class RoomHandlers:
         _log_change("room created by api", record, caller)
         return await self._when_reconciled(store, caller, record)
 
-    async def get_count(self, request: web.BaseRequest) -> Response:
-        """getCount: how many rooms the caller sees, or of these how many a filter means."""
-        caller, body = await self._asked(request, CountRooms, MAX_FILTER_JSON_DEPTH)
-        given_id = await self._found(caller, body, {})
-        return Response(b'{"count": %d}' % len(given_id))
+    async def get_count(self, caller: ApiCaller, body: CountRooms) -> Response:
+        """Count rooms.
 
-    async def get_all(self, request: web.BaseRequest) -> Response:
-        """getAll: a bare array of the caller's rooms."""
-        caller, body = await self._asked(request, ListRooms, MAX_FILTER_JSON_DEPTH)
-        given_id = await self._found(caller, body, body.sort or {})
+        The caller's rooms, all of them for an admin; with a filter, those that it means.
+        """
+        records = await self._find(caller, body, {})
+        return Response(b'{"count": %d}' % len(records))
+
+    async def get_all(self, caller: ApiCaller, body: ListRooms) -> Response:
+        """List rooms.
+
+        A bare array, without an envelope. Oldest first, unless a sort says otherwise.
+        """
+        records = await self._find(caller, body, body.sort or {})
         first = body.skip or 0
-        page = given_id[first : first + body.limit] if body.limit else given_id[first:]
+        page = records[first : first + body.limit] if body.limit else records[first:]
         return Response(b"[%b]" % b", ".join(await self._sent(page)))
 
-    async def get_by_id(self, request: web.BaseRequest) -> Response:
-        """getById: one room."""
-        caller, body = await self._asked(request, RoomId)
+    async def get_by_id(self, caller: ApiCaller, body: RoomId) -> Response:
+        """Read a room.
+
+        Somebody else's room is as unknown as one that does not exist.
+        """
         store = await self._desired_state.for_reading()
         return Response(self._responses.sent(own_room(store, caller, body.id)))
 
-    async def update(self, request: web.BaseRequest) -> Response:
-        """The fields that are given, on the room as it stands; the others stay."""
-        caller, body = await self._asked(request, UpdateRoom)
+    async def update(self, caller: ApiCaller, body: UpdateRoom) -> Response:
+        """Change a room.
+
+        What is not given stays. Cuts nobody off, unless active becomes false. Answered like create.
+        """
         store = await self._desired_state.for_writing()
         record = await self._respecify(store, caller, body.id, body.given)
         return await self._when_reconciled(store, caller, record)
 
-    async def start(self, request: web.BaseRequest) -> Response:
-        """Active, and answered once its live room stands. On a live room it changes nothing."""
-        caller, body = await self._asked(request, RoomId)
+    async def start(self, caller: ApiCaller, body: RoomId) -> Response:
+        """Start a room.
+
+        Holds from the first write on. Answered when the room is live; 503 after 5 s: not yet, ask again. On a
+        live room it changes nothing.
+        """
         store = await self._desired_state.for_writing()
         await self._respecify(store, caller, body.id, {"active": True})
 
@@ -123,20 +131,26 @@ class RoomHandlers:
             raise _not_yet("the room is not live yet, and will be")
         return Response(_DONE)
 
-    async def stop(self, request: web.BaseRequest) -> Response:
-        """Inactive, whoever is inside, and answered once its live room is gone."""
-        caller, body = await self._asked(request, RoomId)
+    async def stop(self, caller: ApiCaller, body: RoomId) -> Response:
+        """Stop a room.
+
+        Disconnects everybody inside; the room keeps its id. 503 after 5 s: not yet, ask again.
+        """
         store = await self._desired_state.for_writing()
         await self._respecify(store, caller, body.id, {"active": False})
         if not await self._desired_state.until_gone(store, body.id):
             raise _not_yet("the live room is not gone yet, and will be")
         return Response(_DONE)
 
-    async def remove(self, request: web.BaseRequest) -> Response:
-        """The room and its live room, whoever is inside; asked again, it is waited for once more."""
-        caller = self._caller(request)
-        content = parse(await read(request, MAX_BODY_BYTES))
-        room_id = removed_id(request.raw_path.partition("?")[2], content)
+    async def remove(self, caller: ApiCaller, body: RemovedId) -> Response:
+        """Remove a room.
+
+        Disconnects everybody inside, and forgets the room. 503 after 5 s: not yet, ask again; a room that is
+        gone is 404.
+        """
+        room_id = body.id
+        if room_id is None:
+            raise invalid("id", "is required, in the query or in the body")
         store = await self._desired_state.for_writing()
         if not _is_being_removed(store, caller, room_id):
             now = self._now()
@@ -148,20 +162,7 @@ class RoomHandlers:
             raise _not_yet("the live room is not gone yet, and will be")
         return Response(_DONE)
 
-    def _caller(self, request: web.BaseRequest) -> ApiCaller:
-        caller = self._access_tokens.authenticate(request.headers)
-        if caller is None:
-            raise ApiError(Code.UNAUTHORIZED, f"send a known access token in {ACCESS_TOKEN}")
-        return caller
-
-    async def _asked(
-        self, request: web.BaseRequest, model: type[B], deepest: int = MAX_JSON_DEPTH
-    ) -> tuple[ApiCaller, B]:
-        """Who asks, and what."""
-        caller = self._caller(request)
-        return caller, checked(model, parse(await read(request, MAX_BODY_BYTES), deepest))
-
-    async def _found(
+    async def _find(
         self, caller: ApiCaller, body: CountRooms, sort: Mapping[str, Any]
     ) -> Sequence[RoomRecord]:
         """The caller's rooms that the filter means, in order."""
@@ -171,11 +172,11 @@ class RoomHandlers:
         mine = self._responses.list_for(store.by_id, caller, order)
         if holds is None:
             return mine
-        given_id: list[RoomRecord] = []
+        matches: list[RoomRecord] = []
         for first in range(0, len(mine), RECORDS_PER_YIELD):
-            given_id += [record for record in mine[first : first + RECORDS_PER_YIELD] if holds(record)]
+            matches += [record for record in mine[first : first + RECORDS_PER_YIELD] if holds(record)]
             await asyncio.sleep(0)
-        return given_id
+        return matches
 
     async def _sent(self, records: Sequence[RoomRecord]) -> Sequence[bytes]:
         sent: list[bytes] = []
@@ -225,30 +226,6 @@ def _is_being_removed(store: RoomStore, caller: ApiCaller, room_id: str) -> bool
     if not caller.owns(record) or record.origin is Origin.MANIFEST or gone(store, room_id):
         raise not_found()
     return True
-
-
-def removed_id(query: str, content: Mapping[str, Any]) -> str:
-    """The id that remove is about, from the query, the body, or both. Refusal where they differ."""
-    given, asked = checked(RemovedId, content).id, _query_id(query)
-    if given is not None and asked is not None and given != asked:
-        raise invalid("id", "in the query and id in the body differ; send one of them")
-    given_id = given if asked is None else asked
-    if given_id is None:
-        raise invalid("id", "is required, in the query or in the body")
-    return given_id
-
-
-def _query_id(query: str) -> str | None:
-    try:
-        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=QUERY_FIELDS)
-    except ValueError:
-        raise ApiError(Code.BAD_REQUEST, "the query is not readable; write ?id=ROOM_ID") from None
-    for name, _ in pairs:
-        if name != "id":
-            raise unknown(name, field_names(RemovedId))
-    if len(pairs) > 1:
-        raise invalid("id", "is in the query twice")
-    return pairs[0][1] if pairs else None
 
 
 def _not_yet(what: str) -> ApiError:

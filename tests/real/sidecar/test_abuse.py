@@ -20,12 +20,19 @@ from controller.access.invites import Invite, mint_egress, mint_invite
 from controller.access.policy import Role
 from controller.room import Purpose, derive_key
 from controller.settings import Address
-from controller.sidecar.openapi import private_document, public_document
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import token as livekit_token
-from tests.unit.sidecar.harness import FIND, TOKEN, Reply, ask, raw
+from tests.unit.sidecar.harness import (
+    FIND,
+    TOKEN,
+    Reply,
+    ask,
+    private_document,
+    public_document,
+    raw,
+)
 
 OWNER, THIEF = "the-owner-of-rooms", "the-thief-of-rooms"
 """Access tokens; their users have the same names."""

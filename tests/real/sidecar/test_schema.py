@@ -17,11 +17,11 @@ from schemathesis.config import SchemathesisConfig
 from schemathesis.specs.openapi.checks import positive_data_acceptance
 
 from controller.sidecar.http.body import MAX_FILTER_JSON_DEPTH
-from controller.sidecar.openapi import private_document, public_document
 from controller.sidecar.rooms.query import LOGICAL, MAX_FILTER_DEPTH, MAX_FILTER_TERMS
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
+from tests.unit.sidecar.harness import private_document, public_document
 
 API_TOKEN: Final = "the-token-of-schemathesis"
 TOKEN_HEADER: Final = {"x-access-token": API_TOKEN}

@@ -16,6 +16,8 @@ from controller.records.record import LiveName, Origin, RoomRecord, UnusableReco
 from controller.room import RoomSpec
 from controller.settings import Address, Settings
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
+from controller.sidecar.calls import CALLS
+from controller.sidecar.openapi.document import document
 from controller.state_cache import StateCache
 
 FIND = "/api/conferences-public/findLKRoomNameById"
@@ -30,6 +32,14 @@ SETTINGS = Settings(
     public_listen=Address("127.0.0.1", 0),
     private_listen=Address("127.0.0.1", 0),
 )
+
+
+def public_document() -> dict[str, Any]:
+    return document("public", CALLS)
+
+
+def private_document() -> dict[str, Any]:
+    return document("private", CALLS)
 
 
 @dataclass

@@ -7,14 +7,17 @@ from pathlib import Path
 from typing import Any, Final
 
 import pytest
+from aiohttp.test_utils import make_mocked_request
 from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from controller.room import FIELDS
+from controller.sidecar.calls import CALLS
 from controller.sidecar.http.body import parse
-from controller.sidecar.http.response import STATUS, Code
-from controller.sidecar.openapi import OpenApiPage, private_document, public_document
+from controller.sidecar.http.call import Call
+from controller.sidecar.http.models import checked
+from controller.sidecar.http.response import Code
 from controller.sidecar.openapi.accept import prefers_html
-from controller.sidecar.openapi.document import MEANINGS
+from controller.sidecar.openapi.page import OpenApiPage
 from controller.sidecar.pages.assets import FOLDER, PACKAGES
 from controller.sidecar.rooms.bodies import (
     CountRooms,
@@ -23,10 +26,9 @@ from controller.sidecar.rooms.bodies import (
     RemovedId,
     RoomId,
     UpdateRoom,
-    checked,
 )
 from tests.support.reference import EXAMPLES, PRESETS, Printed
-from tests.unit.sidecar.harness import ask, serving
+from tests.unit.sidecar.harness import Harness, ask, private_document, public_document, serving
 
 Json = dict[str, Any]
 
@@ -145,7 +147,7 @@ def test_each_failure_names_codes_of_its_own_status(document: Json) -> None:
                 case {"allOf": [{"$ref": "#/components/schemas/Failure"}, only]}:
                     codes = only["properties"]["code"]["enum"]
                     assert codes
-                    assert {f"{int(STATUS[Code(code)])}" for code in codes} == {status}
+                    assert {f"{int(Code[code].status)}" for code in codes} == {status}
 
 
 @both
@@ -155,10 +157,6 @@ def test_429_and_503_say_when_to_come_back(document: Json) -> None:
             assert (status in ("429", "503")) == response.get("headers", {}).get("Retry-After", {}).get(
                 "required", False
             )
-
-
-def test_every_code_has_a_meaning() -> None:
-    assert MEANINGS.keys() == set(Code)
 
 
 def test_the_public_document_shows_public_calls_only() -> None:
@@ -181,6 +179,20 @@ def test_the_private_document_shows_all_of_its_calls() -> None:
     } == ROOM_CALLS.keys()
     rest = [path for path in paths if not path.startswith("/api/")]
     assert rest == ["/livekit/webhook", "/healthz", "/readyz", "/metrics", "/openapi.json"]
+
+
+def test_every_route_is_a_call_of_the_table_and_every_call_is_routed() -> None:
+    sidecar = Harness().sidecar
+    for listener, router in (("public", sidecar._public_router), ("private", sidecar._private_router)):
+        routed = {(path, method) for path, methods in router._routes.items() for method in methods}
+        assert {(path, method) for path, method in routed if method != "OPTIONS"} == {
+            (call.route, method) for call in CALLS if listener in call.listeners for method in call.methods
+        }
+
+
+@pytest.mark.parametrize("call", CALLS, ids=lambda call: call.path)
+def test_every_call_is_described_by_its_handler(call: Call) -> None:
+    assert all(call.description) or not call.group
 
 
 def test_all_calls_of_rooms_need_the_access_token() -> None:
@@ -259,7 +271,9 @@ async def test_a_browser_gets_a_page_that_allows_nothing_inline_and_no_other_ori
 
 
 async def test_the_page_escapes_its_title() -> None:
-    assert "<title>&lt;b&gt; &amp;" in OpenApiPage().html("<b> &")
+    request = make_mocked_request("GET", "/openapi.json", headers={"Accept": BROWSER})
+    reply = await OpenApiPage({"info": {"title": "<b> &"}}).answer(request)
+    assert b"<title>&lt;b&gt; &amp;" in reply.content
 
 
 @pytest.fixture

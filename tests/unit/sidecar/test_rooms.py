@@ -309,6 +309,10 @@ async def test_create_and_update_succeed_though_the_reconciler_is_away(office: O
         ({"allow_chat": 1}, "allow_chat must be true or false"),
         ({"active": "true"}, "active must be true or false"),
         ({"maxParticipants": 3}, 'unknown field "maxParticipants"; write max_participants'),
+        (
+            {"max_participants": None, "max_participant": 3},
+            'unknown field "max_participant"; write max_participants',
+        ),
         ({"preset": "standard-team"}, 'unknown field "preset"; this call takes '),
         ({"allow_chatt": None}, 'unknown field "allow_chatt"; write allow_chat'),
         ({"returned_id": "x"}, 'unknown field "returned_id"'),

@@ -1,0 +1,100 @@
+"""What is declared of an HTTP call: routing, the check of its body, and OpenAPI are derived from it."""
+
+import inspect
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+from http import HTTPStatus
+from types import MethodType
+from typing import Any, Final, Literal, NamedTuple
+
+from aiohttp import web
+
+from controller.sidecar.http.body import MAX_BODY_BYTES, parse, read
+from controller.sidecar.http.models import RequestBody, checked, with_query
+from controller.sidecar.http.protocol import Handler
+from controller.sidecar.http.response import JSON, Code, Response
+
+Listener = Literal["public", "private"]
+
+ACCESS: Final = "access-token"
+INVITE: Final = "invite"
+WEBHOOK: Final = "webhook"
+
+
+class Parameter(NamedTuple):
+    """A string outside the body. `place` is path, query or header."""
+
+    name: str
+    place: str
+    description: str
+    pattern: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One HTTP call. The docstring of its handler is its summary (first line) and its description.
+
+    `path` may end in a variable, such as {id}. Without a `group` the call is not in OpenAPI.
+
+    `handler` is a method of the object that answers. With a JSON `body` it gets what accept(request) of that
+    object returned, called before the body is read, and then the checked body; else it gets the request.
+
+    `answer` is the model of the content, a list of that model, or the media type of a text; `status` and
+    `other_statuses` have this content. `codes` are the errors of this call alone: those that follow from
+    its other attributes are added. `proofs` are the schemes of which one proves who calls; "" is none.
+    """
+
+    method: str
+    path: str
+    group: str
+    handler: Callable[..., Awaitable[Response]]
+    answer: Any
+    body: type[RequestBody] | None = None
+    codes: Sequence[Code] = ()
+    proofs: Sequence[str] = ("",)
+    listeners: Sequence[Listener] = ("public", "private")
+    parameters: Sequence[Parameter] = ()
+    body_type: str = JSON
+    status: HTTPStatus = HTTPStatus.OK
+    other_statuses: Sequence[HTTPStatus] = ()
+
+    @property
+    def methods(self) -> tuple[str, ...]:
+        """A GET takes HEAD too."""
+        return ("GET", "HEAD") if self.method == "GET" else (self.method,)
+
+    @property
+    def route(self) -> str:
+        """The path, up to its variable."""
+        return self.path.partition("{")[0]
+
+    @property
+    def name(self) -> str:
+        """The last word of the path that is no variable, as the reference calls it."""
+        return self.route.rstrip("/").rpartition("/")[2]
+
+    @property
+    def description(self) -> tuple[str, str]:
+        """Summary and description."""
+        summary, _, rest = (inspect.getdoc(self.handler) or "").partition("\n")
+        return summary.removesuffix("."), " ".join(rest.split())
+
+    def bound_to(self, part: Any) -> Handler:
+        """What answers the call, where `part` is the object whose method the handler is."""
+        handler, model = MethodType(self.handler, part), self.body
+        if model is None or self.body_type != JSON:
+            return handler
+
+        async def answer(request: web.BaseRequest) -> Response:
+            accepted = part.accept(request)
+            content = parse(await read(request, MAX_BODY_BYTES), model.max_depth)
+            if model.in_query:
+                content = with_query(content, request.raw_path.partition("?")[2], model)
+            response: Response = await handler(accepted, checked(model, content))
+            return response
+
+        return answer
+
+    def is_answered_by(self, part: object) -> bool:
+        """Whether the handler is a method of the object."""
+        return getattr(type(part), self.handler.__name__, None) is self.handler

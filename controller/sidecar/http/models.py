@@ -1,0 +1,127 @@
+"""Bodies as models: what a call takes is checked by its model, and OpenAPI is drawn from it."""
+
+from collections.abc import Mapping
+from functools import cache
+from typing import Any, ClassVar, Final, Literal, TypeVar
+from urllib.parse import parse_qsl
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from controller.sidecar.http.body import MAX_JSON_DEPTH, invalid
+from controller.sidecar.http.response import ApiError, Code
+from controller.text import closest_match, quote_excerpt
+
+MAX_QUERY_FIELDS: Final = 8
+
+_SENTENCES: Final = {
+    "missing": "is required",
+    "string_type": "must be a string",
+    "bool_type": "must be true or false",
+    "dict_type": "must be an object",
+    "string_too_long": "must be empty: what is in a token follows from the room alone",
+    "too_long": "must be empty: what is in a token follows from the room alone",
+}
+
+
+class RequestBody(BaseModel):
+    """The body of a request: 1 is no boolean, 7 is no string. Fields are checked in their order.
+
+    `rules` says in words which values a field may have; without one, its type says so. `examples` are shown
+    in OpenAPI by their titles. `max_depth` limits how deep the JSON nests. `in_query` says that the fields
+    may stand in the query instead.
+    """
+
+    model_config = ConfigDict(
+        strict=True, frozen=True, extra="ignore", hide_input_in_errors=True, regex_engine="python-re"
+    )
+
+    rules: ClassVar[Mapping[str, str]] = {}
+    examples: ClassVar[Mapping[str, Any]] = {}
+    max_depth: ClassVar[int] = MAX_JSON_DEPTH
+    in_query: ClassVar[bool] = False
+
+
+class ResponseBody(BaseModel):
+    """The body of a response. It has all of its fields, always, and no others."""
+
+    model_config = ConfigDict(frozen=True, strict=True, extra="forbid", regex_engine="python-re")
+
+    examples: ClassVar[Mapping[str, Any]] = {}
+
+
+class Done(ResponseBody):
+    """It is done."""
+
+    examples = {"Done": {"success": True}}
+
+    success: bool = Field(description="true once the room is so.")
+
+
+class Failure(ResponseBody):
+    """What every failure looks like."""
+
+    success: Literal[False]
+    code: str = Field(description="Why, for programs.")
+    error: str = Field(description="Why, in one sentence.")
+
+
+B = TypeVar("B", bound=RequestBody)
+
+
+def checked(model: type[B], content: Mapping[str, Any]) -> B:
+    """The body as `model`; null in a known field is the same as an absent one.
+
+    ApiError (INVALID_FIELD) names the first unknown field, else the first that is wrong.
+    """
+    names = field_names(model)
+    try:
+        return model.model_validate({k: v for k, v in content.items() if v is not None or k not in names})
+    except ValidationError as error:
+        raise _refusal(model, error) from None
+
+
+def with_query(content: dict[str, Any], query: str, model: type[RequestBody]) -> dict[str, Any]:
+    """The content of a body together with the fields that stand in the query instead.
+
+    ApiError where a field is twice in the query, or differs from the body.
+    """
+    try:
+        pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
+    except ValueError:
+        raise ApiError(Code.BAD_REQUEST, "the query is not readable; write ?id=ROOM_ID") from None
+    given: dict[str, Any] = {}
+    for name, value in pairs:
+        if name not in field_names(model):
+            raise unknown(name, field_names(model))
+        if name in given:
+            raise invalid(name, "is in the query twice")
+        if content.get(name) not in (None, value):
+            raise invalid(name, f"in the query and {name} in the body differ; send one of them")
+        given[name] = value
+    return content | given
+
+
+def _refusal(model: type[RequestBody], error: ValidationError) -> ApiError:
+    errors = error.errors(include_url=False, include_input=False)
+    first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
+    name, kind = str(first["loc"][0]), first["type"]
+    if kind == "extra_forbidden":
+        return unknown(name, field_names(model))
+    if kind == "missing":
+        return invalid(name, _SENTENCES[kind])
+    if kind == "value_error":
+        return invalid(name, str(first["ctx"]["error"]))
+    return invalid(name, model.rules.get(name) or _SENTENCES[kind])
+
+
+@cache
+def field_names(model: type[RequestBody]) -> tuple[str, ...]:
+    """The fields that the call knows, as they are written."""
+    return tuple(info.alias or name for name, info in model.model_fields.items())
+
+
+def unknown(name: str, names: tuple[str, ...]) -> ApiError:
+    """A field that the call does not have, with the nearest that it has."""
+    meant = closest_match(name, names)
+    instead = f"write {meant}" if meant else f"this call takes {', '.join(names)}"
+    return ApiError(Code.INVALID_FIELD, f"unknown field {quote_excerpt(name)}; {instead}")
