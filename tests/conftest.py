@@ -3,7 +3,9 @@
 import random
 import resource
 import signal
+from collections import Counter
 from collections.abc import Generator
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, settings
@@ -15,6 +17,7 @@ pytest_plugins = ["tests.support.fixtures"]
 signal.signal(signal.SIGINT, signal.default_int_handler)
 # a shell has what it starts in the background ignore Ctrl-C, and all that this starts: the tests press it
 
+UNIT = Path(__file__).parent / "unit"
 HANGS_AFTER = 900
 """Seconds: several times what the longest takes on a busy machine."""
 
@@ -42,6 +45,15 @@ def pytest_configure(config: pytest.Config) -> None:
         suppress_health_check=[HealthCheck.too_slow],
     )
     settings.load_profile("sample")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Of several workers none begins late with what takes long: unit tests are last, and the fewer tests on
+    real parts a file has, the longer they take.
+    """
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        items.sort(key=lambda item: (item.path.is_relative_to(UNIT), tests[item.path]))
 
 
 def pytest_report_header(config: pytest.Config) -> str:

@@ -72,8 +72,9 @@ async def quickstart(*, check: bool, record: bool) -> None:
         if check:
             await walk_in(site, record=record)
             return
-        await show_links(site)
-        await show_calls(site)
+        rooms = await live_rooms(site)
+        await show_links(site, rooms)
+        show_calls(site, rooms)
         show_what_next(site)
         controller.shown = True
         with contextlib.suppress(asyncio.CancelledError):  # how it is meant to end
@@ -134,9 +135,8 @@ async def live_rooms(site: Site) -> list[dict[str, Any]]:
     return [room for room in rooms if room["LKRoomName"]]
 
 
-async def show_links(site: Site) -> None:
+async def show_links(site: Site, rooms: Sequence[Mapping[str, Any]]) -> None:
     """Each room's page, and a speaker's way into each webinar."""
-    rooms = await live_rooms(site)
     webinars = [room["key"] for room in rooms if room["allow_webinar_mode"]]
     invited = await asyncio.gather(*(site.roomctl("invite", key, "--role", "speaker") for key in webinars))
     speakers = dict(zip(webinars, invited, strict=True))
@@ -148,16 +148,15 @@ async def show_links(site: Site) -> None:
     print_data()
 
 
-async def a_room(site: Site) -> dict[str, Any]:
+def a_room(rooms: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
     """The room that guests are shown: the standard team's, else the first that is live."""
-    live = sorted(await live_rooms(site), key=lambda room: room["key"] != "standard-team")
-    if not live:
+    if not rooms:
         raise DemoError("no room of rooms.d is live; `roomctl validate` says whether a manifest is wrong")
-    return live[0]
+    return min(rooms, key=lambda room: room["key"] != "standard-team")
 
 
-async def show_calls(site: Site) -> None:
-    room = await a_room(site)
+def show_calls(site: Site, rooms: Sequence[Mapping[str, Any]]) -> None:
+    room = a_room(rooms)
     print_data(bold(f"A guest of {room['key']} asks for the LiveKit room's name, then for a token,") + "\n")
     print_data(GUEST_CALLS.format(guests=site.guests, **room))
     print_data(f"and joins {site.env['LIVEKIT_URL']} with the participant_token, within five minutes.\n")
@@ -179,7 +178,7 @@ def show_what_next(site: Site) -> None:
 async def walk_in(site: Site, *, record: bool) -> None:
     """A guest resolves a room, gets a token, and joins with it; with `record` until the room is recorded."""
     rooms = await recorded_rooms(site) if record else []
-    room = rooms[0] if rooms else await a_room(site)
+    room = rooms[0] if rooms else a_room(await live_rooms(site))
     wishes = ("recorded",) if rooms else ()
     guest = Path(__file__).parent / "guest.py"
     python = environment() / "bin" / "python"

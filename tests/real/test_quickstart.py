@@ -11,6 +11,7 @@ import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, contextmanager, suppress
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 from urllib.request import urlopen
@@ -37,15 +38,19 @@ LAST_LINE: Final = "Ctrl-C ends it all"
 
 @pytest.fixture
 def env(tmp_path: Path) -> dict[str, str]:
-    """A newcomer's: a livekit-server on the PATH, no settings, and a folder for temporary files."""
-    programs = tmp_path / "bin"
+    return newcomer(tmp_path)
+
+
+def newcomer(home: Path) -> dict[str, str]:
+    """The environment of one: a livekit-server on the PATH, no settings, and a folder for temporary files."""
+    programs = home / "bin"
     programs.mkdir()
     (programs / "livekit-server").symlink_to(livekit_binary())
-    (tmp_path / "tmp").mkdir()
+    (home / "tmp").mkdir()
     return {
         "PATH": f"{programs}{os.pathsep}{os.environ['PATH']}",
-        "HOME": str(tmp_path),
-        "TMPDIR": str(tmp_path / "tmp"),
+        "HOME": str(home),
+        "TMPDIR": str(home / "tmp"),
         "PYTHON": sys.executable,
         "ROOMCTL_QUICKSTART_CACHE": str(cache_dir() / "quickstart"),
         "MONGODB_URI": "mongodb://somebody-elses.invalid",
@@ -101,15 +106,59 @@ def at_work(env: Mapping[str, str]) -> Iterator[str]:
                 yield (process / "cmdline").read_text().replace("\0", " ")
 
 
-async def test_check_lets_a_guest_walk_into_a_room_and_leaves_nothing(env: dict[str, str]) -> None:
-    code, output, errors = await finished(env, "--check")
+@dataclass(frozen=True)
+class Run:
+    """One that several tests look at: its environment, and what it showed."""
+
+    env: dict[str, str]
+    shown: str
+
+
+@pytest.fixture(scope="module")
+async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run]:
+    """One that goes on."""
+    env = newcomer(tmp_path_factory.mktemp("running"))
+    async with started(env) as (_, shown):
+        yield Run(env, shown)
+
+
+@dataclass(frozen=True)
+class Checks:
+    """Two checks at once in one environment: what came of each."""
+
+    env: dict[str, str]
+    ends: tuple[tuple[int, str, str], ...]
+
+
+@pytest.fixture(scope="module")
+async def checks(tmp_path_factory: pytest.TempPathFactory) -> Checks:
+    env = newcomer(tmp_path_factory.mktemp("checks"))
+    return Checks(env, await asyncio.gather(finished(env, "--check"), finished(env, "--check")))
+
+
+def test_two_at_once_do_not_get_in_each_others_way(checks: Checks) -> None:
+    assert [code for code, _, _ in checks.ends] == [0, 0], checks.ends
+
+
+def test_check_lets_a_guest_walk_into_a_room_and_leaves_nothing(checks: Checks) -> None:
+    code, output, errors = checks.ends[0]
     assert code == 0, errors
     assert [line.split()[:2] for line in output.splitlines() if line.startswith(ROOMS)] == [
         [key, "True"] for key in ROOMS
     ]
     assert "ok  joined" in output
     assert "\033" not in output + errors
-    assert left_behind(env) == []
+    assert left_behind(checks.env) == []
+
+
+def test_without_redis_it_says_plainly_that_nothing_is_recorded_and_what_that_takes(checks: Checks) -> None:
+    _, output, _ = checks.ends[1]
+    assert "Nothing is recorded" in output
+    assert "the livekit-server of this run has no Redis, and so no egress worker" in output
+    assert (
+        "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and run deploy/quickstart --record"
+        in output
+    )
 
 
 async def test_takes_other_ports_and_the_calls_it_shows_work_as_they_stand(env: dict[str, str]) -> None:
@@ -129,27 +178,20 @@ async def test_takes_other_ports_and_the_calls_it_shows_work_as_they_stand(env: 
     assert made["sid"]
 
 
-async def test_shows_a_link_to_each_room_and_a_speakers_to_each_webinar(env: dict[str, str]) -> None:
-    async with started(env) as (_, shown):
-        links = re.findall(r"http://\S+/join/\S+", shown)
-        opened = await asyncio.gather(*(asyncio.to_thread(urlopen, link) for link in links))
+async def test_shows_a_link_to_each_room_and_a_speakers_to_each_webinar(running: Run) -> None:
+    links = re.findall(r"http://\S+/join/\S+", running.shown)
+    opened = await asyncio.gather(*(asyncio.to_thread(urlopen, link) for link in links))
     assert [answer.status for answer in opened] == [200] * 6
     assert ["#invite=" in link for link in links] == [False, False, True, False, True, False]
     for answer in opened:
         answer.close()
 
 
-async def test_two_at_once_do_not_get_in_each_others_way(env: dict[str, str]) -> None:
-    ends = await asyncio.gather(finished(env, "--check"), finished(env, "--check"))
-    assert [code for code, _, _ in ends] == [0, 0], ends
-
-
-async def test_offers_the_verbs_to_another_terminal(env: dict[str, str]) -> None:
-    async with started(env) as (_, shown):
-        file = next(line.strip() for line in shown.splitlines() if line.startswith("  . "))
-        command = f"{file}; roomctl get -o json; roomctl wait; roomctl plan"
-        shell = await asyncio.create_subprocess_exec("sh", "-ec", command, env=env, stdout=PIPE)
-        output, _ = await shell.communicate()
+async def test_offers_the_verbs_to_another_terminal(running: Run) -> None:
+    file = next(line.strip() for line in running.shown.splitlines() if line.startswith("  . "))
+    command = f"{file}; roomctl get -o json; roomctl wait; roomctl plan"
+    shell = await asyncio.create_subprocess_exec("sh", "-ec", command, env=running.env, stdout=PIPE)
+    output, _ = await shell.communicate()
     rooms, planned = output.decode().rsplit("\n]\n")
     assert [room["key"] for room in json.loads(rooms + "]")] == list(ROOMS)
     assert planned == "No changes.\n"
@@ -246,19 +288,6 @@ async def test_half_a_livekit_is_refused(env: dict[str, str]) -> None:
     assert errors == (
         "quickstart: LIVEKIT_URL is set, and LIVEKIT_API_KEY or LIVEKIT_API_SECRET is not; "
         "set all three, or none\n"
-    )
-
-
-async def test_without_redis_it_says_plainly_that_nothing_is_recorded_and_what_that_takes(
-    env: dict[str, str],
-) -> None:
-    code, output, errors = await finished(env, "--check")
-    assert code == 0, errors
-    assert "Nothing is recorded" in output
-    assert "the livekit-server of this run has no Redis, and so no egress worker" in output
-    assert (
-        "set LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET, and run deploy/quickstart --record"
-        in output
     )
 
 

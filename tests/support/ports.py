@@ -22,7 +22,9 @@ def free_ports(count: int) -> list[int]:
 def _take() -> int:
     folder = Path(tempfile.gettempdir(), f"roomctl-ports-{os.getuid()}")
     folder.mkdir(exist_ok=True)
-    for port in random.SystemRandom().sample(BELOW_EPHEMERAL, len(BELOW_EPHEMERAL)):
+    chance = random.SystemRandom()
+    for _ in BELOW_EPHEMERAL:
+        port = chance.choice(BELOW_EPHEMERAL)
         lock = os.open(folder / str(port), os.O_CREAT | os.O_RDWR | os.O_CLOEXEC, 0o600)
         if _locked(lock) and _is_free(port):
             _kept.append(lock)
