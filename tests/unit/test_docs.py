@@ -179,9 +179,12 @@ def test_every_list_of_access_tokens_of_a_page_is_right(path: Path) -> None:
         ]
 
 
-def test_the_workflow_runs_all_tests_on_each_supported_python() -> None:
-    job = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]["tests"]
-    assert "tests/run" in [step.get("run") for step in job["steps"]]
+def test_the_workflow_runs_all_tests_and_the_fast_ones_on_each_supported_python() -> None:
+    jobs = yaml.safe_load((ROOT / ".github" / "workflows" / "ci.yml").read_text())["jobs"]
+    for job, command in (("everything", "tests/run"), ("fast", "tests/run --fast")):
+        assert command in [step.get("run") for step in jobs[job]["steps"]]
     supported = re.search(r'requires-python = ">=3\.(\d+),<3\.(\d+)"', (ROOT / "pyproject.toml").read_text())
     assert supported is not None
-    assert job["strategy"]["matrix"]["python"] == [f"3.{n}" for n in range(*map(int, supported.groups()))]
+    assert jobs["fast"]["strategy"]["matrix"]["python"] == [
+        f"3.{n}" for n in range(*map(int, supported.groups()))
+    ]
