@@ -17,8 +17,8 @@ from controller.sidecar.joining.bodies import (
 )
 from controller.sidecar.joining.credentials import PREVIOUS_TOKEN
 from controller.sidecar.joining.join_handlers import JoinHandlers
-from controller.sidecar.openapi.page import OpenApiPage
 from controller.sidecar.operations import Operations, Readiness, WebhookEvent
+from controller.sidecar.pages.openapi_page import OpenApiPage
 from controller.sidecar.pages.serving import Pages
 from controller.sidecar.rooms.bodies import (
     Count,

@@ -18,8 +18,8 @@ from controller.sidecar.http.protocol import Handler, Listener
 from controller.sidecar.http.router import Router, routes
 from controller.sidecar.joining.join_handlers import JoinHandlers
 from controller.sidecar.openapi.document import document
-from controller.sidecar.openapi.page import OpenApiPage
 from controller.sidecar.operations import Operations
+from controller.sidecar.pages.openapi_page import OpenApiPage
 from controller.sidecar.pages.serving import Pages
 from controller.sidecar.rooms.room_handlers import RoomHandlers
 

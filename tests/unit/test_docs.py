@@ -16,6 +16,8 @@ from controller.cli.verbs import VERBS
 from controller.manifests import load
 from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting
+from controller.sidecar.calls import CALLS
+from controller.sidecar.http.call import Call
 from controller.sidecar.http.response import Code
 from controller.sidecar.token_file import TokenEntry, read_tokens
 from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, commands, links, page, prose, tables
@@ -107,6 +109,11 @@ def test_gives_each_setting_the_default_that_the_code_has(setting: Setting) -> N
         return
     assert setting.default
     assert said.replace("`", "") == setting.default
+
+
+@pytest.mark.parametrize("call", [call for call in CALLS if call.group], ids=lambda call: call.path)
+def test_describes_every_http_call(call: Call) -> None:
+    assert re.search(rf"\b{call.name}\b", page("http-api.md"))
 
 
 def test_lists_every_metric_that_the_code_has() -> None:

@@ -1,1 +1,1 @@
-"""The OpenAPI document of each listener, drawn from the table of calls, and the page that shows it."""
+"""The OpenAPI document of each listener, drawn from the table of calls."""

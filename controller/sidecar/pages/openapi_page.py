@@ -6,23 +6,24 @@ Both are made once, at the start: no request can change a byte of them.
 import json
 from collections.abc import Mapping
 from html import escape
-from pathlib import Path
 from string import Template
 from typing import Any, Final
 
 from aiohttp import hdrs, web
 
 from controller.sidecar.http.response import Response
-from controller.sidecar.openapi.accept import prefers_html
-from controller.sidecar.pages.assets import FOLDER as PAGES
-from controller.sidecar.pages.assets import HTML, INSTALL, PACKAGES, Assets, page_headers
+from controller.sidecar.pages.accept import prefers_html
+from controller.sidecar.pages.assets import FOLDER, HTML, INSTALL, PACKAGES, Assets, page_headers
 
 _VARY: Final = f"{hdrs.VARY}: {hdrs.ACCEPT}\r\n"
 _HEADERS: Final = page_headers(images=("data:",))
 """Swagger UI's style sheet holds its icons as data."""
 
-_FOLDER: Final = Path(__file__).parent
-_OWN: Final = {"script": _FOLDER / "page.js", "style": _FOLDER / "page.css", "icon": PAGES / "icon.svg"}
+_OWN: Final = {
+    "script": FOLDER / "openapi" / "page.js",
+    "style": FOLDER / "openapi" / "page.css",
+    "icon": FOLDER / "icon.svg",
+}
 
 
 class OpenApiPage:
@@ -33,7 +34,7 @@ class OpenApiPage:
         self._assets = Assets(_OWN.values(), swagger_ui)
         files = _OWN | dict(zip(("swagger_script", "swagger_style"), swagger_ui, strict=True))
         urls = {name: self._assets.url(path.name) for name, path in files.items()}
-        template = Template((_FOLDER / "page.html").read_text(encoding="utf-8"))
+        template = Template((FOLDER / "openapi" / "page.html").read_text(encoding="utf-8"))
         title = escape(document["info"]["title"])
         self._json = json.dumps(document, ensure_ascii=False).encode()
         self._html = template.substitute(urls, title=title, install=INSTALL).encode()
