@@ -1,45 +1,33 @@
 """The table of all HTTP calls. What is not in it is not served (docs/http-api.md)."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, Final
 
-from controller.sidecar.http.call import ACCESS, INVITE, WEBHOOK, Call, Listener, Parameter
+from controller.sidecar.http.call import ACCESS, INVITE, WEBHOOK, Call, ListenerName, Parameter
 from controller.sidecar.http.models import Done, RequestBody
 from controller.sidecar.http.response import Code
-from controller.sidecar.joining.bodies import (
-    EndpointAnswer,
-    EndpointBody,
-    FindAnswer,
-    FindBody,
-    TokenAnswer,
-    TokenBody,
-)
+from controller.sidecar.joining import bodies as joining
 from controller.sidecar.joining.credentials import PREVIOUS_TOKEN
 from controller.sidecar.joining.join_handlers import JoinHandlers
 from controller.sidecar.operations import Operations, Readiness, WebhookEvent
 from controller.sidecar.pages.openapi_page import OpenApiPage
 from controller.sidecar.pages.serving import Pages
-from controller.sidecar.rooms.bodies import (
-    Count,
-    CountRooms,
-    CreateRoom,
-    ListRooms,
-    RemovedId,
-    Room,
-    RoomId,
-    UpdateRoom,
-)
+from controller.sidecar.rooms import bodies as rooms
 from controller.sidecar.rooms.room_handlers import RoomHandlers
 
-HTML: Final = "text/html"
-_PUBLIC: Final[Sequence[Listener]] = ("public",)
-_PRIVATE: Final[Sequence[Listener]] = ("private",)
-
+_PUBLIC: Final[Sequence[ListenerName]] = ("public",)
+_PRIVATE: Final[Sequence[ListenerName]] = ("private",)
+_BOTH: Final = (*_PUBLIC, *_PRIVATE)
+_HTML: Final = "text/html"
+_TEXT: Final = "text/plain"
+_GUEST: Final = "/api/conferences-public/"
 _KNOWN: Final = (Code.STARTING, Code.UNAVAILABLE)
 _CHANGING: Final = (Code.ROOM_NOT_FOUND, Code.MANAGED_BY_MANIFEST)
 _JOINING: Final = (*_KNOWN, Code.ROOM_NOT_FOUND, Code.ROOM_NOT_READY)
 _TOKEN: Final = (*_JOINING, Code.PROOF_INVALID, Code.IDENTITY_IN_USE, Code.ROOM_FULL, Code.TOO_MANY_REQUESTS)
+_UNAVAILABLE: Final = HTTPStatus.SERVICE_UNAVAILABLE
+
 _ID_IN_QUERY: Final = Parameter(
     "id", "query", "The room to delete; it may stand in the body instead, or be the same in both."
 )
@@ -55,9 +43,10 @@ _WORKER: Final = (
     Parameter("token", "query", "A recorder's, which the worker mints."),
     Parameter("layout", "query", "What the worker was asked for; it changes nothing."),
 )
+_PROVEN: Final[Mapping[str, Any]] = {"proofs": ("", ACCESS, INVITE), "parameters": (_PREVIOUS,)}
 
 
-def _room_call(
+def _room(
     name: str,
     handler: Any,
     body: type[RequestBody],
@@ -66,87 +55,70 @@ def _room_call(
     method: str = "POST",
     parameters: Sequence[Parameter] = (),
 ) -> Call:
-    return Call(
-        method,
-        f"/api/conferences/{name}",
-        "Rooms",
-        handler,
-        answer,
-        body,
-        codes=(*_KNOWN, *codes),
-        proofs=(ACCESS,),
-        listeners=_PRIVATE,
-        parameters=parameters,
-    )
+    """A call of the private API."""
+    path, codes = f"/api/conferences/{name}", (*_KNOWN, *codes)
+    return Call(method, path, "Rooms", handler, answer, body, codes, (ACCESS,), _PRIVATE, parameters)
+
+
+def _join(path: str, handler: Any, body: type[RequestBody], answer: Any, codes: Any, **more: Any) -> Call:
+    """A call of participants."""
+    return Call("POST", path, "Joining", handler, answer, body, codes, **more)
+
+
+def _get(path: str, group: str, handler: Any, answer: Any, listeners: Any, *codes: Code, **more: Any) -> Call:
+    return Call("GET", path, group, handler, answer, codes=codes, listeners=listeners, **more)
 
 
 CALLS: Final = (
-    _room_call("create", RoomHandlers.create, CreateRoom, Room),
-    _room_call("getCount", RoomHandlers.get_count, CountRooms, Count),
-    _room_call("getAll", RoomHandlers.get_all, ListRooms, list[Room]),
-    _room_call("getById", RoomHandlers.get_by_id, RoomId, Room, Code.ROOM_NOT_FOUND),
-    _room_call("update", RoomHandlers.update, UpdateRoom, Room, *_CHANGING),
-    _room_call("start", RoomHandlers.start, RoomId, Done, *_CHANGING),
-    _room_call("stop", RoomHandlers.stop, RoomId, Done, *_CHANGING),
-    _room_call(
+    _room("create", RoomHandlers.create, rooms.CreateRoom, rooms.Room),
+    _room("getCount", RoomHandlers.get_count, rooms.CountRooms, rooms.Count),
+    _room("getAll", RoomHandlers.get_all, rooms.ListRooms, list[rooms.Room]),
+    _room("getById", RoomHandlers.get_by_id, rooms.RoomId, rooms.Room, Code.ROOM_NOT_FOUND),
+    _room("update", RoomHandlers.update, rooms.UpdateRoom, rooms.Room, *_CHANGING),
+    _room("start", RoomHandlers.start, rooms.RoomId, Done, *_CHANGING),
+    _room("stop", RoomHandlers.stop, rooms.RoomId, Done, *_CHANGING),
+    _room(
         "remove",
         RoomHandlers.remove,
-        RemovedId,
+        rooms.RemovedId,
         Done,
         *_CHANGING,
         method="DELETE",
         parameters=(_ID_IN_QUERY,),
     ),
-    Call(
-        "POST",
-        "/api/conferences-public/findLKRoomNameById",
-        "Joining",
-        JoinHandlers.find,
-        FindAnswer,
-        FindBody,
-        codes=_JOINING,
-    ),
-    Call(
-        "POST",
-        "/api/conferences-public/createToken",
-        "Joining",
+    _join(f"{_GUEST}findLKRoomNameById", JoinHandlers.find, joining.FindBody, joining.FindAnswer, _JOINING),
+    _join(
+        f"{_GUEST}createToken",
         JoinHandlers.create_token,
-        TokenAnswer,
-        TokenBody,
-        codes=(*_TOKEN, Code.ROOM_NAME_STALE, Code.HIDDEN_NOT_ALLOWED),
-        proofs=("", ACCESS, INVITE),
-        parameters=(_PREVIOUS,),
+        joining.TokenBody,
+        joining.TokenAnswer,
+        (*_TOKEN, Code.ROOM_NAME_STALE, Code.HIDDEN_NOT_ALLOWED),
+        **_PROVEN,
     ),
-    Call(
-        "POST",
+    _join(
         "/livekit/token",
-        "Joining",
         JoinHandlers.endpoint,
-        EndpointAnswer,
-        EndpointBody,
-        codes=_TOKEN,
-        proofs=("", ACCESS, INVITE),
+        joining.EndpointBody,
+        joining.EndpointAnswer,
+        _TOKEN,
+        **_PROVEN,
         listeners=_PUBLIC,
-        parameters=(_PREVIOUS,),
         status=HTTPStatus.CREATED,
     ),
-    Call(
-        "GET",
+    _get(
         "/join/{id}",
         "Joining",
         Pages.page,
-        HTML,
-        codes=(Code.NOT_FOUND,),
-        listeners=_PUBLIC,
+        _HTML,
+        _PUBLIC,
+        Code.NOT_FOUND,
         parameters=(_ID_IN_PATH,),
-        other_statuses=(HTTPStatus.NOT_FOUND, HTTPStatus.SERVICE_UNAVAILABLE),
+        other_statuses=(HTTPStatus.NOT_FOUND, _UNAVAILABLE),
     ),
-    Call("GET", "/join/assets/{name}", "", Pages.asset, HTML, listeners=_PUBLIC),
-    Call(
-        "GET", "/recording/template", "Recording", Pages.recorded, HTML, listeners=_PUBLIC, parameters=_WORKER
-    ),
+    _get("/join/assets/{name}", "", Pages.asset, _HTML, _PUBLIC),
+    _get("/recording/template", "Recording", Pages.recorded, _HTML, _PUBLIC, parameters=_WORKER),
     # the same files: an egress worker needs to reach nothing but what begins with /recording/
-    Call("GET", "/recording/assets/{name}", "", Pages.asset, HTML, listeners=_PUBLIC),
+    _get("/recording/assets/{name}", "", Pages.asset, _HTML, _PUBLIC),
     Call(
         "POST",
         "/livekit/webhook",
@@ -158,25 +130,9 @@ CALLS: Final = (
         listeners=_PRIVATE,
         body_type="application/webhook+json",
     ),
-    Call(
-        "GET",
-        "/healthz",
-        "Operations",
-        Operations.health,
-        Done,
-        codes=(Code.UNAVAILABLE,),
-        listeners=_PRIVATE,
-    ),
-    Call(
-        "GET",
-        "/readyz",
-        "Operations",
-        Operations.readiness,
-        Readiness,
-        listeners=_PRIVATE,
-        other_statuses=(HTTPStatus.SERVICE_UNAVAILABLE,),
-    ),
-    Call("GET", "/metrics", "Operations", Operations.metrics, "text/plain", listeners=_PRIVATE),
-    Call("GET", "/openapi.json", "This document", OpenApiPage.answer, (dict, HTML)),
-    Call("GET", "/openapi/assets/{name}", "", OpenApiPage.asset, HTML),
+    _get("/healthz", "Operations", Operations.health, Done, _PRIVATE, Code.UNAVAILABLE),
+    _get("/readyz", "Operations", Operations.readiness, Readiness, _PRIVATE, other_statuses=(_UNAVAILABLE,)),
+    _get("/metrics", "Operations", Operations.metrics, _TEXT, _PRIVATE),
+    _get("/openapi.json", "This document", OpenApiPage.answer, (dict, _HTML), _BOTH),
+    _get("/openapi/assets/{name}", "", OpenApiPage.asset, _HTML, _BOTH),
 )

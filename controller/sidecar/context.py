@@ -1,4 +1,4 @@
-"""What the sidecar is handed: one frozen context, and what comes to be only after it answers."""
+"""What the sidecar is built from, and the reconciler, which starts later."""
 
 import os
 import time

@@ -46,7 +46,7 @@ class Sidecar:
         parts = (self._rooms, self._join_handlers, Pages(context), Operations(context))
         public = routes(CALLS, "public", (*parts, OpenApiPage(document("public", CALLS))), cors)
         private = routes(CALLS, "private", (*parts, OpenApiPage(document("private", CALLS))))
-        self._public_router = Router(public, context.metrics, limit.admit, cors.lines)
+        self._public_router = Router(public, context.metrics, limit, cors)
         self._private_router = Router(private, context.metrics)
 
     @asynccontextmanager

@@ -1,1 +1,1 @@
-"""HTTP within bounds: connections, bodies, paths, limits, and the one form of every answer."""
+"""HTTP: connections, bodies, routing, limits, and the form of answers."""

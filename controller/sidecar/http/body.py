@@ -1,4 +1,4 @@
-"""Request bodies, read within bounds and parsed strictly: what is ambiguous is refused, never guessed."""
+"""Request bodies, read within limits and parsed strictly: ambiguous JSON is refused."""
 
 import json
 import re
@@ -13,7 +13,7 @@ MAX_BODY_BYTES: Final = 64 * 1024
 MAX_WEBHOOK_BYTES: Final = 1024 * 1024
 MAX_JSON_DEPTH: Final = 8
 MAX_FILTER_JSON_DEPTH: Final = 10
-"""With a filter in it: three times $and or $or around an operator with a list lies that deep."""
+"""The limit with a filter: three levels of $and or $or around an operator with a list."""
 
 _INT64: Final = range(-(2**63), 2**63)
 _INT64_LENGTH: Final = len(str(-(2**63)))
@@ -26,7 +26,7 @@ _JSON_TYPE: Final = re.compile(
 
 
 async def read(request: web.BaseRequest, limit: int) -> bytes:
-    """The whole body; refused where it is longer than `limit` bytes, encoded, or no JSON by its type."""
+    """Read the body. ApiError if it is longer than `limit` bytes, encoded, or not JSON by its type."""
     check(request, limit)
     body = await _within(request, limit)
     connection = request.protocol
@@ -36,7 +36,7 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def check(request: web.BaseRequest, limit: int) -> None:
-    """Refusal where the headers alone say that the body will not be taken."""
+    """ApiError if the headers alone say that the body is not accepted."""
     headers = request.headers
     if hdrs.CONTENT_ENCODING in headers:
         raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
@@ -68,7 +68,7 @@ def _too_large(limit: int) -> ApiError:
 
 
 def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
-    """The JSON object that `body` is; an empty body is {}. Refusal (BAD_REQUEST) for everything else."""
+    """The JSON object in `body`; an empty body is {}. ApiError (BAD_REQUEST) for everything else."""
     if not body:
         return {}
     try:
@@ -86,7 +86,7 @@ def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
 
 
 def _depth(text: str) -> int:
-    """How deep brackets nest, counted before anything is parsed."""
+    """How deep the brackets nest, counted before the text is parsed."""
     if text.count("{") + text.count("[") <= MAX_JSON_DEPTH:
         return 0
     depth = deepest = 0
@@ -135,5 +135,5 @@ _DECODER: Final = json.JSONDecoder(
 
 
 def invalid(field: str, what: str) -> ApiError:
-    """The refusal of one field; `what` ends the sentence that its name begins."""
+    """The error for one field; `what` continues the sentence that begins with its name."""
     return ApiError(Code.INVALID_FIELD, f"{field} {what}")

@@ -14,7 +14,7 @@ from controller.sidecar.http.models import RequestBody, checked, with_query
 from controller.sidecar.http.protocol import Handler
 from controller.sidecar.http.response import JSON, Code, Response
 
-Listener = Literal["public", "private"]
+ListenerName = Literal["public", "private"]
 
 ACCESS: Final = "access-token"
 INVITE: Final = "invite"
@@ -52,7 +52,7 @@ class Call:
     body: type[RequestBody] | None = None
     codes: Sequence[Code] = ()
     proofs: Sequence[str] = ("",)
-    listeners: Sequence[Listener] = ("public", "private")
+    listeners: Sequence[ListenerName] = ("public", "private")
     parameters: Sequence[Parameter] = ()
     body_type: str = JSON
     status: HTTPStatus = HTTPStatus.OK

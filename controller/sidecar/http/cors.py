@@ -1,4 +1,4 @@
-"""Which pages of other origins may call the helpers (public listener only)."""
+"""CORS: which pages of other origins may use the public listener."""
 
 from collections.abc import Sequence
 from typing import Final

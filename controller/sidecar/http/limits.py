@@ -1,4 +1,4 @@
-"""Who may ask how often: token buckets, and the address that a request is counted under."""
+"""Rate limits: token buckets, and the address that a request is counted under."""
 
 import math
 from collections.abc import Callable, Iterable, Sequence
@@ -25,7 +25,7 @@ class RateLimiter:
         self._full_at: dict[str, float] = {}
 
     def take(self, key: str, now: float) -> None:
-        """Take one; Refusal (429, with when to come back) where the bucket is empty."""
+        """Take one. ApiError (TOO_MANY_REQUESTS, with Retry-After) if the bucket is empty."""
         if not self._interval:
             return
         full_at = max(self._full_at.get(key, now), now) + self._interval
@@ -43,13 +43,13 @@ class RateLimiter:
 
 
 class Proxies:
-    """The proxies whose X-Forwarded-For is believed."""
+    """The proxies whose X-Forwarded-For is used."""
 
     def __init__(self, trusted: Iterable[str]) -> None:
         self._networks: Sequence[IPv4Network | IPv6Network] = [ip_network(n, strict=False) for n in trusted]
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
-        """Whom to count: the nearest address that is no trusted proxy; an IPv6 client by its /64."""
+        """The address to count: the nearest that is not a trusted proxy. IPv6 is counted by its /64."""
         hops = [peer, *reversed([hop.strip() for line in forwarded for hop in line.split(",")])]
         client = peer
         for hop in hops if self._networks else ():
@@ -73,7 +73,7 @@ class AddressLimit:
         self._rate_limiter, self._proxies, self._clock = RateLimiter(rate), Proxies(proxies), clock
 
     def admit(self, request: web.BaseRequest) -> None:
-        """Refusal (429) where the client asks too often."""
+        """ApiError (TOO_MANY_REQUESTS) if the client sends too many requests."""
         connection = request.protocol
         peer = connection.address if isinstance(connection, Connection) else ""
         client = self._proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))

@@ -1,7 +1,7 @@
-"""The edge: connections in bounded number, requests read in bounded time, every failure in our form.
+"""Connections: limited in number, with timeouts for requests and answers.
 
-aiohttp's low-level server without its router: what is answered is decided by the exact text of the target,
-so no way of writing a path (`//`, `..`, encoded slashes) can mean another.
+This is aiohttp's low-level server, without its router: the exact text of the target selects the handler, so
+no spelling of a path (`//`, `..`, encoded slashes) means another path.
 """
 
 import asyncio
@@ -16,11 +16,11 @@ from controller.sidecar.http.response import ApiError, Code, Response, error_res
 MAX_CONNECTIONS: Final = 1024
 READ_SECONDS: Final = 10.0
 WRITE_TIMEOUT_SECONDS: Final = 10.0
-"""For how long a client may leave an answer untaken."""
+"""How long a client may not read its answer."""
 
 IDLE_SECONDS: Final = 75.0
 LINGER_SECONDS: Final = 2.0
-"""For how long the rest of a refused body is read, so that its sender sees the answer."""
+"""How long the rest of a refused body is read, so that its sender gets the answer."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[Response]]
 

@@ -14,7 +14,7 @@ from aiohttp.abc import AbstractStreamWriter
 
 JSON: Final = "application/json"
 _COPIED: Final = 64 * 1024
-"""What is longer is written as it is: a thousand clients who do not read share one file, not a copy each."""
+"""A longer body is not copied: many clients that do not read share it."""
 
 _BODILESS: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
@@ -28,37 +28,33 @@ class Code(StrEnum):
     status: HTTPStatus
     meaning: str
 
-    BAD_REQUEST = "BAD_REQUEST", 400, "the body is no JSON object within the limits"
+    BAD_REQUEST = "BAD_REQUEST", 400, "the body is not a JSON object within the limits"
     INVALID_FIELD = "INVALID_FIELD", 400, "a field is missing, wrong or unknown; the sentence names it"
-    PROOF_INVALID = "PROOF_INVALID", 401, "the invite is not valid for this room, or no longer"
-    UNAUTHORIZED = "UNAUTHORIZED", 401, "no known access token came along, or for a webhook no signature"
-    HIDDEN_NOT_ALLOWED = "HIDDEN_NOT_ALLOWED", 403, "hidden, without an egress_mode_token for this room"
+    PROOF_INVALID = "PROOF_INVALID", 401, "the invite is not valid for this room, or not any more"
+    UNAUTHORIZED = "UNAUTHORIZED", 401, "no known access token, or no signature of a webhook"
+    HIDDEN_NOT_ALLOWED = "HIDDEN_NOT_ALLOWED", 403, "hidden needs an egress_mode_token for this room"
     NOT_FOUND = "NOT_FOUND", 404, "there is no such call"
-    ROOM_NOT_FOUND = (
-        "ROOM_NOT_FOUND",
-        404,
-        "the caller has no such room, or nobody has; for guests also an inactive one",
-    )
+    ROOM_NOT_FOUND = "ROOM_NOT_FOUND", 404, "the caller has no such room; to participants, none is active"
     METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED", 405, "the call takes another method"
-    ROOM_NAME_STALE = "ROOM_NAME_STALE", 409, "LKRoomName is not the current one; find it again"
-    ROOM_FULL = "ROOM_FULL", 409, "as many are inside as may be"
+    ROOM_NAME_STALE = "ROOM_NAME_STALE", 409, "LKRoomName is not the current name; find it again"
+    ROOM_FULL = "ROOM_FULL", 409, "the room has max_participants participants"
     IDENTITY_IN_USE = (
         "IDENTITY_IN_USE",
         409,
-        "this identity is inside now, and the caller has not proven to be it",
+        "the identity is connected, and not proven to be the caller's",
     )
-    MANAGED_BY_MANIFEST = (
-        "MANAGED_BY_MANIFEST",
-        409,
-        "the room is a manifest's; the sentence names the file to change",
-    )
+    MANAGED_BY_MANIFEST = "MANAGED_BY_MANIFEST", 409, "the room has a manifest; the sentence names its file"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", 413, "the body is too long"
-    UNSUPPORTED_MEDIA_TYPE = "UNSUPPORTED_MEDIA_TYPE", 415, "the body is no plain JSON by its headers"
-    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS", 429, "too often; slow down"
-    INTERNAL = "INTERNAL", 500, "something went wrong on this side"
+    UNSUPPORTED_MEDIA_TYPE = (
+        "UNSUPPORTED_MEDIA_TYPE",
+        415,
+        "by its headers the body is not plain JSON",
+    )
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS", 429, "too many requests"
+    INTERNAL = "INTERNAL", 500, "something failed in the server"
     STARTING = "STARTING", 503, "the rooms are still being read"
     ROOM_NOT_READY = "ROOM_NOT_READY", 503, "the room is being made live"
-    UNAVAILABLE = "UNAVAILABLE", 503, "not now: something needed is away, or not done yet"
+    UNAVAILABLE = "UNAVAILABLE", 503, "something needed does not answer, or is not done yet"
 
     def __new__(cls, code: str, status: int, meaning: str) -> Self:
         member = str.__new__(cls, code)
@@ -100,7 +96,7 @@ class Response(web.StreamResponse):
 
     @property
     def keep_alive(self) -> bool:
-        """Whether the connection goes on; aiohttp asks."""
+        """Whether the connection stays open; called by aiohttp."""
         return not self.ends
 
     async def prepare(self, request: web.BaseRequest) -> AbstractStreamWriter | None:
@@ -129,7 +125,7 @@ class Response(web.StreamResponse):
 
 
 def error_response(refusal: ApiError, *, close: bool = False) -> Response:
-    """The answer that says what a refusal says."""
+    """The response that reports an error."""
     content = {"success": False, "code": refusal.code, "error": refusal.error}
     more = "".join(f"{name}: {value}\r\n" for name, value in refusal.headers.items())
     close = close or refusal.code is Code.PAYLOAD_TOO_LARGE
@@ -137,17 +133,17 @@ def error_response(refusal: ApiError, *, close: bool = False) -> Response:
 
 
 def retry_later(code: Code, error: str, after: int) -> ApiError:
-    """A refusal that says when to come back, in seconds."""
+    """An error with Retry-After, in seconds."""
     return ApiError(code, error, {"Retry-After": str(after)})
 
 
 def starting_error() -> ApiError:
-    """Nothing is known yet."""
+    """There is no state yet."""
     return retry_later(Code.STARTING, "the controller is starting; try again in a second", 1)
 
 
 def stale_state_error() -> ApiError:
-    """What was known is so no more, perhaps."""
+    """The cached state is too old."""
     return retry_later(Code.UNAVAILABLE, "what is known of the rooms is too old to be relied on", 5)
 
 

@@ -1,19 +1,20 @@
-"""One listener's answers: which targets it has, and what every answer of it carries."""
+"""Routing: from method and path to a handler, and what all answers of a listener have."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
 
 import structlog
 from aiohttp import hdrs, web
 
 from controller.metrics import Metrics
-from controller.sidecar.http.call import Call, Listener
+from controller.sidecar.http.call import Call, ListenerName
 from controller.sidecar.http.cors import Cors
+from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import Connection, Handler
 from controller.sidecar.http.response import ApiError, Code, Response, error_response
 
 Routes = Mapping[str, Mapping[str, Handler]]
-"""Exact path -> method -> what answers. A path that ends in `/` takes one more segment, not empty."""
+"""Exact path, method, handler. A path that ends in `/` takes one more segment, which is not empty."""
 
 _NOT_FOUND = (Code.NOT_FOUND, "there is no such call here")
 _UNREADABLE = ApiError(Code.BAD_REQUEST, "the body did not arrive as its headers say")
@@ -22,32 +23,21 @@ _INTERNAL = ApiError(Code.INTERNAL, "something went wrong on our side")
 log = structlog.get_logger()
 
 
-def _nobody_refused(_: web.BaseRequest) -> None:
-    pass
-
-
-def _no_lines(_: web.BaseRequest) -> str:
-    return ""
-
-
 class Router:
-    """Answers by exact path and method; every failure in our form.
+    """Selects the handler by exact path and method, and answers every error in the same form.
 
-    `admit` may refuse any request before it is looked at; `lines` are header lines that every answer carries.
+    `limit` may refuse any request before it is looked at; every answer has the header lines of `cors`.
     """
 
     def __init__(
-        self,
-        routes: Routes,
-        metrics: Metrics,
-        admit: Callable[[web.BaseRequest], None] = _nobody_refused,
-        lines: Callable[[web.BaseRequest], str] = _no_lines,
+        self, routes: Routes, metrics: Metrics, limit: AddressLimit | None = None, cors: Cors | None = None
     ) -> None:
-        self._routes, self._metrics, self._admit, self._lines = routes, metrics, admit, lines
+        self._routes, self._metrics, self._limit, self._cors = routes, metrics, limit, cors
 
     async def __call__(self, request: web.BaseRequest) -> Response:
         answer = await self._answer(request)
-        answer.more += self._lines(request)
+        if self._cors is not None:
+            answer.more += self._cors.lines(request)
         if not request.content.is_eof():
             answer.ends = True  # the rest of an unread body is no request
         connection = request.protocol
@@ -57,7 +47,8 @@ class Router:
 
     async def _answer(self, request: web.BaseRequest) -> Response:
         try:
-            self._admit(request)
+            if self._limit is not None:
+                self._limit.admit(request)
             return await self._route(request)
         except ApiError as refusal:
             self._metrics.refusals.labels(refusal.code).inc()
@@ -84,13 +75,13 @@ class Router:
 
 
 def not_allowed(methods: Mapping[str, Handler]) -> ApiError:
-    """405, with the methods that are."""
+    """405, with the allowed methods."""
     allowed = ", ".join(methods)
     return ApiError(Code.METHOD_NOT_ALLOWED, f"this call takes {allowed}", {hdrs.ALLOW: allowed})
 
 
 def routes(
-    calls: Iterable[Call], listener: Listener, parts: Sequence[object], cors: Cors | None = None
+    calls: Iterable[Call], listener: ListenerName, parts: Sequence[object], cors: Cors | None = None
 ) -> Routes:
     """The calls of the listener. `parts` are the objects that answer; with `cors` OPTIONS is answered too."""
     found: dict[str, dict[str, Handler]] = {}
@@ -106,7 +97,7 @@ def routes(
 
 
 def _options(cors: Cors, allowed: str) -> Handler:
-    """What answers an OPTIONS: a preflight of a page, or anybody's question."""
+    """The handler of OPTIONS: of a preflight request, and of any other."""
 
     async def answer(request: web.BaseRequest) -> Response:
         return Response(b"", HTTPStatus.NO_CONTENT, more=f"Allow: {allowed}\r\n{cors.preflight(request)}")
@@ -115,7 +106,7 @@ def _options(cors: Cors, allowed: str) -> Handler:
 
 
 def _where(error: Exception) -> str:
-    """File and line, without the message: it may hold what a guest sent."""
+    """File and line, without the message: it may contain what a participant sent."""
     trace = error.__traceback__
     while trace is not None and trace.tb_next is not None:
         trace = trace.tb_next

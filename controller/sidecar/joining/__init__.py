@@ -1,1 +1,1 @@
-"""Who gets in: the ways of asking for a token, and the door that all of them lead to."""
+"""The public calls: participants request tokens, and admission checks decide."""

@@ -1,6 +1,6 @@
-"""Who gets in, and as what (docs/access.md): the checks in their order, and the token at the end of them.
+"""The checks before a token is issued, in their order, and the role of its holder (docs/access.md).
 
-All ways of asking for a token come through here, so that none is wider than another.
+Every call that issues a token uses them, so that all have the same rights.
 """
 
 from typing import Final, NamedTuple
@@ -19,7 +19,7 @@ from controller.sidecar.joining.credentials import CredentialVerifier, VerifiedC
 from controller.sidecar.joining.participant_cache import ParticipantCache, RoomOccupants
 
 LISTED_SECONDS: Final = 20
-"""For how long LiveKit lists somebody whose connection broke."""
+"""How long LiveKit lists a participant whose connection was lost."""
 
 _IDENTITY_BYTES: Final = 12
 _ROOM_NOT_FOUND: Final = (
@@ -46,7 +46,7 @@ _FULL: Final = (
 
 
 class JoinRequest(NamedTuple):
-    """What somebody asks for, its fields checked. Without an `identity` they get one."""
+    """A request for a token, its fields checked. Without an `identity` one is generated."""
 
     room_id: str
     identity: str | None = None
@@ -54,7 +54,7 @@ class JoinRequest(NamedTuple):
     hidden: bool = False
     egress_token: str | None = None
     room_name: str | None = None
-    """The LiveKit name that they know of, where they have to know it."""
+    """The LiveKit name in the request, if the call requires it."""
 
 
 class IssuedToken(NamedTuple):
@@ -65,7 +65,7 @@ class IssuedToken(NamedTuple):
 
 
 class Admission:
-    """Lets in, or raises the Refusal that says why not."""
+    """Issues tokens, or raises the ApiError that says why not."""
 
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         settings, metrics = context.settings, context.metrics
@@ -81,7 +81,7 @@ class Admission:
         self.participants = ParticipantCache(context.reader, context.clock)
 
     def check_known(self) -> None:
-        """Refusal while too little is known to answer anybody."""
+        """ApiError (STARTING, UNAVAILABLE) while the cached state is missing or too old."""
         if not self._state.started:
             raise starting_error()
         if not self._state.is_fresh(self._clock()):
@@ -117,7 +117,7 @@ class Admission:
     def _role(
         self, join_request: JoinRequest, record: RoomRecord, room: LiveRoom, claims: VerifiedClaims, now: int
     ) -> Role:
-        """The role that was proven; nothing is a guest's, and no invite or access token makes one hidden."""
+        """The proven role; without a proof it is guest. No invite or access token makes anybody hidden."""
         if not join_request.hidden:
             return Role.SPEAKER if claims.speaker else Role.GUEST
         if record.spec.allow_webinar_mode or self._settings.hidden_requires_token:
@@ -164,6 +164,6 @@ class Admission:
 
 
 def _is_full(occupants: RoomOccupants, record: RoomRecord, room: LiveRoom) -> bool:
-    """By the smaller of what the policy says now and what LiveKit was told when it made the room."""
+    """By the smaller of the limit in the spec and the limit of the LiveKit room."""
     limit = record.spec.max_participants
     return occupants.people >= (min(limit, room.max_participants) if room.max_participants else limit)

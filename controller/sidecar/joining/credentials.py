@@ -1,6 +1,6 @@
-"""What a request proves (docs/access.md): by an invite, by an access token, by the token before.
+"""What the credentials of a request prove (docs/access.md): invite, access token, previous token.
 
-No field of a body proves anything but egress_mode_token, and that proves one thing alone.
+Of the fields of a body only egress_mode_token is a credential, for a hidden participant.
 """
 
 from collections.abc import Mapping
@@ -29,7 +29,7 @@ _PROOF_INVALID: Final = (
 
 @dataclass(frozen=True, slots=True)
 class VerifiedClaims:
-    """`speaker`: may come as one. `anybody`: is whoever they say they are. `identity`: is that one."""
+    """`speaker`: may be a speaker. `anybody`: may use any identity. `identity`: may use this one."""
 
     speaker: bool = False
     anybody: bool = False
@@ -41,7 +41,7 @@ _OWNER: Final = VerifiedClaims(speaker=True, anybody=True)
 
 
 class CredentialVerifier:
-    """Reads proofs. Times are in whole seconds since the epoch."""
+    """Verifies credentials. Times are in whole seconds since the epoch."""
 
     def __init__(self, settings: Settings, access_tokens: AccessTokens, minter: Minter) -> None:
         self._access_tokens, self._minter = access_tokens, minter
@@ -51,10 +51,10 @@ class CredentialVerifier:
     def verify(
         self, headers: CIMultiDictProxy[str], record: RoomRecord, identity: str | None, now: int
     ) -> VerifiedClaims:
-        """What the headers prove for `record`; `identity` is who they say they are.
+        """What the headers prove for `record` and the claimed `identity`.
 
-        Refusal (PROOF_INVALID) where an invite is not good for both: never silently a guest. All of them get
-        the one sentence, so that an invite tells nothing of other rooms.
+        ApiError (PROOF_INVALID) if an invite is not valid for both: its holder never becomes a guest without
+        notice. The sentence is always the same, so that an invite tells nothing of other rooms.
         """
         invited = (
             self._verify_invite(headers, record, identity, now) if hdrs.AUTHORIZATION in headers else _NOTHING
@@ -67,7 +67,7 @@ class CredentialVerifier:
         return admits_hidden(token, room_id, room_name, self._egress_key, now)
 
     def proves_identity(self, identity: str, headers: Mapping[str, str], room_name: str, now: int) -> bool:
-        """Whether the token before proves that the caller is `identity`; one that does not fit is ignored."""
+        """Whether the previous token proves that the caller is `identity`; one of another room is ignored."""
         previous = headers.get(PREVIOUS_TOKEN)
         return previous is not None and self._minter.proves(previous, room_name, identity, now)
 

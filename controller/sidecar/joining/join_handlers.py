@@ -1,6 +1,6 @@
 """The public calls: findLKRoomNameById, createToken, and the token endpoint of LiveKit's SDKs.
 
-Answered from memory (docs/http-api.md#public-calls); what they ask of a caller is the door's (admission.py).
+Answered from cached state (docs/http-api.md#public-calls); admission.py checks the caller.
 """
 
 import json
@@ -24,7 +24,7 @@ _IN_FIND: Final = tuple(name for name, field in FIELDS.items() if field.in_find)
 
 
 class JoinHandlers:
-    """What guests may ask."""
+    """The handlers of the public calls."""
 
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         self._admission, self._clock = Admission(context, access_tokens), context.clock
@@ -79,7 +79,7 @@ class JoinHandlers:
         return Response(answer.encode(), HTTPStatus.CREATED)
 
     async def close(self) -> None:
-        """End what is under way at LiveKit."""
+        """Cancel the requests to LiveKit."""
         await self._admission.participants.close()
 
     async def _admit(

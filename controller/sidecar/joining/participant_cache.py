@@ -1,4 +1,4 @@
-"""Who is inside a room, as a join needs to know it: read once a second at most, shared by all who ask."""
+"""The participants of a room, read once per second at most and shared by concurrent requests."""
 
 import asyncio
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MAX_TRACKED_ROOMS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class RoomOccupants:
-    """The identities in a room, and how many people (hidden ones too; agents, egress, recorders not)."""
+    """The identities in a room, and the number of people (with hidden ones; without agents and recorders)."""
 
     identities: frozenset[str]
     people: int
@@ -29,21 +29,21 @@ class _PendingRead:
 
 
 class ParticipantCache:
-    """Looks into rooms. A look that failed or came late stands for its second too: LiveKit is not pressed."""
+    """Lists participants. A failed or late read is cached too, so that LiveKit gets no more requests."""
 
     def __init__(self, reader: LiveKitReader, clock: Callable[[], float]) -> None:
         self._reader, self._clock = reader, clock
         self._reads: dict[str, _PendingRead] = {}
 
     async def occupants(self, room: str) -> RoomOccupants | None:
-        """Who is inside the LiveKit room `room`; None where LiveKit did not say so within half a second."""
+        """The participants of the LiveKit room; None if LiveKit did not answer within half a second."""
         read = self._reads.get(room)
         if read is None or self._clock() - read.began >= CACHE_TTL_SECONDS:
             read = self._start_read(room)
         return read.task.result() if read.task.done() else await asyncio.shield(read.task)
 
     async def close(self) -> None:
-        """End the looks that are under way."""
+        """Cancel the running reads."""
         tasks = [read.task for read in self._reads.values() if not read.task.done()]
         for task in tasks:
             task.cancel()

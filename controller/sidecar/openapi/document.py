@@ -6,7 +6,7 @@ from itertools import groupby
 from typing import Any, Final, get_args
 
 from controller.sidecar.access_tokens import ACCESS_TOKEN
-from controller.sidecar.http.call import ACCESS, INVITE, WEBHOOK, Call, Listener, Parameter
+from controller.sidecar.http.call import ACCESS, INVITE, WEBHOOK, Call, ListenerName, Parameter
 from controller.sidecar.http.models import RequestBody, ResponseBody
 from controller.sidecar.http.response import JSON, Code
 from controller.sidecar.openapi.schemas import Schema, components, ref
@@ -49,7 +49,7 @@ _SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
 _BODY_CODES: Final = (Code.BAD_REQUEST, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
-def document(listener: Listener, calls: Iterable[Call]) -> Document:
+def document(listener: ListenerName, calls: Iterable[Call]) -> Document:
     """What the listener has, and nothing else."""
     shown = [call for call in calls if listener in call.listeners and call.group]
     used = {proof for call in shown for proof in call.proofs}
@@ -73,7 +73,7 @@ def document(listener: Listener, calls: Iterable[Call]) -> Document:
     }
 
 
-def _operation(call: Call, listener: Listener) -> dict[str, Any]:
+def _operation(call: Call, listener: ListenerName) -> dict[str, Any]:
     summary, description = call.description
     operation: dict[str, Any] = {
         "operationId": call.name,
@@ -103,7 +103,7 @@ def _request_body(body: type[RequestBody], body_type: str) -> dict[str, Any]:
     return {"required": required, "content": {body_type: _media(ref(body), body.examples)}}
 
 
-def _codes(call: Call, listener: Listener) -> set[Code]:
+def _codes(call: Call, listener: ListenerName) -> set[Code]:
     """The codes of the call, and those that follow from what it takes."""
     codes = {Code.INTERNAL, *call.codes}
     if call.body:

@@ -1,1 +1,1 @@
-"""The private API: rooms made, read and changed by whoever holds an access token."""
+"""The private API: holders of an access token create, read and change rooms."""

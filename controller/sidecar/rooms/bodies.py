@@ -76,7 +76,7 @@ class _Body(RequestBody):
 
 
 class _SentBack(_Body):
-    """What a room carries that was read over the API."""
+    """The fields of a returned room that are ignored when it is sent back."""
 
     returned_id: Any = Field(None, alias="_id", description=_IGNORED)
     sid: Any = Field(None, description=_IGNORED)

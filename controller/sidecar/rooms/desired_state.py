@@ -17,21 +17,21 @@ from controller.state_cache import StateCache
 from controller.text import escape_unprintable
 
 WAIT_SECONDS: Final = 5.0
-"""For how long a caller waits for an intent to be so."""
+"""How long a caller waits for the desired state."""
 READ_SECONDS: Final = 2.0
-"""For how long a read waits for the records before it is answered from memory; a write waits longer."""
+"""How long a read waits for the records before it uses the cached ones; a write waits longer."""
 AWAY_SECONDS: Final = 0.5
-"""For how long either waits while MongoDB did not answer when it was asked last."""
+"""How long either waits if MongoDB did not answer the last request."""
 POLL_INTERVAL_SECONDS: Final = 0.25
-"""Between two looks at what another process does."""
+"""Time between two reads of what another process wrote."""
 MAX_WRITE_ATTEMPTS: Final = 20
-"""How often a write that another one overtook is tried: so many at once on one room all come through."""
+"""How often a write is tried after a conflict: this many concurrent writes of one room succeed."""
 
 Transition = Callable[[RoomRecord], RoomRecord]
 
 
 class DesiredStateWriter:
-    """The records for those who read and write them over HTTP; the reconciler is woken, then waited for."""
+    """Reads and writes records for the private API, wakes the reconciler, and waits for it."""
 
     def __init__(self, context: Context) -> None:
         self._reconciler, self._state, self._clock = context.reconciler, context.state, context.clock
@@ -39,13 +39,13 @@ class DesiredStateWriter:
         self._rooms: SingleFlight[list[LiveRoom]] = SingleFlight(context.reader.rooms)
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the running requests."""
         await asyncio.gather(self._refreshed.close(), self._rooms.close())
 
     async def for_reading(self) -> RoomStore:
-        """The records with everything written before now; as last known where MongoDB is away.
+        """The records with everything written before now, or the cached ones if MongoDB does not answer.
 
-        Refusal (STARTING, UNAVAILABLE) where nothing is known yet, or not any more.
+        ApiError (STARTING, UNAVAILABLE) if there are none yet, or they are too old.
         """
         store = self._store()
         try:
@@ -55,7 +55,7 @@ class DesiredStateWriter:
         return store
 
     async def for_writing(self) -> RoomStore:
-        """The records, proven to be within reach. Refusal (STARTING, UNAVAILABLE) where they are not."""
+        """The records. ApiError (STARTING, UNAVAILABLE) if MongoDB does not answer now."""
         store = self._store()
         try:
             await self._refresh_within(WAIT_SECONDS)
@@ -66,9 +66,9 @@ class DesiredStateWriter:
     async def write(
         self, store: RoomStore, caller: ApiCaller, room_id: str, transition: Transition
     ) -> RoomRecord:
-        """The caller's room after `transition`, made on whatever is stored by then.
+        """The caller's room after `transition`, applied to the latest stored record.
 
-        Refusal: ROOM_NOT_FOUND, MANAGED_BY_MANIFEST; UNAVAILABLE where it could not be written.
+        ApiError: ROOM_NOT_FOUND, MANAGED_BY_MANIFEST; UNAVAILABLE if it could not be written.
         """
         for _ in range(MAX_WRITE_ATTEMPTS):
             before = managed_by_api(own_room(store, caller, room_id))
@@ -86,7 +86,7 @@ class DesiredStateWriter:
         )
 
     async def insert(self, store: RoomStore, record: RoomRecord) -> None:
-        """A new room. Refusal (UNAVAILABLE) where it could not be written."""
+        """Write a new room. ApiError (UNAVAILABLE) if that fails."""
         try:
             await store.insert(record)
         except StoreError:
@@ -102,7 +102,7 @@ class DesiredStateWriter:
         return await self.until(store, holds)
 
     async def until(self, store: RoomStore, holds: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether it came to hold within five seconds."""
+        """Whether the condition held within five seconds."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
                 next_change = store.next_change()
@@ -114,7 +114,7 @@ class DesiredStateWriter:
         return True
 
     async def is_live_as_desired(self, store: RoomStore, room_id: str) -> bool:
-        """Whether the room is live as it is wanted, seen on LiveKit itself: what is known may be old."""
+        """Whether the room is live as desired, by LiveKit itself: the cached state may be old."""
         record = store.by_id.get(room_id)
         if record is None or not record.should_be_live or record.live is None or not is_reconciled(record):
             return False
@@ -127,7 +127,7 @@ class DesiredStateWriter:
         return listed
 
     async def _wait_for_change(self, next_change: asyncio.Event) -> None:
-        """Return when something may have changed; what another process wrote is taken in."""
+        """Return when something may have changed, with the writes of other processes read."""
         with suppress(TimeoutError):
             async with asyncio.timeout(POLL_INTERVAL_SECONDS):
                 await next_change.wait()
@@ -136,12 +136,12 @@ class DesiredStateWriter:
                 await self._refreshed()
 
     async def _refresh_within(self, patience: float) -> None:
-        """The records are as of now. StoreError or TimeoutError where MongoDB does not say so."""
+        """Read what others wrote. StoreError or TimeoutError if MongoDB does not answer."""
         async with asyncio.timeout(patience if self._state.mongodb.up else AWAY_SECONDS):
             await self._refreshed()
 
     async def _refresh(self) -> None:
-        """Take in what others wrote; where that is news, the reconciler looks at it too."""
+        """Read what others wrote, and wake the reconciler if that is new."""
         if await self._store().refresh():
             self._reconciler.wake()
 
@@ -152,14 +152,14 @@ class DesiredStateWriter:
 
 
 def is_reconciled(record: RoomRecord) -> bool:
-    """Whether the reconciler has made the room as this very record wants it, and said so."""
+    """Whether the status says that the room is Ready at the record's generation."""
     ready = record.status.condition("Ready")
     current = record.status.observed_generation >= record.generation
     return current and ready is not None and ready.status == "True"
 
 
 def gone(store: RoomStore, room_id: str) -> bool:
-    """Whether the reconciler says that no live room stands for the record any more."""
+    """Whether the status says that the record has no live room any more."""
     record = store.by_id.get(room_id)
     if record is None:
         return True
@@ -170,9 +170,9 @@ def gone(store: RoomStore, room_id: str) -> bool:
 
 
 def own_room(store: RoomStore, caller: ApiCaller, room_id: str) -> RoomRecord:
-    """The caller's room. Refusal: one that is not there, removed, or another's, all alike.
+    """The caller's room. ApiError: ROOM_NOT_FOUND, the same for a missing, a removed and another user's room.
 
-    UNAVAILABLE where its record must not be acted on.
+    UNAVAILABLE if the record cannot be used.
     """
     unusable = store.unusable.get(room_id)
     if unusable is not None and caller.owns(unusable.record):
@@ -184,7 +184,7 @@ def own_room(store: RoomStore, caller: ApiCaller, room_id: str) -> RoomRecord:
 
 
 def managed_by_api(record: RoomRecord) -> RoomRecord:
-    """The room, where the API may change it. Refusal (MANAGED_BY_MANIFEST) that names the file."""
+    """The room. ApiError (MANAGED_BY_MANIFEST), with its file, if the API may not change it."""
     if record.origin is Origin.MANIFEST:
         file = escape_unprintable(record.file or "")
         raise ApiError(

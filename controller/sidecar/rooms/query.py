@@ -113,7 +113,7 @@ LOGICAL: Final = ("$and", "$or")
 
 
 def compile_filter(content: Any) -> Predicate:
-    """Whether a room is meant by the filter. Refusal (INVALID_FIELD) that names what is wrong with it."""
+    """A function that says whether a room matches. ApiError (INVALID_FIELD) names what is wrong."""
     return _Filter().read(content, 0)
 
 
@@ -218,7 +218,7 @@ def _unknown(name: str, place: str, state: tuple[str, ...]) -> ApiError:
 
 
 def parse_sort(content: Any) -> Order:
-    """The order that a sort asks for; an empty one is the default. Refusal (INVALID_FIELD) as above."""
+    """The order; an empty sort is the default. ApiError (INVALID_FIELD) names what is wrong."""
     if type(content) is not dict:
         raise invalid("sort", 'must be an object such as {"created": 1}')
     for name, direction in content.items():

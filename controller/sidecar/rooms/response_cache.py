@@ -1,4 +1,4 @@
-"""What callers see of the rooms: each one's own in order, and each room as it is sent; remembered."""
+"""Cached answers: each caller's rooms in order, and each room in JSON."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -9,11 +9,11 @@ from controller.sidecar.access_tokens import ApiCaller
 from controller.sidecar.rooms.query import Order, sort_records
 
 MOST_VIEWS: Final = 64
-"""Lists that are remembered at once; more are made again when they are asked for."""
+"""Cached lists at most."""
 
 
 class ResponseCache:
-    """Lists are good while the mapping of records is the very same: it is replaced as a whole on a change."""
+    """A list is valid while the mapping of records is the same object: every change replaces it."""
 
     def __init__(self) -> None:
         self._records: Mapping[str, RoomRecord] = {}
@@ -45,5 +45,5 @@ class ResponseCache:
 
 
 def visible(records: Mapping[str, RoomRecord], caller: ApiCaller) -> list[RoomRecord]:
-    """The rooms that the caller may see: no tombstone, and nobody else's."""
+    """The rooms of the caller, without removed ones."""
     return [record for record in records.values() if record.removed_at is None and caller.owns(record)]

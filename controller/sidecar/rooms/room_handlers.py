@@ -1,7 +1,7 @@
-"""The eight private calls: rooms for holders of an access token (docs/http-api.md#private-calls).
+"""The private API: rooms for holders of an access token (docs/http-api.md#private-calls).
 
-They write what is wanted and wait for the reconciler; nothing here writes to LiveKit. Checked in this order:
-the token 401, the body 400, the room 404, what manages it 409.
+Handlers write the desired state and wait for the reconciler; nothing here writes to LiveKit. The order of the
+checks: the access token (401), the body (400), the room (404), its origin (409).
 """
 
 import asyncio
@@ -40,7 +40,7 @@ from controller.sidecar.rooms.query import DEFAULT_ORDER, compile_filter, parse_
 from controller.sidecar.rooms.response_cache import ResponseCache
 
 RECORDS_PER_YIELD: Final = 500
-"""Rooms looked at between two turns of the loop, so that guests are answered meanwhile."""
+"""Rooms read before other tasks run, so that participants do not wait for a long list."""
 
 _DONE: Final = b'{"success": true}'
 
@@ -48,7 +48,7 @@ log = structlog.get_logger()
 
 
 class RoomHandlers:
-    """The private calls over the records."""
+    """The handlers of the private API."""
 
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         self._access_tokens, self._wall = access_tokens, context.wall
@@ -56,7 +56,7 @@ class RoomHandlers:
         self._desired_state = DesiredStateWriter(context)
 
     async def close(self) -> None:
-        """End what is under way at MongoDB and LiveKit."""
+        """Cancel the requests to MongoDB and LiveKit."""
         await self._desired_state.close()
 
     def accept(self, request: web.BaseRequest) -> ApiCaller:
@@ -199,7 +199,7 @@ class RoomHandlers:
         return record
 
     async def _when_reconciled(self, store: RoomStore, caller: ApiCaller, record: RoomRecord) -> Response:
-        """The room once it is as it is wanted, or as it is after 5 s. Refusal where it is removed by then."""
+        """The room as soon as it is reconciled, or as it is after 5 s. ApiError if it was removed."""
 
         async def so() -> bool:
             now = own_room(store, caller, record.id)
@@ -213,13 +213,13 @@ class RoomHandlers:
 
 
 def _new(spec: RoomSpec, now: datetime) -> RoomRecord:
-    """A room made by API: its id is the capability to join it, so it is random through and through."""
+    """A new room. Who knows its id may join, so all of the id is random."""
     room_id = secrets.token_hex(12)
     return RoomRecord(room_id, f"api/{room_id}", Origin.API, None, spec, now, now)
 
 
 def _is_being_removed(store: RoomStore, caller: ApiCaller, room_id: str) -> bool:
-    """Whether a call before this one has removed it, and its live room still stands."""
+    """Whether an earlier call removed the room, and its live room still exists."""
     record = store.by_id.get(room_id)
     if record is None or not record.removed:
         return False

@@ -1,4 +1,4 @@
-"""One call for all who ask at once: what many requests want to know is asked once."""
+"""One call for concurrent requests: what many need at the same time is requested once."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 class SingleFlight(Generic[T]):
-    """Whoever asks gets the result, or the error, of a call that began after they asked."""
+    """Each caller gets the result, or the error, of a call that began after they called."""
 
     def __init__(self, call: Callable[[], Awaitable[T]]) -> None:
         self._call = call
@@ -28,7 +28,7 @@ class SingleFlight(Generic[T]):
         return await self._call()
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the running calls."""
         tasks = [task for task in (self._next, self._running) if task is not None]
         for task in tasks:
             task.cancel()
@@ -36,6 +36,6 @@ class SingleFlight(Generic[T]):
 
 
 def _retrieved(task: asyncio.Task[T]) -> None:
-    """An error that nobody waits for any more is no fault."""
+    """An error that nobody awaits any more is not reported."""
     if not task.cancelled():
         task.exception()
