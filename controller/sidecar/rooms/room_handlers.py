@@ -6,7 +6,7 @@ checks: the access token (401), the body (400), the room (404), its origin (409)
 
 import asyncio
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final
 
@@ -95,7 +95,8 @@ class RoomHandlers:
         records = await self._find(caller, body, body.sort or {})
         first = body.skip or 0
         page = records[first : first + body.limit] if body.limit else records[first:]
-        return Response(b"[%b]" % b", ".join(await self._sent(page)))
+        sent = [self._responses.sent(record) async for batch in _batches(page) for record in batch]
+        return Response(b"[%b]" % b", ".join(sent))
 
     async def get_by_id(self, caller: ApiCaller, body: RoomId) -> Response:
         """Read a room.
@@ -138,9 +139,7 @@ class RoomHandlers:
         """
         store = await self._desired_state.for_writing()
         await self._respecify(store, caller, body.id, {"active": False})
-        if not await self._desired_state.until_gone(store, body.id):
-            raise _not_yet("the live room is not gone yet, and will be")
-        return Response(_DONE)
+        return await self._when_gone(store, body.id)
 
     async def remove(self, caller: ApiCaller, body: RemovedId) -> Response:
         """Remove a room.
@@ -158,9 +157,7 @@ class RoomHandlers:
                 store, caller, room_id, lambda room: room.with_api_removal(now)
             )
             _log_change("room removed by api", record, caller)
-        if not await self._desired_state.until_gone(store, room_id):
-            raise _not_yet("the live room is not gone yet, and will be")
-        return Response(_DONE)
+        return await self._when_gone(store, room_id)
 
     async def _find(
         self, caller: ApiCaller, body: CountRooms, sort: Mapping[str, Any]
@@ -172,18 +169,7 @@ class RoomHandlers:
         mine = self._responses.list_for(store.by_id, caller, order)
         if holds is None:
             return mine
-        matches: list[RoomRecord] = []
-        for first in range(0, len(mine), RECORDS_PER_YIELD):
-            matches += [record for record in mine[first : first + RECORDS_PER_YIELD] if holds(record)]
-            await asyncio.sleep(0)
-        return matches
-
-    async def _sent(self, records: Sequence[RoomRecord]) -> Sequence[bytes]:
-        sent: list[bytes] = []
-        for first in range(0, len(records), RECORDS_PER_YIELD):
-            sent += [self._responses.sent(record) for record in records[first : first + RECORDS_PER_YIELD]]
-            await asyncio.sleep(0)
-        return sent
+        return [record async for batch in _batches(mine) for record in batch if holds(record)]
 
     async def _respecify(
         self, store: RoomStore, caller: ApiCaller, room_id: str, given: Mapping[str, Any]
@@ -208,8 +194,21 @@ class RoomHandlers:
         await self._desired_state.until(store, so)
         return Response(self._responses.sent(own_room(store, caller, record.id)))
 
+    async def _when_gone(self, store: RoomStore, room_id: str) -> Response:
+        """Done as soon as the live room is gone. ApiError (UNAVAILABLE) after 5 s."""
+        if not await self._desired_state.until_gone(store, room_id):
+            raise _not_yet("the live room is not gone yet, and will be")
+        return Response(_DONE)
+
     def _now(self) -> datetime:
         return truncate_to_millis(datetime.fromtimestamp(self._wall(), UTC))
+
+
+async def _batches(records: Sequence[RoomRecord]) -> AsyncIterator[Sequence[RoomRecord]]:
+    """The records in parts; other tasks run after each."""
+    for first in range(0, len(records), RECORDS_PER_YIELD):
+        yield records[first : first + RECORDS_PER_YIELD]
+        await asyncio.sleep(0)
 
 
 def _new(spec: RoomSpec, now: datetime) -> RoomRecord:
