@@ -64,7 +64,7 @@ def pytest_report_header(config: pytest.Config) -> str:
 def sample(request: pytest.FixtureRequest) -> Sample:
     """What this test tries of its cases."""
     option = request.config.option
-    return Sample(option.sample, request.node.nodeid, thorough=option.thorough)
+    return Sample(option.sample, f"{request.path.name} {request.node.name}", thorough=option.thorough)
 
 
 @pytest.hookimpl(wrapper=True)

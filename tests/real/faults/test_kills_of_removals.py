@@ -1,23 +1,24 @@
 """`apply` is killed at every message while it takes down a room that was removed by API, people inside."""
 
-from itertools import count
-
 import pytest
 
 from tests.real.faults.scenario import KILLED, Line
 from tests.support.api import api_of
 from tests.support.participants import canary, token
+from tests.support.sample import Sample
 
 
 @pytest.mark.parametrize(
     ("link", "point"), [("livekit", "before"), ("livekit", "after"), ("mongodb", "after")]
 )
-async def test_a_removal_by_api_survives_a_kill_at_every_message(line: Line, link: str, point: str) -> None:
+async def test_a_removal_by_api_survives_a_kill_at_every_message(
+    line: Line, link: str, point: str, sample: Sample
+) -> None:
     site = line.site
     line.flip(removals=False)
     await line.applied()
     async with api_of(site) as api:
-        for number in count(1):
+        for number in sample.every(3, start=1):
             room = await api.create("Doomed")
             await line.applied()
             name = await api.until_live(room)

@@ -3,21 +3,20 @@
 Before LiveKit gets one, and after MongoDB has carried one out; the other two are in test_kills.
 """
 
-from itertools import count
-
 import pytest
 
 from tests.real.faults.scenario import KILLED, Line
 from tests.support.controller import Controller
+from tests.support.sample import Sample
 from tests.support.wait import until
 
 
 @pytest.mark.parametrize(("link", "point"), [("livekit", "before"), ("mongodb", "after")])
-async def test_run_may_be_killed_at_every_message(line: Line, link: str, point: str) -> None:
+async def test_run_may_be_killed_at_every_message(line: Line, link: str, point: str, sample: Sample) -> None:
     """Without removals, which take ten seconds in `run`."""
     line.flip(removals=False)
     await line.applied()
-    for number in count(1):
+    for number in sample.every(3, start=1):
         line.flip(removals=False)
         async with line.canaries():
             if not await _killed(line.start("run", link, point, number)):

@@ -1,7 +1,6 @@
 """A message is carried out and its reply is lost while the controller lives on: it finds out, and goes on."""
 
 import asyncio
-from itertools import count
 from pathlib import Path
 
 import pytest
@@ -10,16 +9,17 @@ from tests.real.faults.scenario import Line, laid
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.proxy import Fate, Fault, Message, Proxy, drop, reset
+from tests.support.sample import Sample
 
 
 @pytest.mark.parametrize("link", ["livekit", "mongodb"])
-async def test_the_connection_may_break_at_every_reply(line: Line, link: str) -> None:
+async def test_the_connection_may_break_at_every_reply(line: Line, link: str, sample: Sample) -> None:
     """One controller lives through all of it."""
     proxy = line.proxies[link]
     line.flip(removals=False)
     async with line.site.run() as controller:
         await line.site.converged()
-        for number in count(1):
+        for number in sample.every(3, start=1):
             async with line.canaries():
                 lost = proxy.count + number
                 proxy.after[lost] = reset

@@ -6,7 +6,7 @@ the room is recorded again while somebody is inside.
 
 import asyncio
 import struct
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -21,6 +21,7 @@ from tests.support.controller import Controller
 from tests.support.egress import RecordingStack
 from tests.support.embedded import Server
 from tests.support.proxy import Fate, Fault, Message, Proxy, http, kill, mongodb, not_hello
+from tests.support.sample import Sample
 from tests.support.wait import until
 
 KILLED: Final = -9
@@ -279,7 +280,7 @@ Survives = Callable[[Stage, Kill], Awaitable[None]]
 
 
 async def _all_survived(
-    folder: Path, database: Server, kills: tuple[Kill, ...], survives: Survives, **switches: Any
+    folder: Path, database: Server, kills: Sequence[Kill], survives: Survives, **switches: Any
 ) -> None:
     """Each on a site of its own, side by side: most of it is waiting."""
     slots = asyncio.Semaphore(AT_ONCE)
@@ -331,12 +332,16 @@ async def _switched_off(site: Stage, death: Kill) -> None:
         assert await last.stop() == 0
 
 
-async def test_the_controller_is_killed_at_each_step_of_a_begin(tmp_path: Path, mongodb: Server) -> None:
-    await _all_survived(tmp_path, mongodb, BEGIN, _begun, slow_start="1s")
+async def test_the_controller_is_killed_at_each_step_of_a_begin(
+    tmp_path: Path, mongodb: Server, sample: Sample
+) -> None:
+    await _all_survived(tmp_path, mongodb, sample.of(BEGIN, 3), _begun, slow_start="1s")
 
 
-async def test_the_controller_is_killed_at_each_step_of_an_end(tmp_path: Path, mongodb: Server) -> None:
-    await _all_survived(tmp_path, mongodb, END, _ended)
+async def test_the_controller_is_killed_at_each_step_of_an_end(
+    tmp_path: Path, mongodb: Server, sample: Sample
+) -> None:
+    await _all_survived(tmp_path, mongodb, sample.of(END, 3), _ended)
 
 
 async def test_the_controller_is_killed_while_a_recorded_room_is_stopped(

@@ -1,13 +1,11 @@
 """Fifty rooms whose people come and go, while whatever takes part in recording them fails at random.
 
-The three claims of invariants.py hold throughout. `SOAK_SECONDS=300` makes it five minutes, `SOAK_SEED` says
-which; it prints both, and what became of the recordings.
+The three claims of invariants.py hold throughout. It prints what became of the recordings. Five minutes with
+`--thorough`; what comes when is the sample's.
 """
 
 import asyncio
-import os
 import random
-import secrets
 from collections import Counter
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
@@ -23,10 +21,12 @@ from tests.real.recordings.invariants import Visitor, Watch, watching
 from tests.support.controller import Controller
 from tests.support.egress import Egress as Worker
 from tests.support.embedded import Server
+from tests.support.sample import Sample
 from tests.support.wait import until
 
 ROOMS: Final = 50
-SECONDS: Final = float(os.environ.get("SOAK_SECONDS", "20"))
+SECONDS: Final = 20.0
+THOROUGH_SECONDS: Final = 300.0
 CALM_EVERY: Final = 100.0
 """Seconds of faults after which it is looked whether each room is recorded that should be, and no other."""
 HEALED: Final = 240.0
@@ -208,13 +208,10 @@ async def soaking(folder: Path, mongodb: str, seed: int) -> AsyncIterator[Soak]:
 
 
 async def test_each_room_is_recorded_once_and_each_recording_named(
-    tmp_path: Path, mongodb: Server, capsys: pytest.CaptureFixture[str]
+    tmp_path: Path, mongodb: Server, sample: Sample, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    seed = int(os.environ.get("SOAK_SEED") or secrets.randbelow(1_000_000))
-    async with soaking(tmp_path, mongodb.uri, seed) as soak:
-        with capsys.disabled():
-            print(f"\nSOAK_SEED={seed} SOAK_SECONDS={SECONDS:.0f}")  # noqa: T201
-        await soak.for_(SECONDS)
+    async with soaking(tmp_path, mongodb.uri, sample.seed) as soak:
+        await soak.for_(THOROUGH_SECONDS if sample.thorough else SECONDS)
         await soak.over()
         with capsys.disabled():
             print(await soak.summary())  # noqa: T201
