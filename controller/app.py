@@ -106,7 +106,7 @@ class ControllerParts:
 def build_planner(process: Process, store: RoomStore) -> Planner:
     """Reads and plans; has no way to write."""
     observer = StateObserver(process.read_manifests, process.reader, store, process.state, process.clock)
-    return Planner(process.inputs, observer, store, process.clock)
+    return Planner(process.inputs, observer, store, store, process.clock)
 
 
 def build_controller(

@@ -20,7 +20,7 @@ from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhook_forwarding import WebhookForwarder
 from controller.records import open_lease
-from controller.records.ports import Lease, RoomStore
+from controller.records.ports import Lease, RecordReader, RemoteChanges, RoomStore
 from controller.records.record_cache import RecordCache
 from controller.settings import Settings
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
@@ -141,7 +141,7 @@ def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher, resy
 
 
 def _webhook_forwarder(
-    process: Process, parts: ControllerParts, lease: Lease, store: RoomStore
+    process: Process, parts: ControllerParts, lease: Lease, store: RemoteChanges
 ) -> WebhookForwarder:
     act, instance = parts.reconciler.on_webhook, process.inputs.instance
     return WebhookForwarder(act, lease, process.state, store.relay, instance)
@@ -167,7 +167,7 @@ async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await asyncio.sleep(RESTART_DELAY_SECONDS)
 
 
-async def _lead(lease: Lease, store: RoomStore) -> None:
+async def _lead(lease: Lease, store: RecordReader) -> None:
     """Take the lease whenever it can be had; what stands in memory is not trusted then.
 
     Nothing of a database is touched before it is known to be ours.
@@ -192,7 +192,7 @@ async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:
         triggers.files_changed()
 
 
-async def _follow(store: RoomStore, triggers: Triggers, forwarder: WebhookForwarder) -> None:
+async def _follow(store: RemoteChanges, triggers: Triggers, forwarder: WebhookForwarder) -> None:
     """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for.
 
     And act on the webhooks that another was told of, from the very start on: the first look shows from where.

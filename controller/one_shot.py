@@ -13,7 +13,7 @@ from controller.plan.model import FinalizeApiRemoval, Observed, Plan, RoomChange
 from controller.reconcile.reconciler import RECHECK_OCCUPANCY_SECONDS, Planner
 from controller.reconcile.task_runner import Progress
 from controller.records import open_lease
-from controller.records.ports import Lease, RemovalApproval, RoomStore
+from controller.records.ports import Lease, RemovalApproval, RemovalApprovals, RoomStore
 from controller.room import redact_key
 from controller.settings import Settings
 
@@ -96,12 +96,12 @@ async def apply(
 
 
 async def _grant(
-    plan: Plan, store: RoomStore, process: Process, confirm: Callable[[Plan], bool]
+    plan: Plan, approvals: RemovalApprovals, process: Process, confirm: Callable[[Plan], bool]
 ) -> ApplyReport:
     """Record leave for the rooms that are missing now, for the controller that is at work."""
     if not confirm(plan):
         return ApplyReport(plan, confirmed=False)
-    await store.grant_removal_approval(
+    await approvals.grant_removal_approval(
         RemovalApproval(plan.missing, process.clock.wall() + REMOVAL_APPROVAL_TTL)
     )
     return ApplyReport(plan, granted=tuple(sorted(plan.missing)))

@@ -21,7 +21,7 @@ from controller.cli.room_status import RoomStatus, as_dict, room_status, select_
 from controller.cli.rooms import describe_database, not_found
 from controller.cli.table import print_table
 from controller.errors import StoreUnavailableError
-from controller.records.ports import Records, RoomStore
+from controller.records.ports import HeldRecords, Records
 from controller.room import format_time, redact_key
 from controller.settings import SettingGroup, Settings
 
@@ -110,7 +110,7 @@ def _show_changes(before: Sequence[RoomStatus], now: Sequence[RoomStatus], outpu
 
 
 async def read_rooms(
-    settings: Settings, store: RoomStore, names: tuple[str, ...]
+    settings: Settings, store: HeldRecords, names: tuple[str, ...]
 ) -> tuple[list[RoomStatus], list[str]]:
     """How the rooms that `names` mean stand now, by key, and the names that mean none."""
     records, unknown = select_rooms(store, names)

@@ -17,8 +17,8 @@ from controller.cli.flags import with_settings
 from controller.cli.room_status import select_rooms
 from controller.cli.rooms import not_found
 from controller.cli.table import print_table
-from controller.records.ports import RoomStore
-from controller.records.recordings import RecordingRow, RecordingState
+from controller.records.ports import Records
+from controller.records.recordings import RecordingRow, RecordingState, RecordingStore
 from controller.room import format_time, redact_key, redact_room_id
 from controller.settings import SettingGroup, Settings
 
@@ -54,7 +54,7 @@ def recordings(
 
 async def _recordings(settings: Settings, names: tuple[str, ...], output: RecordingsFormat) -> Exit:
     async with connect_store(settings, verb="recordings", read_only=True) as store:
-        matches, unknown = await of_rooms(store, names)
+        matches, unknown = await of_rooms(store, store.recordings, names)
         _show(matches, output, datetime.now(UTC))
         for name in unknown:
             print_error(not_found(store, name))
@@ -63,18 +63,20 @@ async def _recordings(settings: Settings, names: tuple[str, ...], output: Record
     return Exit.FAILED if unknown else Exit.FINE
 
 
-async def of_rooms(store: RoomStore, names: tuple[str, ...]) -> tuple[list[RecordingRow], list[str]]:
+async def of_rooms(
+    records: Records, recordings: RecordingStore, names: tuple[str, ...]
+) -> tuple[list[RecordingRow], list[str]]:
     """The rows of the rooms that `names` (keys or ids; none: all) mean, and the names that mean none.
 
     A name means the room that has it, and those that had it when they were recorded: a removed room's
     recordings stay, and so does its name.
     """
     if not names:
-        return await store.recordings.find(), []
-    rooms, missing = select_rooms(store, names)
-    by_name = _by_name(await store.recordings.find_by_names(frozenset(names)))
+        return await recordings.find(), []
+    rooms, missing = select_rooms(records, names)
+    by_name = _by_name(await recordings.find_by_names(frozenset(names)))
     ids = {room.id for room in rooms}.union(*(by_name.get(name, ()) for name in names))
-    matches = await store.recordings.find(frozenset(ids)) if ids else []
+    matches = await recordings.find(frozenset(ids)) if ids else []
     return matches, [name for name in missing if name not in by_name]
 
 

@@ -11,7 +11,7 @@ from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.rooms import one_room
 from controller.errors import RoomctlError, StoreConflictError
-from controller.records.ports import RoomStore
+from controller.records.ports import RecordStore
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
 
@@ -40,7 +40,7 @@ async def _revoke(settings: Settings, name: str) -> str:
             return await raised(store, name)
 
 
-async def raised(store: RoomStore, name: str) -> str:
+async def raised(store: RecordStore, name: str) -> str:
     """Raise the room's invite epoch, whoever else writes its record meanwhile; its key."""
     for _ in range(ATTEMPTS):
         record = one_room(store, name)

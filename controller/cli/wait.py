@@ -21,7 +21,7 @@ from controller.errors import RoomctlError, RoomsDirError, StoreUnavailableError
 from controller.manifests import Desired, ManifestError, RoomsDirState, load
 from controller.manifests.report import error_text
 from controller.plan.matching import match
-from controller.records.ports import Records, RoomStore
+from controller.records.ports import HeldRecords, Records
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
 
@@ -149,7 +149,7 @@ class WaitProgress:
         manifest = self.desired.rooms.get(key)
         return Target(key, manifest.spec if manifest is not None else None)
 
-    async def met_within(self, seconds: float, store: RoomStore) -> bool:
+    async def met_within(self, seconds: float, store: HeldRecords) -> bool:
         """Look, once at least, until nothing is missing; a database that goes away is waited for."""
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
@@ -171,7 +171,7 @@ class WaitProgress:
             raise RoomctlError(f"nothing to wait for: {self.desired.problem}, and the database has no rooms")
         print_info("no rooms to wait for")
 
-    async def _poll(self, store: RoomStore) -> None:
+    async def _poll(self, store: HeldRecords) -> None:
         await store.refresh()
         holder = await store.holder()
         now = datetime.now(UTC)

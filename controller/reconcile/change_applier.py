@@ -39,7 +39,7 @@ from controller.plan.model import (
     Stop,
     Update,
 )
-from controller.records.ports import RoomStore
+from controller.records.ports import RecordWriter
 from controller.records.record import Origin, RoomRecord
 from controller.state_cache import StateCache
 
@@ -59,7 +59,7 @@ class ApplyResult:
 class ChangeApplier:
     """Carries out changes and chores. Raises StoreError's and LiveKitError's kinds, and LeaseLostError."""
 
-    store: RoomStore
+    store: RecordWriter
     writer: LiveKitWriter
     reader: LiveKitReader
     state: StateCache

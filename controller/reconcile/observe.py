@@ -11,7 +11,7 @@ from controller.live.ports import EgressReader
 from controller.live.room import Participant
 from controller.manifests.snapshot import Desired
 from controller.plan.model import Observed
-from controller.records.ports import RoomStore
+from controller.records.ports import RecordReader
 from controller.records.record import RoomRecord
 from controller.state_cache import EgressListing, StateCache
 
@@ -25,7 +25,7 @@ class StateObserver:
 
     read_manifests: Callable[[], Awaitable[Desired]]
     reader: EgressReader
-    store: RoomStore
+    store: RecordReader
     state: StateCache
     clock: Clock
     straggler_timeout: float = STRAGGLER_TIMEOUT_SECONDS

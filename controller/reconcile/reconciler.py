@@ -30,7 +30,7 @@ from controller.reconcile.triggers import (
     needs_pass,
     needs_permission_check,
 )
-from controller.records.ports import Lease, RemovalApproval, RoomStore
+from controller.records.ports import Lease, RecordReader, RemovalApproval, RemovalApprovals
 from controller.records.record import RoomRecord
 
 EMPTY_PLAN_TTL_SECONDS: Final = 60.0
@@ -61,7 +61,8 @@ class Planner:
 
     inputs: PlanInputs
     observer: StateObserver
-    store: RoomStore
+    records: RecordReader
+    approvals: RemovalApprovals
     clock: Clock
     absence: AbsenceTracker = field(default_factory=AbsenceTracker)
     orphans: OrphanTracker = field(default_factory=OrphanTracker)
@@ -96,7 +97,7 @@ class Planner:
     async def _fresh(self, observed: Observed, approved_removals: frozenset[str], *, everyone: bool) -> Plan:
         inputs = replace(
             self.inputs,
-            store=self.store.identity.store,
+            store=self.records.identity.store,
             now=self.clock.wall(),
             approved_removals=approved_removals,
             missing_for_seconds=self.absence.missing_for_seconds(self.clock.monotonic()),
@@ -121,7 +122,7 @@ class Planner:
 
     async def _read_approved_removals(self, now: datetime) -> frozenset[str]:
         """The rooms that `apply --allow-removals` gave leave to remove, while that is good."""
-        self._approval, self._approval_known = await self.store.removal_approval(), True
+        self._approval, self._approval_known = await self.approvals.removal_approval(), True
         return (
             self._approval.keys
             if self._approval is not None and self._approval.expires > now
@@ -135,7 +136,7 @@ class Planner:
         if not self._approval_known:  # a controller before us may have used it and died
             await self._read_approved_removals(self.clock.wall())
         if self._approval is not None and not self._approval.keys & plan.missing:
-            await self.store.consume_removal_approval()
+            await self.approvals.consume_removal_approval()
             self._approval = None
 
     def remember(self, plan: Plan, observed: Observed) -> float | None:
@@ -227,7 +228,7 @@ class Reconciler:
     async def write_statuses(self, plan: Plan) -> None:
         """The statuses that `plan` leaves to be said, and wait until they are."""
         self._status_writer.sync_statuses(
-            plan, self._planner.store.by_id, self._task_runner.busy, self._task_runner.start
+            plan, self._planner.records.by_id, self._task_runner.busy, self._task_runner.start
         )
         await self._task_runner.wait_until_idle()
 
@@ -246,7 +247,7 @@ class Reconciler:
     def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
         """The rooms that something made suspect, and at an audit a share of those that people are in."""
         if queued := self._triggers.drain_permission_checks():
-            for record in self._planner.store.by_id.values():  # by now: one made since may be among them
+            for record in self._planner.records.by_id.values():  # by now: one made since may be among them
                 if record.live is not None and record.live.name in queued and record.should_be_live:
                     self._check_permissions(record, record.live.name)
         if audit:

@@ -12,7 +12,7 @@ from controller.errors import RoomctlError
 from controller.plan.model import Plan, RoomChange
 from controller.reconcile.status import StatusInputs, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
-from controller.records.ports import RoomStore
+from controller.records.ports import RecordWriter
 from controller.records.record import RoomRecord, Status
 from controller.state_cache import StateCache
 
@@ -27,7 +27,7 @@ class StartTask(Protocol):
 class StatusWriter:
     """`failures` holds, by room id, why the last try failed where the room itself was refused."""
 
-    store: RoomStore
+    store: RecordWriter
     state: StateCache
     clock: Clock
     flapping: FlapDetector

@@ -1,4 +1,4 @@
-"""What the rest of the house may ask of the records."""
+"""What others may ask of the records: a port for each purpose, so that parts show what they use."""
 
 import asyncio
 from collections.abc import Mapping
@@ -68,7 +68,7 @@ class Relay(Protocol):
         ...
 
     def pop_all(self) -> list[ForwardedEvent]:
-        """What was handed on, by whomever, as far as `RoomStore.has_remote_changes` has read it; each is
+        """What was handed on, by whomever, as far as `RemoteChanges.has_remote_changes` has read it; each is
         given once.
 
         Nothing that was handed on before `has_remote_changes` was first asked.
@@ -94,12 +94,8 @@ class Records(Protocol):
         ...
 
 
-class RoomStore(Records, Protocol):
-    """The records and the ways to change them. Raises only StoreError's kinds.
-
-    Writes of concurrent callers travel together (group commit), are acknowledged by a majority with
-    journal, and stand in `by_id` before the caller goes on. A reply that was lost is settled by reading.
-    """
+class StoredRecords(Records, Protocol):
+    """The records, and whose database they are in."""
 
     @property
     def identity(self) -> StoreIdentity:
@@ -111,15 +107,9 @@ class RoomStore(Records, Protocol):
         """Whether the database was made under another ROOMCTL_SECRET."""
         ...
 
-    @property
-    def recordings(self) -> RecordingStore:
-        """The recordings, in a collection of their own; read and written each time, not kept in memory."""
-        ...
 
-    @property
-    def relay(self) -> Relay:
-        """What replicas on these records tell each other."""
-        ...
+class RecordReader(StoredRecords, Protocol):
+    """Takes in what others wrote. Raises only StoreError's kinds, as all the ports below."""
 
     async def refresh(self) -> bool:
         """Take in what others wrote (primary, majority); True where anything changed.
@@ -132,16 +122,17 @@ class RoomStore(Records, Protocol):
         """Trust nothing in memory: the next refresh is a full read. A writer may have died half way."""
         ...
 
-    async def has_remote_changes(self) -> bool:
-        """Whether another wrote since the last refresh: one small read, for asking often.
-
-        It brings along what was handed on, for `relay` to give.
-        """
-        ...
-
     def next_change(self) -> asyncio.Event:
         """Set once the records in memory are no longer those of now; ask for it before looking at them."""
         ...
+
+
+class RecordWriter(StoredRecords, Protocol):
+    """Changes rooms.
+
+    Writes of concurrent callers travel together (group commit), are acknowledged by a majority with
+    journal, and stand in `by_id` before the caller goes on. A reply that was lost is settled by reading.
+    """
 
     async def insert(self, record: RoomRecord) -> RoomRecord:
         """A new record. StoreConflictError where its id or its key is taken (a lost reply is no conflict)."""
@@ -167,14 +158,51 @@ class RoomStore(Records, Protocol):
         """Drop a tombstone for good; one that was revived meanwhile stays (StoreConflictError)."""
         ...
 
+
+class RecordStore(RecordReader, RecordWriter, Protocol):
+    """Reads and changes rooms."""
+
+
+class HeldRecords(RecordReader, Protocol):
+    """The records, and which controller acts on them."""
+
+    async def holder(self) -> Holder | None:
+        """Who holds or last held the lease, read now."""
+        ...
+
+
+class RemovalApprovals(Protocol):
+    """Leave to remove rooms although a guard would refuse."""
+
     async def removal_approval(self) -> RemovalApproval | None: ...
 
     async def grant_removal_approval(self, approval: RemovalApproval) -> None: ...
 
     async def consume_removal_approval(self) -> None: ...
 
-    async def holder(self) -> Holder | None:
-        """Who holds or last held the lease, read now."""
+
+class RemoteChanges(Protocol):
+    """Notices what other processes did."""
+
+    async def has_remote_changes(self) -> bool:
+        """Whether another wrote since the last refresh: one small read, for asking often.
+
+        It brings along what was handed on, for `relay` to give.
+        """
+        ...
+
+    @property
+    def relay(self) -> Relay:
+        """What replicas on these records tell each other."""
+        ...
+
+
+class RoomStore(RecordStore, HeldRecords, RemovalApprovals, RemoteChanges, Protocol):
+    """All of it on one database, as it is opened."""
+
+    @property
+    def recordings(self) -> RecordingStore:
+        """The recordings, in a collection of their own; read and written each time, not kept in memory."""
         ...
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from controller.live.ports import LiveKitReader
 from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
-from controller.records.ports import RoomStore
+from controller.records.ports import RecordStore
 from controller.settings import Settings
 from controller.state_cache import StateCache
 
@@ -20,11 +20,11 @@ class ReconcilerHandle:
     `store` writes desire, `wake` makes the reconciler look at it soon, `on_webhook` passes a webhook on.
     """
 
-    store: RoomStore | None = None
+    store: RecordStore | None = None
     wake: Callable[[], None] = lambda: None
     on_webhook: Callable[[WebhookEvent], None] = lambda _: None
 
-    def connect(self, store: RoomStore, on_webhook: Callable[[WebhookEvent], None]) -> None:
+    def connect(self, store: RecordStore, on_webhook: Callable[[WebhookEvent], None]) -> None:
         self.store, self.on_webhook = store, on_webhook
 
     def disconnect(self) -> None:

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.records import open_store
-from controller.records.ports import RoomStore
+from controller.records.ports import RecordStore
 from controller.records.record import Origin, RoomRecord
 from controller.room import RoomSpec, truncate_to_millis
 from tests.support.controller import Site
@@ -20,7 +20,7 @@ SOON = 30.0
 class Api:
     """It writes to the records alone, and reads in them what came of it."""
 
-    def __init__(self, store: RoomStore) -> None:
+    def __init__(self, store: RecordStore) -> None:
         self._store = store
 
     async def create(self, name: str, **fields: Any) -> RoomRecord:

@@ -45,7 +45,7 @@ from controller.errors import (
 from controller.live.egress import Egress, EgressStatus, RecordingRequest, S3Access
 from controller.live.ports import EgressReader, LiveKitWriter
 from controller.recording_output import RecordingOutput
-from controller.records.ports import RoomStore
+from controller.records.ports import RecordWriter
 from controller.records.record import Recording, RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState
 from controller.room import RecordMode, redact_key, redact_room_id
@@ -89,7 +89,7 @@ class RecordingApplier:
     Raises StoreError's and LiveKitError's kinds, and LeaseLostError.
     """
 
-    store: RoomStore
+    store: RecordWriter
     writer: LiveKitWriter
     reader: EgressReader
     state: StateCache

@@ -7,7 +7,7 @@ from typing import Final
 
 from controller.errors import LiveKitError, StoreConflictError, StoreError
 from controller.live.room import LiveRoom
-from controller.records.ports import RoomStore
+from controller.records.ports import Records, RecordStore
 from controller.records.record import Origin, RoomRecord
 from controller.sidecar.access_tokens import ApiCaller
 from controller.sidecar.context import Context
@@ -42,7 +42,7 @@ class DesiredStateWriter:
         """Cancel the running requests."""
         await asyncio.gather(self._refreshed.close(), self._rooms.close())
 
-    async def for_reading(self) -> RoomStore:
+    async def for_reading(self) -> RecordStore:
         """The records with everything written before now, or the cached ones if MongoDB does not answer.
 
         ApiError (STARTING, UNAVAILABLE) if there are none yet, or they are too old.
@@ -54,7 +54,7 @@ class DesiredStateWriter:
             _check_known(self._state, self._clock())
         return store
 
-    async def for_writing(self) -> RoomStore:
+    async def for_writing(self) -> RecordStore:
         """The records. ApiError (STARTING, UNAVAILABLE) if MongoDB does not answer now."""
         store = self._store()
         try:
@@ -64,7 +64,7 @@ class DesiredStateWriter:
         return store
 
     async def write(
-        self, store: RoomStore, caller: ApiCaller, room_id: str, transition: Transition
+        self, store: RecordStore, caller: ApiCaller, room_id: str, transition: Transition
     ) -> RoomRecord:
         """The caller's room after `transition`, applied to the latest stored record.
 
@@ -85,7 +85,7 @@ class DesiredStateWriter:
             Code.UNAVAILABLE, "others are changing this room right now; try again in a second", 1
         )
 
-    async def insert(self, store: RoomStore, record: RoomRecord) -> None:
+    async def insert(self, store: RecordStore, record: RoomRecord) -> None:
         """Write a new room. ApiError (UNAVAILABLE) if that fails."""
         try:
             await store.insert(record)
@@ -93,7 +93,7 @@ class DesiredStateWriter:
             raise unavailable_error() from None
         self._reconciler.wake()
 
-    async def until_gone(self, store: RoomStore, room_id: str) -> bool:
+    async def until_gone(self, store: RecordStore, room_id: str) -> bool:
         """Whether the room's live room was gone within five seconds."""
 
         async def holds() -> bool:
@@ -101,7 +101,7 @@ class DesiredStateWriter:
 
         return await self.until(store, holds)
 
-    async def until(self, store: RoomStore, holds: Callable[[], Awaitable[bool]]) -> bool:
+    async def until(self, store: RecordStore, holds: Callable[[], Awaitable[bool]]) -> bool:
         """Whether the condition held within five seconds."""
         try:
             async with asyncio.timeout(WAIT_SECONDS):
@@ -113,7 +113,7 @@ class DesiredStateWriter:
             return False
         return True
 
-    async def is_live_as_desired(self, store: RoomStore, room_id: str) -> bool:
+    async def is_live_as_desired(self, store: RecordStore, room_id: str) -> bool:
         """Whether the room is live as desired, by LiveKit itself: the cached state may be old."""
         record = store.by_id.get(room_id)
         if record is None or not record.should_be_live or record.live is None or not is_reconciled(record):
@@ -145,7 +145,7 @@ class DesiredStateWriter:
         if await self._store().refresh():
             self._reconciler.wake()
 
-    def _store(self) -> RoomStore:
+    def _store(self) -> RecordStore:
         if self._reconciler.store is None:
             raise starting_error()
         return self._reconciler.store
@@ -158,7 +158,7 @@ def is_reconciled(record: RoomRecord) -> bool:
     return current and ready is not None and ready.status == "True"
 
 
-def gone(store: RoomStore, room_id: str) -> bool:
+def gone(store: Records, room_id: str) -> bool:
     """Whether the status says that the record has no live room any more."""
     record = store.by_id.get(room_id)
     if record is None:
@@ -169,7 +169,7 @@ def gone(store: RoomStore, room_id: str) -> bool:
     return record.live is None and reported
 
 
-def own_room(store: RoomStore, caller: ApiCaller, room_id: str) -> RoomRecord:
+def own_room(store: Records, caller: ApiCaller, room_id: str) -> RoomRecord:
     """The caller's room. ApiError: ROOM_NOT_FOUND, the same for a missing, a removed and another user's room.
 
     UNAVAILABLE if the record cannot be used.

@@ -13,7 +13,7 @@ from typing import Any, Final
 import structlog
 from aiohttp import web
 
-from controller.records.ports import RoomStore
+from controller.records.ports import Records, RecordStore
 from controller.records.record import Origin, RoomRecord
 from controller.room import RoomSpec, redact_key, truncate_to_millis
 from controller.sidecar.access_tokens import ACCESS_TOKEN, AccessTokens, ApiCaller
@@ -172,7 +172,7 @@ class RoomHandlers:
         return [record async for batch in _batches(mine) for record in batch if holds(record)]
 
     async def _respecify(
-        self, store: RoomStore, caller: ApiCaller, room_id: str, given: Mapping[str, Any]
+        self, store: RecordStore, caller: ApiCaller, room_id: str, given: Mapping[str, Any]
     ) -> RoomRecord:
         now, before = self._now(), managed_by_api(own_room(store, caller, room_id))
 
@@ -184,7 +184,7 @@ class RoomHandlers:
             _log_change("room changed by api", record, caller)
         return record
 
-    async def _when_reconciled(self, store: RoomStore, caller: ApiCaller, record: RoomRecord) -> Response:
+    async def _when_reconciled(self, store: RecordStore, caller: ApiCaller, record: RoomRecord) -> Response:
         """The room as soon as it is reconciled, or as it is after 5 s. ApiError if it was removed."""
 
         async def so() -> bool:
@@ -194,7 +194,7 @@ class RoomHandlers:
         await self._desired_state.until(store, so)
         return Response(self._responses.sent(own_room(store, caller, record.id)))
 
-    async def _when_gone(self, store: RoomStore, room_id: str) -> Response:
+    async def _when_gone(self, store: RecordStore, room_id: str) -> Response:
         """Done as soon as the live room is gone. ApiError (UNAVAILABLE) after 5 s."""
         if not await self._desired_state.until_gone(store, room_id):
             raise _not_yet("the live room is not gone yet, and will be")
@@ -217,7 +217,7 @@ def _new(spec: RoomSpec, now: datetime) -> RoomRecord:
     return RoomRecord(room_id, f"api/{room_id}", Origin.API, None, spec, now, now)
 
 
-def _is_being_removed(store: RoomStore, caller: ApiCaller, room_id: str) -> bool:
+def _is_being_removed(store: Records, caller: ApiCaller, room_id: str) -> bool:
     """Whether an earlier call removed the room, and its live room still exists."""
     record = store.by_id.get(room_id)
     if record is None or not record.removed:

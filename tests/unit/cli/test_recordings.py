@@ -97,7 +97,7 @@ async def asked(
         FakeDatabase({one.id: one for one in rooms}, recordings={row.egress_id: row for row in rows})
     )
     await store.refresh()
-    rows, unknown = await of_rooms(store, names)
+    rows, unknown = await of_rooms(store, store.recordings, names)
     return [row.egress_id for row in rows], unknown
 
 

@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 
 from controller.errors import LiveKitUnavailableError, StoreConflictError, StoreUnavailableError
 from controller.live.room import LiveRoom
-from controller.records.ports import RoomStore
+from controller.records.ports import RecordStore
 from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
 from controller.sidecar import Context, Sidecar
 from controller.sidecar.rooms import desired_state
@@ -156,7 +156,7 @@ def _impatient(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     patient = desired_state.DesiredStateWriter.until
 
     async def until(
-        self: desired_state.DesiredStateWriter, store: RoomStore, holds: Callable[[], Awaitable[bool]]
+        self: desired_state.DesiredStateWriter, store: RecordStore, holds: Callable[[], Awaitable[bool]]
     ) -> bool:
         hopeless = not office.works or office.people.error is not None
         try:
@@ -735,7 +735,7 @@ async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: py
         await all_asked.wait()
         return await refresh()
 
-    async def asking(self: desired_state.DesiredStateWriter) -> RoomStore:
+    async def asking(self: desired_state.DesiredStateWriter) -> RecordStore:
         nonlocal asked
         asked += 1
         if asked == READERS:
