@@ -1,5 +1,6 @@
 """The pages in controller/docs say what the code does, and every link in them leads somewhere."""
 
+import ast
 import hashlib
 import json
 import re
@@ -13,6 +14,7 @@ from controller import metrics
 from controller.cli import run_verb
 from controller.cli.exit_codes import Exit
 from controller.cli.verbs import VERBS
+from controller.cli.wait_condition import TYPES
 from controller.manifests import load
 from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting
@@ -163,11 +165,26 @@ def test_lists_every_error_code_with_its_status() -> None:
     assert listed == [(str(code), int(code.status)) for code in Code]
 
 
-def test_lists_every_conditions_reasons() -> None:
-    """Each reason is written in the code as it is on the page."""
-    code = "".join(path.read_text() for path in (ROOT / "controller").rglob("*.py"))
-    reasons = {reason.strip("`") for _, reason, *_ in tables(page("conditions.md"), "Status")}
-    assert {reason for reason in reasons if f'"{reason}"' not in code} == set()
+def test_has_a_section_for_each_type_of_condition() -> None:
+    assert re.findall(r"^## (\w+)$", page("conditions.md"), re.MULTILINE) == list(TYPES)
+    (listed,) = re.findall(r"condition type \((.+?)\)", page("cli.md"), re.DOTALL)
+    assert re.findall(r"\w+", listed) == list(TYPES)
+
+
+def test_lists_every_reason_of_a_condition() -> None:
+    """Each reason of the page is in the code, and each that the code gives to a condition is on the page."""
+    code = [path.read_text() for path in (ROOT / "controller").rglob("*.py")]
+    listed = {reason.strip("`") for _, reason, *_ in tables(page("conditions.md"), "Status")}
+    assert {reason for reason in listed if not any(f'"{reason}"' in text for text in code)} == set()
+    assert set().union(*map(reasons, code)) - listed == set()
+
+
+def reasons(code: str) -> set[str]:
+    """What a module writes as the reason of a condition."""
+    calls = [node for node in ast.walk(ast.parse(code)) if isinstance(node, ast.Call) and len(node.args) > 2]
+    made = [call.args[2] for call in calls if ast.unparse(call.func) in ("NewCondition", "Condition")]
+    parts = [part for reason in made for part in ast.walk(reason) if isinstance(part, ast.Constant)]
+    return {part.value for part in parts if isinstance(part.value, str)}
 
 
 @pytest.mark.parametrize("path", PAGES, ids=page_name)
