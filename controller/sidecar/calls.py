@@ -10,7 +10,7 @@ from controller.sidecar.http.response import Code
 from controller.sidecar.joining import bodies as joining
 from controller.sidecar.joining.credentials import PREVIOUS_TOKEN
 from controller.sidecar.joining.join_handlers import JoinHandlers
-from controller.sidecar.operations import Operations, Readiness, WebhookEvent
+from controller.sidecar.operations import Operations, Readiness, WebhookBody
 from controller.sidecar.pages.openapi_page import OpenApiPage
 from controller.sidecar.pages.serving import Pages
 from controller.sidecar.rooms import bodies as rooms
@@ -125,7 +125,7 @@ CALLS: Final = (
         "Operations",
         Operations.webhook,
         Done,
-        WebhookEvent,
+        WebhookBody,
         proofs=(WEBHOOK,),
         listeners=_PRIVATE,
         body_type="application/webhook+json",

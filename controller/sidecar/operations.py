@@ -24,8 +24,8 @@ _REFUSED: Final = (Code.UNAUTHORIZED, "the webhook is not signed with the key of
 log = structlog.get_logger()
 
 
-class WebhookEvent(RequestBody):
-    """LiveKit's WebhookEvent."""
+class WebhookBody(RequestBody):
+    """A webhook of LiveKit: its WebhookEvent in JSON."""
 
 
 class Readiness(ResponseBody):
