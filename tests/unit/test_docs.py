@@ -4,6 +4,7 @@ import ast
 import hashlib
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -97,6 +98,13 @@ def test_every_setting_of_a_page_exists(path: Path) -> None:
     known = {s.variable for s in SETTINGS} | {f"{s.variable}_FILE" for s in SETTINGS if s.secret}
     named = set(re.findall(r"\b(?:ROOMCTL|LIVEKIT|MONGODB)_[A-Z][A-Z0-9_]*\b(?!_)", path.read_text()))
     assert named - known <= {"ROOMCTL_TEST_CACHE", "ROOMCTL_QUICKSTART_CACHE"}
+
+
+def test_names_the_layers_in_the_order_that_import_linter_checks() -> None:
+    shown = re.findall(r"\w+", page("architecture.md").split("    cli -> ")[1].split("\n\n")[0])
+    checked = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"][0]
+    layers = [name.removeprefix("controller.") for layer in checked["layers"] for name in layer.split(" | ")]
+    assert ["cli", *shown] == [name for name in layers if name in ("cli", *shown)]
 
 
 def test_lists_every_setting_once_in_the_order_of_the_code() -> None:
