@@ -134,7 +134,9 @@ class RoomSpec(BaseModel):
 
     name: Annotated[
         Name,
-        RoomField("Human-readable room name.", "1 to 100 of A-Z a-z 0-9, space and -", in_metadata=True),
+        RoomField(
+            "Human-readable room name.", "1 to 100 characters: A-Z a-z 0-9, space and -", in_metadata=True
+        ),
     ]
     user_id: Annotated[UserId, RoomField("Owner id of the room.", "1 to 128 characters")] = DEFAULT_USER_ID
     mediaType: Annotated[
@@ -144,7 +146,7 @@ class RoomSpec(BaseModel):
         Participants,
         RoomField(
             "Maximum number of participants allowed to join the meeting simultaneously.",
-            f"a whole number from 1 to {MAX_PARTICIPANTS}",
+            f"an integer from 1 to {MAX_PARTICIPANTS}",
         ),
     ]
     allow_webinar_mode: Annotated[

@@ -102,7 +102,7 @@ def print_report(report: ApplyReport, settings: Settings) -> Exit:
 
 def _why(change: RoomChange) -> str:
     people = pluralize(change.participants, "participant")
-    return change.blocked_by or f"deferred until the room is empty, {people}"
+    return change.blocked_by or f"deferred until the room is empty, {people} inside"
 
 
 def apply_code(report: ApplyReport) -> Exit:

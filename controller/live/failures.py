@@ -26,9 +26,7 @@ _UNKNOWN_CALL: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _NO_EGRESS: Final = "egress not connected"
 """How LiveKit says that it runs without Redis: a 500 like others, but for its text."""
 START_RECORDING: Final = "StartRoomCompositeEgress"
-_REFUSED_START: Final = (
-    ": check ROOMCTL_RECORDING_OUTPUT; the log of the egress worker says what it does not allow"
-)
+_REFUSED_START: Final = ": check ROOMCTL_RECORDING_OUTPUT, and see the egress worker log"
 _PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
@@ -46,21 +44,19 @@ def _refused(error: ServerError, address: str, call: str) -> LiveKitError:
     status = error.status
     if status in _DENIED:
         return LiveKitAuthError(
-            f"LiveKit at {address} refuses our credentials ({call}, {status}): "
-            "check LIVEKIT_API_KEY, LIVEKIT_API_SECRET, and that both clocks agree"
+            f"authentication with LiveKit at {address} failed ({call}, {status}): "
+            "check LIVEKIT_API_KEY, LIVEKIT_API_SECRET and the clocks of both hosts"
         )
     if status == HTTPStatus.NOT_FOUND and error.code == ServerErrorCode.NOT_FOUND:
-        return LiveKitNotFoundError(
-            f"LiveKit at {address} knows no such room, participant or egress ({call})"
-        )
+        return LiveKitNotFoundError(f"not found in LiveKit at {address} ({call})")
     if (lacking := _lacking(error, address, call)) is not None:
         return lacking
     if status in _UNKNOWN_CALL:
         return _no_livekit(address, call)
     if status >= HTTPStatus.INTERNAL_SERVER_ERROR or status in _PASSING:
-        return LiveKitUnavailableError(f"LiveKit at {address} cannot serve us now ({call}, {status})")
-    mend = _REFUSED_START if call == START_RECORDING else ""
-    return LiveKitRejectedError(f"LiveKit at {address} refused the call ({call}, {status}){mend}")
+        return LiveKitUnavailableError(f"LiveKit at {address} is temporarily unavailable ({call}, {status})")
+    fix = _REFUSED_START if call == START_RECORDING else ""
+    return LiveKitRejectedError(f"LiveKit at {address} rejected the call ({call}, {status}){fix}")
 
 
 def _lacking(error: ServerError, address: str, call: str) -> LiveKitError | None:
@@ -68,31 +64,30 @@ def _lacking(error: ServerError, address: str, call: str) -> LiveKitError | None
     if _NO_EGRESS in error.message:
         return NoEgressServiceError(
             f"LiveKit at {address} runs without Redis, so it has no egress service ({call}): "
-            "give it a Redis, and an egress worker beside it"
+            "add Redis and an egress worker"
         )
     if (error.status, error.code) != (HTTPStatus.SERVICE_UNAVAILABLE, ServerErrorCode.UNAVAILABLE):
         return None
     if call == START_RECORDING:
         return NoEgressWorkerError(
-            f"no egress worker of LiveKit at {address} took the recording: "
-            "start one, or one more where all are full"
+            f"no egress worker of LiveKit at {address} is available: start one, or add capacity"
         )
     return LiveKitNodeUnavailableError(
-        f"no server of LiveKit at {address} answers for this ({call}, {error.status})"
+        f"no node of LiveKit at {address} serves this room ({call}, {error.status})"
     )
 
 
 def _no_livekit(address: str, call: str) -> LiveKitUnavailableError:
     """Something else answers there (a proxy's page, say): no reason to believe that a room is gone."""
-    return LiveKitUnavailableError(f"what answers at {address} is not LiveKit ({call}): check LIVEKIT_URL")
+    return LiveKitUnavailableError(f"the server at {address} is not LiveKit ({call}): check LIVEKIT_URL")
 
 
 def _outage(error: Exception) -> str:
     match error:
         case TimeoutError():
-            return "does not answer in time"
+            return "did not respond in time"
         case aiohttp.InvalidURL():
-            return "has no usable address: check LIVEKIT_URL"
+            return "has an invalid URL: check LIVEKIT_URL"
         case aiohttp.ClientConnectorDNSError():
             return "has a host name that does not resolve"
         case aiohttp.ClientConnectorCertificateError() | aiohttp.ClientSSLError():
@@ -100,4 +95,4 @@ def _outage(error: Exception) -> str:
         case aiohttp.ClientConnectorError():
             return "cannot be reached"
         case _:
-            return "broke off the connection"
+            return "closed the connection"

@@ -110,15 +110,15 @@ _WHY: Final = (  # the first that is said
             "no space",
             "read-only",
         ),
-        "its output was refused: check ROOMCTL_RECORDING_OUTPUT, credentials, and the worker's rights",
+        "could not write the output: check ROOMCTL_RECORDING_OUTPUT, credentials and permissions",
     ),
     (
         ("start signal", "page load", "net::err", "template", "chrome"),
-        "its page did not begin: check that the worker reaches LiveKit and ROOMCTL_RECORDING_PAGE_URL",
+        "recording page did not load: check that the worker reaches LiveKit and ROOMCTL_RECORDING_PAGE_URL",
     ),
-    (("cpu", "memory", "resource"), "its egress worker had too little CPU or memory"),
-    (("shutting down",), "its egress worker was told to end: the file goes as far as that"),
-    (("room closed", "room was closed", "source closed"), "its live room had closed"),
+    (("cpu", "memory", "resource"), "egress worker ran out of CPU or memory"),
+    (("shutting down",), "egress worker was shut down: the file ends there"),
+    (("room closed", "room was closed", "source closed"), "LiveKit room was closed"),
 )
 
 
@@ -162,7 +162,7 @@ def _why(status: EgressStatus, reason: str, egress_id: str) -> str:
         return ""
     text = reason.lower()
     sentence = next((why for words, why in _WHY if any(word in text for word in words)), "")
-    return f"{sentence or 'the egress worker gave it up'}; its log tells more of {egress_id}"
+    return f"{sentence or 'recording failed'}; see the egress worker log for {egress_id}"
 
 
 def write_recording(request: RecordingRequest) -> RoomCompositeEgressRequest:

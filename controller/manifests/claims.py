@@ -45,8 +45,5 @@ def _errors(
             others = [place for i, place in enumerate(places) if i != index][:_NAMED]
             more = len(group) - 1 - len(others)
             also = ", ".join(others) + (f" and {more} more" if more else "")
-            own = "an id" if name == "id" else f"a {name}"
-            message = (
-                f"{name} {quote_excerpt(value)} is claimed by {also} too; give each room {own} of its own"
-            )
+            message = f"duplicate {name} {quote_excerpt(value)}, also used in {also}; {name}s must be unique"
             yield ManifestError(claim.file, message, at(claim), claim.key)

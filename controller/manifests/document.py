@@ -30,7 +30,8 @@ MAX_DOCUMENTS: Final = 1_000
 NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
 """What a plain scalar says when it says nothing."""
 
-_TOO_DEEP: Final = f"nested more than {MAX_DEPTH} deep; a manifest is a flat list of `key: value`"
+_TOO_DEEP: Final = f"nesting too deep (maximum {MAX_DEPTH}); a manifest is a flat mapping of `field: value`"
+_NO_YAML: Final = "invalid YAML; write one `field: value` per line"
 _FORBIDDEN = re.compile(
     r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|(?<=[^\n\r])\ufeff"
 )
@@ -96,11 +97,11 @@ def decoded(content: bytes) -> str:
     except UnicodeDecodeError as wrong:
         before = content[: wrong.start].decode("utf-8-sig", "replace")
         byte = content[wrong.start] if wrong.start < len(content) else 0
-        message = f"the byte 0x{byte:02x} is no UTF-8 text; save the file as UTF-8"
+        message = f"invalid UTF-8 byte 0x{byte:02x}; save the file as UTF-8"
         raise UnreadableError(_position_after(before), message) from None
     if match := _FORBIDDEN.search(text):
         excerpt = quote_excerpt(match.group())
-        message = f"{excerpt} is a control character; take it out, or write it as an escape in quotes"
+        message = f"{excerpt} is a control character; remove it, or use an escape sequence in double quotes"
         raise UnreadableError(_position_after(text[: match.start()]), message)
     return text
 
@@ -112,9 +113,7 @@ def documents(text: str) -> Iterator[Document]:
     except yaml.MarkedYAMLError as wrong:
         raise _no_yaml(wrong, text) from None
     except (yaml.YAMLError, UnicodeError):
-        raise UnreadableError(
-            SourcePosition(1, 1), "this is no YAML; write one `key: value` a line"
-        ) from None
+        raise UnreadableError(SourcePosition(1, 1), _NO_YAML) from None
 
 
 def _documents(events: Iterator[Event]) -> Iterator[Document]:
@@ -128,7 +127,7 @@ def _documents(events: Iterator[Event]) -> Iterator[Document]:
             raise UnreadableError(position_of(event), message)
         document = _document(next(events), events)
         if event.tags and document is not None:
-            document.wrong(event, "tags are not used in manifests; leave the %TAG line out")
+            document.wrong(event, "YAML tags are not supported; remove the %TAG line")
         if document is not None:
             yield document
 
@@ -139,8 +138,8 @@ def _document(root: Event, events: Iterator[Event]) -> Document | None:
         return None
     document = Document(position_of(root), is_mapping=isinstance(root, MappingStartEvent))
     if not document.is_mapping:
-        shown = f"{quote_excerpt(root.value)} is" if isinstance(root, ScalarEvent) else "this list is"
-        document.wrong(root, f"{shown} no room; write a mapping, one `key: value` a line")
+        shown = quote_excerpt(root.value) if isinstance(root, ScalarEvent) else "a list"
+        document.wrong(root, f"expected a mapping (one `field: value` per line), got {shown}")
         _pass_over(root, events, depth=0)
         return document
     _refuse_properties(document, root)
@@ -155,19 +154,19 @@ def _entry(document: Document, key: Event, events: Iterator[Event]) -> None:
     """Take the key and its value from the events into the document."""
     if not isinstance(key, ScalarEvent):
         _pass_over(key, events)
-        document.wrong(key, "a key is plain text; write `key: value`")
+        document.wrong(key, "field names must be plain strings; use `field: value`")
     value = next(events)
     _pass_over(value, events)
     if not isinstance(key, ScalarEvent):
         return
     allowed = _refuse_properties(document, key)
     if key.value == "<<" and is_plain(key):
-        document.wrong(key, '"<<": merge keys are not used in manifests; write the keys out, or use `preset`')
+        document.wrong(key, '"<<": merge keys are not supported; repeat the fields, or use `preset`')
         return
     if (first := document.entries.get(key.value)) is not None:
         line = position_of(first.key).line
         document.wrong(
-            key, f"{quote_excerpt(key.value)} is written twice, first on line {line}; keep one of the two"
+            key, f"duplicate field {quote_excerpt(key.value)}, first used on line {line}; remove one"
         )
         document.entries[key.value] = Entry(first.key, None)
         return
@@ -198,59 +197,59 @@ def _refuse_properties(document: Document, event: Event) -> bool:
     if isinstance(event, AliasEvent):
         document.wrong(
             event,
-            f"{quote_excerpt(f'*{event.anchor}')}: aliases are not used in manifests; write the value out",
+            f"{quote_excerpt(f'*{event.anchor}')}: YAML aliases are not supported; repeat the value",
         )
         return False
     if not isinstance(event, ScalarEvent | CollectionStartEvent):
         return True
     if event.anchor is not None:
         document.wrong(
-            event, f"{quote_excerpt(f'&{event.anchor}')}: anchors are not used in manifests; leave it out"
+            event, f"{quote_excerpt(f'&{event.anchor}')}: YAML anchors are not supported; remove it"
         )
     if event.tag is not None:
         document.wrong(
             event,
-            f"{quote_excerpt(event.tag.replace(_CORE, '!!'))}: tags are not used in manifests; leave it out",
+            f"{quote_excerpt(event.tag.replace(_CORE, '!!'))}: YAML tags are not supported; remove it",
         )
     return event.anchor is None and event.tag is None
 
 
-_NO_TABS: Final = "a tab cannot indent; use spaces"
-_MENDS: Final = (
+_NO_TABS: Final = "tabs are not allowed for indentation; use spaces"
+_FIXES: Final = (
     ("nesting depth", _TOO_DEEP),
     ("tab character", _NO_TABS),
     (
         "mapping values",
-        "a `: ` cannot stand here; give each key its own line, all indented alike, or quote the text",
+        "unexpected `: `; put each field on its own line with the same indentation, or quote the value",
     ),
-    ("expected ':'", "a key needs a `: ` and a value"),
-    ("end of stream", "the quote that opens here is never closed; close it"),
-    ("document indicator", "the quote that opens here is never closed; close it"),
-    ("escape", "no such escape in double quotes; write the character itself, or use single quotes"),
-    ("expected ','", "a comma is missing, or a bracket is never closed"),
-    ("expected key", "this is no key; write one `key: value` a line, all indented alike"),
-    ("document start", "this follows the end of a document; a further one begins with a line of ---"),
-    ("directive", "no such directive; leave the line out"),
-    ("incompatible", "manifests are YAML 1.1 or 1.2; leave the %YAML line out"),
-    ("tag", "tags are not used in manifests; leave it out"),
-    ("anchor", "anchors are not used in manifests; leave it out"),
+    ("expected ':'", "expected `: ` and a value after the field name"),
+    ("end of stream", "unterminated quoted string; close the quote"),
+    ("document indicator", "unterminated quoted string; close the quote"),
+    ("escape", "unknown escape sequence in double quotes; use the character itself, or single quotes"),
+    ("expected ','", "expected `,` or a closing bracket"),
+    ("expected key", "expected `field: value`; check the indentation"),
+    ("document start", "unexpected content after the document; separate documents with ---"),
+    ("directive", "unknown directive; remove the line"),
+    ("incompatible", "manifests use YAML 1.1 or 1.2; remove the %YAML line"),
+    ("tag", "YAML tags are not supported; remove it"),
+    ("anchor", "YAML anchors are not supported; remove it"),
 )
 
 
 def _no_yaml(wrong: yaml.MarkedYAMLError, text: str) -> UnreadableError:
-    """The parser's complaint in words of ours, with the text at its place."""
+    """The error of the parser in our words, with the text at its position."""
     lines = _BREAK.split(text)
     problem = wrong.problem or ""
     line, column = _place(wrong, lines)
     rest = lines[line][column:]
     return UnreadableError(
         SourcePosition(line + 1, column + 1),
-        f"{quote_excerpt(rest or lines[line])}: {_mend(problem, rest[:1])}",
+        f"{quote_excerpt(rest or lines[line])}: {_fix(problem, rest[:1])}",
     )
 
 
 def _place(wrong: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int]:
-    """Where to look, counted from 0: what was never closed is best mended where it was opened."""
+    """The position, counted from 0: of what was never closed it is where it was opened."""
     opened = wrong.context_mark
     place = wrong.problem_mark or opened
     at_end = place is None or place.line >= len(lines) or not lines[place.line][place.column :]
@@ -262,14 +261,12 @@ def _place(wrong: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int]
     return max((n for n, line in enumerate(lines) if line.strip()), default=0), 0
 
 
-def _mend(problem: str, char: str) -> str:
+def _fix(problem: str, char: str) -> str:
     if "cannot start any token" in problem and char != "\t":
-        return f"text cannot begin with {escape_unprintable(char)}; put it in quotes"
+        return f"a value cannot begin with {escape_unprintable(char)}; put it in quotes"
     if char == "\t":
         return _NO_TABS
-    return next(
-        (mend for part, mend in _MENDS if part in problem), "this is no YAML; write one `key: value` a line"
-    )
+    return next((fix for part, fix in _FIXES if part in problem), _NO_YAML)
 
 
 def _position_after(before: str) -> SourcePosition:

@@ -1,4 +1,4 @@
-"""From a document to a room: the rules of each key, every fault with its place and its mend. Pure."""
+"""From a document to a room: the rules of each key, every error with its position and a fix. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -31,6 +31,7 @@ _ID: Final = re.compile(ID_PATTERN)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _MAX_INTEGER_DIGITS: Final = 18
 _TRUE: Final = frozenset(("true", "yes", "on", "y", "1"))
+_INTEGERS: Final = FIELDS["max_participants"].rule
 _FALSE: Final = frozenset(("false", "no", "off", "n", "0"))
 
 
@@ -126,8 +127,8 @@ class _Reading:
         crowded = len(self.document.diagnostics) > MAX_DIAGNOSTICS
         meant = closest_match(name, (*FIELDS, *OURS)) if not crowded else None
         self.key_is_known &= meant != "key" and not crowded
-        instead = f"write {meant}" if meant else f"the keys are {', '.join((*FIELDS, *OURS))}"
-        self.document.wrong(key, f"unknown key {quote_excerpt(name)}; {instead}")
+        instead = f"did you mean {meant}?" if meant else f"the fields are {', '.join((*FIELDS, *OURS))}"
+        self.document.wrong(key, f"unknown field {quote_excerpt(name)}; {instead}")
 
     def _refused(self, name: str) -> None:
         """The model refused a field: what was written is wrong, or nothing was."""
@@ -137,12 +138,12 @@ class _Reading:
         value = entry.value if entry is not None else None
         if name in self.values and isinstance(value, ScalarEvent):
             self.document.wrong(
-                value, f"{name}: {quote_excerpt(value.value)} is not allowed; write {FIELDS[name].rule}"
+                value, f"{name}: invalid value {quote_excerpt(value.value)}; use {FIELDS[name].rule}"
             )
             return
         position = position_of(value) if value is not None else self.document.position
-        example = "name: Main stage" if name == "name" else "max_participants: 20`, or `preset: standard-team"
-        self.document.diagnostics.append(Diagnostic(position, f"{name} is missing; write `{example}`"))
+        example = "name: Main stage" if name == "name" else "max_participants: 20` or `preset: standard-team"
+        self.document.diagnostics.append(Diagnostic(position, f"{name} is required; add `{example}`"))
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:
@@ -155,7 +156,7 @@ def _cut(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
     rest = len(diagnostics) - MAX_DIAGNOSTICS
     return (
         *diagnostics[:MAX_DIAGNOSTICS],
-        Diagnostic(diagnostics[MAX_DIAGNOSTICS].position, f"{rest} more errors follow; mend these first"),
+        Diagnostic(diagnostics[MAX_DIAGNOSTICS].position, f"{rest} more errors not shown; fix these first"),
     )
 
 
@@ -164,7 +165,7 @@ def _scalar(name: str, value: Event) -> ScalarEvent:
         return value
     kind = "mapping" if isinstance(value, MappingStartEvent) else "list"
     raise _InvalidValueError(
-        f"a {kind} cannot stand here; write {FIELDS[name].rule if name in FIELDS else 'a single value'}"
+        f"expected {FIELDS[name].rule if name in FIELDS else 'a single value'}, got a {kind}"
     )
 
 
@@ -177,10 +178,12 @@ def _boolean(value: ScalarEvent) -> bool:
     if is_plain(value) and text in ("true", "false"):
         return text == "true"
     if text in ("true", "false"):
-        raise _InvalidValueError(f"{quote_excerpt(text)} in quotes is text; write {text} without quotes")
+        raise _InvalidValueError(
+            f"expected true or false, got the string {quote_excerpt(text)}; remove the quotes"
+        )
     folded = text.lower()
-    instead = "true" if folded in _TRUE else "false" if folded in _FALSE else "true or false"
-    raise _InvalidValueError(f"{quote_excerpt(text)} is no boolean; write {instead}")
+    instead = "; use true" if folded in _TRUE else "; use false" if folded in _FALSE else ""
+    raise _InvalidValueError(f"expected true or false, got {quote_excerpt(text)}{instead}")
 
 
 def _integer(value: ScalarEvent) -> int:
@@ -188,14 +191,14 @@ def _integer(value: ScalarEvent) -> int:
     if _INTEGER.match(text) is None:
         stripped = text.replace("_", "").replace(",", "").removeprefix("+").lstrip("0")
         near = _INTEGER.match(stripped) is not None and len(stripped) <= len(str(MAX_PARTICIPANTS))
-        instead = stripped if near else FIELDS["max_participants"].rule
-        raise _InvalidValueError(f"{quote_excerpt(text)} is no integer; write {instead}")
+        instead = f"; use {stripped}" if near else ""
+        raise _InvalidValueError(f"expected {_INTEGERS}, got {quote_excerpt(text)}{instead}")
     if not is_plain(value):
-        raise _InvalidValueError(f"{quote_excerpt(text)} in quotes is text; write {text} without quotes")
-    if len(text) > _MAX_INTEGER_DIGITS:
         raise _InvalidValueError(
-            f"{quote_excerpt(text)} is not allowed; write {FIELDS['max_participants'].rule}"
+            f"expected an integer, got the string {quote_excerpt(text)}; remove the quotes"
         )
+    if len(text) > _MAX_INTEGER_DIGITS:
+        raise _InvalidValueError(f"expected {_INTEGERS}, got {quote_excerpt(text)}")
     return int(text)
 
 
@@ -204,22 +207,23 @@ def _preset(value: ScalarEvent) -> str:
         return value.value
     meant = closest_match(value.value, PRESETS)
     raise _InvalidValueError(
-        f"there is no preset {quote_excerpt(value.value)}; write {meant or ', '.join(PRESETS)}"
+        f"unknown preset {quote_excerpt(value.value)}; "
+        + (f"did you mean {meant}?" if meant else f"use {', '.join(PRESETS)}")
     )
 
 
 def _key(value: ScalarEvent) -> str:
     if is_key(value.value):
         return value.value
-    raise _InvalidValueError(f"{quote_excerpt(value.value)} is not allowed; write {KEY_RULE}")
+    raise _InvalidValueError(f"invalid value {quote_excerpt(value.value)}; use {KEY_RULE}")
 
 
 def _id(value: ScalarEvent) -> str:
     if _ID.match(value.value):
         return value.value
     lower = value.value.lower()
-    instead = lower if _ID.match(lower) else "24 hex digits, 0-9 and a-f"
-    raise _InvalidValueError(f"{quote_excerpt(value.value)} is no id; write {instead}")
+    instead = f"use {lower}" if _ID.match(lower) else "must be 24 hexadecimal digits (0-9, a-f)"
+    raise _InvalidValueError(f"invalid id {quote_excerpt(value.value)}; {instead}")
 
 
 def _reader(field: str) -> Callable[[ScalarEvent], Any]:

@@ -104,25 +104,25 @@ def _read(descriptor: int) -> tuple[bytes, Stat]:
         content = os.pread(descriptor, status.st_size + 1, 0)
         if stat_of(os.fstat(descriptor)) == stat_of(status) and len(content) == status.st_size:
             return content, stat_of(status)
-    raise UnreadableError(
-        None, "it changes while it is read; write it elsewhere, and move it here when it is whole"
-    )
+    raise UnreadableError(None, "file changed while it was read; write to a temporary file and rename it")
 
 
-_NO_FILE: Final = "this is no regular file and is not opened; put a regular file here"
-_FOLDER: Final = "this is a folder that is named like a manifest; rename it"
-_OUT: Final = "this link leads out of the rooms folder and is not followed; put the file itself here"
-_NOWHERE: Final = "this link leads nowhere; mend it, or take it away"
-_LOOP: Final = "this link leads back to a folder that holds it; take it away"
-_NAME: Final = "this name holds characters that cannot be shown; rename it"
+_NO_FILE: Final = "not a regular file, so it is not opened; replace it with a regular file"
+_FOLDER: Final = "a directory with the name of a manifest; rename it"
+_OUT: Final = "symbolic link to a path outside the rooms directory, not followed; replace it with the file"
+_NOWHERE: Final = "broken symbolic link; correct or delete it"
+_LOOP: Final = "symbolic link loop; delete it"
+_NAME: Final = "file name contains unprintable characters; rename it"
 
 
 def _too_large(size: int) -> str:
-    return f"{size:,} bytes; a file holds at most {MAX_FILE_BYTES // 1024} KiB: split it into several files"
+    return (
+        f"file too large: {size:,} bytes (maximum {MAX_FILE_BYTES // 1024} KiB); split it into several files"
+    )
 
 
 def _cannot(wrong: OSError) -> str:
-    return f"this cannot be read ({os.strerror(wrong.errno or 0)}); make it readable to the controller"
+    return f"cannot be read ({os.strerror(wrong.errno or 0)}); check its permissions"
 
 
 _NO_LINK: Final = (0, 0, "")

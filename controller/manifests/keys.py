@@ -6,7 +6,8 @@ from typing import Final
 KEY_LENGTH: Final = 200
 KEY_PATTERN: Final = r"^(?!api/)(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+(/(?!\.{1,2}(/|\Z))[A-Za-z0-9._-]+)*\Z"
 KEY_RULE: Final = (
-    f"1 to {KEY_LENGTH} of A-Z a-z 0-9 . _ / -, with no part empty, . or .., and not beginning with api/"
+    f"1 to {KEY_LENGTH} characters (A-Z a-z 0-9 . _ / -), without empty, . or .. segments, "
+    "not beginning with api/"
 )
 ENDINGS: Final = (".yaml", ".yml", ".json")
 

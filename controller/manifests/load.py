@@ -117,16 +117,14 @@ def load(rooms_dir: Path, cache: Cache | None = None) -> Desired:
                 continue
     except (FileNotFoundError, NotADirectoryError) as wrong:
         missing = isinstance(wrong, FileNotFoundError)
-        problem = (
-            "there is no such folder; make it, or set ROOMCTL_ROOMS_DIR" if missing else "this is no folder"
-        )
+        problem = "directory not found; create it or set ROOMCTL_ROOMS_DIR" if missing else "not a directory"
         return _no_folder(rooms_dir, RoomsDirState.MISSING if missing else RoomsDirState.UNREADABLE, problem)
     except RoomsDirError as wrong:
         return Desired({}, (), "", RoomsDirState.UNREADABLE, str(wrong))
     except OSError as wrong:
-        problem = f"this cannot be read ({os.strerror(wrong.errno or 0)})"
+        problem = f"cannot be read ({os.strerror(wrong.errno or 0)})"
         return _no_folder(rooms_dir, RoomsDirState.UNREADABLE, problem)
-    return _no_folder(rooms_dir, RoomsDirState.UNREADABLE, "it changed again and again while it was read")
+    return _no_folder(rooms_dir, RoomsDirState.UNREADABLE, "the directory kept changing while it was read")
 
 
 def load_paths(paths: Sequence[Path], rooms_dir: Path) -> Desired:
@@ -183,9 +181,12 @@ def _path(path: Path, rooms_dir: Path) -> list[Parsed]:
         listing = list_manifests(root, file) if path.is_dir() else list_one(root, file)
     except RoomsDirError as wrong:
         return [_unreadable(escape_unprintable(os.path.relpath(path)), str(wrong))]
-    except (OSError, TreeChangedError):
-        problem = "there is no such file or folder, or it cannot be read"
-        return [_unreadable(escape_unprintable(os.path.relpath(path)), problem)]
+    except FileNotFoundError:
+        shown = escape_unprintable(os.path.relpath(path))
+        return [Parsed(shown, errors=(ManifestError(shown, "no such file or directory", exists=False),))]
+    except (OSError, TreeChangedError) as wrong:
+        reason = os.strerror(wrong.errno or 0) if isinstance(wrong, OSError) else "it kept changing"
+        return [_unreadable(escape_unprintable(os.path.relpath(path)), f"cannot be read ({reason})")]
     return [_read_one(listed, os.path.relpath(base / listed.file)) for listed in listing.files]
 
 
@@ -214,7 +215,7 @@ def _read_one(listed: ManifestFile, shown: str) -> Parsed:
     except UnreadableError as wrong:
         return _unreadable(shown, wrong.message)
     except TreeChangedError:
-        return _unreadable(shown, "it went away while it was read")
+        return _unreadable(shown, "file was deleted while it was read")
     return parse(content, shown, path_key(listed.file))
 
 

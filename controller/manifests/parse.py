@@ -44,7 +44,9 @@ def parse(content: bytes, file: str, default_key: str) -> Parsed:
         broken.append(ManifestError(file, wrong.message, wrong.position))
     if not read_documents and not broken:
         broken.append(
-            ManifestError(file, "this file holds no room; write one, or take it away", SourcePosition(1, 1))
+            ManifestError(
+                file, "the file contains no manifest; add one or delete the file", SourcePosition(1, 1)
+            )
         )
     parsed = [read_fields(document) for document in read_documents]
     alone = len(parsed) == 1 and not broken
@@ -80,6 +82,9 @@ def _claim(
 
 def _missing_key_message(default_key: str | None) -> str:
     if default_key is None:
-        return "key is missing, and this file holds several rooms; write `key: NAME`, another for each"
+        return (
+            "key is required in a file with several documents; "
+            "add `key: NAME` with a unique name to each document"
+        )
     path = quote_excerpt(default_key)
-    return f"key is missing, and the path gives {path}, which is not allowed; write `key:` with {KEY_RULE}"
+    return f"the file path does not yield a valid key ({path}); add `key:` with {KEY_RULE}"

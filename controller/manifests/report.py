@@ -15,11 +15,13 @@ def same(file: str) -> str:
 
 
 def error_dict(error: ManifestError, place: Place = same) -> dict[str, Any]:
-    """One error as JSON values; what is wrong with a file as a whole stands at its beginning."""
+    """One error as JSON values; an error of a file as a whole has the position of its beginning."""
     line, column = (error.position.line, error.position.column) if error.position else (1, 1)
     return {"file": place(error.file), "line": line, "column": column, "message": error.message}
 
 
 def error_text(error: ManifestError, place: Place = same) -> str:
-    """FILE:LINE:COL: message."""
+    """FILE:LINE:COL: message; without a position if there is no such file."""
+    if not error.exists:
+        return f"{place(error.file)}: {error.message}"
     return "{file}:{line}:{column}: {message}".format(**error_dict(error, place))

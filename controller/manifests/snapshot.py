@@ -36,13 +36,15 @@ class ManifestError:
     """One thing wrong with one file.
 
     `key` is the room that the failed document stands for, None where that cannot be known: then it stands
-    for every room whose record names `file`. `position` is None where there is no place (an unreadable file).
+    for every room whose record names `file`. `position` is None if the error is about the file as a whole;
+    `exists` is False if a path that was named is not there.
     """
 
     file: str
     message: str
     position: SourcePosition | None = None
     key: str | None = None
+    exists: bool = True
 
 
 class RoomsDirState(StrEnum):

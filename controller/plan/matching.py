@@ -107,8 +107,8 @@ def _same_id(manifest: ManifestRoom, record: RoomRecord) -> Match | ManifestErro
         return Match(manifest, record.id, record)
     return ManifestError(
         manifest.file,
-        f"id: the room {manifest.key} has another id already, and a room's id never changes; "
-        "write it under a new key, or take the `id:` away",
+        f"id: the room {manifest.key} already has a different id, and a room's id never changes; "
+        "write it under a new key, or remove `id:`",
         manifest.id_position or manifest.position,
         manifest.key,
     )
@@ -117,7 +117,7 @@ def _same_id(manifest: ManifestRoom, record: RoomRecord) -> Match | ManifestErro
 def _held_by(manifest: ManifestRoom, holder: RoomRecord) -> ManifestError:
     return ManifestError(
         manifest.file,
-        f"id: {_owner(holder)} holds this id; give {manifest.key} an `id:` of its own (24 hex digits)",
+        f"id: already used by {_owner(holder)}; set a different `id:`",
         manifest.id_position or manifest.position,
         manifest.key,
     )
@@ -125,7 +125,7 @@ def _held_by(manifest: ManifestRoom, holder: RoomRecord) -> ManifestError:
 
 def _owner(holder: RoomRecord) -> str:
     if holder.removed:
-        return "a room that was removed not long ago"
+        return "a room that was removed less than an hour ago"
     key = redact_key(holder.key)
     return f"the room {key} ({holder.file})" if holder.file else f"the room {key}"
 
@@ -190,8 +190,8 @@ def _without_shared_ids(matches: list[Match]) -> tuple[list[Match], list[Manifes
     errors = [
         ManifestError(
             matched.manifest.file,
-            f"id: {', '.join(sorted(o.manifest.key for o in group))} come to one id; "
-            "give one of them an `id:` of its own (24 hex digits)",
+            f"id: {', '.join(sorted(o.manifest.key for o in group))} have the same id; "
+            "set a different `id:` on one of them",
             matched.manifest.id_position or matched.manifest.position,
             matched.manifest.key,
         )

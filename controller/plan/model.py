@@ -157,12 +157,12 @@ Deferrable: TypeAlias = Recreate | Remove
 
 
 class BlockReason(StrEnum):
-    """Why a guard holds a removal back."""
+    """Why a guard blocks a removal."""
 
-    SNAPSHOT = "the manifests could not be read in full"
-    NOT_YET = "missing for less than ten seconds"
-    TOO_MANY = "too many rooms are missing at once"
-    EMPTY = "rooms.d is empty"
+    SNAPSHOT = "fix the invalid manifests first; one of them may be the new manifest of this room"
+    NOT_YET = "manifest missing for less than 10 seconds"
+    TOO_MANY = "more than 30 % of the manifests are missing; allow it with `roomctl apply --allow-removals N`"
+    EMPTY = "rooms.d is empty; allow it with `roomctl apply --allow-removals N`"
 
 
 @dataclass(frozen=True, slots=True)

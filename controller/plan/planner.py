@@ -134,7 +134,7 @@ def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
             yield _need(record.key, record.id, record.spec, record, steps)
     for record in matching.gone:
         serve = _in_service(_live_steps(context, record.id, record.spec, record))
-        yield _need(record.key, record.id, record.spec, record, (*serve, (Remove(), "its manifest is gone")))
+        yield _need(record.key, record.id, record.spec, record, (*serve, (Remove(), "manifest deleted")))
 
 
 def _restoration(action: RestoreRecord) -> _Need:
@@ -142,7 +142,7 @@ def _restoration(action: RestoreRecord) -> _Need:
     record, manifest = action.damaged.record, action.manifest
     spec = manifest.spec if manifest is not None else record.spec
     key = manifest.key if manifest is not None else record.key
-    return _Need(key, record.id, spec, None, (action,), (f"its record is damaged: {action.damaged.problem}",))
+    return _Need(key, record.id, spec, None, (action,), (f"damaged record: {action.damaged.problem}",))
 
 
 def _in_service(steps: Iterator[_Step]) -> Iterator[_Step]:
@@ -158,15 +158,15 @@ def _follow_manifest(matched: Match) -> tuple[_Step, ...]:
     """Stage 1: the record follows its manifest."""
     manifest, record = matched.manifest, matched.record
     if record is None:
-        return ((Create(manifest, matched.id), "a new manifest"),)
+        return ((Create(manifest, matched.id), "manifest added"),)
     if record.removed:
-        return ((Create(manifest, matched.id), "its manifest is back"),)
+        return ((Create(manifest, matched.id), "manifest added again"),)
     if record.key != manifest.key:
-        return ((Update(manifest), "takes over the room by its id"),)
+        return ((Update(manifest), "takes over an existing room with this id"),)
     if record.spec is not manifest.spec and record.spec != manifest.spec:
         return ((Update(manifest), _what_changed(record, manifest.spec)),)
     if record.file != manifest.file:
-        return ((Update(manifest), "its manifest moved to another file"),)
+        return ((Update(manifest), "manifest moved to another file"),)
     return ()
 
 
@@ -174,9 +174,9 @@ def _what_changed(record: RoomRecord, spec: RoomSpec) -> str:
     """A new layout takes a new file; whether anybody is inside decides nothing here."""
     is_recorded = record.recording is not None and spec.record and spec.active
     if not is_recorded or spec.record_mode is record.spec.record_mode:
-        return "its manifest changed"
+        return "manifest changed"
     alone = record.spec == spec.model_copy(update={"record_mode": record.spec.record_mode})
-    return SECOND_FILE if alone else f"its manifest changed; {SECOND_FILE}"
+    return SECOND_FILE if alone else f"manifest changed; {SECOND_FILE}"
 
 
 def _live_steps(
@@ -187,27 +187,30 @@ def _live_steps(
     current = record.live if record is not None else None
     if not spec.active:
         if current is not None:
-            yield Stop(), "active is false"
+            yield Stop(), "room is inactive"
     elif current is not None and current.name in live:
         yield from _drift_steps(live[current.name], spec, room_id, context.inputs)
     elif room_id in unknown:
-        yield Adopt(unknown[room_id][0].name), "a live room with its mark is there"
+        yield Adopt(unknown[room_id][0].name), "adopts an existing LiveKit room of this instance"
         yield from _drift_steps(unknown[room_id][0], spec, room_id, context.inputs)
     elif current is not None:
-        yield Heal(current.name), "its live room is gone" if current.sid else "its live room is not made yet"
+        yield (
+            Heal(current.name),
+            "LiveKit room disappeared" if current.sid else "LiveKit room not created yet",
+        )
     else:
-        yield Start(), "active is true"
+        yield Start(), "room is active"
     for name in context.owners.retired.get(room_id, ()):
-        yield DeleteRetiredRoom(name), "a live room that was given up is still there"
+        yield DeleteRetiredRoom(name), "a replaced LiveKit room still exists"
 
 
 def _drift_steps(room: LiveRoom, spec: RoomSpec, room_id: str, inputs: PlanInputs) -> Iterator[_Step]:
     if room.metadata != room_metadata(spec, room_id, inputs.instance, inputs.store):
-        yield Repair(room.name), "the live room's metadata differs"
+        yield Repair(room.name), "LiveKit room metadata is out of date"
     if room.max_participants != spec.max_participants:
-        yield Recreate(), "max_participants of a live room changes only with a new one"
+        yield Recreate(), "max_participants cannot be changed on a live room"
     elif min(room.empty_timeout, room.departure_timeout) < EMPTY_TIMEOUT_SECONDS:
-        yield Recreate(), "the live room would close when it is empty"
+        yield Recreate(), "LiveKit would close the room when it is empty"
 
 
 def _change(need: _Need, observed: Observed) -> RoomChange:
@@ -245,4 +248,4 @@ def _moves(changes: Sequence[RoomChange]) -> Iterator[str]:
         if change.record is None or not isinstance(change.actions[-1], Remove):
             continue
         if (twin := created.get(change.record.spec)) is not None:
-            yield f"moved? write `key: {change.key}` into {twin.manifest.file}, and the room keeps its id"
+            yield f"moved? write `key: {change.key}` into {twin.manifest.file} to keep the room's id"

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.manifests.report import Place, error_dict, error_text, same
-from controller.plan.model import ActionName, Disruption, FieldChange, Plan, RoomChange
+from controller.plan.model import ActionName, Deferrable, Disruption, FieldChange, Plan, RoomChange
 from controller.room import format_time, redact_key
 
 _SIGN_OF: Final = (  # the first that fits
@@ -63,7 +63,7 @@ def _change(change: RoomChange) -> dict[str, Any]:
 
 
 def _reason(change: RoomChange) -> str:
-    return change.reason if change.blocked_by is None else f"{change.reason}; held back: {change.blocked_by}"
+    return change.reason if change.blocked_by is None else f"{change.reason}; blocked: {change.blocked_by}"
 
 
 def _lines(plan: Plan, place: Place) -> Iterator[str]:
@@ -94,8 +94,9 @@ def _effect(change: RoomChange) -> str:
     """What it means for the people inside, '' where it means nothing to them."""
     people = f"{change.participants} participant{'' if change.participants == 1 else 's'}"
     felt = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {people}"
-    if change.deferred:  # what waits, beside what comes at once
-        return f"{felt} - deferred until the room is empty, {people} inside"
+    if change.deferred:  # what waits, next to what is done at once
+        waits = " and ".join(a.action_name for a in change.actions if isinstance(a, Deferrable))
+        return f"{felt} - {waits} deferred until the room is empty, {people} inside"
     return felt
 
 
@@ -111,5 +112,5 @@ def _summary(plan: Plan) -> str:
         return "No changes."
     deferred = sum(change.deferred for change in plan.changes)
     refused = sum(change.blocked_by is not None for change in plan.changes)
-    extra = ", ".join(f"{n} {what}" for n, what in ((deferred, "deferred"), (refused, "held back")) if n)
+    extra = ", ".join(f"{n} {what}" for n, what in ((deferred, "deferred"), (refused, "blocked")) if n)
     return f"Plan: {', '.join(parts)} ({extra})." if extra else f"Plan: {', '.join(parts)}."

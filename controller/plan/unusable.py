@@ -42,5 +42,5 @@ def advice(each: UnusableRecord) -> str:
     if not each.is_damaged:
         return each.problem
     if each.record.file is not None:
-        return f"{each.problem}; correct its manifest {each.record.file}, and it is written again"
-    return f"{each.problem}; correct the document in the collection `rooms`, or delete it"
+        return f"{each.problem}; fix its manifest {each.record.file} to restore the record"
+    return f"{each.problem}; correct or delete the document in the collection `rooms`"

@@ -61,7 +61,10 @@ def _conditions(record: RoomRecord, inputs: StatusInputs) -> Iterator[NewConditi
         yield NewCondition("Deferred", TRUE, "PeopleInside", _deferral(inputs.change))
     if inputs.stalled:
         yield NewCondition(
-            "Stalled", TRUE, "Flapping", "vanished five times in ten minutes; healed once a minute"
+            "Stalled",
+            TRUE,
+            "Flapping",
+            "LiveKit room disappeared 5 times in 10 minutes; recreated at most once a minute",
         )
 
 
@@ -69,9 +72,9 @@ def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
     if inputs.failure is not None:
         return NewCondition("Ready", FALSE, "Failed", inputs.failure)
     if record.should_be_live and not inputs.live:
-        return NewCondition("Ready", FALSE, "NotLive", "its live room is not there yet")
+        return NewCondition("Ready", FALSE, "NotLive", "the LiveKit room has not been created yet")
     if not record.should_be_live and (inputs.live or _given_up(inputs.change)):
-        return NewCondition("Ready", FALSE, "StillLive", "its live room is not gone yet")
+        return NewCondition("Ready", FALSE, "StillLive", "the LiveKit room has not been deleted yet")
     if inputs.change is not None and inputs.change.blocked_by is not None:
         return NewCondition("Ready", TRUE, "AsSpecified", _refusal(inputs.change.blocked_by))
     if inputs.change is not None and inputs.change.deferred:
@@ -101,11 +104,12 @@ def _deferral(change: RoomChange) -> str:
     words = " and ".join(
         word for word in change.action_names if word in (ActionName.REMOVE, ActionName.RECREATE)
     )
-    return f"{words} waits until the room is empty; {change.participants} inside"
+    people = f"{change.participants} participant{'' if change.participants == 1 else 's'}"
+    return f"{words} deferred until the room is empty, {people} inside"
 
 
 def _refusal(block_reason: BlockReason) -> str:
-    return f"its manifest is gone, and it stays: {block_reason}"
+    return f"manifest deleted, but removal is blocked: {block_reason}"
 
 
 def vanished(change: RoomChange) -> bool:

@@ -132,7 +132,9 @@ def resolve_write(write: Write, code: int, stored: Stored) -> StoreError | None:
         return None
     if code not in (0, DUPLICATE):
         return StoreUnavailableError(f"MongoDB did not take a write (error code {code})")
-    return StoreConflictError("another writer was faster, or the id or the key is taken")
+    return StoreConflictError(
+        "conflict: the record was modified by another process, or its id or key is taken"
+    )
 
 
 class GroupCommit:

@@ -46,7 +46,7 @@ def prepare(folder: Path) -> None:
         probe.unlink()
     except OSError as error:
         raise SettingsError(
-            [f"ROOMCTL_DATA_DIR: cannot write the folder {folder}: {error.strerror}; name another"]
+            [f"ROOMCTL_DATA_DIR: cannot write to {folder} ({error.strerror}); use another directory"]
         ) from None
 
 

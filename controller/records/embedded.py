@@ -119,7 +119,7 @@ class Embedded:
         except TimeoutError:
             await self._end()
             raise StoreUnavailableError(
-                f"the embedded store did not answer within {START_SECONDS:.0f} s"
+                f"the embedded store did not respond within {START_SECONDS:.0f} s"
             ) from None
         write_json(self._folder / "address", {"port": self._port, "owner": os.getpid()})
 
@@ -129,7 +129,7 @@ class Embedded:
                 return
             await asyncio.sleep(0.05)
         raise StoreUnavailableError(
-            f"the embedded store ended at its start (exit {process.returncode}); see {self._folder / LOG}"
+            f"the embedded store exited (exit code {process.returncode}); see {self._folder / LOG}"
         )
 
     async def _keep(self) -> None:
@@ -200,8 +200,8 @@ async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lo
             until, logged = now() + patience, logged or _log_holder(folder)
         elif now() >= until or verb == holder == "run":
             raise StoreLockedError(
-                f"the embedded store in {folder} is in use by {signature(folder / 'embedded.lock')}: "
-                "stop that, or give this one another ROOMCTL_DATA_DIR"
+                f"the embedded store in {folder} is in use by {signature(folder / 'embedded.lock')}; "
+                "stop it, or use a different ROOMCTL_DATA_DIR"
             )
         await asyncio.sleep(0.05)
 
@@ -271,7 +271,12 @@ def _program() -> Path:
     program = str(beside) if beside.exists() else shutil.which("secantusd-py")
     if program is None:
         raise SettingsError(
-            ["MONGODB_URI is not set: set it, or install the embedded store with pip install '.[embedded]'"]
+            [
+                (
+                    "MONGODB_URI: required, because the embedded store is not installed; "
+                    "set it, or run pip install '.[embedded]'"
+                )
+            ]
         )
     return Path(program)
 

@@ -56,9 +56,11 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
             )
     except ConfigurationError as error:
         hint = " (mongodb+srv needs the package dnspython)" if "dnspython" in str(error) else ""
-        raise StoreRefusedError(f"MONGODB_URI cannot be used{hint}: write mongodb://HOST:PORT/") from None
+        raise StoreRefusedError(
+            f"MONGODB_URI: invalid connection string{hint}; use mongodb://HOST:PORT/"
+        ) from None
     except (PyMongoError, ValueError, TypeError):
-        raise StoreRefusedError("MONGODB_URI cannot be used: write mongodb://HOST:PORT/") from None
+        raise StoreRefusedError("MONGODB_URI: invalid connection string; use mongodb://HOST:PORT/") from None
 
 
 async def close(client: AsyncMongoClient[dict[str, Any]]) -> None:
@@ -77,7 +79,7 @@ def database(client: AsyncMongoClient[dict[str, Any]], name: str) -> AsyncDataba
             write_concern=WriteConcern("majority", wtimeout=int(WRITE_CONCERN_SECONDS * 1000), j=True),
         )
     except PyMongoError:
-        raise StoreRefusedError(f"MONGODB_DATABASE: {name[:64]!r} is no name of a database") from None
+        raise StoreRefusedError(f"MONGODB_DATABASE: {name[:64]!r} is not a valid database name") from None
 
 
 def address(uri: str) -> str:
@@ -101,11 +103,11 @@ def to_store_error(
 ) -> StoreUnavailableError | StoreConflictError | StoreRefusedError:
     """The error of ours that says what `error` means for the caller."""
     if isinstance(error, DuplicateKeyError):
-        return StoreConflictError("another writer was faster")
+        return StoreConflictError("conflict: the record was modified by another process")
     if isinstance(error, ConnectionFailure):  # NotPrimaryError is one
-        return StoreUnavailableError(f"MongoDB at {where} is out of reach")
+        return StoreUnavailableError(f"cannot connect to MongoDB at {where}")
     if isinstance(error, PyMongoError) and error.timeout:
-        return StoreUnavailableError(f"MongoDB at {where} does not answer in time")
+        return StoreUnavailableError(f"MongoDB at {where} did not respond in time")
     refusal = _refusal(error)
     if refusal:
         return StoreRefusedError(f"MongoDB at {where} {refusal}")
@@ -117,7 +119,7 @@ def to_store_error(
 def _refusal(error: Exception) -> str:
     """Why trying again will not help; '' where it may."""
     if isinstance(error, OperationFailure) and error.code in _DENIED:
-        return "refused our credentials: check the user, its password and its role (readWrite) in MONGODB_URI"
+        return "rejected the credentials: check user, password and role (readWrite) in MONGODB_URI"
     if isinstance(error, ConfigurationError):
         return "cannot be used with the options in MONGODB_URI"
-    return "answered with something that is no BSON" if isinstance(error, BSONError) else ""
+    return "answered with invalid BSON" if isinstance(error, BSONError) else ""

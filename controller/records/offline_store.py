@@ -60,7 +60,9 @@ class OfflineStore:
 
     def _nothing_yet(self) -> bool:
         if (self._folder / "store").is_dir():
-            raise StoreUnavailableError(f"no controller runs the embedded store in {self._folder}")
+            raise StoreUnavailableError(
+                f"the embedded store in {self._folder} is not running; it starts with `roomctl run`"
+            )
         return False
 
     def invalidate(self) -> None:

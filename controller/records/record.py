@@ -236,7 +236,7 @@ class UnusableRecord:
     def problem(self) -> str:
         """What is wrong, in words; holds no stored value."""
         if not self.is_damaged:
-            return f"a newer release wrote it (schema {self.record.reader}); this one leaves it alone"
+            return f"written by a newer release (schema {self.record.reader}); upgrade roomctl"
         missing = sorted(path for path, stored in self.damage.items() if stored is None)
         wrong = sorted(self.damage.keys() - set(missing))
         parts = (

@@ -213,8 +213,8 @@ class MongoStore:
         ours = self._identity.instance
         if stored.schema > SCHEMA:
             raise StoreMismatchError(
-                f"database {self._name} at {self.where} has schema {stored.schema} and this roomctl knows "
-                f"{SCHEMA}: use the newer roomctl that wrote it"
+                f"database {self._name} at {self.where} uses schema version {stored.schema}; this roomctl "
+                f"supports version {SCHEMA}; upgrade roomctl"
             )
         if stored.instance != ours:
             raise StoreMismatchError(

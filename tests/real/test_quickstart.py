@@ -278,7 +278,7 @@ async def test_a_wrong_key_is_the_reason_given(env: dict[str, str], livekit: Liv
     }
     code, _, errors = await finished(env | given, "--check")
     assert code == 1
-    assert f"quickstart: LiveKit at 127.0.0.1:{livekit.port} refuses our credentials" in errors
+    assert f"quickstart: authentication with LiveKit at 127.0.0.1:{livekit.port} failed" in errors
     assert "not-the-secret" not in errors
 
 
@@ -295,7 +295,7 @@ async def test_asked_to_record_without_redis_it_says_what_is_missing_and_goes_on
     async with started(env, "--record") as (_, shown):
         assert "Nothing is recorded" in shown
         assert "runs without Redis" in shown
-        assert "give it a Redis, and an egress worker" in shown
+        assert "add Redis and an egress worker" in shown
 
 
 async def test_a_check_of_recording_fails_where_nothing_can_be_recorded(env: dict[str, str]) -> None:

@@ -92,14 +92,14 @@ class FakeStore:
         owner = self._owner(after.key)
         if stored is None or not is_expected(difference, stored) or owner not in (None, after.id):
             self._cache.put({after.id: stored})
-            raise StoreConflictError("another writer was faster")
+            raise StoreConflictError("conflict: the record was modified by another process")
         return self._put(difference.onto(stored))
 
     async def restore(self, before: UnusableRecord, after: RoomRecord) -> RoomRecord:
         self._reached()
         stored = self.database.unusable.get(after.id)
         if stored is None or stored.damage != before.damage:
-            raise StoreConflictError("another writer was faster")
+            raise StoreConflictError("conflict: the record was modified by another process")
         del self.database.unusable[after.id]
         return self._put(after)
 

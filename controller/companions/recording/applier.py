@@ -55,15 +55,15 @@ STOP_WAIT_SECONDS: Final = 4.0
 """Seconds that a live room which goes waits for its recording to end: who stops it by API waits for five."""
 STOP_POLL_SECONDS: Final = 0.1
 TEMPLATE: Final = "/recording/template"
-LOST: Final = "its egress worker went without a word: what it had written may lie on the worker's disk"
-FORGOTTEN: Final = "LiveKit knows nothing of it any more: its Redis lost it"
-UNBEGUN: Final = "it was ended before it had begun"
+LOST: Final = "egress worker stopped responding; a partial file may remain on its disk"
+FORGOTTEN: Final = "LiveKit no longer knows this egress: its Redis data was lost"
+UNBEGUN: Final = "stopped before it started"
 UNANSWERED: Final = RecordingFailure(
-    "Starting", "LiveKit has not said what came of the Start: looking for it"
+    "Starting", "no response to StartRoomCompositeEgress; checking whether it started"
 )
 UNHEARD: Final = RecordingFailure(
     "Failed",
-    "a Start was never answered, and nothing came of it: see the logs of LiveKit and its egress workers",
+    "recording did not start: no response from LiveKit; see the logs of LiveKit and its egress workers",
 )
 NO_BACKOFF_AFTER_SECONDS: Final = 60.0
 """A recording that failed after so many seconds is no reason to wait before the next."""
@@ -349,7 +349,7 @@ class RecordingApplier:
         while running := await self._running(record, name):
             for egress in running:
                 if not self.tracker.is_stop_requested(egress.id, self.clock.monotonic()):
-                    await self._stop(record, egress, "its live room goes")
+                    await self._stop(record, egress, "LiveKit room is deleted")
             await asyncio.sleep(STOP_POLL_SECONDS)
 
     async def _running(self, record: RoomRecord, name: str) -> list[Egress]:

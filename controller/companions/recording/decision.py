@@ -26,7 +26,7 @@ STOP_GRACE_SECONDS: Final = 10.0
 """Seconds that one which ends is waited for before another begins: an upload may take longer."""
 PERSISTENT_REASONS: Final = frozenset({"NoEgressService", "NoWorker", "Failed", "WorkerLost"})
 """What is said of an empty room as well: who looks in the morning finds why there is no recording."""
-SILENT: Final = "its egress worker has long been silent, and is asked whether it is there"
+SILENT: Final = "no update from the egress worker for 60 s; checking whether it is running"
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,7 +117,7 @@ def next_step(inputs: RecordingInputs, rules: RecordingRules) -> Step | None:
         egress for egress in inputs.ours if is_recording(egress) and egress.id not in inputs.on_deleted_room
     ]
     if len(running) > 1:
-        return _end(running[-1], "the room is recorded twice", inputs)
+        return _end(running[-1], "duplicate recording of the same room", inputs)
     if running:
         return _next_while_running(running[0], inputs, rules)
     ending = (egress for egress in inputs.ours if not is_recording(egress))
@@ -156,16 +156,16 @@ def _stop_reason(egress: Egress, recording: Recording, inputs: RecordingInputs, 
     """Why a recording should end; '' while it should not."""
     record = inputs.record
     if rules.output is None:
-        return "ROOMCTL_RECORDING_OUTPUT is not set any more"
+        return "ROOMCTL_RECORDING_OUTPUT is no longer set"
     if not record.spec.record:
         return "record is false"
     if not record.should_be_live or record.live is None or record.live.name != egress.room:
-        return "its live room was given up"
+        return "LiveKit room was replaced or stopped"
     if mode_of(egress) is not record.spec.record_mode:
         return "record_mode changed"
     empty, nobody = recording.empty_since, inputs.occupancy is not None and not inputs.occupancy.people
     if empty is not None and nobody and rules.now - empty >= rules.idle:
-        return "nobody is inside any more"
+        return "no participants left"
     return ""
 
 
@@ -221,7 +221,7 @@ def is_recording(egress: Egress) -> bool:
 
 
 def is_on_deleted_room(egress: Egress, record: RoomRecord, live: Container[str]) -> bool:
-    """Whether its live room was given up and is gone; `live` are the names of all live rooms."""
+    """Whether LiveKit room was replaced or stopped and is gone; `live` are the names of all live rooms."""
     current = record.live.name if record.live is not None else None
     return egress.room != current and egress.room not in live
 
@@ -309,7 +309,7 @@ def condition(
     somebody is inside.
     """
     if output is None:
-        return not_recorded("NotConfigured", "set ROOMCTL_RECORDING_OUTPUT: until then nothing is recorded")
+        return not_recorded("NotConfigured", "recording is disabled; set ROOMCTL_RECORDING_OUTPUT")
     return _under_way(inputs) or _missing(inputs, failure)
 
 
@@ -329,14 +329,14 @@ def _missing(inputs: RecordingInputs, failure: RecordingFailure | None) -> NewCo
     if failure is not None and (failure.reason in PERSISTENT_REASONS or not idle):
         return not_recorded(failure.reason, failure.message)
     if idle:
-        return not_recorded("Idle", "nobody was seen inside")
-    return _ending(inputs) or not_recorded("Starting", "an egress worker is asked for")
+        return not_recorded("Idle", "no participants")
+    return _ending(inputs) or not_recorded("Starting", "waiting for an egress worker")
 
 
 def _ending(inputs: RecordingInputs) -> NewCondition | None:
     if all(is_recording(egress) for egress in inputs.ours):
         return None
-    return not_recorded("Stopping", "the last of it is being written")
+    return not_recorded("Stopping", "finalizing the recording")
 
 
 def _has_people(inputs: RecordingInputs) -> bool:

@@ -28,7 +28,7 @@ async def test_a_plan_changes_nothing_and_its_code_says_whether_it_would(site: S
     site.write("team")
     fine = await site.verb("plan")
     assert (fine.code, fine.err) == (0, "")
-    assert fine.out.splitlines()[0] == "+ team: create, start (a new manifest; active is true)"
+    assert fine.out.splitlines()[0] == "+ team: create, start (manifest added; room is active)"
     assert fine.out.splitlines()[-1] == "Plan: 1 to create, 1 to start."
     assert (await site.verb("plan", "--detailed-exitcode")).code == 2
     plan = json.loads((await site.verb("plan", "-o", "json")).out)
@@ -83,7 +83,9 @@ async def test_a_room_left_on_purpose_is_exit_3(site: Site) -> None:
         site.edit("team", max_participants=20)
         left = await site.verb("apply", "--yes")
         assert left.code == 3
-        assert "not applied: team: recreate (deferred until the room is empty, 1 participant)" in left.err
+        assert (
+            "not applied: team: recreate (deferred until the room is empty, 1 participant inside)" in left.err
+        )
 
 
 async def test_rooms_are_shown_as_objects_and_as_a_table(site: Site) -> None:
@@ -296,7 +298,7 @@ async def test_the_doctor_says_that_nothing_can_be_recorded_without_redis(site: 
     result = line_of("recording", (await site.verb("doctor", **output)).out)
     assert result.startswith("warn")
     assert "runs without Redis" in result
-    assert "give it a Redis, and an egress worker" in result
+    assert "add Redis and an egress worker" in result
 
 
 async def test_the_doctor_of_a_livekit_that_is_away_says_what_it_could_not_ask(site: Site) -> None:

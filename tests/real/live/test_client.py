@@ -80,7 +80,7 @@ async def test_a_black_hole_and_a_link_of_one_way_are_away(proxy: Proxy, name: s
     setattr(proxy, side, drop)
     away = await failure(proxy.url, name, deadline=0.1)
     assert type(away) is LiveKitUnavailableError
-    assert "does not answer in time" in str(away)
+    assert "did not respond in time" in str(away)
 
 
 @pytest.mark.parametrize("name", CALLS)
@@ -89,7 +89,7 @@ async def test_a_link_that_breaks_is_away(proxy: Proxy, name: str, side: str) ->
     setattr(proxy, side, reset)
     away = await failure(proxy.url, name)
     assert type(away) is LiveKitUnavailableError
-    assert "broke off" in str(away)
+    assert "closed the connection" in str(away)
 
 
 async def test_a_frozen_server_is_away_within_the_deadline_and_back_when_it_thaws(tmp_path: Path) -> None:
@@ -102,9 +102,9 @@ async def test_a_frozen_server_is_away_within_the_deadline_and_back_when_it_thaw
         await ApiReader(connection).rooms()
         server.pause()
         for call in CALLS.values():
-            with pytest.raises(LiveKitUnavailableError, match="does not answer in time"):
+            with pytest.raises(LiveKitUnavailableError, match="did not respond in time"):
                 await call(hasty)
-        with pytest.raises(LiveKitUnavailableError, match="does not answer in time"):
+        with pytest.raises(LiveKitUnavailableError, match="did not respond in time"):
             await ApiReader(connection).participants("room", within=0.05)
         server.resume()
         thawed = await ApiWriter(connection).create_room("another", "", 5)

@@ -94,7 +94,7 @@ async def test_a_start_that_fails_is_named_and_tried_again(site: RecordingSite) 
     await site.stack.worker.set(fail_start="Start signal not received")
     async with ann_inside(site, "no-start"):
         why = await site.until_recording("no-start", "False", "Failed")
-        assert "its page did not begin" in why
+        assert "recording page did not load" in why
         await site.stack.worker.set(fail_start="")
         await site.recorded("no-start")
     assert "failed" in {row.state for row in await site.rows() if row.key == "no-start"}
@@ -141,11 +141,11 @@ async def test_a_refused_output_is_named_without_what_the_storage_said(
         await site.stack.worker.set(refuse_output=STRANGE)
         site.edit("refused", record_mode="ROOM_COMPOSITE_SPEAKER")
         (row, _) = await site.ended("refused", "failed", "recording")
-        assert "its output was refused" in row.error
+        assert "could not write the output" in row.error
         await site.recorded("refused")
         listed, got = await site.verb("recordings"), await site.verb("get", "refused", "-o", "json")
         shown = listed.out + got.out + house[1].log.read_text() + repr(await site.rows())
-        assert "its output was refused" in listed.out
+        assert "could not write the output" in listed.out
         assert not [word for word in HIDDEN if word in shown]
 
 

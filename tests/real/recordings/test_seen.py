@@ -132,7 +132,7 @@ async def test_the_log_tells_of_its_life(site: RecordingSite) -> None:
         ends = controller.said("recording ends")
         (done,) = controller.said("recording complete")
     assert (begun["key"], begun["egress"], begun["file"]) == ("stage", row.egress_id, row.file)
-    assert {(one["egress"], one["reason"]) for one in ends} == {(row.egress_id, "nobody is inside any more")}
+    assert {(one["egress"], one["reason"]) for one in ends} == {(row.egress_id, "no participants left")}
     assert (done["file"], done["bytes"], done["error"]) == (row.file, row.size, "")
 
 

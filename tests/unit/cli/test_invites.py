@@ -73,7 +73,7 @@ class Contested(FakeStore):
         if self.times:
             self.times -= 1
             self.database.rooms[before.id] = self.database.rooms[before.id].with_next_invite_epoch()
-            raise StoreConflictError("another writer was faster")
+            raise StoreConflictError("conflict: the record was modified by another process")
         return await super().save(before, after)
 
 

@@ -37,7 +37,7 @@ NEW = RoomChange(
 
 
 def change(*actions: Action, **facts: object) -> RoomChange:
-    made = RoomChange("team/standup", ROOM.id, "Standup", actions, "its manifest changed")
+    made = RoomChange("team/standup", ROOM.id, "Standup", actions, "manifest changed")
     return replace(made, **facts)  # type: ignore[arg-type] # what each test says of it
 
 
@@ -99,7 +99,7 @@ def test_the_json_is_the_contracts_to_the_letter() -> None:
                     "disruption": "restricts",
                     "participants": 3,
                     "deferred": False,
-                    "reason": "its manifest changed",
+                    "reason": "manifest changed",
                 },
             ],
             "invalid": [
@@ -128,27 +128,27 @@ def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> 
 @pytest.mark.parametrize(
     ("made", "line"),
     [
-        (change(Start()), "+ team/standup: start (its manifest changed)"),
-        (change(Heal("n")), "+ team/standup: start (its manifest changed)"),
-        (change(Update(MANIFEST)), "~ team/standup: update (its manifest changed)"),
-        (change(Update(MANIFEST), Start()), "+ team/standup: update, start (its manifest changed)"),
+        (change(Start()), "+ team/standup: start (manifest changed)"),
+        (change(Heal("n")), "+ team/standup: start (manifest changed)"),
+        (change(Update(MANIFEST)), "~ team/standup: update (manifest changed)"),
+        (change(Update(MANIFEST), Start()), "+ team/standup: update, start (manifest changed)"),
         (
             change(Update(MANIFEST), Stop(), disruption=Disruption.DISCONNECTS, participants=1),
-            "- team/standup: update, stop (its manifest changed) - disconnects 1 participant",
+            "- team/standup: update, stop (manifest changed) - disconnects 1 participant",
         ),
         (
             change(Stop(), disruption=Disruption.DISCONNECTS),
-            "- team/standup: stop (its manifest changed) - disconnects 0 participants",
+            "- team/standup: stop (manifest changed) - disconnects 0 participants",
         ),
         (
             change(Update(MANIFEST), disruption=Disruption.RESTRICTS, participants=2),
-            "~ team/standup: update (its manifest changed) - restricts 2 participants",
+            "~ team/standup: update (manifest changed) - restricts 2 participants",
         ),
         (
             change(Update(MANIFEST), Recreate(), participants=2, deferred=True),
             (
-                "± team/standup: update, recreate (its manifest changed)"
-                " - deferred until the room is empty, 2 participants inside"
+                "± team/standup: update, recreate (manifest changed)"
+                " - recreate deferred until the room is empty, 2 participants inside"
             ),
         ),
         (
@@ -156,13 +156,13 @@ def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> 
                 Update(MANIFEST), Recreate(), disruption=Disruption.RESTRICTS, participants=2, deferred=True
             ),
             (
-                "± team/standup: update, recreate (its manifest changed) - restricts 2 participants"
-                " - deferred until the room is empty, 2 participants inside"
+                "± team/standup: update, recreate (manifest changed) - restricts 2 participants"
+                " - recreate deferred until the room is empty, 2 participants inside"
             ),
         ),
         (
             change(Remove(), blocked_by=BlockReason.TOO_MANY),
-            "- team/standup: remove (its manifest changed; held back: too many rooms are missing at once)",
+            "- team/standup: remove (manifest changed; blocked: more than 30 % of the manifests are missing; allow it with `roomctl apply --allow-removals N`)",
         ),
     ],
 )
@@ -179,7 +179,7 @@ def test_the_last_line_counts_what_waits() -> None:
         )
     )
     assert as_text(plan).splitlines()[-1] == (
-        "Plan: 1 to update, 1 to recreate, 1 to remove (1 deferred, 1 held back)."
+        "Plan: 1 to update, 1 to recreate, 1 to remove (1 deferred, 1 blocked)."
     )
 
 

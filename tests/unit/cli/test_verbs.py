@@ -90,7 +90,7 @@ def test_what_an_apply_left_or_could_not_do_is_named(capsys: pytest.CaptureFixtu
     assert out == "gone\n"
     assert err.splitlines()[1:] == [
         "error: team: no room",
-        "not applied: events/room-1: recreate (deferred until the room is empty, 2 participants)",
+        "not applied: events/room-1: recreate (deferred until the room is empty, 2 participants inside)",
         f"not applied: api/aaaaaa: remove ({BlockReason.EMPTY})",
         "error: 1 manifest file is invalid: rooms.d/bad.yaml",
     ]
@@ -149,7 +149,9 @@ def test_an_id_that_the_record_does_not_have_ends_the_wait() -> None:
     snapshot = desired(a=room(1))
     manifest = replace(snapshot.rooms["events/room-1"], pinned_id=room(2).id)
     watch = WaitProgress(WaitCondition(), replace(snapshot, rooms={manifest.key: manifest}))
-    assert ["has another id already" in error.message for error in watch.wrong(records(room(1)))] == [True]
+    assert ["already has a different id" in error.message for error in watch.wrong(records(room(1)))] == [
+        True
+    ]
     assert watch.wrong(records()) == []
 
 

@@ -116,7 +116,7 @@ UNWANTED: Final = record("stage", live="now", record=False)
         pytest.param(inputs(noted(EMPTIED), EGRESS, occupancy=NOBODY), None, id="nobody came back yet"),
         pytest.param(
             inputs(noted(replace(NOTED, empty_since=ago(60))), EGRESS, occupancy=NOBODY),
-            StopRecording(EGRESS, "nobody is inside any more"),
+            StopRecording(EGRESS, "no participants left"),
             id="nobody came back in time",
         ),
         pytest.param(
@@ -131,12 +131,12 @@ UNWANTED: Final = record("stage", live="now", record=False)
         ),
         pytest.param(
             inputs(noted(live=None), EGRESS),
-            StopRecording(EGRESS, "its live room was given up"),
+            StopRecording(EGRESS, "LiveKit room was replaced or stopped"),
             id="room given up",
         ),
         pytest.param(
             inputs(noted(removed_at=NOW), EGRESS),
-            StopRecording(EGRESS, "its live room was given up"),
+            StopRecording(EGRESS, "LiveKit room was replaced or stopped"),
             id="room removed",
         ),
         pytest.param(
@@ -151,7 +151,7 @@ UNWANTED: Final = record("stage", live="now", record=False)
         ),
         pytest.param(
             inputs(noted(), EGRESS, YOUNGER),
-            StopRecording(YOUNGER, "the room is recorded twice"),
+            StopRecording(YOUNGER, "duplicate recording of the same room"),
             id="recorded twice",
         ),
         pytest.param(
@@ -223,7 +223,7 @@ def test_without_an_output_nothing_begins_and_what_runs_ends() -> None:
     rules = replace(RULES, output=None)
     assert next_step(inputs(), rules) is None
     ended = next_step(inputs(noted(), EGRESS), rules)
-    assert ended == StopRecording(EGRESS, "ROOMCTL_RECORDING_OUTPUT is not set any more")
+    assert ended == StopRecording(EGRESS, "ROOMCTL_RECORDING_OUTPUT is no longer set")
 
 
 @pytest.mark.parametrize(
@@ -447,7 +447,9 @@ def test_of_several_that_run_the_youngest_ends(facts: Facts) -> None:
         return
     youngest = max(running, key=lambda one: (one.started is None, one.started or NOW, one.id))
     assert step == (
-        None if youngest.id in known.stop_requested else StopRecording(youngest, "the room is recorded twice")
+        None
+        if youngest.id in known.stop_requested
+        else StopRecording(youngest, "duplicate recording of the same room")
     )
 
 

@@ -203,16 +203,19 @@ def test_every_status_is_read(status: EgressStatus) -> None:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (f"Failed to upload: AccessDenied for key AKIA {TOKEN}", "its output was refused"),
-        (f"open /recordings/x.mp4: permission denied {TOKEN}", "its output was refused"),
-        (f"Start signal not received {TOKEN}", "its page did not begin"),
-        (f"page load error: net::ERR_CONNECTION_REFUSED https://x/?token={TOKEN}", "its page did not begin"),
-        (f"CPU exhausted {TOKEN}", "too little CPU or memory"),
-        (f"room closed {TOKEN}", "its live room had closed"),
-        (f"server is shutting down {TOKEN}", "its egress worker was told to end"),
-        (f"failed to refresh cached credentials {TOKEN}", "its output was refused"),
-        (TOKEN, "the egress worker gave it up"),
-        ("", "the egress worker gave it up"),
+        (f"Failed to upload: AccessDenied for key AKIA {TOKEN}", "could not write the output"),
+        (f"open /recordings/x.mp4: permission denied {TOKEN}", "could not write the output"),
+        (f"Start signal not received {TOKEN}", "recording page did not load"),
+        (
+            f"page load error: net::ERR_CONNECTION_REFUSED https://x/?token={TOKEN}",
+            "recording page did not load",
+        ),
+        (f"CPU exhausted {TOKEN}", "ran out of CPU or memory"),
+        (f"room closed {TOKEN}", "LiveKit room was closed"),
+        (f"server is shutting down {TOKEN}", "egress worker was shut down"),
+        (f"failed to refresh cached credentials {TOKEN}", "could not write the output"),
+        (TOKEN, "recording failed"),
+        ("", "recording failed"),
     ],
 )
 @pytest.mark.parametrize("status", ["EGRESS_FAILED", "EGRESS_ABORTED"])

@@ -24,8 +24,8 @@ def test_one_key_in_two_files(tmp_path: Path) -> None:
     desired = load_files(tmp_path, a=f"{GOOD}key: c\n", b=f"key: c\n{GOOD}", d=GOOD)
     assert sorted(desired.rooms) == ["d"]
     assert said(desired) == [
-        ("a.yaml", "c", 'key "c" is claimed by b.yaml:1:6 too; give each room a key of its own'),
-        ("b.yaml", "c", 'key "c" is claimed by a.yaml:3:6 too; give each room a key of its own'),
+        ("a.yaml", "c", 'duplicate key "c", also used in b.yaml:1:6; keys must be unique'),
+        ("b.yaml", "c", 'duplicate key "c", also used in a.yaml:3:6; keys must be unique'),
     ]
 
 
@@ -44,8 +44,8 @@ def test_one_id_in_two_files(tmp_path: Path) -> None:
     desired = load_files(tmp_path, a=f"{GOOD}id: {ID}\n", b=f"id: '{ID}'\n{GOOD}", c=GOOD)
     assert sorted(desired.rooms) == ["c"]
     assert said(desired) == [
-        ("a.yaml", "a", f'id "{ID}" is claimed by b.yaml:1:5 too; give each room an id of its own'),
-        ("b.yaml", "b", f'id "{ID}" is claimed by a.yaml:3:5 too; give each room an id of its own'),
+        ("a.yaml", "a", f'duplicate id "{ID}", also used in b.yaml:1:5; ids must be unique'),
+        ("b.yaml", "b", f'duplicate id "{ID}", also used in a.yaml:3:5; ids must be unique'),
     ]
 
 
@@ -64,6 +64,6 @@ def test_documents_before_a_break_claim_their_keys(tmp_path: Path) -> None:
 def test_of_many_three_are_named_and_the_rest_counted(tmp_path: Path) -> None:
     desired = load_files(tmp_path, **{f"f{n}": f"key: c\n{GOOD}" for n in range(6)})
     others = "f0.yaml:1:6, f1.yaml:1:6, f2.yaml:1:6 and 2 more"
-    assert desired.errors[5].message == f'key "c" is claimed by {others} too; give each room a key of its own'
+    assert desired.errors[5].message == f'duplicate key "c", also used in {others}; keys must be unique'
     assert desired.errors[0].message.count("f0.yaml") == 0
     assert len(desired.errors) == 6

@@ -15,12 +15,12 @@ from controller.manifests.files import MAX_FILE_BYTES, TreeChangedError, read_ma
 from tests.unit.manifests.corpus import GOOD
 
 NOBODY = 65534
-OUT = "this link leads out of the rooms folder and is not followed; put the file itself here"
-NOWHERE = "this link leads nowhere; mend it, or take it away"
-NO_FILE = "this is no regular file and is not opened; put a regular file here"
-FOLDER = "this is a folder that is named like a manifest; rename it"
-LOOP = "this link leads back to a folder that holds it; take it away"
-UNREADABLE = "this cannot be read (Permission denied); make it readable to the controller"
+OUT = "symbolic link to a path outside the rooms directory, not followed; replace it with the file"
+NOWHERE = "broken symbolic link; correct or delete it"
+NO_FILE = "not a regular file, so it is not opened; replace it with a regular file"
+FOLDER = "a directory with the name of a manifest; rename it"
+LOOP = "symbolic link loop; delete it"
+UNREADABLE = "cannot be read (Permission denied); check its permissions"
 
 
 @pytest.fixture
@@ -157,7 +157,7 @@ def test_what_is_no_file_is_an_error_and_never_opened(rooms: Path, opened: list[
 
 def test_a_pipe_that_takes_a_files_place_does_not_hang(rooms: Path) -> None:
     os.mkfifo(rooms / "a.yaml")
-    with pytest.raises(UnreadableError, match="no regular file"):
+    with pytest.raises(UnreadableError, match="not a regular file"):
         read_manifest(str(rooms / "a.yaml"))
 
 
@@ -190,7 +190,7 @@ def test_a_name_that_cannot_be_shown_is_an_error(rooms: Path) -> None:
     write(rooms / "a\nb.yaml", f"key: a\n{GOOD}")
     (rooms / os.fsdecode(b"\xff.yaml")).write_text(f"key: b\n{GOOD}")
     write(rooms / "te\u202eam/a.yaml")
-    rename = "this name holds characters that cannot be shown; rename it"
+    rename = "file name contains unprintable characters; rename it"
     assert said(rooms) == dict.fromkeys([r"a\nb.yaml", r"\udcff.yaml", r"te\u202eam"], rename)
 
 
@@ -198,13 +198,13 @@ def test_a_file_may_hold_256_kib_and_not_a_byte_more(rooms: Path) -> None:
     full = GOOD + "#" * (MAX_FILE_BYTES - len(GOOD))
     write(rooms / "full.yaml", full)
     write(rooms / "over.yaml", full + "#")
-    message = "262,145 bytes; a file holds at most 256 KiB: split it into several files"
+    message = "file too large: 262,145 bytes (maximum 256 KiB); split it into several files"
     assert said(rooms) == {"over.yaml": message}
     assert "full" in load(rooms).rooms
 
 
 def test_a_file_that_grows_after_it_was_listed_is_not_read_whole(rooms: Path) -> None:
-    with pytest.raises(UnreadableError, match="at most 256 KiB"):
+    with pytest.raises(UnreadableError, match=r"\(maximum 256 KiB\)"):
         read_manifest(str(write(rooms / "a.yaml", "#" * (MAX_FILE_BYTES + 1))))
 
 
@@ -246,8 +246,7 @@ def test_a_folder_that_is_not_there_is_missing(tmp_path: Path) -> None:
         desired = load(tmp_path / name)
         assert desired.state is RoomsDirState.MISSING
         assert (
-            desired.problem
-            == f"{tmp_path / name}: there is no such folder; make it, or set ROOMCTL_ROOMS_DIR"
+            desired.problem == f"{tmp_path / name}: directory not found; create it or set ROOMCTL_ROOMS_DIR"
         )
 
 
@@ -255,7 +254,7 @@ def test_a_file_in_the_folders_place_is_unreadable(tmp_path: Path) -> None:
     desired = load(write(tmp_path / "rooms.d"))
     assert (desired.state, desired.problem) == (
         RoomsDirState.UNREADABLE,
-        f"{tmp_path}/rooms.d: this is no folder",
+        f"{tmp_path}/rooms.d: not a directory",
     )
 
 
@@ -264,7 +263,7 @@ def test_a_folder_that_may_not_be_entered_is_unreadable(shared: Path) -> None:
     with as_somebody():
         desired = load(shared)
     assert desired.state is RoomsDirState.UNREADABLE
-    assert desired.problem == f"{shared}: this cannot be read (Permission denied)"
+    assert desired.problem == f"{shared}: cannot be read (Permission denied)"
 
 
 def test_a_folder_without_a_manifest_is_empty(tmp_path: Path) -> None:

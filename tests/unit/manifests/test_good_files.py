@@ -182,9 +182,7 @@ def test_the_path_gives_the_key(tmp_path: Path, file: str, key: str) -> None:
 )
 def test_where_the_path_gives_no_key_one_is_wanted(tmp_path: Path, file: str, shown: str) -> None:
     (error,) = load_one(tmp_path, GOOD, file).errors
-    assert error.message.startswith(
-        f'key is missing, and the path gives "{shown}", which is not allowed; write `key:`'
-    )
+    assert error.message.startswith(f'the file path does not yield a valid key ("{shown}"); add `key:`')
     assert error.position == SourcePosition(1, 1)
     assert room(tmp_path, f"key: mine\n{GOOD}", file).key == "mine"
 

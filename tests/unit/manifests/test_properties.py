@@ -67,7 +67,7 @@ def test_anything_like_yaml_gives_rooms_or_errors_within_the_file(text: str) -> 
 )
 def test_bytes_that_are_no_utf8_are_an_error_at_their_place(before: str, wrong: bytes, after: str) -> None:
     (error,) = parse(before.encode() + wrong + after.encode(), "f.yaml", "f").errors
-    assert error.message == f"the byte 0x{wrong[0]:02x} is no UTF-8 text; save the file as UTF-8"
+    assert error.message == f"invalid UTF-8 byte 0x{wrong[0]:02x}; save the file as UTF-8"
     assert error.position is not None
     assert error.position.line == len(re.split(r"\r\n|[\n\r\x85\u2028\u2029]", before))
 

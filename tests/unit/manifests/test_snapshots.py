@@ -142,7 +142,7 @@ def test_a_folder_that_never_stands_still_is_unreadable_and_no_mixture(
     before_reading(monkeypatch, publish)
     desired = load(publisher.rooms)
     assert (desired.state, desired.rooms) == (RoomsDirState.UNREADABLE, {})
-    assert desired.problem == f"{publisher.rooms}: it changed again and again while it was read"
+    assert desired.problem == f"{publisher.rooms}: the directory kept changing while it was read"
     assert len(swaps) >= MAX_SNAPSHOT_ATTEMPTS
 
 

@@ -9,7 +9,7 @@ def test_a_new_manifest_is_created_and_started() -> None:
     change = only(planned(desired(manifest("events/keynote"))))
     assert kinds(change) == ["Create", "Start"]
     assert change.action_names == (ActionName.CREATE, ActionName.START)
-    assert change.reason == "a new manifest; active is true"
+    assert change.reason == "manifest added; room is active"
     assert (change.key, change.record, change.live_name) == ("events/keynote", None, None)
 
 

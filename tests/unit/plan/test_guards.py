@@ -13,7 +13,7 @@ BAD_NEW = ManifestError("new.yaml", "it is wrong", None, "new")
 def test_a_room_whose_manifest_is_gone_is_removed() -> None:
     gone, keep = record("a", live="x"), record("b", active=False)
     change = only(planned(desired(manifest("b", active=False)), (gone, keep), (live_room(gone),)))
-    assert (change.actions, change.reason) == ((Remove(),), "its manifest is gone")
+    assert (change.actions, change.reason) == ((Remove(),), "manifest deleted")
     assert change.action_names == (ActionName.REMOVE,)
 
 

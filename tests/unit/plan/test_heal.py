@@ -10,14 +10,14 @@ from tests.support.worlds import by_api, desired, live_room, manifest, only, pla
 def test_a_vanished_room_comes_back_under_its_name() -> None:
     change = only(planned(desired(manifest("a")), (record("a", live="x"),)))
     assert change.actions == (Heal("x"),)
-    assert (change.action_names, change.reason) == ((ActionName.START,), "its live room is gone")
+    assert (change.action_names, change.reason) == ((ActionName.START,), "LiveKit room disappeared")
     assert change.fields == ()
 
 
 def test_a_room_that_was_named_and_never_made_is_made() -> None:
     room = replace(record("a"), live=LiveName("x"))
     change = only(planned(desired(manifest("a")), (room,)))
-    assert (change.actions, change.reason) == ((Heal("x"),), "its live room is not made yet")
+    assert (change.actions, change.reason) == ((Heal("x"),), "LiveKit room not created yet")
 
 
 def test_a_room_made_by_api_is_healed_without_any_manifest() -> None:

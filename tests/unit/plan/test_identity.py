@@ -39,14 +39,14 @@ def test_the_id_it_has_may_be_written_down() -> None:
 def test_an_id_that_another_room_holds_names_its_owner() -> None:
     plan = planned(desired(manifest("a"), manifest("b", pinned=ROOM.id)), (ROOM,), LIVE)
     (error,) = plan.invalid
-    assert "the room a (a.yaml) holds this id" in error.message
+    assert "already used by the room a (a.yaml)" in error.message
     assert plan.empty
 
 
 def test_an_api_room_that_holds_the_id_is_named_without_its_id() -> None:
     room = by_api(record("a", active=False))
     (error,) = planned(desired(manifest("b", pinned=room.id)), (room,)).invalid
-    assert f"api/{room.id[:6]} holds" in error.message
+    assert f"already used by the room api/{room.id[:6]}" in error.message
     assert room.id not in error.message
 
 
@@ -55,7 +55,7 @@ def test_a_new_key_with_the_id_of_a_room_whose_manifest_is_gone_takes_it_over_li
     change = only(plan)
     assert kinds(change) == ["Update"]
     assert (change.key, change.id, change.record) == ("b", ROOM.id, ROOM)
-    assert change.reason == "takes over the room by its id"
+    assert change.reason == "takes over an existing room with this id"
 
 
 def test_a_room_whose_manifest_is_wrong_is_not_taken_over() -> None:
@@ -70,7 +70,7 @@ def test_two_manifests_that_come_to_one_id_are_both_refused() -> None:
     plan = planned(desired(manifest("a"), twin, manifest("c")))
     assert [change.key for change in plan.changes] == ["c"]
     assert {error.file for error in plan.invalid} == {"a.yaml", "b.yaml"}
-    assert all("a, b come to one id" in error.message for error in plan.invalid)
+    assert all("a, b have the same id" in error.message for error in plan.invalid)
 
 
 def test_two_that_would_take_one_room_over_leave_it_where_it_is() -> None:
@@ -86,7 +86,7 @@ def test_a_manifest_that_comes_back_revives_its_room_under_a_new_name_with_its_i
     assert (change.id, change.record, change.reason) == (
         ROOM.id,
         tombstone,
-        "its manifest is back; active is true",
+        "manifest added again; room is active",
     )
     assert all(field.before is None for field in change.fields)
 
@@ -112,7 +112,7 @@ def test_a_tombstone_is_revived_under_a_new_key_by_its_id() -> None:
 
 def test_a_file_that_moved_is_pointed_to_its_old_key() -> None:
     plan = planned(desired(manifest("new/a"), manifest("c", name="Other")), (ROOM,), LIVE)
-    assert plan.notes == ("moved? write `key: a` into new/a.yaml, and the room keeps its id",)
+    assert plan.notes == ("moved? write `key: a` into new/a.yaml to keep the room's id",)
 
 
 def test_rooms_that_differ_are_no_move() -> None:

@@ -26,7 +26,7 @@ def test_damaged_record_is_restored_from_its_manifest_alone() -> None:
     plan = planned(desired(wanted), (), (live_room(room),), unusable=[each])
     assert only(plan).actions == (RestoreRecord(each, wanted),)
     assert only(plan).action_names == (ActionName.UPDATE,)
-    assert as_text(plan).startswith("~ a: update (its record is damaged: cannot read spec.name)")
+    assert as_text(plan).startswith("~ a: update (damaged record: cannot read spec.name)")
     assert (plan.unchanged, plan.chores, plan.orphans) == (0, (), frozenset())
 
 
@@ -44,7 +44,7 @@ def test_damaged_record_without_a_manifest_is_left_alone_and_named() -> None:
     )
     assert not [change for change in plan.changes if change.key == "a"]
     (note,) = plan.notes
-    assert note.startswith("a: cannot read spec.name; correct its manifest a.yaml")
+    assert note.startswith("a: cannot read spec.name; fix its manifest a.yaml")
 
 
 def test_invalid_manifest_of_a_damaged_record_holds_no_removal_back() -> None:
@@ -63,7 +63,7 @@ def test_record_of_a_newer_release_is_left_alone_with_its_manifest_and_without()
         later = NOW + timedelta(days=1)
         plan = planned(wanted, (record("b"),), (live_room(room),), unusable=[newer(room)], now=later)
         assert not [change for change in plan.changes if change.key == "a"]
-        assert "a: a newer release wrote it" in plan.notes[0]
+        assert "a: written by a newer release" in plan.notes[0]
         assert plan.orphans == frozenset()
 
 

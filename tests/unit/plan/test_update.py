@@ -54,11 +54,11 @@ def test_a_room_that_is_being_recorded_as_it_should_be_is_unchanged() -> None:
         (
             TAPED,
             {"allow_chat": True},
-            f"its manifest changed; {SECOND_FILE}; the live room's metadata differs",
+            f"manifest changed; {SECOND_FILE}; LiveKit room metadata is out of date",
         ),
-        (TAPED, {"record": False}, "its manifest changed; the live room's metadata differs"),
-        (TAPED, {"active": False}, "its manifest changed; active is false"),
-        (None, {}, "its manifest changed"),
+        (TAPED, {"record": False}, "manifest changed; LiveKit room metadata is out of date"),
+        (TAPED, {"active": False}, "manifest changed; room is inactive"),
+        (None, {}, "manifest changed"),
     ],
 )
 def test_another_layout_goes_on_in_a_second_file_where_one_is_being_recorded(
@@ -109,4 +109,4 @@ def test_a_manifest_in_another_file_changes_the_file_alone() -> None:
     room = record("a", live="x")
     change = only(planned(desired(manifest("a", file="b.yaml")), (room,), (live_room(room),)))
     assert (kinds(change), change.fields) == (["Update"], ())
-    assert change.reason == "its manifest moved to another file"
+    assert change.reason == "manifest moved to another file"

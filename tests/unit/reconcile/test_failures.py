@@ -228,7 +228,9 @@ class Occupied(FakeStore):
 
     async def insert(self, record: RoomRecord) -> RoomRecord:
         del record
-        raise StoreConflictError("another writer was faster, or the id or the key is taken")
+        raise StoreConflictError(
+            "conflict: the record was modified by another process, or the id or the key is taken"
+        )
 
 
 async def test_a_write_that_loses_again_and_again_is_no_race_any_more() -> None:

@@ -179,14 +179,14 @@ async def test_a_stopped_room_goes_on_to_say_that_its_recording_failed(
     await recorded(controller)
 
     async def fails(_: FakeLive, egress_id: str) -> None:
-        controller.live.becomes(egress_id, EgressStatus.FAILED, error="its output was refused")
+        controller.live.becomes(egress_id, EgressStatus.FAILED, error="could not write the output")
 
     monkeypatch.setattr(FakeLive, "stop_recording", fails)
     controller.manifests = desired(manifest("stage", record=True, active=False))
     await look(controller, 12)
     assert (recording_condition(controller).reason, recording_condition(controller).message) == (
         "Failed",
-        "its output was refused",
+        "could not write the output",
     )
 
 
@@ -374,7 +374,7 @@ async def test_of_many_quiet_rooms_some_are_looked_into_at_a_time() -> None:
 async def test_one_that_failed_is_listed_said_and_begun_anew() -> None:
     controller = harness()
     egress = await recorded(controller)
-    controller.live.becomes(egress.id, EgressStatus.FAILED, error="its output was refused")
+    controller.live.becomes(egress.id, EgressStatus.FAILED, error="could not write the output")
     await look(controller, 3)
     assert recording_condition(controller).reason == "Failed"
     controller.time.seconds += 61
@@ -397,7 +397,7 @@ async def test_whoever_is_back_settles_what_another_began_meanwhile() -> None:
     controller = harness()
     first = await recorded(controller)
     other = harness(live=controller.live, database=controller.store.database, time=controller.time)
-    controller.live.becomes(first.id, EgressStatus.FAILED, error="its output was refused")
+    controller.live.becomes(first.id, EgressStatus.FAILED, error="could not write the output")
     await look(other, 3)
     controller.time.seconds += 61
     await look(other)

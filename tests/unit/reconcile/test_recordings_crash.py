@@ -241,7 +241,7 @@ async def the_layout_changes(life: Life) -> None:
 
 async def the_worker_fails(life: Life) -> None:
     for egress in life.live.running():
-        life.live.becomes(egress.id, EgressStatus.FAILED, error="its output was refused")
+        life.live.becomes(egress.id, EgressStatus.FAILED, error="could not write the output")
     await life.run_until_stable()
     life.time.seconds += 61.0
     await life.one_is_running()

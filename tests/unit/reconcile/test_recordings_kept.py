@@ -18,7 +18,7 @@ from tests.unit.reconcile.test_recordings import (
     running,
 )
 
-REFUSED = "its output was refused"
+REFUSED = "could not write the output"
 
 
 async def failed(controller: InProcess) -> None:

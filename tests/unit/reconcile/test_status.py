@@ -82,7 +82,7 @@ def test_what_waits_for_people_to_leave_is_told_and_the_room_is_ready(action: Re
     assert said(LIVE, inputs)["Ready"] == ("True", "Deferred")
     deferred = condition(LIVE, inputs, "Deferred")
     assert deferred.status == "True"
-    assert deferred.message == f"{action.action_name} waits until the room is empty; 2 inside"
+    assert deferred.message == f"{action.action_name} deferred until the room is empty, 2 participants inside"
 
 
 def test_a_refused_removal_leaves_the_room_ready_and_says_why() -> None:
@@ -90,7 +90,7 @@ def test_a_refused_removal_leaves_the_room_ready_and_says_why() -> None:
         LIVE, StatusInputs(live=True, change=change(Remove(), blocked_by=BlockReason.TOO_MANY)), "Ready"
     )
     assert (ready.status, ready.reason) == ("True", "AsSpecified")
-    assert "too many rooms are missing" in ready.message
+    assert "more than 30 % of the manifests are missing" in ready.message
 
 
 def test_a_flapping_room_is_stalled() -> None:

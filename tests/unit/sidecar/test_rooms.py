@@ -414,7 +414,7 @@ async def test_an_update_that_is_overtaken_for_ever_gives_up(office: Office) -> 
     room = await office.made()
 
     async def never(*_: RoomRecord) -> RoomRecord:
-        raise StoreConflictError("another writer was faster")
+        raise StoreConflictError("conflict: the record was modified by another process")
 
     office.store.save = never  # type: ignore[method-assign,assignment]
     reply = await office.call("update", {"id": room["id"], "name": "Other"})
