@@ -35,7 +35,10 @@ RESTART_DELAY_SECONDS: Final = 0.5
 """Seconds before something in the background is tried again."""
 FOLLOW_SECONDS: Final = 1.0
 """Seconds between two questions whether another process wrote to the records, or handed a webhook on."""
-OTHER_IDS: Final = "rooms on record keep their ids; new ones get others than before: set the old one again"
+OTHER_IDS: Final = (
+    "existing invites are invalid and new rooms get different ids; "
+    "restore the previous ROOMCTL_SECRET if this was not intended"
+)
 GC_THRESHOLDS: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
 OPEN_FILES: Final = 2 * MAX_CONNECTIONS + 1024
@@ -67,13 +70,17 @@ async def run(settings: Settings) -> int:
         )
         await stack.enter_async_context(sidecar.listening())
         _warn_of_missing_packages()
-        log.info("listening", public=str(sidecar.public), private=str(sidecar.private))
+        log.info(
+            "http servers started",
+            public_address=str(sidecar.public),
+            private_address=str(sidecar.private),
+        )
         store = await _unless(
             stop, stack.enter_async_context(open_store_from_settings(settings, verb="run", cache=records))
         )
         if store is not None:
             await _control(settings, process, store, reconciler_handle, stop)
-    log.info("stopped; the rooms stay")
+    log.info("controller stopped")
     return 0
 
 
@@ -84,13 +91,13 @@ def _allow_open_files() -> None:
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < OPEN_FILES:
-        log.warning("few files may be open", limit=wanted, mend=f"allow {OPEN_FILES} (ulimit -n)")
+        log.warning("open file limit too low", limit=wanted, hint=f"set it to {OPEN_FILES} (ulimit -n)")
 
 
 def _warn_of_missing_packages() -> None:
     if missing := missing_packages():
-        mend = f"run `{install_command(PAGES)}`, then restart the controller"
-        log.warning("npm packages are missing", packages=missing, mend=mend)
+        hint = f"run `{install_command(PAGES)}` and restart the controller"
+        log.warning("npm packages missing", packages=missing, hint=hint)
 
 
 async def _control(
@@ -128,7 +135,7 @@ async def _control(
 def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher, resync: float) -> Loop:
     def watch_was_silent() -> None:
         process.metrics.watch_restarts.inc()
-        log.warning("the watch on rooms.d was silent while a resync found a change: it begins anew")
+        log.warning("manifest watch restarted", reason="missed a change")
         watch.restart()
 
     return Loop(
@@ -151,7 +158,7 @@ def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
     def on_change(leads: bool) -> None:
         process.state.leader = leads
         if not stop.is_set():
-            log.info("holding the lease: reconciling" if leads else "the lease is lost: standing by")
+            (log.info if leads else log.warning)("lease acquired" if leads else "lease lost")
         process.triggers.files_changed()
 
     return on_change
@@ -163,7 +170,7 @@ async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
             await work()
         except Exception:
-            log.exception("unexpected fault in the background; it begins anew")
+            log.exception("background task crashed")
         await asyncio.sleep(RESTART_DELAY_SECONDS)
 
 
@@ -183,7 +190,7 @@ async def _lead(lease: Lease, store: RecordReader) -> None:
         with suppress(StoreError):
             await store.refresh()
         if store.secret_changed:
-            log.warning("ROOMCTL_SECRET is not the one that this database was made with", mend=OTHER_IDS)
+            log.warning("secret changed", hint=OTHER_IDS)
         await lease.lost.wait()
 
 
@@ -224,7 +231,7 @@ def _end_on_signals(stop: asyncio.Event, triggers: Triggers) -> None:
     """SIGTERM and SIGINT end it gently; what hangs is cut off in time, for a crash costs nothing either."""
 
     def end() -> None:
-        log.info("stopping")
+        log.info("controller stopping")
         stop.set()
         triggers.wake()
         watchdog = threading.Timer(SHUTDOWN_TIMEOUT_SECONDS, os._exit, (0,))

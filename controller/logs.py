@@ -62,7 +62,11 @@ def _hidden(key: str, value: Any) -> Any:
 
 def _console(*, colors: bool) -> Processor:
     return structlog.dev.ConsoleRenderer(
-        colors=colors, exception_formatter=structlog.dev.plain_traceback, pad_event_to=0, pad_level=True
+        colors=colors,
+        exception_formatter=structlog.dev.plain_traceback,
+        pad_event_to=0,
+        pad_level=True,
+        sort_keys=False,  # in the order of the call: the room first, the error last
     )
 
 

@@ -99,7 +99,7 @@ class ManifestWatcher:
         """Said once for each kind of failure, not twice a second."""
         kind = type(wrong).__name__
         if kind != self._said and not isinstance(wrong, FileNotFoundError):
-            log.warning("rooms folder cannot be watched; the resync finds changes", error=kind)
+            log.warning("manifest watch failed", error_type=kind)
         self._said = kind
 
 

@@ -84,7 +84,12 @@ class CompanionRunner:
         except (LeaseLostError, StoreConflictError):
             self.triggers.later(CONFLICT_RETRY_SECONDS)  # the next look decides by what stands then
         except RoomctlError as error:
-            log.debug("a step failed", companion=companion.name, room=room_id[:6], error=str(error))
+            log.debug(
+                "companion step failed",
+                companion=companion.name,
+                room_id_prefix=room_id[:6],
+                error=str(error),
+            )
             self.triggers.later(RETRY_SECONDS)
 
 

@@ -36,16 +36,14 @@ class OutageLog:
     def failed(self, server: str, error: RoomctlError) -> None:
         if server not in self.away:
             self.away.add(server)
-            log.error(
-                "a server is away", server=server, error=str(error), doing="trying again until it is back"
-            )
+            log.error("dependency unavailable", dependency=server.lower(), error=str(error), retrying=True)
 
     def record_success(self, server: str) -> bool:
         """Whether it had been away."""
         if server not in self.away:
             return False
         self.away.discard(server)
-        log.info("a server is back", server=server)
+        log.info("dependency recovered", dependency=server.lower())
         return True
 
 
@@ -60,10 +58,10 @@ class ManifestErrorLog:
         if desired.state is not self._state:
             self._state = desired.state
             if desired.state is not RoomsDirState.OK:
-                log.warning("no room is removed: rooms.d", state=str(desired.state), problem=desired.problem)
+                log.warning("removals disabled", rooms_dir_state=str(desired.state), error=desired.problem)
         for error in sorted(frozenset(errors) - self._errors, key=lambda e: (e.file, e.message)):
             line, column = (error.position.line, error.position.column) if error.position else (None, None)
-            log.warning("wrong manifest", file=error.file, line=line, column=column, error=error.message)
+            log.warning("manifest invalid", file=error.file, line=line, column=column, error=error.message)
         self._errors = frozenset(errors)
 
 
@@ -126,7 +124,7 @@ class Loop:
                 raise  # at the start it is a mistake in the settings, and waiting will not mend it
             return self._handle_unavailable(error, watch_reported=watch_reported)
         except Exception as error:
-            log.exception("unexpected fault in a pass; the next one tries again")
+            log.exception("reconcile pass crashed")
             return self._record_failure(error, watch_reported=watch_reported)
         self._record_success()
         after = self._reconciler.desired

@@ -268,7 +268,7 @@ class Reconciler:
         }
         for block_reason in refused - self._refused:
             count = sum(change.blocked_by is block_reason for change in plan.changes)
-            log.warning("removals held back", reason=str(block_reason), rooms=count)
+            log.warning("removals blocked", reason=str(block_reason), room_count=count)
         self._refused = refused
 
     def _watched_rooms(self, plan: Plan, observed: Observed) -> WatchedRooms:

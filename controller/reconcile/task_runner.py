@@ -178,7 +178,7 @@ class TaskRunner:
             await work
         except Exception:
             self._metrics.errors.labels("Unexpected").inc()
-            log.exception("unexpected fault", retry_in=round(self._retry(retry), 1))
+            log.exception("task crashed", retry_in_seconds=round(self._retry(retry), 1))
         finally:
             self._tasks.pop(key, None)
             self._doing.pop(key, None)
@@ -206,15 +206,13 @@ class TaskRunner:
         self._backoff.succeeded(change.id)
         self._status_writer.failures.pop(change.id, None)
         if vanished(change) and self._flapping.vanished(change.id, self._clock.monotonic()):
-            log.warning("stalled: vanished five times in ten minutes", key=redact_key(change.key))
+            log.warning("room flapping", key=redact_key(change.key))
         for action in result.done:
             self._metrics.actions.labels(action.label, "ok").inc()
         for name in dict.fromkeys(action.action_name for action in result.done):
             self._progress(change.key, name, "done")
             took = round(seconds, 3)
-            log.info(
-                _PAST[name], key=redact_key(change.key), action=str(name), reason=change.reason, seconds=took
-            )
+            log.info(_PAST[name], key=redact_key(change.key), reason=change.reason, duration_seconds=took)
         if any(isinstance(action, Heal) for action in result.done):
             self._triggers.later(HEAL_RECHECK_SECONDS)
         if any(isinstance(action, RestoreRecord) for action in result.done):
@@ -229,7 +227,7 @@ class TaskRunner:
         self._queue_permission_check(change)
         delay = self._retry(change.id)
         if self._is_race(change, error):
-            log.debug("another was faster", key=redact_key(change.key), error=str(error))
+            log.debug("write conflict", key=redact_key(change.key), error=str(error))
             return
         for action in change.due:
             self._metrics.actions.labels(action.label, "failed").inc()
@@ -242,7 +240,13 @@ class TaskRunner:
         write_line = (
             log.debug if away else log.warning
         )  # an outage is said once, by the loop, not by each room
-        write_line("failed", key=redact_key(change.key), action=names, error=why, retry_in=round(delay, 1))
+        write_line(
+            "room change failed",
+            key=redact_key(change.key),
+            actions=names,
+            error=why,
+            retry_in_seconds=round(delay, 1),
+        )
         if isinstance(error, LiveKitError) and not isinstance(error, LiveKitUnavailableError):
             self._status_writer.failures[change.id] = str(error)
             self._triggers.wake()  # the next pass says so in the room's status
@@ -268,11 +272,16 @@ class TaskRunner:
             if not isinstance(
                 error, StoreConflictError | LiveKitUnavailableError | StoreUnavailableError | LeaseLostError
             ):
-                log.warning("housekeeping failed", error=str(error), retry_in=round(delay, 1))
+                log.warning(
+                    "maintenance task failed",
+                    key=_chore_room(chore),
+                    error=str(error),
+                    retry_in_seconds=round(delay, 1),
+                )
         else:
             self._backoff.succeeded(key)
             if changed:
-                log.info(_MAINTENANCE_LOG[type(chore)], key=_chore_room(chore), changed=changed)
+                log.info(_MAINTENANCE_LOG[type(chore)], key=_chore_room(chore), count=changed)
 
     async def _maintain(self, chore: Chore) -> int:
         if not isinstance(chore, FinalizeApiRemoval):
@@ -284,22 +293,22 @@ class TaskRunner:
 
 
 _PAST: Final = {
-    ActionName.CREATE: "created",
-    ActionName.UPDATE: "updated",
-    ActionName.START: "started",
-    ActionName.STOP: "stopped",
-    ActionName.RECREATE: "recreated",
-    ActionName.REMOVE: "removed",
+    ActionName.CREATE: "room created",
+    ActionName.UPDATE: "room updated",
+    ActionName.START: "room started",
+    ActionName.STOP: "room stopped",
+    ActionName.RECREATE: "room recreated",
+    ActionName.REMOVE: "room removed",
 }
 
 
 _MAINTENANCE_LOG: Final = {
-    EnforcePermissions: "permissions put right",
-    FinalizeApiRemoval: "removed",
-    DeleteTombstonedRoom: "live room of a removed room deleted",
-    DeleteOrphan: "empty orphan deleted",
-    PurgeTombstone: "tombstone dropped",
-    PruneRetiredNames: "retired names dropped",
+    EnforcePermissions: "permissions enforced",
+    FinalizeApiRemoval: "room removed",
+    DeleteTombstonedRoom: "retired room deleted",
+    DeleteOrphan: "orphan room deleted",
+    PurgeTombstone: "tombstone purged",
+    PruneRetiredNames: "retired names purged",
 }
 
 

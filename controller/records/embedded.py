@@ -137,13 +137,13 @@ class Embedded:
         pause = 0.1
         while True:
             code = await self._process.wait() if self._process is not None else None
-            log.warning("the embedded store ended and is started again", exit=code)
+            log.warning("embedded store exited", exit_code=code, restarting=True)
             await asyncio.sleep(pause)
             try:
                 await self._launch(_program())
                 pause = 0.1
             except (StoreUnavailableError, SettingsError, OSError) as error:
-                log.warning("the embedded store does not start", reason=str(error))
+                log.warning("embedded store start failed", error=str(error))
                 pause = min(pause * 2, 5.0)
 
     async def _end(self) -> None:
@@ -214,7 +214,7 @@ def _holder(folder: Path) -> str:
 
 def _log_holder(folder: Path) -> bool:
     holder = signature(folder / "embedded.lock")
-    log.info("waiting for the embedded store", held_by=holder, doing="starting once that has ended")
+    log.info("waiting for embedded store lock", holder=holder)
     return True
 
 

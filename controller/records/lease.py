@@ -152,7 +152,7 @@ class MongoLease:
         if observed is not None and not patient:
             raise LeaseHeldError(str(read_holder(document)))
         if observed is None and patient:
-            log.info("standing by: another controller holds the lease", holder=str(read_holder(document)))
+            log.info("lease held by another controller", holder=str(read_holder(document)))
         return ObservedLease(document["session"], document["number"], self._clock())
 
     def _free(self, document: dict[str, Any], claim: str, observed: ObservedLease | None, now: float) -> bool:
@@ -219,7 +219,7 @@ class MongoLease:
             try:
                 ours = await self._renew(session)
             except StoreError as error:
-                log.debug("the lease could not be renewed", reason=str(error))  # the loop says the outage
+                log.debug("lease renewal failed", error=str(error))  # the loop says the outage
                 reported, pause = self._report_lapse(reported=reported), RETRY_PERIOD_SECONDS
                 continue
             if not ours:
@@ -248,7 +248,6 @@ class MongoLease:
     def _lose(self) -> None:
         self._session = None
         self.lost.set()
-        log.warning("the lease is lost: another controller has it, or the database is new")
         self._notify(gained=False)
 
     def _notify(self, *, gained: bool) -> None:

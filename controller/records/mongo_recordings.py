@@ -48,7 +48,7 @@ class MongoRecordings:
                 with translate_errors(self._where, 3 * MONGO_TIMEOUT_SECONDS):
                     await self._rows.create_index(field)
         except StoreError as error:
-            log.warning("the recordings have no indexes: they are read slowly", reason=str(error))
+            log.warning("index creation failed", collection="recordings", error=str(error))
 
     async def put(self, row: RecordingRow) -> None:
         if self._read_only:
@@ -103,7 +103,7 @@ class MongoRecordings:
         """Once for each: the collection is read again and again."""
         if egress not in self._damaged:
             self._damaged.add(egress)
-            log.error("a recording's row is damaged and left alone", egress=egress, reason=reason)
+            log.error("recording row unreadable", egress_id=egress, error=reason)
 
 
 def _prefix_query(short: str) -> dict[str, Any]:

@@ -51,7 +51,7 @@ class MongoRelay:
             try:
                 await self._write(batch)
             except StoreError as error:
-                log.debug("hints could not be handed on", count=len(batch), reason=str(error))
+                log.debug("webhook relay failed", count=len(batch), error=str(error))
             await asyncio.sleep(FLUSH_INTERVAL_SECONDS)
 
     def pop_all(self) -> list[ForwardedEvent]:
@@ -88,7 +88,7 @@ class MongoRelay:
             for _ in range(MAX_WRITE_ATTEMPTS):
                 if await self._put(await self._meta.find_one({"_id": EVENTS_DOCUMENT}), batch):
                     return
-        log.debug("hints were not handed on: others were faster", count=len(batch))
+        log.debug("webhook relay conflict", count=len(batch))
 
     async def _put(self, document: Mapping[str, Any] | None, batch: list[ForwardedEvent]) -> bool:
         """Add them to what was `document`; False where another was faster."""

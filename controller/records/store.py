@@ -387,7 +387,7 @@ class MongoStore:
         try:
             await self._publish_change_number()
         except StoreError as error:
-            log.warning("others learn late of what was written", reason=str(error))
+            log.warning("change notification failed", error=str(error))
 
     # Leave to remove, and the holder of the lease
 

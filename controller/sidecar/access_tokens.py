@@ -79,7 +79,7 @@ class AccessTokens:
             if stamp != self._seen:
                 self._seen = stamp
                 self._by_hash, self._logged = _load(self._path), ""
-                log.info("access tokens read again", number=len(self._by_hash))
+                log.info("access tokens reloaded", count=len(self._by_hash))
         except TokenFileError as wrong:
             self._log_error(_reason(wrong))
         except (OSError, ValueError) as error:
@@ -90,7 +90,7 @@ class AccessTokens:
         """Once for each fault: it stays until somebody mends the file."""
         if wrong != self._logged:
             self._logged = wrong
-            log.error("the access tokens' file is wrong: the last good one stays in force", reason=wrong)
+            log.error("access tokens file invalid", error=wrong, hint="the previous tokens stay in force")
 
 
 FileStamp = tuple[int, int, int, int]

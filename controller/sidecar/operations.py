@@ -77,7 +77,7 @@ class Operations:
         """Once for each reason: a LiveKit with another key goes on sending, and so may anybody."""
         if reason not in self._logged:
             self._logged.add(reason)
-            log.warning("webhook refused", reason=reason)
+            log.warning("webhook rejected", error=reason)
 
     async def health(self, _: web.BaseRequest) -> Response:
         """Whether the process is alive.

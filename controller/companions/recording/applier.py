@@ -192,7 +192,7 @@ class RecordingApplier:
         started = replace(attempt, egress_id=egress.id)
         await self.ledger.enter(_row(record, started))
         log.info(
-            "recording begun", key=redact_key(record.key), egress=egress.id, file=_shown(attempt, record)
+            "recording started", key=redact_key(record.key), egress_id=egress.id, file=_shown(attempt, record)
         )
         await self._replace(record.id, attempt, started)
         self.failures.clear_start_failures(record.id)
@@ -241,7 +241,7 @@ class RecordingApplier:
         """It is written down first: one that somebody else began may not be known yet."""
         await self.ledger.enter(_row(record, entry_for_egress(egress, None, self.clock.wall())))
         if egress.id not in self.tracker.stop_requested_at:
-            log.info("recording ends", key=redact_key(record.key), egress=egress.id, reason=why)
+            log.info("recording stopping", key=redact_key(record.key), egress_id=egress.id, reason=why)
         await self._request_stop(egress.id)
 
     async def _request_stop(self, egress_id: str) -> None:
@@ -255,9 +255,7 @@ class RecordingApplier:
             pass  # it has ended by itself: the listing will tell
         except LiveKitError as error:
             if first:
-                log.warning(
-                    "a recording does not end", egress=egress_id, error=str(error), doing="asking again"
-                )
+                log.warning("recording stop failed", egress_id=egress_id, error=str(error), retrying=True)
             raise
 
     async def _probe_worker(self, record: RoomRecord, egress: Egress) -> None:
@@ -297,7 +295,7 @@ class RecordingApplier:
 
     async def resume(self, record: RoomRecord, egress: Egress) -> None:
         """One that was lost goes on after all: it is ours again, and of two the younger ends."""
-        log.warning("a lost recording goes on", key=redact_key(record.key), egress=egress.id)
+        log.warning("lost recording resumed", key=redact_key(record.key), egress_id=egress.id)
         await self.ledger.resume(_row(record, entry_for_egress(egress, None, self.clock.wall())))
 
     async def _on_ended(self, row: RecordingRow, egress: Egress) -> None:

@@ -47,7 +47,9 @@ class RecordingBlockedLog:
                 log.warning("recording disabled", room_count=len(self._logged), hint=FIX)
 
     def _log(self, record: RoomRecord, failure: LiveKitError) -> None:
-        log.warning("recording", key=redact_key(record.key), reason="NoEgressService", error=str(failure))
+        log.warning(
+            "recording failed", key=redact_key(record.key), reason="NoEgressService", error=str(failure)
+        )
         self.metrics.recording_failures.labels("NoEgressService").inc()
 
 

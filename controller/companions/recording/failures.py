@@ -46,7 +46,9 @@ class RecordingFailures:
     def record_reason(self, record: RoomRecord, failure: RecordingFailure) -> None:
         """Said once while it stays the same."""
         if self.get(record) != failure:
-            log.warning("recording", key=redact_key(record.key), reason=failure.reason, error=failure.message)
+            log.warning(
+                "recording failed", key=redact_key(record.key), reason=failure.reason, error=failure.message
+            )
         self.set_failure(record.id, failure)
 
     def failed(self, record: RoomRecord, failure: RecordingFailure) -> None:

@@ -78,11 +78,12 @@ class Ledger:
 def _log_closed(row: RecordingRow) -> None:
     write_line = log.info if row.state is RecordingState.COMPLETE else log.warning
     write_line(
-        f"recording {row.state}",
+        "recording finished",
+        state=str(row.state),
         key=redact_key(row.key),
-        egress=row.egress_id,
+        egress_id=row.egress_id,
         file=redact_room_id(row.file, row.room_id),
-        seconds=round(row.seconds, 1),
-        bytes=row.size,
+        duration_seconds=round(row.seconds, 1),
+        size_bytes=row.size,
         error=row.error,
     )

@@ -58,7 +58,7 @@ class Router:
         except ConnectionError:
             raise
         except Exception as error:  # noqa: BLE001 - a guest gets an answer, whatever broke
-            log.error("request failed", error=type(error).__name__, where=_where(error))  # noqa: TRY400
+            log.error("request failed", error_type=type(error).__name__, location=_where(error))  # noqa: TRY400
             return error_response(_INTERNAL)
 
     async def _route(self, request: web.BaseRequest) -> Response:

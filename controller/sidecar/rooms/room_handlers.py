@@ -76,7 +76,7 @@ class RoomHandlers:
         store = await self._desired_state.for_writing()
         record = _new(spec, self._now())
         await self._desired_state.insert(store, record)
-        _log_change("room created by api", record, caller)
+        _log_change("room created", record, caller)
         return await self._when_reconciled(store, caller, record)
 
     async def get_count(self, caller: ApiCaller, body: CountRooms) -> Response:
@@ -156,7 +156,7 @@ class RoomHandlers:
             record = await self._desired_state.write(
                 store, caller, room_id, lambda room: room.with_api_removal(now)
             )
-            _log_change("room removed by api", record, caller)
+            _log_change("room removed", record, caller)
         return await self._when_gone(store, room_id)
 
     async def _find(
@@ -181,7 +181,7 @@ class RoomHandlers:
 
         record = await self._desired_state.write(store, caller, room_id, changed)
         if record.generation != before.generation:
-            _log_change("room changed by api", record, caller)
+            _log_change("room updated", record, caller)
         return record
 
     async def _when_reconciled(self, store: RecordStore, caller: ApiCaller, record: RoomRecord) -> Response:
@@ -232,4 +232,4 @@ def _not_yet(what: str) -> ApiError:
 
 
 def _log_change(event: str, record: RoomRecord, caller: ApiCaller) -> None:
-    log.info(event, room=redact_key(record.key), user=caller.user_id)
+    log.info(event, source="api", key=redact_key(record.key), user_id=caller.user_id)

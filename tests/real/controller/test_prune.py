@@ -9,6 +9,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
+from controller.plan.model import BlockReason
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from tests.support.controller import Controller, Site
 from tests.support.embedded import Server
@@ -156,8 +157,8 @@ async def test_a_wrong_manifest_keeps_its_own_room_as_it_was_and_no_other(site: 
         ready = records["bad"].status.condition("Ready")
         assert ready is not None
         assert ready.status == "True", "it is as its last good spec wants it"
-        await controller.until_logged("wrong manifest", file="bad.json", line=3, column=13)
-        assert len(controller.said("wrong manifest")) == 1
+        await controller.until_logged("manifest invalid", file="bad.json", line=3, column=13)
+        assert len(controller.said("manifest invalid")) == 1
         site.edit("bad", allow_chat=False)
         await site.until_condition("bad", "ManifestValid", "True")
         assert (await site.converged())["bad"].live == before["bad"].live
@@ -180,7 +181,7 @@ async def test_half_of_the_manifests_gone_takes_none_until_leave_is_given(site: 
     async with _standing(site, 10) as controller:
         gone = [f"room-{number}" for number in range(5)]
         site.remove(*gone)
-        await controller.until_logged("removals held back", reason="too many rooms are missing at once")
+        await controller.until_logged("removals blocked", reason=str(BlockReason.TOO_MANY))
         assert len(await site.ours()) == 10
         refused = await site.verb("apply", "--allow-removals", "4", "--yes")
         assert refused.code == 3, refused

@@ -17,7 +17,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
     site.write("talk")
     await proxy.refuse()
     async with site.run(ready=False) as controller:
-        await controller.until_logged("a server is away", server="LiveKit")
+        await controller.until_logged("dependency unavailable", dependency="livekit")
         assert (await site.get("/readyz")).status == 503
         assert (await site.find("0" * 24)).body["code"] == "STARTING"
         await proxy.accept()
@@ -27,7 +27,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
             await proxy.refuse()
             site.edit("talk", allow_chat=True)
             site.write("more")
-            await controller.until_logged("a server is away", times=2, server="LiveKit")
+            await controller.until_logged("dependency unavailable", times=2, dependency="livekit")
             assert (await site.get("/readyz")).body == {
                 "ready": True,
                 "leader": True,
@@ -40,9 +40,9 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
             after = await site.converged()
             assert after["talk"].live == record.live
             assert ann.inside
-        await controller.until_logged("a server is back", times=2, server="LiveKit")
-        _said_once_each_time(controller.said("a server is away"), 2, f"127.0.0.1:{proxy.port}")
-        assert len(controller.said("a server is back", server="LiveKit")) == 2
+        await controller.until_logged("dependency recovered", times=2, dependency="livekit")
+        _said_once_each_time(controller.said("dependency unavailable"), 2, f"127.0.0.1:{proxy.port}")
+        assert len(controller.said("dependency recovered", dependency="livekit")) == 2
         assert controller.running
 
 
@@ -61,15 +61,15 @@ async def test_it_refuses_the_key_until_it_knows_it(tmp_path: Path, mongodb: Ser
     async with Site(tmp_path, other, mongodb=mongodb.uri) as site:
         site.write("talk")
         async with site.run(ready=False) as controller:
-            await controller.until_logged("a server is away", server="LiveKit")
+            await controller.until_logged("dependency unavailable", dependency="livekit")
             await site.tried_again()
-            assert "LIVEKIT_API_KEY" in controller.said("a server is away")[0]["error"]
+            assert "LIVEKIT_API_KEY" in controller.said("dependency unavailable")[0]["error"]
             other.kill()
             async with LiveKitServer(tmp_path / "livekit", port=other.port):
                 await site.converged()
-                await controller.until_logged("a server is back", server="LiveKit")
-                assert len(controller.said("a server is away")) == 1
-                assert len(controller.said("a server is back", server="LiveKit")) == 1
+                await controller.until_logged("dependency recovered", dependency="livekit")
+                assert len(controller.said("dependency unavailable")) == 1
+                assert len(controller.said("dependency recovered", dependency="livekit")) == 1
                 assert controller.running
     assert other.secret == SECRET
 
@@ -82,13 +82,13 @@ async def test_it_freezes_and_thaws(own: LiveKitServer, tmp_path: Path, mongodb:
             async with canary(own.ws_url, await site.token(record.id, "ann")) as ann:
                 own.pause()
                 site.edit("talk", allow_chat=False)
-                await controller.until_logged("a server is away", server="LiveKit")
+                await controller.until_logged("dependency unavailable", dependency="livekit")
                 assert await site.token(record.id, "bob")
                 own.resume()
                 await ann.until_permission(can_publish_data=False)
                 assert (await site.converged())["talk"].live == record.live
                 assert ann.inside
-            _said_once_each_time(controller.said("a server is away"), 1, f"127.0.0.1:{own.port}")
+            _said_once_each_time(controller.said("dependency unavailable"), 1, f"127.0.0.1:{own.port}")
 
 
 async def test_it_is_replaced_by_an_empty_one(own: LiveKitServer, tmp_path: Path, mongodb: Server) -> None:

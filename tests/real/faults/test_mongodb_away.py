@@ -23,7 +23,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
     site.write("talk")
     await proxy.refuse()
     async with site.run(ready=False) as controller:
-        await controller.until_logged("a server is away", server="MongoDB")
+        await controller.until_logged("dependency unavailable", dependency="mongodb")
         assert (await site.find("0" * 24)).body["code"] == "STARTING"
         await proxy.accept()
         record = (await site.converged())["talk"]
@@ -32,18 +32,18 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
             await proxy.refuse()
             site.edit("talk", allow_chat=True)
             site.write("more")
-            await controller.until_logged("a server is away", times=2, server="MongoDB")
+            await controller.until_logged("dependency unavailable", times=2, dependency="mongodb")
             await site.tried_again()
             assert await site.token(record.id, "bob")
             assert (await site.get("/readyz")).body["mongodb"] is False
             await proxy.accept()
             assert (await site.converged())["talk"].live == record.live
             assert ann.inside
-        await controller.until_logged("a server is back", times=2, server="MongoDB")
-        events = controller.said("a server is away")
+        await controller.until_logged("dependency recovered", times=2, dependency="mongodb")
+        events = controller.said("dependency unavailable")
         assert len(events) == 2
         assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in events)
-        assert len(controller.said("a server is back", server="MongoDB")) == 2
+        assert len(controller.said("dependency recovered", dependency="mongodb")) == 2
         loud = [event for event in controller.events if event["level"] in ("warning", "error")]
         assert len(loud) == 2, "each outage is said once"
 
@@ -57,18 +57,18 @@ async def test_both_are_away_at_once(line: Line) -> None:
             for proxy in line.proxies.values():
                 await proxy.refuse()
             site.edit("talk", allow_chat=True)
-            await controller.until_logged("a server is away", server="LiveKit")
-            await controller.until_logged("a server is away", server="MongoDB")
+            await controller.until_logged("dependency unavailable", dependency="livekit")
+            await controller.until_logged("dependency unavailable", dependency="mongodb")
             await site.tried_again()
             assert await site.token(record.id, "bob")
             for proxy in line.proxies.values():
                 await proxy.accept()
             assert (await site.converged())["talk"].live == record.live
             assert ann.inside
-        for server in ("LiveKit", "MongoDB"):
-            await controller.until_logged("a server is back", server=server)
-            assert len(controller.said("a server is away", server=server)) == 1
-            assert len(controller.said("a server is back", server=server)) == 1
+        for server in ("livekit", "mongodb"):
+            await controller.until_logged("dependency recovered", dependency=server)
+            assert len(controller.said("dependency unavailable", dependency=server)) == 1
+            assert len(controller.said("dependency recovered", dependency=server)) == 1
 
 
 async def test_both_are_away_at_the_start_and_come_back_one_after_the_other(line: Line) -> None:
@@ -76,10 +76,10 @@ async def test_both_are_away_at_the_start_and_come_back_one_after_the_other(line
         await proxy.refuse()
     line.site.write("talk")
     async with line.site.run(ready=False) as controller:
-        await controller.until_logged("a server is away", server="MongoDB")
-        await controller.until_logged("a server is away", server="LiveKit")
+        await controller.until_logged("dependency unavailable", dependency="mongodb")
+        await controller.until_logged("dependency unavailable", dependency="livekit")
         await line.proxies["livekit"].accept()
-        await controller.until_logged("a server is back", server="LiveKit")
+        await controller.until_logged("dependency recovered", dependency="livekit")
         await line.proxies["mongodb"].accept()
         await line.site.converged()
 
@@ -88,8 +88,10 @@ async def test_its_credentials_are_never_shown(tmp_path: Path, livekit: LiveKitS
     uri = "mongodb://roomctl:hush-hush@127.0.0.1:1/?authSource=admin"
     async with Site(tmp_path, livekit, mongodb=uri) as site:
         async with site.run(ready=False) as controller:
-            await controller.until_logged("a server is away", server="MongoDB")
-            assert "127.0.0.1:1 " in controller.said("a server is away", server="MongoDB")[0]["error"]
+            await controller.until_logged("dependency unavailable", dependency="mongodb")
+            assert (
+                "127.0.0.1:1 " in controller.said("dependency unavailable", dependency="mongodb")[0]["error"]
+            )
             await controller.stop()
         planned = await site.verb("plan")
         assert planned.code == 1

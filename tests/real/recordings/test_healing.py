@@ -121,7 +121,7 @@ async def test_a_start_that_livekit_says_is_there_already_was_no_failure(
         assert row.egress_id == egress.id
         await site.until_recording("there", "True")
     await site.ended("there", "complete")
-    assert not house[1].said("recording", key="there", reason="Failed")
+    assert not house[1].said("recording failed", key="there", reason="Failed")
 
 
 async def test_a_start_that_is_never_answered_is_found_and_not_doubled(site: RecordingSite) -> None:

@@ -23,5 +23,5 @@ async def test_a_worker_killed_without_a_word_is_named_and_the_next_takes_over(
                 await site.until_recording("stage", "True")
                 assert not ann.left.done()
             await site.ended("stage", "lost", "complete")
-            assert controller.said("recording lost", key="stage", egress=first.id)
+            assert controller.said("recording finished", state="lost", key="stage", egress_id=first.id)
             await site.until_recording("stage", "False", "Idle")

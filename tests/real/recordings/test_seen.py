@@ -127,10 +127,10 @@ async def test_the_log_tells_of_its_life(site: RecordingSite) -> None:
         async with site.person("stage"):
             await site.recorded("stage")
         (row,) = await site.ended("stage", "complete")
-        await controller.until_logged("recording complete")
-        (begun,) = controller.said("recording begun")
-        ends = controller.said("recording ends")
-        (done,) = controller.said("recording complete")
+        await controller.until_logged("recording finished", state="complete")
+        (begun,) = controller.said("recording started")
+        ends = controller.said("recording stopping")
+        (done,) = controller.said("recording finished", state="complete")
     assert (begun["key"], begun["egress"], begun["file"]) == ("stage", row.egress_id, row.file)
     assert {(one["egress"], one["reason"]) for one in ends} == {(row.egress_id, "no participants left")}
     assert (done["file"], done["bytes"], done["error"]) == (row.file, row.size, "")
@@ -144,7 +144,7 @@ async def test_one_that_failed_stays_named_when_all_have_left(site: RecordingSit
         async with site.person("stage"):
             await site.recorded("stage")
         (row,) = await site.ended("stage", "failed")
-        await controller.until_logged("recording failed", error=row.error)
+        await controller.until_logged("recording finished", state="failed", error=row.error)
         assert await site.until_recording("stage", "False", "Failed") == row.error
         await site.another_pass()
         current = await condition(site, "stage")

@@ -117,8 +117,8 @@ async def test_a_run_waits_as_long_as_another_verb_takes_and_says_once_for_whom(
             impatient.cancel()
         async with asyncio.timeout(PATIENCE):
             await running
-    (event, _) = [event for event in said if event["event"] == "waiting for the embedded store"]
-    assert event["held_by"] == f"`roomctl apply`, pid {os.getpid()}"
+    (event, _) = [event for event in said if event["event"] == "waiting for embedded store lock"]
+    assert event["holder"] == f"`roomctl apply`, pid {os.getpid()}"
 
 
 async def test_one_that_died_is_waited_for_only_a_while(tmp_path: Path) -> None:

@@ -159,8 +159,8 @@ async def test_a_standby_waits_for_ever_and_takes_over_in_the_end(controllers: N
             await one.renews()
             await wait_out(two, task, 6)
     assert not task.done()
-    assert [(e["event"].partition(":")[0], e["holder"]) for e in logs] == [
-        ("standing by", "`roomctl run`, pid 1 on host")
+    assert [(e["event"], e["holder"]) for e in logs] == [
+        ("lease held by another controller", "`roomctl run`, pid 1 on host")
     ]
     await one.lease.release()
     await wait_out(two, task, 1)

@@ -198,7 +198,7 @@ async def test_a_fault_of_ours_is_one_rooms_alone_and_shows_no_locals() -> None:
     process.live.fail[f"create_room {process.name('a')}"] = ZeroDivisionError()  # type: ignore[assignment]
     with capture_logs() as logs:
         await process.reconcile()
-    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["unexpected fault"]
+    assert [entry["event"] for entry in logs if entry["log_level"] == "error"] == ["task crashed"]
     assert await process.listed() == {process.name("b")}
 
 

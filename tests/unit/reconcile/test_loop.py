@@ -57,7 +57,7 @@ async def running(turning: Turning) -> AsyncIterator[InProcess]:
 
 
 def events(logs: Sequence[Mapping[str, object]], event: str) -> list[object]:
-    return [entry.get("server", entry.get("file")) for entry in logs if entry["event"] == event]
+    return [entry.get("dependency", entry.get("file")) for entry in logs if entry["event"] == event]
 
 
 async def test_a_server_that_is_away_is_said_once_and_once_when_it_is_back() -> None:
@@ -70,8 +70,8 @@ async def test_a_server_that_is_away_is_said_once_and_once_when_it_is_back() -> 
         turning.process.live.fail.clear()
         await turning.reconcile()
         await turning.reconcile()
-    assert events(logs, "a server is away") == ["LiveKit"]
-    assert events(logs, "a server is back") == ["LiveKit"]
+    assert events(logs, "dependency unavailable") == ["livekit"]
+    assert events(logs, "dependency recovered") == ["livekit"]
 
 
 async def test_both_away_are_both_said_and_what_is_back_first_is_said_first() -> None:
@@ -81,16 +81,16 @@ async def test_both_away_are_both_said_and_what_is_back_first_is_said_first() ->
     process.store.fail = StoreUnavailableError("MongoDB is out of reach")
     with capture_logs() as logs:
         await turning.reconcile()
-        assert sorted(map(str, events(logs, "a server is away"))) == ["LiveKit", "MongoDB"]
+        assert sorted(map(str, events(logs, "dependency unavailable"))) == ["livekit", "mongodb"]
         assert not process.state.started
         process.store.fail = None
         process.live.fail["rooms"] = LiveKitUnavailableError("LiveKit is still out of reach")
         await turning.reconcile()
         assert (process.state.mongodb.up, process.state.livekit.up) == (True, False)
-        assert events(logs, "a server is back") == ["MongoDB"]
+        assert events(logs, "dependency recovered") == ["mongodb"]
         process.live.fail.clear()
         await turning.reconcile()
-    assert events(logs, "a server is back") == ["MongoDB", "LiveKit"]
+    assert events(logs, "dependency recovered") == ["mongodb", "livekit"]
     assert process.name("a") in await process.listed()
 
 
@@ -121,7 +121,7 @@ async def test_a_fault_of_ours_in_a_pass_does_not_end_the_loop() -> None:
     turning.process.live.fail["rooms"] = ZeroDivisionError()  # type: ignore[assignment]
     with capture_logs() as logs:
         await turning.reconcile()
-    assert logs[-1]["event"] == "unexpected fault in a pass; the next one tries again"
+    assert logs[-1]["event"] == "reconcile pass crashed"
     turning.process.live.fail.clear()
     await turning.reconcile()
     assert turning.process.name("a") in await turning.process.listed()
@@ -170,12 +170,12 @@ async def test_a_wrong_manifest_is_told_once_while_it_lasts() -> None:
     with capture_logs() as logs:
         for _ in range(3):
             await turning.reconcile()
-        assert events(logs, "wrong manifest") == ["b.yaml"]
+        assert events(logs, "manifest invalid") == ["b.yaml"]
         turning.process.manifests = ONE
         await turning.reconcile()
         turning.process.manifests = desired(manifest("a"), errors=(wrong,))
         await turning.reconcile()
-    assert events(logs, "wrong manifest") == ["b.yaml", "b.yaml"]
+    assert events(logs, "manifest invalid") == ["b.yaml", "b.yaml"]
 
 
 @pytest.mark.parametrize("state", [RoomsDirState.EMPTY, RoomsDirState.MISSING, RoomsDirState.UNREADABLE])
@@ -185,8 +185,8 @@ async def test_a_folder_that_says_nothing_is_told_once(state: RoomsDirState) -> 
     with capture_logs() as logs:
         await turning.reconcile()
         await turning.reconcile()
-    entries = [entry for entry in logs if "state" in entry]
-    assert [entry["state"] for entry in entries] == [str(state)]
+    entries = [entry for entry in logs if "rooms_dir_state" in entry]
+    assert [entry["rooms_dir_state"] for entry in entries] == [str(state)]
 
 
 async def test_rooms_are_counted_by_condition() -> None:

@@ -36,10 +36,10 @@ async def test_without_a_service_each_event_is_told_of_once() -> None:
     controller.live.fail["recordings"] = NoEgressServiceError("no Redis")
     with capture_logs() as logs:
         await look(controller)
-        assert not lines(logs, "recording")
+        assert not lines(logs, "recording failed")
         controller.live.enter(name, "ann", SPEAKER)
         await look(controller)
-    (line,) = lines(logs, "recording")
+    (line,) = lines(logs, "recording failed")
     assert (line["key"], line["reason"]) == ("stage", "NoEgressService")
     assert failures(controller, "NoEgressService") == 1
     del controller.live.fail["recordings"]
@@ -93,8 +93,8 @@ async def test_that_nobody_answers_to_a_stop_is_told_once() -> None:
         for _ in range(4):
             await look(controller)
             controller.time.seconds += 6
-    assert len(lines(logs, "a recording does not end")) == 1
-    assert len([line for line in logs if line["event"] == "recording ends"]) == 1
+    assert len(lines(logs, "recording stop failed")) == 1
+    assert len([line for line in logs if line["event"] == "recording stopping"]) == 1
 
 
 @pytest.mark.parametrize("works", [True, False])

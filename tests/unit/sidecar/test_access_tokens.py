@@ -153,7 +153,7 @@ def test_the_last_good_file_stays_in_force_and_a_bad_one_is_said_once(path: Path
             for _ in range(3):
                 clock.now += 1
                 assert who(known, "one") == ApiCaller("anna")
-    said = [str(event["reason"]) for event in logs]
+    said = [str(event["error"]) for event in logs]
     assert [event["log_level"] for event in logs] == ["error"] * 3
     assert "it is no list" in said[0]
     assert "user_id is missing" in said[1]
@@ -176,7 +176,7 @@ def test_a_file_that_could_not_be_read_is_read_when_it_can_be(path: Path) -> Non
     clock.now += 1
     with capture_logs() as logs:
         assert who(known, "one") == ApiCaller("anna")
-    assert logs == [{"event": "access tokens read again", "number": 1, "log_level": "info"}]
+    assert logs == [{"event": "access tokens reloaded", "count": 1, "log_level": "info"}]
 
 
 def test_a_sidecar_is_not_built_on_a_wrong_file(path: Path) -> None:
