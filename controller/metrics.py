@@ -31,42 +31,48 @@ class Metrics:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self.passes = self._counter("passes", "Passes of the loop", "outcome")
+        self.passes = self._counter("passes", "Reconcile passes, by outcome", "outcome")
         self.pass_seconds = Histogram(
-            "roomctl_pass_seconds", "Duration of a pass, in seconds", registry=self.registry
+            "roomctl_pass_seconds", "Duration of a reconcile pass in seconds", registry=self.registry
         )
-        self.actions = self._counter("actions", "Steps done on rooms", "action", "outcome")
-        self.errors = self._counter("errors", "Errors by class", "kind")
-        self.rooms = self._gauge("rooms", "Rooms by condition", "type", "status")
-        self.unusable_records = self._gauge("unusable_records", "Records left alone", "reason")
-        self.dependency_up = self._gauge("dependency_up", "Whether a server answered last", "dependency")
-        self.leader = self._gauge("leader", "Whether this process holds the lease")
-        self.watch_restarts = self._counter("watch_restarts", "Watches that were started again")
-        self.tokens = self._counter("tokens", "Participant tokens minted", "role")
-        self.refusals = self._counter("refusals", "Answers that are no success", "code")
+        self.actions = self._counter(
+            "actions", "Actions on rooms, by action and outcome", "action", "outcome"
+        )
+        self.errors = self._counter("errors", "Errors during reconciliation, by kind", "kind")
+        self.rooms = self._gauge("rooms", "Rooms, by condition type and status", "type", "status")
+        self.unusable_records = self._gauge(
+            "unusable_records", "Records that cannot be used, by reason", "reason"
+        )
+        self.dependency_up = self._gauge(
+            "dependency_up", "Whether the last call succeeded (1) or failed (0)", "dependency"
+        )
+        self.leader = self._gauge("leader", "Whether this process holds the lease (1) or not (0)")
+        self.watch_restarts = self._counter("watch_restarts", "Restarts of the manifest directory watch")
+        self.tokens = self._counter("tokens", "Participant tokens issued, by role", "role")
+        self.refusals = self._counter("refusals", "HTTP requests answered with an error, by code", "code")
         self.helper_seconds = Histogram(
             "roomctl_helper_seconds",
-            "Time in a public helper, in seconds",
+            "Duration of public API requests in seconds, without reading the body",
             ("helper",),
             buckets=_HELPER_BUCKETS,
             registry=self.registry,
         )
         self.participant_checks_skipped = self._counter(
-            "participant_checks_skipped", "Checks of who is inside that LiveKit did not answer in time"
+            "participant_checks_skipped", "Participant checks skipped because LiveKit did not answer in time"
         )
-        self.webhooks = self._counter("webhooks", "Webhooks of LiveKit", "event", "outcome")
+        self.webhooks = self._counter(
+            "webhooks", "Webhooks received from LiveKit, by event and outcome", "event", "outcome"
+        )
         self.connections_refused = self._counter(
-            "connections_refused", "Connections beyond the limit", "listener"
+            "connections_refused", "HTTP connections rejected because the limit was reached", "listener"
         )
-        self.recording = self._gauge("recording", "Rooms that are being recorded now")
-        self.recordings = self._counter(
-            "recordings", "Recordings that ended, by what became of them", "state"
-        )
+        self.recording = self._gauge("recording", "Recordings in progress")
+        self.recordings = self._counter("recordings", "Finished recordings, by final state", "state")
         self.recording_failures = self._counter(
-            "recording_failures", "Recordings that failed or could not begin", "reason"
+            "recording_failures", "Recordings that failed or could not start, by reason", "reason"
         )
         self.recorded_seconds = self._counter(
-            "recorded_seconds", "Length of the recordings written, in seconds"
+            "recorded_seconds", "Total duration of completed recordings in seconds"
         )
 
     def text(self) -> bytes:
