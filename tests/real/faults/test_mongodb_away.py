@@ -45,7 +45,8 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
         assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in events)
         assert len(controller.said("dependency recovered", dependency="mongodb")) == 2
         loud = [event for event in controller.events if event["level"] in ("warning", "error")]
-        assert len(loud) == 2, "each outage is said once"
+        outages = [event for event in loud if event["event"] != "lease lost"]  # one that lasts costs the lease
+        assert len(outages) == 2, "each outage is said once"
 
 
 async def test_both_are_away_at_once(line: Line) -> None:
@@ -89,9 +90,8 @@ async def test_its_credentials_are_never_shown(tmp_path: Path, livekit: LiveKitS
     async with Site(tmp_path, livekit, mongodb=uri) as site:
         async with site.run(ready=False) as controller:
             await controller.until_logged("dependency unavailable", dependency="mongodb")
-            assert (
-                "127.0.0.1:1 " in controller.said("dependency unavailable", dependency="mongodb")[0]["error"]
-            )
+            (outage,) = controller.said("dependency unavailable", dependency="mongodb")
+            assert outage["error"].endswith("127.0.0.1:1")
             await controller.stop()
         planned = await site.verb("plan")
         assert planned.code == 1

@@ -214,7 +214,7 @@ async def test_a_room_that_found_all_workers_full_has_the_next_that_is_free(site
     async with ann_inside(site, "first"):
         await site.recorded("first")
         async with ann_inside(site, "second"):
-            assert "one more where all are full" in await site.until_recording("second", "False", "NoWorker")
+            assert "start one, or add capacity" in await site.until_recording("second", "False", "NoWorker")
             site.edit("first", record=False)
             await site.recorded("second", 120)
 

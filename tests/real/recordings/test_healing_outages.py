@@ -71,7 +71,7 @@ async def test_without_redis_the_room_is_live_and_it_says_what_is_missing(
                 await site.another_pass()
                 said = (await site.record("stage")).status.condition("Recording")
                 assert said is not None
-                assert "give it a Redis" in said.message
+                assert "add Redis and an egress worker" in said.message
                 assert not ann.left.done()
 
 

@@ -174,7 +174,7 @@ async def test_a_store_that_refuses_is_named_and_nobody_sees_why_in_its_words(si
         written = [await text_of(site, "/metrics"), await database_of(site)]
         for words in (["get"], ["recordings"], ["plan"]):
             written += [(await site.verb(*words, *form)).out for form in ([], ["-o", "json"])]
-        assert "its output was refused: check ROOMCTL_RECORDING_OUTPUT, credentials" in message
+        assert "could not write the output: check ROOMCTL_RECORDING_OUTPUT, credentials" in message
         row = next(row for row in await site.rows() if row.egress_id == egress.id)
     assert (str(row.state), row.error) == ("failed", message)
     written += [log.read_text() for log in site.folder.glob("*.log")]

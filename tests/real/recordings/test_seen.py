@@ -131,8 +131,8 @@ async def test_the_log_tells_of_its_life(site: RecordingSite) -> None:
         (begun,) = controller.said("recording started")
         ends = controller.said("recording stopping")
         (done,) = controller.said("recording finished", state="complete")
-    assert (begun["key"], begun["egress"], begun["file"]) == ("stage", row.egress_id, row.file)
-    assert {(one["egress"], one["reason"]) for one in ends} == {(row.egress_id, "no participants left")}
+    assert (begun["key"], begun["egress_id"], begun["file"]) == ("stage", row.egress_id, row.file)
+    assert {(one["egress_id"], one["reason"]) for one in ends} == {(row.egress_id, "no participants left")}
     assert (done["file"], done["bytes"], done["error"]) == (row.file, row.size, "")
 
 
@@ -149,7 +149,7 @@ async def test_one_that_failed_stays_named_when_all_have_left(site: RecordingSit
         await site.another_pass()
         current = await condition(site, "stage")
     assert (current["status"], current["reason"], current["message"]) == ("False", "Failed", row.error)
-    assert row.error.startswith("its output was refused: ")
+    assert row.error.startswith("could not write the output: ")
 
 
 async def test_it_is_listed_when_livekit_has_forgotten_it(site: RecordingSite) -> None:
