@@ -1,6 +1,7 @@
 """The OpenAPI 3.1 document of a listener, drawn from its calls. Pure: the same text every time."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
+from functools import cache
 from importlib import metadata
 from itertools import groupby
 from typing import Any, Final, get_args
@@ -49,8 +50,9 @@ _SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
 _BODY_CODES: Final = (Code.BAD_REQUEST, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
-def document(listener: ListenerName, calls: Iterable[Call]) -> Document:
-    """What the listener has, and nothing else."""
+@cache
+def document(listener: ListenerName, calls: tuple[Call, ...]) -> Document:
+    """What the listener has, and nothing else. Drawn once: nobody may change it."""
     shown = [call for call in calls if listener in call.listeners and call.group]
     used = {proof for call in shown for proof in call.proofs}
     return {
