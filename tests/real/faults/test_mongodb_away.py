@@ -45,7 +45,8 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
         assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in events)
         assert len(controller.said("dependency recovered", dependency="mongodb")) == 2
         loud = [event for event in controller.events if event["level"] in ("warning", "error")]
-        outages = [event for event in loud if event["event"] != "lease lost"]  # one that lasts costs the lease
+        # an outage that lasts costs the lease as well
+        outages = [event for event in loud if event["event"] != "lease lost"]
         assert len(outages) == 2, "each outage is said once"
 
 

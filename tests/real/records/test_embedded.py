@@ -251,7 +251,7 @@ async def test_who_follows_leaves_the_server_to_each_run(tmp_path: Path) -> None
         await before.insert(room())
     following = open_store("", "roomctl", tmp_path, "default", read_only=True, starts=False, verb="wait")
     async with following as store:
-        with pytest.raises(StoreUnavailableError, match="the embedded store in .* is not running"):
+        with pytest.raises(StoreUnavailableError, match=r"the embedded store in .* is not running"):
             await store.refresh()
         for _ in range(2):
             async with open_store("", "roomctl", tmp_path, "default") as running:
