@@ -133,7 +133,7 @@ async def test_the_log_tells_of_its_life(site: RecordingSite) -> None:
         (done,) = controller.said("recording finished", state="complete")
     assert (begun["key"], begun["egress_id"], begun["file"]) == ("stage", row.egress_id, row.file)
     assert {(one["egress_id"], one["reason"]) for one in ends} == {(row.egress_id, "no participants left")}
-    assert (done["file"], done["bytes"], done["error"]) == (row.file, row.size, "")
+    assert (done["file"], done["size_bytes"], done["error"]) == (row.file, row.size, "")
 
 
 async def test_one_that_failed_stays_named_when_all_have_left(site: RecordingSite) -> None:
