@@ -187,7 +187,9 @@ async def test_without_the_extra_the_error_says_what_to_do(
 
 async def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(SettingsError, match=r"ROOMCTL_DATA_DIR: cannot write to .* \(Not a directory\)") as caught:
+    with pytest.raises(
+        SettingsError, match=r"ROOMCTL_DATA_DIR: cannot write to .* \(Not a directory\)"
+    ) as caught:
         async with embedded_server(tmp_path / "file" / "data", "run"):
             pytest.fail("it was written")
     assert len(caught.value.problems) == 1
