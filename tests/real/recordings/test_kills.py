@@ -39,11 +39,17 @@ def call(name: str) -> Where:
 
 
 def written(holds: Callable[[Mapping[str, Any] | None], bool]) -> Where:
-    """A write of a record's entry for its recording."""
-    return lambda message: any(
-        "recording" in change and holds(change["recording"])
-        for change in (update["u"].get("$set", {}) for update in _updates(message, "rooms"))
-    )
+    """A write of a record's entry for its recording: of all of it, or of parts by their paths."""
+
+    def is_one(change: Mapping[str, Any]) -> bool:
+        if "recording" in change:
+            return holds(change["recording"])
+        parts = {
+            name.partition(".")[2]: part for name, part in change.items() if name.startswith("recording.")
+        }
+        return bool(parts) and holds(parts)
+
+    return lambda message: any(is_one(update["u"].get("$set", {})) for update in _updates(message, "rooms"))
 
 
 def row(state: str) -> Where:
@@ -70,9 +76,9 @@ def _updates(message: Message, collection: str) -> list[Mapping[str, Any]]:
     return sections["updates"] if body["update"] == collection else []
 
 
-ATTEMPT: Final = written(lambda entry: entry is not None and entry["egress_id"] is None)
-NOTED: Final = written(lambda entry: bool(entry and entry["egress_id"] and not entry["empty_since"]))
-EMPTY: Final = written(lambda entry: bool(entry and entry["empty_since"]))
+ATTEMPT: Final = written(lambda entry: bool(entry and "attempt_at" in entry and not entry["egress_id"]))
+NOTED: Final = written(lambda entry: bool(entry and entry.get("egress_id") and not entry.get("empty_since")))
+EMPTY: Final = written(lambda entry: bool(entry and entry.get("empty_since")))
 CLEARED: Final = written(lambda entry: entry is None)
 START: Final = call("StartRoomCompositeEgress")
 STOP: Final = call("StopEgress")
