@@ -255,7 +255,7 @@ async def test_where_nothing_can_be_watched_it_says_so_once_and_goes_on(
             await woken.wake()
             monkeypatch.undo()
             await woken.wake()
-    assert [(line["log_level"], line["error"]) for line in said] == [("warning", "OSError")]
+    assert [(line["log_level"], line["error_type"]) for line in said] == [("warning", "OSError")]
 
 
 async def test_it_ends_where_it_was_stopped_before_it_began(rooms: Path) -> None:
