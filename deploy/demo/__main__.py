@@ -35,8 +35,8 @@ from server import livekit_server, serving
 USAGE: Final = 64
 CHECK_SECONDS: Final = 45.0
 LINK_COLUMN: Final = 18
-IN_THE_WAY: Final = re.compile(r"^ *(?:FAIL  livekit|error:) *(.+)", re.MULTILINE)
-"""What `doctor` says of LiveKit, or instead of all checks."""
+IN_THE_WAY: Final = re.compile(r"^ *(?:FAIL  (?:livekit|settings)|error:) *(.+)", re.MULTILINE)
+"""What `doctor` says of LiveKit and of wrong settings, or instead of all checks."""
 
 GUEST_CALLS: Final = """\
   curl -s {guests}/api/conferences-public/findLKRoomNameById \\

@@ -351,7 +351,7 @@ async def test_a_wrong_setting_of_recording_is_the_only_reason_given(
     }
     code, _, errors = await finished(env | given, "--check", "--record")
     assert code == 1
-    assert "ROOMCTL_RECORDING_OUTPUT: must end with a file name and .mp4" in errors
+    assert "quickstart: ROOMCTL_RECORDING_OUTPUT: must end with a file name and .mp4" in errors
     assert "not every room is gone" not in errors
 
 
