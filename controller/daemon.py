@@ -158,7 +158,7 @@ def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
     def on_change(leads: bool) -> None:
         process.state.leader = leads
         if not stop.is_set():
-            (log.info if leads else log.warning)("lease acquired" if leads else "lease lost")
+            log.info("lease acquired" if leads else "lease lost")  # an outage that causes it is a warning
         process.triggers.files_changed()
 
     return on_change
