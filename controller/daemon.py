@@ -228,15 +228,15 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
 
 
 def _end_on_signals(stop: asyncio.Event, triggers: Triggers) -> None:
-    """SIGTERM and SIGINT end it gently; what hangs is cut off in time, for a crash costs nothing either."""
+    """End gently on SIGTERM, SIGINT and SIGHUP; what hangs is cut off: a crash costs nothing either."""
 
     def end() -> None:
-        log.info("controller stopping")
         stop.set()
         triggers.wake()
+        log.info("controller stopping")
         watchdog = threading.Timer(SHUTDOWN_TIMEOUT_SECONDS, os._exit, (0,))
         watchdog.daemon = True
         watchdog.start()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, end)

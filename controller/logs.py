@@ -37,7 +37,7 @@ def configure(form: str, level: str, *, stream: TextIO | None = None, no_color: 
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     _route_foreign(out, threshold, shared, render)

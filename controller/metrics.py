@@ -19,9 +19,16 @@ roomctl_recording                                 rooms that are being recorded 
 roomctl_recordings_total{state}                   recordings that ended: complete, failed, lost
 roomctl_recording_failures_total{reason}          recordings that failed or could not begin, by reason
 roomctl_recorded_seconds_total                    length of the files that were written, in seconds
+roomctl_log_lines_dropped_total                   log lines that could not be written, or not soon enough
 """
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from controller.log_sink import stderr_sink
 
 _HELPER_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -75,6 +82,8 @@ class Metrics:
             "recorded_seconds", "Total duration of completed recordings in seconds"
         )
 
+        self.registry.register(_DroppedLogLines())
+
     def text(self) -> bytes:
         """All of it in Prometheus' text format (`text/plain; version=0.0.4`)."""
         return generate_latest(self.registry)
@@ -84,3 +93,11 @@ class Metrics:
 
     def _gauge(self, name: str, description: str, *labels: str) -> Gauge:
         return Gauge(f"roomctl_{name}", description, labels, registry=self.registry)
+
+
+class _DroppedLogLines(Collector):
+    """Asked for when the metrics are read: the logs count for themselves, and log nothing of it."""
+
+    def collect(self) -> Iterator[Metric]:
+        description = "Log lines dropped because they could not be written in time"
+        yield CounterMetricFamily("roomctl_log_lines_dropped", description, value=stderr_sink().dropped)

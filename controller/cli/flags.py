@@ -10,6 +10,7 @@ import typer
 
 from controller.cli.console import no_color
 from controller.errors import SettingsError
+from controller.log_sink import stderr_sink
 from controller.logs import configure
 from controller.settings import SETTINGS, Setting, SettingGroup, check_settings
 
@@ -40,7 +41,10 @@ def with_settings(
             if problems and not tolerant:
                 raise SettingsError(tuple(problems.values()))
             quiet = not chatty and settings.log_level == "info"
-            configure(settings.log_format, "warning" if quiet else settings.log_level, no_color=no_color())
+            level = "warning" if quiet else settings.log_level
+            configure(
+                settings.log_format, level, stream=stderr_sink() if chatty else None, no_color=no_color()
+            )
             return verb(settings, problems, **given) if tolerant else verb(settings, **given)
 
         own = list(inspect.signature(verb).parameters.values())[2 if tolerant else 1 :]
