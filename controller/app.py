@@ -7,7 +7,7 @@ stop (daemon.py).
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from controller.clock import Clock
@@ -17,6 +17,7 @@ from controller.companions.recording.companion import RecordingCompanion
 from controller.companions.recording.egress_tracker import EgressTracker
 from controller.companions.recording.failures import RecordingFailures
 from controller.companions.recording.ledger import Ledger
+from controller.git import GitReader
 from controller.live.client import (
     LIVEKIT_TIMEOUT_SECONDS,
     MAX_CONCURRENT_RECORDING_CALLS,
@@ -35,6 +36,7 @@ from controller.reconcile.change_applier import ChangeApplier
 from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.fenced_writer import FencedWriter
 from controller.reconcile.observe import StateObserver
+from controller.reconcile.peers import Peers
 from controller.reconcile.reconciler import Planner, Reconciler
 from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import Progress, TaskRunner
@@ -68,6 +70,7 @@ class Process:
     triggers: Triggers = field(default_factory=Triggers)
     metrics: Metrics = field(default_factory=Metrics)
     clock: Clock = field(default_factory=Clock)
+    peers: Peers = field(default_factory=Peers)
 
     @classmethod
     def create(
@@ -80,9 +83,13 @@ class Process:
         triggers: Triggers | None = None,
     ) -> "Process":
         """On real servers. `records` are those that `state` shows."""
-        cache = Cache()
+        cache, git = Cache(), GitReader(settings.rooms_dir)
+
+        def read() -> Desired:
+            return replace(load(settings.rooms_dir, cache), history=git.history())
+
         return cls(
-            read_manifests=lambda: asyncio.to_thread(load, settings.rooms_dir, cache),
+            read_manifests=lambda: asyncio.to_thread(read),
             reader=ApiReader(live),
             writer=ApiWriter(live),
             inputs=_plan_inputs(settings, prune_grace_seconds),
@@ -122,7 +129,9 @@ def build_controller(
     status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
     task_runner = TaskRunner(applier, status_writer, triggers, process.metrics, progress)
     runner = CompanionRunner(companions, task_runner, status_writer, triggers, store)
-    reconciler = Reconciler(planner, task_runner, status_writer, runner, lease=lease, triggers=triggers)
+    reconciler = Reconciler(
+        planner, task_runner, status_writer, runner, lease=lease, triggers=triggers, peers=process.peers
+    )
     return ControllerParts(planner, applier, status_writer, task_runner, reconciler)
 
 

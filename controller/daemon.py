@@ -8,6 +8,7 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from importlib.metadata import version
 from typing import Any, Final, TypeVar
 
 import structlog
@@ -15,13 +16,16 @@ import structlog
 from controller.app import ControllerParts, Process, build_controller, connection, open_store_from_settings
 from controller.errors import StoreError
 from controller.manifests.watch import ManifestWatcher
+from controller.reconcile.announcer import Announcer
 from controller.reconcile.loop import Loop, LoopContext
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhook_forwarding import WebhookForwarder
 from controller.records import open_lease
+from controller.records.lease import MongoLease
 from controller.records.ports import Lease, RecordReader, RemoteChanges, RoomStore
 from controller.records.record_cache import RecordCache
+from controller.records.replicas import Replica
 from controller.settings import Settings
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.sidecar.http.protocol import MAX_CONNECTIONS
@@ -109,14 +113,20 @@ async def _control(
 ) -> None:
     """Reconcile while the lease is ours, stand by while it is another's."""
     watch = ManifestWatcher(settings.rooms_dir, stop)
-    on_change = _leading(process, stop)
-    async with open_lease(store, settings.data_dir, "run", on_change) as lease:
+    on_change, peers, state, clock = _leading(process, stop), process.peers, process.state, process.clock
+
+    def may_lead() -> bool:
+        return peers.may_lead(state.livekit.seen, clock.monotonic())
+
+    async with open_lease(store, settings.data_dir, "run", on_change, may_lead) as lease:
         parts = build_controller(process, store, lease)
+        announcer = _announcer(process, parts, store, lease)
         forwarder = _webhook_forwarder(process, parts, lease, store)
         loop = _loop(process, parts, watch, settings.resync_seconds)
         reconciler_handle.connect(store, forwarder.on_webhook)
         background = [
-            asyncio.create_task(_for_ever(lambda: _lead(lease, store))),
+            asyncio.create_task(_for_ever(lambda: _lead(lease, store, announcer))),
+            asyncio.create_task(_for_ever(lambda: _announce(store, announcer))),
             asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
             asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers, forwarder))),
             asyncio.create_task(_for_ever(store.relay.flush_forever)),
@@ -129,7 +139,21 @@ async def _control(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            await parts.task_runner.close(SHUTDOWN_GRACE_SECONDS)
+            await asyncio.gather(announcer.withdraw(), parts.task_runner.close(SHUTDOWN_GRACE_SECONDS))
+
+
+def _announcer(process: Process, parts: ControllerParts, store: RoomStore, lease: MongoLease) -> Announcer:
+    now, me = process.clock.wall(), lease.me
+    return Announcer(
+        Replica(id=me.id, host=me.host, pid=me.pid, release=version("roomctl"), started=now, written=now),
+        store.replicas,
+        process.peers,
+        lease,
+        process.state,
+        process.clock,
+        lambda: parts.reconciler.desired,
+        parts.task_runner.wait_until_idle,
+    )
 
 
 def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher, resync: float) -> Loop:
@@ -174,24 +198,35 @@ async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
         await asyncio.sleep(RESTART_DELAY_SECONDS)
 
 
-async def _lead(lease: Lease, store: RecordReader) -> None:
-    """Take the lease whenever it can be had; what stands in memory is not trusted then.
+async def _announce(store: RecordReader, announcer: Announcer) -> None:
+    await _until_ours(store)
+    await announcer.run_forever()
 
-    Nothing of a database is touched before it is known to be ours.
-    """
+
+async def _until_ours(store: RecordReader) -> None:
+    """Nothing of a database is touched before it is known to be ours."""
     while not store.identity.store:
         with suppress(StoreError):  # the loop says what is wrong
             await store.refresh()
             break
         await asyncio.sleep(RESTART_DELAY_SECONDS)
+
+
+async def _lead(lease: Lease, store: RecordReader, announcer: Announcer) -> None:
+    """Take the lease whenever it can be had; what stands in memory is not trusted then."""
+    await _until_ours(store)
     while True:
+        with suppress(StoreError):  # whom to give way to is known before it is asked for
+            await announcer.announce()
         await lease.acquire(None)
+        announcer.peers.lead_since = announcer.clock.monotonic()
         store.invalidate()
         with suppress(StoreError):
             await store.refresh()
         if store.secret_changed:
             log.warning("secret changed", hint=OTHER_IDS)
         await lease.lost.wait()
+        announcer.peers.lead_since = None
 
 
 async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:

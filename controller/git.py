@@ -4,6 +4,7 @@ Git is asked to read, and nothing else: the repository's own settings cannot mak
 connection. Without git, or outside a work tree, nothing is known, and that is no error.
 """
 
+import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -15,7 +16,6 @@ MAX_COMMITS: Final = 5_000
 """How far back the history is read for the last commits of files."""
 GIT_TIMEOUT_SECONDS: Final = 5.0
 _SAFE: Final = (
-    "git",
     "--no-pager",
     "-c", "safe.directory=*",  # a mounted checkout belongs to another user
     "-c", "core.fsmonitor=false",
@@ -56,15 +56,17 @@ class History:
 class GitReader:
     """Reads the history of one folder; again only when HEAD has moved. Blocks: call it in a thread."""
 
-    def __init__(self, folder: Path, path: str) -> None:
-        """`path` is the PATH in which git is looked for."""
-        self._folder, self._environment = folder, {**_ENVIRONMENT, "PATH": path}
+    def __init__(self, folder: Path, path: str | None = None) -> None:
+        """`path` is a PATH to look for git in, by default the one of this process."""
+        self._folder, self._program = folder, shutil.which("git", path=path)
         self._place: Path | None = None
         self._position: tuple[str, ...] = ()
         self._history = History()
 
     def history(self) -> History:
         """The history as it is now; what was read before where HEAD has not moved."""
+        if self._program is None:
+            return History()
         place = self._folder.resolve()
         if place != self._place:
             self._place, self._position = place, ()
@@ -100,11 +102,13 @@ class GitReader:
 
     def _run(self, place: Path, *arguments: str) -> str:
         """What git prints; of a history that takes too long, the part that was read; '' without git."""
+        if self._program is None:
+            return ""
         try:
             done = subprocess.run(  # noqa: S603 - no argument comes from outside
-                [*_SAFE, *arguments],
+                [self._program, *_SAFE, *arguments],
                 cwd=place,
-                env=self._environment,
+                env=_ENVIRONMENT,
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,

@@ -7,6 +7,7 @@ roomctl_errors_total{kind}                        errors by their class in contr
 roomctl_rooms{type,status}                        rooms by condition
 roomctl_unusable_records{reason}                  records left alone: RecordDamaged, NewerRelease
 roomctl_dependency_up{dependency}                 1 while livekit, mongodb answered last
+roomctl_clock_difference_seconds                  how far our clock is ahead of LiveKit's
 roomctl_leader                                    1 while this process holds the lease
 roomctl_watch_restarts_total                      watches started again: silent while a resync saw a change
 roomctl_tokens_total{role}                        tokens minted
@@ -52,6 +53,9 @@ class Metrics:
         )
         self.dependency_up = self._gauge(
             "dependency_up", "Whether the last call succeeded (1) or failed (0)", "dependency"
+        )
+        self.clock_difference = self._gauge(
+            "clock_difference_seconds", "How far the clock is ahead of LiveKit's, in seconds"
         )
         self.leader = self._gauge("leader", "Whether this process holds the lease (1) or not (0)")
         self.watch_restarts = self._counter("watch_restarts", "Restarts of the manifest directory watch")

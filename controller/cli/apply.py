@@ -92,17 +92,16 @@ def print_report(report: ApplyReport, settings: Settings) -> Exit:
     for key, message in sorted(report.failed.items()):
         print_error(f"{redact_key(key)}: {message}")
     for change in report.left:
-        print_info(
-            f"not applied: {redact_key(change.key)}: {', '.join(change.action_names)} ({_why(change)})"
-        )
+        words, why = ", ".join(change.action_names), _why(change, report.plan)
+        print_info(f"not applied: {redact_key(change.key)}: {words} ({why})")
     if report.plan.invalid:
         print_error(invalid_files(report.plan, below(settings.rooms_dir)))
     return apply_code(report)
 
 
-def _why(change: RoomChange) -> str:
+def _why(change: RoomChange, plan: Plan) -> str:
     people = pluralize(change.participants, "participant")
-    return change.blocked_by or f"deferred until the room is empty, {people} inside"
+    return plan.block_message(change) or f"deferred until the room is empty, {people} inside"
 
 
 def apply_code(report: ApplyReport) -> Exit:

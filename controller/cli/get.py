@@ -16,13 +16,14 @@ from controller.cli.console import print_data, print_error, print_info
 from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.interrupt import pause
+from controller.cli.leader import read_leader
 from controller.cli.participant_counts import count_people
 from controller.cli.room_status import RoomStatus, as_dict, room_status, select_rooms
 from controller.cli.rooms import describe_database, not_found
 from controller.cli.table import print_table
 from controller.errors import StoreUnavailableError
 from controller.records.ports import HeldRecords, Records
-from controller.room import format_time, redact_key
+from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
 
 POLL_INTERVAL_SECONDS: Final = 1.0
@@ -114,10 +115,10 @@ async def read_rooms(
 ) -> tuple[list[RoomStatus], list[str]]:
     """How the rooms that `names` mean stand now, by key, and the names that mean none."""
     records, unknown = select_rooms(store, names)
-    holder = await store.holder()
+    leader = await read_leader(store)
     now = datetime.now(UTC)
     people = await count_people(settings, records)
-    rooms = [room_status(record, holder, now, store.unusable.get(record.id)) for record in records]
+    rooms = [room_status(record, leader, now, store.unusable.get(record.id)) for record in records]
     return [replace(room, participants=people.get(room.record.id)) for room in rooms], unknown
 
 
@@ -131,25 +132,33 @@ def _show(rooms: Sequence[RoomStatus], output: RoomsFormat) -> None:
         case RoomsFormat.TABLE | RoomsFormat.WIDE if rooms:
             wide = output is RoomsFormat.WIDE
             header = _HEADER + (_WIDE_HEADER if wide else ())
-            print_table(header, [_row(room, wide=wide) for room in rooms], _style, fold=not wide)
+            print_table(header, [_row(room, wide=wide) for room in rooms], _style)
         case _:
             pass
 
 
-_HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE")
-_WIDE_HEADER: Final = ("RECORDING", "NAME", "ORIGIN", "FILE", "LKROOMNAME", "GENERATION", "MODIFIED")
+_HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE", "NOTE")
+_WIDE_HEADER: Final = ("RECORDING", "NAME", "FILE", "LKROOMNAME")
+_NOTES: Final = (  # the first that a room has: condition, its status, the word for it
+    ("Held", "True", "Held"),
+    ("Guarded", "True", "Guarded"),
+    ("Deferred", "True", "Deferred"),
+    ("ManifestValid", "False", "ManifestInvalid"),
+    ("Stalled", "True", "Stalled"),
+)
 
 
 def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
     """One room's cells. No id among them: it is a capability."""
     record, ready, live = room.record, room.condition("Ready"), room.condition("Live")
-    people = "-" if room.participants is None else str(room.participants)
+    people = "-" if room.participants is None else f"{room.participants}/{record.spec.max_participants}"
     cells = (
         redact_key(record.key),
         ready.status if ready else "Unknown",
         ready.reason if ready else "",
         live.status if live else "Unknown",
         people,
+        _note(room),
     )
     if not wide:
         return cells
@@ -158,12 +167,17 @@ def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
         *cells,
         recording.reason if recording else "-",
         record.spec.name,
-        str(record.origin),
         record.file or "-",
         record.live.name if record.live is not None else "-",
-        str(record.generation),
-        format_time(record.modified),
     )
+
+
+def _note(room: RoomStatus) -> str:
+    """The word for what most needs to be known of the room; '' where there is nothing."""
+    said = {(condition.type, condition.status) for condition in room.conditions}
+    ready = room.condition("Ready")
+    closed = "Closed" if ready is not None and ready.reason == "Closed" else ""
+    return next((word for kind, status, word in _NOTES if (kind, status) in said), closed)
 
 
 def _style(title: str, text: str) -> str:

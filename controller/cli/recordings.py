@@ -96,7 +96,7 @@ def _show(rows: Sequence[RecordingRow], output: RecordingsFormat, now: datetime)
         print_lines(as_json(rows, now))
     elif rows:
         width = len(_HEADER) if any(row.error for row in rows) else len(_HEADER) - 1
-        print_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style, fold=True)
+        print_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style)
 
 
 def as_json(rows: Sequence[RecordingRow], now: datetime) -> Iterator[str]:

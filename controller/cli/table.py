@@ -20,14 +20,14 @@ def painted(text: str, style: str) -> str:
 
 
 def print_table(
-    header: Sequence[str], rows: Sequence[Sequence[str]], style: Callable[[str, str], str], *, fold: bool
+    header: Sequence[str], rows: Sequence[Sequence[str]], style: Callable[[str, str], str]
 ) -> None:
     """Columns as wide as they need to be, and never cut.
 
-    With `fold` a table that is wider than the terminal has its long cells folded; in a pipe none has.
-    `style` gives the rich style of a cell from its column and its text.
+    A table that is wider than the terminal has its long cells folded; in a pipe none has. `style` gives the
+    rich style of a cell from its column and its text.
     """
-    if fold and sys.stdout.isatty():
+    if sys.stdout.isatty():
         _show_folded(header, rows, style)
     else:
         _show_lines(header, rows, style)

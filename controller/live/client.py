@@ -25,6 +25,7 @@ from controller.live.egress import Egress, RecordingRequest
 from controller.live.failures import FOREIGN, START_RECORDING, to_livekit_error
 from controller.live.presence import Presence
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission
+from controller.live.server_clock import ServerClock
 from controller.live.wire import (
     read_egress,
     read_participant,
@@ -72,7 +73,9 @@ class LiveKitConnection:
         self.write_limit = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
         self.read_limit = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self.guest_limit = asyncio.Semaphore(MAX_CONCURRENT_GUEST_READS)
+        self.server_clock = ServerClock()
         self._session = aiohttp.ClientSession(
+            trace_configs=[self.server_clock.trace()],
             connector=aiohttp.TCPConnector(
                 limit=MAX_CONCURRENT_WRITES
                 + MAX_CONCURRENT_READS
@@ -148,6 +151,10 @@ class ApiReader:
         before = self._seen
         self._seen = {room.name: read_room(room, before.get(room.name)) for room in answer.rooms}
         return list(self._seen.values())
+
+    @property
+    def clock_ahead_s(self) -> float | None:
+        return self._connection.server_clock.ahead_s
 
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
         """Who is inside `name`; [] where it is not live. Who is gone is marked.

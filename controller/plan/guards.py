@@ -1,6 +1,6 @@
 """Which removals are blocked, and which wait until the room is empty (docs/safety.md). Pure."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -39,6 +39,15 @@ def apply_guards(
     return tuple(_guard_change(change, block_reason, gone, matching.blocked, inputs) for change in changes)
 
 
+def guarded_rooms(changes: Sequence[RoomChange], observed: Observed) -> Mapping[str, BlockReason]:
+    """By key, the rooms that stay although their manifest is gone, and why. Ten seconds are no guard."""
+    if observed.desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+        kept = (r.key for r in observed.records.values() if r.origin is Origin.MANIFEST and not r.removed)
+        return dict.fromkeys(kept, BlockReason.NO_ROOMS_DIR)
+    blocked = ((change.key, change.blocked_by) for change in changes)
+    return {key: reason for key, reason in blocked if reason not in (None, BlockReason.NOT_YET)}
+
+
 def too_many(missing: int, total: int) -> bool:
     """Whether so many of the manifest rooms are missing that a mistake is likelier than a wish."""
     return total >= MIN_ROOMS_FOR_GUARD and missing > MAX_MISSING_FRACTION * total
@@ -49,7 +58,7 @@ def _common_block_reason(
 ) -> BlockReason | None:
     """The refusal that holds for every missing room without leave to go."""
     if matching.blocked:
-        return BlockReason.SNAPSHOT
+        return BlockReason.UNREAD_MANIFEST
     if observed.desired.state is RoomsDirState.EMPTY:
         return BlockReason.EMPTY
     return BlockReason.TOO_MANY if too_many(len(missing), total) else None

@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
 from controller.plan.fields import disruption, drift, field_changes
-from controller.plan.guards import apply_guards, is_deferred, people_inside
+from controller.plan.guards import apply_guards, guarded_rooms, is_deferred, people_inside
 from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
 from controller.plan.metadata import room_metadata
@@ -65,6 +65,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
         orphans=orphans,
         invalid=matching.errors,
         stale=matching.stale,
+        guarded=guarded_rooms(changes, observed),
         unchanged=matching.rooms + len(observed.unusable) - len(changes),
         revision=observed.desired.revision,
         notes=(*_moves(changes), *notes(observed, restored)),

@@ -13,6 +13,7 @@ from controller.clock import Clock
 from controller.errors import LiveKitError, RoomctlError, StoreMismatchError
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
+from controller.reconcile.peers import is_away
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.status import count_conditions, unusable_census
 from controller.reconcile.task_runner import TaskRunner
@@ -94,7 +95,7 @@ class Loop:
         self._resync = resync
         self._watch_was_silent = watch_was_silent
         self._outage_log, self._manifest_errors, self._backoff = OutageLog(), ManifestErrorLog(), Backoff()
-        self._counted: Mapping[str, RoomRecord] | None = None
+        self._counted: tuple[Mapping[str, RoomRecord], bool] | None = None
         self._watch_missed_change = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -161,6 +162,7 @@ class Loop:
         self._metrics.passes.labels("failed").inc()
         kind = error.kind if isinstance(error, RoomctlError) else type(error).__name__
         self._metrics.errors.labels(kind).inc()
+        self._count_rooms()
         self._state.last_pass_at = self._clock.monotonic()
         return self._backoff.failed("pass", self._clock.monotonic(), self._clock.chance())
 
@@ -176,12 +178,13 @@ class Loop:
     def _count_rooms(self) -> None:
         """Rooms by condition; counted anew only when a record changed."""
         records = self._state.records.by_id  # replaced as a whole where one of them changes
-        if records is self._counted:
+        away = self._state.leader and is_away(self._state.livekit.seen, self._clock.monotonic())
+        if self._counted is not None and self._counted[0] is records and self._counted[1] is away:
             return
-        self._counted = records
+        self._counted = records, away
         unusable = self._state.records.unusable
         conditions = count_conditions(
-            record for room_id, record in records.items() if room_id not in unusable
+            (record for room_id, record in records.items() if room_id not in unusable), livekit_away=away
         )
         self._metrics.rooms.clear()
         for (kind, status), count in (conditions + unusable_census(unusable.values())).items():

@@ -4,6 +4,7 @@ One pass looks at everything and plans everything, then gives each room that nee
 its own (task_runner.py) and waits for none of them. What fails is planned again, after a backoff of its own.
 """
 
+from collections import Counter
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -20,6 +21,7 @@ from controller.plan.planner import make_plan, names_to_check
 from controller.reconcile.audit import Audit, is_restricted
 from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.observe import StateObserver
+from controller.reconcile.peers import Peers
 from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import TaskRunner
 from controller.reconcile.trackers import AbsenceTracker, OrphanTracker
@@ -32,12 +34,15 @@ from controller.reconcile.triggers import (
 )
 from controller.records.ports import Lease, RecordReader, RemovalApproval, RemovalApprovals
 from controller.records.record import RoomRecord
+from controller.records.replicas import Replica
 
 EMPTY_PLAN_TTL_SECONDS: Final = 60.0
 """For how long a plan with nothing to do stands, where only the passing of time could change it."""
 
 RECHECK_OCCUPANCY_SECONDS: Final = 2.0
 """Seconds after which it is looked again whether the last has left: the number of people lags by four."""
+
+_DIFFERS: Final = "bring both replicas to one revision; after 5 minutes this one follows its own manifests"
 
 log = structlog.get_logger()
 
@@ -143,7 +148,7 @@ class Planner:
         """Take in what this plan says of absence; in how many seconds a removal becomes due."""
         now = self.clock.monotonic()
         refused = {change.blocked_by for change in plan.changes}
-        counts = observed.desired.state is RoomsDirState.OK and BlockReason.SNAPSHOT not in refused
+        counts = observed.desired.state is RoomsDirState.OK and BlockReason.UNREAD_MANIFEST not in refused
         self.absence.observe(plan.missing, counts=counts, now=now)
         due = self.absence.next_due(now)
         return due - now if due is not None and BlockReason.NOT_YET in refused else None
@@ -173,6 +178,7 @@ class Reconciler:
         *,
         lease: Lease,
         triggers: Triggers,
+        peers: Peers,
     ) -> None:
         self._planner = planner
         self._eyes = planner.observer
@@ -181,8 +187,10 @@ class Reconciler:
         self._companions = companions
         self._lease = lease
         self._triggers = triggers
+        self._peers = peers
+        self._older_than: Replica | None = None
         self._desired: Desired | None = None
-        self._refused: frozenset[BlockReason] = frozenset()
+        self._guards: frozenset[BlockReason] = frozenset()
         self._watched = WatchedRooms()
         self._audit = Audit()
 
@@ -203,11 +211,13 @@ class Reconciler:
             if self._lease.held:
                 self._companions.on_livekit_unavailable(error)
             raise
-        self._desired = observed.desired
+        self._desired, now = observed.desired, self._planner.clock.monotonic()
+        self._peers.observe_revision(observed.desired.revision, now)
         if not self._lease.held:
             self._planner.on_standby()
             self._companions.on_standby()
             return None
+        observed = self._withhold_manifests(observed, now)
         plan = await self._planner.plan(observed)
         await self._planner.consume_removal_approval(plan, observed)
         self._watched = self._watched_rooms(plan, observed)
@@ -261,15 +271,23 @@ class Reconciler:
             self._triggers.requeue_permission_check(name)
             self._task_runner.requeue_maintenance(check)
 
+    def _withhold_manifests(self, observed: Observed, now: float) -> Observed:
+        """Those of this replica, while another one may have newer ones (docs/availability.md#revisions)."""
+        other = self._peers.other_revision(now)
+        if other is not None and self._older_than is None:
+            log.warning(
+                "manifest changes withheld", reason="RevisionDiffers", replica=str(other), hint=_DIFFERS
+            )
+        self._older_than = other
+        return observed if other is None else replace(observed, desired=observed.desired.withheld())
+
     def _log_blocked(self, plan: Plan) -> None:
         """Once, when a guard begins to hold removals back."""
-        refused = frozenset(c.blocked_by for c in plan.changes if c.blocked_by is not None) - {
-            BlockReason.NOT_YET
-        }
-        for block_reason in refused - self._refused:
-            count = sum(change.blocked_by is block_reason for change in plan.changes)
-            log.warning("removals blocked", reason=str(block_reason), room_count=count)
-        self._refused = refused
+        counts = Counter(plan.guarded.values())
+        for guard in counts.keys() - self._guards:
+            hint = guard.message(len(plan.missing))
+            log.warning("removals blocked", reason=str(guard), room_count=counts[guard], hint=hint)
+        self._guards = frozenset(counts)
 
     def _watched_rooms(self, plan: Plan, observed: Observed) -> WatchedRooms:
         current = [

@@ -14,6 +14,7 @@ from controller.records.record import Condition, Origin, RoomRecord, Status, Unu
 
 TRUE: Final = "True"
 FALSE: Final = "False"
+_SEEN_ON_LIVEKIT: Final = ("Ready", "Live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,13 +22,14 @@ class StatusInputs:
     """What there is to say of a room besides its record.
 
     `live`: its current live room is there. `failure`: why the last try failed, one sentence. `change`: what
-    still has to happen to it. `stale`: the error that keeps it at its last good spec. `companions`: what
-    they say of it.
+    still has to happen to it. `guard`: what keeps it although its manifest is gone. `stale`: the error that
+    keeps it at its last good spec. `companions`: what they say of it.
     """
 
     live: bool
     stale: ManifestError | None = None
     change: RoomChange | None = None
+    guard: NewCondition | None = None
     failure: str | None = None
     stalled: bool = False
     companions: tuple[NewCondition, ...] = ()
@@ -57,6 +59,8 @@ def _conditions(record: RoomRecord, inputs: StatusInputs) -> Iterator[NewConditi
     if record.origin is Origin.MANIFEST:
         yield _manifest_valid(inputs.stale)
     yield from inputs.companions
+    if inputs.guard is not None:
+        yield inputs.guard
     if inputs.change is not None and inputs.change.deferred:
         yield NewCondition("Deferred", TRUE, "PeopleInside", _deferral(inputs.change))
     if inputs.stalled:
@@ -75,11 +79,12 @@ def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
         return NewCondition("Ready", FALSE, "NotLive", "the LiveKit room has not been created yet")
     if not record.should_be_live and (inputs.live or _given_up(inputs.change)):
         return NewCondition("Ready", FALSE, "StillLive", "the LiveKit room has not been deleted yet")
-    if inputs.change is not None and inputs.change.blocked_by is not None:
-        return NewCondition("Ready", TRUE, "AsSpecified", _refusal(inputs.change.blocked_by))
+    if inputs.guard is not None:
+        return replace(inputs.guard, type="Ready", reason=inputs.guard.type)
     if inputs.change is not None and inputs.change.deferred:
         return NewCondition("Ready", TRUE, "Deferred", _deferral(inputs.change))
-    return NewCondition("Ready", TRUE, "AsSpecified")
+    waits = inputs.change is not None and inputs.change.blocked_by is not None
+    return NewCondition("Ready", TRUE, "AsSpecified", "manifest deleted; removed after 10 seconds" * waits)
 
 
 def _given_up(change: RoomChange | None) -> bool:
@@ -108,14 +113,22 @@ def _deferral(change: RoomChange) -> str:
     return f"{words} deferred until the room is empty, {people} inside"
 
 
-def _refusal(block_reason: BlockReason) -> str:
-    return f"manifest deleted, but removal is blocked: {block_reason}"
+def guarded(reason: BlockReason, missing: int) -> NewCondition:
+    """The condition of a room that stays although its manifest, as those of `missing` rooms, is gone."""
+    return NewCondition("Guarded", TRUE, str(reason), reason.message(missing))
 
 
 def vanished(change: RoomChange) -> bool:
     """Whether the change heals a room that was live before."""
     made = change.record is not None and change.record.live is not None and change.record.live.sid is not None
     return made and any(isinstance(action, Heal) for action in change.actions)
+
+
+def unseen(condition: Condition, message: str, since: datetime) -> Condition:
+    """What a condition says while LiveKit is away: those that only LiveKit can tell are Unknown."""
+    if condition.type not in _SEEN_ON_LIVEKIT:
+        return condition
+    return Condition(condition.type, "Unknown", "LiveKitAway", message, since)
 
 
 def unusable_condition(each: UnusableRecord) -> Condition:
@@ -129,6 +142,9 @@ def unusable_census(unusable: Iterable[UnusableRecord]) -> Counter[tuple[str, st
     return Counter((c.type, c.status) for c in map(unusable_condition, unusable))
 
 
-def count_conditions(records: Iterable[RoomRecord]) -> Counter[tuple[str, str]]:
+def count_conditions(records: Iterable[RoomRecord], *, livekit_away: bool) -> Counter[tuple[str, str]]:
     """How many rooms say what: by condition type and status."""
-    return Counter((c.type, c.status) for r in records if not r.removed for c in r.status.conditions)
+    conditions = (c for r in records if not r.removed for c in r.status.conditions)
+    if not livekit_away:
+        return Counter((c.type, c.status) for c in conditions)
+    return Counter((c.type, "Unknown" if c.type in _SEEN_ON_LIVEKIT else c.status) for c in conditions)

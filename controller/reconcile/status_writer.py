@@ -10,7 +10,7 @@ from controller.clock import Clock
 from controller.companions.companion import Companion, NewCondition
 from controller.errors import RoomctlError
 from controller.plan.model import Plan, RoomChange
-from controller.reconcile.status import StatusInputs, status_of, with_condition
+from controller.reconcile.status import StatusInputs, guarded, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
 from controller.records.ports import RecordWriter
 from controller.records.record import RoomRecord, Status
@@ -62,7 +62,7 @@ class StatusWriter:
         for record in records.values():
             if record.removed or record.id in busy:
                 continue
-            plain = record.id not in changes and record.key not in plan.stale
+            plain = record.id not in changes and not (record.key in plan.stale or record.key in plan.guarded)
             before, said = self._unchanged.get(record.id), self._said(record)
             same = before is not None and before[0] is record and before[1] == said
             if plain and before is not None and same and self._sid_is_right(record):
@@ -110,7 +110,9 @@ class StatusWriter:
             await self.write_status(record, plan, change)
 
     def _status_inputs(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> StatusInputs:
+        guard = plan.guarded.get(record.key)
         return StatusInputs(
+            guard=None if guard is None else guarded(guard, len(plan.missing)),
             live=self.state.live_room(record) is not None,
             stale=plan.stale.get(record.key),
             change=change,

@@ -61,12 +61,14 @@ async def open_lease(
     data_dir: Path,
     verb: str,
     on_change: Callable[[bool], None] | None = None,
+    may_lead: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[MongoLease]:
     """The lease on the records in `store`, not yet acquired; it is given back at the end."""
     if not isinstance(store, MongoStore):
         raise StoreRefusedError("the records were opened for reading only: there is no lease to be had")
     with own_id(data_dir.absolute()) as folder_id:  # noqa: ASYNC240 -- no I/O
-        lease = MongoLease(store.meta, store.where, Candidate.here(folder_id, verb), on_change=on_change)
+        me = Candidate.here(folder_id, verb)
+        lease = MongoLease(store.meta, store.where, me, on_change=on_change, may_lead=may_lead)
         try:
             yield lease
         finally:

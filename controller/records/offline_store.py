@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from datetime import datetime
 from pathlib import Path
 from typing import NoReturn
 
@@ -10,6 +11,7 @@ from controller.records.embedded import embedded_uri, served_port
 from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.recordings import RecordingRow
+from controller.records.replicas import Replica
 from controller.records.store import SCHEMA, MongoStore
 
 
@@ -24,6 +26,7 @@ class OfflineStore:
         self._opened = asyncio.Event()  # the news of a store that is not there yet
         self.recordings = OfflineRecordings(self)
         self.relay = NullRelay()
+        self.replicas = OfflineReplicas(self)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -127,6 +130,26 @@ class OfflineRecordings:
     async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
         store = self._offline.store
         return [] if store is None else await store.recordings.find_by_names(names)
+
+
+class OfflineReplicas:
+    """Replicas for reading: none, until a refresh has found the store."""
+
+    def __init__(self, offline: OfflineStore) -> None:
+        self._offline = offline
+
+    async def all(self) -> list[Replica]:
+        store = self._offline.store
+        return [] if store is None else await store.replicas.all()
+
+    async def put(self, replica: Replica) -> NoReturn:
+        raise StoreRefusedError(f"{replica}: the records were opened for reading only")
+
+    async def remove(self, replica_id: str) -> NoReturn:
+        raise StoreRefusedError(f"{replica_id[:32]}: the records were opened for reading only")
+
+    async def forget_old(self, now: datetime) -> NoReturn:
+        raise StoreRefusedError(f"{now}: the records were opened for reading only")
 
 
 class NullRelay:

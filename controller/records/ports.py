@@ -8,6 +8,7 @@ from typing import Protocol
 
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.recordings import RecordingStore
+from controller.records.replicas import Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,12 +164,33 @@ class RecordStore(RecordReader, RecordWriter, Protocol):
     """Reads and changes rooms."""
 
 
+class Replicas(Protocol):
+    """What each `run` on these records says of itself. Read and written each time, not kept in memory."""
+
+    async def put(self, replica: Replica) -> None:
+        """Its document, in the place of the one before."""
+        ...
+
+    async def all(self) -> list[Replica]:
+        """All of them, the oldest first; one that was killed stays for an hour."""
+        ...
+
+    async def remove(self, replica_id: str) -> None: ...
+
+    async def forget_old(self, now: datetime) -> None:
+        """Drop the documents of replicas that were killed an hour ago."""
+        ...
+
+
 class HeldRecords(RecordReader, Protocol):
     """The records, and which controller acts on them."""
 
     async def holder(self) -> Holder | None:
         """Who holds or last held the lease, read now."""
         ...
+
+    @property
+    def replicas(self) -> Replicas: ...
 
 
 class RemovalApprovals(Protocol):
@@ -229,3 +251,7 @@ class Lease(Protocol):
         ...
 
     async def release(self) -> None: ...
+
+    async def give_up(self) -> None:
+        """Release it for another to take, and set `lost`: it is asked for again as if it had been lost."""
+        ...

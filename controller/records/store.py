@@ -55,6 +55,7 @@ from controller.records.ports import Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.relay import EVENTS_DOCUMENT, MongoRelay
+from controller.records.replicas import MongoReplicas
 from controller.room import redact_key
 
 SCHEMA: Final = 1
@@ -99,6 +100,7 @@ class MongoStore:
         self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
         self.recordings = MongoRecordings(base, where, read_only=read_only)
         self.relay = MongoRelay(self.meta, where)
+        self.replicas = MongoReplicas(self.meta, where)
         self.where = where
         self._name = name
         self._identity = StoreIdentity("", instance, SCHEMA, fingerprint)

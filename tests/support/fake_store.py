@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from controller.errors import StoreConflictError
 from controller.records.change import DESIRED, LIVE, Change, change
@@ -11,6 +12,7 @@ from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.recordings import RecordingRow, RecordingState, latest_first
 from controller.records.relay import MAX_QUEUED_EVENTS
+from controller.records.replicas import FORGET_AFTER, Replica
 from controller.room import redact_key
 
 IDENTITY = StoreIdentity("feedfeedfeedfeedfeedfeed", "default", 1, "")
@@ -26,6 +28,7 @@ class FakeDatabase:
     hints: list[ForwardedEvent] = field(default_factory=list)
     approval: RemovalApproval | None = None
     holder: Holder | None = None
+    replicas: dict[str, Replica] = field(default_factory=dict)
     identity: StoreIdentity = IDENTITY
 
 
@@ -40,6 +43,7 @@ class FakeStore:
         self._cache = RecordCache()
         self.recordings = FakeRecordings(self.database, self._reached)
         self.relay = FakeRelay(self.database)
+        self.replicas = FakeReplicas(self.database, self._reached)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -218,3 +222,27 @@ def is_expected(change: Change, stored: RoomRecord) -> bool:
         compared.append(lambda r: r.recording and (r.recording.attempt_at, r.recording.egress_id))
     newest = fields["status"].observed_generation if "status" in fields else stored.status.observed_generation
     return stored.status.observed_generation <= newest and all(get(stored) == get(before) for get in compared)
+
+
+class FakeReplicas:
+    """Replicas on a FakeDatabase."""
+
+    def __init__(self, database: FakeDatabase, reached: Callable[[], None]) -> None:
+        self._database, self._reached = database, reached
+
+    async def put(self, replica: Replica) -> None:
+        self._reached()
+        self._database.replicas[replica.id] = replica
+
+    async def remove(self, replica_id: str) -> None:
+        self._reached()
+        self._database.replicas.pop(replica_id, None)
+
+    async def all(self) -> list[Replica]:
+        self._reached()
+        return sorted(self._database.replicas.values(), key=lambda each: (each.started, each.id))
+
+    async def forget_old(self, now: datetime) -> None:
+        self._reached()
+        kept = {i: r for i, r in self._database.replicas.items() if now - r.written <= FORGET_AFTER}
+        self._database.replicas = kept

@@ -64,6 +64,10 @@ class FakeLease:
     async def release(self) -> None:
         self.held = False
 
+    async def give_up(self) -> None:
+        await self.release()
+        self.lost.set()
+
 
 class TellingTriggers(Triggers):
     """Remembers what it was asked to wake for, too."""

@@ -47,7 +47,7 @@ def commit(folder: Path, file: str, subject: str) -> str:
 
 
 def test_head_has_author_time_and_subject(rooms: Path) -> None:
-    head = GitReader(rooms, PATH).history().head
+    head = GitReader(rooms).history().head
     assert head is not None
     assert (head.id, head.author, head.subject) == (
         git(rooms, "rev-parse", "HEAD"),
@@ -62,7 +62,7 @@ def test_each_file_has_the_last_commit_that_touched_it(rooms: Path) -> None:
     first = git(rooms, "rev-parse", "HEAD")
     second = commit(rooms, "events/keynote ä.yaml", "Add the keynote")
     commit(rooms, "../README.md", "Say more")
-    files = GitReader(rooms, PATH).history().files
+    files = GitReader(rooms).history().files
     assert {name: each.id for name, each in files.items()} == {
         "standup.yaml": first,
         "events/keynote ä.yaml": second,
@@ -70,7 +70,7 @@ def test_each_file_has_the_last_commit_that_touched_it(rooms: Path) -> None:
 
 
 def test_history_is_read_again_only_when_head_has_moved(rooms: Path) -> None:
-    reader = GitReader(rooms, PATH)
+    reader = GitReader(rooms)
     before = reader.history()
     assert reader.history() is before
     moved = commit(rooms, "standup.yaml", "Rename the stand-up")
@@ -80,7 +80,7 @@ def test_history_is_read_again_only_when_head_has_moved(rooms: Path) -> None:
 
 
 def test_packed_branch_and_detached_head_are_noticed(rooms: Path) -> None:
-    reader = GitReader(rooms, PATH)
+    reader = GitReader(rooms)
     first = git(rooms, "rev-parse", "HEAD")
     second = commit(rooms, "b.yaml", "Add b")
     assert reader.history().files["b.yaml"].id == second
@@ -99,7 +99,7 @@ def test_worktree_that_a_link_points_to_is_followed(rooms: Path, tmp_path: Path)
     for number, revision in enumerate((first, second)):
         git(rooms, "worktree", "add", "-q", "--detach", str(tmp_path / f"tree{number}"), revision)
     link.symlink_to(tmp_path / "tree0")
-    reader = GitReader(link / "rooms.d", PATH)
+    reader = GitReader(link / "rooms.d")
     heads = [reader.history().head]
     link.unlink()
     link.symlink_to(tmp_path / "tree1")
@@ -110,13 +110,13 @@ def test_worktree_that_a_link_points_to_is_followed(rooms: Path, tmp_path: Path)
 def test_shallow_clone_says_what_it_has(rooms: Path, tmp_path: Path) -> None:
     commit(rooms, "b.yaml", "Add b")
     git(tmp_path, "clone", "-q", "--depth", "1", (rooms.parent).as_uri(), "shallow")
-    history = GitReader(tmp_path / "shallow" / "rooms.d", PATH).history()
+    history = GitReader(tmp_path / "shallow" / "rooms.d").history()
     assert history.head is not None
     assert {each.id for each in history.files.values()} == {history.head.id}
 
 
 def test_outside_a_work_tree_nothing_is_known(tmp_path: Path) -> None:
-    assert GitReader(tmp_path, PATH).history() == History()
+    assert GitReader(tmp_path).history() == History()
 
 
 def test_without_git_nothing_is_known(rooms: Path) -> None:
@@ -125,7 +125,7 @@ def test_without_git_nothing_is_known(rooms: Path) -> None:
 
 def test_repository_without_a_commit_has_no_head(tmp_path: Path) -> None:
     git(tmp_path, "init", "-q", ".")
-    assert GitReader(tmp_path, PATH).history() == History()
+    assert GitReader(tmp_path).history() == History()
 
 
 def test_settings_of_the_repository_run_no_program(rooms: Path, tmp_path: Path) -> None:
@@ -135,5 +135,5 @@ def test_settings_of_the_repository_run_no_program(rooms: Path, tmp_path: Path) 
     for name in ("core.fsmonitor", "core.pager", "gpg.program", "diff.external", "core.sshCommand"):
         git(rooms, "config", name, str(script))
     git(rooms, "config", "log.showSignature", "true")
-    assert GitReader(rooms, PATH).history().head is not None
+    assert GitReader(rooms).history().head is not None
     assert not marker.exists()

@@ -162,7 +162,7 @@ def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> 
         ),
         (
             change(Remove(), blocked_by=BlockReason.TOO_MANY),
-            f"- team/standup: remove (manifest changed; blocked: {BlockReason.TOO_MANY})",
+            f"- team/standup: remove (manifest changed; blocked: {BlockReason.TOO_MANY.message(1)})",
         ),
     ],
 )

@@ -173,7 +173,7 @@ def test_a_folder_that_says_nothing_removes_nothing(world: World, state: RoomsDi
     assert not any(isinstance(chore, DeleteOrphan) for chore in plan.chores)
     for change in plan.changes:
         held = any(isinstance(action, Remove) for action in change.actions)
-        assert (change.blocked_by in (BlockReason.SNAPSHOT, BlockReason.EMPTY)) is held
+        assert (change.blocked_by in (BlockReason.UNREAD_MANIFEST, BlockReason.EMPTY)) is held
 
 
 @given(worlds(manifest_events, least=1), st.integers(0, 13))
