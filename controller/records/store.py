@@ -51,11 +51,11 @@ from controller.records.mongo_client import (
     translate_errors,
 )
 from controller.records.mongo_recordings import MongoRecordings
+from controller.records.mongo_replicas import MongoReplicas
 from controller.records.ports import Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.relay import EVENTS_DOCUMENT, MongoRelay
-from controller.records.replicas import MongoReplicas
 from controller.room import redact_key
 
 SCHEMA: Final = 1
