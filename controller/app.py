@@ -41,8 +41,7 @@ from controller.reconcile.task_runner import Progress, TaskRunner
 from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
 from controller.records import open_store
-from controller.records.ports import Lease, Records, RoomStore
-from controller.records.record_cache import RecordCache
+from controller.records.ports import Lease, Records, RoomStore, StoreAccess
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
 from controller.state_cache import StateCache
@@ -184,38 +183,21 @@ def connection(
 @asynccontextmanager
 async def connect_store(settings: Settings, *, verb: str, read_only: bool) -> AsyncIterator[RoomStore]:
     """The records, read once: MongoDB's, or the embedded server's, which is started where it does not run."""
-    async with open_store_from_settings(settings, verb=verb, read_only=read_only) as store:
+    async with open_store(store_access(settings, verb, read_only=read_only)) as store:
         await store.refresh()
         yield store
 
 
 def connect_store_for_watch(settings: Settings, *, verb: str) -> AbstractAsyncContextManager[RoomStore]:
     """The records for whoever looks at them for long: the embedded server is left to a controller."""
-    return open_store_from_settings(settings, verb=verb, read_only=True, starts=False)
+    return open_store(store_access(settings, verb, read_only=True, starts=False))
 
 
-def open_store_from_settings(
-    settings: Settings,
-    *,
-    verb: str,
-    read_only: bool = False,
-    starts: bool = True,
-    cache: RecordCache | None = None,
-) -> AbstractAsyncContextManager[RoomStore]:
-    """`cache` is what the store keeps the records in, for who shows them before it is open."""
-    return open_store(
-        settings.mongodb_uri,
-        settings.mongodb_database,
-        settings.data_dir,
-        settings.instance,
-        _fingerprint(settings),
-        read_only=read_only,
-        starts=starts,
-        verb=verb,
-        cache=cache,
-    )
-
-
-def _fingerprint(settings: Settings) -> str:
-    """What `meta` keeps of ROOMCTL_SECRET, so that a change of it is noticed; '' where it is not set."""
-    return derive_key(settings.secret, Purpose.FINGERPRINT).hex()[:16] if settings.secret else ""
+def store_access(
+    settings: Settings, verb: str, *, read_only: bool = False, starts: bool = True
+) -> StoreAccess:
+    """Where the records of `settings` are, and as whom `verb` opens them."""
+    uri, database, data_dir = settings.mongodb_uri, settings.mongodb_database, settings.data_dir
+    secret = settings.secret
+    fingerprint = derive_key(secret, Purpose.FINGERPRINT).hex()[:16] if secret else ""
+    return StoreAccess(uri, database, data_dir, settings.instance, fingerprint, verb, read_only, starts)

@@ -29,7 +29,7 @@ def with_settings(
     for the others they are a SettingsError.
     """
     offered = [
-        setting for setting in SETTINGS if setting.flag and setting.part & (groups | SettingGroup.LOGS)
+        setting for setting in SETTINGS if setting.flag and setting.groups & (groups | SettingGroup.LOGS)
     ]
 
     def wrap(verb: Verb) -> Verb:
@@ -53,7 +53,7 @@ def with_settings(
 
 def _secrets(groups: SettingGroup) -> str:
     """The secrets that a verb uses: they have no flag."""
-    names = [setting.variable for setting in SETTINGS if setting.secret and setting.part & groups]
+    names = [setting.variable for setting in SETTINGS if setting.secret and setting.groups & groups]
     if not names:
         return ""
     return (

@@ -6,7 +6,8 @@ from controller.plan.unusable import advice
 from controller.records.ports import Records
 from controller.records.record import RoomRecord
 from controller.room import redact_key
-from controller.settings import Settings, mongodb_address
+from controller.settings import Settings
+from controller.settings_parsers import mongodb_address
 from controller.text import closest_match, quote_excerpt
 
 

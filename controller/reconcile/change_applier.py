@@ -110,7 +110,7 @@ class ChangeApplier:
                 case Start() | Recreate():
                     record = record.with_live_name(self.clock.new_name(), now)
                 case Adopt(name):
-                    record = record.with_adopted_name(name, now)
+                    record = record.with_live_name(name, now)
                 case Stop():
                     record = record.without_live_name(now)
                 case Remove():

@@ -131,7 +131,7 @@ class RoomRecord:
         )
 
     def with_live_name(self, name: str, now: datetime) -> "RoomRecord":
-        """A fresh LiveKit name, written before CreateRoom; the one before is retired."""
+        """A fresh LiveKit name, written before CreateRoom, or an adopted one; the one before is retired."""
         return replace(self.without_live_name(now), live=LiveName(name))
 
     def without_live_name(self, now: datetime) -> "RoomRecord":
@@ -139,10 +139,6 @@ class RoomRecord:
         if self.live is None:
             return self
         return replace(self, live=None, retired=(*self.retired, Retired(self.live.name, now)))
-
-    def with_adopted_name(self, name: str, now: datetime) -> "RoomRecord":
-        """A live room that carries our mark becomes this record's (the database was restored)."""
-        return self.with_live_name(name, now)
 
     def with_sid(self, sid: str) -> "RoomRecord":
         """CreateRoom (or a listing) told the sid of the current live room."""

@@ -8,7 +8,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from controller.errors import RoomctlError
-from controller.settings import Address
+from controller.settings_parsers import Address
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.calls import CALLS
 from controller.sidecar.context import Context

@@ -231,7 +231,7 @@ class World:
             case Start() | Recreate():
                 room = room.with_live_name(self._name(), self.now)
             case Adopt(name):
-                room = room.with_adopted_name(name, self.now)
+                room = room.with_live_name(name, self.now)
             case Stop():
                 room = room.without_live_name(self.now)
             case Remove():

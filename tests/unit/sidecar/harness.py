@@ -14,7 +14,8 @@ from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
 from controller.records.record import LiveName, Origin, RoomRecord, UnusableRecord
 from controller.room import RoomSpec
-from controller.settings import Address, Settings
+from controller.settings import Settings
+from controller.settings_parsers import Address
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.sidecar.calls import CALLS
 from controller.sidecar.openapi.document import document
