@@ -15,10 +15,10 @@ import structlog
 from controller.app import ControllerParts, Process, build_controller, connection, open_store_from_settings
 from controller.errors import StoreError
 from controller.manifests.watch import ManifestWatcher
-from controller.reconcile.loop import Loop, LoopContext
+from controller.reconcile.loop import Loop
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
-from controller.reconcile.webhook_forwarding import WebhookForwarder
+from controller.reconcile.webhooks import WebhookForwarder
 from controller.records import open_lease
 from controller.records.ports import Lease, RecordReader, RemoteChanges, RoomStore
 from controller.records.record_cache import RecordCache
@@ -140,10 +140,12 @@ def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher, resy
 
     return Loop(
         parts.reconciler,
-        parts.task_runner,
-        LoopContext(process.triggers, process.state, process.metrics, process.clock),
-        resync=resync,
-        watch_was_silent=watch_was_silent,
+        process.triggers,
+        process.state,
+        process.metrics,
+        process.clock,
+        resync,
+        watch_was_silent,
     )
 
 

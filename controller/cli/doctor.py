@@ -20,7 +20,7 @@ from controller.cli.exit_codes import Exit
 from controller.cli.flags import with_settings
 from controller.cli.rooms import describe_database
 from controller.cli.table import painted
-from controller.companions.recording.blocked_log import FIX
+from controller.companions.recording.failures import FIX
 from controller.errors import (
     LiveKitAuthError,
     LiveKitError,
