@@ -14,9 +14,8 @@ from controller.clock import Clock
 from controller.companions.companion import Companion
 from controller.companions.recording.applier import RecordingApplier, RecordingConfig
 from controller.companions.recording.companion import RecordingCompanion
-from controller.companions.recording.egress_tracker import EgressTracker
 from controller.companions.recording.failures import RecordingFailures
-from controller.companions.recording.ledger import Ledger
+from controller.companions.recording.ledger import EgressTracker, Ledger
 from controller.live.client import (
     LIVEKIT_TIMEOUT_SECONDS,
     MAX_CONCURRENT_RECORDING_CALLS,
@@ -120,13 +119,13 @@ def build_controller(
     applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.instance, companions)
     status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
     task_runner = TaskRunner(applier, status_writer, triggers, process.metrics, progress)
-    runner = CompanionRunner(companions, task_runner, status_writer, triggers, store)
-    reconciler = Reconciler(planner, task_runner, status_writer, runner, lease=lease, triggers=triggers)
+    runner = CompanionRunner(companions, task_runner, triggers, store)
+    reconciler = Reconciler(planner, task_runner, runner, lease, triggers)
     return ControllerParts(planner, applier, status_writer, task_runner, reconciler)
 
 
 def _recording(process: Process, store: RoomStore, writer: LiveKitWriter) -> Companion:
-    clock, metrics, waker = process.clock, process.metrics, process.triggers
+    clock, metrics, later = process.clock, process.metrics, process.triggers.later
     return RecordingCompanion(
         RecordingApplier(
             store,
@@ -136,9 +135,9 @@ def _recording(process: Process, store: RoomStore, writer: LiveKitWriter) -> Com
             clock,
             process.recording,
             Ledger(store.recordings, clock, metrics),
-            RecordingFailures(clock, metrics, waker),
+            RecordingFailures(clock, metrics, later),
             EgressTracker(),
-            waker,
+            later,
         )
     )
 

@@ -16,10 +16,10 @@ import structlog
 from controller.app import Process, build_controller, connection, store_access
 from controller.errors import StoreError
 from controller.manifests.watch import ManifestWatcher
-from controller.reconcile.loop import Loop, LoopContext
+from controller.reconcile.loop import Loop
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
-from controller.reconcile.webhook_forwarding import WebhookForwarder
+from controller.reconcile.webhooks import WebhookForwarder
 from controller.records import open_lease, open_store
 from controller.records.ports import Lease, RecordReader, RoomStore
 from controller.records.record_cache import RecordCache
@@ -118,10 +118,12 @@ async def _control(
         forwarder = WebhookForwarder(act, lease, process.state, store.relay, instance)
         loop = Loop(
             parts.reconciler,
-            parts.task_runner,
-            LoopContext(triggers, process.state, process.metrics, process.clock),
-            resync=settings.resync_seconds,
-            watch_was_silent=partial(_restart_watch, process, watch),
+            triggers,
+            process.state,
+            process.metrics,
+            process.clock,
+            settings.resync_seconds,
+            partial(_restart_watch, process, watch),
         )
         reconciler_handle.connect(store, forwarder.on_webhook)
         works: tuple[Work, ...] = (

@@ -32,3 +32,8 @@ def _fold(word: str) -> str:
 
 def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
+
+
+def pluralize(number: int, thing: str, things: str = "") -> str:
+    """`1 room`, `2 rooms`."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"

@@ -1,9 +1,10 @@
 """A verb's flags for the settings it uses, made from the table of settings."""
 
+import asyncio
 import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -13,15 +14,16 @@ from controller.errors import SettingsError
 from controller.logs import configure
 from controller.settings import SETTINGS, Setting, SettingGroup, check_settings
 
-Verb = Callable[..., int]
+Verb = Callable[..., int | Coroutine[Any, Any, int]]
 """Takes the settings, then its own arguments; returns the exit code."""
+OUTPUT: Final = typer.Option("--output", "-o", help="Output format.")
 EPILOG: Final = "epilog"
 """The attribute of a verb that holds the text below its help."""
 
 
 def with_settings(
     groups: SettingGroup, *, chatty: bool = False, tolerant: bool = False
-) -> Callable[[Verb], Verb]:
+) -> Callable[[Verb], Callable[..., int]]:
     """Pass a verb the settings that `groups` names, read from its flags and the environment.
 
     Only a `chatty` verb logs its progress; the others print their own output, and log warnings only unless
@@ -32,7 +34,7 @@ def with_settings(
         setting for setting in SETTINGS if setting.flag and setting.groups & (groups | SettingGroup.LOGS)
     ]
 
-    def wrap(verb: Verb) -> Verb:
+    def wrap(verb: Verb) -> Callable[..., int]:
         @functools.wraps(verb)
         def command(**given: Any) -> int:
             flags = {setting.variable: given.pop(setting.attribute) or "" for setting in offered}
@@ -41,7 +43,8 @@ def with_settings(
                 raise SettingsError(tuple(problems.values()))
             quiet = not chatty and settings.log_level == "info"
             configure(settings.log_format, "warning" if quiet else settings.log_level, no_color=no_color())
-            return verb(settings, problems, **given) if tolerant else verb(settings, **given)
+            code = verb(settings, problems, **given) if tolerant else verb(settings, **given)
+            return code if isinstance(code, int) else asyncio.run(code)
 
         own = list(inspect.signature(verb).parameters.values())[2 if tolerant else 1 :]
         _describe(command, [*own, *map(_option, offered)])
@@ -49,6 +52,11 @@ def with_settings(
         return command
 
     return wrap
+
+
+def rooms_argument(text: str) -> Any:
+    """The argument for any number of rooms."""
+    return typer.Argument(metavar="KEY|ID", help=text, show_default=False)
 
 
 def _secrets(groups: SettingGroup) -> str:

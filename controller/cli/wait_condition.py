@@ -4,7 +4,7 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from controller.cli.room_status import CONTROLLER_AWAY, RoomStatus
+from controller.cli.rooms import CONTROLLER_AWAY, RoomStatus
 from controller.room import RoomSpec
 from controller.text import closest_match, quote_excerpt
 

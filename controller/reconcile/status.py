@@ -1,14 +1,15 @@
 """What is said of a room: conditions, made by one pure function from what was found and what came of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError
-from controller.plan.model import ActionName, BlockReason, DeleteRetiredRoom, Heal, RoomChange
+from controller.plan.model import DeleteRetiredRoom, Heal, RoomChange
 from controller.plan.unusable import advice
 from controller.records.record import Condition, Origin, RoomRecord, Status, UnusableRecord
 
@@ -76,7 +77,8 @@ def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
     if not record.should_be_live and (inputs.live or _given_up(inputs.change)):
         return NewCondition("Ready", FALSE, "StillLive", "the LiveKit room has not been deleted yet")
     if inputs.change is not None and inputs.change.blocked_by is not None:
-        return NewCondition("Ready", TRUE, "AsSpecified", _refusal(inputs.change.blocked_by))
+        text = f"manifest deleted, but removal is blocked: {inputs.change.blocked_by}"
+        return NewCondition("Ready", TRUE, "AsSpecified", text)
     if inputs.change is not None and inputs.change.deferred:
         return NewCondition("Ready", TRUE, "Deferred", _deferral(inputs.change))
     return NewCondition("Ready", TRUE, "AsSpecified")
@@ -101,15 +103,7 @@ def _manifest_valid(stale: ManifestError | None) -> NewCondition:
 
 
 def _deferral(change: RoomChange) -> str:
-    words = " and ".join(
-        word for word in change.action_names if word in (ActionName.REMOVE, ActionName.RECREATE)
-    )
-    people = f"{change.participants} participant{'' if change.participants == 1 else 's'}"
-    return f"{words} deferred until the room is empty, {people} inside"
-
-
-def _refusal(block_reason: BlockReason) -> str:
-    return f"manifest deleted, but removal is blocked: {block_reason}"
+    return f"{change.waiting} {change.deferral}"
 
 
 def vanished(change: RoomChange) -> bool:
@@ -124,11 +118,10 @@ def unusable_condition(each: UnusableRecord) -> Condition:
     return Condition("Ready", status, str(each.reason), advice(each), each.record.modified)
 
 
-def unusable_census(unusable: Iterable[UnusableRecord]) -> Counter[tuple[str, str]]:
-    """The same count as `count_conditions`, of the records that must not be acted on."""
-    return Counter((c.type, c.status) for c in map(unusable_condition, unusable))
-
-
-def count_conditions(records: Iterable[RoomRecord]) -> Counter[tuple[str, str]]:
-    """How many rooms say what: by condition type and status."""
-    return Counter((c.type, c.status) for r in records if not r.removed for c in r.status.conditions)
+def count_conditions(
+    records: Iterable[RoomRecord], unusable: Mapping[str, UnusableRecord]
+) -> Counter[tuple[str, str]]:
+    """How many rooms say what, by condition type and status; `unusable` ones must not be acted on."""
+    usable = (record for record in records if not record.removed and record.id not in unusable)
+    said = chain.from_iterable(record.status.conditions for record in usable)
+    return Counter((c.type, c.status) for c in chain(said, map(unusable_condition, unusable.values())))

@@ -116,6 +116,13 @@ class RoomRecord:
         """Whether a live room should stand for this record."""
         return self.spec.active and not self.removed
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The LiveKit rooms that were or are the record's."""
+        current = {self.live.name} if self.live is not None else set()
+        recorded = {self.recording.room} if self.recording is not None else set()
+        return frozenset(current | recorded | {old.name for old in self.retired})
+
     def with_spec(self, spec: RoomSpec, key: str, file: str | None, now: datetime) -> "RoomRecord":
         """The desired half as a person changed it; `modified` and `generation` move only with the spec."""
         if spec == self.spec and not self.removed:

@@ -12,7 +12,7 @@ import yaml
 
 import controller
 from controller.cli import run_verb
-from controller.cli.exit_codes import Exit
+from controller.cli.console import Exit
 from controller.cli.verbs import VERBS
 from controller.cli.wait_condition import TYPES
 from controller.manifests import load

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from controller.cli.room_status import as_dict, is_controller_stale, room_status, select_rooms
+from controller.cli.rooms import as_dict, is_controller_stale, room_status, select_rooms
 from controller.records.ports import Holder
 from controller.records.record import Condition, Origin, Status
 from tests.support.rooms import NOW, records, room

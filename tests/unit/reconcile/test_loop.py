@@ -12,7 +12,7 @@ from controller.clock import Clock
 from controller.errors import LiveKitUnavailableError, StoreUnavailableError
 from controller.live.webhook import WebhookEvent
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState, SourcePosition
-from controller.reconcile.loop import Loop, LoopContext
+from controller.reconcile.loop import Loop
 from tests.support.inprocess import InProcess
 from tests.support.wait import until
 from tests.support.worlds import desired, manifest
@@ -28,9 +28,14 @@ class Turning:
         self.process.manifests = ONE
         self.restarts = 0
         process = self.process
-        around = LoopContext(process.triggers, process.state, process.metrics, clock or process.time.clock())
         self.loop = Loop(
-            process.reconciler, process.task_runner, around, resync=resync, watch_was_silent=self._restart
+            process.reconciler,
+            process.triggers,
+            process.state,
+            process.metrics,
+            clock or process.time.clock(),
+            resync,
+            self._restart,
         )
 
     def _restart(self) -> None:
