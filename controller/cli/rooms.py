@@ -7,7 +7,7 @@ from controller.records.ports import Records
 from controller.records.record import RoomRecord
 from controller.room import redact_key
 from controller.settings import Settings, mongodb_address
-from controller.text import closest_match, quote_excerpt
+from controller.text import quote_excerpt, suggestion
 
 
 def one_room(records: Records, name: str) -> RoomRecord:
@@ -22,8 +22,8 @@ def one_room(records: Records, name: str) -> RoomRecord:
 
 def not_found(records: Records, name: str) -> str:
     """That no room has this key or id, with the nearest key if there is one."""
-    near = closest_match(name, [redact_key(record.key) for record in select_rooms(records, ())[0]])
-    hint = f"did you mean {near}?" if near else "run `roomctl get` to list the rooms"
+    keys = [redact_key(record.key) for record in select_rooms(records, ())[0]]
+    hint = suggestion(name, keys, "run `roomctl get` to list the rooms")
     return f"room {quote_excerpt(redact_key(name))} not found; {hint}"
 
 

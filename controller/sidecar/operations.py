@@ -19,7 +19,10 @@ LIVENESS_TIMEOUT_SECONDS: Final = 60.0
 """A loop that has not turned for so long hangs, in seconds."""
 
 _DONE: Final = b'{"success": true}'
-_REFUSED: Final = (Code.UNAUTHORIZED, "the webhook is not signed with the key of this controller")
+_REFUSED: Final = (
+    Code.UNAUTHORIZED,
+    "Invalid webhook signature; LiveKit must sign webhooks with LIVEKIT_API_KEY.",
+)
 
 log = structlog.get_logger()
 
@@ -86,9 +89,8 @@ class Operations:
         """
         last_pass_at = self._began if self._state.last_pass_at is None else self._state.last_pass_at
         if self._clock() - last_pass_at > LIVENESS_TIMEOUT_SECONDS:
-            raise retry_later(
-                Code.UNAVAILABLE, f"the loop has not turned for {LIVENESS_TIMEOUT_SECONDS:.0f} seconds", 5
-            )
+            idle = f"{LIVENESS_TIMEOUT_SECONDS:.0f} seconds"
+            raise retry_later(Code.UNAVAILABLE, f"The reconcile loop has not completed a pass for {idle}", 5)
         return Response(_DONE)
 
     async def readiness(self, _: web.BaseRequest) -> Response:

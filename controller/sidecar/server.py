@@ -100,7 +100,7 @@ async def _listening(listener: Listener, name: str, address: Address) -> asyncio
         setting = f"ROOMCTL_{name.upper()}_LISTEN"
         raise RoomctlError(
             f"cannot listen on {shown}:{address.port} ({setting}): {_why(error)}; "
-            f"free it, or set {setting} to another address"
+            f"stop the other process, or set {setting} to another address"
         ) from None
 
 

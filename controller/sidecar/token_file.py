@@ -22,7 +22,7 @@ from yaml.events import (
     StreamStartEvent,
 )
 
-from controller.text import closest_match
+from controller.text import suggestion
 
 FILE_LIMIT: Final = 1024 * 1024
 USER_ID_LENGTH: Final = 128
@@ -30,7 +30,7 @@ KEYS: Final = ("token_sha256", "user_id", "admin")
 
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
 _EMPTY: Final = hashlib.sha256(b"").digest()
-_FORM: Final = "write a list of `- {token_sha256: HEX, user_id: TEXT, admin: false}`"
+_FORM: Final = "expected a list of `- {token_sha256: HEX, user_id: TEXT, admin: false}`"
 
 
 class TokenFileError(ValueError):
@@ -55,18 +55,18 @@ def read_tokens(content: bytes) -> list[TokenEntry]:
         return _entries(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as wrong:
         line = wrong.problem_mark.line + 1 if wrong.problem_mark is not None else 1
-        raise TokenFileError(f"line {line}: it is no valid YAML; {_FORM}") from None
+        raise TokenFileError(f"line {line}: invalid YAML; {_FORM}") from None
     except UnicodeError:
-        raise TokenFileError("it is no UTF-8 text; save it as UTF-8") from None
+        raise TokenFileError("not UTF-8 text; save it as UTF-8") from None
     except yaml.YAMLError:
-        raise TokenFileError(f"it is no valid YAML; {_FORM}") from None
+        raise TokenFileError(f"invalid YAML; {_FORM}") from None
 
 
 def _entries(events: Iterator[Event]) -> list[TokenEntry]:
     """The one document of the stream, entry by entry."""
     root = next((e for e in events if not isinstance(e, StreamStartEvent | DocumentStartEvent)), None)
     if not isinstance(root, SequenceStartEvent):
-        raise TokenFileError(f"{_at(root)}it is no list; {_FORM}")
+        raise TokenFileError(f"{_at(root)}{_FORM}")
     _refuse_properties(root)
     entries: dict[bytes, TokenEntry] = {}
     for event in events:
@@ -74,16 +74,16 @@ def _entries(events: Iterator[Event]) -> list[TokenEntry]:
             break
         entry = _entry(event, events)
         if entry.token_sha256 in entries:
-            raise TokenFileError(f"{_at(event)}token_sha256 stands in an entry before; keep one of the two")
+            raise TokenFileError(f"{_at(event)}duplicate token_sha256")
         entries[entry.token_sha256] = entry
     if any(isinstance(event, DocumentStartEvent) for event in events):
-        raise TokenFileError(f"it holds several documents; {_FORM}")
+        raise TokenFileError(f"several documents; {_FORM}")
     return list(entries.values())
 
 
 def _entry(start: Event, events: Iterator[Event]) -> TokenEntry:
     if not isinstance(start, MappingStartEvent):
-        raise TokenFileError(f"{_at(start)}an entry is no mapping; {_FORM}")
+        raise TokenFileError(f"{_at(start)}an entry is not a mapping; {_FORM}")
     _refuse_properties(start)
     values: dict[str, ScalarEvent] = {}
     for event in events:
@@ -91,11 +91,11 @@ def _entry(start: Event, events: Iterator[Event]) -> TokenEntry:
             break
         name = _key(event)
         if name in values:
-            raise TokenFileError(f"{_at(event)}{name} is there twice in one entry")
+            raise TokenFileError(f"{_at(event)}duplicate {name}")
         values[name] = _scalar(next(events), name)
     for name in ("token_sha256", "user_id"):
         if name not in values:
-            raise TokenFileError(f"{_at(start)}{name} is missing")
+            raise TokenFileError(f"{_at(start)}{name} is required")
     return TokenEntry(_hash(values["token_sha256"]), _user_id(values["user_id"]), _admin(values.get("admin")))
 
 
@@ -103,9 +103,8 @@ def _key(event: Event) -> str:
     scalar = _scalar(event, "a key")
     if scalar.value in KEYS:
         return scalar.value
-    meant = closest_match(scalar.value, KEYS)
-    instead = f"write {meant}" if meant else f"the keys are {', '.join(KEYS)}"
-    raise TokenFileError(f"{_at(event)}unknown key; {instead}")
+    hint = suggestion(scalar.value, KEYS, f"use {', '.join(KEYS)}")
+    raise TokenFileError(f"{_at(event)}unknown key; {hint}")
 
 
 def _scalar(event: Event, name: str) -> ScalarEvent:
@@ -141,7 +140,7 @@ def _admin(scalar: ScalarEvent | None) -> bool:
 
 def _refuse_properties(event: ScalarEvent | CollectionStartEvent) -> None:
     if event.anchor is not None or event.tag is not None:
-        raise TokenFileError(f"{_at(event)}anchors and tags are not used here; leave them out")
+        raise TokenFileError(f"{_at(event)}anchors and tags cannot be used; remove them")
 
 
 def _at(event: Event | None) -> str:

@@ -39,11 +39,14 @@ def check(request: web.BaseRequest, limit: int) -> None:
     """ApiError if the headers alone say that the body is not accepted."""
     headers = request.headers
     if hdrs.CONTENT_ENCODING in headers:
-        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
+        raise ApiError(
+            Code.UNSUPPORTED_MEDIA_TYPE,
+            "Compressed request bodies are not supported; remove Content-Encoding.",
+        )
     kind = headers.get(hdrs.CONTENT_TYPE, "")
     plain = not kind or kind == "application/json" or not request.body_exists  # no body has no type
     if not plain and _JSON_TYPE.fullmatch(kind.strip()) is None:
-        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
+        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "The request body must be application/json in UTF-8.")
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
 
@@ -64,7 +67,7 @@ async def _within(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> ApiError:
-    return ApiError(Code.PAYLOAD_TOO_LARGE, f"the body is longer than {limit // 1024} KiB")
+    return ApiError(Code.PAYLOAD_TOO_LARGE, f"The request body is longer than {limit // 1024} KiB.")
 
 
 def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
@@ -74,14 +77,14 @@ def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
     try:
         text = body.decode()
         if _depth(text) > deepest:
-            raise ApiError(Code.BAD_REQUEST, f"the body is nested deeper than {deepest}")
+            raise ApiError(Code.BAD_REQUEST, f"The request body is nested deeper than {deepest} levels.")
         content = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate is no text
     except ValueError as error:
-        raise ApiError(Code.BAD_REQUEST, f"the body is no valid JSON: {_reason(error)}") from None
+        raise ApiError(Code.BAD_REQUEST, f"The request body is not valid JSON: {_reason(error)}.") from None
     if type(content) is not dict:
-        raise ApiError(Code.BAD_REQUEST, "the body must be a JSON object")
+        raise ApiError(Code.BAD_REQUEST, "The request body must be a JSON object.")
     return content
 
 
@@ -101,32 +104,32 @@ def _depth(text: str) -> int:
 
 def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"line {error.lineno}, column {error.colno}"
-    return "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+        return f"syntax error at line {error.lineno}, column {error.colno}"
+    return "not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("duplicate key")
     return content
 
 
 def _integer(digits: str) -> int:
     if len(digits) > _INT64_LENGTH or (number := int(digits)) not in _INT64:
-        raise ValueError("a number is beyond 64 bits")
+        raise ValueError("number beyond 64 bits")
     return number
 
 
 def _decimal(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise ValueError("a number is beyond 64 bits")
+        raise ValueError("number beyond 64 bits")
     return number
 
 
 def _constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are no numbers")
+    raise ValueError("NaN and Infinity are not numbers")
 
 
 _DECODER: Final = json.JSONDecoder(
@@ -136,4 +139,4 @@ _DECODER: Final = json.JSONDecoder(
 
 def invalid(field: str, what: str) -> ApiError:
     """The error for one field; `what` continues the sentence that begins with its name."""
-    return ApiError(Code.INVALID_FIELD, f"{field} {what}")
+    return ApiError(Code.INVALID_FIELD, f"{field} {what}.")

@@ -31,7 +31,7 @@ class RateLimiter:
         full_at = max(self._full_at.get(key, now), now) + self._interval
         wait = full_at - now - BURST_SECONDS
         if wait > 1e-9:  # noqa: PLR2004 - a float's worth of nothing
-            raise retry_later(Code.TOO_MANY_REQUESTS, "too many requests; slow down", max(1, math.ceil(wait)))
+            raise retry_later(Code.TOO_MANY_REQUESTS, "Too many requests", max(1, math.ceil(wait)))
         self._full_at[key] = full_at
         if len(self._full_at) > MOST_KEYS:
             self._forget(now)

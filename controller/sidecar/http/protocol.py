@@ -11,7 +11,14 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from controller.sidecar.http.response import ApiError, Code, Response, error_response, retry_later
+from controller.sidecar.http.response import (
+    ApiError,
+    Code,
+    Response,
+    error_response,
+    internal_error,
+    retry_later,
+)
 
 MAX_CONNECTIONS: Final = 1024
 READ_SECONDS: Final = 10.0
@@ -98,8 +105,8 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what is not HTTP; nothing of it is shown or logged."""
         if status < 500:  # noqa: PLR2004 - the client's fault
-            return error_response(ApiError(Code.BAD_REQUEST, "the request is no valid HTTP"), close=True)
-        return error_response(ApiError(Code.INTERNAL, "something went wrong on our side"), close=True)
+            return error_response(ApiError(Code.BAD_REQUEST, "The request is not valid HTTP."), close=True)
+        return error_response(internal_error(), close=True)
 
 
 class Listener(web.Server):
@@ -135,5 +142,5 @@ def plain(address: str) -> str:
     return str(mapped or parsed)
 
 
-_BUSY: Final = retry_later(Code.UNAVAILABLE, "too many connections; try again in a second", 1)
-_SLOW: Final = ApiError(Code.BAD_REQUEST, f"the request did not arrive within {READ_SECONDS:.0f} seconds")
+_BUSY: Final = retry_later(Code.UNAVAILABLE, "Too many connections", 1)
+_SLOW: Final = ApiError(Code.BAD_REQUEST, f"The request did not arrive within {READ_SECONDS:.0f} seconds.")

@@ -133,18 +133,29 @@ def error_response(refusal: ApiError, *, close: bool = False) -> Response:
 
 
 def retry_later(code: Code, error: str, after: int) -> ApiError:
-    """An error with Retry-After, in seconds."""
-    return ApiError(code, error, {"Retry-After": str(after)})
+    """An error with Retry-After, in seconds, which ends the sentence too."""
+    seconds = "1 second" if after == 1 else f"{after} seconds"
+    return ApiError(code, f"{error}; retry after {seconds}.", {"Retry-After": str(after)})
 
 
 def starting_error() -> ApiError:
     """There is no state yet."""
-    return retry_later(Code.STARTING, "the controller is starting; try again in a second", 1)
+    return retry_later(Code.STARTING, "The controller is starting", 1)
 
 
 def stale_state_error() -> ApiError:
     """The cached state is too old."""
-    return retry_later(Code.UNAVAILABLE, "what is known of the rooms is too old to be relied on", 5)
+    return retry_later(Code.UNAVAILABLE, "The known state of the rooms is too old", 5)
+
+
+def unknown_path_error() -> ApiError:
+    """Nothing has this path."""
+    return ApiError(Code.NOT_FOUND, "Unknown path; /openapi.json lists the calls of this server.")
+
+
+def internal_error() -> ApiError:
+    """Something failed that nobody expected."""
+    return ApiError(Code.INTERNAL, "Internal error; retry, and if it fails again, tell the operator.")
 
 
 @lru_cache(maxsize=64)

@@ -11,14 +11,19 @@ from controller.sidecar.http.call import Call, ListenerName
 from controller.sidecar.http.cors import Cors
 from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import Connection, Handler
-from controller.sidecar.http.response import ApiError, Code, Response, error_response
+from controller.sidecar.http.response import (
+    ApiError,
+    Code,
+    Response,
+    error_response,
+    internal_error,
+    unknown_path_error,
+)
 
 Routes = Mapping[str, Mapping[str, Handler]]
 """Exact path, method, handler. A path that ends in `/` takes one more segment, which is not empty."""
 
-_NOT_FOUND = (Code.NOT_FOUND, "there is no such call here")
-_UNREADABLE = ApiError(Code.BAD_REQUEST, "the body did not arrive as its headers say")
-_INTERNAL = ApiError(Code.INTERNAL, "something went wrong on our side")
+_UNREADABLE = ApiError(Code.BAD_REQUEST, "The request body does not match its headers.")
 
 log = structlog.get_logger()
 
@@ -59,7 +64,7 @@ class Router:
             raise
         except Exception as error:  # noqa: BLE001 - a guest gets an answer, whatever broke
             log.error("request failed", error_type=type(error).__name__, location=_where(error))  # noqa: TRY400
-            return error_response(_INTERNAL)
+            return error_response(internal_error())
 
     async def _route(self, request: web.BaseRequest) -> Response:
         path = request.raw_path.partition("?")[0]
@@ -67,7 +72,7 @@ class Router:
         if methods is None and path[-1:] != "/":
             methods = self._routes.get(path[: path.rfind("/") + 1])
         if methods is None:
-            raise ApiError(*_NOT_FOUND)
+            raise unknown_path_error()
         handler = methods.get(request.method)
         if handler is None:
             raise not_allowed(methods)
@@ -77,7 +82,9 @@ class Router:
 def not_allowed(methods: Mapping[str, Handler]) -> ApiError:
     """405, with the allowed methods."""
     allowed = ", ".join(methods)
-    return ApiError(Code.METHOD_NOT_ALLOWED, f"this call takes {allowed}", {hdrs.ALLOW: allowed})
+    return ApiError(
+        Code.METHOD_NOT_ALLOWED, f"Method not allowed; use one of {allowed}.", {hdrs.ALLOW: allowed}
+    )
 
 
 def routes(

@@ -15,7 +15,7 @@ from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.context import Context
 from controller.sidecar.http.limits import RateLimiter
 from controller.sidecar.http.response import ApiError, Code, retry_later, stale_state_error, starting_error
-from controller.sidecar.joining.credentials import CredentialVerifier, VerifiedClaims
+from controller.sidecar.joining.credentials import PREVIOUS_TOKEN, CredentialVerifier, VerifiedClaims
 from controller.sidecar.joining.participant_cache import ParticipantCache, RoomOccupants
 
 LISTED_SECONDS: Final = 20
@@ -24,24 +24,24 @@ LISTED_SECONDS: Final = 20
 _IDENTITY_BYTES: Final = 12
 _ROOM_NOT_FOUND: Final = (
     Code.ROOM_NOT_FOUND,
-    "no active room has this id; check it, or ask the room's owner",
+    "No active room has this ID; check the ID, or the room's status.",
 )
 _STALE: Final = (
     Code.ROOM_NAME_STALE,
-    "LKRoomName is not the room's current one; ask findLKRoomNameById again",
+    "LKRoomName is out of date; call findLKRoomNameById again, and retry with the new name.",
 )
 _HIDDEN: Final = (
     Code.HIDDEN_NOT_ALLOWED,
-    "a hidden participant needs a valid egress_mode_token for this room; ask the room's owner for a new one",
+    "Hidden participants need an egress_mode_token for this room; `roomctl invite --role hidden` makes one.",
 )
 _IN_USE: Final = (
     Code.IDENTITY_IN_USE,
-    "this identity is in the room now; send its last token in X-Previous-Token, or choose another",
+    f"The identity is in use; take another, send {PREVIOUS_TOKEN}, or retry after {LISTED_SECONDS} seconds.",
     {"Retry-After": str(LISTED_SECONDS)},
 )
 _FULL: Final = (
     Code.ROOM_FULL,
-    "the room has as many participants as it may have; try again when somebody has left",
+    "The room has reached max_participants; retry when a participant has left.",
 )
 
 
@@ -91,14 +91,12 @@ class Admission:
         """The room of this id and its live room; unknown, inactive and malformed ids are refused alike."""
         record = self._state.room(room_id)
         if record is None and room_id in self._state.records.unusable:
-            raise retry_later(
-                Code.UNAVAILABLE, "the room cannot be joined right now; try again in a minute", 60
-            )
+            raise retry_later(Code.UNAVAILABLE, "The room's record cannot be used", 60)
         if record is None:
             raise ApiError(*_ROOM_NOT_FOUND)
         room = self._state.live_room(record)
         if room is None:
-            raise retry_later(Code.ROOM_NOT_READY, "the room is being made ready; try again in a second", 1)
+            raise retry_later(Code.ROOM_NOT_READY, "The room is starting", 1)
         return record, room
 
     async def admit(self, join_request: JoinRequest, headers: CIMultiDictProxy[str]) -> IssuedToken:

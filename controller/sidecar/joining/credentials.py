@@ -22,7 +22,7 @@ PREVIOUS_TOKEN: Final = "X-Previous-Token"  # noqa: S105 - the name of a header
 
 _PROOF_INVALID: Final = (
     Code.PROOF_INVALID,
-    "the invite in Authorization is not valid for this room; ask for a new one",
+    "The invite in Authorization is invalid, expired, revoked or for another room; get a new one.",
     {"WWW-Authenticate": "Bearer"},
 )
 

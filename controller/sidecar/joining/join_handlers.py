@@ -86,7 +86,7 @@ class JoinHandlers:
         self, headers: CIMultiDictProxy[str], join_request: JoinRequest, seconds: Histogram
     ) -> IssuedToken:
         if self._in_flight >= MAX_TOKEN_REQUESTS_IN_FLIGHT:
-            raise retry_later(Code.UNAVAILABLE, "too many token requests at once; try again in a second", 1)
+            raise retry_later(Code.UNAVAILABLE, "Too many concurrent token requests", 1)
         began = self._clock()
         self._in_flight += 1
         try:

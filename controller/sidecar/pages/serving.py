@@ -14,7 +14,7 @@ from aiohttp import web
 
 from controller.records.record import RoomRecord
 from controller.sidecar.context import Context
-from controller.sidecar.http.response import ApiError, Code, Response
+from controller.sidecar.http.response import Code, Response, unknown_path_error
 from controller.sidecar.pages.assets import (
     CONTENT_TYPES,
     FOLDER,
@@ -56,7 +56,7 @@ class Pages:
         """
         room_id = last_segment(request)
         if not _SEGMENT.match(room_id):
-            raise ApiError(Code.NOT_FOUND, "there is no such page here")
+            raise unknown_path_error()
         record = self._state.room(room_id)
         why = self._why_not(record)
         page_data = _attributes(record if why is None else None, why)

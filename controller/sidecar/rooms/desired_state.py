@@ -81,9 +81,7 @@ class DesiredStateWriter:
             else:
                 self._reconciler.wake()
                 return after
-        raise retry_later(
-            Code.UNAVAILABLE, "others are changing this room right now; try again in a second", 1
-        )
+        raise retry_later(Code.UNAVAILABLE, "Other requests are changing the room", 1)
 
     async def insert(self, store: RecordStore, record: RoomRecord) -> None:
         """Write a new room. ApiError (UNAVAILABLE) if that fails."""
@@ -176,7 +174,7 @@ def own_room(store: Records, caller: ApiCaller, room_id: str) -> RoomRecord:
     """
     unusable = store.unusable.get(room_id)
     if unusable is not None and caller.owns(unusable.record):
-        raise retry_later(Code.UNAVAILABLE, f"the room's record cannot be used: {unusable.problem}", 5)
+        raise retry_later(Code.UNAVAILABLE, f"The room's record cannot be used: {unusable.problem}", 5)
     record = store.by_id.get(room_id)
     if record is None or record.removed or not caller.owns(record):
         raise not_found()
@@ -188,17 +186,17 @@ def managed_by_api(record: RoomRecord) -> RoomRecord:
     if record.origin is Origin.MANIFEST:
         file = escape_unprintable(record.file or "")
         raise ApiError(
-            Code.MANAGED_BY_MANIFEST, f"the room is managed by the manifest {file}; change it there"
+            Code.MANAGED_BY_MANIFEST, f"The room is managed by the manifest {file}; change the manifest."
         )
     return record
 
 
 def not_found() -> ApiError:
-    return ApiError(Code.ROOM_NOT_FOUND, "no room of yours has this id")
+    return ApiError(Code.ROOM_NOT_FOUND, "No room has this ID, or it is another user's.")
 
 
 def unavailable_error() -> ApiError:
-    return retry_later(Code.UNAVAILABLE, "the records are out of reach; try again in a few seconds", 5)
+    return retry_later(Code.UNAVAILABLE, "The database is unavailable", 5)
 
 
 def _check_known(state: StateCache, now: float) -> None:

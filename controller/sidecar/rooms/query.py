@@ -14,8 +14,7 @@ from typing import Any, Final, TypeAlias
 from controller.records.record import RoomRecord
 from controller.room import FIELDS
 from controller.sidecar.http.body import invalid
-from controller.sidecar.http.response import ApiError
-from controller.text import closest_match, quote_excerpt
+from controller.sidecar.http.models import unknown
 
 MAX_FILTER_DEPTH: Final = 3
 """How deep $and and $or may nest."""
@@ -150,6 +149,8 @@ class _Filter:
 
     def _compare(self, name: str, field: _Field, word: str, operand: Any) -> Predicate:
         self._count()
+        if word not in OPERATORS:
+            raise unknown(f"filter.{name}: unknown operator", word, OPERATORS)
         try:
             return _comparison(field, word, operand)
         except ValueError as wrong:
@@ -171,11 +172,8 @@ def _comparison(field: _Field, word: str, operand: Any) -> Predicate:
         case "$in" | "$nin":
             values, among = _several(field, operand), word == "$in"
             return lambda record: (get(record) in values) is among
-        case _ if word in RANGES:
+        case _:
             return _range(field, RANGES[word], operand)
-    meant = closest_match(word, OPERATORS)
-    instead = f"write {meant}" if meant else f"the operators are {', '.join(OPERATORS)}"
-    raise ValueError(f"has no operator {quote_excerpt(word)}; {instead}")
 
 
 def _several(field: _Field, operand: Any) -> frozenset[Any]:
@@ -187,7 +185,7 @@ def _several(field: _Field, operand: Any) -> frozenset[Any]:
 def _range(field: _Field, compare: Callable[[Any, Any], bool], operand: Any) -> Predicate:
     get, limit = field.get, field.read(operand)
     if not field.is_ordered or limit is None:
-        raise ValueError("has no order here; compare it with $eq, $ne, $in or $nin")
+        raise ValueError("does not support range operators; use $eq, $ne, $in or $nin")
     return lambda record: (value := get(record)) is not None and compare(value, limit)
 
 
@@ -204,14 +202,8 @@ def _some(parts: Sequence[Predicate]) -> Predicate:
 def _state(name: str, place: str, words: tuple[str, ...] = ()) -> _Field:
     field = _FIELDS.get(name)
     if field is None:
-        raise _unknown(name, place, (*NAMES, *words))
+        raise unknown(f"{place}: unknown field", name, (*NAMES, *words))
     return field
-
-
-def _unknown(name: str, place: str, state: tuple[str, ...]) -> ApiError:
-    meant = closest_match(name, state)
-    instead = f"write {meant}" if meant else f"it takes {', '.join(state)}"
-    return invalid(place, f"knows no {quote_excerpt(name)}; {instead}")
 
 
 # -- sort -----------------------------------------------------------------------------------------------

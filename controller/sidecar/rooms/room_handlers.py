@@ -63,7 +63,9 @@ class RoomHandlers:
         """Who calls. ApiError (UNAUTHORIZED) without a known access token."""
         caller = self._access_tokens.authenticate(request.headers)
         if caller is None:
-            raise ApiError(Code.UNAUTHORIZED, f"send a known access token in {ACCESS_TOKEN}")
+            raise ApiError(
+                Code.UNAUTHORIZED, f"Missing or unknown access token; send one in the {ACCESS_TOKEN} header."
+            )
         return caller
 
     async def create(self, caller: ApiCaller, body: CreateRoom) -> Response:
@@ -129,7 +131,7 @@ class RoomHandlers:
             return await self._desired_state.is_live_as_desired(store, body.id)
 
         if not await self._desired_state.until(store, so):
-            raise _not_yet("the room is not live yet, and will be")
+            raise _not_yet("starting")
         return Response(_DONE)
 
     async def stop(self, caller: ApiCaller, body: RoomId) -> Response:
@@ -197,7 +199,7 @@ class RoomHandlers:
     async def _when_gone(self, store: RecordStore, room_id: str) -> Response:
         """Done as soon as the live room is gone. ApiError (UNAVAILABLE) after 5 s."""
         if not await self._desired_state.until_gone(store, room_id):
-            raise _not_yet("the live room is not gone yet, and will be")
+            raise _not_yet("stopping")
         return Response(_DONE)
 
     def _now(self) -> datetime:
@@ -227,8 +229,8 @@ def _is_being_removed(store: Records, caller: ApiCaller, room_id: str) -> bool:
     return True
 
 
-def _not_yet(what: str) -> ApiError:
-    return retry_later(Code.UNAVAILABLE, f"{what}; ask again in a second", 1)
+def _not_yet(doing: str) -> ApiError:
+    return retry_later(Code.UNAVAILABLE, f"The room is still {doing}; repeating the request is safe", 1)
 
 
 def _log_change(event: str, record: RoomRecord, caller: ApiCaller) -> None:
