@@ -107,7 +107,7 @@ def _load(path: Path) -> Mapping[bytes, ApiCaller]:
         raise TokenFileError("not a regular file; set it to the path of a YAML file")
     with path.open("rb") as file:
         content = file.read(FILE_LIMIT + 1)
-    return {entry.token_sha256: ApiCaller(entry.user_id, entry.admin) for entry in read_tokens(content)}
+    return {digest: ApiCaller(*owner) for digest, owner in read_tokens(content).items()}
 
 
 def _reason(error: Exception) -> str:

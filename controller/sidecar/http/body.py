@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.protocol import Connection
+from controller.sidecar.http.protocol import mark_request_read
 from controller.sidecar.http.response import ApiError, Code
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -29,24 +29,17 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
     """Read the body. ApiError if it is longer than `limit` bytes, encoded, or not JSON by its type."""
     check(request, limit)
     body = await _within(request, limit)
-    connection = request.protocol
-    if isinstance(connection, Connection):
-        connection.mark_request_read()
+    mark_request_read(request)
     return body
 
 
 def check(request: web.BaseRequest, limit: int) -> None:
     """ApiError if the headers alone say that the body is not accepted."""
     headers = request.headers
-    if hdrs.CONTENT_ENCODING in headers:
-        raise ApiError(
-            Code.UNSUPPORTED_MEDIA_TYPE,
-            "Compressed request bodies are not supported; remove Content-Encoding.",
-        )
     kind = headers.get(hdrs.CONTENT_TYPE, "")
     plain = not kind or kind == "application/json" or not request.body_exists  # no body has no type
-    if not plain and _JSON_TYPE.fullmatch(kind.strip()) is None:
-        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "The request body must be application/json in UTF-8.")
+    if hdrs.CONTENT_ENCODING in headers or not (plain or _JSON_TYPE.fullmatch(kind.strip())):
+        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE)
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
 
@@ -67,7 +60,7 @@ async def _within(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> ApiError:
-    return ApiError(Code.PAYLOAD_TOO_LARGE, f"The request body is longer than {limit // 1024} KiB.")
+    return ApiError(Code.PAYLOAD_TOO_LARGE, f"The request body is longer than {limit // 1024} KiB")
 
 
 def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
@@ -77,14 +70,14 @@ def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
     try:
         text = body.decode()
         if _depth(text) > deepest:
-            raise ApiError(Code.BAD_REQUEST, f"The request body is nested deeper than {deepest} levels.")
+            raise ApiError(Code.BAD_REQUEST, f"The request body is nested deeper than {deepest} levels")
         content = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate is no text
     except ValueError as error:
-        raise ApiError(Code.BAD_REQUEST, f"The request body is not valid JSON: {_reason(error)}.") from None
+        raise ApiError(Code.BAD_REQUEST, f"The request body is not valid JSON: {_reason(error)}") from None
     if type(content) is not dict:
-        raise ApiError(Code.BAD_REQUEST, "The request body must be a JSON object.")
+        raise ApiError(Code.BAD_REQUEST, "The request body must be a JSON object")
     return content
 
 
@@ -139,4 +132,4 @@ _DECODER: Final = json.JSONDecoder(
 
 def invalid(field: str, what: str) -> ApiError:
     """The error for one field; `what` continues the sentence that begins with its name."""
-    return ApiError(Code.INVALID_FIELD, f"{field} {what}.")
+    return ApiError(Code.INVALID_FIELD, f"{field} {what}")

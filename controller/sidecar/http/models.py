@@ -16,6 +16,7 @@ MAX_QUERY_FIELDS: Final = 8
 _SENTENCES: Final = {
     "missing": "is required",
     "string_type": "must be a string",
+    "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "dict_type": "must be an object",
     "string_too_long": "must be empty: the room's policy sets the content of tokens",
@@ -88,7 +89,7 @@ def with_query(content: dict[str, Any], query: str, model: type[RequestBody]) ->
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
-        raise ApiError(Code.BAD_REQUEST, "Invalid query string; use ?id=ROOM_ID.") from None
+        raise ApiError(Code.BAD_REQUEST, "Invalid query string; use ?id=ROOM_ID") from None
     given: dict[str, Any] = {}
     for name, value in pairs:
         if name not in field_names(model):
@@ -107,11 +108,13 @@ def _refusal(model: type[RequestBody], error: ValidationError) -> ApiError:
     name, kind = str(first["loc"][0]), first["type"]
     if kind == "extra_forbidden":
         return unknown("Unknown field", name, field_names(model))
-    if kind == "missing":
-        return invalid(name, _SENTENCES[kind])
-    if kind == "value_error":
-        return invalid(name, str(first["ctx"]["error"]))
-    return invalid(name, model.rules.get(name) or _SENTENCES[kind])
+    rule = None if kind in ("missing", "value_error") else model.rules.get(name)
+    return invalid(name, rule or problem(kind, first.get("ctx", {})))
+
+
+def problem(kind: str, context: Mapping[str, Any]) -> str:
+    """What is wrong with a value, as the end of a sentence, by the type and context of pydantic's error."""
+    return str(context["error"]) if kind == "value_error" else _SENTENCES[kind]
 
 
 @cache
@@ -122,5 +125,5 @@ def field_names(model: type[RequestBody]) -> tuple[str, ...]:
 
 def unknown(what: str, name: str, known: tuple[str, ...]) -> ApiError:
     """`name` is not known: the sentence begins with `what`, and ends with the nearest known name, or all."""
-    hint = suggestion(name, known, f"supported: {', '.join(known)}.")
+    hint = suggestion(name, known, f"supported: {', '.join(known)}")
     return ApiError(Code.INVALID_FIELD, f"{what} {quote_excerpt(name)}; {hint}")

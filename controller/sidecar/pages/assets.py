@@ -14,7 +14,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.response import ApiError, Code, Response, unknown_path_error
+from controller.sidecar.http.response import ApiError, Code, Response
 
 FOLDER: Final = Path(__file__).parent
 _NODE_MODULES: Final = FOLDER / "node_modules"
@@ -105,8 +105,8 @@ class Assets:
         if name in self._assets:
             return await self._assets[name].answer(request)
         if name in self._installed:
-            raise ApiError(Code.NOT_FOUND, f"The file {name} is not installed; {INSTALL}.")
-        raise unknown_path_error()
+            raise ApiError(Code.NOT_FOUND, f"The file {name} is not installed; {INSTALL}")
+        raise ApiError(Code.NOT_FOUND)
 
 
 def last_segment(request: web.BaseRequest) -> str:

@@ -19,7 +19,7 @@ from controller.settings import Address, Settings
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.sidecar.calls import CALLS
 from controller.sidecar.http.models import field_names
-from controller.sidecar.openapi.document import document
+from controller.sidecar.openapi import document
 from controller.state_cache import StateCache
 
 FIND = "/api/conferences-public/findLKRoomNameById"
