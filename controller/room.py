@@ -9,7 +9,7 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, Final, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9 -]+\Z"
@@ -45,7 +45,9 @@ class RecordMode(StrEnum):
 
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": TRIMMED_NAME_PATTERN}),
 ]
 UserId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Media = Annotated[MediaType, Field(strict=False)]

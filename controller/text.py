@@ -26,6 +26,12 @@ def closest_match(word: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
+def suggestion(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The fix of an unknown word: the known one that was probably meant, or `otherwise`."""
+    near = closest_match(word, known)
+    return f"did you mean {near}?" if near else otherwise
+
+
 def _fold(word: str) -> str:
     return word.lower().replace("_", "").replace("-", "").replace(" ", "")
 

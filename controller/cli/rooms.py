@@ -14,7 +14,7 @@ from controller.records.record import Condition, Origin, RoomRecord, UnusableRec
 from controller.room import format_time, redact_key
 from controller.settings import Settings
 from controller.settings_parsers import mongodb_address
-from controller.text import closest_match, quote_excerpt
+from controller.text import quote_excerpt, suggestion
 
 CONTROLLER_STALE_AFTER: Final = timedelta(seconds=30)
 """So long after the last sign of a controller what was said of a room is no longer known to be so."""
@@ -146,8 +146,8 @@ def one_room(records: Records, name: str) -> RoomRecord:
 
 def not_found(records: Records, name: str) -> str:
     """That no room has this key or id, with the nearest key if there is one."""
-    near = closest_match(name, [redact_key(record.key) for record in select_rooms(records, ())[0]])
-    hint = f"did you mean {near}?" if near else "run `roomctl get` to list the rooms"
+    keys = [redact_key(record.key) for record in select_rooms(records, ())[0]]
+    hint = suggestion(name, keys, "run `roomctl get` to list the rooms")
     return f"room {quote_excerpt(redact_key(name))} not found; {hint}"
 
 

@@ -22,7 +22,7 @@ from controller.settings import SETTINGS, Setting
 from controller.sidecar.calls import CALLS
 from controller.sidecar.http.call import Call
 from controller.sidecar.http.response import Code
-from controller.sidecar.token_file import TokenEntry, read_tokens
+from controller.sidecar.token_file import read_tokens
 from tests.support.documents import DOCS, PAGES, ROOT, anchors, blocks, commands, links, page, prose, tables
 
 SETTINGS_ROWS = list(tables(page("settings.md"), "Variable"))
@@ -208,9 +208,7 @@ def test_every_manifest_of_a_page_is_valid(path: Path, tmp_path: Path) -> None:
 @pytest.mark.parametrize("path", PAGES, ids=page_name)
 def test_every_list_of_access_tokens_of_a_page_is_right(path: Path) -> None:
     for text in (text for text in blocks(path.read_text(), "yaml") if "token_sha256" in text):
-        assert read_tokens(text.encode()) == [
-            TokenEntry(hashlib.sha256(b"my-token").digest(), "events", admin=False)
-        ]
+        assert read_tokens(text.encode()) == {hashlib.sha256(b"my-token").digest(): ("events", False)}
 
 
 def test_the_workflow_runs_all_tests_and_the_fast_ones_on_each_supported_python() -> None:
