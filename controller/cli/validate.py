@@ -46,6 +46,9 @@ def validate(
     desired = load_paths(paths or [], settings.rooms_dir)
     if written := _written(desired, output):
         print_data(written)
+    if output is not ErrorsFormat.GITHUB:
+        for unread in desired.unread:
+            print_info(error_text(unread))
     if desired.state is not RoomsDirState.OK:
         print_error(
             desired.problem or f"no manifest found in {_named(paths or [settings.rooms_dir])}; add one"
@@ -72,14 +75,15 @@ def _written(desired: Desired, output: ErrorsFormat) -> str:
                 {"version": 1, "rooms": len(desired.rooms), "errors": errors}, ensure_ascii=False
             )
         case ErrorsFormat.GITHUB:
-            return "\n".join(_annotation(error) for error in desired.errors)
+            warnings = [_annotation("warning", unread) for unread in desired.unread]
+            return "\n".join([*(_annotation("error", error) for error in desired.errors), *warnings])
         case ErrorsFormat.TEXT:
             return "\n".join(error_text(error) for error in desired.errors)
 
 
-def _annotation(error: ManifestError) -> str:
+def _annotation(level: str, error: ManifestError) -> str:
     """A workflow command of GitHub Actions, escaped as its runner unescapes it."""
     facts = error_dict(error)
     file = str(facts["file"]).translate(_PROPERTY)
     message = str(facts["message"]).translate(_DATA)
-    return f"::error file={file},line={facts['line']},col={facts['column']}::{message}"
+    return f"::{level} file={file},line={facts['line']},col={facts['column']}::{message}"
