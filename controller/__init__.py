@@ -16,9 +16,10 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
 2. Observe. reconcile/observe.py reads three things in this order: the rooms on LiveKit (live/client.py;
    live/wire.py turns messages into frozen data), the records (records/store.py, which reads them again
    only if a number says that they changed), and the rooms directory. There manifests/files.py finds the
-   files, document.py parses YAML, fields.py checks each field, claims.py finds duplicate keys and ids,
-   and load.py puts it together. Errors are part of the result, next to the valid rooms: an error never
-   looks like a deleted room.
+   files, document.py parses YAML and json_events.py JSON, fields.py checks each field, other_formats.py
+   knows files that are no manifests, claims.py finds duplicate keys, ids and paths, and load.py puts it
+   together. Errors are part of the result, next to the valid rooms: an error never looks like a deleted
+   room.
 
 3. Plan. plan/ is pure. ownership.py sorts the LiveKit rooms into ours and others'. matching.py finds the
    record of each manifest; ours has none, so it is a new room, whose id follows from its key (room.py).

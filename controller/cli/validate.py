@@ -37,6 +37,9 @@ def validate(
     desired = load_paths(paths or [], settings.rooms_dir)
     if written := _written(desired, output):
         print_data(written)
+    if output != "github":
+        for unread in desired.unread:
+            print_info(error_text(unread))
     if desired.state is not RoomsDirState.OK:
         places = ", ".join(map(str, paths or [settings.rooms_dir]))
         print_error(desired.problem or f"no manifest found in {places}; add one")
@@ -56,14 +59,15 @@ def _written(desired: Desired, output: ErrorsFormat) -> str:
             document = {"version": 1, "rooms": len(desired.rooms), "errors": errors}
             return json.dumps(document, ensure_ascii=False)
         case "github":
-            return "\n".join(_annotation(error) for error in desired.errors)
+            warnings = [_annotation("warning", unread) for unread in desired.unread]
+            return "\n".join([*(_annotation("error", error) for error in desired.errors), *warnings])
         case "text":
             return "\n".join(error_text(error) for error in desired.errors)
 
 
-def _annotation(error: ManifestError) -> str:
+def _annotation(level: str, error: ManifestError) -> str:
     """A workflow command of GitHub Actions, escaped as its runner unescapes it."""
     facts = error_dict(error)
     file = str(facts["file"]).translate(_PROPERTY)
     message = str(facts["message"]).translate(_DATA)
-    return f"::error file={file},line={facts['line']},col={facts['column']}::{message}"
+    return f"::{level} file={file},line={facts['line']},col={facts['column']}::{message}"

@@ -48,9 +48,10 @@ class OutageLog:
 
 @dataclass(slots=True)
 class ManifestErrorLog:
-    """Says each wrong manifest, and each state of the folder, once while it lasts."""
+    """Says each wrong manifest, each file not read, and each state of the folder, once while it lasts."""
 
     _errors: frozenset[ManifestError] = frozenset()
+    _unread: frozenset[ManifestError] = frozenset()
     _state: RoomsDirState = RoomsDirState.OK
 
     def report(self, desired: Desired, errors: tuple[ManifestError, ...]) -> None:
@@ -61,7 +62,9 @@ class ManifestErrorLog:
         for error in sorted(frozenset(errors) - self._errors, key=lambda e: (e.file, e.message)):
             line, column = (error.position.line, error.position.column) if error.position else (None, None)
             log.warning("manifest invalid", file=error.file, line=line, column=column, error=error.message)
-        self._errors = frozenset(errors)
+        for unread in sorted(frozenset(desired.unread) - self._unread, key=lambda e: e.file):
+            log.warning("file not read", file=unread.file, error=unread.message)
+        self._errors, self._unread = frozenset(errors), frozenset(desired.unread)
 
 
 @dataclass(slots=True)

@@ -234,7 +234,7 @@ class Site:
             del self._manifests[key]
             self._file(key).unlink()
 
-    def spoil(self, key: str, text: str = "name: [\n") -> None:
+    def spoil(self, key: str, text: str = "{\nname: [\n") -> None:
         """Write something wrong over the manifest; `edit(key)` puts it right."""
         self._swap(key, text)
 
@@ -242,7 +242,7 @@ class Site:
         return self.rooms_dir / f"{key}.json"
 
     def _put(self, key: str) -> None:
-        self._swap(key, json.dumps(self._manifests[key], indent=1))  # JSON is YAML
+        self._swap(key, json.dumps(self._manifests[key], indent=1))
 
     def _swap(self, key: str, text: str) -> None:
         """Nobody finds the file half written."""

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -181,6 +182,21 @@ async def test_a_wrong_manifest_is_told_once_while_it_lasts() -> None:
         turning.process.manifests = desired(manifest("a"), errors=(wrong,))
         await turning.reconcile()
     assert events(logs, "manifest invalid") == ["b.yaml", "b.yaml"]
+
+
+async def test_a_file_that_is_not_read_is_told_once_while_it_lasts() -> None:
+    turning = Turning()
+    unread = ManifestError("b.YAML", "not read by the controller; rename it to b.yaml", exists=False)
+    turning.process.manifests = replace(ONE, unread=(unread,))
+    with capture_logs() as logs:
+        for _ in range(3):
+            await turning.reconcile()
+        assert events(logs, "file not read") == ["b.YAML"]
+        turning.process.manifests = ONE
+        await turning.reconcile()
+        turning.process.manifests = replace(ONE, unread=(unread,))
+        await turning.reconcile()
+    assert events(logs, "file not read") == ["b.YAML", "b.YAML"]
 
 
 @pytest.mark.parametrize("state", [RoomsDirState.EMPTY, RoomsDirState.MISSING, RoomsDirState.UNREADABLE])
