@@ -11,14 +11,15 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
 1. Trigger. manifests/watch.py notices the new file and sets a flag in reconcile/triggers.py, which wakes
    reconcile/loop.py. A webhook (checked by live/webhook.py) or the resync timer would start the same
    pass. A webhook that reaches a replica on standby is forwarded through the database
-   (reconcile/webhook_forwarding.py, records/relay.py).
+   (reconcile/webhooks.py, records/relay.py).
 
 2. Observe. reconcile/observe.py reads three things in this order: the rooms on LiveKit (live/client.py;
    live/wire.py turns messages into frozen data), the records (records/store.py, which reads them again
    only if a number says that they changed), and the rooms directory. There manifests/files.py finds the
-   files, document.py parses YAML, fields.py checks each field, claims.py finds duplicate keys and ids,
-   and load.py puts it together. Errors are part of the result, next to the valid rooms: an error never
-   looks like a deleted room.
+   files, document.py parses YAML and json_events.py JSON, fields.py checks each field, other_formats.py
+   knows files that are no manifests, claims.py finds duplicate keys, ids and paths, and load.py puts it
+   together. Errors are part of the result, next to the valid rooms: an error never looks like a deleted
+   room.
 
 3. Plan. plan/ is pure. ownership.py sorts the LiveKit rooms into ours and others'. matching.py finds the
    record of each manifest; ours has none, so it is a new room, whose id follows from its key (room.py).
@@ -45,7 +46,7 @@ wanted into the record, wakes the loop, and waits for the status of step 5. It c
 
 A changed policy is an update of the record, of the LiveKit room's metadata, and of the permissions of
 everybody inside (access/policy.py compares). Participants who join later with an older token are checked
-when LiveKit reports them, and reconcile/audit.py checks some occupied rooms at each resync.
+when LiveKit reports them, and reconcile/trackers.py chooses some occupied rooms to check at each resync.
 
 A room that disappears from LiveKit is created again under its name. If the manifest is deleted, the room
 is removed after ten seconds and once it is empty; a tombstone keeps its names for an hour.

@@ -14,9 +14,8 @@ from controller.clock import Clock
 from controller.companions.companion import Companion
 from controller.companions.recording.applier import RecordingApplier, RecordingConfig
 from controller.companions.recording.companion import RecordingCompanion
-from controller.companions.recording.egress_tracker import EgressTracker
 from controller.companions.recording.failures import RecordingFailures
-from controller.companions.recording.ledger import Ledger
+from controller.companions.recording.ledger import EgressTracker, Ledger
 from controller.git import GitReader
 from controller.live.client import (
     LIVEKIT_TIMEOUT_SECONDS,
@@ -43,8 +42,7 @@ from controller.reconcile.task_runner import Progress, TaskRunner
 from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
 from controller.records import open_store
-from controller.records.ports import Lease, Records, RoomStore
-from controller.records.record_cache import RecordCache
+from controller.records.ports import Lease, Records, RoomStore, StoreAccess
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
 from controller.state_cache import StateCache
@@ -128,15 +126,13 @@ def build_controller(
     applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.instance, companions)
     status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
     task_runner = TaskRunner(applier, status_writer, triggers, process.metrics, progress)
-    runner = CompanionRunner(companions, task_runner, status_writer, triggers, store)
-    reconciler = Reconciler(
-        planner, task_runner, status_writer, runner, lease=lease, triggers=triggers, peers=process.peers
-    )
+    runner = CompanionRunner(companions, task_runner, triggers, store)
+    reconciler = Reconciler(planner, task_runner, runner, lease, triggers, process.peers)
     return ControllerParts(planner, applier, status_writer, task_runner, reconciler)
 
 
 def _recording(process: Process, store: RoomStore, writer: LiveKitWriter) -> Companion:
-    clock, metrics, waker = process.clock, process.metrics, process.triggers
+    clock, metrics, later = process.clock, process.metrics, process.triggers.later
     return RecordingCompanion(
         RecordingApplier(
             store,
@@ -146,9 +142,9 @@ def _recording(process: Process, store: RoomStore, writer: LiveKitWriter) -> Com
             clock,
             process.recording,
             Ledger(store.recordings, clock, metrics),
-            RecordingFailures(clock, metrics, waker),
+            RecordingFailures(clock, metrics, later),
             EgressTracker(),
-            waker,
+            later,
         )
     )
 
@@ -193,38 +189,21 @@ def connection(
 @asynccontextmanager
 async def connect_store(settings: Settings, *, verb: str, read_only: bool) -> AsyncIterator[RoomStore]:
     """The records, read once: MongoDB's, or the embedded server's, which is started where it does not run."""
-    async with open_store_from_settings(settings, verb=verb, read_only=read_only) as store:
+    async with open_store(store_access(settings, verb, read_only=read_only)) as store:
         await store.refresh()
         yield store
 
 
 def connect_store_for_watch(settings: Settings, *, verb: str) -> AbstractAsyncContextManager[RoomStore]:
     """The records for whoever looks at them for long: the embedded server is left to a controller."""
-    return open_store_from_settings(settings, verb=verb, read_only=True, starts=False)
+    return open_store(store_access(settings, verb, read_only=True, starts=False))
 
 
-def open_store_from_settings(
-    settings: Settings,
-    *,
-    verb: str,
-    read_only: bool = False,
-    starts: bool = True,
-    cache: RecordCache | None = None,
-) -> AbstractAsyncContextManager[RoomStore]:
-    """`cache` is what the store keeps the records in, for who shows them before it is open."""
-    return open_store(
-        settings.mongodb_uri,
-        settings.mongodb_database,
-        settings.data_dir,
-        settings.instance,
-        _fingerprint(settings),
-        read_only=read_only,
-        starts=starts,
-        verb=verb,
-        cache=cache,
-    )
-
-
-def _fingerprint(settings: Settings) -> str:
-    """What `meta` keeps of ROOMCTL_SECRET, so that a change of it is noticed; '' where it is not set."""
-    return derive_key(settings.secret, Purpose.FINGERPRINT).hex()[:16] if settings.secret else ""
+def store_access(
+    settings: Settings, verb: str, *, read_only: bool = False, starts: bool = True
+) -> StoreAccess:
+    """Where the records of `settings` are, and as whom `verb` opens them."""
+    uri, database, data_dir = settings.mongodb_uri, settings.mongodb_database, settings.data_dir
+    secret = settings.secret
+    fingerprint = derive_key(secret, Purpose.FINGERPRINT).hex()[:16] if secret else ""
+    return StoreAccess(uri, database, data_dir, settings.instance, fingerprint, verb, read_only, starts)

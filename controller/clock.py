@@ -10,19 +10,11 @@ from datetime import UTC, datetime
 from controller.room import truncate_to_millis
 
 
-def _wall() -> datetime:
-    return truncate_to_millis(datetime.now(UTC))
-
-
-def _name() -> str:
-    return str(uuid.uuid4())
-
-
 @dataclass(frozen=True, slots=True)
 class Clock:
     """`wall` is UTC with whole milliseconds, `monotonic` seconds; `chance` lies in [0, 1)."""
 
-    wall: Callable[[], datetime] = _wall
+    wall: Callable[[], datetime] = lambda: truncate_to_millis(datetime.now(UTC))
     monotonic: Callable[[], float] = time.monotonic
-    new_name: Callable[[], str] = _name
+    new_name: Callable[[], str] = lambda: str(uuid.uuid4())
     chance: Callable[[], float] = random.random

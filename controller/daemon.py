@@ -8,22 +8,23 @@ import signal
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
+from functools import partial
 from importlib.metadata import version
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 
-from controller.app import ControllerParts, Process, build_controller, connection, open_store_from_settings
+from controller.app import ControllerParts, Process, build_controller, connection, store_access
 from controller.errors import StoreError
 from controller.manifests.watch import ManifestWatcher
 from controller.reconcile.announcer import Announcer
-from controller.reconcile.loop import Loop, LoopContext
+from controller.reconcile.loop import Loop
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
-from controller.reconcile.webhook_forwarding import WebhookForwarder
-from controller.records import open_lease
+from controller.reconcile.webhooks import WebhookForwarder
+from controller.records import open_lease, open_store
 from controller.records.lease import MongoLease
-from controller.records.ports import Lease, RecordReader, RemoteChanges, RoomStore
+from controller.records.ports import Lease, RecordReader, RoomStore
 from controller.records.record_cache import RecordCache
 from controller.records.replicas import Replica
 from controller.settings import Settings
@@ -47,6 +48,8 @@ GC_THRESHOLDS: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
 OPEN_FILES: Final = 2 * MAX_CONNECTIONS + 1024
 """For both listeners full of guests and all the rest; the usual limit of 1,024 is what one of them takes."""
+
+Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
 log = structlog.get_logger()
 
@@ -80,7 +83,7 @@ async def run(settings: Settings) -> int:
             private_address=str(sidecar.private),
         )
         store = await _unless(
-            stop, stack.enter_async_context(open_store_from_settings(settings, verb="run", cache=records))
+            stop, stack.enter_async_context(open_store(store_access(settings, "run"), records))
         )
         if store is not None:
             await _control(settings, process, store, reconciler_handle, stop)
@@ -112,34 +115,44 @@ async def _control(
     stop: asyncio.Event,
 ) -> None:
     """Reconcile while the lease is ours, stand by while it is another's."""
-    watch = ManifestWatcher(settings.rooms_dir, stop)
-    on_change, peers, state, clock = _leading(process, stop), process.peers, process.state, process.clock
-
-    def may_lead() -> bool:
-        return peers.may_lead(state.livekit.seen, clock.monotonic())
-
-    async with open_lease(store, settings.data_dir, "run", on_change, may_lead) as lease:
+    watch, triggers = ManifestWatcher(settings.rooms_dir, stop), process.triggers
+    may_lead = partial(_may_lead, process)
+    async with open_lease(store, partial(_on_lease_change, process, stop), may_lead) as lease:
         parts = build_controller(process, store, lease)
         announcer = _announcer(process, parts, store, lease)
-        forwarder = _webhook_forwarder(process, parts, lease, store)
-        loop = _loop(process, parts, watch, settings.resync_seconds)
+        act, instance = parts.reconciler.on_webhook, process.inputs.instance
+        forwarder = WebhookForwarder(act, lease, process.state, store.relay, instance)
+        loop = Loop(
+            parts.reconciler,
+            triggers,
+            process.state,
+            process.metrics,
+            process.clock,
+            settings.resync_seconds,
+            partial(_restart_watch, process, watch),
+        )
         reconciler_handle.connect(store, forwarder.on_webhook)
-        background = [
-            asyncio.create_task(_for_ever(lambda: _lead(lease, store, announcer))),
-            asyncio.create_task(_for_ever(lambda: _announce(store, announcer))),
-            asyncio.create_task(_for_ever(lambda: _watch(watch, process.triggers))),
-            asyncio.create_task(_for_ever(lambda: _follow(store, process.triggers, forwarder))),
-            asyncio.create_task(_for_ever(store.relay.flush_forever)),
-        ]
+        works: tuple[Work, ...] = (
+            partial(_lead, lease, store, announcer),
+            partial(_announce, store, announcer),
+            partial(_watch, watch, triggers),
+            partial(_follow, store, triggers, forwarder),
+            store.relay.flush_forever,
+        )
+        background = [asyncio.create_task(_for_ever(work)) for work in works]
         try:
             await _unless(stop, loop.run(stop))  # no pass that hangs is waited for
         finally:
             reconciler_handle.disconnect()
-            process.triggers.close()
+            triggers.close()
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await asyncio.gather(announcer.withdraw(), parts.task_runner.close(SHUTDOWN_GRACE_SECONDS))
+
+
+def _may_lead(process: Process) -> bool:
+    return process.peers.may_lead(process.state.livekit.seen, process.clock.monotonic())
 
 
 def _announcer(process: Process, parts: ControllerParts, store: RoomStore, lease: MongoLease) -> Announcer:
@@ -156,39 +169,20 @@ def _announcer(process: Process, parts: ControllerParts, store: RoomStore, lease
     )
 
 
-def _loop(process: Process, parts: ControllerParts, watch: ManifestWatcher, resync: float) -> Loop:
-    def watch_was_silent() -> None:
-        process.metrics.watch_restarts.inc()
-        log.warning("manifest watch restarted", reason="missed a change")
-        watch.restart()
-
-    return Loop(
-        parts.reconciler,
-        parts.task_runner,
-        LoopContext(process.triggers, process.state, process.metrics, process.clock),
-        resync=resync,
-        watch_was_silent=watch_was_silent,
-    )
+def _restart_watch(process: Process, watch: ManifestWatcher) -> None:
+    process.metrics.watch_restarts.inc()
+    log.warning("manifest watch restarted", reason="missed a change")
+    watch.restart()
 
 
-def _webhook_forwarder(
-    process: Process, parts: ControllerParts, lease: Lease, store: RemoteChanges
-) -> WebhookForwarder:
-    act, instance = parts.reconciler.on_webhook, process.inputs.instance
-    return WebhookForwarder(act, lease, process.state, store.relay, instance)
+def _on_lease_change(process: Process, stop: asyncio.Event, leads: bool) -> None:
+    process.state.leader = leads
+    if not stop.is_set():
+        log.info("lease acquired" if leads else "lease lost")  # an outage that causes it is a warning
+    process.triggers.files_changed()
 
 
-def _leading(process: Process, stop: asyncio.Event) -> Callable[[bool], None]:
-    def on_change(leads: bool) -> None:
-        process.state.leader = leads
-        if not stop.is_set():
-            log.info("lease acquired" if leads else "lease lost")  # an outage that causes it is a warning
-        process.triggers.files_changed()
-
-    return on_change
-
-
-async def _for_ever(work: Callable[[], Coroutine[Any, Any, None]]) -> None:
+async def _for_ever(work: Work) -> None:
     """What must not end while the process lives: a fault is said, and it begins anew."""
     while True:
         try:
@@ -234,7 +228,7 @@ async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:
         triggers.files_changed()
 
 
-async def _follow(store: RemoteChanges, triggers: Triggers, forwarder: WebhookForwarder) -> None:
+async def _follow(store: RoomStore, triggers: Triggers, forwarder: WebhookForwarder) -> None:
     """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for.
 
     And act on the webhooks that another was told of, from the very start on: the first look shows from where.
@@ -263,15 +257,15 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
 
 
 def _end_on_signals(stop: asyncio.Event, triggers: Triggers) -> None:
-    """End gently on SIGTERM, SIGINT and SIGHUP; what hangs is cut off: a crash costs nothing either."""
+    """SIGTERM and SIGINT end it gently; what hangs is cut off in time, for a crash costs nothing either."""
 
     def end() -> None:
+        log.info("controller stopping")
         stop.set()
         triggers.wake()
-        log.info("controller stopping")
         watchdog = threading.Timer(SHUTDOWN_TIMEOUT_SECONDS, os._exit, (0,))
         watchdog.daemon = True
         watchdog.start()
 
-    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
+    for number in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(number, end)

@@ -31,13 +31,12 @@ def configure(
     shared: list[Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
-        structlog.processors.TimeStamper(fmt=_TIME, utc=False)
-        if console
-        else structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.TimeStamper(fmt=_TIME if console else "iso", utc=not console),
         structlog.processors.format_exc_info,
         redact_secrets,
     ]
-    render = _console(colors=out.isatty() and not no_color) if console else _json()
+    json = structlog.processors.JSONRenderer(ensure_ascii=False)
+    render = _console(colors=out.isatty() and not no_color) if console else json
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
@@ -72,10 +71,6 @@ def _console(*, colors: bool) -> Processor:
         pad_level=True,
         sort_keys=False,  # in the order of the call: the room first, the error last
     )
-
-
-def _json() -> Processor:
-    return structlog.processors.JSONRenderer(ensure_ascii=False)
 
 
 def _route_foreign(out: TextIO, threshold: int, shared: list[Processor], render: Processor) -> None:

@@ -1,26 +1,6 @@
 """Every metric of one controller process, in a registry of its own; served by `/metrics`.
 
-roomctl_passes_total{outcome}                     passes of the loop: ok, failed
-roomctl_pass_seconds                              how long a pass took
-roomctl_actions_total{action,outcome}             steps done: create ... recreate, heal; ok, failed
-roomctl_errors_total{kind}                        errors by their class in controller.errors
-roomctl_rooms{type,status}                        rooms by condition
-roomctl_unusable_records{reason}                  records left alone: RecordDamaged, NewerRelease
-roomctl_dependency_up{dependency}                 1 while livekit, mongodb answered last
-roomctl_clock_difference_seconds                  how far our clock is ahead of LiveKit's
-roomctl_leader                                    1 while this process holds the lease
-roomctl_watch_restarts_total                      watches started again: silent while a resync saw a change
-roomctl_tokens_total{role}                        tokens minted
-roomctl_refusals_total{code}                      answers of both listeners that are no success, by code
-roomctl_helper_seconds{helper}                    time in a public helper or token, reading excluded
-roomctl_participant_checks_skipped_total          checks of who is inside that LiveKit did not answer in time
-roomctl_webhooks_total{event,outcome}             webhooks: taken, refused
-roomctl_connections_refused_total{listener}       connections beyond the limit of a listener
-roomctl_recording                                 rooms that are being recorded now
-roomctl_recordings_total{state}                   recordings that ended: complete, failed, lost
-roomctl_recording_failures_total{reason}          recordings that failed or could not begin, by reason
-roomctl_recorded_seconds_total                    length of the files that were written, in seconds
-roomctl_log_lines_dropped_total                   log lines that could not be written, or not soon enough
+docs/monitoring.md#metrics says what each counts, and which values its labels have.
 """
 
 from collections.abc import Iterator

@@ -74,7 +74,7 @@ async def apply(
     """
     async with connection(settings) as live, connect_store(settings, verb="apply", read_only=False) as store:
         process = Process.create(settings, live, store)
-        async with open_lease(store, settings.data_dir, "apply") as lease:
+        async with open_lease(store) as lease:
             try:
                 await lease.acquire(LEASE_WAIT_SECONDS)
             except LeaseHeldError as held:

@@ -17,11 +17,12 @@ FIX: Final = (
     "use file:///recordings/{key}/{start}-{id}.mp4 as the egress worker sees it, "
     "or s3://BUCKET/{key}/{start}-{id}.mp4"
 )
-_PART: Final = re.compile(r"\{[^{}]*\}")
+_PART: Final = re.compile(r"(\{[^{}]*\})")
 _BUCKET: Final = re.compile(r"[a-z0-9][a-z0-9.-]{1,61}[a-z0-9]")
 _NOT_PLAIN: Final = re.compile(r"[^A-Za-z0-9 ._+=@~,/-]")
 _WORD: Final = "[A-Za-z0-9]+"
 _START: Final = "%Y%m%dT%H%M%SZ"
+"""UTC, sortable: 20260324T160000Z."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +48,8 @@ class RecordingOutput:
 
     def path(self, key: str, room_id: str, start: datetime, chance: str) -> str:
         """The path of a new recording; `chance` is some random word of letters and digits."""
-        words = {"{key}": key, "{room_id}": room_id, "{start}": _written(start), "{id}": chance}
+        began = start.astimezone(UTC).strftime(_START)
+        words = {"{key}": key, "{room_id}": room_id, "{start}": began, "{id}": chance}
         return _filled(self.template, words, str)
 
     def location(self, path: str) -> str:
@@ -80,11 +82,6 @@ def _odd(path: str) -> str:
     return next((f"/{part}/" for part in path.split("/") if part in {"", ".", ".."}), "")
 
 
-def _written(start: datetime) -> str:
-    """UTC, sortable: 20260324T160000Z."""
-    return start.astimezone(UTC).strftime(_START)
-
-
 @lru_cache(maxsize=1 << 14)
 def _pattern(template: str, key: str, room_id: str) -> re.Pattern[str]:
     """What all names of one room look like; lenient in {start} and {id}, which may be another version's.
@@ -97,8 +94,4 @@ def _pattern(template: str, key: str, room_id: str) -> re.Pattern[str]:
 
 def _filled(template: str, words: Mapping[str, str], plain: Callable[[str], str]) -> str:
     """`template` with its known parts replaced, and `plain` applied to what is between them."""
-    texts = _PART.split(template)
-    parts = _PART.findall(template)
-    return plain(texts[0]) + "".join(
-        words[part] + plain(text) for part, text in zip(parts, texts[1:], strict=True)
-    )
+    return "".join(words[text] if text in words else plain(text) for text in _PART.split(template))

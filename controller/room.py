@@ -6,9 +6,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
+from functools import partial
 from typing import Annotated, Any, Final, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
 from pydantic.fields import FieldInfo
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9 -]+\Z"
@@ -44,7 +45,9 @@ class RecordMode(StrEnum):
 
 
 Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN)
+    str,
+    StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN),
+    WithJsonSchema({"type": "string", "pattern": TRIMMED_NAME_PATTERN}),
 ]
 UserId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Media = Annotated[MediaType, Field(strict=False)]
@@ -81,17 +84,14 @@ class RoomField:
         """The field as `RoomSpec` declares it."""
         declared = next(part for part in info.metadata if isinstance(part, cls))
         kind: Any = info.annotation
-        required = info.is_required()
-        default = None if required else _plain(info.default)
-        rule = declared.rule or _rule(kind)
         return replace(
             declared,
             name=name,
             annotation=Annotated[kind, *info.metadata],
             kind=kind,
-            required=required,
-            default=default,
-            rule=rule,
+            required=info.is_required(),
+            default=None if info.is_required() else _plain(info.default),
+            rule=declared.rule or _rule(kind),
         )
 
 
@@ -114,6 +114,9 @@ def _turned_off(_before: Any, after: Any) -> bool:
 
 def _narrowed(_before: Any, after: Any) -> bool:
     return bool(after != MediaType.VIDEO_AUDIO)
+
+
+_shown_field = partial(RoomField, in_find=True, in_metadata=True)
 
 
 class RoomSpec(BaseModel):
@@ -151,34 +154,20 @@ class RoomSpec(BaseModel):
     ]
     allow_webinar_mode: Annotated[
         bool,
-        RoomField(
+        _shown_field(
             "Whether the room supports webinar-style guest behavior beside the speaker path.",
-            in_find=True,
-            in_metadata=True,
             restricts=_turned_on,
         ),
     ] = False
     allow_chat: Annotated[
         bool,
-        RoomField(
-            "Whether chat remains available in the browser room experience.",
-            in_find=True,
-            in_metadata=True,
-            restricts=_turned_off,
-        ),
+        _shown_field("Whether chat remains available in the browser room experience.", restricts=_turned_off),
     ] = False
     allow_share_screen: Annotated[
         bool,
-        RoomField(
-            "Whether speakers may share their screen inside the room.",
-            in_find=True,
-            in_metadata=True,
-            restricts=_turned_off,
-        ),
+        _shown_field("Whether speakers may share their screen inside the room.", restricts=_turned_off),
     ] = False
-    record: Annotated[
-        bool, RoomField("Whether the room is treated as record-enabled.", in_find=True, in_metadata=True)
-    ] = False
+    record: Annotated[bool, _shown_field("Whether the room is treated as record-enabled.")] = False
     record_mode: Annotated[Mode, RoomField("Composite recording mode for the room.", in_find=True)] = (
         RecordMode.GRID
     )
@@ -204,46 +193,36 @@ READ_ONLY_FIELDS: Final = ("_id", "sid", "created", "modified", "success")
 """What the API returns besides: a room that was read from it may be written as it is, so they are ignored."""
 
 
+_STANDARD_TEAM: Final[Mapping[str, Any]] = {
+    "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+    "max_participants": 20,
+    "allow_webinar_mode": False,
+    "allow_chat": True,
+    "allow_share_screen": True,
+    "record": False,
+    "record_mode": "ROOM_COMPOSITE_GRID",
+    "active": True,
+}
 PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
-    "standard-team": {
-        "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
-        "max_participants": 20,
-        "allow_webinar_mode": False,
-        "allow_chat": True,
-        "allow_share_screen": True,
-        "record": False,
-        "record_mode": "ROOM_COMPOSITE_GRID",
-        "active": True,
-    },
+    "standard-team": _STANDARD_TEAM,
     "guest-webinar": {
-        "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+        **_STANDARD_TEAM,
         "max_participants": 200,
         "allow_webinar_mode": True,
-        "allow_chat": True,
         "allow_share_screen": False,
-        "record": False,
-        "record_mode": "ROOM_COMPOSITE_GRID",
-        "active": True,
     },
     "audio-briefing": {
+        **_STANDARD_TEAM,
         "mediaType": "MEDIA_TYPE_AUDIO_ONLY",
         "max_participants": 50,
-        "allow_webinar_mode": False,
-        "allow_chat": True,
         "allow_share_screen": False,
-        "record": False,
-        "record_mode": "ROOM_COMPOSITE_GRID",
-        "active": True,
     },
     "recorded-speaker": {
-        "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
+        **_STANDARD_TEAM,
         "max_participants": 50,
         "allow_webinar_mode": True,
-        "allow_chat": True,
-        "allow_share_screen": True,
         "record": True,
         "record_mode": "ROOM_COMPOSITE_SPEAKER",
-        "active": True,
     },
 }
 """The reference's four create payloads as defaults, name and user_id excepted."""

@@ -5,45 +5,15 @@ flags and from a mapping that stands for the environment, never from the environ
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from enum import Flag, auto
 from importlib.util import find_spec
 from pathlib import Path
-from typing import Annotated, Any, Final, get_type_hints
+from typing import Any, Final, TypeVar
 
+from controller import settings_parsers as read
 from controller.errors import SettingsError
 from controller.recording_output import RecordingOutput
-from controller.settings_parsers import (
-    Address,
-    as_public,
-    choice,
-    database_name,
-    flag,
-    http_url,
-    instance_name,
-    listen_address,
-    mongodb_address,
-    mongodb_text,
-    networks,
-    origins,
-    seconds,
-    web_url,
-    whole,
-    word,
-    ws_url,
-)
-
-__all__ = [
-    "SETTINGS",
-    "USE_S3",
-    "Address",
-    "Setting",
-    "SettingGroup",
-    "Settings",
-    "load_settings",
-    "mongodb_address",
-    "unused_s3_settings",
-]
 
 _MAX_SECRET_FILE_BYTES: Final = 64 * 1024
 _EMBEDDED: Final = "secantus"
@@ -59,8 +29,10 @@ PRESETS: Final = (
 )
 """LiveKit's names of its encodings."""
 USE_S3: Final = "set ROOMCTL_RECORDING_OUTPUT to s3://BUCKET/{key}/{start}-{id}.mp4, or unset them"
-PUBLIC_LISTEN: Final = Address("127.0.0.1", 8080)
-PRIVATE_LISTEN: Final = Address("127.0.0.1", 8081)
+_PUBLIC_LISTEN: Final = "127.0.0.1:8080"
+_WORKER_CREDENTIALS: Final = "AWS credentials of the egress worker"
+
+T = TypeVar("T")
 
 
 class SettingGroup(Flag):
@@ -75,6 +47,30 @@ class SettingGroup(Flag):
     INVITES = auto()
     ALL = ROOMS | DATABASE | LIVEKIT | SIDECAR | LOGS
 
+    def setting(self, metavar: str, read: Callable[[str], T], about: str, default: str) -> T:
+        """The field of a setting whose default value is what `read` makes of `default`."""
+        return self.unset(metavar, read, about, default, value=read(default))
+
+    def unset(
+        self,
+        metavar: str,
+        read: Callable[[str], T],
+        about: str,
+        default: str = "",
+        *,
+        value: T,
+        example: str = "",
+        secret: bool = False,
+    ) -> T:
+        """The same for one that has `value` while it is not set; `default` says what that means."""
+        row = (self, metavar, read, about, default, example, secret)
+        return field(default=value, repr=not secret, metadata={"row": row})
+
+    def secret(
+        self, about: str, default: str = "", read: Callable[[str], str] = str, example: str = ""
+    ) -> str:
+        return self.unset("", read, about, default, value="", example=example, secret=True)
+
 
 @dataclass(frozen=True, slots=True)
 class Setting:
@@ -84,23 +80,28 @@ class Setting:
     `metavar` stands for the value in the help of its flag; a secret has no flag.
     """
 
-    variable: str
-    part: SettingGroup
+    attribute: str
+    groups: SettingGroup
+    metavar: str
     read: Callable[[str], Any]
     help: str
     default: str = ""
-    metavar: str = ""
-    secret: bool = False
     example: str = ""
+    secret: bool = False
 
     @property
-    def attribute(self) -> str:
-        return self.variable.removeprefix("ROOMCTL_").lower()
+    def variable(self) -> str:
+        foreign = self.attribute.startswith(("livekit_", "mongodb_"))
+        return (self.attribute if foreign else f"roomctl_{self.attribute}").upper()
 
     @property
     def flag(self) -> str:
         """The flag of the same name; a secret has none."""
         return "" if self.secret else "--" + self.attribute.replace("_", "-")
+
+
+_ROOMS, _DATABASE, _LIVEKIT = SettingGroup.ROOMS, SettingGroup.DATABASE, SettingGroup.LIVEKIT
+_SIDECAR, _LOGS, _INVITES = SettingGroup.SIDECAR, SettingGroup.LOGS, SettingGroup.INVITES
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,364 +111,124 @@ class Settings:
     `mongodb_uri` is '' for the embedded server, `log_format` '' for console on a terminal, else json.
     """
 
-    livekit_url: Annotated[
-        str,
-        Setting(
-            "LIVEKIT_URL",
-            SettingGroup.LIVEKIT,
-            http_url,
-            "LiveKit server URL: http, https, ws or wss",
-            metavar="URL",
-            example="the URL of the LiveKit server, for example wss://livekit.example.com",
-        ),
-    ] = ""
-    livekit_api_key: Annotated[
-        str,
-        Setting(
-            "LIVEKIT_API_KEY",
-            SettingGroup.LIVEKIT,
-            word,
-            "LiveKit API key",
-            metavar="KEY",
-            example="the API key of the LiveKit server",
-        ),
-    ] = ""
-    livekit_api_secret: Annotated[
-        str,
-        Setting(
-            "LIVEKIT_API_SECRET",
-            SettingGroup.LIVEKIT,
-            str,
-            "Secret of the LiveKit API key",
-            secret=True,
-            example="the secret of the API key, or set LIVEKIT_API_SECRET_FILE to the path of a file",
-        ),
-    ] = field(default="", repr=False)
-    livekit_public_url: Annotated[
-        str,
-        Setting(
-            "LIVEKIT_PUBLIC_URL",
-            SettingGroup.LIVEKIT,
-            ws_url,
-            "LiveKit URL for browsers",
-            default="LIVEKIT_URL as ws or wss",
-            metavar="URL",
-        ),
-    ] = ""
-    mongodb_uri: Annotated[
-        str,
-        Setting(
-            "MONGODB_URI",
-            SettingGroup.DATABASE,
-            mongodb_text,
-            "MongoDB connection string",
-            default="the embedded store",
-            secret=True,
-        ),
-    ] = field(default="", repr=False)
-    mongodb_database: Annotated[
-        str,
-        Setting(
-            "MONGODB_DATABASE",
-            SettingGroup.DATABASE,
-            database_name,
-            "Database name",
-            default="roomctl",
-            metavar="NAME",
-        ),
-    ] = "roomctl"
-    secret: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_SECRET",
-            SettingGroup.LIVEKIT | SettingGroup.INVITES,
-            str,
-            "Key for room ids, invites and egress tokens",
-            default="LIVEKIT_API_SECRET",
-            secret=True,
-        ),
-    ] = field(default="", repr=False)
-    rooms_dir: Annotated[
+    livekit_url: str = _LIVEKIT.unset(
+        "URL",
+        read.http_url,
+        "LiveKit server URL: http, https, ws or wss",
+        value="",
+        example="the URL of the LiveKit server, for example wss://livekit.example.com",
+    )
+    livekit_api_key: str = _LIVEKIT.unset(
+        "KEY", read.word, "LiveKit API key", value="", example="the API key of the LiveKit server"
+    )
+    livekit_api_secret: str = _LIVEKIT.secret(
+        "Secret of the LiveKit API key",
+        example="the secret of the API key, or set LIVEKIT_API_SECRET_FILE to the path of a file",
+    )
+    livekit_public_url: str = _LIVEKIT.unset(
+        "URL", read.ws_url, "LiveKit URL for browsers", "LIVEKIT_URL as ws or wss", value=""
+    )
+    mongodb_uri: str = _DATABASE.secret("MongoDB connection string", "the embedded store", read.mongodb_text)
+    mongodb_database: str = _DATABASE.setting("NAME", read.database_name, "Database name", "roomctl")
+    secret: str = (_LIVEKIT | _INVITES).secret(
+        "Key for room ids, invites and egress tokens", "LIVEKIT_API_SECRET"
+    )
+    rooms_dir: Path = _ROOMS.setting("DIR", Path, "Directory with the manifests", "rooms.d")
+    data_dir: Path = _DATABASE.setting("DIR", Path, "Data directory of the embedded store", ".roomctl")
+    instance: str = _DATABASE.setting(
+        "NAME", read.instance_name, "Owner name on LiveKit rooms, unique per installation", "default"
+    )
+    public_listen: read.Address = (_SIDECAR | _INVITES).setting(
+        "HOST:PORT", read.listen_address, "Listen address of the public HTTP server", _PUBLIC_LISTEN
+    )
+    private_listen: read.Address = _SIDECAR.setting(
+        "HOST:PORT",
+        read.listen_address,
+        "Listen address of the private HTTP server: API, webhook, metrics",
+        "127.0.0.1:8081",
+    )
+    public_url: str = (_SIDECAR | _INVITES).unset(
+        "URL", read.web_url, "Base URL of join links", "http:// and ROOMCTL_PUBLIC_LISTEN", value=""
+    )
+    resync_seconds: float = _LIVEKIT.setting(
+        "SECONDS", read.seconds(0.1, 3600), "Seconds between full resyncs", "5"
+    )
+    token_ttl_seconds: int = _SIDECAR.setting(
+        "SECONDS", read.whole(60, 600), "Lifetime of participant tokens, 60 to 600", "300"
+    )
+    hidden_requires_token: bool = _SIDECAR.setting(
+        "true|false", read.flag, "Require an egress_mode_token for hidden participants in all rooms", "false"
+    )
+    identity_takeover: str = _SIDECAR.setting(
+        "prove|allow",
+        read.choice("prove", "allow"),
+        "Reuse of a connected identity: only with proof, or by anyone",
+        "prove",
+    )
+    room_tokens_per_second: int = _SIDECAR.setting(
+        "N", read.whole(0, 1000000), "Rate limit for tokens per room; 0 disables it", "200"
+    )
+    address_requests_per_second: int = _SIDECAR.setting(
+        "N", read.whole(0, 1000000), "Rate limit for requests per client address; 0 disables it", "500"
+    )
+    trusted_proxies: tuple[str, ...] = _SIDECAR.unset(
+        "CIDR,...", read.networks, "Proxies whose X-Forwarded-For header is trusted", "none", value=()
+    )
+    cors_origins: tuple[str, ...] = _SIDECAR.unset(
+        "ORIGIN,...", read.origins, "Origins allowed by CORS, or * for all", "none", value=()
+    )
+    access_tokens_file: Path | None = _SIDECAR.unset(
+        "FILE",
         Path,
-        Setting(
-            "ROOMCTL_ROOMS_DIR",
-            SettingGroup.ROOMS,
-            Path,
-            "Directory with the manifests",
-            default="rooms.d",
-            metavar="DIR",
-        ),
-    ] = Path("rooms.d")
-    data_dir: Annotated[
-        Path,
-        Setting(
-            "ROOMCTL_DATA_DIR",
-            SettingGroup.DATABASE,
-            Path,
-            "Data directory of the embedded store",
-            default=".roomctl",
-            metavar="DIR",
-        ),
-    ] = Path(".roomctl")
-    instance: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_INSTANCE",
-            SettingGroup.DATABASE,
-            instance_name,
-            "Owner name on LiveKit rooms, unique per installation",
-            default="default",
-            metavar="NAME",
-        ),
-    ] = "default"
-    public_listen: Annotated[
-        Address,
-        Setting(
-            "ROOMCTL_PUBLIC_LISTEN",
-            SettingGroup.SIDECAR | SettingGroup.INVITES,
-            listen_address,
-            "Listen address of the public HTTP server",
-            default="127.0.0.1:8080",
-            metavar="HOST:PORT",
-        ),
-    ] = PUBLIC_LISTEN
-    private_listen: Annotated[
-        Address,
-        Setting(
-            "ROOMCTL_PRIVATE_LISTEN",
-            SettingGroup.SIDECAR,
-            listen_address,
-            "Listen address of the private HTTP server: API, webhook, metrics",
-            default="127.0.0.1:8081",
-            metavar="HOST:PORT",
-        ),
-    ] = PRIVATE_LISTEN
-    public_url: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_PUBLIC_URL",
-            SettingGroup.SIDECAR | SettingGroup.INVITES,
-            web_url,
-            "Base URL of join links",
-            default="http:// and ROOMCTL_PUBLIC_LISTEN",
-            metavar="URL",
-        ),
-    ] = ""
-    resync_seconds: Annotated[
-        float,
-        Setting(
-            "ROOMCTL_RESYNC_SECONDS",
-            SettingGroup.LIVEKIT,
-            seconds(0.1, 3600),
-            "Seconds between full resyncs",
-            default="5",
-            metavar="SECONDS",
-        ),
-    ] = 5
-    token_ttl_seconds: Annotated[
-        int,
-        Setting(
-            "ROOMCTL_TOKEN_TTL_SECONDS",
-            SettingGroup.SIDECAR,
-            whole(60, 600),
-            "Lifetime of participant tokens, 60 to 600",
-            default="300",
-            metavar="SECONDS",
-        ),
-    ] = 300
-    hidden_requires_token: Annotated[
-        bool,
-        Setting(
-            "ROOMCTL_HIDDEN_REQUIRES_TOKEN",
-            SettingGroup.SIDECAR,
-            flag,
-            "Require an egress_mode_token for hidden participants in all rooms",
-            default="false",
-            metavar="true|false",
-        ),
-    ] = False
-    identity_takeover: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_IDENTITY_TAKEOVER",
-            SettingGroup.SIDECAR,
-            choice("prove", "allow"),
-            "Reuse of a connected identity: only with proof, or by anyone",
-            default="prove",
-            metavar="prove|allow",
-        ),
-    ] = "prove"
-    room_tokens_per_second: Annotated[
-        int,
-        Setting(
-            "ROOMCTL_ROOM_TOKENS_PER_SECOND",
-            SettingGroup.SIDECAR,
-            whole(0, 1000000),
-            "Rate limit for tokens per room; 0 disables it",
-            default="200",
-            metavar="N",
-        ),
-    ] = 200
-    address_requests_per_second: Annotated[
-        int,
-        Setting(
-            "ROOMCTL_ADDRESS_REQUESTS_PER_SECOND",
-            SettingGroup.SIDECAR,
-            whole(0, 1000000),
-            "Rate limit for requests per client address; 0 disables it",
-            default="500",
-            metavar="N",
-        ),
-    ] = 500
-    trusted_proxies: Annotated[
-        tuple[str, ...],
-        Setting(
-            "ROOMCTL_TRUSTED_PROXIES",
-            SettingGroup.SIDECAR,
-            networks,
-            "Proxies whose X-Forwarded-For header is trusted",
-            default="none",
-            metavar="CIDR,...",
-        ),
-    ] = ()
-    cors_origins: Annotated[
-        tuple[str, ...],
-        Setting(
-            "ROOMCTL_CORS_ORIGINS",
-            SettingGroup.SIDECAR,
-            origins,
-            "Origins allowed by CORS, or * for all",
-            default="none",
-            metavar="ORIGIN,...",
-        ),
-    ] = ()
-    access_tokens_file: Annotated[
-        Path | None,
-        Setting(
-            "ROOMCTL_ACCESS_TOKENS_FILE",
-            SettingGroup.SIDECAR,
-            Path,
-            "YAML file with access tokens for the private API",
-            default="none: the API answers 401",
-            metavar="FILE",
-        ),
-    ] = None
-    recording_output: Annotated[
-        RecordingOutput | None,
-        Setting(
-            "ROOMCTL_RECORDING_OUTPUT",
-            SettingGroup.LIVEKIT,
-            RecordingOutput.read,
-            "Recording destination, file:///PATH.mp4 or s3://BUCKET/PATH.mp4; "
-            "placeholders {key} {room_id} {start} {id}",
-            default="recording is disabled",
-            metavar="URL",
-        ),
-    ] = None
-    recording_s3_endpoint: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_RECORDING_S3_ENDPOINT",
-            SettingGroup.LIVEKIT,
-            web_url,
-            "Endpoint URL of an S3-compatible service",
-            default="Amazon S3",
-            metavar="URL",
-        ),
-    ] = ""
-    recording_s3_region: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_RECORDING_S3_REGION",
-            SettingGroup.LIVEKIT,
-            word,
-            "Region of the bucket",
-            default="looked up on Amazon S3; us-east-1 elsewhere",
-            metavar="REGION",
-        ),
-    ] = ""
-    recording_s3_access_key: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_RECORDING_S3_ACCESS_KEY",
-            SettingGroup.LIVEKIT,
-            word,
-            "S3 access key",
-            default="AWS credentials of the egress worker",
-            secret=True,
-        ),
-    ] = field(default="", repr=False)
-    recording_s3_secret: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_RECORDING_S3_SECRET",
-            SettingGroup.LIVEKIT,
-            word,
-            "S3 secret key",
-            default="AWS credentials of the egress worker",
-            secret=True,
-        ),
-    ] = field(default="", repr=False)
-    recording_idle_seconds: Annotated[
-        float,
-        Setting(
-            "ROOMCTL_RECORDING_IDLE_SECONDS",
-            SettingGroup.LIVEKIT,
-            seconds(0, 86400),
-            "Seconds to keep recording after the last participant leaves",
-            default="60",
-            metavar="SECONDS",
-        ),
-    ] = 60
-    recording_preset: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_RECORDING_PRESET",
-            SettingGroup.LIVEKIT,
-            choice(*PRESETS),
-            "LiveKit encoding preset",
-            default="H264_720P_30",
-            metavar="PRESET",
-        ),
-    ] = PRESETS[0]
-    recording_page_url: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_RECORDING_PAGE_URL",
-            SettingGroup.LIVEKIT,
-            web_url,
-            "URL of the public HTTP server as the egress worker sees it",
-            default="ROOMCTL_PUBLIC_URL",
-            metavar="URL",
-        ),
-    ] = ""
-    log_format: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_LOG_FORMAT",
-            SettingGroup.LOGS,
-            choice("console", "json"),
-            "Log format",
-            default="console on a terminal, else json",
-            metavar="console|json",
-        ),
-    ] = ""
-    log_level: Annotated[
-        str,
-        Setting(
-            "ROOMCTL_LOG_LEVEL",
-            SettingGroup.LOGS,
-            choice("debug", "info", "warning", "error"),
-            "Log level: debug, info, warning or error",
-            default="info",
-            metavar="LEVEL",
-        ),
-    ] = "info"
+        "YAML file with access tokens for the private API",
+        "none: the API answers 401",
+        value=None,
+    )
+    recording_output: RecordingOutput | None = _LIVEKIT.unset(
+        "URL",
+        RecordingOutput.read,
+        "Recording destination, file:///PATH.mp4 or s3://BUCKET/PATH.mp4; "
+        "placeholders {key} {room_id} {start} {id}",
+        "recording is disabled",
+        value=None,
+    )
+    recording_s3_endpoint: str = _LIVEKIT.unset(
+        "URL", read.web_url, "Endpoint URL of an S3-compatible service", "Amazon S3", value=""
+    )
+    recording_s3_region: str = _LIVEKIT.unset(
+        "REGION", read.word, "Region of the bucket", "looked up on Amazon S3; us-east-1 elsewhere", value=""
+    )
+    recording_s3_access_key: str = _LIVEKIT.secret("S3 access key", _WORKER_CREDENTIALS, read.word)
+    recording_s3_secret: str = _LIVEKIT.secret("S3 secret key", _WORKER_CREDENTIALS, read.word)
+    recording_idle_seconds: float = _LIVEKIT.setting(
+        "SECONDS", read.seconds(0, 86400), "Seconds to keep recording after the last participant leaves", "60"
+    )
+    recording_preset: str = _LIVEKIT.setting(
+        "PRESET", read.choice(*PRESETS), "LiveKit encoding preset", "H264_720P_30"
+    )
+    recording_page_url: str = _LIVEKIT.unset(
+        "URL",
+        read.web_url,
+        "URL of the public HTTP server as the egress worker sees it",
+        "ROOMCTL_PUBLIC_URL",
+        value="",
+    )
+    log_format: str = _LOGS.unset(
+        "console|json",
+        read.choice("console", "json"),
+        "Log format",
+        "console on a terminal, else json",
+        value="",
+    )
+    log_level: str = _LOGS.setting(
+        "LEVEL",
+        read.choice("debug", "info", "warning", "error"),
+        "Log level: debug, info, warning or error",
+        "info",
+    )
 
 
-SETTINGS: Final[tuple[Setting, ...]] = tuple(
-    hint.__metadata__[0] for hint in get_type_hints(Settings, include_extras=True).values()
-)
+SETTINGS: Final = tuple(Setting(each.name, *each.metadata["row"]) for each in fields(Settings))
 """All of them, in the order of docs/settings.md."""
 
 
@@ -490,7 +251,7 @@ def check_settings(
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
     for setting in SETTINGS:
-        checked = bool(setting.part & groups) or bool(flags.get(setting.variable))
+        checked = bool(setting.groups & groups) or bool(flags.get(setting.variable))
         try:
             text = _text(setting, flags, environ)
             if text:
@@ -501,8 +262,8 @@ def check_settings(
             if checked:
                 problems[setting.variable] = f"{_named(setting, flags)}: {error}"
     settings = Settings(**_with_derived_defaults(values))
-    for variable, problem in _cross_setting_errors(settings, environ, groups):
-        problems.setdefault(variable, f"{variable}: {problem}")
+    for problem in _cross_setting_errors(settings, environ, groups):
+        problems.setdefault(problem.partition(":")[0], problem)
     return settings, problems
 
 
@@ -558,48 +319,39 @@ def _from_file(variable: str, path: Path) -> str:
 def _with_derived_defaults(values: dict[str, Any]) -> dict[str, Any]:
     """Defaults that follow from other settings."""
     if "livekit_url" in values:
-        values.setdefault("livekit_public_url", as_public(values["livekit_url"]))
+        values.setdefault("livekit_public_url", read.ws_url(values["livekit_url"]))
     if "livekit_api_secret" in values:
         values.setdefault("secret", values["livekit_api_secret"])
-    values.setdefault("public_url", f"http://{values.get('public_listen', PUBLIC_LISTEN)}")
+    values.setdefault("public_url", f"http://{values.get('public_listen', _PUBLIC_LISTEN)}")
     values.setdefault("recording_page_url", values["public_url"])
     return values
 
 
 def _cross_setting_errors(
     settings: Settings, environ: Mapping[str, str], groups: SettingGroup
-) -> Iterator[tuple[str, str]]:
-    """What is wrong only in combination with another setting: the variable, and the problem."""
+) -> Iterator[str]:
+    """What is wrong only in combination with another setting: the variable, a colon, and the problem."""
     unset = not (environ.get("MONGODB_URI") or environ.get("MONGODB_URI_FILE"))
     if groups & SettingGroup.DATABASE and unset and find_spec(_EMBEDDED) is None:
         yield (
-            "MONGODB_URI",
-            (
-                "required, because the embedded store is not installed; "
-                "set it to mongodb://HOST:PORT, or run pip install '.[embedded]'"
-            ),
+            "MONGODB_URI: required, because the embedded store is not installed; "
+            "set it to mongodb://HOST:PORT, or run pip install '.[embedded]'"
         )
     if groups & SettingGroup.INVITES and not settings.secret:
         yield (
-            "ROOMCTL_SECRET",
-            (
-                "required (it defaults to LIVEKIT_API_SECRET, which is not set either); "
-                "use the same value as `roomctl run`"
-            ),
+            "ROOMCTL_SECRET: required (it defaults to LIVEKIT_API_SECRET, which is not set either); "
+            "use the same value as `roomctl run`"
         )
     if groups & SettingGroup.LIVEKIT and bool(settings.recording_s3_access_key) != bool(
         settings.recording_s3_secret
     ):
         yield (
-            "ROOMCTL_RECORDING_S3_SECRET",
-            (
-                "must be set together with ROOMCTL_RECORDING_S3_ACCESS_KEY; "
-                "set both, or neither to use the AWS credentials of the egress worker"
-            ),
+            "ROOMCTL_RECORDING_S3_SECRET: must be set together with ROOMCTL_RECORDING_S3_ACCESS_KEY; "
+            f"set both, or neither to use the {_WORKER_CREDENTIALS}"
         )
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
     if groups & SettingGroup.SIDECAR and same:
         yield (
-            "ROOMCTL_PRIVATE_LISTEN",
-            f"must differ from ROOMCTL_PUBLIC_LISTEN ({settings.public_listen}); use another port",
+            "ROOMCTL_PRIVATE_LISTEN: must differ from ROOMCTL_PUBLIC_LISTEN "
+            f"({settings.public_listen}); use another port"
         )

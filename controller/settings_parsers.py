@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import ip_network
-from typing import Final
+from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
 
 MOST_SHOWN: Final = 80
@@ -19,6 +19,7 @@ _DATABASE: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _MONGODB: Final = re.compile(r"mongodb(\+srv)?://(?P<rest>.+)", re.DOTALL)
 _SERVERS_OWN: Final = ("admin", "local", "config")
+N = TypeVar("N", int, float)
 _MONGODB_FIX: Final = "use mongodb://HOST:PORT or mongodb+srv://HOST"
 
 
@@ -58,11 +59,6 @@ def ws_url(text: str) -> str:
 def web_url(text: str) -> str:
     """http(s) alone: what a browser opens."""
     return _url(text, {"http": "http", "https": "https"})
-
-
-def as_public(url: str) -> str:
-    """An http(s) URL as ws(s)."""
-    return "ws" + url.removeprefix("http")
 
 
 def _url(text: str, schemes: dict[str, str]) -> str:
@@ -150,22 +146,21 @@ def listen_address(text: str) -> Address:
 
 def whole(least: int, most: int) -> Callable[[str], int]:
     """Reads a whole number within the two."""
-
-    def read(text: str) -> int:
-        if not _WHOLE.fullmatch(text) or not least <= int(text) <= most:
-            raise ValueError(f"invalid value {shown(text)}; must be an integer from {least} to {most}")
-        return int(text)
-
-    return read
+    return _number(_WHOLE, int, least, most, f"an integer from {least} to {most}")
 
 
 def seconds(least: float, most: float) -> Callable[[str], float]:
     """Reads seconds within the two; decimals are fine."""
+    return _number(_DECIMAL, float, least, most, f"{least:g} to {most:g} seconds")
 
-    def read(text: str) -> float:
-        if not _DECIMAL.fullmatch(text) or not least <= float(text) <= most:
-            raise ValueError(f"invalid value {shown(text)}; must be {least:g} to {most:g} seconds")
-        return float(text)
+
+def _number(
+    form: re.Pattern[str], kind: Callable[[str], N], least: float, most: float, rule: str
+) -> Callable[[str], N]:
+    def read(text: str) -> N:
+        if not form.fullmatch(text) or not least <= kind(text) <= most:
+            raise ValueError(f"invalid value {shown(text)}; must be {rule}")
+        return kind(text)
 
     return read
 

@@ -26,9 +26,20 @@ def closest_match(word: str, known: Iterable[str]) -> str | None:
     return folded[near[0]] if near else None
 
 
+def suggestion(word: str, known: Iterable[str], otherwise: str) -> str:
+    """The fix of an unknown word: the known one that was probably meant, or `otherwise`."""
+    near = closest_match(word, known)
+    return f"did you mean {near}?" if near else otherwise
+
+
 def _fold(word: str) -> str:
     return word.lower().replace("_", "").replace("-", "").replace(" ", "")
 
 
 def _escape(char: str) -> str:
     return char.encode("unicode_escape").decode("ascii")
+
+
+def pluralize(number: int, thing: str, things: str = "") -> str:
+    """`1 room`, `2 rooms`."""
+    return f"{number} {thing if number == 1 else things or thing + 's'}"

@@ -9,8 +9,7 @@ from io import TextIOWrapper
 
 import typer
 
-from controller.cli.console import print_error, print_info
-from controller.cli.exit_codes import Exit
+from controller.cli.console import Exit, print_error, print_info
 from controller.cli.verbs import command
 from controller.errors import LeaseHeldError, RoomctlError
 

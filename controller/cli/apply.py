@@ -1,20 +1,17 @@
 """roomctl apply: converge in the foreground, asking first on a terminal."""
 
-import asyncio
 import signal
 import sys
 from typing import Annotated
 
 import typer
 
-from controller.cli.console import pluralize, print_data, print_error, print_info
-from controller.cli.exit_codes import Exit
+from controller.cli.console import Exit, below, print_data, print_error, print_info
 from controller.cli.flags import with_settings
-from controller.cli.paths import below
 from controller.cli.plan import invalid_files, plan_text
 from controller.one_shot import ApplyReport
 from controller.one_shot import apply as apply_now
-from controller.plan.model import Plan, RoomChange
+from controller.plan.model import Plan
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
 
@@ -26,7 +23,7 @@ def _may_ask(context: typer.Context, yes: bool) -> bool:
 
 
 @with_settings(SettingGroup.ALL)
-def apply(
+async def apply(
     settings: Settings,
     yes: Annotated[
         bool, typer.Option("--yes", callback=_may_ask, help="Skip the confirmation prompt.")
@@ -47,27 +44,23 @@ def apply(
     Shows the changes and asks for confirmation on a terminal. While a controller runs on the same database
     it applies the manifests itself: use `roomctl wait` then.
     """
-    ask = _Question(settings, asks=not yes)
-    report = asyncio.run(apply_now(settings, confirm=ask, progress=_progress, allow_removals=allow_removals))
+    shown: list[Plan] = []
+
+    def show(plan: Plan) -> None:
+        print_data(plan_text(plan, below(settings.rooms_dir)))
+        shown.append(plan)
+
+    def confirm(plan: Plan) -> bool:
+        show(plan)
+        return yes or _agreed()
+
+    report = await apply_now(settings, confirm=confirm, progress=_progress, allow_removals=allow_removals)
     if not report.confirmed:
         print_info("nothing changed")
         return Exit.FAILED
-    if not ask.shown:
-        print_data(plan_text(report.plan, below(settings.rooms_dir)))
+    if not shown:
+        show(report.plan)
     return print_report(report, settings)
-
-
-class _Question:
-    """Shows the plan, and asks whether it may be done."""
-
-    def __init__(self, settings: Settings, *, asks: bool) -> None:
-        self._place, self._asks = below(settings.rooms_dir), asks
-        self.shown = False
-
-    def __call__(self, plan: Plan) -> bool:
-        print_data(plan_text(plan, self._place))
-        self.shown = True
-        return not self._asks or _agreed()
 
 
 def _agreed() -> bool:
@@ -92,16 +85,11 @@ def print_report(report: ApplyReport, settings: Settings) -> Exit:
     for key, message in sorted(report.failed.items()):
         print_error(f"{redact_key(key)}: {message}")
     for change in report.left:
-        words, why = ", ".join(change.action_names), _why(change, report.plan)
-        print_info(f"not applied: {redact_key(change.key)}: {words} ({why})")
+        why = report.plan.block_message(change) or change.deferral
+        print_info(f"not applied: {redact_key(change.key)}: {', '.join(change.action_names)} ({why})")
     if report.plan.invalid:
         print_error(invalid_files(report.plan, below(settings.rooms_dir)))
     return apply_code(report)
-
-
-def _why(change: RoomChange, plan: Plan) -> str:
-    people = pluralize(change.participants, "participant")
-    return plan.block_message(change) or f"deferred until the room is empty, {people} inside"
 
 
 def apply_code(report: ApplyReport) -> Exit:

@@ -1,12 +1,32 @@
-"""Data to stdout, everything else to stderr; colour on a terminal alone, and none with NO_COLOR."""
+"""What a verb gives: data to stdout, everything else to stderr, and an exit code.
 
+Colour is for a terminal alone, and there is none with NO_COLOR.
+"""
+
+import asyncio
 import os
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from enum import IntEnum
 from itertools import islice
+from pathlib import Path
 from typing import TextIO
 
 import typer
+
+
+class Exit(IntEnum):
+    """The exit codes (docs/cli.md#exit-codes); a verb that was interrupted ends with the shell's own 130.
+
+    1 beats 3 beats 2.
+    """
+
+    FINE = 0
+    FAILED = 1
+    CHANGES = 2
+    LEFT = 3
+    TIMED_OUT = 4
+    USAGE = 64
 
 
 def no_color() -> bool:
@@ -38,11 +58,22 @@ def print_error(text: str) -> None:
         print_info(f"{mark} {line}")
 
 
-def pluralize(number: int, thing: str, things: str = "") -> str:
-    """`1 room`, `2 rooms`."""
-    return f"{number} {thing if number == 1 else things or thing + 's'}"
-
-
 def colored(stream: TextIO) -> bool:
     """Whether `stream` shows colours."""
     return stream.isatty() and not no_color()
+
+
+def below(rooms_dir: Path) -> Callable[[str], str]:
+    """Shows a file below `rooms_dir` relative to the current folder, as a person at the prompt would."""
+    return lambda file: os.path.relpath(rooms_dir / file)
+
+
+async def pause(seconds: float) -> None:
+    """Sleep until the next look. CancelledError where Ctrl-C came before, and was swallowed on its way.
+
+    Python 3.11's wait_for may do that (python/cpython#86296), in pymongo as well; the task remembers it.
+    """
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+    await asyncio.sleep(seconds)

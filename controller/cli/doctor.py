@@ -1,12 +1,12 @@
 """roomctl doctor: checks the configuration and everything that roomctl depends on."""
 
-import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from enum import StrEnum
+from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -15,12 +15,11 @@ from urllib.parse import urlsplit
 import aiohttp
 
 from controller.app import connect_store, connection
-from controller.cli.console import pluralize, print_data
-from controller.cli.exit_codes import Exit
+from controller.cli.console import Exit, print_data
 from controller.cli.flags import with_settings
 from controller.cli.rooms import describe_database
 from controller.cli.table import painted
-from controller.companions.recording.blocked_log import FIX
+from controller.companions.recording.failures import FIX
 from controller.errors import (
     LiveKitAuthError,
     LiveKitError,
@@ -38,6 +37,7 @@ from controller.room import redact_key
 from controller.settings import USE_S3, SettingGroup, Settings, unused_s3_settings
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
+from controller.text import pluralize
 
 CLOCK_LIMIT: Final = 10.0
 """Seconds of difference that a token's times can bear with room to spare: LiveKit allows a minute."""
@@ -73,16 +73,18 @@ class CheckResult:
     text: str
 
 
+_ok = partial(CheckResult, Severity.OK)
+_warn = partial(CheckResult, Severity.WARN)
+_skip = partial(CheckResult, Severity.SKIP)
+_fail = partial(CheckResult, Severity.FAIL)
+
+
 @with_settings(SettingGroup.ALL, tolerant=True)
-def doctor(settings: Settings, problems: Mapping[str, str]) -> int:
+async def doctor(settings: Settings, problems: Mapping[str, str]) -> int:
     """Check the configuration and its dependencies.
 
     Prints one line per check, with a fix.
     """
-    return asyncio.run(_doctor(settings, problems))
-
-
-async def _doctor(settings: Settings, problems: Mapping[str, str]) -> Exit:
     failed = False
     async for result in run_checks(settings, problems):
         severity = painted(f"{result.severity:<4}", _STYLES[result.severity])
@@ -120,13 +122,13 @@ async def run_checks(settings: Settings, problems: Mapping[str, str]) -> AsyncIt
 def about_settings(problems: Mapping[str, str]) -> Iterator[CheckResult]:
     """A line for each setting that is missing or invalid."""
     for problem in problems.values():
-        yield CheckResult(Severity.FAIL, "settings", problem)
+        yield _fail("settings", problem)
     if not problems:
-        yield CheckResult(Severity.OK, "settings", "all required settings are set and valid")
+        yield _ok("settings", "all required settings are set and valid")
 
 
 def _skipped(about: str, wrong: Sequence[str]) -> CheckResult:
-    return CheckResult(Severity.SKIP, about, f"not checked; set {', '.join(wrong)} first")
+    return _skip(about, f"not checked; set {', '.join(wrong)} first")
 
 
 async def _livekit_checks(settings: Settings, desired: Desired) -> AsyncIterator[CheckResult]:
@@ -137,15 +139,14 @@ async def _livekit_checks(settings: Settings, desired: Desired) -> AsyncIterator
         yield await _recording(settings, wanted=sum(room.spec.record for room in desired.rooms.values()))
     else:
         for about in ("clock", "recording"):
-            yield CheckResult(Severity.SKIP, about, "not checked; LiveKit is unreachable")
+            yield _skip(about, "not checked; LiveKit is unreachable")
 
 
 def about_hidden(settings: Settings) -> CheckResult:
     """Outside webinar mode hidden participants need a token only if the setting says so."""
     if settings.hidden_requires_token:
-        return CheckResult(Severity.OK, "hidden", "hidden participants require an egress_mode_token")
-    return CheckResult(
-        Severity.WARN,
+        return _ok("hidden", "hidden participants require an egress_mode_token")
+    return _warn(
         "hidden",
         "anyone who knows a room id can join as a hidden participant (except in webinar mode); "
         "to prevent this, set ROOMCTL_HIDDEN_REQUIRES_TOKEN=true",
@@ -155,43 +156,33 @@ def about_hidden(settings: Settings) -> CheckResult:
 def about_page(missing: Sequence[str]) -> CheckResult:
     """Whether the npm packages of the pages are installed; all else works without them."""
     if not missing:
-        return CheckResult(Severity.OK, "page", "livekit-client and swagger-ui-dist are installed")
+        return _ok("page", "livekit-client and swagger-ui-dist are installed")
     need = {"livekit-client": "the join page", "swagger-ui-dist": "the OpenAPI page"}
     broken = " and ".join(f"{need[name]} needs {name}" for name in missing)
-    return CheckResult(
-        Severity.WARN, "page", f"{broken}; run `{install_command(FOLDER)}` and restart the controller"
-    )
+    return _warn("page", f"{broken}; run `{install_command(FOLDER)}` and restart the controller")
 
 
 def about_tokens(path: Path | None) -> CheckResult:
     """Whether the file with the access tokens is valid, and how many tokens it has."""
     if path is None:
-        return CheckResult(
-            Severity.OK,
-            "tokens",
-            "private API disabled; to enable it, set ROOMCTL_ACCESS_TOKENS_FILE",
-        )
+        return _ok("tokens", "private API disabled; to enable it, set ROOMCTL_ACCESS_TOKENS_FILE")
     try:
         known = len(AccessTokens(path, time.monotonic))
     except SettingsError as error:
-        return CheckResult(Severity.FAIL, "tokens", str(error))
-    return CheckResult(Severity.OK, "tokens", f"{pluralize(known, 'access token')} in {path}")
+        return _fail("tokens", str(error))
+    return _ok("tokens", f"{pluralize(known, 'access token')} in {path}")
 
 
 def about_manifests(desired: Desired, settings: Settings) -> CheckResult:
     """Whether rooms.d can be read and every manifest in it is valid."""
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
-        return CheckResult(Severity.FAIL, "manifests", desired.problem)
+        return _fail("manifests", desired.problem)
     if desired.errors:
         wrong = pluralize(len(desired.errors), "error")
-        return CheckResult(
-            Severity.FAIL, "manifests", f"{wrong} in {settings.rooms_dir}; run `roomctl validate`"
-        )
+        return _fail("manifests", f"{wrong} in {settings.rooms_dir}; run `roomctl validate`")
     if desired.state is RoomsDirState.EMPTY:
-        return CheckResult(Severity.WARN, "manifests", f"no manifest in {settings.rooms_dir}; add one")
-    return CheckResult(
-        Severity.OK, "manifests", f"{pluralize(len(desired.rooms), 'room')} in {settings.rooms_dir}"
-    )
+        return _warn("manifests", f"no manifest in {settings.rooms_dir}; add one")
+    return _ok("manifests", f"{pluralize(len(desired.rooms), 'room')} in {settings.rooms_dir}")
 
 
 async def _livekit(settings: Settings) -> tuple[CheckResult, bool]:
@@ -200,12 +191,12 @@ async def _livekit(settings: Settings) -> tuple[CheckResult, bool]:
         try:
             rooms = await ApiReader(opened).rooms()
         except LiveKitAuthError as error:
-            return CheckResult(Severity.FAIL, "livekit", str(error)), True
+            return _fail("livekit", str(error)), True
         except LiveKitError as error:
             text = f"{error}; start LiveKit or correct LIVEKIT_URL"
-            return CheckResult(Severity.FAIL, "livekit", text), False
+            return _fail("livekit", text), False
         text = f"{pluralize(len(rooms), 'live room')} at {opened.address}"
-        return CheckResult(Severity.OK, "livekit", text), True
+        return _ok("livekit", text), True
 
 
 async def _clock(settings: Settings) -> CheckResult:
@@ -219,7 +210,7 @@ async def _clock(settings: Settings) -> CheckResult:
             return about_clock(answer.headers.get("Date", ""), datetime.now(UTC))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         host = urlsplit(settings.livekit_url).hostname
-        return CheckResult(Severity.SKIP, "clock", f"not checked; no HTTP response from {host}")
+        return _skip("clock", f"not checked; no HTTP response from {host}")
 
 
 def about_clock(date: str, now: datetime) -> CheckResult:
@@ -227,15 +218,15 @@ def about_clock(date: str, now: datetime) -> CheckResult:
     try:
         theirs = parsedate_to_datetime(date)
     except ValueError:
-        return CheckResult(Severity.WARN, "clock", "not checked; LiveKit's response has no Date header")
+        return _warn("clock", "not checked; LiveKit's response has no Date header")
     apart = abs((now - theirs).total_seconds())
     if apart > CLOCK_LIMIT:
         text = (
             f"differs from LiveKit's clock by {apart:.0f} s, so tokens may be rejected; "
             "synchronize both hosts with NTP"
         )
-        return CheckResult(Severity.FAIL, "clock", text)
-    return CheckResult(Severity.OK, "clock", f"within {max(1, round(apart))} s of LiveKit's clock")
+        return _fail("clock", text)
+    return _ok("clock", f"within {max(1, round(apart))} s of LiveKit's clock")
 
 
 async def _recording(settings: Settings, wanted: int) -> CheckResult:
@@ -246,9 +237,9 @@ async def _recording(settings: Settings, wanted: int) -> CheckResult:
         try:
             running = len(await ApiReader(opened).recordings())
         except NoEgressServiceError as error:
-            return CheckResult(Severity.WARN, "recording", f"recording is not possible: {error}")
+            return _warn("recording", f"recording is not possible: {error}")
         except LiveKitError as error:
-            return CheckResult(Severity.SKIP, "recording", f"not checked; {error}")
+            return _skip("recording", f"not checked; {error}")
     return about_recording(settings, running)
 
 
@@ -256,23 +247,21 @@ def about_no_output(wanted: int) -> CheckResult:
     """Recording is disabled: whether that matters to the `wanted` rooms with record: true."""
     if not wanted:
         text = "disabled; to enable it, set ROOMCTL_RECORDING_OUTPUT"
-        return CheckResult(Severity.OK, "recording", text)
+        return _ok("recording", text)
     have = pluralize(wanted, "manifest has", "manifests have")
-    return CheckResult(Severity.WARN, "recording", f"{have} record: true, but recording is disabled; {FIX}")
+    return _warn("recording", f"{have} record: true, but recording is disabled; {FIX}")
 
 
 def about_recording(settings: Settings, running: int) -> CheckResult:
     """Whether rooms can be recorded, as far as it can be checked; `running` is the number of recordings."""
     page = settings.recording_page_url
     if _is_here(page) and not _is_here(settings.livekit_url):
-        return CheckResult(
-            Severity.WARN,
+        return _warn(
             "recording",
             f"an egress worker on another host cannot reach {page}, which ROOM_COMPOSITE_AND_CHAT needs; "
             "set ROOMCTL_RECORDING_PAGE_URL",
         )
-    return CheckResult(
-        Severity.OK,
+    return _ok(
         "recording",
         f"egress service reachable, {pluralize(running, 'active recording')} "
         "(worker availability is not checked)",
@@ -284,7 +273,7 @@ def about_s3(settings: Settings) -> Iterator[CheckResult]:
     if unused := unused_s3_settings(settings):
         is_file = settings.recording_output is not None
         goes = "recordings go to a file" if is_file else "recording is disabled"
-        yield CheckResult(Severity.WARN, "s3", f"{', '.join(unused)}: not used, because {goes}; {USE_S3}")
+        yield _warn("s3", f"{', '.join(unused)}: not used, because {goes}; {USE_S3}")
 
 
 def _is_here(url: str) -> bool:
@@ -301,9 +290,7 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
     try:
         async with connect_store(settings, verb="doctor", read_only=True) as store:
             rooms = sum(not record.removed for record in store.by_id.values())
-            yield CheckResult(
-                Severity.OK, "mongodb", f"{pluralize(rooms, 'room')}, {describe_database(settings)}"
-            )
+            yield _ok("mongodb", f"{pluralize(rooms, 'room')}, {describe_database(settings)}")
             for unusable in store.unusable.values():
                 yield about_unusable(unusable)
             if settings.secret and (store.by_id or store.unusable):
@@ -312,14 +299,14 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
         fix = "; start MongoDB or correct MONGODB_URI" if away else ""
-        yield CheckResult(Severity.FAIL, "mongodb", f"{error}{fix}")
+        yield _fail("mongodb", f"{error}{fix}")
 
 
 def about_controller(holder: Holder | None) -> CheckResult:
     """Which controller holds the lease."""
     if holder is None or holder.released:
-        return CheckResult(Severity.WARN, "controller", "not running; start it with `roomctl run`")
-    return CheckResult(Severity.OK, "controller", str(holder))
+        return _warn("controller", "not running; start it with `roomctl run`")
+    return _ok("controller", str(holder))
 
 
 def about_unusable(record: UnusableRecord) -> CheckResult:
@@ -331,10 +318,9 @@ def about_unusable(record: UnusableRecord) -> CheckResult:
 def about_secret(*, changed: bool) -> CheckResult:
     """Whether ROOMCTL_SECRET is the one that the records were created with."""
     if changed:
-        return CheckResult(
-            Severity.WARN,
+        return _warn(
             "secret",
             "ROOMCTL_SECRET has changed: existing invites are invalid and new rooms get different ids; "
             "restore the previous value if this was not intended",
         )
-    return CheckResult(Severity.OK, "secret", "ROOMCTL_SECRET matches the database")
+    return _ok("secret", "ROOMCTL_SECRET matches the database")

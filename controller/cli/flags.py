@@ -1,9 +1,10 @@
 """A verb's flags for the settings it uses, made from the table of settings."""
 
+import asyncio
 import functools
 import inspect
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Final
 
 import typer
@@ -14,15 +15,16 @@ from controller.log_sink import stderr_sink
 from controller.logs import configure
 from controller.settings import SETTINGS, Setting, SettingGroup, check_settings
 
-Verb = Callable[..., int]
+Verb = Callable[..., int | Coroutine[Any, Any, int]]
 """Takes the settings, then its own arguments; returns the exit code."""
+OUTPUT: Final = typer.Option("--output", "-o", help="Output format.")
 EPILOG: Final = "epilog"
 """The attribute of a verb that holds the text below its help."""
 
 
 def with_settings(
     groups: SettingGroup, *, chatty: bool = False, tolerant: bool = False
-) -> Callable[[Verb], Verb]:
+) -> Callable[[Verb], Callable[..., int]]:
     """Pass a verb the settings that `groups` names, read from its flags and the environment.
 
     Only a `chatty` verb logs its progress; the others print their own output, and log warnings only unless
@@ -30,10 +32,10 @@ def with_settings(
     for the others they are a SettingsError.
     """
     offered = [
-        setting for setting in SETTINGS if setting.flag and setting.part & (groups | SettingGroup.LOGS)
+        setting for setting in SETTINGS if setting.flag and setting.groups & (groups | SettingGroup.LOGS)
     ]
 
-    def wrap(verb: Verb) -> Verb:
+    def wrap(verb: Verb) -> Callable[..., int]:
         @functools.wraps(verb)
         def command(**given: Any) -> int:
             flags = {setting.variable: given.pop(setting.attribute) or "" for setting in offered}
@@ -42,10 +44,10 @@ def with_settings(
                 raise SettingsError(tuple(problems.values()))
             quiet = not chatty and settings.log_level == "info"
             level = "warning" if quiet else settings.log_level
-            configure(
-                settings.log_format, level, stream=stderr_sink() if chatty else None, no_color=no_color()
-            )
-            return verb(settings, problems, **given) if tolerant else verb(settings, **given)
+            sink = stderr_sink() if chatty else None
+            configure(settings.log_format, level, stream=sink, no_color=no_color())
+            code = verb(settings, problems, **given) if tolerant else verb(settings, **given)
+            return code if isinstance(code, int) else asyncio.run(code)
 
         own = list(inspect.signature(verb).parameters.values())[2 if tolerant else 1 :]
         _describe(command, [*own, *map(_option, offered)])
@@ -55,9 +57,14 @@ def with_settings(
     return wrap
 
 
+def rooms_argument(text: str) -> Any:
+    """The argument for any number of rooms."""
+    return typer.Argument(metavar="KEY|ID", help=text, show_default=False)
+
+
 def _secrets(groups: SettingGroup) -> str:
     """The secrets that a verb uses: they have no flag."""
-    names = [setting.variable for setting in SETTINGS if setting.secret and setting.part & groups]
+    names = [setting.variable for setting in SETTINGS if setting.secret and setting.groups & groups]
     if not names:
         return ""
     return (

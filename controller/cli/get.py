@@ -2,27 +2,33 @@
 
 import asyncio
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 import yaml
 
-from controller.app import connect_store, connect_store_for_watch
-from controller.cli.console import print_data, print_error, print_info
-from controller.cli.exit_codes import Exit
-from controller.cli.flags import with_settings
-from controller.cli.interrupt import pause
+from controller.access.people import is_person
+from controller.app import connect_store, connect_store_for_watch, connection
+from controller.cli.console import Exit, pause, print_data, print_error, print_info
+from controller.cli.flags import OUTPUT, rooms_argument, with_settings
 from controller.cli.leader import read_leader
-from controller.cli.participant_counts import count_people
-from controller.cli.room_status import RoomStatus, as_dict, room_status, select_rooms
-from controller.cli.rooms import describe_database, not_found
+from controller.cli.rooms import (
+    RoomStatus,
+    as_dict,
+    describe_database,
+    report_unknown,
+    select_rooms,
+    statuses,
+)
 from controller.cli.table import print_table
-from controller.errors import StoreUnavailableError
-from controller.records.ports import HeldRecords, Records
+from controller.errors import LiveKitError, StoreUnavailableError
+from controller.live.client import ApiReader
+from controller.live.ports import LiveKitReader
+from controller.records.ports import HeldRecords
+from controller.records.record import RoomRecord
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
 
@@ -30,23 +36,16 @@ POLL_INTERVAL_SECONDS: Final = 1.0
 _STYLES: Final = {"True": "green", "False": "red", "Unknown": "yellow"}
 
 
-class RoomsFormat(StrEnum):
-    """How rooms are written."""
-
-    TABLE = "table"
-    JSON = "json"
-    YAML = "yaml"
-    WIDE = "wide"
+COUNT_TIMEOUT_SECONDS: Final = 3.0
+"""Seconds in all: whoever asks for rooms does not wait for LiveKit."""
+RoomsFormat = Literal["table", "json", "yaml", "wide"]
 
 
 @with_settings(SettingGroup.DATABASE)
 def get(
     settings: Settings,
-    rooms: Annotated[
-        list[str] | None,
-        typer.Argument(metavar="KEY|ID", help="Rooms to show. [default: all]", show_default=False),
-    ] = None,
-    output: Annotated[RoomsFormat, typer.Option("--output", "-o", help="Output format.")] = RoomsFormat.TABLE,
+    rooms: Annotated[list[str] | None, rooms_argument("Rooms to show. [default: all]")] = None,
+    output: Annotated[RoomsFormat, OUTPUT] = "table",
     watch: Annotated[
         bool, typer.Option("--watch", "-w", help="Watch for changes until interrupted.")
     ] = False,
@@ -65,15 +64,10 @@ async def _get(settings: Settings, names: tuple[str, ...], output: RoomsFormat) 
     async with connect_store(settings, verb="get", read_only=True) as store:
         matches, unknown = await read_rooms(settings, store, names)
         _show(matches, output)
-        _no_rooms(store, unknown)
+        code = report_unknown(store, unknown)
     if not matches and not unknown:
         print_info(f"no rooms found ({describe_database(settings)})")
-    return Exit.FAILED if unknown else Exit.FINE
-
-
-def _no_rooms(records: Records, unknown: Sequence[str]) -> None:
-    for name in unknown:
-        print_error(not_found(records, name))
+    return code
 
 
 async def _watch(settings: Settings, names: tuple[str, ...], output: RoomsFormat) -> Exit:
@@ -81,9 +75,8 @@ async def _watch(settings: Settings, names: tuple[str, ...], output: RoomsFormat
     away = False
     async with connect_store(settings, verb="get", read_only=True) as store:
         matches, unknown = await read_rooms(settings, store, names)
-        _no_rooms(store, unknown)
-    if unknown:
-        return Exit.FAILED
+        if code := report_unknown(store, unknown):
+            return code
     if matches:
         _show(matches, output)
     async with connect_store_for_watch(settings, verb="get") as store:
@@ -115,26 +108,49 @@ async def read_rooms(
 ) -> tuple[list[RoomStatus], list[str]]:
     """How the rooms that `names` mean stand now, by key, and the names that mean none."""
     records, unknown = select_rooms(store, names)
-    leader = await read_leader(store)
-    now = datetime.now(UTC)
+    rooms = statuses(store, records, await read_leader(store))
     people = await count_people(settings, records)
-    rooms = [room_status(record, leader, now, store.unusable.get(record.id)) for record in records]
     return [replace(room, participants=people.get(room.record.id)) for room in rooms], unknown
+
+
+async def count_people(settings: Settings, records: Sequence[RoomRecord]) -> Mapping[str, int]:
+    """People by room id; a room of which it is not known is absent. Never fails."""
+    if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
+        return {}
+    async with connection(settings, deadline=COUNT_TIMEOUT_SECONDS) as opened:
+        return await count_inside(ApiReader(opened), records)
+
+
+async def count_inside(reader: LiveKitReader, records: Sequence[RoomRecord]) -> Mapping[str, int]:
+    """The same by an observer; ListParticipants for each live room, since ListRooms lags by seconds."""
+    counts: dict[str, int] = {}
+
+    async def count(record: RoomRecord, name: str) -> None:
+        counts[record.id] = sum(is_person(person) for person in await reader.participants(name))
+
+    with suppress(LiveKitError, TimeoutError):
+        async with asyncio.timeout(COUNT_TIMEOUT_SECONDS):
+            live = {room.name for room in await reader.rooms()}
+            named = [(record, record.live.name) for record in records if record.live is not None]
+            counts.update((r.id, 0) for r in records if r.live is None or r.live.name not in live)
+            await asyncio.gather(
+                *(count(record, name) for record, name in named if name in live), return_exceptions=True
+            )
+    return counts
 
 
 def _show(rooms: Sequence[RoomStatus], output: RoomsFormat) -> None:
     match output:
-        case RoomsFormat.JSON:
+        case "json":
             print_data(json.dumps([as_dict(room) for room in rooms], indent=2, ensure_ascii=False))
-        case RoomsFormat.YAML:
+        case "yaml":
             documents = [as_dict(room) for room in rooms]
             print_data(yaml.safe_dump(documents, sort_keys=False, allow_unicode=True).rstrip("\n"))
-        case RoomsFormat.TABLE | RoomsFormat.WIDE if rooms:
-            wide = output is RoomsFormat.WIDE
+        case "table" | "wide" if rooms:
+            wide = output == "wide"
             header = _HEADER + (_WIDE_HEADER if wide else ())
-            print_table(header, [_row(room, wide=wide) for room in rooms], _style)
-        case _:
-            pass
+            styles = {"READY": _STYLES, "LIVE": _STYLES}
+            print_table(header, [_row(room, wide=wide) for room in rooms], styles)
 
 
 _HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE", "NOTE")
@@ -178,7 +194,3 @@ def _note(room: RoomStatus) -> str:
     ready = room.condition("Ready")
     closed = "Closed" if ready is not None and ready.reason == "Closed" else ""
     return next((word for kind, status, word in _NOTES if (kind, status) in said), closed)
-
-
-def _style(title: str, text: str) -> str:
-    return _STYLES.get(text, "") if title in ("READY", "LIVE") else ""

@@ -1,9 +1,7 @@
 """roomctl invite: a link that lets a speaker in, or the token of a hidden participant."""
 
-import asyncio
 import time
-from enum import StrEnum
-from typing import Annotated, Final
+from typing import Annotated, Final, Literal
 
 import typer
 
@@ -18,8 +16,7 @@ from controller.access.invites import (
 )
 from controller.access.policy import Role
 from controller.app import connect_store
-from controller.cli.console import print_data, print_info
-from controller.cli.exit_codes import Exit
+from controller.cli.console import Exit, print_data, print_info
 from controller.cli.flags import with_settings
 from controller.cli.rooms import one_room
 from controller.cli.wait_condition import parse_duration
@@ -28,24 +25,18 @@ from controller.records.record import RoomRecord
 from controller.room import Purpose, derive_key, redact_key
 from controller.settings import SettingGroup, Settings
 
-
-class Guest(StrEnum):
-    """As what somebody is invited."""
-
-    SPEAKER = "speaker"
-    HIDDEN = "hidden"
-
-
-_DEFAULT: Final = {Guest.SPEAKER: DEFAULT_INVITE_TTL_SECONDS, Guest.HIDDEN: MAX_EGRESS_TOKEN_TTL_SECONDS}
-_AT_MOST: Final = {Guest.SPEAKER: MAX_INVITE_TTL_SECONDS, Guest.HIDDEN: MAX_EGRESS_TOKEN_TTL_SECONDS}
+Guest = Literal["speaker", "hidden"]
+"""As what somebody is invited."""
+_DEFAULT: Final = {"speaker": DEFAULT_INVITE_TTL_SECONDS, "hidden": MAX_EGRESS_TOKEN_TTL_SECONDS}
+_AT_MOST: Final = {"speaker": MAX_INVITE_TTL_SECONDS, "hidden": MAX_EGRESS_TOKEN_TTL_SECONDS}
 _RANGES: Final = {
-    Guest.SPEAKER: "an invite can last 1s to 30d",
-    Guest.HIDDEN: "a hidden participant's token can last 1s to 15m",
+    "speaker": "an invite can last 1s to 30d",
+    "hidden": "a hidden participant's token can last 1s to 15m",
 }
 
 
 @with_settings(SettingGroup.DATABASE | SettingGroup.INVITES)
-def invite(
+async def invite(
     settings: Settings,
     room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Room to join.")],
     role: Annotated[Guest, typer.Option(help="Role to grant: speaker prints a link, hidden prints a token.")],
@@ -65,9 +56,14 @@ def invite(
     """Create an invite link, or a hidden participant's token."""
     seconds = _seconds(role, expires)
     _check_identity(role, identity)
-    record = asyncio.run(_room(settings, room))
+    async with connect_store(settings, verb="invite", read_only=True) as store:
+        record = one_room(store, room)
+        if store.secret_changed:
+            print_info(
+                "warning: ROOMCTL_SECRET differs from the one used by `roomctl run`; the link will not work"
+            )
     now = int(time.time())
-    if role is Guest.HIDDEN:
+    if role == "hidden":
         print_data(egress_token(record, settings.secret, now, seconds))
     else:
         print_data(link(record, settings, now, seconds, identity))
@@ -89,20 +85,10 @@ def _seconds(role: Guest, expires: str | None) -> int:
 def _check_identity(role: Guest, identity: str | None) -> None:
     if identity is None:
         return
-    if role is Guest.HIDDEN:
+    if role == "hidden":
         raise typer.BadParameter("it cannot be used with --role hidden", param_hint="--identity")
     if problem := identity_problem(identity):
         raise typer.BadParameter(problem, param_hint="--identity")
-
-
-async def _room(settings: Settings, name: str) -> RoomRecord:
-    async with connect_store(settings, verb="invite", read_only=True) as store:
-        record = one_room(store, name)
-        if store.secret_changed:
-            print_info(
-                "warning: ROOMCTL_SECRET differs from the one used by `roomctl run`; the link will not work"
-            )
-        return record
 
 
 def link(record: RoomRecord, settings: Settings, now: int, seconds: int, identity: str | None) -> str:

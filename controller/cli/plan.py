@@ -1,22 +1,19 @@
 """roomctl plan: what apply would do now. Changes nothing at all."""
 
-import asyncio
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 
-from controller.cli.console import pluralize, print_data, print_error
-from controller.cli.exit_codes import Exit
-from controller.cli.flags import with_settings
-from controller.cli.paths import below
+from controller.cli.console import Exit, below, print_data, print_error
+from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.table import painted
 from controller.manifests.report import Place
 from controller.one_shot import make_plan
 from controller.plan.model import Plan
 from controller.plan.render import as_json, as_text
 from controller.settings import SettingGroup, Settings
+from controller.text import pluralize
 
 LINE_STYLES = {
     "+": "green",
@@ -30,27 +27,17 @@ LINE_STYLES = {
 """By the first character of a line: the signs, and the last line."""
 
 
-class PlanFormat(StrEnum):
-    """How the plan is written."""
-
-    TEXT = "text"
-    JSON = "json"
-
-
 @with_settings(SettingGroup.ALL)
-def plan(
+async def plan(
     settings: Settings,
-    output: Annotated[PlanFormat, typer.Option("--output", "-o", help="Output format.")] = PlanFormat.TEXT,
+    output: Annotated[Literal["text", "json"], OUTPUT] = "text",
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with code 2 if there are changes.")
     ] = False,
 ) -> int:
     """Show the changes that apply would make."""
-    made = asyncio.run(make_plan(settings))
-    place = below(settings.rooms_dir)
-    print_data(
-        as_json(made, datetime.now(UTC), place) if output is PlanFormat.JSON else plan_text(made, place)
-    )
+    made, place = await make_plan(settings), below(settings.rooms_dir)
+    print_data(plan_text(made, place) if output == "text" else as_json(made, datetime.now(UTC), place))
     if made.invalid:
         print_error(invalid_files(made, place))
     return plan_code(made, detailed=detailed_exitcode)

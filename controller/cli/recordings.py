@@ -1,21 +1,15 @@
 """roomctl recordings: what was recorded, and what became of it. Reads the records alone."""
 
-import asyncio
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from enum import StrEnum
-from typing import Annotated, Any, Final
-
-import typer
+from typing import Annotated, Any, Final, Literal
 
 from controller.app import connect_store
-from controller.cli.console import print_error, print_info, print_lines
-from controller.cli.exit_codes import Exit
-from controller.cli.flags import with_settings
-from controller.cli.room_status import select_rooms
-from controller.cli.rooms import not_found
+from controller.cli.console import print_info, print_lines
+from controller.cli.flags import OUTPUT, rooms_argument, with_settings
+from controller.cli.rooms import report_unknown, select_rooms
 from controller.cli.table import print_table
 from controller.records.ports import Records
 from controller.records.recordings import RecordingRow, RecordingState, RecordingStore
@@ -25,42 +19,28 @@ from controller.settings import SettingGroup, Settings
 _STYLES: Final = {"recording": "green", "failed": "red", "lost": "red"}
 
 
-class RecordingsFormat(StrEnum):
-    """How recordings are written."""
-
-    TABLE = "table"
-    JSON = "json"
+RecordingsFormat = Literal["table", "json"]
 
 
 @with_settings(SettingGroup.DATABASE)
-def recordings(
+async def recordings(
     settings: Settings,
     rooms: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="KEY|ID", help="Rooms whose recordings to list. [default: all]", show_default=False
-        ),
+        list[str] | None, rooms_argument("Rooms whose recordings to list. [default: all]")
     ] = None,
-    output: Annotated[
-        RecordingsFormat, typer.Option("--output", "-o", help="Output format.")
-    ] = RecordingsFormat.TABLE,
+    output: Annotated[RecordingsFormat, OUTPUT] = "table",
 ) -> int:
     """List recordings, newest first.
 
     Includes recordings of removed rooms.
     """
-    return asyncio.run(_recordings(settings, tuple(rooms or ()), output))
-
-
-async def _recordings(settings: Settings, names: tuple[str, ...], output: RecordingsFormat) -> Exit:
     async with connect_store(settings, verb="recordings", read_only=True) as store:
-        matches, unknown = await of_rooms(store, store.recordings, names)
+        matches, unknown = await of_rooms(store, store.recordings, tuple(rooms or ()))
         _show(matches, output, datetime.now(UTC))
-        for name in unknown:
-            print_error(not_found(store, name))
+        code = report_unknown(store, unknown)
     if not matches and not unknown:
         print_info("no recordings found")
-    return Exit.FAILED if unknown else Exit.FINE
+    return code
 
 
 async def of_rooms(
@@ -92,11 +72,11 @@ def _by_name(rows: Iterable[RecordingRow]) -> Mapping[str, set[str]]:
 
 
 def _show(rows: Sequence[RecordingRow], output: RecordingsFormat, now: datetime) -> None:
-    if output is RecordingsFormat.JSON:
+    if output == "json":
         print_lines(as_json(rows, now))
     elif rows:
         width = len(_HEADER) if any(row.error for row in rows) else len(_HEADER) - 1
-        print_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], _style)
+        print_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], {"STATE": _STYLES})
 
 
 def as_json(rows: Sequence[RecordingRow], now: datetime) -> Iterator[str]:
@@ -152,7 +132,3 @@ def cells(row: RecordingRow, now: datetime) -> tuple[str, ...]:
 def _length(whole: int) -> str:
     """Seconds as 1:02:03, hours first."""
     return f"{whole // 3600}:{whole // 60 % 60:02}:{whole % 60:02}"
-
-
-def _style(title: str, text: str) -> str:
-    return _STYLES.get(text, "") if title == "STATE" else ""

@@ -1,13 +1,11 @@
 """roomctl revoke: the invites of a room that were given out so far let nobody in any more."""
 
-import asyncio
 from typing import Annotated, Final
 
 import typer
 
 from controller.app import connect_store
-from controller.cli.console import print_info
-from controller.cli.exit_codes import Exit
+from controller.cli.console import Exit, print_info
 from controller.cli.flags import with_settings
 from controller.cli.rooms import one_room
 from controller.errors import RoomctlError, StoreConflictError
@@ -19,7 +17,7 @@ ATTEMPTS: Final = 20
 
 
 @with_settings(SettingGroup.DATABASE)
-def revoke(
+async def revoke(
     settings: Settings,
     room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Room whose invites to revoke.")],
 ) -> int:
@@ -27,17 +25,12 @@ def revoke(
 
     Participants in the room stay connected.
     """
-    key = redact_key(asyncio.run(_revoke(settings, room)))
+    async with connect_store(settings, verb="revoke", read_only=True) as seen:
+        one_room(seen, room)  # nothing is made or started for writing before the room is known
+        async with connect_store(settings, verb="revoke", read_only=False) as store:
+            key = redact_key(await raised(store, room))
     print_info(f"{key}: all invites revoked; run `roomctl invite {key} --role speaker` to create a new one")
     return Exit.FINE
-
-
-async def _revoke(settings: Settings, name: str) -> str:
-    """The key of the room. Nothing is made or started for writing before the room is known."""
-    async with connect_store(settings, verb="revoke", read_only=True) as seen:
-        one_room(seen, name)
-        async with connect_store(settings, verb="revoke", read_only=False) as store:
-            return await raised(store, name)
 
 
 async def raised(store: RecordStore, name: str) -> str:

@@ -1,13 +1,132 @@
-"""The room that a verb is for, and the text if there is none."""
+"""The rooms that a verb is for: which they are, how each stands right now, and the text if there is none."""
 
-from controller.cli.room_status import select_rooms
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any, Final
+
+from controller.cli.console import Exit, print_error
+from controller.cli.leader import Leader
 from controller.errors import RoomctlError
 from controller.plan.unusable import advice
-from controller.records.ports import Records
-from controller.records.record import RoomRecord
-from controller.room import redact_key
-from controller.settings import Settings, mongodb_address
-from controller.text import closest_match, quote_excerpt
+from controller.reconcile.status import unseen, unusable_condition
+from controller.records.ports import Holder, Records
+from controller.records.record import Condition, Origin, RoomRecord, UnusableRecord, to_api_dict
+from controller.room import format_time, redact_key
+from controller.settings import Settings
+from controller.settings_parsers import mongodb_address
+from controller.text import quote_excerpt, suggestion
+
+CONTROLLER_AWAY: Final = "ControllerAway"
+_ALWAYS: Final = ("Ready", "Live", "ManifestValid")
+
+
+@dataclass(frozen=True, slots=True)
+class RoomStatus:
+    """One room; `participants` is None where it is not known, `unreadable` names damaged fields."""
+
+    record: RoomRecord
+    conditions: tuple[Condition, ...]
+    participants: int | None = None
+    unreadable: frozenset[str] = frozenset()
+
+    def condition(self, kind: str) -> Condition | None:
+        return next((c for c in self.conditions if c.type == kind), None)
+
+
+def room_status(
+    record: RoomRecord, leader: Leader, now: datetime, unusable: UnusableRecord | None = None
+) -> RoomStatus:
+    """How `record` stands; conditions are Unknown while no controller is at work, or it does not see LiveKit.
+
+    `unusable`: where it must not be acted on. That is seen here and now, whoever is at work.
+    """
+    if unusable is not None:
+        return RoomStatus(record, (unusable_condition(unusable),), unreadable=unusable.damaged_fields)
+    reported = _reported(record)
+    if leader.is_stale(now):
+        reported = tuple(_unknown(condition, leader.holder) for condition in reported)
+    elif (since := leader.blind_since) is not None:
+        reported = tuple(unseen(condition, leader.blindness, since) for condition in reported)
+    return RoomStatus(record, reported)
+
+
+def statuses(store: Records, records: Sequence[RoomRecord], leader: Leader) -> list[RoomStatus]:
+    """How each of `records` stands at this moment."""
+    now = datetime.now(UTC)
+    return [room_status(record, leader, now, store.unusable.get(record.id)) for record in records]
+
+
+def _reported(record: RoomRecord) -> tuple[Condition, ...]:
+    """What the controller said, and Unknown for what it always says and has not said yet."""
+    kinds = _ALWAYS if record.origin is Origin.MANIFEST else _ALWAYS[:2]
+    missing = [kind for kind in kinds if record.status.condition(kind) is None]
+    pending = [
+        Condition(kind, "Unknown", "Pending", "not reconciled yet", record.created) for kind in missing
+    ]
+    return (*pending, *record.status.conditions)
+
+
+def _unknown(condition: Condition, holder: Holder | None) -> Condition:
+    seen = f"last seen: {holder}" if holder is not None else "none has run yet"
+    return replace(
+        condition,
+        status="Unknown",
+        reason=CONTROLLER_AWAY,
+        message=f"no controller is running; {seen}",
+        last_transition=holder.renewed if holder is not None else condition.last_transition,
+    )
+
+
+def select_rooms(records: Records, names: tuple[str, ...]) -> tuple[list[RoomRecord], list[str]]:
+    """The rooms that `names` (keys or ids; none: all) mean, by key, and the names that mean none.
+
+    Those whose record must not be acted on are among them, as far as they can be read. An API room may also
+    be named as text shows it, by `api/` and six digits, while that means one room.
+    """
+    shown = {**records.by_id, **{room_id: each.record for room_id, each in records.unusable.items()}}
+    alive = [record for record in shown.values() if not record.removed]
+    by_name = _by_name(alive)
+    chosen = {by_name[name].key: by_name[name] for name in names if name in by_name}
+    rooms = list(chosen.values()) if names else alive
+    return sorted(rooms, key=lambda record: record.key), [name for name in names if name not in by_name]
+
+
+def _by_name(records: list[RoomRecord]) -> Mapping[str, RoomRecord]:
+    named: dict[str, list[RoomRecord]] = {}
+    for record in records:
+        named.setdefault(redact_key(record.key), []).append(record)
+    unique = {name: matches[0] for name, matches in named.items() if len(matches) == 1}
+    return {**unique, **{r.id: r for r in records}, **{r.key: r for r in records}}
+
+
+def as_dict(room: RoomStatus) -> dict[str, Any]:
+    """One element of `get -o json`: the reference's room object, and what is ours; null what is damaged."""
+    record = room.record
+    shown = {
+        **to_api_dict(record),
+        "key": record.key,
+        "origin": str(record.origin),
+        "file": record.file,
+        "LKRoomName": record.live.name if record.live is not None else None,
+        "participants": room.participants,
+        "generation": record.generation,
+        "status": {
+            "observedGeneration": record.status.observed_generation,
+            "conditions": [_condition(condition) for condition in room.conditions],
+        },
+    }
+    return shown | dict.fromkeys(shown.keys() & room.unreadable - {"status"})
+
+
+def _condition(condition: Condition) -> dict[str, str]:
+    return {
+        "type": condition.type,
+        "status": condition.status,
+        "reason": condition.reason,
+        "message": condition.message,
+        "lastTransitionTime": format_time(condition.last_transition),
+    }
 
 
 def one_room(records: Records, name: str) -> RoomRecord:
@@ -22,9 +141,16 @@ def one_room(records: Records, name: str) -> RoomRecord:
 
 def not_found(records: Records, name: str) -> str:
     """That no room has this key or id, with the nearest key if there is one."""
-    near = closest_match(name, [redact_key(record.key) for record in select_rooms(records, ())[0]])
-    hint = f"did you mean {near}?" if near else "run `roomctl get` to list the rooms"
+    keys = [redact_key(record.key) for record in select_rooms(records, ())[0]]
+    hint = suggestion(name, keys, "run `roomctl get` to list the rooms")
     return f"room {quote_excerpt(redact_key(name))} not found; {hint}"
+
+
+def report_unknown(records: Records, unknown: Sequence[str]) -> Exit:
+    """Print an error for each name that means no room; the exit code."""
+    for name in unknown:
+        print_error(not_found(records, name))
+    return Exit.FAILED if unknown else Exit.FINE
 
 
 def describe_database(settings: Settings) -> str:

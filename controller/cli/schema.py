@@ -2,8 +2,7 @@
 
 import json
 
-from controller.cli.console import print_data
-from controller.cli.exit_codes import Exit
+from controller.cli.console import Exit, print_data
 from controller.manifests.schema import manifest_schema
 
 

@@ -8,7 +8,7 @@ from typer.core import TyperGroup
 from typer.main import get_command
 
 from controller.cli.console import print_data
-from controller.text import closest_match, quote_excerpt
+from controller.text import quote_excerpt, suggestion
 
 VERBS: Final = (
     *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
@@ -39,8 +39,7 @@ class Verbs(TyperGroup):
     def resolve_command(self, ctx: Any, args: list[str]) -> Any:
         name = args[0]
         if name not in VERBS and not name.startswith("-"):
-            near = closest_match(name, VERBS)
-            hint = f"did you mean {near}?" if near else "run `roomctl --help` to list the commands"
+            hint = suggestion(name, VERBS, "run `roomctl --help` to list the commands")
             ctx.fail(f"unknown command {quote_excerpt(name)}; {hint}")
         return super().resolve_command(ctx, args)
 

@@ -3,20 +3,16 @@
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import PurePosixPath
 from typing import Annotated, Final
 
 import typer
 
 from controller.app import connect_store, connect_store_for_watch
-from controller.cli.console import pluralize, print_data, print_error, print_info
-from controller.cli.exit_codes import Exit
-from controller.cli.flags import with_settings
-from controller.cli.interrupt import pause
+from controller.cli.console import Exit, below, pause, print_data, print_error, print_info
+from controller.cli.flags import rooms_argument, with_settings
 from controller.cli.leader import read_leader
-from controller.cli.paths import below
-from controller.cli.room_status import RoomStatus, room_status, select_rooms
+from controller.cli.rooms import RoomStatus, select_rooms, statuses
 from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
 from controller.errors import RoomctlError, RoomsDirError, StoreUnavailableError
 from controller.manifests import Desired, ManifestError, RoomsDirState, load
@@ -25,6 +21,7 @@ from controller.plan.matching import match
 from controller.records.ports import HeldRecords, Records
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
+from controller.text import pluralize
 
 POLL_INTERVAL_SECONDS: Final = 0.25
 _NO_ID_KEY: Final = b""
@@ -46,15 +43,10 @@ def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
 
 
 @with_settings(SettingGroup.DATABASE | SettingGroup.ROOMS)
-def wait(
+async def wait(
     settings: Settings,
     rooms: Annotated[
-        list[str] | None,
-        typer.Argument(
-            metavar="KEY|ID",
-            help="Rooms to wait for. [default: all of the rooms directory]",
-            show_default=False,
-        ),
+        list[str] | None, rooms_argument("Rooms to wait for. [default: all of the rooms directory]")
     ] = None,
     condition: Annotated[
         str,
@@ -65,9 +57,10 @@ def wait(
             help="Condition to wait for: TYPE, !TYPE, or delete.",
         ),
     ] = "Ready",
-    timeout: Annotated[
+    within: Annotated[
         str,
         typer.Option(
+            "--timeout",
             callback=_checked(parse_duration),
             metavar="DURATION",
             help="Maximum time to wait, for example 60s, 5m or 1h30m.",
@@ -81,10 +74,7 @@ def wait(
     watch = WaitProgress(parse_condition(condition), load(settings.rooms_dir), tuple(rooms or ()))
     if watch.desired.state is RoomsDirState.UNREADABLE:
         raise RoomsDirError(watch.desired.problem)
-    return asyncio.run(_wait(settings, watch, parse_duration(timeout)))
-
-
-async def _wait(settings: Settings, watch: "WaitProgress", seconds: float) -> Exit:
+    seconds = parse_duration(within)
     async with connect_store(settings, verb="wait", read_only=True) as store:
         if wrong := watch.wrong(store):
             for error in wrong:
@@ -195,12 +185,8 @@ class WaitProgress:
     async def _poll(self, store: HeldRecords) -> None:
         await store.refresh()
         leader = await read_leader(store)
-        now = datetime.now(UTC)
-        rooms = {
-            record.key: room_status(record, leader, now, store.unusable.get(record.id))
-            for record in select_rooms(store, ())[0]
-        }
-        self.update(self.targets(store), rooms)
+        rooms = statuses(store, select_rooms(store, ())[0], leader)
+        self.update(self.targets(store), {room.record.key: room for room in rooms})
         if leader.problem:
             self.missing["the controller"] = leader.problem
 

@@ -4,9 +4,9 @@ import re
 from dataclasses import dataclass
 from typing import Final
 
-from controller.cli.room_status import CONTROLLER_AWAY, RoomStatus
+from controller.cli.rooms import CONTROLLER_AWAY, RoomStatus
 from controller.room import RoomSpec
-from controller.text import closest_match, quote_excerpt
+from controller.text import quote_excerpt, suggestion
 
 TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Guarded", "Stalled")
 _CONDITION: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
@@ -36,8 +36,7 @@ def parse_condition(text: str) -> WaitCondition:
         return WaitCondition("delete")
     matched = _CONDITION.fullmatch(text)
     if matched is None or matched["type"] not in TYPES:
-        near = closest_match(text, (*TYPES, "delete"))
-        hint = f"did you mean {near}?" if near else f"use {', '.join(TYPES)}, !TYPE or delete"
+        hint = suggestion(text, (*TYPES, "delete"), f"use {', '.join(TYPES)}, !TYPE or delete")
         raise ValueError(f"unknown condition {quote_excerpt(text)}; {hint}")
     return WaitCondition(matched["type"], negated=matched["not"] is not None)
 

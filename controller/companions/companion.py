@@ -26,18 +26,6 @@ class NewCondition:
     message: str = ""
 
 
-class Waker(Protocol):
-    """How a companion asks for another pass."""
-
-    def wake(self) -> None:
-        """At once."""
-        ...
-
-    def later(self, delay: float) -> None:
-        """In `delay` seconds."""
-        ...
-
-
 class Companion(Protocol):
     """One kind of service. What is awaited raises StoreError's and LiveKitError's kinds, and LeaseLostError.
 
@@ -75,10 +63,6 @@ class Companion(Protocol):
 
     def concerns(self, record: RoomRecord) -> bool:
         """Whether webhooks about its live room may mean work."""
-        ...
-
-    def names_of(self, record: RoomRecord) -> AbstractSet[str]:
-        """The live rooms that were or are the record's."""
         ...
 
     def on_standby(self) -> None:

@@ -3,8 +3,8 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from types import TracebackType
-from typing import Final, Self, TypeVar
+from contextlib import AbstractAsyncContextManager
+from typing import Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
@@ -49,9 +49,12 @@ MAX_CONCURRENT_RECORDING_CALLS: Final = 32
 egress workers, which may be silent for half a minute."""
 
 T = TypeVar("T")
+R = TypeVar("R")
+Method: TypeAlias = Callable[[R], Awaitable[T]]
+"""A method of LiveKit's client, which has the name of the call."""
 
 
-class LiveKitConnection:
+class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
     """A session with one LiveKit server; `url` is http(s) or ws(s). Made and closed inside a running loop.
 
     Opening it contacts nobody: a server that is away shows at the first call.
@@ -89,14 +92,23 @@ class LiveKitConnection:
         self.service = self._api.room
         self.egress = self._api.egress
 
-    async def call(self, name: str, answer: Awaitable[T], within: float | None = None) -> T:
-        """Await LiveKit's `answer` to the call `name` for at most `within` seconds (default: the deadline).
+    async def read(self, method: Method[R, T], request: R) -> T:
+        async with self.read_limit:
+            return await self.call(method, request)
+
+    async def write(self, method: Method[R, T], request: R) -> T:
+        async with self.write_limit:
+            return await self.call(method, request)
+
+    async def call(self, method: Method[R, T], request: R, within: float | None = None) -> T:
+        """LiveKit's answer to `request`, for at most `within` seconds (default: the deadline).
 
         Raises LiveKitError's kinds and nothing else.
         """
+        name = method.__name__.title().replace("_", "")  # LiveKit's own name of it
         try:
             async with asyncio.timeout(self.deadline if within is None else within):
-                return await answer
+                return await method(request)
         except FOREIGN as error:
             failure = to_livekit_error(error, self.address, name)
             if isinstance(failure, LiveKitUnavailableError) and not isinstance(
@@ -109,7 +121,7 @@ class LiveKitConnection:
         """Whether a server answers for somebody. A list may be Redis's, an answer to an update is not."""
         request = UpdateParticipantRequest(room=room, identity=identity)
         try:
-            await self.call("UpdateParticipant", self.service.update_participant(request))
+            await self.call(self.service.update_participant, request)
         except (LiveKitNotFoundError, LiveKitNodeUnavailableError):
             return False
         return True
@@ -118,12 +130,7 @@ class LiveKitConnection:
         await self.presence.close()
         await self._session.close()
 
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *_: object) -> None:
         await self.close()
 
 
@@ -136,7 +143,7 @@ def _address(url: str) -> str:
 
 
 class ApiReader:
-    """Reads: a LiveKitReader."""
+    """EgressReader; the port says what each call does. What has not changed is the same object again."""
 
     def __init__(self, connection: LiveKitConnection) -> None:
         self._connection = connection
@@ -144,12 +151,8 @@ class ApiReader:
         self._recorded: dict[str, Egress] = {}
 
     async def rooms(self) -> list[LiveRoom]:
-        """All live rooms; one that has not changed since the last call is the same object again."""
-        connection = self._connection
-        async with connection.read_limit:
-            answer = await connection.call("ListRooms", connection.service.list_rooms(ListRoomsRequest()))
-        before = self._seen
-        self._seen = {room.name: read_room(room, before.get(room.name)) for room in answer.rooms}
+        answer = await self._connection.read(self._connection.service.list_rooms, ListRoomsRequest())
+        self._seen = {room.name: read_room(room, self._seen.get(room.name)) for room in answer.rooms}
         return list(self._seen.values())
 
     @property
@@ -157,11 +160,7 @@ class ApiReader:
         return self._connection.server_clock.ahead_s
 
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
-        """Who is inside `name`; [] where it is not live. Who is gone is marked.
-
-        `within` is for a caller that cannot wait: seconds for everything, the wait for a free slot
-        included, and a lane of its own.
-        """
+        """As the port says; `within` includes the wait for a free slot, in a lane of its own."""
         if within is None:
             async with self._connection.read_limit:
                 return await self._participants(name, None)
@@ -172,21 +171,19 @@ class ApiReader:
             raise to_livekit_error(error, self._connection.address, "ListParticipants") from None
 
     async def _participants(self, name: str, within: float | None) -> list[Participant]:
-        request = ListParticipantsRequest(room=name)
-        answer = self._connection.service.list_participants(request)
+        connection, request = self._connection, ListParticipantsRequest(room=name)
         try:
-            listed = (await self._connection.call("ListParticipants", answer, within)).participants
+            answer = await connection.call(connection.service.list_participants, request, within)
         except LiveKitNotFoundError:
             return []
-        people = [read_participant(info) for info in listed if info.state != ParticipantInfo.DISCONNECTED]
-        return self._connection.presence.mark_gone(name, people)
+        listed = (info for info in answer.participants if info.state != ParticipantInfo.DISCONNECTED)
+        return connection.presence.mark_gone(name, [read_participant(info) for info in listed])
 
     async def is_connected(self, name: str, identity: str) -> bool:
-        """Whether a server answers for somebody. No takes 3 s, for which no other read is kept waiting."""
+        """As the port says. No takes 3 s, for which no other read is kept waiting."""
         return await self._connection.is_connected(name, identity)
 
     async def recordings(self) -> list[Egress]:
-        """All egresses that have not ended; one that has not changed since last time is the same object."""
         before = self._recorded
         listed = await self._egresses(ListEgressRequest(active=True))
         same = (before.get(egress.id) for egress in listed)
@@ -195,7 +192,6 @@ class ApiReader:
         return egresses
 
     async def recording(self, egress_id: str) -> Egress:
-        """One egress, ended or not. LiveKitNotFoundError where LiveKit knows it no more."""
         egresses = await self._egresses(ListEgressRequest(egress_id=egress_id))
         if not egresses:
             raise LiveKitNotFoundError(
@@ -204,24 +200,22 @@ class ApiReader:
         return egresses[0]
 
     async def recordings_of(self, name: str) -> list[Egress]:
-        """All egresses of a live room that LiveKit remembers."""
         return await self._egresses(ListEgressRequest(room_name=name))
 
     async def _egresses(self, request: ListEgressRequest) -> list[Egress]:
-        connection = self._connection
-        async with connection.read_limit:
-            answer = await connection.call("ListEgress", connection.egress.list_egress(request))
+        answer = await self._connection.read(self._connection.egress.list_egress, request)
         return [read_egress(info) for info in answer.items]
 
 
 class ApiWriter:
-    """Writes: a LiveKitWriter."""
+    """LiveKitWriter; the port says what each call does."""
 
     def __init__(self, connection: LiveKitConnection) -> None:
         self._connection = connection
+        self._service, self._egress = connection.service, connection.egress
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
-        """Make the room, to stay when it is empty; one that is live is answered as it is."""
+        """As the port says; the room stays when it is empty."""
         request = CreateRoomRequest(
             name=name,
             metadata=metadata,
@@ -229,67 +223,50 @@ class ApiWriter:
             empty_timeout=EMPTY_TIMEOUT_SECONDS,
             departure_timeout=EMPTY_TIMEOUT_SECONDS,
         )
-        connection = self._connection
-        async with connection.write_limit:
-            room = await connection.call("CreateRoom", connection.service.create_room(request))
+        room = await self._connection.write(self._service.create_room, request)
         if room.name != name or not room.sid:
-            raise LiveKitUnavailableError(f"what answers at {connection.address} is not LiveKit (CreateRoom)")
+            raise self._no_livekit("CreateRoom")
         return read_room(room)
 
     async def delete_room(self, name: str) -> None:
-        """Disconnect everybody and delete the room; one that is not there is done already.
+        """As the port says.
 
         With Redis a room whose server was restarted stays listed, and nobody can delete it until a server has
         it again, which CreateRoom brings about.
         """
+        call, request = self._connection.call, DeleteRoomRequest(room=name)
         async with self._connection.write_limit:
             try:
-                await self._delete(name)
+                await call(self._service.delete_room, request)
             except LiveKitNotFoundError:
                 return
             except LiveKitNodeUnavailableError:
-                service = self._connection.service
-                await self._connection.call("CreateRoom", service.create_room(CreateRoomRequest(name=name)))
-                await self._delete(name)
-
-    async def _delete(self, name: str) -> None:
-        answer = self._connection.service.delete_room(DeleteRoomRequest(room=name))
-        await self._connection.call("DeleteRoom", answer)
+                await call(self._service.create_room, CreateRoomRequest(name=name))
+                await call(self._service.delete_room, request)
 
     async def update_metadata(self, name: str, metadata: str) -> None:
-        """Replace the room's metadata, "" clears it. LiveKitNotFoundError where it is not live."""
-        connection = self._connection
-        async with connection.write_limit:
-            request = UpdateRoomMetadataRequest(room=name, metadata=metadata)
-            await connection.call("UpdateRoomMetadata", connection.service.update_room_metadata(request))
+        """As the port says; "" clears it."""
+        request = UpdateRoomMetadataRequest(room=name, metadata=metadata)
+        await self._connection.write(self._service.update_room_metadata, request)
 
     async def update_permission(
         self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
     ) -> None:
-        """Replace a participant's permission as a whole. LiveKitNotFoundError where they have left.
-
-        `attributes` are set beside it, and the others stay; "" takes one away.
-        """
         request = UpdateParticipantRequest(
             room=name, identity=identity, permission=write_permission(permission), attributes=attributes
         )
-        connection = self._connection
-        async with connection.write_limit:
-            await connection.call("UpdateParticipant", connection.service.update_participant(request))
+        await self._connection.write(self._service.update_participant, request)
 
     async def start_recording(self, request: RecordingRequest) -> Egress:
-        """Start recording a room; never repeated by the client."""
-        connection = self._connection
-        answer = connection.egress.start_room_composite_egress(write_recording(request))
-        info = await connection.call(START_RECORDING, answer, START_TIMEOUT_SECONDS)
+        start = self._egress.start_room_composite_egress
+        info = await self._connection.call(start, write_recording(request), START_TIMEOUT_SECONDS)
         if not info.egress_id:
-            raise LiveKitUnavailableError(
-                f"what answers at {connection.address} is not LiveKit ({START_RECORDING})"
-            )
+            raise self._no_livekit(START_RECORDING)
         return read_egress(info)
 
     async def stop_recording(self, egress_id: str) -> None:
-        """Ask for its end."""
-        connection = self._connection
-        answer = connection.egress.stop_egress(StopEgressRequest(egress_id=egress_id))
-        await connection.call("StopEgress", answer, STOP_TIMEOUT_SECONDS)
+        request = StopEgressRequest(egress_id=egress_id)
+        await self._connection.call(self._egress.stop_egress, request, STOP_TIMEOUT_SECONDS)
+
+    def _no_livekit(self, call: str) -> LiveKitUnavailableError:
+        return LiveKitUnavailableError(f"what answers at {self._connection.address} is not LiveKit ({call})")

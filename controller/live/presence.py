@@ -6,7 +6,7 @@ names taken, and it could never be removed. A server answers for those it has, a
 
 import asyncio
 from collections import OrderedDict
-from collections.abc import Awaitable, Callable, Iterable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final
@@ -61,7 +61,8 @@ class Presence:
         tracked = self._track(room)
         here = [one for one in listed if one.sid not in tracked.gone]
         if listed and room not in self._calls and self._is_due(tracked, here):
-            call = self._calls[room] = asyncio.create_task(self._call(room, tracked, _eldest_first(listed)))
+            eldest_first = sorted(listed, key=lambda one: one.joined_at)
+            call = self._calls[room] = asyncio.create_task(self._call(room, tracked, eldest_first))
             call.add_done_callback(lambda _: self._calls.pop(room, None))
         return [replace(one, gone=True) if one.sid in tracked.gone else one for one in listed]
 
@@ -122,7 +123,3 @@ class Presence:
     async def _is_connected(self, room: str, one: Participant) -> bool:
         async with self._lane:
             return await self.probe(room, one.identity)
-
-
-def _eldest_first(listed: Iterable[Participant]) -> list[Participant]:
-    return sorted(listed, key=lambda one: one.joined_at)

@@ -1,7 +1,9 @@
 """LiveKit's protobuf messages to our frozen data and back. Pure."""
 
+from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
-from typing import Final
+from operator import attrgetter
+from typing import Any, Final
 
 from livekit.protocol.egress import (
     EgressInfo,
@@ -19,37 +21,20 @@ from controller.live.room import LiveRoom, Participant, Permission, Track
 
 _SOURCES: Final = {number: name for name, number in TrackSource.items() if number}
 _TYPES: Final = {number: name for name, number in TrackType.items()}
+_COPIED: Final = tuple(each.name for each in fields(LiveRoom) if each.name != "created_at")
+"""What a room has by the same name. A name and a SID are of one creation, so the time of it needs no look."""
+_copy: Final = attrgetter(*_COPIED)
+_FLAGS: Final = tuple(each.name for each in fields(Permission) if each.name != "sources")
 _KINDS: Final = {number: name for name, number in ParticipantInfo.Kind.items()}
 
 
 def read_room(room: Room, before: LiveRoom | None = None) -> LiveRoom:
     """A listed room; `before` itself where nothing changed, so that identity is a fast path upstream."""
-    if before is not None and _unchanged(room, before):
+    copied = _copy(room)
+    if before is not None and copied == _copy(before):
         return before
-    return LiveRoom(
-        name=room.name,
-        sid=room.sid,
-        metadata=room.metadata,
-        max_participants=room.max_participants,
-        empty_timeout=room.empty_timeout,
-        departure_timeout=room.departure_timeout,
-        num_participants=room.num_participants,
-        created_at=room.creation_time_ms or room.creation_time * 1000,
-        active_recording=room.active_recording,
-    )
-
-
-def _unchanged(room: Room, before: LiveRoom) -> bool:
-    """A name and a SID are of one creation, so the time of it needs no look."""
-    return (
-        room.sid == before.sid
-        and room.num_participants == before.num_participants
-        and room.metadata == before.metadata
-        and room.max_participants == before.max_participants
-        and room.empty_timeout == before.empty_timeout
-        and room.departure_timeout == before.departure_timeout
-        and room.active_recording == before.active_recording
-    )
+    created_at = room.creation_time_ms or room.creation_time * 1000
+    return LiveRoom(**dict(zip(_COPIED, copied, strict=True)), created_at=created_at)
 
 
 def read_participant(info: ParticipantInfo) -> Participant:
@@ -72,28 +57,19 @@ def read_participant(info: ParticipantInfo) -> Participant:
 
 def read_permission(permission: ParticipantPermission) -> Permission:
     """Sources come in canonical order (LiveKit's own numbers), each once."""
-    return Permission(
-        can_subscribe=permission.can_subscribe,
-        can_publish=permission.can_publish,
-        can_publish_data=permission.can_publish_data,
-        sources=tuple(
-            _SOURCES.get(source, str(source)) for source in sorted(set(permission.can_publish_sources))
-        ),
-        hidden=permission.hidden,
-        can_update_metadata=permission.can_update_metadata,
-    )
+    numbers = sorted(set(permission.can_publish_sources))
+    sources = tuple(_SOURCES.get(source, str(source)) for source in numbers)
+    return Permission(**_flags(permission), sources=sources)
 
 
 def write_permission(permission: Permission) -> ParticipantPermission:
     """The whole permission: what LiveKit is not told, it takes away."""
-    return ParticipantPermission(
-        can_subscribe=permission.can_subscribe,
-        can_publish=permission.can_publish,
-        can_publish_data=permission.can_publish_data,
-        can_publish_sources=permission.sources,
-        hidden=permission.hidden,
-        can_update_metadata=permission.can_update_metadata,
-    )
+    return ParticipantPermission(**_flags(permission), can_publish_sources=permission.sources)
+
+
+def _flags(permission: Permission | ParticipantPermission) -> dict[str, Any]:
+    """What a permission has by the same name on both sides."""
+    return {name: getattr(permission, name) for name in _FLAGS}
 
 
 _STATUSES: Final = {WireStatus.Value(f"EGRESS_{status}"): status for status in EgressStatus}
@@ -183,11 +159,4 @@ def write_recording(request: RecordingRequest) -> RoomCompositeEgressRequest:
 
 def _s3(bucket: str, access: S3Access) -> S3Upload:
     """Hosts other than Amazon's are addressed by path: few of them have a name for each bucket."""
-    return S3Upload(
-        bucket=bucket,
-        endpoint=access.endpoint,
-        region=access.region,
-        access_key=access.access_key,
-        secret=access.secret,
-        force_path_style=bool(access.endpoint),
-    )
+    return S3Upload(bucket=bucket, **asdict(access), force_path_style=bool(access.endpoint))

@@ -1,29 +1,38 @@
-"""Two manifests must not be one room: of those that claim one key or one id neither is applied. Pure."""
+"""Two manifests must not be one room: of those that claim one key, id or path neither is applied. Pure."""
 
+import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from itertools import takewhile
 
-from controller.manifests.parse import Claim
+from controller.manifests.parse import Claim, Parsed
 from controller.manifests.snapshot import ManifestError, ManifestRoom, SourcePosition
 from controller.text import quote_excerpt
 
 _NAMED = 3
 
 
-def resolve_claims(claims: Sequence[Claim]) -> tuple[Mapping[str, ManifestRoom], list[ManifestError]]:
+def resolve_claims(files: Sequence[Parsed]) -> tuple[Mapping[str, ManifestRoom], list[ManifestError]]:
     """The rooms by key that nobody else claims, and an error for each claim that is shared.
 
-    A document that is wrong claims its key and its id all the same: what it will say is not known.
+    A document that is wrong claims its key and its id all the same: what it will say is not known. A file
+    claims its path in every case and Unicode form: some file systems keep only one of them.
     """
+    claims = [claim for file in files for claim in file.claims]
+    shared_paths = _shared_paths(files)
     shared_keys = _shared(claims, lambda claim: claim.key)
     shared_ids = _shared(claims, lambda claim: claim.id)
     errors = [
         *_errors("key", shared_keys, lambda claim: claim.key_position),
         *_errors("id", shared_ids, lambda claim: claim.id_position),
+        *(error for file in files if file.file in shared_paths for error in _path_errors(file, shared_paths)),
     ]
     rooms = {
         claim.room.key: claim.room
         for claim in claims
-        if claim.room is not None and claim.key not in shared_keys and claim.id not in shared_ids
+        if claim.room is not None
+        and claim.key not in shared_keys
+        and claim.id not in shared_ids
+        and claim.file not in shared_paths
     }
     return rooms, errors
 
@@ -47,3 +56,32 @@ def _errors(
             also = ", ".join(others) + (f" and {more} more" if more else "")
             message = f"duplicate {name} {quote_excerpt(value)}, also used in {also}; {name}s must be unique"
             yield ManifestError(claim.file, message, at(claim), claim.key)
+
+
+def _shared_paths(files: Sequence[Parsed]) -> dict[str, str]:
+    """By file another one whose path differs only in case or Unicode form."""
+    groups: dict[str, list[str]] = {}
+    for file in {each.file: None for each in files}:
+        groups.setdefault(unicodedata.normalize("NFC", file.lower()), []).append(file)
+    shared = (group for group in groups.values() if len(group) > 1)
+    return {file: group[index - 1] for group in shared for index, file in enumerate(group)}
+
+
+def _path_errors(file: Parsed, others: Mapping[str, str]) -> Iterable[ManifestError]:
+    """An error for each document of the file, for each stands for another key."""
+    other = others[file.file]
+    here, there = _difference(file.file, other), _difference(other, file.file)
+    message = (
+        f"path differs from {other} only in case or Unicode form ({here} here, {there} there); rename one"
+    )
+    if not file.claims:
+        yield ManifestError(file.file, message)
+    for claim in file.claims:
+        yield ManifestError(file.file, message, claim.position, claim.key)
+
+
+def _difference(path: str, other: str) -> str:
+    """The first character of `path` that `other` does not have there, with its code points: "é" U+00E9."""
+    start = next(index for index, (a, b) in enumerate(zip(path, other, strict=False)) if a != b)
+    char = path[start] + "".join(takewhile(unicodedata.combining, path[start + 1 :]))
+    return " ".join([f'"{char}"', *(f"U+{ord(point):04X}" for point in char)])

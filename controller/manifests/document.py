@@ -1,6 +1,6 @@
-"""YAML as manifests may use it: a stream of flat mappings, read from the parser's events. Pure.
+"""YAML and JSON as manifests may use them: a stream of flat mappings, read from the parser's events. Pure.
 
-Nothing is composed or constructed: events come from libyaml one at a time, so 60,000 nested brackets or a
+Nothing is composed or constructed: events come from the parser one at a time, so 60,000 nested brackets or a
 billion laughs end at the first event that goes too far. Scalars stay what was written, with their place.
 """
 
@@ -32,11 +32,16 @@ NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
 
 _TOO_DEEP: Final = f"nesting too deep (maximum {MAX_DEPTH}); a manifest is a flat mapping of `field: value`"
 _NO_YAML: Final = "invalid YAML; write one `field: value` per line"
-_FORBIDDEN = re.compile(
-    r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]|(?<=[^\n\r])\ufeff"
+_FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
+_COMMENTS: Final = r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|[\r\n]))*+"
+_BYTE_ORDER_MARK = re.compile(
+    rf"((?:\A|(?<![^\r\n\ufeff])---(?:[ \t][^\r\n]*)?(?:\r\n|[\r\n])){_COMMENTS})\ufeff"
+    rf"|(?<![^\r\n\ufeff])\ufeff(?={_COMMENTS}(?:---(?:\s|\Z)|%))"
 )
+"""A byte order mark at the start of the file or of a document: after its `---`, or before that line."""
+
 _CORE: Final = "tag:yaml.org,2002:"
-_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
+LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Diagnostic(NamedTuple):
@@ -47,7 +52,7 @@ class Diagnostic(NamedTuple):
 
 
 class UnreadableError(Exception):
-    """The file as a whole cannot be read as YAML, or breaks a limit: no document of it counts."""
+    """The file as a whole cannot be read, or breaks a limit: no document of it counts."""
 
     def __init__(self, position: SourcePosition | None, message: str) -> None:
         self.position = position
@@ -64,9 +69,13 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Document:
-    """One mapping: its entries by key as they stand, and what is wrong with its form."""
+    """One mapping: its entries by key as they stand, and what is wrong with its form.
+
+    `offset` is where it begins in the text, in characters.
+    """
 
     position: SourcePosition
+    offset: int
     entries: dict[str, Entry] = field(default_factory=dict)
     diagnostics: list[Diagnostic] = field(default_factory=list)
     is_mapping: bool = True
@@ -91,32 +100,37 @@ def is_null(scalar: ScalarEvent) -> bool:
 
 
 def decoded(content: bytes) -> str:
-    """The file's text without its byte order mark; UnreadableError where it is no UTF-8 or holds controls."""
+    """The text without byte order marks; UnreadableError where it is no UTF-8 or holds control characters."""
     try:
-        text = content.decode("utf-8-sig")
+        text = _without_marks(content.decode())
     except UnicodeDecodeError as wrong:
-        before = content[: wrong.start].decode("utf-8-sig", "replace")
+        before = _without_marks(content[: wrong.start].decode())
         byte = content[wrong.start] if wrong.start < len(content) else 0
         message = f"invalid UTF-8 byte 0x{byte:02x}; save the file as UTF-8"
-        raise UnreadableError(_position_after(before), message) from None
+        raise UnreadableError(position_after(before), message) from None
     if match := _FORBIDDEN.search(text):
         excerpt = quote_excerpt(match.group())
         message = f"{excerpt} is a control character; remove it, or use an escape sequence in double quotes"
-        raise UnreadableError(_position_after(text[: match.start()]), message)
+        raise UnreadableError(position_after(text[: match.start()]), message)
     return text
 
 
-def documents(text: str) -> Iterator[Document]:
-    """The documents that hold something, in order. UnreadableError, at its place, where the YAML ends."""
+def _without_marks(text: str) -> str:
+    return _BYTE_ORDER_MARK.sub(r"\1", text) if "\ufeff" in text else text
+
+
+def yaml_events(text: str) -> Iterator[Event]:
+    """The events of libyaml. UnreadableError, at its place, where the YAML ends."""
     try:
-        yield from _documents(yaml.parse(text, Loader=yaml.CSafeLoader))
+        yield from yaml.parse(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as wrong:
         raise _no_yaml(wrong, text) from None
     except (yaml.YAMLError, UnicodeError):
         raise UnreadableError(SourcePosition(1, 1), _NO_YAML) from None
 
 
-def _documents(events: Iterator[Event]) -> Iterator[Document]:
+def documents(events: Iterator[Event]) -> Iterator[Document]:
+    """The documents that hold something, in order. UnreadableError where the events end, or go too far."""
     count = 0
     for event in events:
         if not isinstance(event, DocumentStartEvent):
@@ -136,7 +150,8 @@ def _document(root: Event, events: Iterator[Event]) -> Document | None:
     """The document that begins with `root`; None where it is empty."""
     if isinstance(root, ScalarEvent) and is_null(root) and root.anchor is None and root.tag is None:
         return None
-    document = Document(position_of(root), is_mapping=isinstance(root, MappingStartEvent))
+    offset = root.start_mark.index if root.start_mark is not None else 0
+    document = Document(position_of(root), offset, is_mapping=isinstance(root, MappingStartEvent))
     if not document.is_mapping:
         shown = quote_excerpt(root.value) if isinstance(root, ScalarEvent) else "a list"
         document.wrong(root, f"expected a mapping (one `field: value` per line), got {shown}")
@@ -214,6 +229,9 @@ def _refuse_properties(document: Document, event: Event) -> bool:
     return event.anchor is None and event.tag is None
 
 
+NO_COLON: Final = "expected `: ` and a value after the field name"
+NO_QUOTE: Final = "unterminated quoted string; close the quote"
+NO_BRACKET: Final = "expected `,` or a closing bracket"
 _NO_TABS: Final = "tabs are not allowed for indentation; use spaces"
 _FIXES: Final = (
     ("nesting depth", _TOO_DEEP),
@@ -222,11 +240,11 @@ _FIXES: Final = (
         "mapping values",
         "unexpected `: `; put each field on its own line with the same indentation, or quote the value",
     ),
-    ("expected ':'", "expected `: ` and a value after the field name"),
-    ("end of stream", "unterminated quoted string; close the quote"),
-    ("document indicator", "unterminated quoted string; close the quote"),
+    ("expected ':'", NO_COLON),
+    ("end of stream", NO_QUOTE),
+    ("document indicator", NO_QUOTE),
     ("escape", "unknown escape sequence in double quotes; use the character itself, or single quotes"),
-    ("expected ','", "expected `,` or a closing bracket"),
+    ("expected ','", NO_BRACKET),
     ("expected key", "expected `field: value`; check the indentation"),
     ("document start", "unexpected content after the document; separate documents with ---"),
     ("directive", "unknown directive; remove the line"),
@@ -238,7 +256,7 @@ _FIXES: Final = (
 
 def _no_yaml(wrong: yaml.MarkedYAMLError, text: str) -> UnreadableError:
     """The error of the parser in our words, with the text at its position."""
-    lines = _BREAK.split(text)
+    lines = LINE_BREAK.split(text)
     problem = wrong.problem or ""
     line, column = _place(wrong, lines)
     rest = lines[line][column:]
@@ -269,7 +287,7 @@ def _fix(problem: str, char: str) -> str:
     return next((fix for part, fix in _FIXES if part in problem), _NO_YAML)
 
 
-def _position_after(before: str) -> SourcePosition:
+def position_after(before: str) -> SourcePosition:
     """The place of the character that follows `before`."""
-    lines = _BREAK.split(before)
+    lines = LINE_BREAK.split(before)
     return SourcePosition(len(lines), len(lines[-1]) + 1)

@@ -19,7 +19,7 @@ from controller.room import (
     READ_ONLY_FIELDS,
     RoomSpec,
 )
-from controller.text import closest_match, quote_excerpt
+from controller.text import closest_match, quote_excerpt, suggestion
 
 OURS: Final = ("preset", "key", "id")
 """The keys beside the reference's fields, which the API does not know."""
@@ -205,11 +205,8 @@ def _integer(value: ScalarEvent) -> int:
 def _preset(value: ScalarEvent) -> str:
     if value.value in PRESETS:
         return value.value
-    meant = closest_match(value.value, PRESETS)
-    raise _InvalidValueError(
-        f"unknown preset {quote_excerpt(value.value)}; "
-        + (f"did you mean {meant}?" if meant else f"use {', '.join(PRESETS)}")
-    )
+    hint = suggestion(value.value, PRESETS, f"use {', '.join(PRESETS)}")
+    raise _InvalidValueError(f"unknown preset {quote_excerpt(value.value)}; {hint}")
 
 
 def _key(value: ScalarEvent) -> str:

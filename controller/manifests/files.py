@@ -12,7 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from controller.errors import RoomsDirError
 from controller.manifests.document import UnreadableError
-from controller.manifests.keys import ENDINGS
+from controller.manifests.keys import ENDINGS, meant_path
 from controller.text import escape_unprintable
 
 MAX_FILES: Final = 20_000
@@ -47,9 +47,13 @@ class ManifestFile(NamedTuple):
 
 @dataclass(slots=True)
 class ManifestListing:
-    """All manifests below a folder, and the links that led to them, as they stood."""
+    """All manifests below a folder, and the links that led to them, as they stood.
+
+    `near_misses` are files that are not read, with the path under which they would be.
+    """
 
     files: list[ManifestFile] = field(default_factory=list)
+    near_misses: list[tuple[str, str]] = field(default_factory=list)
     links: dict[str, tuple[int, int, str]] = field(default_factory=dict)
     size: int = 0
 
@@ -74,6 +78,7 @@ def list_one(root: str, file: str) -> ManifestListing:
     """The one manifest `file` below `root`, a real path, whatever its name."""
     walk = _Walk(root)
     walk.follow(str(Path(root, file)), file, (), manifest=True)
+    walk.pass_over(file)
     return walk.listing
 
 
@@ -183,6 +188,13 @@ class _Walk:
             self._take(file, entry.path, entry.stat(follow_symlinks=False))
         elif entry.is_dir(follow_symlinks=False):
             self._enter(entry.path, file + "/", chain)
+        else:
+            self.pass_over(file)
+
+    def pass_over(self, file: str) -> None:
+        """A file that is no manifest by its name."""
+        if meant := meant_path(file):
+            self.listing.near_misses.append((file, meant))
 
     def follow(self, path: str, file: str, chain: tuple[str, ...], *, manifest: bool) -> None:
         """Take what a link, or a path that was named, leads to."""
@@ -194,6 +206,7 @@ class _Walk:
             status = None
         folder = status is not None and stat.S_ISDIR(status.st_mode)
         if status is not None and not folder and not manifest:
+            self.pass_over(file)
             return
         if real != self.root and not real.startswith(self.inside):
             self._refuse(file, path, _OUT)

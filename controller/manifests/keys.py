@@ -12,6 +12,9 @@ KEY_RULE: Final = (
 ENDINGS: Final = (".yaml", ".yml", ".json")
 
 _KEY: Final = re.compile(KEY_PATTERN)
+_NEAR_ENDING: Final = re.compile(
+    r"(.*[^/])(\.ya?ml|\.ymal|\.json)[^./~#]?(\.[^./~#]+)?", re.IGNORECASE | re.DOTALL
+)
 
 
 def is_key(text: str) -> bool:
@@ -22,3 +25,14 @@ def is_key(text: str) -> bool:
 def path_key(file: str) -> str:
     """What the path below rooms.d, without its ending, would give as key; it need not be a valid one."""
     return next((file.removesuffix(ending) for ending in ENDINGS if file.endswith(ending)), file)
+
+
+def meant_path(file: str) -> str | None:
+    """Where a file that looks meant would be read: `a.yaml` for `a.YAML`, `a.yaml.j2`; None for other files.
+
+    What ends in `~` or `#` is an editor's backup, and not meant.
+    """
+    match = _NEAR_ENDING.fullmatch(file)
+    if match is None or file.endswith(ENDINGS):
+        return None
+    return match[1] + match[2].lower().replace("ymal", "yaml")

@@ -56,23 +56,25 @@ class Cache:
         self.lock = threading.Lock()
         self._now = now
         self._entries: dict[str, _Entry] = {}
-        self._listed: list[ManifestFile] = []
+        self._listed: tuple[list[ManifestFile], list[tuple[str, str]]] | None = None
         self._parsed: list[Parsed] = []
         self._desired: Desired | None = None
 
     def desired(self, listing: ManifestListing) -> Desired:
         """What the listed files say: the very same object while nothing changed."""
-        if self._desired is not None and self._listed == listing.files:
+        seen = (listing.files, listing.near_misses)
+        if self._desired is not None and self._listed == seen:
             return self._desired
         files = sorted(listing.files)
         parsed = [self._file(listed) for listed in files]
         self._entries = {f.file: self._entries[f.file] for f in files if f.file in self._entries}
         same = len(parsed) == len(self._parsed) and all(map(_is, parsed, self._parsed))
-        if self._desired is None or not same:
-            self._parsed, self._desired = parsed, _desired(parsed)
+        unread = _unread(listing)
+        if self._desired is None or not same or self._desired.unread != unread:
+            self._parsed, self._desired = parsed, _desired(parsed, unread)
         # While one entry is not trusted its file must be read again: no listing may pass for this one.
         all_trusted = all(entry.trusted for entry in self._entries.values())
-        self._listed = listing.files if all_trusted and files else []
+        self._listed = seen if all_trusted else None
         return self._desired
 
     def _file(self, listed: ManifestFile) -> Parsed:
@@ -134,10 +136,13 @@ def load_paths(paths: Sequence[Path], rooms_dir: Path) -> Desired:
     for a path inside it, else from the path itself. EMPTY where no manifest was found.
     """
     parsed: dict[str, Parsed] = {}
+    unread: dict[ManifestError, None] = {}
     for path in paths or (rooms_dir,):
-        for each in _path(path, rooms_dir):
+        files, near_misses = _path(path, rooms_dir)
+        unread |= dict.fromkeys(near_misses)
+        for each in files:
             parsed.setdefault(each.file, each)
-    return _desired(sorted(parsed.values(), key=lambda each: each.file))
+    return _desired(sorted(parsed.values(), key=lambda each: each.file), tuple(unread))
 
 
 def _snapshot(rooms_dir: Path, cache: Cache) -> Desired:
@@ -153,14 +158,30 @@ def _no_folder(rooms_dir: Path, state: RoomsDirState, problem: str) -> Desired:
     return Desired({}, (), "", state, f"{rooms_dir}: {problem}")
 
 
-def _desired(parsed: Iterable[Parsed]) -> Desired:
-    """All files together: rooms that claim one key or one id fall out, with an error each."""
-    parsed = list(parsed)
-    claims = [claim for file in parsed for claim in file.claims]
-    rooms, clashes = resolve_claims(claims)
+def _desired(parsed: Sequence[Parsed], unread: tuple[ManifestError, ...]) -> Desired:
+    """All files together: rooms that claim one key, one id or one path fall out, with an error each."""
+    rooms, clashes = resolve_claims(parsed)
     errors = sorted([*(error for file in parsed for error in file.errors), *clashes], key=_place)
     state = RoomsDirState.OK if parsed else RoomsDirState.EMPTY
-    return Desired(rooms, tuple(errors), _revision(parsed), state)
+    return Desired(rooms, tuple(errors), _revision(parsed), state, unread=unread)
+
+
+def _unread(listing: ManifestListing, base: Path | None = None) -> tuple[ManifestError, ...]:
+    """The files that look meant, but for copies of a manifest that is read: backups, templates, signatures.
+
+    Paths are relative to the current folder if they are below `base`.
+    """
+    read = {listed.file for listed in listing.files}
+    errors = []
+    for file, meant in sorted(listing.near_misses):
+        is_longer = len(file) > len(meant)
+        if is_longer and meant in read:
+            continue
+        advice = "write the manifest to" if is_longer else "rename it to"
+        message = f"not read by the controller; {advice} {escape_unprintable(Path(meant).name)}"
+        shown = file if base is None else os.path.relpath(base / file)
+        errors.append(ManifestError(escape_unprintable(shown), message, exists=False))
+    return tuple(errors)
 
 
 def _place(error: ManifestError) -> tuple[str, int, int]:
@@ -172,22 +193,23 @@ def _revision(parsed: Iterable[Parsed]) -> str:
     return _digest("".join(lines).encode())
 
 
-def _path(path: Path, rooms_dir: Path) -> list[Parsed]:
-    """The manifests at one path that was named on the command line."""
+def _path(path: Path, rooms_dir: Path) -> tuple[list[Parsed], tuple[ManifestError, ...]]:
+    """The manifests at one path that was named on the command line, and what is not read there."""
     try:
         base, file = _base(path, rooms_dir)
         path.lstat()
         root = os.path.realpath(base, strict=True)
         listing = list_manifests(root, file) if path.is_dir() else list_one(root, file)
     except RoomsDirError as wrong:
-        return [_unreadable(escape_unprintable(os.path.relpath(path)), str(wrong))]
+        return [_unreadable(escape_unprintable(os.path.relpath(path)), str(wrong))], ()
     except FileNotFoundError:
         shown = escape_unprintable(os.path.relpath(path))
-        return [Parsed(shown, errors=(ManifestError(shown, "no such file or directory", exists=False),))]
+        return [Parsed(shown, errors=(ManifestError(shown, "no such file or directory", exists=False),))], ()
     except (OSError, TreeChangedError) as wrong:
         reason = os.strerror(wrong.errno or 0) if isinstance(wrong, OSError) else "it kept changing"
-        return [_unreadable(escape_unprintable(os.path.relpath(path)), f"cannot be read ({reason})")]
-    return [_read_one(listed, os.path.relpath(base / listed.file)) for listed in listing.files]
+        return [_unreadable(escape_unprintable(os.path.relpath(path)), f"cannot be read ({reason})")], ()
+    read = [_read_one(listed, os.path.relpath(base / listed.file)) for listed in listing.files]
+    return read, _unread(listing, base)
 
 
 def _base(path: Path, rooms_dir: Path) -> tuple[Path, str]:

@@ -4,9 +4,18 @@ import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from controller.manifests.document import Diagnostic, Document, UnreadableError, decoded, documents
-from controller.manifests.fields import ParsedFields, read_fields
+from controller.manifests.document import (
+    Diagnostic,
+    Document,
+    UnreadableError,
+    decoded,
+    documents,
+    yaml_events,
+)
+from controller.manifests.fields import read_fields
+from controller.manifests.json_events import json_events
 from controller.manifests.keys import KEY_RULE, is_key
+from controller.manifests.other_formats import other_format
 from controller.manifests.snapshot import ManifestError, ManifestRoom, SourcePosition
 from controller.text import quote_excerpt
 
@@ -35,34 +44,41 @@ class Parsed:
 
 
 def parse(content: bytes, file: str, default_key: str) -> Parsed:
-    """What `content` says. `file` is what errors call it; `default_key` what its path would give as key."""
+    """What `content` says. `file` is what errors call it; `default_key` what its path would give as key.
+
+    A file whose name ends in .json is read as JSON, any other as YAML.
+    """
+    text = ""
     read_documents: list[Document] = []
     broken: list[ManifestError] = []
     try:
-        read_documents.extend(documents(decoded(content)))
+        text = decoded(content)
+        events = json_events(text) if file.endswith(".json") else yaml_events(text)
+        read_documents.extend(documents(events))
     except UnreadableError as wrong:
-        broken.append(ManifestError(file, wrong.message, wrong.position))
+        shown = other_format(text) or wrong
+        broken.append(ManifestError(file, shown.message, shown.position))
     if not read_documents and not broken:
         broken.append(
             ManifestError(
                 file, "the file contains no manifest; add one or delete the file", SourcePosition(1, 1)
             )
         )
-    parsed = [read_fields(document) for document in read_documents]
-    alone = len(parsed) == 1 and not broken
-    read = [_claim(fields, file, default_key if alone else None, whole=not broken) for fields in parsed]
+    key = default_key if len(read_documents) == 1 and not broken else None
+    read = [_claim(document, text, file, key, whole=not broken) for document in read_documents]
     return Parsed(
         file,
         hashlib.sha256(content).hexdigest(),
         claims=tuple(claim for claim, _ in read),
-        errors=(*(error for _, errors in read for error in errors), *broken),
+        errors=tuple(dict.fromkeys([*(error for _, errors in read for error in errors), *broken])),
     )
 
 
 def _claim(
-    fields: ParsedFields, file: str, default_key: str | None, *, whole: bool
+    document: Document, text: str, file: str, default_key: str | None, *, whole: bool
 ) -> tuple[Claim, Sequence[ManifestError]]:
     """The document's claim and its errors. `default_key` is None in a file of several documents."""
+    fields = read_fields(document)
     key = fields.key
     diagnostics = list(fields.diagnostics)
     if key is None and fields.key_is_known:
@@ -70,6 +86,8 @@ def _claim(
             key = default_key
         elif whole:
             diagnostics.append(Diagnostic(fields.position, _missing_key_message(default_key)))
+    if diagnostics and (other := other_format(text, document.offset)):
+        diagnostics = [other]
     errors = [ManifestError(file, message, position, key) for position, message in diagnostics]
     room = None
     if fields.spec is not None and key is not None and whole and not errors:

@@ -38,7 +38,7 @@ class ManifestError:
 
     `key` is the room that the failed document stands for, None where that cannot be known: then it stands
     for every room whose record names `file`. `position` is None if the error is about the file as a whole;
-    `exists` is False if a path that was named is not there.
+    `exists` is False if there is no line to show: a path that was named is not there, or is not read.
     """
 
     file: str
@@ -66,7 +66,8 @@ class Desired:
     """One consistent snapshot of rooms.d.
 
     `rooms` by key; `revision` is the SHA-256 (hex) of the manifests read, independent of their order;
-    `problem` says why the folder itself is MISSING or UNREADABLE. `history` is what git knows of the folder.
+    `problem` says why the folder itself is MISSING or UNREADABLE. `unread` are files that look like manifests
+    and are not read because of their name: no errors. `history` is what git knows of the folder.
     """
 
     rooms: Mapping[str, ManifestRoom]
@@ -74,6 +75,7 @@ class Desired:
     revision: str
     state: RoomsDirState = RoomsDirState.OK
     problem: str = ""
+    unread: tuple[ManifestError, ...] = ()
     history: History = field(default_factory=History)
 
     def withheld(self) -> "Desired":

@@ -1,6 +1,6 @@
 """Which removals are blocked, and which wait until the room is empty (docs/safety.md). Pure."""
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -9,9 +9,7 @@ from controller.manifests.snapshot import RoomsDirState
 from controller.plan.fields import disruption
 from controller.plan.matching import Matching
 from controller.plan.model import (
-    Action,
     BlockReason,
-    Deferrable,
     DeleteRetiredRoom,
     Observed,
     PlanInputs,
@@ -30,13 +28,10 @@ def apply_guards(
     changes: Sequence[RoomChange], matching: Matching, observed: Observed, inputs: PlanInputs
 ) -> tuple[RoomChange, ...]:
     """The same changes, with every removal that is not safe refused, and why."""
-    missing = [record.key for record in matching.gone]
-    if not missing:
+    if not matching.gone:
         return tuple(changes)
-    total = sum(r.origin is Origin.MANIFEST and not r.removed for r in observed.records.values())
-    block_reason = _common_block_reason(matching, observed, missing, total)
-    gone = frozenset(missing)
-    return tuple(_guard_change(change, block_reason, gone, matching.blocked, inputs) for change in changes)
+    block_reason = _common_block_reason(matching, observed)
+    return tuple(_guard_change(change, block_reason, inputs) for change in changes)
 
 
 def guarded_rooms(changes: Sequence[RoomChange], observed: Observed) -> Mapping[str, BlockReason]:
@@ -45,7 +40,7 @@ def guarded_rooms(changes: Sequence[RoomChange], observed: Observed) -> Mapping[
         kept = (r.key for r in observed.records.values() if r.origin is Origin.MANIFEST and not r.removed)
         return dict.fromkeys(kept, BlockReason.NO_ROOMS_DIR)
     blocked = ((change.key, change.blocked_by) for change in changes)
-    return {key: reason for key, reason in blocked if reason not in (None, BlockReason.NOT_YET)}
+    return {key: why for key, why in blocked if why is not None and why is not BlockReason.NOT_YET}
 
 
 def too_many(missing: int, total: int) -> bool:
@@ -53,27 +48,20 @@ def too_many(missing: int, total: int) -> bool:
     return total >= MIN_ROOMS_FOR_GUARD and missing > MAX_MISSING_FRACTION * total
 
 
-def _common_block_reason(
-    matching: Matching, observed: Observed, missing: Collection[str], total: int
-) -> BlockReason | None:
+def _common_block_reason(matching: Matching, observed: Observed) -> BlockReason | None:
     """The refusal that holds for every missing room without leave to go."""
     if matching.blocked:
         return BlockReason.UNREAD_MANIFEST
     if observed.desired.state is RoomsDirState.EMPTY:
         return BlockReason.EMPTY
-    return BlockReason.TOO_MANY if too_many(len(missing), total) else None
+    total = sum(r.origin is Origin.MANIFEST and not r.removed for r in observed.records.values())
+    return BlockReason.TOO_MANY if too_many(len(matching.gone), total) else None
 
 
-def _guard_change(
-    change: RoomChange,
-    block_reason: BlockReason | None,
-    gone: Collection[str],
-    blocked: bool,
-    inputs: PlanInputs,
-) -> RoomChange:
-    if change.key not in gone or not any(isinstance(action, Remove) for action in change.actions):
+def _guard_change(change: RoomChange, block_reason: BlockReason | None, inputs: PlanInputs) -> RoomChange:
+    if not change.removes:
         return change
-    if blocked or change.key not in inputs.approved_removals:
+    if block_reason is BlockReason.UNREAD_MANIFEST or change.key not in inputs.approved_removals:
         if block_reason is not None:
             return replace(change, blocked_by=block_reason, deferred=False)
         if inputs.missing_for_seconds.get(change.key, 0.0) < inputs.prune_grace_seconds:
@@ -95,8 +83,3 @@ def people_inside(name: str | None, observed: Observed) -> int | None:
     if name not in observed.people:
         return None
     return people_in(observed.live[name], observed.people[name])
-
-
-def is_deferred(actions: Collection[Action], people: int | None) -> bool:
-    """A prune or a recreate waits until the room is empty; one that nobody looked into may not be."""
-    return any(isinstance(action, Deferrable) for action in actions) and people != 0

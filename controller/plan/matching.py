@@ -1,6 +1,6 @@
 """Stage 1: the record of each manifest; new, missing, conflicting ones (docs/manifests.md#keys-and-ids)."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
@@ -34,11 +34,6 @@ class Matching:
     errors: tuple[ManifestError, ...] = ()
     blocked: bool = False
 
-    @property
-    def rooms(self) -> int:
-        """How many rooms there are, new and missing ones included."""
-        return len(self.matches) + len(self.untouched) + len(self.gone)
-
 
 def match(
     desired: Desired,
@@ -53,28 +48,20 @@ def match(
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE, RoomsDirState.WITHHELD):
         return Matching(untouched=tuple(r for r in records.values() if not r.removed), errors=desired.errors)
     by_key = {record.key: record for record in records.values()}
-    spoken_for = _spoken_for(desired.errors, by_key)
-    present = desired.rooms.keys() | spoken_for.keys() | {e.key for e in desired.errors if e.key is not None}
-    matches: list[Match] = []
-    refused: list[ManifestError] = []
-    for manifest in desired.rooms.values():
-        matched = _match_one(manifest, _Holders(by_key, records, present), id_key)
-        if isinstance(matched, Match):
-            matches.append(matched)
-        else:
-            refused.append(matched)
+    spoken_for = _spoken_for(desired.errors, records.values())
+    held = _Holders(by_key, records, desired.rooms.keys() | spoken_for.keys())
+    outcomes = [_match_one(manifest, held, id_key) for manifest in desired.rooms.values()]
+    matches = [outcome for outcome in outcomes if isinstance(outcome, Match)]
+    refused = [outcome for outcome in outcomes if isinstance(outcome, ManifestError)]
     matching = _to_matching(desired, records, matches, refused, spoken_for)
-    return replace(matching, blocked=_is_blocked(matching, records, withheld))
+    return replace(matching, blocked=_is_blocked(matching, withheld))
 
 
-def _is_blocked(
-    matching: Matching, records: Mapping[str, RoomRecord], withheld: Collection[RoomRecord]
-) -> bool:
+def _is_blocked(matching: Matching, withheld: Collection[RoomRecord]) -> bool:
     """Whether an error stands for no room on record."""
     if not matching.errors:
         return False
-    matched = {matched.record.id for matched in matching.matches if matched.record is not None}
-    rest = [r for r in (*records.values(), *withheld) if r.id not in matched and not r.removed]
+    rest = [*matching.untouched, *matching.gone, *(r for r in withheld if not r.removed)]
     keys = {record.key for record in rest if record.origin is Origin.MANIFEST}
     files = {path for record in rest for path in _paths(record)}
     return any(e.file not in files if e.key is None else e.key not in keys for e in matching.errors)
@@ -91,36 +78,27 @@ class _Holders:
 
 def _match_one(manifest: ManifestRoom, held: _Holders, id_key: bytes) -> Match | ManifestError:
     record = held.by_key.get(manifest.key)
+    if record is not None and manifest.pinned_id in (None, record.id):
+        return Match(manifest, record.id, record)
     if record is not None:
-        return _same_id(manifest, record)
+        return _id_error(
+            manifest,
+            f"the room {manifest.key} already has a different id, and a room's id never changes; "
+            "write it under a new key, or remove `id:`",
+        )
     wanted = manifest.pinned_id or room_id(manifest.key, id_key)
     holder = held.by_id.get(wanted)
     if holder is None:
         return Match(manifest, wanted, None)
     orphaned = holder.origin is Origin.MANIFEST and holder.key not in held.present
-    takes_over = orphaned and manifest.pinned_id is not None
-    return Match(manifest, wanted, holder) if takes_over else _held_by(manifest, holder)
+    if orphaned and manifest.pinned_id is not None:
+        return Match(manifest, wanted, holder)
+    return _id_error(manifest, f"already used by {_owner(holder)}; set a different `id:`")
 
 
-def _same_id(manifest: ManifestRoom, record: RoomRecord) -> Match | ManifestError:
-    if manifest.pinned_id in (None, record.id):
-        return Match(manifest, record.id, record)
-    return ManifestError(
-        manifest.file,
-        f"id: the room {manifest.key} already has a different id, and a room's id never changes; "
-        "write it under a new key, or remove `id:`",
-        manifest.id_position or manifest.position,
-        manifest.key,
-    )
-
-
-def _held_by(manifest: ManifestRoom, holder: RoomRecord) -> ManifestError:
-    return ManifestError(
-        manifest.file,
-        f"id: already used by {_owner(holder)}; set a different `id:`",
-        manifest.id_position or manifest.position,
-        manifest.key,
-    )
+def _id_error(manifest: ManifestRoom, text: str) -> ManifestError:
+    position = manifest.id_position or manifest.position
+    return ManifestError(manifest.file, f"id: {text}", position, manifest.key)
 
 
 def _owner(holder: RoomRecord) -> str:
@@ -130,23 +108,19 @@ def _owner(holder: RoomRecord) -> str:
     return f"the room {key} ({holder.file})" if holder.file else f"the room {key}"
 
 
-def _spoken_for(
-    errors: Collection[ManifestError], by_key: Mapping[str, RoomRecord]
-) -> dict[str, ManifestError]:
-    """By key of a record, the first error that stands for it."""
+def _spoken_for(errors: Collection[ManifestError], records: Iterable[RoomRecord]) -> dict[str, ManifestError]:
+    """By key, the first error that stands for a room."""
     if not errors:
         return {}
     by_file: dict[str, list[str]] = {}
-    for record in by_key.values():
+    for record in records:
         for path in _paths(record) if not record.removed else ():
             by_file.setdefault(path, []).append(record.key)
-    stale: dict[str, ManifestError] = {}
+    spoken_for: dict[str, ManifestError] = {}
     for error in errors:
-        keys = by_file.get(error.file, ()) if error.key is None else (error.key,)
-        for key in keys:
-            if key in by_key and by_key[key].origin is Origin.MANIFEST and not by_key[key].removed:
-                stale.setdefault(key, error)
-    return stale
+        for key in by_file.get(error.file, ()) if error.key is None else (error.key,):
+            spoken_for.setdefault(key, error)
+    return spoken_for
 
 
 def _paths(record: RoomRecord) -> tuple[str, ...]:
@@ -188,12 +162,10 @@ def _without_shared_ids(matches: list[Match]) -> tuple[list[Match], list[Manifes
         owners.setdefault(matched.id, []).append(matched)
     shared = {room: group for room, group in owners.items() if len(group) > 1}
     errors = [
-        ManifestError(
-            matched.manifest.file,
-            f"id: {', '.join(sorted(o.manifest.key for o in group))} have the same id; "
+        _id_error(
+            matched.manifest,
+            f"{', '.join(sorted(o.manifest.key for o in group))} have the same id; "
             "set a different `id:` on one of them",
-            matched.manifest.id_position or matched.manifest.position,
-            matched.manifest.key,
         )
         for group in shared.values()
         for matched in group

@@ -46,26 +46,24 @@ def owner_mark(metadata: str) -> OwnerMark | None:
     """
     if _PREFIX not in metadata:
         return None
-    try:
-        content = json.loads(metadata)
-        managed_by, store, room_id = content["managed_by"], content["store"], content["room_id"]
-    except (ValueError, TypeError, KeyError, RecursionError):
+    content = _content(metadata)
+    managed_by, store, room_id = (content.get(name) for name in ("managed_by", "store", "room_id"))
+    if not (isinstance(managed_by, str) and isinstance(store, str) and isinstance(room_id, str)):
         return None
-    if not all(isinstance(text, str) for text in (managed_by, store, room_id)):
-        return None
-    return (
-        OwnerMark(managed_by.removeprefix(_PREFIX), store, room_id)
-        if managed_by.startswith(_PREFIX)
-        else None
-    )
+    instance = managed_by.removeprefix(_PREFIX)
+    return OwnerMark(instance, store, room_id) if instance != managed_by else None
 
 
 def policy_from_metadata(metadata: str) -> Mapping[str, object]:
     """What a room's metadata tells of the fields that decide what people may do, as it stands there."""
+    content = _content(metadata)
+    return {name: content[name] for name in _POLICY if name in content}
+
+
+def _content(metadata: str) -> Mapping[str, object]:
+    """The object that a room's metadata is; empty where it is none."""
     try:
         content = json.loads(metadata)
     except (ValueError, RecursionError):
         return {}
-    if not isinstance(content, dict):
-        return {}
-    return {name: content[name] for name in _POLICY if name in content}
+    return content if isinstance(content, dict) else {}

@@ -10,6 +10,7 @@ from typing import Any, Final, TypeAlias
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.records.record import RoomRecord, UnusableRecord
+from controller.text import pluralize
 
 
 class ActionName(StrEnum):
@@ -210,6 +211,25 @@ class RoomChange:
         return self.actions
 
     @property
+    def removes(self) -> bool:
+        """Whether its manifest is gone, whether or not it may go."""
+        return any(isinstance(action, Remove) for action in self.actions)
+
+    @property
+    def waiting(self) -> str:
+        """What of it a deferral or a guard holds back, in words."""
+        return " and ".join(a.action_name for a in self.actions if isinstance(a, Deferrable))
+
+    @property
+    def people(self) -> str:
+        """How many are inside, in words."""
+        return pluralize(self.participants, "participant")
+
+    @property
+    def deferral(self) -> str:
+        return f"deferred until the room is empty, {self.people} inside"
+
+    @property
     def action_names(self) -> tuple[ActionName, ...]:
         """The actions' words, each once, in order."""
         return tuple(dict.fromkeys(action.action_name for action in self.actions))
@@ -292,7 +312,7 @@ class Plan:
     @property
     def missing(self) -> frozenset[str]:
         """The rooms whose manifest is gone, by key, whether or not they may go."""
-        return frozenset(c.key for c in self.changes if any(isinstance(a, Remove) for a in c.actions))
+        return frozenset(change.key for change in self.changes if change.removes)
 
     def block_message(self, change: RoomChange) -> str:
         """Why something of the change is blocked; '' where nothing is."""

@@ -3,7 +3,7 @@
 What is foreign is in none of the answers, so nothing after this step can touch or count it.
 """
 
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from controller.live.room import LiveRoom
@@ -33,7 +33,7 @@ def classify_rooms(observed: Observed, inputs: PlanInputs) -> Ownership:
     """
     live, records = observed.live, observed.records.values()
     strangers = live.keys() - {record.live.name for record in records if record.live is not None}
-    strangers -= {name for each in observed.unusable.values() for name in _names(each.record)}
+    strangers -= {name for each in observed.unusable.values() for name in each.record.names}
     if not strangers:
         return Ownership()
     retired = _retired(strangers, records)
@@ -51,12 +51,6 @@ def classify_rooms(observed: Observed, inputs: PlanInputs) -> Ownership:
     )
 
 
-def _names(record: RoomRecord) -> Iterator[str]:
-    yield from (old.name for old in record.retired)
-    if record.live is not None:
-        yield record.live.name
-
-
 def _retired(listed: Collection[str], records: Iterable[RoomRecord]) -> dict[str, tuple[str, ...]]:
     names_by_id = (
         (record.id, tuple(old.name for old in record.retired if old.name in listed))
@@ -67,11 +61,9 @@ def _retired(listed: Collection[str], records: Iterable[RoomRecord]) -> dict[str
 
 
 def _by_room_id(ours: Iterable[tuple[LiveRoom, OwnerMark]]) -> dict[str, tuple[LiveRoom, ...]]:
-    grouped: dict[str, list[LiveRoom]] = {}
-    for room, mark in ours:
-        grouped.setdefault(mark.room_id, []).append(room)
-    return {room_id: tuple(sorted(rooms, key=_most_people_then_oldest)) for room_id, rooms in grouped.items()}
-
-
-def _most_people_then_oldest(room: LiveRoom) -> tuple[int, int, str]:
-    return -room.num_participants, room.created_at, room.name
+    grouped: dict[str, tuple[LiveRoom, ...]] = {}
+    for room, mark in sorted(
+        ours, key=lambda our: (-our[0].num_participants, our[0].created_at, our[0].name)
+    ):
+        grouped[mark.room_id] = (*grouped.get(mark.room_id, ()), room)
+    return grouped

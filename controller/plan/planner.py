@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
 from controller.plan.fields import disruption, drift, field_changes
-from controller.plan.guards import apply_guards, guarded_rooms, is_deferred, people_inside
+from controller.plan.guards import apply_guards, guarded_rooms, people_inside
 from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
 from controller.plan.metadata import room_metadata
@@ -59,6 +59,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     changes = apply_guards(planned, matching, observed, inputs)
     adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
     orphans = owners.orphans - adopted
+    rooms = len(matching.matches) + len(matching.untouched) + len(matching.gone) + len(observed.unusable)
     return Plan(
         changes=changes,
         chores=tuple(plan_chores(observed, inputs, matching, orphans)),
@@ -66,7 +67,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
         invalid=matching.errors,
         stale=matching.stale,
         guarded=guarded_rooms(changes, observed),
-        unchanged=matching.rooms + len(observed.unusable) - len(changes),
+        unchanged=rooms - len(changes),
         revision=observed.desired.revision,
         notes=(*_moves(changes), *notes(observed, restored)),
     )
@@ -103,56 +104,37 @@ class _PlanContext:
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """One room that is not as it should be: who it is, what it should be, and the first actions."""
+    """One room that is not as it should be: who it is, what it should be, and the first steps to that."""
 
     key: str
     id: str
     spec: RoomSpec
     record: RoomRecord | None
-    actions: tuple[Action, ...]
-    reasons: tuple[str, ...]
-
-    @property
-    def live_name(self) -> str | None:
-        """The live room that the actions are about."""
-        adopted = next((action.name for action in self.actions if isinstance(action, Adopt)), None)
-        current = self.record.live if self.record is not None else None
-        given_up = next(
-            (action.name for action in self.actions if isinstance(action, DeleteRetiredRoom)), None
-        )
-        return adopted or (current.name if current is not None else given_up)
+    steps: tuple[_Step, ...]
 
 
 def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
     for matched in matching.matches:
-        spec = matched.manifest.spec
-        alive = matched.record if matched.record is not None and not matched.record.removed else None
-        steps = (*_follow_manifest(matched), *_live_steps(context, matched.id, spec, alive))
-        if steps:
-            yield _need(matched.manifest.key, matched.id, spec, matched.record, steps)
+        spec, record = matched.manifest.spec, matched.record
+        alive = record if record is not None and not record.removed else None
+        if steps := (*_follow_manifest(matched), *_live_steps(context, matched.id, spec, alive)):
+            yield _Need(matched.manifest.key, matched.id, spec, record, steps)
     for record in matching.untouched:
         if steps := tuple(_live_steps(context, record.id, record.spec, record)):
-            yield _need(record.key, record.id, record.spec, record, steps)
+            yield _Need(record.key, record.id, record.spec, record, steps)
     for record in matching.gone:
-        serve = _in_service(_live_steps(context, record.id, record.spec, record))
-        yield _need(record.key, record.id, record.spec, record, (*serve, (Remove(), "manifest deleted")))
+        live = _live_steps(context, record.id, record.spec, record)
+        # what it needs while its removal is held back; replacing it is not worth it any more
+        serve = [step for step in live if not isinstance(step[0], Recreate)]
+        yield _Need(record.key, record.id, record.spec, record, (*serve, (Remove(), "manifest deleted")))
 
 
 def _restoration(action: RestoreRecord) -> _Need:
     """What else such a room needs is planned once its record can be used."""
-    record, manifest = action.damaged.record, action.manifest
-    spec = manifest.spec if manifest is not None else record.spec
-    key = manifest.key if manifest is not None else record.key
-    return _Need(key, record.id, spec, None, (action,), (f"damaged record: {action.damaged.problem}",))
-
-
-def _in_service(steps: Iterator[_Step]) -> Iterator[_Step]:
-    """What a room needs while its removal is held back; replacing it is not worth it any more."""
-    return (step for step in steps if not isinstance(step[0], Recreate))
-
-
-def _need(key: str, room_id: str, spec: RoomSpec, record: RoomRecord | None, steps: Sequence[_Step]) -> _Need:
-    return _Need(key, room_id, spec, record, tuple(a for a, _ in steps), tuple(why for _, why in steps))
+    record = action.damaged.record
+    wanted = action.manifest or record
+    step = (action, f"damaged record: {action.damaged.problem}")
+    return _Need(wanted.key, record.id, wanted.spec, None, (step,))
 
 
 def _follow_manifest(matched: Match) -> tuple[_Step, ...]:
@@ -215,26 +197,36 @@ def _drift_steps(room: LiveRoom, spec: RoomSpec, room_id: str, inputs: PlanInput
 
 
 def _change(need: _Need, observed: Observed) -> RoomChange:
-    record = need.record
-    created = any(isinstance(action, Create) for action in need.actions)
-    restored = any(isinstance(action, RestoreRecord) for action in need.actions)
+    record, actions = need.record, tuple(action for action, _ in need.steps)
+    created = any(isinstance(action, Create) for action in actions)
+    restored = any(isinstance(action, RestoreRecord) for action in actions)
     fields = () if restored else field_changes(None if created or record is None else record.spec, need.spec)
-    people = people_inside(need.live_name, observed)
-    live = observed.live.get(need.live_name or "")
+    live_name = _live_name(actions, record)
+    people = people_inside(live_name, observed)
+    live = observed.live.get(live_name or "")
     felt = (*fields, *drift(live.metadata, need.spec)) if live is not None else fields
     return RoomChange(
         key=need.key,
         id=need.id,
         name=need.spec.name,
-        actions=need.actions,
-        reason="; ".join(need.reasons),
+        actions=actions,
+        reason="; ".join(why for _, why in need.steps),
         record=record,
         fields=fields,
-        disruption=disruption(need.actions, felt),
-        live_name=need.live_name,
+        disruption=disruption(actions, felt),
+        live_name=live_name,
         participants=people or 0,
-        deferred=is_deferred(need.actions, people),
+        # one that nobody looked into may not be empty
+        deferred=people != 0 and any(isinstance(action, Deferrable) for action in actions),
     )
+
+
+def _live_name(actions: Sequence[Action], record: RoomRecord | None) -> str | None:
+    """The live room that the actions are about."""
+    adopted = next((action.name for action in actions if isinstance(action, Adopt)), None)
+    current = record.live.name if record is not None and record.live is not None else None
+    given_up = next((action.name for action in actions if isinstance(action, DeleteRetiredRoom)), None)
+    return adopted or current or given_up
 
 
 def _moves(changes: Sequence[RoomChange]) -> Iterator[str]:

@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.manifests.report import Place, error_dict, error_text, same
-from controller.plan.model import ActionName, Deferrable, Disruption, FieldChange, Plan, RoomChange
+from controller.plan.model import ActionName, Disruption, FieldChange, Plan, RoomChange
 from controller.room import format_time, redact_key
 
 _SIGN_OF: Final = (  # the first that fits
@@ -93,12 +93,8 @@ def _sign(change: RoomChange) -> str:
 
 def _effect(change: RoomChange) -> str:
     """What it means for the people inside, '' where it means nothing to them."""
-    people = f"{change.participants} participant{'' if change.participants == 1 else 's'}"
-    felt = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {people}"
-    if change.deferred:  # what waits, next to what is done at once
-        waits = " and ".join(a.action_name for a in change.actions if isinstance(a, Deferrable))
-        return f"{felt} - {waits} deferred until the room is empty, {people} inside"
-    return felt
+    felt = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {change.people}"
+    return f"{felt} - {change.waiting} {change.deferral}" if change.deferred else felt
 
 
 def _values(field: FieldChange) -> str:

@@ -15,7 +15,7 @@ from controller.clock import Clock
 from controller.companions.companion import Companion
 from controller.errors import LiveKitNotFoundError, StoreConflictError
 from controller.live.ports import LiveKitReader, LiveKitWriter
-from controller.live.room import LiveRoom, Participant
+from controller.live.room import Participant
 from controller.plan.metadata import room_metadata
 from controller.plan.model import (
     Action,
@@ -110,7 +110,7 @@ class ChangeApplier:
                 case Start() | Recreate():
                     record = record.with_live_name(self.clock.new_name(), now)
                 case Adopt(name):
-                    record = record.with_adopted_name(name, now)
+                    record = record.with_live_name(name, now)
                 case Stop():
                     record = record.without_live_name(now)
                 case Remove():
@@ -186,7 +186,7 @@ class ChangeApplier:
 
         The policy is the one in force by then: an older look must not undo what a newer one did.
         """
-        room = self._live_room(record)
+        room = self.state.live_room(record) if record.should_be_live else None
         if room is None:
             return 0
         people = await self.reader.participants(room.name)
@@ -204,17 +204,14 @@ class ChangeApplier:
 
     async def _correct_permission(self, record: RoomRecord, name: str, someone: Participant) -> int:
         correction = self._correction(record, someone)
-        return 0 if correction is None else await self._permit(name, someone.identity, correction)
-
-    async def _permit(self, name: str, identity: str, correction: Correction) -> int:
+        if correction is None:
+            return 0
+        permission, attributes = correction.permission, correction.attributes
         try:
-            await self.writer.update_permission(name, identity, correction.permission, correction.attributes)
+            await self.writer.update_permission(name, someone.identity, permission, attributes)
         except LiveKitNotFoundError:
             return 0  # they have left meanwhile
         return 1
-
-    def _live_room(self, record: RoomRecord) -> LiveRoom | None:
-        return self.state.live_room(record) if record.should_be_live else None
 
     async def maintain(self, chore: Housekeeping) -> int:
         """One piece of housekeeping; how many things it changed."""
@@ -245,14 +242,11 @@ class ChangeApplier:
         return gone
 
     async def _delete_orphan_if_empty(self, name: str) -> int:
-        if await self._people(name) or self._is_current(name):
-            return 0
+        people = await self._people(name)
+        if people or any(r.live is not None and r.live.name == name for r in self.store.by_id.values()):
+            return 0  # somebody came, or it was adopted since it was found to be an orphan
         await self._delete(name)
         return 1
-
-    def _is_current(self, name: str) -> bool:
-        """Whether it was adopted since it was found to be an orphan."""
-        return any(r.live is not None and r.live.name == name for r in self.store.by_id.values())
 
     async def _prune_retired_names(self, record: RoomRecord, names: frozenset[str]) -> None:
         current = self.store.by_id.get(record.id)

@@ -9,7 +9,6 @@ import structlog
 from controller.companions.companion import Companion
 from controller.errors import LeaseLostError, LiveKitError, RoomctlError, StoreConflictError
 from controller.plan.model import Observed
-from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import TaskRunner
 from controller.reconcile.triggers import Triggers
 from controller.records.ports import Records
@@ -29,7 +28,6 @@ class CompanionRunner:
 
     companions: tuple[Companion, ...]
     task_runner: TaskRunner
-    status_writer: StatusWriter
     triggers: Triggers
     records: Records
 
@@ -41,7 +39,7 @@ class CompanionRunner:
         for companion in self.companions:
             due = companion.due(observed, queued, audit=audit)
             if due is None:
-                self._requeue(queued)
+                self.triggers.companion_checks.update(queued)
                 self.triggers.later(RETRY_SECONDS)
             for room_id in sorted(due or ()):
                 self._start(companion, room_id, queued)
@@ -52,7 +50,8 @@ class CompanionRunner:
             for record, condition in companion.conditions_without_livekit(error):
                 key = _task_key(companion, record.id)
                 if key not in self.task_runner.busy:
-                    self.status_writer.sync_condition(record, condition, key, self.task_runner.start)
+                    write = self.task_runner.status_writer.write_condition(record, condition)
+                    self.task_runner.start(key, write)
 
     def on_standby(self) -> None:
         for companion in self.companions:
@@ -69,13 +68,9 @@ class CompanionRunner:
             self.task_runner.start(key, self._step(companion, room_id))
             return
         record = self.records.by_id.get(room_id)
-        if record is not None and (missed := companion.names_of(record) & queued):
-            self._requeue(missed)
+        if record is not None and (missed := record.names & queued):
+            self.triggers.companion_checks.update(missed)
             self.task_runner.requeue(key)
-
-    def _requeue(self, names: AbstractSet[str]) -> None:
-        for name in names:
-            self.triggers.requeue_companion_check(name)
 
     async def _step(self, companion: Companion, room_id: str) -> None:
         try:

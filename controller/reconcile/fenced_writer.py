@@ -1,14 +1,17 @@
 """The actor that writes only while the lease is held (rule 4 of docs/records.md#rules)."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
-from contextlib import asynccontextmanager
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from typing import ParamSpec, TypeVar
 
 from controller.live.egress import Egress, RecordingRequest
 from controller.live.ports import LiveKitWriter
 from controller.live.room import LiveRoom, Permission
 from controller.records.ports import Lease
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,34 +28,30 @@ class FencedWriter:
     limit: asyncio.Semaphore
     recording_limit: asyncio.Semaphore
 
-    @asynccontextmanager
-    async def _lease_checked(self, limit: asyncio.Semaphore | None = None) -> AsyncIterator[None]:
-        async with limit or self.limit:
+    async def _fenced(
+        self, limit: asyncio.Semaphore, call: Callable[_P, Awaitable[_T]], *args: _P.args, **kwargs: _P.kwargs
+    ) -> _T:
+        async with limit:
             self.lease.check()
-            yield
+            return await call(*args, **kwargs)
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
-        async with self._lease_checked():
-            return await self.writer.create_room(name, metadata, max_participants)
+        return await self._fenced(self.limit, self.writer.create_room, name, metadata, max_participants)
 
     async def delete_room(self, name: str) -> None:
-        async with self._lease_checked():
-            await self.writer.delete_room(name)
+        await self._fenced(self.limit, self.writer.delete_room, name)
 
     async def update_metadata(self, name: str, metadata: str) -> None:
-        async with self._lease_checked():
-            await self.writer.update_metadata(name, metadata)
+        await self._fenced(self.limit, self.writer.update_metadata, name, metadata)
 
     async def update_permission(
         self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
     ) -> None:
-        async with self._lease_checked():
-            await self.writer.update_permission(name, identity, permission, attributes)
+        update = self.writer.update_permission
+        await self._fenced(self.limit, update, name, identity, permission, attributes)
 
     async def start_recording(self, request: RecordingRequest) -> Egress:
-        async with self._lease_checked(self.recording_limit):
-            return await self.writer.start_recording(request)
+        return await self._fenced(self.recording_limit, self.writer.start_recording, request)
 
     async def stop_recording(self, egress_id: str) -> None:
-        async with self._lease_checked(self.recording_limit):
-            await self.writer.stop_recording(egress_id)
+        await self._fenced(self.recording_limit, self.writer.stop_recording, egress_id)

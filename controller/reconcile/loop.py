@@ -15,8 +15,7 @@ from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
 from controller.reconcile.peers import is_away
 from controller.reconcile.reconciler import Reconciler
-from controller.reconcile.status import count_conditions, unusable_census
-from controller.reconcile.task_runner import TaskRunner
+from controller.reconcile.status import count_conditions
 from controller.reconcile.triggers import Triggers
 from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
@@ -50,9 +49,10 @@ class OutageLog:
 
 @dataclass(slots=True)
 class ManifestErrorLog:
-    """Says each wrong manifest, and each state of the folder, once while it lasts."""
+    """Says each wrong manifest, each file not read, and each state of the folder, once while it lasts."""
 
     _errors: frozenset[ManifestError] = frozenset()
+    _unread: frozenset[ManifestError] = frozenset()
     _state: RoomsDirState = RoomsDirState.OK
 
     def report(self, desired: Desired, errors: tuple[ManifestError, ...]) -> None:
@@ -63,87 +63,73 @@ class ManifestErrorLog:
         for error in sorted(frozenset(errors) - self._errors, key=lambda e: (e.file, e.message)):
             line, column = (error.position.line, error.position.column) if error.position else (None, None)
             log.warning("manifest invalid", file=error.file, line=line, column=column, error=error.message)
-        self._errors = frozenset(errors)
+        for unread in sorted(frozenset(desired.unread) - self._unread, key=lambda e: e.file):
+            log.warning("file not read", file=unread.file, error=unread.message)
+        self._errors, self._unread = frozenset(errors), frozenset(desired.unread)
 
 
-@dataclass(frozen=True, slots=True)
-class LoopContext:
-    """What the loop is woken by, reports to, and measures with."""
+@dataclass(slots=True)
+class Loop:
+    """Runs the reconciler until told to stop. Nothing that a server does or leaves undone ends it.
 
+    `resync`: seconds between two passes at most. `watch_was_silent` is called where a resync found a change
+    of rooms.d that nothing told of.
+    """
+
+    reconciler: Reconciler
     triggers: Triggers
     state: StateCache
     metrics: Metrics
     clock: Clock
-
-
-class Loop:
-    """Runs the reconciler until told to stop. Nothing that a server does or leaves undone ends it."""
-
-    def __init__(
-        self,
-        reconciler: Reconciler,
-        task_runner: TaskRunner,
-        context: LoopContext,
-        *,
-        resync: float,
-        watch_was_silent: Callable[[], None],
-    ) -> None:
-        self._reconciler = reconciler
-        self._task_runner = task_runner
-        self._triggers, self._state = context.triggers, context.state
-        self._metrics, self._clock = context.metrics, context.clock
-        self._resync = resync
-        self._watch_was_silent = watch_was_silent
-        self._outage_log, self._manifest_errors, self._backoff = OutageLog(), ManifestErrorLog(), Backoff()
-        self._counted: tuple[Mapping[str, RoomRecord], bool] | None = None
-        self._watch_missed_change = False
+    resync: float
+    watch_was_silent: Callable[[], None]
+    _outage_log: OutageLog = field(default_factory=OutageLog)
+    _manifest_errors: ManifestErrorLog = field(default_factory=ManifestErrorLog)
+    _backoff: Backoff = field(default_factory=Backoff)
+    _counted: tuple[Mapping[str, RoomRecord], bool] | None = None
+    _watch_missed_change: bool = False
 
     async def run(self, stop: asyncio.Event) -> None:
         """Pass after pass; `stop` ends it once the loop is woken."""
-        resync_at = self._clock.monotonic()
+        resync_at = self.clock.monotonic()
         while not stop.is_set():
-            begun = self._clock.monotonic()
+            begun = self.clock.monotonic()
             resync_due = begun >= resync_at
             if resync_due:
-                resync_at = begun + self._resync
+                resync_at = begun + self.resync
             rest = await self._run_pass(resync_due=resync_due)
-            took = self._clock.monotonic() - begun
-            self._metrics.pass_seconds.observe(took)
+            took = self.clock.monotonic() - begun
+            self.metrics.pass_seconds.observe(took)
             # the pace, not a wait for something
             await asyncio.sleep(max(MIN_PASS_INTERVAL_SECONDS, min(took, MAX_PASS_PAUSE_SECONDS)))
-            await self._triggers.wait(min(rest, max(0.0, resync_at - self._clock.monotonic())))
+            await self.triggers.wait(min(rest, max(0.0, resync_at - self.clock.monotonic())))
 
     async def _run_pass(self, *, resync_due: bool) -> float:
         """One pass; how long to wait for a trigger after it, in seconds."""
-        watch_reported = self._triggers.drain_files_changed()
+        watch_reported = self.triggers.drain_files_changed()
         self._judge_watch(watch_reported=watch_reported, resync_due=resync_due)
-        before = self._reconciler.desired
+        before = self.reconciler.desired
         try:
-            plan = await self._reconciler.reconcile(read_files=watch_reported or resync_due, audit=resync_due)
+            plan = await self.reconciler.reconcile(read_files=watch_reported or resync_due, audit=resync_due)
         except RoomctlError as error:
-            if isinstance(error, StoreMismatchError) and self._state.mongodb.seen is None:
+            if isinstance(error, StoreMismatchError) and self.state.mongodb.seen is None:
                 raise  # at the start it is a mistake in the settings, and waiting will not mend it
             return self._handle_unavailable(error, watch_reported=watch_reported)
         except Exception as error:
             log.exception("reconcile pass crashed")
             return self._record_failure(error, watch_reported=watch_reported)
         self._record_success()
-        after = self._reconciler.desired
-        if (
-            not watch_reported
-            and before is not None
-            and after is not None
-            and before.revision != after.revision
-        ):
+        after = self.reconciler.desired
+        if not watch_reported and before and after and before.revision != after.revision:
             self._watch_missed_change = True
         if plan is not None and after is not None:
             self._manifest_errors.report(after, plan.invalid)
-        return self._resync
+        return self.resync
 
     def _judge_watch(self, *, watch_reported: bool, resync_due: bool) -> None:
         """A resync may see a change before the watch tells of it: silent is one that never told."""
         if self._watch_missed_change and resync_due and not watch_reported:
-            self._watch_was_silent()
+            self.watch_was_silent()
         if watch_reported or resync_due:
             self._watch_missed_change = False
 
@@ -158,40 +144,36 @@ class Loop:
     def _record_failure(self, error: Exception, *, watch_reported: bool) -> float:
         """A pass that failed; how long to wait for the next."""
         if watch_reported:
-            self._triggers.files_stay_changed()
-        self._metrics.passes.labels("failed").inc()
+            self.triggers.files_stay_changed()
+        self.metrics.passes.labels("failed").inc()
         kind = error.kind if isinstance(error, RoomctlError) else type(error).__name__
-        self._metrics.errors.labels(kind).inc()
+        self.metrics.errors.labels(kind).inc()
         self._count_rooms()
-        self._state.last_pass_at = self._clock.monotonic()
-        return self._backoff.failed("pass", self._clock.monotonic(), self._clock.chance())
+        self.state.last_pass_at = self.clock.monotonic()
+        return self._backoff.failed("pass", self.clock.monotonic(), self.clock.chance())
 
     def _record_success(self) -> None:
         returned = [self._outage_log.record_success(server) for server in ("LiveKit", "MongoDB")]
         if any(returned):
-            self._task_runner.reset_backoff()
+            self.reconciler.task_runner.reset_backoff()
         self._backoff.succeeded("pass")
-        self._metrics.passes.labels("ok").inc()
+        self.metrics.passes.labels("ok").inc()
         self._count_rooms()
-        self._state.last_pass_at = self._clock.monotonic()
+        self.state.last_pass_at = self.clock.monotonic()
 
     def _count_rooms(self) -> None:
         """Rooms by condition; counted anew only when a record changed."""
-        records = self._state.records.by_id  # replaced as a whole where one of them changes
-        away = self._state.leader and is_away(self._state.livekit.seen, self._clock.monotonic())
+        records = self.state.records.by_id  # replaced as a whole where one of them changes
+        away = self.state.leader and is_away(self.state.livekit.seen, self.clock.monotonic())
         if self._counted is not None and self._counted[0] is records and self._counted[1] is away:
             return
-        self._counted = records, away
-        unusable = self._state.records.unusable
-        conditions = count_conditions(
-            (record for room_id, record in records.items() if room_id not in unusable), livekit_away=away
-        )
-        self._metrics.rooms.clear()
-        for (kind, status), count in (conditions + unusable_census(unusable.values())).items():
-            self._metrics.rooms.labels(kind, status).set(count)
-        self._metrics.unusable_records.clear()
+        self._counted, unusable = (records, away), self.state.records.unusable
+        self.metrics.rooms.clear()
+        for (kind, status), count in count_conditions(records.values(), unusable, livekit_away=away).items():
+            self.metrics.rooms.labels(kind, status).set(count)
+        self.metrics.unusable_records.clear()
         for reason, count in Counter(str(each.reason) for each in unusable.values()).items():
-            self._metrics.unusable_records.labels(reason).set(count)
+            self.metrics.unusable_records.labels(reason).set(count)
 
 
 def _server(error: RoomctlError) -> str:

@@ -44,7 +44,10 @@ class StateObserver:
         try:
             await asyncio.gather(self._listing(), self._recordings())
         except LiveKitError as error:
-            await self._records_beside(error)
+            try:  # guests are answered from what MongoDB says while LiveKit is away, too
+                await self._records()
+            except StoreError as other:
+                raise error from other
             raise
         await self._records()
         snapshot = desired if desired is not None else await self.read_manifests()
@@ -93,13 +96,6 @@ class StateObserver:
             self.state.mongodb.record_failure(error)
             raise
         self.state.mongodb.record_success(self.clock.monotonic())
-
-    async def _records_beside(self, error: LiveKitError) -> None:
-        """What MongoDB says is taken in while LiveKit is away, too: guests are answered from it."""
-        try:
-            await self._records()
-        except StoreError as other:
-            raise error from other
 
     async def people(self, names: Iterable[str]) -> dict[str, tuple[Participant, ...]]:
         """Who is inside each; a room that cannot be looked into is left out, and so counts as occupied.

@@ -18,22 +18,19 @@ from controller.live.webhook import WebhookEvent
 from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.plan.model import BlockReason, EnforcePermissions, Observed, Plan, PlanInputs
 from controller.plan.planner import make_plan, names_to_check
-from controller.reconcile.audit import Audit, is_restricted
 from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.observe import StateObserver
 from controller.reconcile.peers import Peers
-from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import TaskRunner
-from controller.reconcile.trackers import AbsenceTracker, OrphanTracker
-from controller.reconcile.triggers import (
-    Triggers,
+from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker, is_restricted
+from controller.reconcile.triggers import Triggers
+from controller.reconcile.webhooks import (
     WatchedRooms,
     needs_companion_check,
     needs_pass,
     needs_permission_check,
 )
 from controller.records.ports import Lease, RecordReader, RemovalApproval, RemovalApprovals
-from controller.records.record import RoomRecord
 from controller.records.replicas import Replica
 
 EMPTY_PLAN_TTL_SECONDS: Final = 60.0
@@ -88,12 +85,9 @@ class Planner:
         `everyone`: inside each room that changes, for a plan that is shown to somebody. Writes nothing.
         """
         now = self.clock.monotonic()
-        if (
-            self._empty_plan is not None
-            and now < self._empty_plan.until
-            and observed == self._empty_plan.observed
-        ):
-            return self._empty_plan.plan
+        last = self._empty_plan
+        if last is not None and now < last.until and observed == last.observed:
+            return last.plan
         plan = await self._fresh(observed, approved_removals, everyone=everyone)
         idle = plan.empty and not plan.chores and not plan.orphans
         self._empty_plan = _EmptyPlan(observed, plan, now + EMPTY_PLAN_TTL_SECONDS) if idle else None
@@ -110,10 +104,8 @@ class Planner:
         )
         draft = make_plan(observed, inputs)
         if any(change.blocked_by in (BlockReason.TOO_MANY, BlockReason.EMPTY) for change in draft.changes):
-            inputs = replace(
-                inputs,
-                approved_removals=inputs.approved_removals | await self._read_approved_removals(inputs.now),
-            )
+            approved = approved_removals | await self._read_approved_removals(inputs.now)
+            inputs = replace(inputs, approved_removals=approved)
             draft = make_plan(observed, inputs)
         names = names_to_check(draft, everyone=everyone)
         people = await self.observer.people(names) if names else {}
@@ -127,12 +119,9 @@ class Planner:
 
     async def _read_approved_removals(self, now: datetime) -> frozenset[str]:
         """The rooms that `apply --allow-removals` gave leave to remove, while that is good."""
-        self._approval, self._approval_known = await self.approvals.removal_approval(), True
-        return (
-            self._approval.keys
-            if self._approval is not None and self._approval.expires > now
-            else frozenset()
-        )
+        approval = await self.approvals.removal_approval()
+        self._approval, self._approval_known = approval, True
+        return approval.keys if approval is not None and approval.expires > now else frozenset()
 
     async def consume_removal_approval(self, plan: Plan, observed: Observed) -> None:
         """Leave is used once: it ends when none of its rooms is missing any more, gone or back."""
@@ -166,38 +155,24 @@ class Planner:
             self.orphans.observe(name, people_in(self.observer.state.live.get(name), people), now)
 
 
+@dataclass(slots=True)
 class Reconciler:
-    """Makes rooms as their specs want them, and keeps them so, while it holds the lease."""
+    """Makes rooms as their specs want them, and keeps them so, while it holds the lease.
 
-    def __init__(
-        self,
-        planner: Planner,
-        task_runner: TaskRunner,
-        status_writer: StatusWriter,
-        companions: CompanionRunner,
-        *,
-        lease: Lease,
-        triggers: Triggers,
-        peers: Peers,
-    ) -> None:
-        self._planner = planner
-        self._eyes = planner.observer
-        self._task_runner = task_runner
-        self._status_writer = status_writer
-        self._companions = companions
-        self._lease = lease
-        self._triggers = triggers
-        self._peers = peers
-        self._older_than: Replica | None = None
-        self._desired: Desired | None = None
-        self._guards: frozenset[BlockReason] = frozenset()
-        self._watched = WatchedRooms()
-        self._audit = Audit()
+    `desired` is the last snapshot of rooms.d.
+    """
 
-    @property
-    def desired(self) -> Desired | None:
-        """The last snapshot of rooms.d."""
-        return self._desired
+    planner: Planner
+    task_runner: TaskRunner
+    companions: CompanionRunner
+    lease: Lease
+    triggers: Triggers
+    peers: Peers
+    desired: Desired | None = None
+    _older_than: Replica | None = None
+    _guards: frozenset[BlockReason] = frozenset()
+    _watched: WatchedRooms = field(default_factory=WatchedRooms)
+    _audit: Audit = field(default_factory=Audit)
 
     async def reconcile(self, *, read_files: bool, audit: bool = False) -> Plan | None:
         """One pass; None while another holds the lease. Raises LiveKitError's and StoreError's kinds.
@@ -206,78 +181,68 @@ class Reconciler:
         and all whose policy changed of late; else those alone that something made suspect.
         """
         try:
-            observed = await self._eyes.observe(None if read_files else self._desired)
+            observed = await self.planner.observer.observe(None if read_files else self.desired)
         except LiveKitError as error:
-            if self._lease.held:
-                self._companions.on_livekit_unavailable(error)
+            if self.lease.held:
+                self.companions.on_livekit_unavailable(error)
             raise
-        self._desired, now = observed.desired, self._planner.clock.monotonic()
-        self._peers.observe_revision(observed.desired.revision, now)
-        if not self._lease.held:
-            self._planner.on_standby()
-            self._companions.on_standby()
+        self.desired, now = observed.desired, self.planner.clock.monotonic()
+        self.peers.observe_revision(observed.desired.revision, now)
+        if not self.lease.held:
+            self.planner.on_standby()
+            self.companions.on_standby()
             return None
         observed = self._withhold_manifests(observed, now)
-        plan = await self._planner.plan(observed)
-        await self._planner.consume_removal_approval(plan, observed)
+        plan = await self.planner.plan(observed)
+        await self.planner.consume_removal_approval(plan, observed)
         self._watched = self._watched_rooms(plan, observed)
-        if (due := self._planner.remember(plan, observed)) is not None:
-            self._triggers.files_later(due)
-        if self._planner.unsure:
-            self._triggers.later(RECHECK_OCCUPANCY_SECONDS)
+        if (due := self.planner.remember(plan, observed)) is not None:
+            self.triggers.files_later(due)
+        if self.planner.unsure:
+            self.triggers.later(RECHECK_OCCUPANCY_SECONDS)
         self._log_blocked(plan)
         self._start_permission_checks(observed, audit=audit)
-        self._task_runner.start_changes(plan, looks=audit)
-        await self._companions.run_pass(observed, audit=audit)
-        self._status_writer.sync_statuses(
-            plan, observed.records, self._task_runner.busy, self._task_runner.start
-        )
-        await self._planner.check_orphans(plan)
+        self.task_runner.start_changes(plan, looks=audit)
+        await self.companions.run_pass(observed, audit=audit)
+        self.task_runner.start_statuses(plan, observed.records)
+        await self.planner.check_orphans(plan)
         return plan
 
     async def write_statuses(self, plan: Plan) -> None:
         """The statuses that `plan` leaves to be said, and wait until they are."""
-        self._status_writer.sync_statuses(
-            plan, self._planner.records.by_id, self._task_runner.busy, self._task_runner.start
-        )
-        await self._task_runner.wait_until_idle()
+        self.task_runner.start_statuses(plan, self.planner.records.by_id)
+        await self.task_runner.wait_until_idle()
 
     def on_webhook(self, event: WebhookEvent) -> None:
         """A verified webhook: wakes the loop where it may mean work."""
-        live = self._eyes.state.live
-        if not self._lease.held:
+        live = self.planner.observer.state.live
+        if not self.lease.held:
             return
         if needs_permission_check(event, live, self._watched):
-            self._triggers.queue_permission_check(event.room)
+            self.triggers.queue_permission_check(event.room)
         elif needs_pass(event, live, self._watched):
-            self._triggers.wake()
+            self.triggers.wake()
         if needs_companion_check(event, live, self._watched):
-            self._triggers.queue_companion_check(event.room)
+            self.triggers.queue_companion_check(event.room)
 
     def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
         """The rooms that something made suspect, and at an audit a share of those that people are in."""
-        if queued := self._triggers.drain_permission_checks():
-            for record in self._planner.records.by_id.values():  # by now: one made since may be among them
-                if record.live is not None and record.live.name in queued and record.should_be_live:
-                    self._check_permissions(record, record.live.name)
+        if queued := self.triggers.drain_permission_checks():
+            for record in self.planner.records.by_id.values():  # by now: one made since may be among them
+                if record.live is None or record.live.name not in queued or not record.should_be_live:
+                    continue
+                if not self.task_runner.start_maintenance(EnforcePermissions(record), again=True):
+                    self.triggers.permission_checks.add(record.live.name)
         if audit:
             for record in self._audit.choose(observed.records.values(), observed.live):
-                self._task_runner.start_maintenance(EnforcePermissions(record))
-
-    def _check_permissions(self, record: RoomRecord, name: str) -> None:
-        """A look that is under way may have missed what made the room suspect."""
-        check = EnforcePermissions(record)
-        if not self._task_runner.start_maintenance(check):
-            self._triggers.requeue_permission_check(name)
-            self._task_runner.requeue_maintenance(check)
+                self.task_runner.start_maintenance(EnforcePermissions(record))
 
     def _withhold_manifests(self, observed: Observed, now: float) -> Observed:
         """Those of this replica, while another one may have newer ones (docs/availability.md#revisions)."""
-        other = self._peers.other_revision(now)
+        other = self.peers.other_revision(now)
         if other is not None and self._older_than is None:
-            log.warning(
-                "manifest changes withheld", reason="RevisionDiffers", replica=str(other), hint=_DIFFERS
-            )
+            reason = "RevisionDiffers"
+            log.warning("manifest changes withheld", reason=reason, replica=str(other), hint=_DIFFERS)
         self._older_than = other
         return observed if other is None else replace(observed, desired=observed.desired.withheld())
 
@@ -290,17 +255,14 @@ class Reconciler:
         self._guards = frozenset(counts)
 
     def _watched_rooms(self, plan: Plan, observed: Observed) -> WatchedRooms:
-        current = [
-            (record, record.live.name) for record in observed.records.values() if record.live is not None
-        ]
-        enforced = {
-            c.record.live.name for c in plan.chores if isinstance(c, EnforcePermissions) and c.record.live
-        }
+        current = {r.live.name: r for r in observed.records.values() if r.live is not None}
+        checks = (chore for chore in plan.chores if isinstance(chore, EnforcePermissions))
+        enforced = {check.record.live.name for check in checks if check.record.live is not None}
         changing = {change.live_name for change in plan.changes if change.live_name is not None}
         return WatchedRooms(
-            ours=frozenset(name for _, name in current),
+            ours=frozenset(current),
             people=frozenset(enforced | changing),
-            restricted=frozenset(name for record, name in current if is_restricted(record)),
-            served=frozenset(name for record, name in current if self._companions.concern(record)),
-            instance=self._planner.inputs.instance,
+            restricted=frozenset(name for name, record in current.items() if is_restricted(record)),
+            served=frozenset(name for name, record in current.items() if self.companions.concern(record)),
+            instance=self.planner.inputs.instance,
         )

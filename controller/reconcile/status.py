@@ -1,14 +1,15 @@
 """What is said of a room: conditions, made by one pure function from what was found and what came of it."""
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
+from itertools import chain
 from typing import Final
 
 from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError
-from controller.plan.model import ActionName, BlockReason, DeleteRetiredRoom, Heal, RoomChange
+from controller.plan.model import BlockReason, DeleteRetiredRoom, Heal, RoomChange
 from controller.plan.unusable import advice
 from controller.records.record import Condition, Origin, RoomRecord, Status, UnusableRecord
 
@@ -87,6 +88,11 @@ def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
     return NewCondition("Ready", TRUE, "AsSpecified", "manifest deleted; removed after 10 seconds" * waits)
 
 
+def guarded(reason: BlockReason, missing: int) -> NewCondition:
+    """The condition of a room that stays although its manifest, as those of `missing` rooms, is gone."""
+    return NewCondition("Guarded", TRUE, str(reason), reason.message(missing))
+
+
 def _given_up(change: RoomChange | None) -> bool:
     """Whether a live room under a retired name still stands."""
     return change is not None and any(isinstance(action, DeleteRetiredRoom) for action in change.actions)
@@ -106,16 +112,7 @@ def _manifest_valid(stale: ManifestError | None) -> NewCondition:
 
 
 def _deferral(change: RoomChange) -> str:
-    words = " and ".join(
-        word for word in change.action_names if word in (ActionName.REMOVE, ActionName.RECREATE)
-    )
-    people = f"{change.participants} participant{'' if change.participants == 1 else 's'}"
-    return f"{words} deferred until the room is empty, {people} inside"
-
-
-def guarded(reason: BlockReason, missing: int) -> NewCondition:
-    """The condition of a room that stays although its manifest, as those of `missing` rooms, is gone."""
-    return NewCondition("Guarded", TRUE, str(reason), reason.message(missing))
+    return f"{change.waiting} {change.deferral}"
 
 
 def vanished(change: RoomChange) -> bool:
@@ -124,27 +121,29 @@ def vanished(change: RoomChange) -> bool:
     return made and any(isinstance(action, Heal) for action in change.actions)
 
 
-def unseen(condition: Condition, message: str, since: datetime) -> Condition:
-    """What a condition says while LiveKit is away: those that only LiveKit can tell are Unknown."""
-    if condition.type not in _SEEN_ON_LIVEKIT:
-        return condition
-    return Condition(condition.type, "Unknown", "LiveKitAway", message, since)
-
-
 def unusable_condition(each: UnusableRecord) -> Condition:
     """What is said of a record that must not be acted on: derived by whoever shows it, never written."""
     status = FALSE if each.is_damaged else "Unknown"
     return Condition("Ready", status, str(each.reason), advice(each), each.record.modified)
 
 
-def unusable_census(unusable: Iterable[UnusableRecord]) -> Counter[tuple[str, str]]:
-    """The same count as `count_conditions`, of the records that must not be acted on."""
-    return Counter((c.type, c.status) for c in map(unusable_condition, unusable))
-
-
-def count_conditions(records: Iterable[RoomRecord], *, livekit_away: bool) -> Counter[tuple[str, str]]:
-    """How many rooms say what: by condition type and status."""
-    conditions = (c for r in records if not r.removed for c in r.status.conditions)
+def count_conditions(
+    records: Iterable[RoomRecord], unusable: Mapping[str, UnusableRecord], *, livekit_away: bool
+) -> Counter[tuple[str, str]]:
+    """How many rooms say what, by condition type and status; `unusable` ones must not be acted on."""
+    usable = (record for record in records if not record.removed and record.id not in unusable)
+    said = chain.from_iterable(record.status.conditions for record in usable)
+    counts = Counter((c.type, c.status) for c in chain(said, map(unusable_condition, unusable.values())))
     if not livekit_away:
-        return Counter((c.type, c.status) for c in conditions)
-    return Counter((c.type, "Unknown" if c.type in _SEEN_ON_LIVEKIT else c.status) for c in conditions)
+        return counts
+    aged: Counter[tuple[str, str]] = Counter()
+    for (kind, status), count in counts.items():
+        aged[kind, "Unknown" if kind in _SEEN_ON_LIVEKIT else status] += count
+    return aged
+
+
+def unseen(condition: Condition, message: str, since: datetime) -> Condition:
+    """What a condition says while LiveKit is away: those that only LiveKit can tell are Unknown."""
+    if condition.type not in _SEEN_ON_LIVEKIT:
+        return condition
+    return Condition(condition.type, "Unknown", "LiveKitAway", message, since)

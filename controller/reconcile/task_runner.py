@@ -4,8 +4,9 @@ A room that fails never delays another; nothing that is under way is begun twice
 """
 
 import asyncio
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Mapping
 from collections.abc import Set as AbstractSet
+from dataclasses import dataclass, field
 from typing import Any, Final
 
 import structlog
@@ -41,8 +42,8 @@ from controller.plan.model import (
 from controller.reconcile.change_applier import ApplyResult, ChangeApplier
 from controller.reconcile.status import vanished
 from controller.reconcile.status_writer import StatusWriter
-from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
+from controller.records.record import RoomRecord
 from controller.room import redact_key
 
 HEAL_RECHECK_SECONDS: Final = 2.0
@@ -59,31 +60,27 @@ MAX_CONFLICT_RETRIES: Final = 5
 Progress = Callable[[str, str, str], None]
 """Told of each thing done: key, the action's word, and `done` or what went wrong."""
 
+_AWAY: Final = LiveKitUnavailableError | StoreUnavailableError
+
 log = structlog.get_logger()
 
 
+@dataclass(slots=True)
 class TaskRunner:
     """Carries out plans. Wakes the loop when something has to be planned again."""
 
-    def __init__(
-        self,
-        applier: ChangeApplier,
-        status_writer: StatusWriter,
-        triggers: Triggers,
-        metrics: Metrics,
-        progress: Progress,
-    ) -> None:
-        self._applier = applier
-        self._status_writer = status_writer
-        self._triggers = triggers
-        self._metrics = metrics
-        self._progress = progress
-        self._clock = applier.clock
-        self._flapping: FlapDetector = status_writer.flapping
-        self._backoff = Backoff()
-        self._tasks: dict[str, asyncio.Task[None]] = {}
-        self._doing: dict[str, frozenset[Action]] = {}
-        self._requeued: set[str] = set()
+    applier: ChangeApplier
+    status_writer: StatusWriter
+    triggers: Triggers
+    metrics: Metrics
+    progress: Progress
+    _backoff: Backoff = field(default_factory=Backoff)
+    _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
+    _doing: dict[str, frozenset[Action]] = field(default_factory=dict)
+    _requeued: set[str] = field(default_factory=set)
+
+    def _now(self) -> float:
+        return self.applier.clock.monotonic()
 
     @property
     def busy(self) -> AbstractSet[str]:
@@ -95,38 +92,42 @@ class TaskRunner:
 
         Without `looks` nobody looks into rooms that nothing changes in.
         """
-        now = self._clock.monotonic()
+        now = self._now()
         for change in sorted(plan.changes, key=lambda change: self._seems_empty(change.live_name)):
             if change.id in self._tasks:
                 self._note(change)
-            elif change.due and self._may_begin(change.id, now) and self._may_heal(change, now):
+            elif change.due and self._may_begin(change, now):
                 self._doing[change.id] = frozenset(change.due)
                 self.start(change.id, self._work(change, plan))
         for chore in plan.chores:
             if looks or not isinstance(chore, EnforcePermissions):
-                begun = self.start_maintenance(chore)
-                if not begun and isinstance(chore, FinalizeApiRemoval):
-                    self.requeue_maintenance(chore)
+                self.start_maintenance(chore, again=isinstance(chore, FinalizeApiRemoval))
 
     def _seems_empty(self, name: str | None) -> bool:
         """By the listing, which lags: good enough for an order."""
-        room = self._applier.state.live.get(name) if name is not None else None
+        room = self.applier.state.live.get(name) if name is not None else None
         return room is None or not room.num_participants
 
-    def start_maintenance(self, chore: Chore) -> bool:
-        """Give a piece of housekeeping its task; False where that is under way, or waits after a failure."""
-        key, task = _backoff_key(chore), _task_key(chore)
-        if task in self._tasks or self._backoff.is_backing_off(key, self._clock.monotonic()):
-            return False
-        self.start(task, self._run_maintenance(key, chore), retry=key)
-        return True
+    def start_maintenance(self, chore: Chore, *, again: bool = False) -> bool:
+        """Give a piece of housekeeping its task; False where that is under way, or waits after a failure.
 
-    def requeue_maintenance(self, chore: Chore) -> None:
-        """Wake the loop once what is under way for `maintain` has ended: the world moved on meanwhile."""
-        self.requeue(_task_key(chore))
+        `again`: what is under way may have missed something, so the loop is woken once it has ended.
+        """
+        key, task = _backoff_key(chore), _task_key(chore)
+        if task not in self._tasks and not self._backoff.is_backing_off(key, self._now()):
+            self.start(task, self._run_maintenance(key, chore), retry=key)
+            return True
+        if again:
+            self.requeue(task)
+        return False
+
+    def start_statuses(self, plan: Plan, records: Mapping[str, RoomRecord]) -> None:
+        """Write the statuses that `plan` leaves to be said, of rooms that nothing is under way for."""
+        for record, left in self.status_writer.outdated(plan, records, self.busy):
+            self.start(record.id, self.status_writer.write_status(record, plan, left))
 
     def requeue(self, key: str) -> None:
-        """The same for any work, by its key."""
+        """Wake the loop once what is under way for `key` has ended: the world moved on meanwhile."""
         if key in self._tasks:
             self._requeued.add(key)
 
@@ -140,11 +141,10 @@ class TaskRunner:
         Work under way shows as a live room to make or to finish; that is no news.
         """
         doing = self._doing.get(change.id)
-        news = [
-            a
-            for a in change.due
-            if doing is None or not (a in doing or isinstance(a, Heal | DeleteRetiredRoom))
-        ]
+        if doing is None:
+            news = bool(change.due)
+        else:
+            news = any(not isinstance(a, Heal | DeleteRetiredRoom) for a in change.due if a not in doing)
         if news:
             self._requeued.add(change.id)
 
@@ -166,90 +166,86 @@ class TaskRunner:
             task.cancel()
         await asyncio.gather(*pending, return_exceptions=True)
 
-    def _may_begin(self, key: str, now: float) -> bool:
-        return key not in self._tasks and not self._backoff.is_backing_off(key, now)
-
-    def _may_heal(self, change: RoomChange, now: float) -> bool:
-        return not vanished(change) or self._flapping.may_heal(change.id, now)
+    def _may_begin(self, change: RoomChange, now: float) -> bool:
+        if self._backoff.is_backing_off(change.id, now):
+            return False
+        return not vanished(change) or self.status_writer.flapping.may_heal(change.id, now)
 
     async def _guarded(self, key: str, work: Coroutine[Any, Any, None], retry: str) -> None:
         """A fault in one room's work is that room's alone."""
         try:
             await work
+        except RoomctlError:
+            pass  # a status that could not be written is found missing by the next pass
         except Exception:
-            self._metrics.errors.labels("Unexpected").inc()
+            self.metrics.errors.labels("Unexpected").inc()
             log.exception("task crashed", retry_in_seconds=round(self._retry(retry), 1))
         finally:
             self._tasks.pop(key, None)
             self._doing.pop(key, None)
             if key in self._requeued:
                 self._requeued.discard(key)
-                self._triggers.wake()
+                self.triggers.wake()
 
     def _retry(self, key: str) -> float:
-        delay = self._backoff.failed(key, self._clock.monotonic(), self._clock.chance())
-        self._triggers.later(delay)
+        delay = self._backoff.failed(key, self._now(), self.applier.clock.chance())
+        self.triggers.later(delay)
         return delay
 
     async def _work(self, change: RoomChange, plan: Plan) -> None:
-        begun = self._clock.monotonic()
+        begun = self._now()
         try:
-            result = await self._applier.apply_change(change)
-            self._succeeded(change, result, self._clock.monotonic() - begun)
+            result = await self.applier.apply_change(change)
+            self._succeeded(change, result, self._now() - begun)
             if result.record is not None:
                 left = change if set(change.actions) - set(result.done) else None
-                await self._status_writer.write_status(result.record, plan, left)
+                await self.status_writer.write_status(result.record, plan, left)
         except RoomctlError as error:
             self._failed(change, error)
 
     def _succeeded(self, change: RoomChange, result: ApplyResult, seconds: float) -> None:
         self._backoff.succeeded(change.id)
-        self._status_writer.failures.pop(change.id, None)
-        if vanished(change) and self._flapping.vanished(change.id, self._clock.monotonic()):
+        self.status_writer.failures.pop(change.id, None)
+        if vanished(change) and self.status_writer.flapping.vanished(change.id, self._now()):
             log.warning("room flapping", key=redact_key(change.key))
         for action in result.done:
-            self._metrics.actions.labels(action.label, "ok").inc()
+            self.metrics.actions.labels(action.label, "ok").inc()
         for name in dict.fromkeys(action.action_name for action in result.done):
-            self._progress(change.key, name, "done")
+            self.progress(change.key, name, "done")
             took = round(seconds, 3)
             log.info(_PAST[name], key=redact_key(change.key), reason=change.reason, duration_seconds=took)
         if any(isinstance(action, Heal) for action in result.done):
-            self._triggers.later(HEAL_RECHECK_SECONDS)
+            self.triggers.later(HEAL_RECHECK_SECONDS)
         if any(isinstance(action, RestoreRecord) for action in result.done):
-            self._triggers.wake()  # what else the room needs can be planned now
+            self.triggers.wake()  # what else the room needs can be planned now
         if any(isinstance(action, Update | Repair) for action in result.done):
             self._queue_permission_check(change)
-            self._triggers.later(UPDATE_RECHECK_SECONDS)
+            self.triggers.later(UPDATE_RECHECK_SECONDS)
 
     def _failed(self, change: RoomChange, error: RoomctlError) -> None:
         """Plan the room again, later; where the room itself was refused, its status says so."""
-        self._metrics.errors.labels(error.kind).inc()
+        self.metrics.errors.labels(error.kind).inc()
         self._queue_permission_check(change)
         delay = self._retry(change.id)
         if self._is_race(change, error):
             log.debug("write conflict", key=redact_key(change.key), error=str(error))
             return
         for action in change.due:
-            self._metrics.actions.labels(action.label, "failed").inc()
-        why, names = str(error), "+".join(change.action_names)
-        self._progress(change.key, change.action_names[0], why)
-        away = (
-            isinstance(error, LiveKitUnavailableError | StoreUnavailableError)
-            and self._backoff.count(change.id) < MAX_OUTAGE_RETRIES
-        )
-        write_line = (
-            log.debug if away else log.warning
-        )  # an outage is said once, by the loop, not by each room
+            self.metrics.actions.labels(action.label, "failed").inc()
+        self.progress(change.key, change.action_names[0], str(error))
+        # an outage is said once, by the loop, not by each room
+        away = isinstance(error, _AWAY) and self._backoff.count(change.id) < MAX_OUTAGE_RETRIES
+        write_line = log.debug if away else log.warning
         write_line(
             "room change failed",
             key=redact_key(change.key),
-            actions=names,
-            error=why,
+            actions="+".join(change.action_names),
+            error=str(error),
             retry_in_seconds=round(delay, 1),
         )
         if isinstance(error, LiveKitError) and not isinstance(error, LiveKitUnavailableError):
-            self._status_writer.failures[change.id] = str(error)
-            self._triggers.wake()  # the next pass says so in the room's status
+            self.status_writer.failures[change.id] = str(error)
+            self.triggers.wake()  # the next pass says so in the room's status
 
     def _is_race(self, change: RoomChange, error: RoomctlError) -> bool:
         """Whether the next plan settles it: a comparison that is lost again and again is no race."""
@@ -260,7 +256,7 @@ class TaskRunner:
     def _queue_permission_check(self, change: RoomChange) -> None:
         """Have the next pass look inside: the policy changed, and not everybody may have been told."""
         if change.live_name is not None:
-            self._triggers.requeue_permission_check(change.live_name)
+            self.triggers.permission_checks.add(change.live_name)
 
     async def _run_maintenance(self, key: str, chore: Chore) -> None:
         try:
@@ -268,15 +264,14 @@ class TaskRunner:
         except RoomctlError as error:
             delay = self._retry(key)
             if isinstance(chore, EnforcePermissions) and chore.record.live is not None:
-                self._triggers.requeue_permission_check(chore.record.live.name)
-            if not isinstance(
-                error, StoreConflictError | LiveKitUnavailableError | StoreUnavailableError | LeaseLostError
-            ):
+                self.triggers.permission_checks.add(chore.record.live.name)
+            if not isinstance(error, _AWAY | StoreConflictError | LeaseLostError):
+                seconds = round(delay, 1)
                 log.warning(
                     "maintenance task failed",
                     key=_chore_room(chore),
                     error=str(error),
-                    retry_in_seconds=round(delay, 1),
+                    retry_in_seconds=seconds,
                 )
         else:
             self._backoff.succeeded(key)
@@ -285,10 +280,10 @@ class TaskRunner:
 
     async def _maintain(self, chore: Chore) -> int:
         if not isinstance(chore, FinalizeApiRemoval):
-            return await self._applier.maintain(chore)
-        gone = await self._applier.finalize_api_removal(chore.record.id)
+            return await self.applier.maintain(chore)
+        gone = await self.applier.finalize_api_removal(chore.record.id)
         if gone is not None:
-            await self._status_writer.write_removed(gone)
+            await self.status_writer.write_removed(gone)
         return int(gone is not None)
 
 
@@ -313,16 +308,8 @@ _MAINTENANCE_LOG: Final = {
 
 
 def _backoff_key(chore: Chore) -> str:
-    match chore:
-        case (
-            EnforcePermissions(record)
-            | FinalizeApiRemoval(record)
-            | PurgeTombstone(record)
-            | PruneRetiredNames(record)
-        ):
-            return f"{type(chore).__name__} {record.id}"
-        case DeleteTombstonedRoom(_, name) | DeleteOrphan(name):
-            return f"{type(chore).__name__} {name}"
+    name = chore.name if isinstance(chore, DeleteTombstonedRoom | DeleteOrphan) else chore.record.id
+    return f"{type(chore).__name__} {name}"
 
 
 def _task_key(chore: Chore) -> str:

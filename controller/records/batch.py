@@ -13,9 +13,8 @@ from typing import Any, Final, TypeAlias
 from pymongo import DeleteOne, InsertOne, UpdateOne
 
 from controller.errors import StoreConflictError, StoreError, StoreUnavailableError
-from controller.records.change import Change, Rewrite
+from controller.records.change import Change, Delete, Insert, Rewrite, Stored, Write
 from controller.records.codec import Document, encode
-from controller.records.record import RoomRecord
 
 MAX_BATCH_WRITES: Final = 250
 """Writes in one bulk at most: what was first in line goes on to LiveKit while the database is at the rest."""
@@ -23,84 +22,18 @@ MAX_BATCH_WRITES: Final = 250
 DUPLICATE: Final = 11000
 """MongoDB's code for a key or an id that is taken."""
 
-Stored: TypeAlias = RoomRecord | None
 Request: TypeAlias = "InsertOne[Document] | UpdateOne | DeleteOne"
 
 
-@dataclass(frozen=True, slots=True)
-class Insert:
-    record: RoomRecord
-
-    @property
-    def id(self) -> str:
-        return self.record.id
-
-    def request(self) -> Request:
-        return InsertOne(encode(self.record))
-
-    def is_applied(self, stored: Stored) -> bool:
-        return stored == self.record
-
-    def result(self, known: Stored) -> Stored:  # noqa: ARG002 -- the kinds of write answer alike
-        return self.record
-
-
-@dataclass(frozen=True, slots=True)
-class Save:
-    change: Change
-    after: RoomRecord
-
-    @property
-    def id(self) -> str:
-        return self.change.id
-
-    def request(self) -> Request:
-        return UpdateOne(self.change.query(), self.change.update())
-
-    def is_applied(self, stored: Stored) -> bool:
-        return stored is not None and self.change.is_applied(stored)
-
-    def result(self, known: Stored) -> Stored:
-        return self.after if known is None else self.change.onto(known)
-
-
-@dataclass(frozen=True, slots=True)
-class Restore:
-    rewrite: Rewrite
-
-    @property
-    def id(self) -> str:
-        return self.rewrite.id
-
-    def request(self) -> Request:
-        return UpdateOne(self.rewrite.query(), self.rewrite.update())
-
-    def is_applied(self, stored: Stored) -> bool:
-        return stored == self.rewrite.after
-
-    def result(self, known: Stored) -> Stored:  # noqa: ARG002 -- as above
-        return self.rewrite.after
-
-
-@dataclass(frozen=True, slots=True)
-class Delete:
-    record: RoomRecord
-
-    @property
-    def id(self) -> str:
-        return self.record.id
-
-    def request(self) -> Request:
-        return DeleteOne({"_id": self.id, "generation": self.record.generation, "removed_at": {"$ne": None}})
-
-    def is_applied(self, stored: Stored) -> bool:
-        return stored is None
-
-    def result(self, known: Stored) -> Stored:  # noqa: ARG002 -- as above
-        return None
-
-
-Write: TypeAlias = Insert | Save | Restore | Delete
+def to_request(write: Write) -> Request:
+    """`write` as a part of a bulk write."""
+    match write:
+        case Insert():
+            return InsertOne(encode(write.after))
+        case Change() | Rewrite():
+            return UpdateOne(write.query(), write.update())
+        case Delete():
+            return DeleteOne(write.query())
 
 
 @dataclass(slots=True, eq=False)
@@ -115,13 +48,9 @@ def unconfirmed_writes(writes: Sequence[Write], details: Mapping[str, Any]) -> d
     """The writes that the bulk's answer does not prove, by id, with the error code (0: none was given)."""
     codes = {writes[e["index"]].id: int(e.get("code", 0)) for e in details.get("writeErrors", ())}
     doubts = dict(codes)
-    for kind, count in (
-        (Insert, details["nInserted"]),
-        (Save | Restore, details["nMatched"]),
-        (Delete, details["nRemoved"]),
-    ):
-        fine = [write.id for write in writes if isinstance(write, kind) and write.id not in codes]
-        if count != len(fine):
+    for counter in {write.counter for write in writes}:
+        fine = [write.id for write in writes if write.counter == counter and write.id not in codes]
+        if details[counter] != len(fine):
             doubts |= dict.fromkeys(fine, 0)
     return doubts
 

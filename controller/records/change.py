@@ -1,4 +1,4 @@
-"""What a write changes and what it compares: the two halves of a record as data. Pure.
+"""The writes to a record: what each changes and what it compares. Pure.
 
 The desired half is compared on `generation` and `key`, the live half on `live.name`, and a status that is
 older than the stored one is refused. So writers of different halves never get in each other's way.
@@ -8,8 +8,8 @@ beside the fields that this one knows stays where it is.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import Any, Final
+from dataclasses import dataclass, field, replace
+from typing import Any, ClassVar, Final, TypeAlias
 
 from controller.records.codec import STORED_FIELDS, Document, encode_field, value_of
 from controller.records.record import LiveName, Recording, RoomRecord, UnusableRecord
@@ -17,11 +17,57 @@ from controller.records.record import LiveName, Recording, RoomRecord, UnusableR
 LIVE: Final = frozenset({"live", "sid", "retired", "recording"})
 DESIRED: Final = STORED_FIELDS.keys() - LIVE - {"_id", "status"}
 
+Stored: TypeAlias = RoomRecord | None
+"""What is stored under an id; None is nothing."""
+
+
+class _WholeRecord:
+    """A write after which `after` is stored. `counter` is the count of MongoDB's answer that it adds to."""
+
+    __slots__ = ()
+    counter: ClassVar[str]
+    after: Stored
+
+    def is_applied(self, stored: Stored) -> bool:
+        return stored == self.after
+
+    def result(self, _known: Stored) -> Stored:
+        return self.after
+
+
+@dataclass(frozen=True, slots=True)
+class Insert(_WholeRecord):
+    """A new record."""
+
+    counter: ClassVar[str] = "nInserted"
+    after: RoomRecord
+
+    @property
+    def id(self) -> str:
+        return self.after.id
+
+
+@dataclass(frozen=True, slots=True)
+class Delete(_WholeRecord):
+    """The end of a tombstone, unless it was revived."""
+
+    counter: ClassVar[str] = "nRemoved"
+    record: RoomRecord
+    after: None = field(default=None, init=False)
+
+    @property
+    def id(self) -> str:
+        return self.record.id
+
+    def query(self) -> Document:
+        return {"_id": self.id, "generation": self.record.generation, "removed_at": {"$ne": None}}
+
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """The difference between two states of one record: `fields` by name, as the record holds them."""
 
+    counter: ClassVar[str] = "nMatched"
     before: RoomRecord
     fields: Mapping[str, Any]
 
@@ -33,9 +79,15 @@ class Change:
         """`record` with this change made: its other half may be newer than `before`."""
         return replace(record, **self.fields, incomplete=record.incomplete.difference(self.fields))
 
-    def is_applied(self, record: RoomRecord) -> bool:
-        """Whether `record` shows the change, whoever answered or did not: settles a lost reply."""
-        return all(getattr(record, field) == value for field, value in self.fields.items())
+    def is_applied(self, stored: Stored) -> bool:
+        """Whether `stored` shows the change, whoever answered or did not: settles a lost reply."""
+        return stored is not None and all(
+            getattr(stored, name) == value for name, value in self.fields.items()
+        )
+
+    def result(self, known: Stored) -> RoomRecord:
+        """What is stored after the change, by what was `known` before it."""
+        return self.onto(known or self.before)
 
     def query(self) -> Document:
         """The filter of the update: the id and what is compared, literal values only."""
@@ -45,7 +97,8 @@ class Change:
         if "invite_epoch" in self.fields:
             query |= _epoch_query(self.before)
         if LIVE & self.fields.keys():
-            query |= _live_query(self.before)
+            live = self.before.live
+            query |= {"live": None} if live is None else {"live.name": live.name}
         if "retired" in self.fields:
             query |= _retired_query(self.before)
         if "recording" in self.fields:
@@ -68,9 +121,10 @@ class Change:
 
 
 @dataclass(frozen=True, slots=True)
-class Rewrite:
+class Rewrite(_WholeRecord):
     """An unusable record that is written again, while it is damaged as it was seen."""
 
+    counter: ClassVar[str] = "nMatched"
     before: UnusableRecord
     after: RoomRecord
 
@@ -91,10 +145,13 @@ class Rewrite:
             if name in lost:
                 assigned[name] = encode_field(name, value)
             elif name == "spec":
-                assigned |= {f"spec.{field}": part for field, part in value.as_dict().items()}
+                assigned |= {f"spec.{part}": new for part, new in value.as_dict().items()}
             elif value != value_of(old, name):
                 assigned |= _assignment(name, value_of(old, name), value, whole=False)
         return {"$set": assigned}
+
+
+Write: TypeAlias = Insert | Change | Rewrite | Delete
 
 
 def change(before: RoomRecord, after: RoomRecord) -> Change:
@@ -127,10 +184,6 @@ def _is_same_part(before: Any, after: Any) -> bool:
             return (before.attempt_at, before.file) == (after.attempt_at, after.file)
         case _:
             return False
-
-
-def _live_query(before: RoomRecord) -> Document:
-    return {"live": None} if before.live is None else {"live.name": before.live.name}
 
 
 def _epoch_query(before: RoomRecord) -> Document:

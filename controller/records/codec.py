@@ -7,9 +7,8 @@ read with it: it makes an UnusableRecord, which names the fields and holds the r
 """
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from enum import StrEnum
 from functools import lru_cache
 from typing import Any, Final, TypeVar
 
@@ -63,10 +62,6 @@ class UnreadablePartError(ValueError):
 # -- values ---------------------------------------------------------------------------------------------
 
 
-def _as_is(value: Any) -> Any:
-    return value
-
-
 def _a(kind: type[T]) -> Callable[[Any], T]:
     """Reads a value of that type; a boolean is no number."""
 
@@ -78,16 +73,10 @@ def _a(kind: type[T]) -> Callable[[Any], T]:
     return read
 
 
-def _one_of(kind: type[StrEnum]) -> Callable[[Any], StrEnum]:
-    members: Mapping[Any, StrEnum] = {str(member): member for member in kind}
-
-    def read(stored: Any) -> StrEnum:
-        try:
-            return members[stored]
-        except (KeyError, TypeError):
-            raise UnreadablePartError from None
-
-    return read
+def _origin(stored: Any) -> Origin:
+    if stored not in tuple(Origin):
+        raise UnreadablePartError
+    return Origin(stored)
 
 
 _text, _time = _a(str), _a(datetime)
@@ -95,17 +84,11 @@ _text, _time = _a(str), _a(datetime)
 
 def _whole(stored: Any) -> int:
     """A whole number, of whichever of BSON's three types a person's tool has stored it as."""
-    if isinstance(stored, float) and stored.is_integer():
-        return int(stored)
-    return int(_a(int)(stored))
+    return int(_a(int)(_number(stored)))
 
 
-def _text_or_none(stored: Any) -> str | None:
-    return None if stored is None else _text(stored)
-
-
-def _time_or_none(stored: Any) -> datetime | None:
-    return None if stored is None else _time(stored)
+def _optional(read: Callable[[Any], T], stored: Any) -> T | None:
+    return None if stored is None else read(stored)
 
 
 # -- parts ----------------------------------------------------------------------------------------------
@@ -138,11 +121,12 @@ def _partial_spec(values: Mapping[str, Any]) -> RoomSpec:
 
 
 def _read_live(stored: Any) -> LiveName:
-    return LiveName(_text(stored["name"]), _text_or_none(stored.get("sid")))
+    return LiveName(_text(stored["name"]), _optional(_text, stored.get("sid")))
 
 
-def _write_live(live: LiveName | None) -> Document | None:
-    return None if live is None else {"name": live.name, "sid": live.sid}
+def _write_part(part: LiveName | Recording | None) -> Document | None:
+    """The part's fields by their own names."""
+    return None if part is None else {each.name: getattr(part, each.name) for each in fields(part)}
 
 
 def _read_retired(stored: Any) -> tuple[Retired, ...]:
@@ -163,21 +147,9 @@ def _read_recording(stored: Any) -> Recording:
         attempt_at=_time(stored["attempt_at"]),
         room=_text(stored["room"]),
         file=_text(stored["file"]),
-        egress_id=_text_or_none(stored.get("egress_id")),
-        empty_since=_time_or_none(stored.get("empty_since")),
+        egress_id=_optional(_text, stored.get("egress_id")),
+        empty_since=_optional(_time, stored.get("empty_since")),
     )
-
-
-def _write_recording(recording: Recording | None) -> Document | None:
-    if recording is None:
-        return None
-    return {
-        "attempt_at": recording.attempt_at,
-        "room": recording.room,
-        "file": recording.file,
-        "egress_id": recording.egress_id,
-        "empty_since": recording.empty_since,
-    }
 
 
 def _read_status(stored: Any) -> Status:
@@ -222,13 +194,13 @@ class StoredField:
 
     read: Callable[[Any], Any]
     default: Any = _REQUIRED
-    write: Callable[[Any], Any] = _as_is
+    write: Callable[[Any], Any] = lambda value: value
     nullable: bool = False
 
 
 STORED_FIELDS: Final[Mapping[str, StoredField]] = {
     "_id": StoredField(_text),
-    "origin": StoredField(_one_of(Origin), None, str),
+    "origin": StoredField(_origin, None, str),
     "created": StoredField(_time, None),
     "key": StoredField(_text, None),
     "file": StoredField(_text, None, nullable=True),
@@ -238,10 +210,10 @@ STORED_FIELDS: Final[Mapping[str, StoredField]] = {
     "invite_epoch": StoredField(_whole, 0),
     "reader": StoredField(_whole, 1),
     "removed_at": StoredField(_time, None, nullable=True),
-    "live": StoredField(_read_live, None, _write_live, nullable=True),
+    "live": StoredField(_read_live, None, _write_part, nullable=True),
     "sid": StoredField(_text, None, nullable=True),
     "retired": StoredField(_read_retired, (), _write_retired),
-    "recording": StoredField(_read_recording, None, _write_recording, nullable=True),
+    "recording": StoredField(_read_recording, None, _write_part, nullable=True),
     "status": StoredField(_read_status, Status(), _write_status),
 }
 """The document, field by field. A default of None that is no value is derived from other fields."""
@@ -271,14 +243,12 @@ def decode(document: Mapping[str, Any]) -> RoomRecord | UnusableRecord:
     incomplete: set[str] = set()
     for name, field in STORED_FIELDS.items():
         stored = document.get(name)
-        values[name] = field.default
-        if stored is None:
-            if field.default is _REQUIRED:
-                values[name] = _read_part(name, field, stored, damage)
-            elif not field.nullable and name not in _NOT_REWRITTEN:
-                incomplete.add(name)
-        else:
+        if stored is not None or field.default is _REQUIRED:
             values[name] = _read_part(name, field, stored, damage)
+            continue
+        values[name] = field.default
+        if not field.nullable and name not in _NOT_REWRITTEN:
+            incomplete.add(name)
     _derive(values, damage)
     record = RoomRecord(id=values.pop("_id"), **values, incomplete=frozenset(incomplete))
     if record.reader > RECORD_SCHEMA:

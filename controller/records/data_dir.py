@@ -9,7 +9,7 @@ import json
 import os
 import secrets
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,9 +51,8 @@ def prepare(folder: Path) -> None:
 
 
 def _is_ours(folder: Path) -> bool:
-    return (
-        (folder / "folder.lock").exists() or (folder / "embedded.lock").exists() or not any(folder.iterdir())
-    )
+    entries = {path.name for path in folder.iterdir()}
+    return not entries or not entries.isdisjoint({"folder.lock", "embedded.lock"})
 
 
 def take_lock(path: Path) -> Lock | None:
@@ -97,18 +96,14 @@ def own_id(folder: Path) -> Iterator[str | None]:
 
     The id lets a restart take its own lease back at once; without one it waits until the old one is stale.
     """
-    lock: Lock | None = None
-    try:
-        prepare(folder)
-        lock = take_lock(folder / "folder.lock")
-        identity = _read_id(folder / "id") if lock is not None else None
-    except (OSError, SettingsError):
-        identity = None
-    try:
+    identity = None
+    with ExitStack() as stack:
+        with suppress(OSError, SettingsError):
+            prepare(folder)
+            if (lock := take_lock(folder / "folder.lock")) is not None:
+                stack.callback(lock.close)
+                identity = _read_id(folder / "id")
         yield identity
-    finally:
-        if lock is not None:
-            lock.close()
 
 
 def _read_id(path: Path) -> str:

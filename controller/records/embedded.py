@@ -71,10 +71,6 @@ class Embedded:
     def uri(self) -> str:
         return embedded_uri(self._port)
 
-    @property
-    def pid(self) -> int:
-        return 0 if self._process is None else self._process.pid
-
     async def start(self) -> None:
         """Returns when it answers.
 
@@ -172,7 +168,7 @@ async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECOND
     if lock is None:
         yield uri
         return
-    try:
+    with contextlib.closing(lock):
         lock.sign(verb)
         server = Embedded(folder, lock)
         try:
@@ -180,8 +176,6 @@ async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECOND
             yield server.uri
         finally:
             await server.stop()
-    finally:
-        lock.close()
 
 
 async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lock | None, str]:
@@ -197,7 +191,10 @@ async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lo
             return None, embedded_uri(port)
         holder = _holder(folder)
         if verb == "run" and holder not in ("", "run"):
-            until, logged = now() + patience, logged or _log_holder(folder)
+            until = now() + patience
+            if not logged:
+                log.info("waiting for embedded store lock", holder=signature(folder / "embedded.lock"))
+                logged = True
         elif now() >= until or verb == holder == "run":
             raise StoreLockedError(
                 f"the embedded store in {folder} is in use by {signature(folder / 'embedded.lock')}; "
@@ -210,12 +207,6 @@ def _holder(folder: Path) -> str:
     """The verb of whoever signed the lock; '' where that one is gone."""
     owner = read_json(folder / "embedded.lock")
     return str(owner.get("verb", "")) if _alive(owner.get("pid")) else ""
-
-
-def _log_holder(folder: Path) -> bool:
-    holder = signature(folder / "embedded.lock")
-    log.info("waiting for embedded store lock", holder=holder)
-    return True
 
 
 def served_port(folder: Path) -> int | None:
@@ -270,14 +261,8 @@ def _program() -> Path:
     beside = Path(sys.executable).parent / "secantusd-py"
     program = str(beside) if beside.exists() else shutil.which("secantusd-py")
     if program is None:
-        raise SettingsError(
-            [
-                (
-                    "MONGODB_URI: required, because the embedded store is not installed; "
-                    "set it, or run pip install '.[embedded]'"
-                )
-            ]
-        )
+        problem = "MONGODB_URI: required, because the embedded store is not installed; "
+        raise SettingsError([f"{problem}set it, or run pip install '.[embedded]'"])
     return Path(program)
 
 

@@ -21,8 +21,8 @@ from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from controller.errors import LeaseHeldError, LeaseLostError, StoreError
-from controller.records.holder import read_holder
 from controller.records.mongo_client import Documents, translate_errors
+from controller.records.ports import Holder
 
 RENEW_INTERVAL_SECONDS: Final = 2.0
 RENEW_DEADLINE_SECONDS: Final = 8.0
@@ -76,7 +76,7 @@ class MongoLease:
     """Lease on MongoDB. `lost` is set when another took it or its document is gone.
 
     While renewals merely fail `held` is False after 8 s, and True again when one succeeds. `on_change` is
-    told whenever it is held (True) or is not any more. While `may_lead` says no it is not taken.
+    told whenever it is held (True) or is not any more.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class MongoLease:
         *,
         clock: Callable[[], float] = steady_clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
-        on_change: Callable[[bool], None] | None = None,
+        on_change: Callable[[bool], None] = lambda _: None,
         may_lead: Callable[[], bool] = lambda: True,
     ) -> None:
         self._meta, self._where, self.me = meta, where, me
@@ -120,7 +120,8 @@ class MongoLease:
             if self._session is not None:
                 return
             if wait is not None and self._clock() - began >= wait:
-                raise LeaseHeldError(await self._holder())
+                document = await self._read()
+                raise LeaseHeldError(str(Holder.from_document(document)) if document else "unknown")
             await self._sleep(RETRY_PERIOD_SECONDS)
 
     async def release(self) -> None:
@@ -134,7 +135,7 @@ class MongoLease:
             return
         with contextlib.suppress(StoreError), translate_errors(self._where, RELEASE_TIMEOUT_SECONDS):
             await self._meta.update_one({"_id": "lease", "session": session}, {"$set": {"released": True}})
-        self._notify(gained=False)
+        self._on_change(False)
 
     async def give_up(self) -> None:
         await self.release()
@@ -158,9 +159,9 @@ class MongoLease:
         if observed is not None and observed.same(document):
             return observed
         if observed is not None and not patient:
-            raise LeaseHeldError(str(read_holder(document)))
+            raise LeaseHeldError(str(Holder.from_document(document)))
         if observed is None and patient:
-            log.info("lease held by another controller", holder=str(read_holder(document)))
+            log.info("lease held by another controller", holder=str(Holder.from_document(document)))
         return ObservedLease(document["session"], document["number"], self._clock())
 
     def _free(self, document: dict[str, Any], claim: str, observed: ObservedLease | None, now: float) -> bool:
@@ -182,10 +183,6 @@ class MongoLease:
         with translate_errors(self._where, RENEW_TIMEOUT_SECONDS):
             return await self._meta.find_one({"_id": "lease"})
 
-    async def _holder(self) -> str:
-        document = await self._read()
-        return "unknown" if document is None else str(read_holder(document))
-
     async def _try_take(self, session: str, document: dict[str, Any] | None) -> None:
         """Take it unless the document has changed since it was read."""
         sent = self._clock()
@@ -202,7 +199,7 @@ class MongoLease:
             self._session, self._renewed = session, sent
             self.lost.clear()
             self._task = asyncio.create_task(self._renew_until_lost(session))
-            self._notify(gained=True)
+            self._on_change(True)
 
     async def _write_mine(self, document: dict[str, Any] | None, fields: dict[str, Any]) -> bool:
         with translate_errors(self._where, RENEW_TIMEOUT_SECONDS):
@@ -236,12 +233,12 @@ class MongoLease:
             lapsed = not self.held
             self._renewed, pause, reported = sent, RENEW_INTERVAL_SECONDS, True
             if lapsed:  # passes that came meanwhile did nothing
-                self._notify(gained=True)
+                self._on_change(True)
 
     def _report_lapse(self, *, reported: bool) -> bool:
         """Tell once that it ran out; whether it is still told to be held."""
         if reported and not self.held:
-            self._notify(gained=False)
+            self._on_change(False)
         return reported and self.held
 
     async def _renew(self, session: str) -> bool:
@@ -256,8 +253,4 @@ class MongoLease:
     def _lose(self) -> None:
         self._session = None
         self.lost.set()
-        self._notify(gained=False)
-
-    def _notify(self, *, gained: bool) -> None:
-        if self._on_change is not None:
-            self._on_change(gained)
+        self._on_change(False)

@@ -54,13 +54,11 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
                 socketTimeoutMS=5000,
                 **options,
             )
-    except ConfigurationError as error:
-        hint = " (mongodb+srv needs the package dnspython)" if "dnspython" in str(error) else ""
-        raise StoreRefusedError(
-            f"MONGODB_URI: invalid connection string{hint}; use mongodb://HOST:PORT/"
-        ) from None
-    except (PyMongoError, ValueError, TypeError):
-        raise StoreRefusedError("MONGODB_URI: invalid connection string; use mongodb://HOST:PORT/") from None
+    except (PyMongoError, ValueError, TypeError) as error:
+        lacking = isinstance(error, ConfigurationError) and "dnspython" in str(error)
+        hint = " (mongodb+srv needs the package dnspython)" if lacking else ""
+        problem = f"MONGODB_URI: invalid connection string{hint}; use mongodb://HOST:PORT/"
+        raise StoreRefusedError(problem) from None
 
 
 async def close(client: AsyncMongoClient[dict[str, Any]]) -> None:

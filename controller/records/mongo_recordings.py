@@ -70,9 +70,11 @@ class MongoRecordings:
     async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
         """Asked one after the other: SecantusDB uses no index for an $or."""
         exact = {"$in": sorted(names)}
-        cut = [_prefix_query(name) for name in sorted(names) if redact_key(name + "0") == name]
+        redacted = [name for name in sorted(names) if redact_key(name + "0") == name]
+        queries: list[dict[str, Any]] = [{"key": exact}, {"room_id": exact}]
+        queries += [{"key": {"$gte": name, "$lt": name + "g"}} for name in redacted]  # and an id's digits
         rows: dict[str, RecordingRow] = {}
-        for query in ({"key": exact}, {"room_id": exact}, *cut):
+        for query in queries:
             rows |= {row.egress_id: row for row in await self._find(query)}
         return latest_first(rows.values())
 
@@ -104,8 +106,3 @@ class MongoRecordings:
         if egress not in self._damaged:
             self._damaged.add(egress)
             log.error("recording row unreadable", egress_id=egress, error=reason)
-
-
-def _prefix_query(short: str) -> dict[str, Any]:
-    """Keys that begin so, and go on with an id's digits."""
-    return {"key": {"$gte": short, "$lt": short + "g"}}

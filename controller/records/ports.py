@@ -2,13 +2,33 @@
 
 import asyncio
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Protocol
+from pathlib import Path
+from typing import Any, Protocol
 
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.recordings import RecordingStore
 from controller.records.replicas import Replica
+
+
+@dataclass(frozen=True, slots=True)
+class StoreAccess:
+    """Which records are opened, by whom, and for what.
+
+    `uri` is MongoDB's, '' for the embedded server in `data_dir`. By `fingerprint` a change of ROOMCTL_SECRET
+    is noticed; it is '' where the verb does not know the secret. `read_only` changes nothing at all: no
+    database, no index, no `data_dir`. `starts` False leaves the start of the embedded server to a `run`.
+    """
+
+    uri: str = field(repr=False)
+    database: str
+    data_dir: Path
+    instance: str
+    fingerprint: str = ""
+    verb: str = "run"
+    read_only: bool = False
+    starts: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +60,18 @@ class Holder:
     renewed: datetime
     released: bool = False
 
+    @classmethod
+    def from_document(cls, document: Mapping[str, Any]) -> "Holder":
+        """The holder in the lease's document; what a stranger wrote there reads as unknown."""
+        return cls(
+            id=str(document.get("holder")),
+            host=str(document.get("host")),
+            pid=int(document.get("pid", 0)),
+            verb=str(document.get("verb")),
+            renewed=document["renewed"],
+            released=bool(document.get("released")),
+        )
+
     def __str__(self) -> str:
         return f"`roomctl {self.verb}`, pid {self.pid} on {self.host}"
 
@@ -69,7 +101,7 @@ class Relay(Protocol):
         ...
 
     def pop_all(self) -> list[ForwardedEvent]:
-        """What was handed on, by whomever, as far as `RemoteChanges.has_remote_changes` has read it; each is
+        """What was handed on, by whomever, as far as `has_remote_changes` has read it; each is
         given once.
 
         Nothing that was handed on before `has_remote_changes` was first asked.
@@ -203,8 +235,8 @@ class RemovalApprovals(Protocol):
     async def consume_removal_approval(self) -> None: ...
 
 
-class RemoteChanges(Protocol):
-    """Notices what other processes did."""
+class RoomStore(RecordStore, HeldRecords, RemovalApprovals, Protocol):
+    """All of it on one database, as it is opened."""
 
     async def has_remote_changes(self) -> bool:
         """Whether another wrote since the last refresh: one small read, for asking often.
@@ -217,10 +249,6 @@ class RemoteChanges(Protocol):
     def relay(self) -> Relay:
         """What replicas on these records tell each other."""
         ...
-
-
-class RoomStore(RecordStore, HeldRecords, RemovalApprovals, RemoteChanges, Protocol):
-    """All of it on one database, as it is opened."""
 
     @property
     def recordings(self) -> RecordingStore:

@@ -116,6 +116,13 @@ class RoomRecord:
         """Whether a live room should stand for this record."""
         return self.spec.active and not self.removed
 
+    @property
+    def names(self) -> frozenset[str]:
+        """The LiveKit rooms that were or are the record's."""
+        current = {self.live.name} if self.live is not None else set()
+        recorded = {self.recording.room} if self.recording is not None else set()
+        return frozenset(current | recorded | {old.name for old in self.retired})
+
     def with_spec(self, spec: RoomSpec, key: str, file: str | None, now: datetime) -> "RoomRecord":
         """The desired half as a person changed it; `modified` and `generation` move only with the spec."""
         if spec == self.spec and not self.removed:
@@ -131,7 +138,7 @@ class RoomRecord:
         )
 
     def with_live_name(self, name: str, now: datetime) -> "RoomRecord":
-        """A fresh LiveKit name, written before CreateRoom; the one before is retired."""
+        """A fresh LiveKit name, written before CreateRoom, or an adopted one; the one before is retired."""
         return replace(self.without_live_name(now), live=LiveName(name))
 
     def without_live_name(self, now: datetime) -> "RoomRecord":
@@ -139,10 +146,6 @@ class RoomRecord:
         if self.live is None:
             return self
         return replace(self, live=None, retired=(*self.retired, Retired(self.live.name, now)))
-
-    def with_adopted_name(self, name: str, now: datetime) -> "RoomRecord":
-        """A live room that carries our mark becomes this record's (the database was restored)."""
-        return self.with_live_name(name, now)
 
     def with_sid(self, sid: str) -> "RoomRecord":
         """CreateRoom (or a listing) told the sid of the current live room."""

@@ -2,10 +2,10 @@
 
 import math
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 Document = dict[str, Any]
 
@@ -69,19 +69,13 @@ class RecordingStore(Protocol):
         ...
 
 
+_STORED_NAMES: Final = {"egress_id": "_id", "size": "bytes"}
+"""Where a field of the document is not named as the row's."""
+
+
 def encode_row(row: RecordingRow) -> Document:
-    return {
-        "_id": row.egress_id,
-        "key": row.key,
-        "room_id": row.room_id,
-        "file": row.file,
-        "started": row.started,
-        "ended": row.ended,
-        "seconds": row.seconds,
-        "bytes": row.size,
-        "state": str(row.state),
-        "error": row.error,
-    }
+    stored = {_STORED_NAMES.get(each.name, each.name): getattr(row, each.name) for each in fields(row)}
+    return {**stored, "state": str(row.state)}
 
 
 def decode_row(document: Mapping[str, Any]) -> RecordingRow:

@@ -7,6 +7,7 @@ by $push, whose $slice FerretDB passes over without a word: there the list would
 
 import asyncio
 from collections.abc import Iterable, Mapping
+from dataclasses import asdict, fields
 from typing import Any, Final
 
 import structlog
@@ -23,8 +24,6 @@ FLUSH_INTERVAL_SECONDS: Final = 0.25
 """Seconds between two writes."""
 MAX_WRITE_ATTEMPTS: Final = 4
 """How often a batch is tried beside other writers."""
-
-_FIELDS: Final = ("event", "room", "sid", "kind")
 
 log = structlog.get_logger()
 
@@ -93,7 +92,7 @@ class MongoRelay:
     async def _put(self, document: Mapping[str, Any] | None, batch: list[ForwardedEvent]) -> bool:
         """Add them to what was `document`; False where another was faster."""
         hints = [*_listed(document), *batch][-MAX_QUEUED_EVENTS:]
-        fields = {"told": _count(document) + len(batch), "list": [_encoded(event) for event in hints]}
+        fields = {"told": _count(document) + len(batch), "list": [asdict(event) for event in hints]}
         if document is not None:
             query = {"_id": EVENTS_DOCUMENT, "told": document.get("told")}
             return (await self._meta.update_one(query, {"$set": fields})).matched_count == 1
@@ -123,9 +122,5 @@ def _listed(document: Mapping[str, Any] | None) -> list[ForwardedEvent]:
     return [_decoded(entry) for entry in entries if isinstance(entry, dict)]
 
 
-def _encoded(event: ForwardedEvent) -> dict[str, str]:
-    return {name: getattr(event, name) for name in _FIELDS}
-
-
 def _decoded(entry: Mapping[str, Any]) -> ForwardedEvent:
-    return ForwardedEvent(*(str(entry.get(name, "")) for name in _FIELDS))
+    return ForwardedEvent(*(str(entry.get(each.name, "")) for each in fields(ForwardedEvent)))

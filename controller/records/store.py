@@ -28,31 +28,26 @@ from controller.errors import (
     StoreUnavailableError,
 )
 from controller.records.batch import (
-    Delete,
     GroupCommit,
-    Insert,
     Pending,
-    Restore,
-    Save,
-    Stored,
-    Write,
     fail,
     resolve_write,
+    to_request,
     unconfirmed_writes,
 )
-from controller.records.change import Rewrite, change
+from controller.records.change import Delete, Insert, Rewrite, Stored, Write, change
 from controller.records.codec import decode, decode_bson
-from controller.records.holder import read_holder
 from controller.records.mongo_client import (
     MONGO_TIMEOUT_SECONDS,
     Documents,
     ServerRespondedError,
+    address,
     database,
     translate_errors,
 )
 from controller.records.mongo_recordings import MongoRecordings
 from controller.records.mongo_replicas import MongoReplicas
-from controller.records.ports import Holder, RemovalApproval, StoreIdentity
+from controller.records.ports import Holder, RemovalApproval, StoreAccess, StoreIdentity
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.relay import EVENTS_DOCUMENT, MongoRelay
@@ -79,34 +74,19 @@ class MongoStore:
     """RoomStore on MongoDB; the port says what each call does.
 
     The first `refresh` connects, and makes the database this instance's.
-    `read_only` changes nothing at all: no database, no index. `where` is the server's address, to be shown.
     """
 
     def __init__(
         self,
         client: AsyncMongoClient[dict[str, Any]],
-        name: str,
-        where: str,
-        instance: str,
-        fingerprint: str = "",
+        access: StoreAccess,
         *,
-        read_only: bool = False,
         clock: Callable[[], float] = time.monotonic,
         cache: RecordCache | None = None,
     ) -> None:
-        base = database(client, name)
-        self.meta: Documents = base.get_collection("meta")
-        self._rooms: Documents = base.get_collection("rooms")
-        self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
-        self.recordings = MongoRecordings(base, where, read_only=read_only)
-        self.relay = MongoRelay(self.meta, where)
-        self.replicas = MongoReplicas(self.meta, where)
-        self.where = where
-        self._name = name
-        self._identity = StoreIdentity("", instance, SCHEMA, fingerprint)
-        self._fingerprint = fingerprint
-        self._read_only = read_only
-        self._clock = clock
+        self.access, self._clock = access, clock
+        self._use(client, address(access.uri))
+        self._identity = self._no_identity = StoreIdentity("", access.instance, SCHEMA, access.fingerprint)
         self._cache = cache or RecordCache()
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
@@ -116,6 +96,17 @@ class MongoStore:
         self._full_read_interval = 0.0  # seconds until the next full read
         self._lock = asyncio.Lock()  # full reads and batches take turns
         self._commits = GroupCommit(self._flush)
+
+    def _use(self, client: AsyncMongoClient[dict[str, Any]], where: str) -> None:
+        """Read and write there; `where` is the server's address, to be shown."""
+        base = database(client, self.access.database)
+        self.where = where
+        self.meta: Documents = base.get_collection("meta")
+        self._rooms: Documents = base.get_collection("rooms")
+        self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
+        self.recordings = MongoRecordings(base, where, read_only=self.access.read_only)
+        self.relay = MongoRelay(self.meta, where)
+        self.replicas = MongoReplicas(self.meta, where)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -135,7 +126,8 @@ class MongoStore:
 
     @property
     def secret_changed(self) -> bool:
-        return self._identity.secret_fingerprint not in ("", self._fingerprint) and self._fingerprint != ""
+        ours = self.access.fingerprint
+        return ours != "" and self._identity.secret_fingerprint not in ("", ours)
 
     # Reading
 
@@ -168,15 +160,13 @@ class MongoStore:
 
     async def _read_meta(self, *ids: str, **conditions: Any) -> dict[str, dict[str, Any] | None]:
         """Of the small documents that say whether anything is new these, on those conditions."""
-        documents: dict[str, dict[str, Any] | None] = dict.fromkeys(ids)
         with translate_errors(self.where):
-            async for document in self.meta.find({"_id": {"$in": list(ids)}, **conditions}):
-                documents[document["_id"]] = document
-        return documents
+            found = await self.meta.find({"_id": {"$in": list(ids)}, **conditions}).to_list()
+        return {**dict.fromkeys(ids), **{document["_id"]: document for document in found}}
 
     async def _initialize(self, document: dict[str, Any] | None) -> dict[str, Any] | None:
         """Make a new database this instance's, once it is clear that it is nobody else's; and the index."""
-        if self._read_only:
+        if self.access.read_only:
             return document
         if document is None:
             document = await self._create_identity()
@@ -190,9 +180,9 @@ class MongoStore:
         mine = {
             "_id": "store",
             "store": secrets.token_hex(12),
-            "instance": self._identity.instance,
+            "instance": self.access.instance,
             "schema": SCHEMA,
-            "secret_fingerprint": self._fingerprint,
+            "secret_fingerprint": self.access.fingerprint,
         }
         try:
             with translate_errors(self.where):
@@ -204,7 +194,7 @@ class MongoStore:
     def _identify(self, document: dict[str, Any] | None) -> None:
         """Take the database's identity, and refuse what is not ours. None: it is empty."""
         if document is None:
-            self._identity = StoreIdentity("", self._identity.instance, SCHEMA, self._fingerprint)
+            self._identity = self._no_identity
             return
         stored = StoreIdentity(
             str(document.get("store")),
@@ -212,17 +202,17 @@ class MongoStore:
             int(document.get("schema", 0)),
             str(document.get("secret_fingerprint", "")),
         )
-        ours = self._identity.instance
+        ours, base = self.access.instance, f"database {self.access.database} at {self.where}"
         if stored.schema > SCHEMA:
             raise StoreMismatchError(
-                f"database {self._name} at {self.where} uses schema version {stored.schema}; this roomctl "
-                f"supports version {SCHEMA}; upgrade roomctl"
+                f"{base} uses schema version {stored.schema}; this roomctl supports version {SCHEMA}; "
+                "upgrade roomctl"
             )
         if stored.instance != ours:
             raise StoreMismatchError(
-                f"database {self._name} at {self.where} belongs to the instance {stored.instance[:64]!r}, "
-                f"not {ours!r}: set ROOMCTL_INSTANCE to that, or MONGODB_DATABASE to another; to rename "
-                "it, stop its controllers and set `instance` in the document {_id: 'store'} of its `meta`"
+                f"{base} belongs to the instance {stored.instance[:64]!r}, not {ours!r}: "
+                "set ROOMCTL_INSTANCE to that, or MONGODB_DATABASE to another; to rename it, "
+                "stop its controllers and set `instance` in the document {_id: 'store'} of its `meta`"
             )
         if stored.store != self._identity.store:
             self._number = None  # another database: lost, or put back
@@ -231,26 +221,23 @@ class MongoStore:
     async def _read_all(self, number: int) -> bool:
         """Every document; those whose bytes were seen before cost no decoding."""
         decoded: dict[int, RoomRecord] = {}
+        unusable: list[UnusableRecord] = []
         self._number, self._invalidated, began = None, False, self._clock()
         with translate_errors(self.where, 3 * MONGO_TIMEOUT_SECONDS):
             documents = await self._raw.find(batch_size=10_000).to_list()
         with _without_gc():
-            unusable = list(filter(None, (self._decode_into(bytes(each.raw), decoded) for each in documents)))
+            for raw in (bytes(document.raw) for document in documents):
+                record = self._decoded.get(hash(raw)) or decode_bson(raw)
+                if isinstance(record, UnusableRecord):
+                    unusable.append(record)
+                else:
+                    decoded[hash(raw)] = record
         self._report(unusable)
         self._number, self._read_at = number, self._clock()
         changed = self._cache.replace(decoded.values(), unusable)
         self._decoded = {seen: self._cache.by_id[record.id] for seen, record in decoded.items()}
         self._full_read_interval = _interval_after(self._clock() - began)
         return changed
-
-    def _decode_into(self, raw: bytes, decoded: dict[int, RoomRecord]) -> UnusableRecord | None:
-        """Put the record among `decoded`, by the hash of its bytes, or return what cannot be used."""
-        seen = hash(raw)
-        record = self._decoded.get(seen) or decode_bson(raw)
-        if isinstance(record, UnusableRecord):
-            return record
-        decoded[seen] = record
-        return None
 
     def _report(self, unusable: Iterable[UnusableRecord]) -> None:
         """Log each once while it stays the same."""
@@ -272,16 +259,16 @@ class MongoStore:
         difference = change(before, after)
         if not difference.fields:
             return self.by_id.get(after.id, after)
-        return _existing(await self._write(Save(difference, after)))
+        return _existing(await self._write(difference))
 
     async def restore(self, before: UnusableRecord, after: RoomRecord) -> RoomRecord:
-        return _existing(await self._write(Restore(Rewrite(before, after))))
+        return _existing(await self._write(Rewrite(before, after)))
 
     async def forget(self, record: RoomRecord) -> None:
         await self._write(Delete(record))
 
     async def _write(self, write: Write) -> Stored:
-        if self._read_only:
+        if self.access.read_only:
             raise StoreRefusedError("the records were opened for reading only")
         return await self._commits.write(write)
 
@@ -292,8 +279,11 @@ class MongoStore:
             stored, failed = await self._send(writes)
             self._cache.put(stored)
             self._unpublished = True
-            if stored:  # else the server is away, and the number is raised when it is back
-                await self._try_publish_change_number()
+            try:
+                if stored:  # else the server is away, and the number is raised when it is back
+                    await self._publish_change_number()
+            except StoreError as error:
+                log.warning("change notification failed", error=str(error))
         for pending in batch:
             failure = failed.get(pending.write.id)
             if failure is not None:
@@ -343,7 +333,7 @@ class MongoStore:
         try:
             with translate_errors(self.where, MONGO_TIMEOUT_SECONDS + len(writes) / 200):
                 try:
-                    result = await self._rooms.bulk_write([w.request() for w in writes], ordered=False)
+                    result = await self._rooms.bulk_write([to_request(w) for w in writes], ordered=False)
                     details: Mapping[str, Any] = result.bulk_api_result
                 except BulkWriteError as error:
                     details = error.details or {}
@@ -385,17 +375,10 @@ class MongoStore:
         alone = self._number is not None and number == self._number + 1
         self._number = number if alone else None
 
-    async def _try_publish_change_number(self) -> None:
-        try:
-            await self._publish_change_number()
-        except StoreError as error:
-            log.warning("change notification failed", error=str(error))
-
     # Leave to remove, and the holder of the lease
 
     async def removal_approval(self) -> RemovalApproval | None:
-        with translate_errors(self.where):
-            document = await self.meta.find_one({"_id": "leave"})
+        document = (await self._read_meta("leave"))["leave"]
         return None if document is None else RemovalApproval(frozenset(document["keys"]), document["expires"])
 
     async def grant_removal_approval(self, approval: RemovalApproval) -> None:
@@ -408,9 +391,8 @@ class MongoStore:
             await self.meta.delete_one({"_id": "leave"})
 
     async def holder(self) -> Holder | None:
-        with translate_errors(self.where):
-            document = await self.meta.find_one({"_id": "lease"})
-        return None if document is None else read_holder(document)
+        document = (await self._read_meta("lease"))["lease"]
+        return None if document is None else Holder.from_document(document)
 
     async def drain(self) -> None:
         """Wait until every write that was asked for is sent and settled; 1.5 s at most."""

@@ -104,15 +104,15 @@ def _file_stamp(status: os.stat_result) -> FileStamp:
 def _load(path: Path) -> Mapping[bytes, ApiCaller]:
     """The callers in the file. TokenFileError says what is wrong with it."""
     if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait
-        raise TokenFileError("it is no regular file; write the path of a YAML file")
+        raise TokenFileError("not a regular file; set it to the path of a YAML file")
     with path.open("rb") as file:
         content = file.read(FILE_LIMIT + 1)
-    return {entry.token_sha256: ApiCaller(entry.user_id, entry.admin) for entry in read_tokens(content)}
+    return {digest: ApiCaller(*owner) for digest, owner in read_tokens(content).items()}
 
 
 def _reason(error: Exception) -> str:
     """What is wrong, without the path, which a setting's error names by its variable."""
     if isinstance(error, TokenFileError):
         return str(error)
-    why = (error.strerror or "").lower() if isinstance(error, OSError) else "no path"
-    return f"the file cannot be read: {why}; write the path of a readable YAML file"
+    why = (error.strerror or "").lower() if isinstance(error, OSError) else "invalid path"
+    return f"cannot read the file: {why}; set it to the path of a readable YAML file"

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any, Final
 
 from controller.sidecar.http.call import ACCESS, INVITE, WEBHOOK, Call, ListenerName, Parameter
-from controller.sidecar.http.models import Done, RequestBody
+from controller.sidecar.http.models import Done
 from controller.sidecar.http.response import Code
 from controller.sidecar.joining import bodies as joining
 from controller.sidecar.joining.credentials import PREVIOUS_TOKEN
@@ -28,9 +28,6 @@ _JOINING: Final = (*_KNOWN, Code.ROOM_NOT_FOUND, Code.ROOM_NOT_READY)
 _TOKEN: Final = (*_JOINING, Code.PROOF_INVALID, Code.IDENTITY_IN_USE, Code.ROOM_FULL, Code.TOO_MANY_REQUESTS)
 _UNAVAILABLE: Final = HTTPStatus.SERVICE_UNAVAILABLE
 
-_ID_IN_QUERY: Final = Parameter(
-    "id", "query", "The room to delete; it may stand in the body instead, or be the same in both."
-)
 _ID_IN_PATH: Final = Parameter("id", "path", "The room's id.", pattern="^[A-Za-z0-9_-]+$")
 _PREVIOUS: Final = Parameter(
     PREVIOUS_TOKEN,
@@ -46,23 +43,15 @@ _WORKER: Final = (
 _PROVEN: Final[Mapping[str, Any]] = {"proofs": ("", ACCESS, INVITE), "parameters": (_PREVIOUS,)}
 
 
-def _room(
-    name: str,
-    handler: Any,
-    body: type[RequestBody],
-    answer: Any,
-    *codes: Code,
-    method: str = "POST",
-    parameters: Sequence[Parameter] = (),
-) -> Call:
+def _room(name: str, handler: Any, answer: Any, *codes: Code, method: str = "POST") -> Call:
     """A call of the private API."""
     path, codes = f"/api/conferences/{name}", (*_KNOWN, *codes)
-    return Call(method, path, "Rooms", handler, answer, body, codes, (ACCESS,), _PRIVATE, parameters)
+    return Call(method, path, "Rooms", handler, answer, codes, (ACCESS,), _PRIVATE)
 
 
-def _join(path: str, handler: Any, body: type[RequestBody], answer: Any, codes: Any, **more: Any) -> Call:
+def _join(path: str, handler: Any, answer: Any, codes: Any, **more: Any) -> Call:
     """A call of participants."""
-    return Call("POST", path, "Joining", handler, answer, body, codes, **more)
+    return Call("POST", path, "Joining", handler, answer, codes, **more)
 
 
 def _get(path: str, group: str, handler: Any, answer: Any, listeners: Any, *codes: Code, **more: Any) -> Call:
@@ -70,27 +59,18 @@ def _get(path: str, group: str, handler: Any, answer: Any, listeners: Any, *code
 
 
 CALLS: Final = (
-    _room("create", RoomHandlers.create, rooms.CreateRoom, rooms.Room),
-    _room("getCount", RoomHandlers.get_count, rooms.CountRooms, rooms.Count),
-    _room("getAll", RoomHandlers.get_all, rooms.ListRooms, list[rooms.Room]),
-    _room("getById", RoomHandlers.get_by_id, rooms.RoomId, rooms.Room, Code.ROOM_NOT_FOUND),
-    _room("update", RoomHandlers.update, rooms.UpdateRoom, rooms.Room, *_CHANGING),
-    _room("start", RoomHandlers.start, rooms.RoomId, Done, *_CHANGING),
-    _room("stop", RoomHandlers.stop, rooms.RoomId, Done, *_CHANGING),
-    _room(
-        "remove",
-        RoomHandlers.remove,
-        rooms.RemovedId,
-        Done,
-        *_CHANGING,
-        method="DELETE",
-        parameters=(_ID_IN_QUERY,),
-    ),
-    _join(f"{_GUEST}findLKRoomNameById", JoinHandlers.find, joining.FindBody, joining.FindAnswer, _JOINING),
+    _room("create", RoomHandlers.create, rooms.Room),
+    _room("getCount", RoomHandlers.get_count, rooms.Count),
+    _room("getAll", RoomHandlers.get_all, list[rooms.Room]),
+    _room("getById", RoomHandlers.get_by_id, rooms.Room, Code.ROOM_NOT_FOUND),
+    _room("update", RoomHandlers.update, rooms.Room, *_CHANGING),
+    _room("start", RoomHandlers.start, Done, *_CHANGING),
+    _room("stop", RoomHandlers.stop, Done, *_CHANGING),
+    _room("remove", RoomHandlers.remove, Done, *_CHANGING, method="DELETE"),
+    _join(f"{_GUEST}findLKRoomNameById", JoinHandlers.find, joining.FindAnswer, _JOINING),
     _join(
         f"{_GUEST}createToken",
         JoinHandlers.create_token,
-        joining.TokenBody,
         joining.TokenAnswer,
         (*_TOKEN, Code.ROOM_NAME_STALE, Code.HIDDEN_NOT_ALLOWED),
         **_PROVEN,
@@ -98,7 +78,6 @@ CALLS: Final = (
     _join(
         "/livekit/token",
         JoinHandlers.endpoint,
-        joining.EndpointBody,
         joining.EndpointAnswer,
         _TOKEN,
         **_PROVEN,
@@ -125,10 +104,10 @@ CALLS: Final = (
         "Operations",
         Operations.webhook,
         Done,
-        WebhookBody,
         proofs=(WEBHOOK,),
         listeners=_PRIVATE,
-        body_type="application/webhook+json",
+        raw_body=WebhookBody,
+        raw_type="application/webhook+json",
     ),
     _get("/healthz", "Operations", Operations.health, Done, _PRIVATE, Code.UNAVAILABLE),
     _get("/readyz", "Operations", Operations.readiness, Readiness, _PRIVATE, other_statuses=(_UNAVAILABLE,)),

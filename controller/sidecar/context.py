@@ -10,6 +10,7 @@ from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
 from controller.records.ports import RecordStore
 from controller.settings import Settings
+from controller.sidecar.http.response import ApiError, Code
 from controller.state_cache import StateCache
 
 
@@ -46,3 +47,11 @@ class Context:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     entropy: Callable[[int], bytes] = os.urandom
+
+    def state_error(self) -> ApiError | None:
+        """Why nothing can be answered from the cached state (STARTING, UNAVAILABLE), or None if it can."""
+        if not self.state.started:
+            return ApiError(Code.STARTING)
+        if not self.state.is_fresh(self.clock()):
+            return ApiError(Code.UNAVAILABLE, "The known state of the rooms is too old")
+        return None

@@ -13,7 +13,7 @@ from controller.live.webhook import WebhookRejectedError, parse_event, verify_si
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import MAX_WEBHOOK_BYTES, check, read
 from controller.sidecar.http.models import RequestBody, ResponseBody
-from controller.sidecar.http.response import ApiError, Code, Response, retry_later
+from controller.sidecar.http.response import ApiError, Code, Response
 
 LIVENESS_TIMEOUT_SECONDS: Final = 60.0
 """A loop that has not turned for so long hangs, in seconds."""
@@ -22,7 +22,7 @@ MAX_CLOCK_DIFFERENCE_SECONDS: Final = 60.0
 """Between our clock and LiveKit's: beyond it LiveKit rejects fresh tokens."""
 
 _DONE: Final = b'{"success": true}'
-_REFUSED: Final = (Code.UNAUTHORIZED, "the webhook is not signed with the key of this controller")
+_REFUSED: Final = "Invalid webhook signature; LiveKit must sign webhooks with LIVEKIT_API_KEY"
 
 log = structlog.get_logger()
 
@@ -62,7 +62,7 @@ class Operations:
         except WebhookRejectedError as error:
             self._metrics.webhooks.labels("unknown", "refused").inc()
             self._log_refused(str(error))
-            raise ApiError(*_REFUSED) from None
+            raise ApiError(Code.UNAUTHORIZED, _REFUSED) from None
         self._metrics.webhooks.labels(event.event, "taken").inc()
         self._state.webhook_at = self._clock()
         self._reconciler.on_webhook(event)
@@ -91,9 +91,8 @@ class Operations:
         """
         last_pass_at = self._began if self._state.last_pass_at is None else self._state.last_pass_at
         if self._clock() - last_pass_at > LIVENESS_TIMEOUT_SECONDS:
-            raise retry_later(
-                Code.UNAVAILABLE, f"the loop has not turned for {LIVENESS_TIMEOUT_SECONDS:.0f} seconds", 5
-            )
+            idle = f"{LIVENESS_TIMEOUT_SECONDS:.0f} seconds"
+            raise ApiError(Code.UNAVAILABLE, f"The reconcile loop has not completed a pass for {idle}")
         return Response(_DONE)
 
     async def readiness(self, _: web.BaseRequest) -> Response:

@@ -1,23 +1,21 @@
 """The sidecar: two listeners over what is known. Bound before anything is known, gone within two seconds."""
 
 import asyncio
-import errno
 import os
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 
 from controller.errors import RoomctlError
-from controller.settings import Address
+from controller.settings_parsers import Address
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.calls import CALLS
 from controller.sidecar.context import Context
-from controller.sidecar.http.cors import Cors
 from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import Handler, Listener
-from controller.sidecar.http.router import Router, routes
+from controller.sidecar.http.router import Cors, Router, routes
 from controller.sidecar.joining.join_handlers import JoinHandlers
-from controller.sidecar.openapi.document import document
+from controller.sidecar.openapi import document
 from controller.sidecar.operations import Operations
 from controller.sidecar.pages.openapi_page import OpenApiPage
 from controller.sidecar.pages.serving import Pages
@@ -96,15 +94,12 @@ async def _listening(listener: Listener, name: str, address: Address) -> asyncio
             listener, address.host, address.port, backlog=_BACKLOG
         )
     except OSError as error:
-        shown = f"[{address.host}]" if ":" in address.host else address.host
         setting = f"ROOMCTL_{name.upper()}_LISTEN"
         raise RoomctlError(
-            f"cannot listen on {shown}:{address.port} ({setting}): {_why(error)}; "
-            f"free it, or set {setting} to another address"
+            f"cannot listen on {address} ({setting}): {_why(error)}; "
+            f"stop the other process, or set {setting} to another address"
         ) from None
 
 
 def _why(error: OSError) -> str:
-    if error.errno == errno.EADDRINUSE:
-        return "another program listens there"
     return os.strerror(error.errno).lower() if error.errno and error.errno > 0 else "no such address"

@@ -6,48 +6,30 @@ An error says the line and what is wrong, and never what stands there.
 import hashlib
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Final
 
 import yaml
-from yaml.events import (
-    CollectionStartEvent,
-    DocumentStartEvent,
-    Event,
-    MappingEndEvent,
-    MappingStartEvent,
-    ScalarEvent,
-    SequenceEndEvent,
-    SequenceStartEvent,
-    StreamStartEvent,
-)
 
-from controller.text import closest_match
+from controller.text import suggestion
 
 FILE_LIMIT: Final = 1024 * 1024
 USER_ID_LENGTH: Final = 128
 KEYS: Final = ("token_sha256", "user_id", "admin")
 
+TokenOwner = tuple[str, bool]
+"""`user_id` and `admin`."""
+
 _HASH: Final = re.compile(r"[0-9a-fA-F]{64}")
 _EMPTY: Final = hashlib.sha256(b"").digest()
-_FORM: Final = "write a list of `- {token_sha256: HEX, user_id: TEXT, admin: false}`"
+_FORM: Final = "expected a list of `- {token_sha256: HEX, user_id: TEXT, admin: false}`"
 
 
 class TokenFileError(ValueError):
     """What is wrong with the file, and where; it shows nothing of the content."""
 
 
-@dataclass(frozen=True, slots=True)
-class TokenEntry:
-    """One token's SHA-256 and whose it is."""
-
-    token_sha256: bytes
-    user_id: str
-    admin: bool
-
-
-def read_tokens(content: bytes) -> list[TokenEntry]:
-    """The entries; an explicit `[]` is nobody. TokenFileError where any part of the file is wrong."""
+def read_tokens(content: bytes) -> dict[bytes, TokenOwner]:
+    """Whose each token is, by its SHA-256; `[]` is nobody. TokenFileError if any of it is wrong."""
     if len(content) > FILE_LIMIT:
         raise TokenFileError(f"the file is longer than {FILE_LIMIT // 1024} KiB")
     try:
@@ -55,67 +37,67 @@ def read_tokens(content: bytes) -> list[TokenEntry]:
         return _entries(yaml.parse(text, Loader=yaml.CSafeLoader))
     except yaml.MarkedYAMLError as wrong:
         line = wrong.problem_mark.line + 1 if wrong.problem_mark is not None else 1
-        raise TokenFileError(f"line {line}: it is no valid YAML; {_FORM}") from None
+        raise TokenFileError(f"line {line}: invalid YAML; {_FORM}") from None
     except UnicodeError:
-        raise TokenFileError("it is no UTF-8 text; save it as UTF-8") from None
+        raise TokenFileError("not UTF-8 text; save it as UTF-8") from None
     except yaml.YAMLError:
-        raise TokenFileError(f"it is no valid YAML; {_FORM}") from None
+        raise TokenFileError(f"invalid YAML; {_FORM}") from None
 
 
-def _entries(events: Iterator[Event]) -> list[TokenEntry]:
+def _entries(events: Iterator[yaml.Event]) -> dict[bytes, TokenOwner]:
     """The one document of the stream, entry by entry."""
-    root = next((e for e in events if not isinstance(e, StreamStartEvent | DocumentStartEvent)), None)
-    if not isinstance(root, SequenceStartEvent):
-        raise TokenFileError(f"{_at(root)}it is no list; {_FORM}")
+    before = (yaml.StreamStartEvent, yaml.DocumentStartEvent)
+    root = next((event for event in events if not isinstance(event, before)), None)
+    if not isinstance(root, yaml.SequenceStartEvent):
+        raise TokenFileError(f"{_at(root)}{_FORM}")
     _refuse_properties(root)
-    entries: dict[bytes, TokenEntry] = {}
+    entries: dict[bytes, TokenOwner] = {}
     for event in events:
-        if isinstance(event, SequenceEndEvent):
+        if isinstance(event, yaml.SequenceEndEvent):
             break
-        entry = _entry(event, events)
-        if entry.token_sha256 in entries:
-            raise TokenFileError(f"{_at(event)}token_sha256 stands in an entry before; keep one of the two")
-        entries[entry.token_sha256] = entry
-    if any(isinstance(event, DocumentStartEvent) for event in events):
-        raise TokenFileError(f"it holds several documents; {_FORM}")
-    return list(entries.values())
+        digest, owner = _entry(event, events)
+        if digest in entries:
+            raise TokenFileError(f"{_at(event)}duplicate token_sha256")
+        entries[digest] = owner
+    if any(isinstance(event, yaml.DocumentStartEvent) for event in events):
+        raise TokenFileError(f"several documents; {_FORM}")
+    return entries
 
 
-def _entry(start: Event, events: Iterator[Event]) -> TokenEntry:
-    if not isinstance(start, MappingStartEvent):
-        raise TokenFileError(f"{_at(start)}an entry is no mapping; {_FORM}")
+def _entry(start: yaml.Event, events: Iterator[yaml.Event]) -> tuple[bytes, TokenOwner]:
+    if not isinstance(start, yaml.MappingStartEvent):
+        raise TokenFileError(f"{_at(start)}an entry is not a mapping; {_FORM}")
     _refuse_properties(start)
-    values: dict[str, ScalarEvent] = {}
+    values: dict[str, yaml.ScalarEvent] = {}
     for event in events:
-        if isinstance(event, MappingEndEvent):
+        if isinstance(event, yaml.MappingEndEvent):
             break
         name = _key(event)
         if name in values:
-            raise TokenFileError(f"{_at(event)}{name} is there twice in one entry")
+            raise TokenFileError(f"{_at(event)}duplicate {name}")
         values[name] = _scalar(next(events), name)
     for name in ("token_sha256", "user_id"):
         if name not in values:
-            raise TokenFileError(f"{_at(start)}{name} is missing")
-    return TokenEntry(_hash(values["token_sha256"]), _user_id(values["user_id"]), _admin(values.get("admin")))
+            raise TokenFileError(f"{_at(start)}{name} is required")
+    return _hash(values["token_sha256"]), (_user_id(values["user_id"]), _admin(values.get("admin")))
 
 
-def _key(event: Event) -> str:
+def _key(event: yaml.Event) -> str:
     scalar = _scalar(event, "a key")
     if scalar.value in KEYS:
         return scalar.value
-    meant = closest_match(scalar.value, KEYS)
-    instead = f"write {meant}" if meant else f"the keys are {', '.join(KEYS)}"
-    raise TokenFileError(f"{_at(event)}unknown key; {instead}")
+    hint = suggestion(scalar.value, KEYS, f"use {', '.join(KEYS)}")
+    raise TokenFileError(f"{_at(event)}unknown key; {hint}")
 
 
-def _scalar(event: Event, name: str) -> ScalarEvent:
-    if not isinstance(event, ScalarEvent):
+def _scalar(event: yaml.Event, name: str) -> yaml.ScalarEvent:
+    if not isinstance(event, yaml.ScalarEvent):
         raise TokenFileError(f"{_at(event)}{name} must be a single value")
     _refuse_properties(event)
     return event
 
 
-def _hash(scalar: ScalarEvent) -> bytes:
+def _hash(scalar: yaml.ScalarEvent) -> bytes:
     if _HASH.fullmatch(scalar.value) is None:
         raise TokenFileError(f"{_at(scalar)}token_sha256 must be the 64 hex digits of the token's SHA-256")
     digest = bytes.fromhex(scalar.value)
@@ -124,14 +106,14 @@ def _hash(scalar: ScalarEvent) -> bytes:
     return digest
 
 
-def _user_id(scalar: ScalarEvent) -> str:
+def _user_id(scalar: yaml.ScalarEvent) -> str:
     absent = not scalar.style and scalar.value in ("", "~", "null", "Null", "NULL")
     if absent or not 1 <= len(scalar.value) <= USER_ID_LENGTH:
         raise TokenFileError(f"{_at(scalar)}user_id must be 1 to {USER_ID_LENGTH} characters")
     return scalar.value
 
 
-def _admin(scalar: ScalarEvent | None) -> bool:
+def _admin(scalar: yaml.ScalarEvent | None) -> bool:
     if scalar is None:
         return False
     if scalar.style or scalar.value not in ("true", "false"):
@@ -139,11 +121,11 @@ def _admin(scalar: ScalarEvent | None) -> bool:
     return scalar.value == "true"
 
 
-def _refuse_properties(event: ScalarEvent | CollectionStartEvent) -> None:
+def _refuse_properties(event: yaml.ScalarEvent | yaml.CollectionStartEvent) -> None:
     if event.anchor is not None or event.tag is not None:
-        raise TokenFileError(f"{_at(event)}anchors and tags are not used here; leave them out")
+        raise TokenFileError(f"{_at(event)}anchors and tags cannot be used; remove them")
 
 
-def _at(event: Event | None) -> str:
+def _at(event: yaml.Event | None) -> str:
     mark = event.start_mark if event is not None else None
     return f"line {mark.line + 1}: " if mark is not None else ""

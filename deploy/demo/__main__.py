@@ -79,7 +79,7 @@ async def quickstart(*, check: bool, record: bool) -> None:
         controller.shown = True
         with contextlib.suppress(asyncio.CancelledError):  # how it is meant to end
             await until_one_ends(processes)
-        print_info("\n  ending ...")
+        print_info("\n  Stopping…")
 
 
 async def start_all(
@@ -140,7 +140,7 @@ async def show_links(site: Site, rooms: Sequence[Mapping[str, Any]]) -> None:
     webinars = [room["key"] for room in rooms if room["allow_webinar_mode"]]
     invited = await asyncio.gather(*(site.roomctl("invite", key, "--role", "speaker") for key in webinars))
     speakers = dict(zip(webinars, invited, strict=True))
-    print_data(bold("Walk in with a browser") + "\n")
+    print_data(bold("Join in a browser") + "\n")
     for room in rooms:
         print_data(f"  {room['key']:<{LINK_COLUMN}}{site.guests}/join/{room['id']}")
         if link := speakers.get(room["key"]):
@@ -169,10 +169,10 @@ def show_calls(site: Site, rooms: Sequence[Mapping[str, Any]]) -> None:
 def show_what_next(site: Site) -> None:
     env = site.folder / "env"
     env.write_text(site.script())
-    print_data(bold("Edit a file in rooms.d: what comes of it is logged below. In another terminal") + "\n")
+    print_data(bold("Edit a file in rooms.d to see the changes in the log below. In another terminal") + "\n")
     print_data(f"  . {env}")
     print_data("  roomctl get            (or plan, wait, doctor; roomctl --help)\n")
-    print_data(bold("Ctrl-C ends it all, the rooms too.") + "\n")
+    print_data(bold("Press Ctrl+C to stop everything and remove the rooms.") + "\n")
 
 
 async def walk_in(site: Site, *, record: bool) -> None:

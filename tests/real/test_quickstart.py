@@ -33,7 +33,7 @@ FLOWS: Final = (
 )
 """What the documents have a reader type into the shell beside a running quickstart."""
 ROOMS: Final = ("audio-briefing", "guest-webinar", "recorded-speaker", "standard-team")
-LAST_LINE: Final = "Ctrl-C ends it all"
+LAST_LINE: Final = "Press Ctrl+C to stop"
 
 
 @pytest.fixture

@@ -66,7 +66,6 @@ class Api:
 
 @asynccontextmanager
 async def api_of(site: Site) -> AsyncIterator[Api]:
-    opening = open_store(site.mongodb, site.database, site.data_dir, site.instance)
-    async with opening as store:
+    async with open_store(site.access) as store:
         await store.refresh()
         yield Api(store)

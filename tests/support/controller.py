@@ -18,7 +18,7 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from collections.abc import Set as AbstractSet
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Final, Self
@@ -34,6 +34,7 @@ from controller.plan.metadata import owner_mark
 from controller.plan.model import Plan
 from controller.records import open_store
 from controller.records.embedded import embedded_uri, served_port
+from controller.records.ports import StoreAccess
 from controller.records.record import RoomRecord
 from controller.settings import SettingGroup, load_settings
 from tests.support.forked import forked
@@ -233,7 +234,7 @@ class Site:
             del self._manifests[key]
             self._file(key).unlink()
 
-    def spoil(self, key: str, text: str = "name: [\n") -> None:
+    def spoil(self, key: str, text: str = "{\nname: [\n") -> None:
         """Write something wrong over the manifest; `edit(key)` puts it right."""
         self._swap(key, text)
 
@@ -241,7 +242,7 @@ class Site:
         return self.rooms_dir / f"{key}.json"
 
     def _put(self, key: str) -> None:
-        self._swap(key, json.dumps(self._manifests[key], indent=1))  # JSON is YAML
+        self._swap(key, json.dumps(self._manifests[key], indent=1))
 
     def _swap(self, key: str, text: str) -> None:
         """Nobody finds the file half written."""
@@ -314,11 +315,16 @@ class Site:
 
     # -- what stands where ------------------------------------------------------------------------------
 
+    @property
+    def access(self) -> StoreAccess:
+        """To open the records as its controllers do."""
+        return StoreAccess(self.mongodb, self.database, self.data_dir, self.instance)
+
     async def records(self) -> dict[str, RoomRecord]:
         """The records by key, as the database has them; tombstones among them."""
         port = served_port(self.data_dir)
         uri = self.mongodb or embedded_uri(port or 1)
-        async with open_store(uri, self.database, self.data_dir, self.instance, read_only=True) as store:
+        async with open_store(replace(self.access, uri=uri, read_only=True)) as store:
             await store.refresh()
             return dict(store.by_key)
 

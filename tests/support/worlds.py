@@ -12,7 +12,6 @@ from typing import Any, assert_never
 
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState, SourcePosition
-from controller.plan import Observed, Plan, PlanInputs, RoomChange, make_plan, names_to_check
 from controller.plan.metadata import room_metadata
 from controller.plan.model import (
     Action,
@@ -24,16 +23,21 @@ from controller.plan.model import (
     EnforcePermissions,
     FinalizeApiRemoval,
     Heal,
+    Observed,
+    Plan,
+    PlanInputs,
     PruneRetiredNames,
     PurgeTombstone,
     Recreate,
     Remove,
     Repair,
     RestoreRecord,
+    RoomChange,
     Start,
     Stop,
     Update,
 )
+from controller.plan.planner import make_plan, names_to_check
 from controller.records.record import LiveName, Origin, RoomRecord, Status, UnusableRecord
 from controller.room import RoomSpec, room_id
 
@@ -231,7 +235,7 @@ class World:
             case Start() | Recreate():
                 room = room.with_live_name(self._name(), self.now)
             case Adopt(name):
-                room = room.with_adopted_name(name, self.now)
+                room = room.with_live_name(name, self.now)
             case Stop():
                 room = room.without_live_name(self.now)
             case Remove():

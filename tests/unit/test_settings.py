@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from controller.errors import SettingsError
 from controller.recording_output import RecordingOutput
-from controller.settings import SETTINGS, Address, SettingGroup, Settings, load_settings, mongodb_address
+from controller.settings import SETTINGS, SettingGroup, Settings, load_settings
+from controller.settings_parsers import Address, mongodb_address
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = {

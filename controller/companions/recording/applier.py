@@ -5,6 +5,7 @@ lost is settled by looking for that file, and no second Start is called meanwhil
 """
 
 import asyncio
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
@@ -13,7 +14,6 @@ from typing import Final, assert_never
 import structlog
 
 from controller.clock import Clock
-from controller.companions.companion import Waker
 from controller.companions.recording.decision import (
     START_OUTCOME_TIMEOUT,
     ProbeWorker,
@@ -24,16 +24,15 @@ from controller.companions.recording.decision import (
     Step,
     StopRecording,
     UpdateRecordingRecord,
+    asks,
     entry_for_egress,
     is_on_deleted_room,
     is_recording,
     layout_of,
-    names_of,
     ours_on,
 )
-from controller.companions.recording.egress_tracker import STOP_RETRY_SECONDS, EgressTracker
 from controller.companions.recording.failures import RecordingFailures
-from controller.companions.recording.ledger import Ledger
+from controller.companions.recording.ledger import STOP_RETRY_SECONDS, EgressTracker, Ledger
 from controller.errors import (
     LiveKitError,
     LiveKitNotFoundError,
@@ -84,7 +83,7 @@ class RecordingConfig:
 
 @dataclass(frozen=True, slots=True)
 class RecordingApplier:
-    """Carries out steps.
+    """Carries out steps; `later` asks for another pass in so many seconds.
 
     Raises StoreError's and LiveKitError's kinds, and LeaseLostError.
     """
@@ -98,7 +97,7 @@ class RecordingApplier:
     ledger: Ledger
     failures: RecordingFailures
     tracker: EgressTracker
-    waker: Waker
+    later: Callable[[float], None]
 
     def rules(self) -> RecordingRules:
         return RecordingRules(self.config.output, self.config.idle, self.clock.wall())
@@ -124,7 +123,7 @@ class RecordingApplier:
             await self.ledger.enter(_row(record, recording))
         await self.store.save(record, record.with_recording(recording))
         if recording is not None and recording.empty_since is not None:
-            self.waker.later(self.config.idle.total_seconds())
+            self.later(self.config.idle.total_seconds())
 
     async def _start(self, record: RoomRecord) -> None:
         output, live = self.config.output, record.live
@@ -155,26 +154,23 @@ class RecordingApplier:
             await self._on_started(record, attempt, egress)
 
     async def _may_start(self, record: RoomRecord, attempt: Recording) -> bool:
-        """Whether Start may be called: nothing of ours runs there, and the room is wanted as it was.
-
-        Where the template has neither key nor id, other rooms' recordings go to places like this one's.
-        """
-        names = names_of(record)
-        listed = [one for one in await self.reader.recordings() if one.room in names]
-        ours = ours_on(record, listed, self.config.output)
-        if any(self._is_in_the_way(one, record) for one in ours):
+        """Whether Start may be called: nothing of ours runs there, and the room is wanted as it was."""
+        ours = self.ours(record, await self.reader.recordings())
+        live = self.state.live
+        if any(is_recording(one) and not is_on_deleted_room(one, record, live) for one in ours):
             return False  # the next look takes it
         current = self.store.by_id.get(record.id)
         if current is None or current.recording != attempt:
             return False
-        if current.should_be_live and current.spec.record and current.live == record.live:
+        if asks(current) and current.live == record.live:
             return True
         await self.store.save(current, current.with_recording(None))
         return False
 
-    def _is_in_the_way(self, egress: Egress, record: RoomRecord) -> bool:
-        over = egress.id in self.ledger.lost or is_on_deleted_room(egress, record, self.state.live)
-        return is_recording(egress) and not over
+    def ours(self, record: RoomRecord, listed: Iterable[Egress]) -> tuple[Egress, ...]:
+        """The room's egresses that have not ended, as far as anybody answers for them; the eldest first."""
+        ours = ours_on(record, listed, self.config.output)
+        return tuple(one for one in ours if one.id not in self.ledger.lost)
 
     def _request(self, record: RoomRecord, attempt: Recording, path: str, bucket: str) -> RecordingRequest:
         mode = record.spec.record_mode
@@ -191,9 +187,8 @@ class RecordingApplier:
     async def _on_started(self, record: RoomRecord, attempt: Recording, egress: Egress) -> None:
         started = replace(attempt, egress_id=egress.id)
         await self.ledger.enter(_row(record, started))
-        log.info(
-            "recording started", key=redact_key(record.key), egress_id=egress.id, file=_shown(attempt, record)
-        )
+        file = redact_room_id(attempt.file, record.id)
+        log.info("recording started", key=redact_key(record.key), egress_id=egress.id, file=file)
         await self._replace(record.id, attempt, started)
         self.failures.clear_start_failures(record.id)
 
@@ -215,7 +210,7 @@ class RecordingApplier:
         waited = self.clock.wall() - attempt.attempt_at
         if abs(waited) < START_OUTCOME_TIMEOUT:  # the clock of whoever called Start may be ahead of ours
             self.failures.record_reason(record, UNANSWERED)
-            self.waker.later((START_OUTCOME_TIMEOUT - waited).total_seconds())
+            self.later((START_OUTCOME_TIMEOUT - waited).total_seconds())
         else:
             self.failures.record_reason(record, UNHEARD)
             await self._replace(record.id, attempt, None)
@@ -239,7 +234,7 @@ class RecordingApplier:
 
     async def _stop(self, record: RoomRecord, egress: Egress, why: str) -> None:
         """It is written down first: one that somebody else began may not be known yet."""
-        await self.ledger.enter(_row(record, entry_for_egress(egress, None, self.clock.wall())))
+        await self.ledger.enter(self._row_of(record, egress))
         if egress.id not in self.tracker.stop_requested_at:
             log.info("recording stopping", key=redact_key(record.key), egress_id=egress.id, reason=why)
         await self._request_stop(egress.id)
@@ -248,7 +243,7 @@ class RecordingApplier:
         """Again and again; that nobody answers is told once."""
         first = egress_id not in self.tracker.stop_requested_at
         self.tracker.stop_requested_at[egress_id] = self.clock.monotonic()
-        self.waker.later(STOP_RETRY_SECONDS)
+        self.later(STOP_RETRY_SECONDS)
         try:
             await self.writer.stop_recording(egress_id)
         except (LiveKitNotFoundError, LiveKitRejectedError):
@@ -267,11 +262,9 @@ class RecordingApplier:
             if now.status.ended or now.updated != egress.updated:
                 return
         else:
-            self.tracker.heartbeats.heard_from(egress.id, self.clock.monotonic())
+            self.tracker.heard_from(egress.id, self.clock.monotonic())
             return
-        row, _ = self.ledger.open.get(
-            egress.id, (_row(record, entry_for_egress(egress, None, self.clock.wall())), 0.0)
-        )
+        row, _ = self.ledger.open.get(egress.id, (self._row_of(record, egress), 0.0))
         await self._mark_lost(row, LOST)
 
     async def resolve_unlisted(self, row: RecordingRow, recorders: frozenset[str]) -> None:
@@ -296,7 +289,10 @@ class RecordingApplier:
     async def resume(self, record: RoomRecord, egress: Egress) -> None:
         """One that was lost goes on after all: it is ours again, and of two the younger ends."""
         log.warning("lost recording resumed", key=redact_key(record.key), egress_id=egress.id)
-        await self.ledger.resume(_row(record, entry_for_egress(egress, None, self.clock.wall())))
+        await self.ledger.resume(self._row_of(record, egress))
+
+    def _row_of(self, record: RoomRecord, egress: Egress) -> RecordingRow:
+        return _row(record, entry_for_egress(egress, None, self.clock.wall()))
 
     async def _on_ended(self, row: RecordingRow, egress: Egress) -> None:
         fine = egress.status in (EgressStatus.COMPLETE, EgressStatus.LIMIT_REACHED)
@@ -313,7 +309,7 @@ class RecordingApplier:
         )
         await self._close(final)
         if fine or unbegun or (ended - final.started).total_seconds() >= NO_BACKOFF_AFTER_SECONDS:
-            self.failures.try_at_once(row.room_id)
+            self.failures.backoff.succeeded(row.room_id)
         if fine or unbegun:
             self.failures.set_failure(row.room_id, None)
         elif (record := self.store.by_id.get(row.room_id)) is not None:
@@ -352,8 +348,8 @@ class RecordingApplier:
 
     async def _running(self, record: RoomRecord, name: str) -> list[Egress]:
         current = self.store.by_id.get(record.id, record)
-        ours = ours_on(current, await self.reader.recordings(), self.config.output)
-        return [egress for egress in ours if egress.room == name and egress.id not in self.ledger.lost]
+        ours = self.ours(current, await self.reader.recordings())
+        return [egress for egress in ours if egress.room == name]
 
 
 def _row(record: RoomRecord, recording: Recording) -> RecordingRow:
@@ -364,10 +360,6 @@ def _row(record: RoomRecord, recording: Recording) -> RecordingRow:
         file=recording.file,
         started=recording.attempt_at,
     )
-
-
-def _shown(recording: Recording, record: RoomRecord) -> str:
-    return redact_room_id(recording.file, record.id)
 
 
 _REASONS: Final = {

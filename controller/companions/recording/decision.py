@@ -181,38 +181,27 @@ def _next_without_recording(inputs: RecordingInputs, rules: RecordingRules) -> S
 
 
 def _should_start(inputs: RecordingInputs, rules: RecordingRules) -> bool:
-    record = inputs.record
-    asked = record.spec.record and record.should_be_live and rules.output is not None
-    return (
-        asked
-        and inputs.listed
-        and not inputs.is_backing_off
-        and inputs.occupancy is not None
-        and inputs.occupancy.people > 0
-    )
+    wanted = rules.output is not None and asks(inputs.record)
+    return wanted and inputs.listed and not inputs.is_backing_off and _has_people(inputs)
+
+
+def asks(record: RoomRecord) -> bool:
+    """Whether the room is to be recorded while people are inside."""
+    return record.spec.record and record.should_be_live
 
 
 def _seems_ghost(egress: Egress, inputs: RecordingInputs) -> bool:
     """Whether its worker may have gone without a word. One that ends leaves the room, and uploads after."""
     if inputs.silent_seconds[egress.id] < WORKER_SILENCE_SECONDS:
         return False
-    if egress.status is EgressStatus.ENDING or (
-        inputs.occupancy is not None and egress.id in inputs.occupancy.gone
-    ):
+    seen = inputs.occupancy
+    if egress.status is EgressStatus.ENDING or (seen is not None and egress.id in seen.gone):
         return True
-    inside = inputs.occupancy is not None and egress.id in inputs.occupancy.recorders
-    return (
-        not _livekit_says_recording(inputs)
-        and not inside
-        and (inputs.occupancy is not None or not inputs.listed)
-    )
-
-
-def _livekit_says_recording(inputs: RecordingInputs) -> bool:
-    """Whether LiveKit's word that the room is recorded may be about ours: another's counts as well."""
-    return inputs.livekit_says_recording and not (
-        inputs.occupancy is not None and inputs.occupancy.recorders - inputs.occupancy.gone
-    )
+    if seen is None:
+        return not inputs.listed and not inputs.livekit_says_recording
+    # LiveKit's word that the room is recorded may be about another: that counts as well
+    is_recorded = inputs.livekit_says_recording and not seen.recorders - seen.gone
+    return egress.id not in seen.recorders and not is_recorded
 
 
 def is_recording(egress: Egress) -> bool:
@@ -256,10 +245,11 @@ def ours_on(
 ) -> tuple[Egress, ...]:
     """The egresses of ours on the room's names, the eldest first; a foreign one is nobody's business.
 
-    Ours is what stands in the record, and what goes where only this room's recordings go. One that has no
-    start yet is younger than all that have.
+    Ours is what stands in the record, and what goes where recordings of this room go: where the template has
+    neither key nor id, others' go there as well. One that has no start yet is younger than all that have.
     """
-    mine = (egress for egress in listed if _is_ours(egress, record, output))
+    names = record.names
+    mine = (egress for egress in listed if egress.room in names and _is_ours(egress, record, output))
     return tuple(sorted(mine, key=lambda one: (one.started is None, one.started or record.created, one.id)))
 
 
@@ -275,17 +265,7 @@ def has_live_name(record: RoomRecord, names: AbstractSet[str]) -> bool:
     if record.live is not None and record.live.name in names:
         return True
     more = bool(record.retired) or record.recording is not None
-    return more and not names.isdisjoint(names_of(record))
-
-
-def names_of(record: RoomRecord) -> set[str]:
-    """The LiveKit rooms that were or are the record's."""
-    names = {old.name for old in record.retired}
-    if record.live is not None:
-        names.add(record.live.name)
-    if record.recording is not None:
-        names.add(record.recording.room)
-    return names
+    return more and not names.isdisjoint(record.names)
 
 
 @dataclass(frozen=True, slots=True)

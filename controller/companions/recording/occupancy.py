@@ -57,26 +57,27 @@ class OccupancyTracker:
     def clear(self) -> None:
         self._seen.clear()
 
-    def due(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> Iterator[str]:
-        """Rooms whose number of people is news, or that are in use; and the quiet ones in turn."""
+    def due(
+        self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom], *, audit: bool
+    ) -> Iterator[str]:
+        """Rooms that list people and that nobody has looked into.
+
+        At an audit also those whose number of people is news, or that are in use; and the quiet ones in turn.
+        """
         now, quiet = self.clock.monotonic(), []
         for record in records:
             room = live.get(record.live.name) if record.live is not None else None
             seen = self._seen.get(record.id)
             if room is None or not record.spec.record:
                 continue
-            if _is_news(record, room, seen, now):
+            if not audit:
+                if seen is None and room.num_participants > 0:
+                    yield record.id
+            elif _is_news(record, room, seen, now):
                 yield record.id
             elif seen is None or not seen.occupancy.people:
                 quiet.append((seen.at if seen is not None else 0.0, record.id))
         yield from (room_id for _, room_id in nsmallest(MAX_EMPTY_ROOM_CHECKS, quiet))
-
-    def has_unseen(self, record: RoomRecord, live: Mapping[str, LiveRoom]) -> bool:
-        """Whether somebody is listed in a room to be recorded that nobody has looked into."""
-        if record.live is None or not record.spec.record or record.id in self._seen:
-            return False
-        room = live.get(record.live.name)
-        return room is not None and room.num_participants > 0
 
     async def check(self, record: RoomRecord) -> Occupancy:
         """Who is inside its live room now: nobody, where it is not live."""

@@ -6,7 +6,7 @@ from typing import Any, Final, NoReturn
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.protocol import Connection
+from controller.sidecar.http.protocol import mark_request_read
 from controller.sidecar.http.response import ApiError, Code
 
 MAX_BODY_BYTES: Final = 64 * 1024
@@ -29,21 +29,17 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
     """Read the body. ApiError if it is longer than `limit` bytes, encoded, or not JSON by its type."""
     check(request, limit)
     body = await _within(request, limit)
-    connection = request.protocol
-    if isinstance(connection, Connection):
-        connection.mark_request_read()
+    mark_request_read(request)
     return body
 
 
 def check(request: web.BaseRequest, limit: int) -> None:
     """ApiError if the headers alone say that the body is not accepted."""
     headers = request.headers
-    if hdrs.CONTENT_ENCODING in headers:
-        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "send the body as it is, without Content-Encoding")
     kind = headers.get(hdrs.CONTENT_TYPE, "")
     plain = not kind or kind == "application/json" or not request.body_exists  # no body has no type
-    if not plain and _JSON_TYPE.fullmatch(kind.strip()) is None:
-        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE, "the body must be application/json in UTF-8")
+    if hdrs.CONTENT_ENCODING in headers or not (plain or _JSON_TYPE.fullmatch(kind.strip())):
+        raise ApiError(Code.UNSUPPORTED_MEDIA_TYPE)
     if (request.content_length or 0) > limit:
         raise _too_large(limit)
 
@@ -64,7 +60,7 @@ async def _within(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> ApiError:
-    return ApiError(Code.PAYLOAD_TOO_LARGE, f"the body is longer than {limit // 1024} KiB")
+    return ApiError(Code.PAYLOAD_TOO_LARGE, f"The request body is longer than {limit // 1024} KiB")
 
 
 def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
@@ -74,14 +70,14 @@ def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
     try:
         text = body.decode()
         if _depth(text) > deepest:
-            raise ApiError(Code.BAD_REQUEST, f"the body is nested deeper than {deepest}")
+            raise ApiError(Code.BAD_REQUEST, f"The request body is nested deeper than {deepest} levels")
         content = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate is no text
     except ValueError as error:
-        raise ApiError(Code.BAD_REQUEST, f"the body is no valid JSON: {_reason(error)}") from None
+        raise ApiError(Code.BAD_REQUEST, f"The request body is not valid JSON: {_reason(error)}") from None
     if type(content) is not dict:
-        raise ApiError(Code.BAD_REQUEST, "the body must be a JSON object")
+        raise ApiError(Code.BAD_REQUEST, "The request body must be a JSON object")
     return content
 
 
@@ -101,32 +97,32 @@ def _depth(text: str) -> int:
 
 def _reason(error: ValueError) -> str:
     if isinstance(error, json.JSONDecodeError):
-        return f"line {error.lineno}, column {error.colno}"
-    return "it is not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
+        return f"syntax error at line {error.lineno}, column {error.colno}"
+    return "not UTF-8 text" if isinstance(error, UnicodeError) else str(error)
 
 
 def _object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     content = dict(pairs)
     if len(content) != len(pairs):
-        raise ValueError("a key is there twice")
+        raise ValueError("duplicate key")
     return content
 
 
 def _integer(digits: str) -> int:
     if len(digits) > _INT64_LENGTH or (number := int(digits)) not in _INT64:
-        raise ValueError("a number is beyond 64 bits")
+        raise ValueError("number beyond 64 bits")
     return number
 
 
 def _decimal(digits: str) -> float:
     number = float(digits)
     if number in (float("inf"), float("-inf")):
-        raise ValueError("a number is beyond 64 bits")
+        raise ValueError("number beyond 64 bits")
     return number
 
 
 def _constant(_: str) -> NoReturn:
-    raise ValueError("NaN and Infinity are no numbers")
+    raise ValueError("NaN and Infinity are not numbers")
 
 
 _DECODER: Final = json.JSONDecoder(

@@ -5,14 +5,14 @@ from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from http import HTTPStatus
 from types import MethodType
-from typing import Any, Final, Literal, NamedTuple
+from typing import Any, Final, Literal, NamedTuple, get_type_hints
 
 from aiohttp import web
 
 from controller.sidecar.http.body import MAX_BODY_BYTES, parse, read
 from controller.sidecar.http.models import RequestBody, checked, with_query
 from controller.sidecar.http.protocol import Handler
-from controller.sidecar.http.response import JSON, Code, Response
+from controller.sidecar.http.response import Code, Response
 
 ListenerName = Literal["public", "private"]
 
@@ -36,8 +36,9 @@ class Call:
 
     `path` may end in a variable, such as {id}. Without a `group` the call is not in OpenAPI.
 
-    `handler` is a method of the object that answers. With a JSON `body` it gets what accept(request) of that
-    object returned, called before the body is read, and then the checked body; else it gets the request.
+    `handler` is a method of the object that answers. If it has a parameter `body`, of a model, it gets what
+    accept(request) of that object returned, called before the body is read, and then the checked body; else
+    it gets the request, and may read a body of `raw_type` by itself, which `raw_body` describes.
 
     `answer` is the model of the content, a list of that model, or the media type of a text; `status` and
     `other_statuses` have this content. `codes` are the errors of this call alone: those that follow from
@@ -49,14 +50,20 @@ class Call:
     group: str
     handler: Callable[..., Awaitable[Response]]
     answer: Any
-    body: type[RequestBody] | None = None
     codes: Sequence[Code] = ()
     proofs: Sequence[str] = ("",)
     listeners: Sequence[ListenerName] = ("public", "private")
     parameters: Sequence[Parameter] = ()
-    body_type: str = JSON
+    raw_body: type[RequestBody] | None = None
+    raw_type: str = ""
     status: HTTPStatus = HTTPStatus.OK
     other_statuses: Sequence[HTTPStatus] = ()
+
+    @property
+    def body(self) -> type[RequestBody] | None:
+        """The model of the JSON that the handler takes."""
+        model: type[RequestBody] | None = get_type_hints(self.handler).get("body")
+        return model
 
     @property
     def methods(self) -> tuple[str, ...]:
@@ -82,7 +89,7 @@ class Call:
     def bound_to(self, part: Any) -> Handler:
         """What answers the call, where `part` is the object whose method the handler is."""
         handler, model = MethodType(self.handler, part), self.body
-        if model is None or self.body_type != JSON:
+        if model is None:
             return handler
 
         async def answer(request: web.BaseRequest) -> Response:

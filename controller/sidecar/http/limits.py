@@ -8,7 +8,7 @@ from typing import Final
 from aiohttp import hdrs, web
 
 from controller.sidecar.http.protocol import Connection, plain
-from controller.sidecar.http.response import Code, retry_later
+from controller.sidecar.http.response import ApiError, Code
 
 BURST_SECONDS: Final = 10.0
 MOST_KEYS: Final = 50_000
@@ -31,7 +31,7 @@ class RateLimiter:
         full_at = max(self._full_at.get(key, now), now) + self._interval
         wait = full_at - now - BURST_SECONDS
         if wait > 1e-9:  # noqa: PLR2004 - a float's worth of nothing
-            raise retry_later(Code.TOO_MANY_REQUESTS, "too many requests; slow down", max(1, math.ceil(wait)))
+            raise ApiError(Code.TOO_MANY_REQUESTS, retry_after=math.ceil(wait))
         self._full_at[key] = full_at
         if len(self._full_at) > MOST_KEYS:
             self._forget(now)
@@ -42,42 +42,33 @@ class RateLimiter:
         self._full_at = {key: at for at, key in used[: MOST_KEYS // 2]}
 
 
-class Proxies:
-    """The proxies whose X-Forwarded-For is used."""
-
-    def __init__(self, trusted: Iterable[str]) -> None:
-        self._networks: Sequence[IPv4Network | IPv6Network] = [ip_network(n, strict=False) for n in trusted]
-
-    def client(self, peer: str, forwarded: Sequence[str]) -> str:
-        """The address to count: the nearest that is not a trusted proxy. IPv6 is counted by its /64."""
-        hops = [peer, *reversed([hop.strip() for line in forwarded for hop in line.split(",")])]
-        client = peer
-        for hop in hops if self._networks else ():
-            try:
-                client = plain(_without_port(hop))
-            except ValueError:
-                break
-            if not self._trusts(client):
-                break
-        return _counted(client)
-
-    def _trusts(self, address: str) -> bool:
-        parsed = ip_address(address)
-        return any(parsed in network for network in self._networks)
-
-
 class AddressLimit:
-    """Counts each request under its client's address."""
+    """Counts each request under its client's address. `proxies`: those whose X-Forwarded-For is used."""
 
     def __init__(self, rate: int, proxies: Iterable[str], clock: Callable[[], float]) -> None:
-        self._rate_limiter, self._proxies, self._clock = RateLimiter(rate), Proxies(proxies), clock
+        self._rate_limiter, self._clock = RateLimiter(rate), clock
+        self._proxies: Sequence[IPv4Network | IPv6Network] = [ip_network(n, strict=False) for n in proxies]
 
     def admit(self, request: web.BaseRequest) -> None:
         """ApiError (TOO_MANY_REQUESTS) if the client sends too many requests."""
         connection = request.protocol
         peer = connection.address if isinstance(connection, Connection) else ""
-        client = self._proxies.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
+        client = self.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
         self._rate_limiter.take(client, self._clock())
+
+    def client(self, peer: str, forwarded: Sequence[str]) -> str:
+        """The address to count: the nearest that is not a trusted proxy. IPv6 is counted by its /64."""
+        hops = [peer, *reversed([hop.strip() for line in forwarded for hop in line.split(",")])]
+        client = peer
+        for hop in hops if self._proxies else ():
+            try:
+                client = plain(_without_port(hop))
+            except ValueError:
+                break
+            address = ip_address(client)
+            if not any(address in network for network in self._proxies):
+                break
+        return _counted(client)
 
 
 def _without_port(hop: str) -> str:

@@ -9,17 +9,18 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from controller.sidecar.http.body import MAX_JSON_DEPTH, invalid
 from controller.sidecar.http.response import ApiError, Code
-from controller.text import closest_match, quote_excerpt
+from controller.text import quote_excerpt, suggestion
 
 MAX_QUERY_FIELDS: Final = 8
 
 _SENTENCES: Final = {
     "missing": "is required",
     "string_type": "must be a string",
+    "int_type": "must be a whole number",
     "bool_type": "must be true or false",
     "dict_type": "must be an object",
-    "string_too_long": "must be empty: what is in a token follows from the room alone",
-    "too_long": "must be empty: what is in a token follows from the room alone",
+    "string_too_long": "must be empty: the room's policy sets the content of tokens",
+    "too_long": "must be empty: the room's policy sets the content of tokens",
 }
 
 
@@ -88,15 +89,15 @@ def with_query(content: dict[str, Any], query: str, model: type[RequestBody]) ->
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
     except ValueError:
-        raise ApiError(Code.BAD_REQUEST, "the query is not readable; write ?id=ROOM_ID") from None
+        raise ApiError(Code.BAD_REQUEST, "Invalid query string; use ?id=ROOM_ID") from None
     given: dict[str, Any] = {}
     for name, value in pairs:
         if name not in field_names(model):
-            raise unknown(name, field_names(model))
+            raise unknown("Unknown field", name, field_names(model))
         if name in given:
             raise invalid(name, "is in the query twice")
         if content.get(name) not in (None, value):
-            raise invalid(name, f"in the query and {name} in the body differ; send one of them")
+            raise invalid(name, f"in the query and {name} in the body differ; send only one")
         given[name] = value
     return content | given
 
@@ -106,12 +107,14 @@ def _refusal(model: type[RequestBody], error: ValidationError) -> ApiError:
     first = min(errors, key=lambda each: each["type"] != "extra_forbidden")
     name, kind = str(first["loc"][0]), first["type"]
     if kind == "extra_forbidden":
-        return unknown(name, field_names(model))
-    if kind == "missing":
-        return invalid(name, _SENTENCES[kind])
-    if kind == "value_error":
-        return invalid(name, str(first["ctx"]["error"]))
-    return invalid(name, model.rules.get(name) or _SENTENCES[kind])
+        return unknown("Unknown field", name, field_names(model))
+    rule = None if kind in ("missing", "value_error") else model.rules.get(name)
+    return invalid(name, rule or problem(kind, first.get("ctx", {})))
+
+
+def problem(kind: str, context: Mapping[str, Any]) -> str:
+    """What is wrong with a value, as the end of a sentence, by the type and context of pydantic's error."""
+    return str(context["error"]) if kind == "value_error" else _SENTENCES[kind]
 
 
 @cache
@@ -120,8 +123,7 @@ def field_names(model: type[RequestBody]) -> tuple[str, ...]:
     return tuple(info.alias or name for name, info in model.model_fields.items())
 
 
-def unknown(name: str, names: tuple[str, ...]) -> ApiError:
-    """A field that the call does not have, with the nearest that it has."""
-    meant = closest_match(name, names)
-    instead = f"write {meant}" if meant else f"this call takes {', '.join(names)}"
-    return ApiError(Code.INVALID_FIELD, f"unknown field {quote_excerpt(name)}; {instead}")
+def unknown(what: str, name: str, known: tuple[str, ...]) -> ApiError:
+    """`name` is not known: the sentence begins with `what`, and ends with the nearest known name, or all."""
+    hint = suggestion(name, known, f"supported: {', '.join(known)}")
+    return ApiError(Code.INVALID_FIELD, f"{what} {quote_excerpt(name)}; {hint}")

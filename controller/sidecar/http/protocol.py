@@ -11,7 +11,7 @@ from typing import Any, Final
 
 from aiohttp import web
 
-from controller.sidecar.http.response import ApiError, Code, Response, error_response, retry_later
+from controller.sidecar.http.response import ApiError, Code, Response, error_response
 
 MAX_CONNECTIONS: Final = 1024
 READ_SECONDS: Final = 10.0
@@ -68,10 +68,6 @@ class Connection(web.RequestHandler):
             self.reading_since = self._now()
         super().data_received(data)
 
-    def mark_request_read(self) -> None:
-        """The request has arrived completely."""
-        self.reading_since = None
-
     def check(self, now: float) -> None:
         """Close it where its request does not arrive, or its answer is not read, in time."""
         if self.reading_since is not None and now - self.reading_since > READ_SECONDS:
@@ -98,8 +94,8 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what is not HTTP; nothing of it is shown or logged."""
         if status < 500:  # noqa: PLR2004 - the client's fault
-            return error_response(ApiError(Code.BAD_REQUEST, "the request is no valid HTTP"), close=True)
-        return error_response(ApiError(Code.INTERNAL, "something went wrong on our side"), close=True)
+            return error_response(ApiError(Code.BAD_REQUEST, "The request is not valid HTTP"), close=True)
+        return error_response(ApiError(Code.INTERNAL), close=True)
 
 
 class Listener(web.Server):
@@ -123,6 +119,12 @@ class Listener(web.Server):
                 connection.check(now)
 
 
+def mark_request_read(request: web.BaseRequest) -> None:
+    """The request has arrived completely: no timeout ends it any more."""
+    if isinstance(request.protocol, Connection):
+        request.protocol.reading_since = None
+
+
 def peer_address(peer: Any) -> str:
     """The client's address of a transport's peername, '' where there is none."""
     return plain(str(peer[0])) if isinstance(peer, tuple) else ""
@@ -135,5 +137,5 @@ def plain(address: str) -> str:
     return str(mapped or parsed)
 
 
-_BUSY: Final = retry_later(Code.UNAVAILABLE, "too many connections; try again in a second", 1)
-_SLOW: Final = ApiError(Code.BAD_REQUEST, f"the request did not arrive within {READ_SECONDS:.0f} seconds")
+_BUSY: Final = ApiError(Code.UNAVAILABLE, "Too many connections", retry_after=1)
+_SLOW: Final = ApiError(Code.BAD_REQUEST, f"The request did not arrive within {READ_SECONDS:.0f} seconds")

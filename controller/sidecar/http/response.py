@@ -20,56 +20,83 @@ _BODILESS: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 
 
 class Code(StrEnum):
-    """Why a request was refused, with its HTTP status and its meaning in OpenAPI.
+    """Why a request was refused, with its HTTP status.
 
-    Public: a new meaning needs a new code.
+    `meaning` is its sentence in OpenAPI, and of an error that says no more. `retry_after` is when to retry,
+    in seconds, where nothing else is said; 0 is never. Public: a new meaning needs a new code.
     """
 
     status: HTTPStatus
     meaning: str
+    retry_after: int
 
-    BAD_REQUEST = "BAD_REQUEST", 400, "the body is not a JSON object within the limits"
-    INVALID_FIELD = "INVALID_FIELD", 400, "a field is missing, wrong or unknown; the sentence names it"
-    PROOF_INVALID = "PROOF_INVALID", 401, "the invite is not valid for this room, or not any more"
-    UNAUTHORIZED = "UNAUTHORIZED", 401, "no known access token, or no signature of a webhook"
-    HIDDEN_NOT_ALLOWED = "HIDDEN_NOT_ALLOWED", 403, "hidden needs an egress_mode_token for this room"
-    NOT_FOUND = "NOT_FOUND", 404, "there is no such call"
-    ROOM_NOT_FOUND = "ROOM_NOT_FOUND", 404, "the caller has no such room; to participants, none is active"
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED", 405, "the call takes another method"
-    ROOM_NAME_STALE = "ROOM_NAME_STALE", 409, "LKRoomName is not the current name; find it again"
-    ROOM_FULL = "ROOM_FULL", 409, "the room has max_participants participants"
+    BAD_REQUEST = "BAD_REQUEST", 400, "The body is not a JSON object within the limits"
+    INVALID_FIELD = "INVALID_FIELD", 400, "A field is missing, wrong or unknown; the error names it"
+    PROOF_INVALID = (
+        "PROOF_INVALID",
+        401,
+        "The invite in Authorization is invalid, expired, revoked or for another room; get a new one",
+    )
+    UNAUTHORIZED = "UNAUTHORIZED", 401, "The access token is unknown, or the webhook's signature is invalid"
+    HIDDEN_NOT_ALLOWED = (
+        "HIDDEN_NOT_ALLOWED",
+        403,
+        "Hidden participants need an egress_mode_token for this room, as `roomctl invite` makes them",
+    )
+    NOT_FOUND = "NOT_FOUND", 404, "Unknown path; /openapi.json lists the calls of this server"
+    ROOM_NOT_FOUND = (
+        "ROOM_NOT_FOUND",
+        404,
+        "The caller has no room with this ID; participants see active ones",
+    )
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED", 405, "The call needs another method"
+    ROOM_NAME_STALE = (
+        "ROOM_NAME_STALE",
+        409,
+        "LKRoomName is out of date; call findLKRoomNameById again, and retry with the new name",
+    )
+    ROOM_FULL = "ROOM_FULL", 409, "The room has reached max_participants; retry when a participant has left"
     IDENTITY_IN_USE = (
         "IDENTITY_IN_USE",
         409,
-        "the identity is connected, and not proven to be the caller's",
+        "The identity is connected; use another one, or send its last token in X-Previous-Token",
+        20,  # how long LiveKit lists a participant whose connection was lost
     )
-    MANAGED_BY_MANIFEST = "MANAGED_BY_MANIFEST", 409, "the room has a manifest; the sentence names its file"
-    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", 413, "the body is too long"
+    MANAGED_BY_MANIFEST = "MANAGED_BY_MANIFEST", 409, "The room has a manifest; the error names its file"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", 413, "The body is too long"
     UNSUPPORTED_MEDIA_TYPE = (
         "UNSUPPORTED_MEDIA_TYPE",
         415,
-        "by its headers the body is not plain JSON",
+        "The body must be application/json in UTF-8, without Content-Encoding",
     )
-    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS", 429, "too many requests"
-    INTERNAL = "INTERNAL", 500, "something failed in the server"
-    STARTING = "STARTING", 503, "the rooms are still being read"
-    ROOM_NOT_READY = "ROOM_NOT_READY", 503, "the room is being made live"
-    UNAVAILABLE = "UNAVAILABLE", 503, "something needed does not answer, or is not done yet"
+    TOO_MANY_REQUESTS = "TOO_MANY_REQUESTS", 429, "Too many requests", 1
+    INTERNAL = "INTERNAL", 500, "An internal error occurred; retry, and if it occurs again, tell the operator"
+    STARTING = "STARTING", 503, "The controller is starting", 1
+    ROOM_NOT_READY = "ROOM_NOT_READY", 503, "The room is starting", 1
+    UNAVAILABLE = "UNAVAILABLE", 503, "Something needed does not answer, or is not done yet", 5
 
-    def __new__(cls, code: str, status: int, meaning: str) -> Self:
+    def __new__(cls, code: str, status: int, meaning: str, retry_after: int = 0) -> Self:
         member = str.__new__(cls, code)
-        member._value_, member.status, member.meaning = code, HTTPStatus(status), meaning
+        member._value_, member.status = code, HTTPStatus(status)
+        member.meaning, member.retry_after = meaning, retry_after
         return member
 
 
 class ApiError(Exception):
     """Ends a request with `code`; `error` is one sentence that may be shown to anybody.
 
-    Always raised anew: an exception that is raised twice keeps the frames of both.
+    `what` is that sentence without its end: a period, and before it the `retry_after` in seconds, which
+    Retry-After has, too. Always raised anew: an exception that is raised twice keeps the frames of both.
     """
 
-    def __init__(self, code: Code, error: str, headers: Mapping[str, str] | None = None) -> None:
-        self.code, self.error, self.headers = code, error, headers or {}
+    def __init__(
+        self, code: Code, what: str = "", *, retry_after: int = 0, headers: Mapping[str, str] | None = None
+    ) -> None:
+        error, retry = what or code.meaning, retry_after or code.retry_after
+        if retry:
+            error += f"; retry after {retry} second{'s' * (retry > 1)}"
+        self.code, self.error = code, error if error.endswith("?") else f"{error}."
+        self.headers = {**(headers or {}), **({"Retry-After": str(retry)} if retry else {})}
         super().__init__(code)
 
 
@@ -130,21 +157,6 @@ def error_response(refusal: ApiError, *, close: bool = False) -> Response:
     more = "".join(f"{name}: {value}\r\n" for name, value in refusal.headers.items())
     close = close or refusal.code is Code.PAYLOAD_TOO_LARGE
     return Response(json.dumps(content).encode(), refusal.code.status, more=more, close=close)
-
-
-def retry_later(code: Code, error: str, after: int) -> ApiError:
-    """An error with Retry-After, in seconds."""
-    return ApiError(code, error, {"Retry-After": str(after)})
-
-
-def starting_error() -> ApiError:
-    """There is no state yet."""
-    return retry_later(Code.STARTING, "the controller is starting; try again in a second", 1)
-
-
-def stale_state_error() -> ApiError:
-    """The cached state is too old."""
-    return retry_later(Code.UNAVAILABLE, "what is known of the rooms is too old to be relied on", 5)
 
 
 @lru_cache(maxsize=64)

@@ -2,25 +2,56 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
+from typing import Final
 
 import structlog
 from aiohttp import hdrs, web
 
 from controller.metrics import Metrics
 from controller.sidecar.http.call import Call, ListenerName
-from controller.sidecar.http.cors import Cors
 from controller.sidecar.http.limits import AddressLimit
-from controller.sidecar.http.protocol import Connection, Handler
+from controller.sidecar.http.protocol import Handler, mark_request_read
 from controller.sidecar.http.response import ApiError, Code, Response, error_response
 
 Routes = Mapping[str, Mapping[str, Handler]]
 """Exact path, method, handler. A path that ends in `/` takes one more segment, which is not empty."""
 
-_NOT_FOUND = (Code.NOT_FOUND, "there is no such call here")
-_UNREADABLE = ApiError(Code.BAD_REQUEST, "the body did not arrive as its headers say")
-_INTERNAL = ApiError(Code.INTERNAL, "something went wrong on our side")
+_UNREADABLE = ApiError(Code.BAD_REQUEST, "The request body does not match its headers")
+
+_VARY: Final = "Vary: Origin\r\n"
+_PREFLIGHT: Final = (
+    "Access-Control-Allow-Methods: POST\r\n"
+    "Access-Control-Allow-Headers: Content-Type, Authorization, X-Previous-Token\r\n"
+    "Access-Control-Max-Age: 600\r\n"
+)
+_SHOWN: Final = "Access-Control-Expose-Headers: Retry-After\r\n"
 
 log = structlog.get_logger()
+
+
+class Cors:
+    """The origins of ROOMCTL_CORS_ORIGINS: exact ones, or `*` alone. Never credentials."""
+
+    def __init__(self, origins: Sequence[str]) -> None:
+        self._any = tuple(origins) == ("*",)
+        self._allowed = frozenset(origins)
+
+    def lines(self, request: web.BaseRequest) -> str:
+        """The header lines of an answer to `request`, whatever its status."""
+        allowed = self._allows(request)
+        return f"{_VARY}Access-Control-Allow-Origin: {allowed}\r\n{_SHOWN}" if allowed else _VARY
+
+    def preflight(self, request: web.BaseRequest) -> str:
+        """The further lines of the answer to an OPTIONS."""
+        return _PREFLIGHT if self._allows(request) else ""
+
+    def _allows(self, request: web.BaseRequest) -> str:
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is None:
+            return ""
+        if self._any:
+            return "*"
+        return origin if origin in self._allowed else ""
 
 
 class Router:
@@ -40,9 +71,7 @@ class Router:
             answer.more += self._cors.lines(request)
         if not request.content.is_eof():
             answer.ends = True  # the rest of an unread body is no request
-        connection = request.protocol
-        if isinstance(connection, Connection):
-            connection.mark_request_read()
+        mark_request_read(request)
         return answer
 
     async def _answer(self, request: web.BaseRequest) -> Response:
@@ -59,7 +88,7 @@ class Router:
             raise
         except Exception as error:  # noqa: BLE001 - a guest gets an answer, whatever broke
             log.error("request failed", error_type=type(error).__name__, location=_where(error))  # noqa: TRY400
-            return error_response(_INTERNAL)
+            return error_response(ApiError(Code.INTERNAL))
 
     async def _route(self, request: web.BaseRequest) -> Response:
         path = request.raw_path.partition("?")[0]
@@ -67,17 +96,13 @@ class Router:
         if methods is None and path[-1:] != "/":
             methods = self._routes.get(path[: path.rfind("/") + 1])
         if methods is None:
-            raise ApiError(*_NOT_FOUND)
+            raise ApiError(Code.NOT_FOUND)
         handler = methods.get(request.method)
         if handler is None:
-            raise not_allowed(methods)
+            allowed = ", ".join(methods)
+            what = f"Method not allowed; use one of {allowed}"
+            raise ApiError(Code.METHOD_NOT_ALLOWED, what, headers={hdrs.ALLOW: allowed})
         return await handler(request)
-
-
-def not_allowed(methods: Mapping[str, Handler]) -> ApiError:
-    """405, with the allowed methods."""
-    allowed = ", ".join(methods)
-    return ApiError(Code.METHOD_NOT_ALLOWED, f"this call takes {allowed}", {hdrs.ALLOW: allowed})
 
 
 def routes(

@@ -14,35 +14,11 @@ from controller.records.record import RoomRecord
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.context import Context
 from controller.sidecar.http.limits import RateLimiter
-from controller.sidecar.http.response import ApiError, Code, retry_later, stale_state_error, starting_error
+from controller.sidecar.http.response import ApiError, Code
 from controller.sidecar.joining.credentials import CredentialVerifier, VerifiedClaims
 from controller.sidecar.joining.participant_cache import ParticipantCache, RoomOccupants
 
-LISTED_SECONDS: Final = 20
-"""How long LiveKit lists a participant whose connection was lost."""
-
 _IDENTITY_BYTES: Final = 12
-_ROOM_NOT_FOUND: Final = (
-    Code.ROOM_NOT_FOUND,
-    "no active room has this id; check it, or ask the room's owner",
-)
-_STALE: Final = (
-    Code.ROOM_NAME_STALE,
-    "LKRoomName is not the room's current one; ask findLKRoomNameById again",
-)
-_HIDDEN: Final = (
-    Code.HIDDEN_NOT_ALLOWED,
-    "a hidden participant needs a valid egress_mode_token for this room; ask the room's owner for a new one",
-)
-_IN_USE: Final = (
-    Code.IDENTITY_IN_USE,
-    "this identity is in the room now; send its last token in X-Previous-Token, or choose another",
-    {"Retry-After": str(LISTED_SECONDS)},
-)
-_FULL: Final = (
-    Code.ROOM_FULL,
-    "the room has as many participants as it may have; try again when somebody has left",
-)
 
 
 class JoinRequest(NamedTuple):
@@ -55,13 +31,6 @@ class JoinRequest(NamedTuple):
     egress_token: str | None = None
     room_name: str | None = None
     """The LiveKit name in the request, if the call requires it."""
-
-
-class IssuedToken(NamedTuple):
-    """A participant token, and the LiveKit room that it is for."""
-
-    token: str
-    room_name: str
 
 
 class Admission:
@@ -80,32 +49,24 @@ class Admission:
         self._skipped = metrics.participant_checks_skipped
         self.participants = ParticipantCache(context.reader, context.clock)
 
-    def check_known(self) -> None:
-        """ApiError (STARTING, UNAVAILABLE) while the cached state is missing or too old."""
-        if not self._state.started:
-            raise starting_error()
-        if not self._state.is_fresh(self._clock()):
-            raise stale_state_error()
-
     def live(self, room_id: str) -> tuple[RoomRecord, LiveRoom]:
         """The room of this id and its live room; unknown, inactive and malformed ids are refused alike."""
         record = self._state.room(room_id)
         if record is None and room_id in self._state.records.unusable:
-            raise retry_later(
-                Code.UNAVAILABLE, "the room cannot be joined right now; try again in a minute", 60
-            )
+            raise ApiError(Code.UNAVAILABLE, "The room's record cannot be used", retry_after=60)
         if record is None:
-            raise ApiError(*_ROOM_NOT_FOUND)
+            what = "No active room has this ID; check the ID, or the room's status"
+            raise ApiError(Code.ROOM_NOT_FOUND, what)
         room = self._state.live_room(record)
         if room is None:
-            raise retry_later(Code.ROOM_NOT_READY, "the room is being made ready; try again in a second", 1)
+            raise ApiError(Code.ROOM_NOT_READY)
         return record, room
 
-    async def admit(self, join_request: JoinRequest, headers: CIMultiDictProxy[str]) -> IssuedToken:
+    async def admit(self, join_request: JoinRequest, headers: CIMultiDictProxy[str]) -> str:
         """The token for `join_request`, or the first reason against it."""
         record, room = self.live(join_request.room_id)
         if join_request.room_name is not None and join_request.room_name != room.name:
-            raise ApiError(*_STALE)
+            raise ApiError(Code.ROOM_NAME_STALE)
         now = int(self._wall())
         claims = self._credentials.verify(headers, record, join_request.identity, now)
         role = self._role(join_request, record, room, claims, now)
@@ -123,7 +84,7 @@ class Admission:
         if record.spec.allow_webinar_mode or self._settings.hidden_requires_token:
             token = join_request.egress_token
             if token is None or not self._credentials.admits_hidden(token, record.id, room.name, now):
-                raise ApiError(*_HIDDEN)
+                raise ApiError(Code.HIDDEN_NOT_ALLOWED)
         return Role.HIDDEN
 
     async def _check_occupants(
@@ -139,9 +100,9 @@ class Admission:
             self._skipped.inc()
         elif identity in occupants.identities:
             if not self._may_take_over(identity, room, claims, headers):
-                raise ApiError(*_IN_USE)
+                raise ApiError(Code.IDENTITY_IN_USE)
         elif _is_full(occupants, record, room):
-            raise ApiError(*_FULL)
+            raise ApiError(Code.ROOM_FULL)
 
     def _may_take_over(
         self, identity: str, room: LiveRoom, claims: VerifiedClaims, headers: CIMultiDictProxy[str]
@@ -155,12 +116,12 @@ class Admission:
 
     def _issue_token(
         self, identity: str, shown_name: str | None, record: RoomRecord, room: LiveRoom, role: Role
-    ) -> IssuedToken:
+    ) -> str:
         may = permission_for(role, record.spec)
         now = int(self._wall())  # again: LiveKit may have been asked in between
         token = self._minter.mint(room.name, identity, shown_name, role=role, may=may, now=now)
         self._minted[role].inc()
-        return IssuedToken(token, room.name)
+        return token
 
 
 def _is_full(occupants: RoomOccupants, record: RoomRecord, room: LiveRoom) -> bool:

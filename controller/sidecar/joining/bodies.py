@@ -102,7 +102,7 @@ FindAnswer = create_model(
     id=(str, ...),
     LKRoomName=(str, ...),
     **_FOUND,
-    success=(Literal[True], True),
+    success=(Literal[True], ...),
 )
 
 
@@ -119,7 +119,7 @@ class TokenAnswer(ResponseBody):
 
     participant_token: str
     LKRoomName: str
-    success: Literal[True] = True
+    success: Literal[True]
 
 
 class EndpointAnswer(ResponseBody):

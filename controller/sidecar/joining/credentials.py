@@ -20,12 +20,6 @@ from controller.sidecar.http.response import ApiError, Code
 
 PREVIOUS_TOKEN: Final = "X-Previous-Token"  # noqa: S105 - the name of a header
 
-_PROOF_INVALID: Final = (
-    Code.PROOF_INVALID,
-    "the invite in Authorization is not valid for this room; ask for a new one",
-    {"WWW-Authenticate": "Bearer"},
-)
-
 
 @dataclass(frozen=True, slots=True)
 class VerifiedClaims:
@@ -83,7 +77,7 @@ class CredentialVerifier:
             return _NOTHING
         invite = read_invite(bearers[0], self._invite_key, now) if len(bearers) == 1 else None
         if invite is None or not _fits(invite, record, identity):
-            raise ApiError(*_PROOF_INVALID)
+            raise ApiError(Code.PROOF_INVALID, headers={"WWW-Authenticate": "Bearer"})
         return VerifiedClaims(speaker=True, identity=invite.identity)
 
 

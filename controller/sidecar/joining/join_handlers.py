@@ -15,8 +15,8 @@ from controller.records.record import RoomRecord
 from controller.room import FIELDS
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.context import Context
-from controller.sidecar.http.response import Code, Response, retry_later
-from controller.sidecar.joining.admission import Admission, IssuedToken, JoinRequest
+from controller.sidecar.http.response import ApiError, Code, Response
+from controller.sidecar.joining.admission import Admission, JoinRequest
 from controller.sidecar.joining.bodies import EndpointBody, FindBody, TokenBody
 
 MAX_TOKEN_REQUESTS_IN_FLIGHT: Final = 256
@@ -28,6 +28,7 @@ class JoinHandlers:
 
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         self._admission, self._clock = Admission(context, access_tokens), context.clock
+        self._state_error = context.state_error
         self._in_flight = 0
         self._server_url = json.dumps(context.settings.livekit_public_url)
         seconds = context.metrics.helper_seconds
@@ -36,7 +37,8 @@ class JoinHandlers:
 
     def accept(self, request: web.BaseRequest) -> CIMultiDictProxy[str]:
         """The headers, which may prove something. ApiError (STARTING, UNAVAILABLE) while nothing is known."""
-        self._admission.check_known()
+        if error := self._state_error():
+            raise error
         return request.headers
 
     async def find(self, _: CIMultiDictProxy[str], body: FindBody) -> Response:
@@ -64,8 +66,8 @@ class JoinHandlers:
             body.egress_mode_token,
             body.LKRoomName,
         )
-        token, room_name = await self._admit(headers, join_request, self._token_seconds)
-        name = json.dumps(room_name)
+        token = await self._admit(headers, join_request, self._token_seconds)
+        name = json.dumps(body.LKRoomName)  # the room's current one, else there is no token
         return Response(f'{{"participant_token": "{token}", "LKRoomName": {name}, "success": true}}'.encode())
 
     async def endpoint(self, headers: CIMultiDictProxy[str], body: EndpointBody) -> Response:
@@ -74,7 +76,7 @@ class JoinHandlers:
         What the SDKs' TokenSource.endpoint calls: createToken in one step, by the same proofs and rights.
         """
         join_request = JoinRequest(body.room_name, body.participant_identity, body.participant_name)
-        token, _ = await self._admit(headers, join_request, self._endpoint_seconds)
+        token = await self._admit(headers, join_request, self._endpoint_seconds)
         answer = f'{{"server_url": {self._server_url}, "participant_token": "{token}"}}'
         return Response(answer.encode(), HTTPStatus.CREATED)
 
@@ -84,9 +86,9 @@ class JoinHandlers:
 
     async def _admit(
         self, headers: CIMultiDictProxy[str], join_request: JoinRequest, seconds: Histogram
-    ) -> IssuedToken:
+    ) -> str:
         if self._in_flight >= MAX_TOKEN_REQUESTS_IN_FLIGHT:
-            raise retry_later(Code.UNAVAILABLE, "too many token requests at once; try again in a second", 1)
+            raise ApiError(Code.UNAVAILABLE, "Too many concurrent token requests", retry_after=1)
         began = self._clock()
         self._in_flight += 1
         try:

@@ -105,8 +105,8 @@ class Assets:
         if name in self._assets:
             return await self._assets[name].answer(request)
         if name in self._installed:
-            raise ApiError(Code.NOT_FOUND, f"{name} is not installed; {INSTALL}")
-        raise ApiError(Code.NOT_FOUND, "there is no such file here")
+            raise ApiError(Code.NOT_FOUND, f"The file {name} is not installed; {INSTALL}")
+        raise ApiError(Code.NOT_FOUND)
 
 
 def last_segment(request: web.BaseRequest) -> str:

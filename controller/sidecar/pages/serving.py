@@ -38,7 +38,7 @@ class Pages:
     """
 
     def __init__(self, context: Context) -> None:
-        self._state, self._clock = context.state, context.clock
+        self._state, self._state_error = context.state, context.state_error
         own = (path for path in FOLDER.iterdir() if path.suffix in CONTENT_TYPES)
         (client,) = PACKAGES["livekit-client"]
         self._assets = Assets(own, [client])
@@ -56,7 +56,7 @@ class Pages:
         """
         room_id = last_segment(request)
         if not _SEGMENT.match(room_id):
-            raise ApiError(Code.NOT_FOUND, "there is no such page here")
+            raise ApiError(Code.NOT_FOUND)
         record = self._state.room(room_id)
         why = self._why_not(record)
         page_data = _attributes(record if why is None else None, why)
@@ -80,10 +80,8 @@ class Pages:
         return await self._assets.answer(request)
 
     def _why_not(self, record: RoomRecord | None) -> Code | None:
-        if not self._state.started:
-            return Code.STARTING
-        if not self._state.is_fresh(self._clock()):
-            return Code.UNAVAILABLE
+        if error := self._state_error():
+            return error.code
         return Code.ROOM_NOT_FOUND if record is None else None
 
 

@@ -24,8 +24,6 @@ def _rule(field: RoomField) -> str:
 
 _RULES: Final = {
     **{name: _rule(field) for name, field in FIELDS.items()},
-    "id": "must be a string",
-    "filter": "must be an object",
     "sort": 'must be an object such as {"created": 1}',
     "limit": f"must be a whole number from 1 to {MAX_PAGE_SIZE}",
     "skip": "must be a whole number, 0 or more",
@@ -49,22 +47,11 @@ _PRESET_ROOMS: Final = (
     ("Audio-only room", "Audio briefing room", "audio-briefing"),
     ("Recorded speaker room", "Recorded speaker room", "recorded-speaker"),
 )
+_STORED: Final = {**_MAIN_STAGE, "user_id": "69360341db559495f643de6a", "sid": "RM_x7h6k4example"}
 _RETURNED_ROOM: Final = {
-    "_id": "69f013c1aa11bb22cc33dd44",
-    "id": "69f013c1aa11bb22cc33dd44",
-    "name": "Main stage room",
-    "user_id": "69360341db559495f643de6a",
-    "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
-    "allow_webinar_mode": True,
-    "allow_chat": True,
-    "allow_share_screen": True,
-    "record": False,
-    "record_mode": "ROOM_COMPOSITE_GRID",
-    "max_participants": 50,
-    "sid": "RM_x7h6k4example",
-    "active": True,
-    "created": "2026-03-24T16:00:00.000Z",
-    "modified": "2026-03-24T16:00:00.000Z",
+    **dict.fromkeys(("_id", "id"), "69f013c1aa11bb22cc33dd44"),
+    **{name: _STORED[name] for name in ANSWER_ORDER},
+    **dict.fromkeys(("created", "modified"), "2026-03-24T16:00:00.000Z"),
     "success": True,
 }
 
@@ -151,12 +138,14 @@ class RoomId(_Body):
 
 
 class RemovedId(_Body):
-    """The body, or the query, of remove: the id stands in one of them, or the same in both."""
+    """The body, or the query, of remove."""
 
     examples = {"By id": _BY_ID}
     in_query = True
 
-    id: str | None = Field(None, description="Identifier of the room to delete.")
+    id: str | None = Field(
+        None, description="Identifier of the room, in the query, in the body, or the same in both."
+    )
 
 
 class CountRooms(_Body):

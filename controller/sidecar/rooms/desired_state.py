@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
-from typing import Final
+from typing import Final, Generic, TypeVar
 
 from controller.errors import LiveKitError, StoreConflictError, StoreError
 from controller.live.room import LiveRoom
@@ -11,9 +11,7 @@ from controller.records.ports import Records, RecordStore
 from controller.records.record import Origin, RoomRecord
 from controller.sidecar.access_tokens import ApiCaller
 from controller.sidecar.context import Context
-from controller.sidecar.http.response import ApiError, Code, retry_later, stale_state_error, starting_error
-from controller.sidecar.rooms.single_flight import SingleFlight
-from controller.state_cache import StateCache
+from controller.sidecar.http.response import ApiError, Code
 from controller.text import escape_unprintable
 
 WAIT_SECONDS: Final = 5.0
@@ -27,14 +25,50 @@ POLL_INTERVAL_SECONDS: Final = 0.25
 MAX_WRITE_ATTEMPTS: Final = 20
 """How often a write is tried after a conflict: this many concurrent writes of one room succeed."""
 
+T = TypeVar("T")
 Transition = Callable[[RoomRecord], RoomRecord]
+
+
+class SingleFlight(Generic[T]):
+    """Each caller gets the result, or the error, of a call that began after they called."""
+
+    def __init__(self, call: Callable[[], Awaitable[T]]) -> None:
+        self._call = call
+        self._running: asyncio.Task[T] | None = None
+        self._next: asyncio.Task[T] | None = None
+
+    async def __call__(self) -> T:
+        if self._next is None:
+            self._next = asyncio.create_task(self._after(self._running))
+            self._next.add_done_callback(_retrieved)
+        return await asyncio.shield(self._next)
+
+    async def _after(self, before: "asyncio.Task[T] | None") -> T:
+        if before is not None:
+            await asyncio.wait([before])
+        self._running, self._next = self._next, None
+        return await self._call()
+
+    async def close(self) -> None:
+        """Cancel the running calls."""
+        tasks = [task for task in (self._next, self._running) if task is not None]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+
+def _retrieved(task: asyncio.Task[T]) -> None:
+    """An error that nobody awaits any more is not reported."""
+    if not task.cancelled():
+        task.exception()
 
 
 class DesiredStateWriter:
     """Reads and writes records for the private API, wakes the reconciler, and waits for it."""
 
     def __init__(self, context: Context) -> None:
-        self._reconciler, self._state, self._clock = context.reconciler, context.state, context.clock
+        self._reconciler, self._state = context.reconciler, context.state
+        self._state_error = context.state_error
         self._refreshed = SingleFlight(self._refresh)
         self._rooms: SingleFlight[list[LiveRoom]] = SingleFlight(context.reader.rooms)
 
@@ -47,21 +81,11 @@ class DesiredStateWriter:
 
         ApiError (STARTING, UNAVAILABLE) if there are none yet, or they are too old.
         """
-        store = self._store()
-        try:
-            await self._refresh_within(READ_SECONDS)
-        except (StoreError, TimeoutError):
-            _check_known(self._state, self._clock())
-        return store
+        return await self._refreshed_store(READ_SECONDS, self._state_error)
 
     async def for_writing(self) -> RecordStore:
         """The records. ApiError (STARTING, UNAVAILABLE) if MongoDB does not answer now."""
-        store = self._store()
-        try:
-            await self._refresh_within(WAIT_SECONDS)
-        except (StoreError, TimeoutError):
-            raise unavailable_error() from None
-        return store
+        return await self._refreshed_store(WAIT_SECONDS, unavailable_error)
 
     async def write(
         self, store: RecordStore, caller: ApiCaller, room_id: str, transition: Transition
@@ -81,9 +105,7 @@ class DesiredStateWriter:
             else:
                 self._reconciler.wake()
                 return after
-        raise retry_later(
-            Code.UNAVAILABLE, "others are changing this room right now; try again in a second", 1
-        )
+        raise ApiError(Code.UNAVAILABLE, "Other requests are changing the room", retry_after=1)
 
     async def insert(self, store: RecordStore, record: RoomRecord) -> None:
         """Write a new room. ApiError (UNAVAILABLE) if that fails."""
@@ -92,14 +114,6 @@ class DesiredStateWriter:
         except StoreError:
             raise unavailable_error() from None
         self._reconciler.wake()
-
-    async def until_gone(self, store: RecordStore, room_id: str) -> bool:
-        """Whether the room's live room was gone within five seconds."""
-
-        async def holds() -> bool:
-            return gone(store, room_id)
-
-        return await self.until(store, holds)
 
     async def until(self, store: RecordStore, holds: Callable[[], Awaitable[bool]]) -> bool:
         """Whether the condition held within five seconds."""
@@ -135,10 +149,18 @@ class DesiredStateWriter:
             with suppress(StoreError):
                 await self._refreshed()
 
-    async def _refresh_within(self, patience: float) -> None:
-        """Read what others wrote. StoreError or TimeoutError if MongoDB does not answer."""
-        async with asyncio.timeout(patience if self._state.mongodb.up else AWAY_SECONDS):
-            await self._refreshed()
+    async def _refreshed_store(
+        self, patience: float, error_if_away: Callable[[], ApiError | None]
+    ) -> RecordStore:
+        """The records with what others wrote; the error, if any, is raised if MongoDB does not answer."""
+        store = self._store()
+        try:
+            async with asyncio.timeout(patience if self._state.mongodb.up else AWAY_SECONDS):
+                await self._refreshed()
+        except (StoreError, TimeoutError):
+            if error := error_if_away():
+                raise error from None
+        return store
 
     async def _refresh(self) -> None:
         """Read what others wrote, and wake the reconciler if that is new."""
@@ -147,7 +169,7 @@ class DesiredStateWriter:
 
     def _store(self) -> RecordStore:
         if self._reconciler.store is None:
-            raise starting_error()
+            raise ApiError(Code.STARTING)
         return self._reconciler.store
 
 
@@ -176,7 +198,7 @@ def own_room(store: Records, caller: ApiCaller, room_id: str) -> RoomRecord:
     """
     unusable = store.unusable.get(room_id)
     if unusable is not None and caller.owns(unusable.record):
-        raise retry_later(Code.UNAVAILABLE, f"the room's record cannot be used: {unusable.problem}", 5)
+        raise ApiError(Code.UNAVAILABLE, f"The room's record cannot be used: {unusable.problem}")
     record = store.by_id.get(room_id)
     if record is None or record.removed or not caller.owns(record):
         raise not_found()
@@ -187,22 +209,14 @@ def managed_by_api(record: RoomRecord) -> RoomRecord:
     """The room. ApiError (MANAGED_BY_MANIFEST), with its file, if the API may not change it."""
     if record.origin is Origin.MANIFEST:
         file = escape_unprintable(record.file or "")
-        raise ApiError(
-            Code.MANAGED_BY_MANIFEST, f"the room is managed by the manifest {file}; change it there"
-        )
+        what = f"The room is managed by the manifest {file}; change the manifest"
+        raise ApiError(Code.MANAGED_BY_MANIFEST, what)
     return record
 
 
 def not_found() -> ApiError:
-    return ApiError(Code.ROOM_NOT_FOUND, "no room of yours has this id")
+    return ApiError(Code.ROOM_NOT_FOUND, "No room has this ID, or it is another user's")
 
 
 def unavailable_error() -> ApiError:
-    return retry_later(Code.UNAVAILABLE, "the records are out of reach; try again in a few seconds", 5)
-
-
-def _check_known(state: StateCache, now: float) -> None:
-    if state.mongodb.seen is None:
-        raise starting_error()
-    if not state.is_fresh(now):
-        raise stale_state_error()
+    return ApiError(Code.UNAVAILABLE, "The database is unavailable")

@@ -9,13 +9,14 @@ import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any, Final, TypeAlias
+from typing import Annotated, Any, Final, TypeAlias
+
+from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from controller.records.record import RoomRecord
 from controller.room import FIELDS
 from controller.sidecar.http.body import invalid
-from controller.sidecar.http.response import ApiError
-from controller.text import closest_match, quote_excerpt
+from controller.sidecar.http.models import problem, unknown
 
 MAX_FILTER_DEPTH: Final = 3
 """How deep $and and $or may nest."""
@@ -31,28 +32,6 @@ DEFAULT_ORDER: Final[Order] = (("created", 1),)
 _TIME: Final = re.compile(
     r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}:\d{2}:\d{2})(?:\.(\d{1,9}))?(?:([Zz])|([+-]\d{2}:\d{2}))", re.ASCII
 )
-
-
-def _text(value: Any) -> str:
-    if type(value) is not str:
-        raise ValueError("must be a string")
-    return value
-
-
-def _text_or_null(value: Any) -> str | None:
-    return None if value is None else _text(value)
-
-
-def _whole(value: Any) -> int:
-    if type(value) is not int:
-        raise ValueError("must be a whole number")
-    return value
-
-
-def _boolean(value: Any) -> bool:
-    if type(value) is not bool:
-        raise ValueError("must be true or false")
-    return value
 
 
 def _moment(value: Any) -> datetime:
@@ -73,30 +52,53 @@ def _parsed(date: str, time: str, fraction: str | None, _: str | None, offset: s
 
 
 @dataclass(frozen=True, slots=True)
-class _Field:
-    """How a record's value is read, and an operand; `is_ordered`: whether less and greater make sense."""
+class QueryField:
+    """How a record's value is read, and what it is compared with.
+
+    `is_ordered`: whether less and greater make sense. `is_nullable`: null is a value, which has no order.
+    """
 
     get: Callable[[RoomRecord], Any]
-    read: Callable[[Any], Any]
+    operand: TypeAdapter[Any]
     is_ordered: bool = True
+    is_nullable: bool = False
+
+    def read(self, operand: Any) -> Any:
+        """ValueError says what the operand must be."""
+        if operand is None and self.is_nullable:
+            return None
+        try:
+            return self.operand.validate_python(operand, strict=True)
+        except ValidationError as error:
+            first = error.errors()[0]
+            raise ValueError(problem(first["type"], first.get("ctx", {}))) from None
 
 
-def _of_spec(name: str) -> _Field:
-    kind = FIELDS[name].kind
-    read = _boolean if kind is bool else _whole if kind is int else _text
-    return _Field(operator.attrgetter(f"spec.{name}"), read, is_ordered=kind is not bool)
-
-
-_FIELDS: Final[Mapping[str, _Field]] = {
-    "_id": _Field(operator.attrgetter("id"), _text),
-    "id": _Field(operator.attrgetter("id"), _text),
-    **{name: _of_spec(name) for name in FIELDS},
-    "sid": _Field(operator.attrgetter("sid"), _text_or_null),
-    "created": _Field(operator.attrgetter("created"), _moment),
-    "modified": _Field(operator.attrgetter("modified"), _moment),
+_TEXT: Final = TypeAdapter[Any](str)
+_OPERANDS: Final[Mapping[type, TypeAdapter[Any]]] = {
+    bool: TypeAdapter(bool),
+    int: TypeAdapter(Annotated[int, Field(ge=-(2**63), le=2**63 - 1)]),
+    datetime: TypeAdapter(
+        Annotated[Any, AfterValidator(_moment), WithJsonSchema({"type": "string", "format": "date-time"})]
+    ),
 }
 
-NAMES: Final = tuple(_FIELDS)
+
+def _field(path: str, kind: type = str, *, is_nullable: bool = False) -> QueryField:
+    operand = _OPERANDS.get(kind, _TEXT)
+    return QueryField(operator.attrgetter(path), operand, kind is not bool, is_nullable)
+
+
+QUERY_FIELDS: Final[Mapping[str, QueryField]] = {
+    "_id": _field("id"),
+    "id": _field("id"),
+    **{name: _field(f"spec.{name}", field.kind) for name, field in FIELDS.items()},
+    "sid": _field("sid", is_nullable=True),
+    "created": _field("created", datetime),
+    "modified": _field("modified", datetime),
+}
+
+NAMES: Final = tuple(QUERY_FIELDS)
 """The fields that a filter or a sort may name."""
 
 RANGES: Final[Mapping[str, Callable[[Any, Any], bool]]] = {
@@ -133,7 +135,7 @@ class _Filter:
     def _part(self, name: str, value: Any, depth: int) -> Predicate:
         if name in LOGICAL:
             return self._branches(name, value, depth + 1)
-        field = _state(name, "filter", LOGICAL)
+        field = _known_field(name, "filter", LOGICAL)
         if type(value) is not dict:
             return self._compare(name, field, "$eq", value)
         if not value:
@@ -148,8 +150,10 @@ class _Filter:
         parts = [self.read(each, depth) for each in value]
         return _every(parts) if name == "$and" else _some(parts)
 
-    def _compare(self, name: str, field: _Field, word: str, operand: Any) -> Predicate:
+    def _compare(self, name: str, field: QueryField, word: str, operand: Any) -> Predicate:
         self._count()
+        if word not in OPERATORS:
+            raise unknown(f"filter.{name}: unknown operator", word, OPERATORS)
         try:
             return _comparison(field, word, operand)
         except ValueError as wrong:
@@ -161,7 +165,7 @@ class _Filter:
             raise invalid("filter", f"has more than {MAX_FILTER_TERMS} terms")
 
 
-def _comparison(field: _Field, word: str, operand: Any) -> Predicate:
+def _comparison(field: QueryField, word: str, operand: Any) -> Predicate:
     """ValueError where the operand does not fit. As in MongoDB an absent sid is null, and in no range."""
     get = field.get
     match word:
@@ -171,23 +175,20 @@ def _comparison(field: _Field, word: str, operand: Any) -> Predicate:
         case "$in" | "$nin":
             values, among = _several(field, operand), word == "$in"
             return lambda record: (get(record) in values) is among
-        case _ if word in RANGES:
+        case _:
             return _range(field, RANGES[word], operand)
-    meant = closest_match(word, OPERATORS)
-    instead = f"write {meant}" if meant else f"the operators are {', '.join(OPERATORS)}"
-    raise ValueError(f"has no operator {quote_excerpt(word)}; {instead}")
 
 
-def _several(field: _Field, operand: Any) -> frozenset[Any]:
+def _several(field: QueryField, operand: Any) -> frozenset[Any]:
     if type(operand) is not list:
         raise ValueError("must have a list beside $in and $nin")
     return frozenset(field.read(each) for each in operand)
 
 
-def _range(field: _Field, compare: Callable[[Any, Any], bool], operand: Any) -> Predicate:
+def _range(field: QueryField, compare: Callable[[Any, Any], bool], operand: Any) -> Predicate:
     get, limit = field.get, field.read(operand)
     if not field.is_ordered or limit is None:
-        raise ValueError("has no order here; compare it with $eq, $ne, $in or $nin")
+        raise ValueError("does not support range operators; use $eq, $ne, $in or $nin")
     return lambda record: (value := get(record)) is not None and compare(value, limit)
 
 
@@ -201,17 +202,11 @@ def _some(parts: Sequence[Predicate]) -> Predicate:
     return lambda record: any(holds(record) for holds in parts)
 
 
-def _state(name: str, place: str, words: tuple[str, ...] = ()) -> _Field:
-    field = _FIELDS.get(name)
+def _known_field(name: str, place: str, words: tuple[str, ...] = ()) -> QueryField:
+    field = QUERY_FIELDS.get(name)
     if field is None:
-        raise _unknown(name, place, (*NAMES, *words))
+        raise unknown(f"{place}: unknown field", name, (*NAMES, *words))
     return field
-
-
-def _unknown(name: str, place: str, state: tuple[str, ...]) -> ApiError:
-    meant = closest_match(name, state)
-    instead = f"write {meant}" if meant else f"it takes {', '.join(state)}"
-    return invalid(place, f"knows no {quote_excerpt(name)}; {instead}")
 
 
 # -- sort -----------------------------------------------------------------------------------------------
@@ -222,7 +217,7 @@ def parse_sort(content: Any) -> Order:
     if type(content) is not dict:
         raise invalid("sort", 'must be an object such as {"created": 1}')
     for name, direction in content.items():
-        _state(name, "sort")
+        _known_field(name, "sort")
         if type(direction) is not int or direction not in (1, -1):
             raise invalid(f"sort.{name}", "must be 1 or -1")
     return tuple(content.items()) or DEFAULT_ORDER
@@ -237,5 +232,5 @@ def sort_records(records: Iterable[RoomRecord], order: Order) -> list[RoomRecord
 
 
 def _sort_key(name: str) -> Callable[[RoomRecord], Any]:
-    get = _FIELDS[name].get
+    get = QUERY_FIELDS[name].get
     return get if name != "sid" else lambda record: (record.sid is not None, record.sid or "")

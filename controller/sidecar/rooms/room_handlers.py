@@ -19,15 +19,8 @@ from controller.room import RoomSpec, redact_key, truncate_to_millis
 from controller.sidecar.access_tokens import ACCESS_TOKEN, AccessTokens, ApiCaller
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import invalid
-from controller.sidecar.http.response import ApiError, Code, Response, retry_later
-from controller.sidecar.rooms.bodies import (
-    CountRooms,
-    CreateRoom,
-    ListRooms,
-    RemovedId,
-    RoomId,
-    UpdateRoom,
-)
+from controller.sidecar.http.response import ApiError, Code, Response
+from controller.sidecar.rooms import bodies
 from controller.sidecar.rooms.desired_state import (
     DesiredStateWriter,
     gone,
@@ -63,10 +56,11 @@ class RoomHandlers:
         """Who calls. ApiError (UNAUTHORIZED) without a known access token."""
         caller = self._access_tokens.authenticate(request.headers)
         if caller is None:
-            raise ApiError(Code.UNAUTHORIZED, f"send a known access token in {ACCESS_TOKEN}")
+            what = f"Missing or unknown access token; send one in the {ACCESS_TOKEN} header"
+            raise ApiError(Code.UNAUTHORIZED, what)
         return caller
 
-    async def create(self, caller: ApiCaller, body: CreateRoom) -> Response:
+    async def create(self, caller: ApiCaller, body: bodies.CreateRoom) -> Response:
         """Create a room.
 
         The room belongs to the access token's user, whatever user_id says. Answered once the room is stored,
@@ -79,7 +73,7 @@ class RoomHandlers:
         _log_change("room created", record, caller)
         return await self._when_reconciled(store, caller, record)
 
-    async def get_count(self, caller: ApiCaller, body: CountRooms) -> Response:
+    async def get_count(self, caller: ApiCaller, body: bodies.CountRooms) -> Response:
         """Count rooms.
 
         The caller's rooms, all of them for an admin; with a filter, those that it means.
@@ -87,7 +81,7 @@ class RoomHandlers:
         records = await self._find(caller, body, {})
         return Response(b'{"count": %d}' % len(records))
 
-    async def get_all(self, caller: ApiCaller, body: ListRooms) -> Response:
+    async def get_all(self, caller: ApiCaller, body: bodies.ListRooms) -> Response:
         """List rooms.
 
         A bare array, without an envelope. Oldest first, unless a sort says otherwise.
@@ -98,7 +92,7 @@ class RoomHandlers:
         sent = [self._responses.sent(record) async for batch in _batches(page) for record in batch]
         return Response(b"[%b]" % b", ".join(sent))
 
-    async def get_by_id(self, caller: ApiCaller, body: RoomId) -> Response:
+    async def get_by_id(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
         """Read a room.
 
         Somebody else's room is as unknown as one that does not exist.
@@ -106,7 +100,7 @@ class RoomHandlers:
         store = await self._desired_state.for_reading()
         return Response(self._responses.sent(own_room(store, caller, body.id)))
 
-    async def update(self, caller: ApiCaller, body: UpdateRoom) -> Response:
+    async def update(self, caller: ApiCaller, body: bodies.UpdateRoom) -> Response:
         """Change a room.
 
         What is not given stays. Cuts nobody off, unless active becomes false. Answered like create.
@@ -115,7 +109,7 @@ class RoomHandlers:
         record = await self._respecify(store, caller, body.id, body.given)
         return await self._when_reconciled(store, caller, record)
 
-    async def start(self, caller: ApiCaller, body: RoomId) -> Response:
+    async def start(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
         """Start a room.
 
         Holds from the first write on. Answered when the room is live; 503 after 5 s: not yet, ask again. On a
@@ -129,10 +123,10 @@ class RoomHandlers:
             return await self._desired_state.is_live_as_desired(store, body.id)
 
         if not await self._desired_state.until(store, so):
-            raise _not_yet("the room is not live yet, and will be")
+            raise _not_yet("starting")
         return Response(_DONE)
 
-    async def stop(self, caller: ApiCaller, body: RoomId) -> Response:
+    async def stop(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
         """Stop a room.
 
         Disconnects everybody inside; the room keeps its id. 503 after 5 s: not yet, ask again.
@@ -141,7 +135,7 @@ class RoomHandlers:
         await self._respecify(store, caller, body.id, {"active": False})
         return await self._when_gone(store, body.id)
 
-    async def remove(self, caller: ApiCaller, body: RemovedId) -> Response:
+    async def remove(self, caller: ApiCaller, body: bodies.RemovedId) -> Response:
         """Remove a room.
 
         Disconnects everybody inside, and forgets the room. 503 after 5 s: not yet, ask again; a room that is
@@ -160,7 +154,7 @@ class RoomHandlers:
         return await self._when_gone(store, room_id)
 
     async def _find(
-        self, caller: ApiCaller, body: CountRooms, sort: Mapping[str, Any]
+        self, caller: ApiCaller, body: bodies.CountRooms, sort: Mapping[str, Any]
     ) -> Sequence[RoomRecord]:
         """The caller's rooms that the filter means, in order."""
         order = parse_sort(sort) if sort else DEFAULT_ORDER
@@ -196,8 +190,12 @@ class RoomHandlers:
 
     async def _when_gone(self, store: RecordStore, room_id: str) -> Response:
         """Done as soon as the live room is gone. ApiError (UNAVAILABLE) after 5 s."""
-        if not await self._desired_state.until_gone(store, room_id):
-            raise _not_yet("the live room is not gone yet, and will be")
+
+        async def so() -> bool:
+            return gone(store, room_id)
+
+        if not await self._desired_state.until(store, so):
+            raise _not_yet("stopping")
         return Response(_DONE)
 
     def _now(self) -> datetime:
@@ -227,8 +225,9 @@ def _is_being_removed(store: Records, caller: ApiCaller, room_id: str) -> bool:
     return True
 
 
-def _not_yet(what: str) -> ApiError:
-    return retry_later(Code.UNAVAILABLE, f"{what}; ask again in a second", 1)
+def _not_yet(doing: str) -> ApiError:
+    what = f"The room is still {doing}; repeating the request is safe"
+    return ApiError(Code.UNAVAILABLE, what, retry_after=1)
 
 
 def _log_change(event: str, record: RoomRecord, caller: ApiCaller) -> None:

@@ -8,7 +8,7 @@ from dataclasses import replace
 import uvloop
 
 from controller.live.room import Participant
-from controller.settings import Address
+from controller.settings_parsers import Address
 from controller.sidecar import Context, Sidecar
 from tests.unit.sidecar.harness import ROOM_NAME, SETTINGS, Harness, record, spec
 

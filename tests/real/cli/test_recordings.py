@@ -19,7 +19,7 @@ GONE = RecordingRow(
 
 
 async def keep(site: Site, *rows: RecordingRow) -> None:
-    async with open_store(site.mongodb, site.database, site.data_dir, site.instance) as store:
+    async with open_store(site.access) as store:
         await store.refresh()
         for row in rows:
             await store.recordings.put(row)

@@ -121,6 +121,23 @@ def test_validate_takes_files_and_folders(folder: Path) -> None:
     }
 
 
+def test_validate_names_a_file_that_looks_meant_and_is_not_read(folder: Path) -> None:
+    (folder / "rooms.d/events/bad, 100%.yaml").unlink()
+    (folder / "rooms.d/events/a, 100%.YAML").write_text(GOOD)
+    line = "rooms.d/events/a, 100%.YAML: not read by the controller; rename it to a, 100%.yaml\n"
+    text = roomctl("validate", cwd=folder)
+    assert (text.code, text.out, text.err) == (0, "", f"{line}1 room, no errors\n")
+    document = roomctl("validate", "-o", "json", cwd=folder)
+    assert (document.code, json.loads(document.out)) == (0, {"version": 1, "rooms": 1, "errors": []})
+    assert line in document.err
+    github = roomctl("validate", "-o", "github", cwd=folder)
+    assert (github.code, github.err) == (0, "1 room, no errors\n")
+    assert github.out == (
+        "::warning file=rooms.d/events/a%2C 100%25.YAML,line=1,col=1::"
+        "not read by the controller; rename it to a, 100%25.yaml\n"
+    )
+
+
 def test_where_no_manifest_is_found_validate_fails(tmp_path: Path) -> None:
     (tmp_path / "rooms.d").mkdir()
     ended = roomctl("validate", cwd=tmp_path)

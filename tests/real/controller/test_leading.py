@@ -4,6 +4,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -26,10 +27,8 @@ class Replicas:
 
     async def documents(self) -> dict[int, Replica]:
         """What the replicas say of themselves, by process."""
-        site = self.first
-        async with open_store(
-            site.mongodb, site.database, site.data_dir, site.instance, read_only=True
-        ) as store:
+        access = replace(self.first.access, read_only=True)
+        async with open_store(access) as store:
             return {each.pid: each for each in await store.replicas.all()}
 
 

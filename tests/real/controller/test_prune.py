@@ -88,7 +88,7 @@ def _with_a_wrong_stranger(site: Site) -> None:
 def _half_wrong(site: Site) -> None:
     """Two are wrong: nobody's manifest is missing."""
     site.spoil("room-0")
-    site.spoil("room-1", "name: x\nmax_participants: yes\n")
+    site.spoil("room-1", '{"name": "x", "max_participants": "yes"}')
 
 
 HURT: dict[str, Callable[[Site], None]] = {
@@ -143,7 +143,7 @@ async def test_a_wrong_manifest_keeps_its_own_room_as_it_was_and_no_other(site: 
     site.write("bad", allow_chat=True)
     async with site.run() as controller:
         before = await site.converged()
-        site.spoil("bad", "name: bad\nmax_participants: 10\nallow_chat: yes\n")
+        site.spoil("bad", '{"name": "bad",\n"max_participants": 10,\n"allow_chat": "yes"}')
         site.edit("good", allow_chat=True)
         site.write("late")
         await site.until_condition("bad", "ManifestValid", "False")
@@ -153,11 +153,11 @@ async def test_a_wrong_manifest_keeps_its_own_room_as_it_was_and_no_other(site: 
         assert (records["bad"].spec, records["bad"].live) == (before["bad"].spec, before["bad"].live)
         condition = records["bad"].status.condition("ManifestValid")
         assert condition is not None
-        assert condition.message.startswith("bad.json:3:13: ")
+        assert condition.message.startswith("bad.json:3:15: ")
         ready = records["bad"].status.condition("Ready")
         assert ready is not None
         assert ready.status == "True", "it is as its last good spec wants it"
-        await controller.until_logged("manifest invalid", file="bad.json", line=3, column=13)
+        await controller.until_logged("manifest invalid", file="bad.json", line=3, column=15)
         assert len(controller.said("manifest invalid")) == 1
         site.edit("bad", allow_chat=False)
         await site.until_condition("bad", "ManifestValid", "True")

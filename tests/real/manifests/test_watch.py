@@ -42,6 +42,11 @@ class Woken:
             return True
         return False
 
+    async def begun(self) -> None:
+        """Until the watch runs, and has nothing more to say of what was before."""
+        await self.wake()
+        await self.until_quiet()
+
     async def until_quiet(self) -> None:
         """Until the watch has nothing more to say of what was."""
         async with asyncio.timeout(PATIENCE):
@@ -90,7 +95,7 @@ async def test_it_wakes_when_it_begins_and_is_quiet_after_that(rooms: Path) -> N
 
 async def test_it_wakes_for_a_file_that_comes_changes_is_renamed_and_goes(rooms: Path) -> None:
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         path = write(rooms / "a.yaml")
         await woken.wake()
         await woken.until_quiet()
@@ -106,7 +111,7 @@ async def test_it_wakes_for_a_file_that_comes_changes_is_renamed_and_goes(rooms:
 
 async def test_it_wakes_for_files_in_folders_that_came_later(rooms: Path) -> None:
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         (rooms / "team").mkdir()
         await woken.wake()
         await woken.until_quiet()
@@ -117,7 +122,7 @@ async def test_it_wakes_for_files_in_folders_that_came_later(rooms: Path) -> Non
 async def test_reading_does_not_wake_it(rooms: Path) -> None:
     write(rooms / "a.yaml")
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         await asyncio.to_thread(load, rooms)
         assert await woken.quiet()
 
@@ -125,7 +130,7 @@ async def test_reading_does_not_wake_it(rooms: Path) -> None:
 async def test_what_git_does_in_its_own_folder_does_not_wake_it(rooms: Path) -> None:
     (rooms / ".git/refs").mkdir(parents=True)
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         write(rooms / ".git/refs/head")
         assert await woken.quiet()
 
@@ -134,7 +139,7 @@ async def test_a_folder_inside_of_a_git_folder_is_watched_all_the_same(tmp_path:
     rooms = tmp_path / ".git/worktrees/rooms.d"
     rooms.mkdir(parents=True)
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         write(rooms / "a.yaml")
         await woken.wake()
 
@@ -152,7 +157,7 @@ async def test_a_folder_that_comes_later_is_watched(tmp_path: Path) -> None:
 
 async def test_a_folder_that_goes_and_comes_back_is_watched(rooms: Path) -> None:
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         shutil.rmtree(rooms)
         await woken.wake()
         await woken.until_quiet()
@@ -166,7 +171,7 @@ async def test_a_folder_that_goes_and_comes_back_is_watched(rooms: Path) -> None
 async def test_a_folder_that_is_replaced_at_once_is_watched(rooms: Path) -> None:
     """The new folder often has the inode of the old one."""
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         replace(rooms)
         await woken.wake()
         await woken.until_quiet()
@@ -180,7 +185,7 @@ async def test_a_swapped_link_above_the_folder_wakes_it_and_moves_the_watch(tmp_
     link = tmp_path / "current"
     link.symlink_to("one")
     async with watching(link / "rooms.d") as woken:
-        await woken.until_quiet()
+        await woken.begun()
         (tmp_path / "fresh").symlink_to("two")
         (tmp_path / "fresh").rename(link)
         await woken.wake()
@@ -198,7 +203,7 @@ async def test_a_swapped_configmap_wakes_it(rooms: Path) -> None:
     (rooms / "..data").symlink_to("..one")
     (rooms / "a.yaml").symlink_to("..data/a.yaml")
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         (rooms / "..data_tmp").symlink_to("..two")
         await woken.until_quiet()
         (rooms / "..data_tmp").rename(rooms / "..data")
@@ -208,14 +213,14 @@ async def test_a_swapped_configmap_wakes_it(rooms: Path) -> None:
 async def test_a_file_in_the_folders_place_ends_nothing(tmp_path: Path) -> None:
     rooms = write(tmp_path / "rooms.d")
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         replace(rooms)
         await woken.wake()
 
 
 async def test_a_restart_watches_anew_and_says_so(rooms: Path) -> None:
     async with watching(rooms) as woken:
-        await woken.until_quiet()
+        await woken.begun()
         woken.watch.restart()
         await woken.wake()
         await woken.until_quiet()

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -33,9 +34,7 @@ class RecordingSite(Site):
 
     async def rows(self) -> list[RecordingRow]:
         """The collection `recordings`, the latest first."""
-        async with open_store(
-            self.mongodb, self.database, self.data_dir, self.instance, read_only=True
-        ) as store:
+        async with open_store(replace(self.access, read_only=True)) as store:
             await store.refresh()
             return await store.recordings.find()
 

@@ -4,13 +4,14 @@ import os
 import secrets
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import TypeAlias
 
 import pytest
 
 from controller.errors import StoreUnavailableError
-from controller.records.mongo_client import address, close, connect
-from controller.records.ports import RoomStore
+from controller.records.mongo_client import close, connect
+from controller.records.ports import RoomStore, StoreAccess
 from controller.records.store import MongoStore
 from tests.support.embedded import secantus
 from tests.support.fake_store import FakeDatabase, FakeStore
@@ -82,11 +83,18 @@ class Database:
         self._stack.push_async_callback(close, client)
         return client
 
-    def store(self, *, uri: str = "", read_only: bool = False, instance: str = "default") -> MongoStore:
-        where = uri or self.uri
-        client = connect(where)
+    def store(
+        self,
+        *,
+        uri: str = "",
+        read_only: bool = False,
+        instance: str = "default",
+        data_dir: Path = Path(),
+    ) -> MongoStore:
+        access = StoreAccess(uri or self.uri, self.name, data_dir, instance, "print", read_only=read_only)
+        client = connect(access.uri)
         self._stack.push_async_callback(close, client)
-        return MongoStore(client, self.name, address(where), instance, "print", read_only=read_only)
+        return MongoStore(client, access)
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ import signal
 import stat
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvloop
@@ -16,11 +17,16 @@ from controller.errors import SettingsError, StoreLockedError, StoreRefusedError
 from controller.records import open_store
 from controller.records.data_dir import prepare, take_lock
 from controller.records.embedded import Embedded, embedded_server
+from controller.records.ports import StoreAccess
 from controller.records.recordings import RecordingRow
 from tests.real.records.conftest import reached
 from tests.support.embedded import answers
 from tests.support.rooms import NOW, room
 from tests.support.wait import PATIENCE, until
+
+
+def embedded(folder: Path, **options: Any) -> StoreAccess:
+    return StoreAccess("", "roomctl", folder, "default", **options)
 
 
 def servers(folder: Path) -> list[int]:
@@ -44,7 +50,7 @@ async def gone(folder: Path) -> bool:
 async def test_it_keeps_the_records_over_a_restart(tmp_path: Path) -> None:
     folder = tmp_path / "data"
     for expected in (0, 1):
-        async with open_store("", "roomctl", folder, "default") as store:
+        async with open_store(embedded(folder)) as store:
             await store.refresh()
             assert len(store.by_id) == expected
             await store.insert(room(expected))
@@ -142,7 +148,7 @@ async def test_the_address_of_a_dead_one_is_not_believed(tmp_path: Path) -> None
 
 
 async def test_it_is_started_again_when_it_is_killed(tmp_path: Path) -> None:
-    async with open_store("", "roomctl", tmp_path, "default") as store:
+    async with open_store(embedded(tmp_path)) as store:
         await store.refresh()
         kept = await store.insert(room())
         (pid,) = servers(tmp_path)
@@ -205,7 +211,7 @@ async def test_a_store_that_does_not_start_says_where_to_look(tmp_path: Path) ->
 
 async def test_a_plan_makes_no_folder_and_finds_nothing(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    async with open_store("", "roomctl", folder, "default", read_only=True, verb="plan") as store:
+    async with open_store(embedded(folder, read_only=True, verb="plan")) as store:
         assert not await store.refresh()
         assert (dict(store.by_id), await store.holder(), store.identity.store) == ({}, None, "")
     assert not folder.exists()
@@ -213,9 +219,9 @@ async def test_a_plan_makes_no_folder_and_finds_nothing(tmp_path: Path) -> None:
 
 async def test_who_waits_finds_the_run_that_starts_later(tmp_path: Path) -> None:
     folder = tmp_path / "data"
-    async with open_store("", "roomctl", folder, "default", read_only=True, verb="wait") as waiting:
+    async with open_store(embedded(folder, read_only=True, verb="wait")) as waiting:
         await waiting.refresh()
-        async with open_store("", "roomctl", folder, "default") as running:
+        async with open_store(embedded(folder)) as running:
             await running.refresh()
             await running.insert(room())
             none_yet = waiting.next_change()
@@ -235,10 +241,10 @@ async def test_who_waits_reads_the_recordings_of_a_run_that_starts_later_and_wri
     tmp_path: Path,
 ) -> None:
     row = RecordingRow("EG_1", room().key, room().id, "/recordings/1.mp4", NOW)
-    async with open_store("", "roomctl", tmp_path / "data", "default", read_only=True) as waiting:
+    async with open_store(embedded(tmp_path / "data", read_only=True)) as waiting:
         await waiting.refresh()
         before = await waiting.recordings.find()
-        async with open_store("", "roomctl", tmp_path / "data", "default") as running:
+        async with open_store(embedded(tmp_path / "data")) as running:
             await running.refresh()
             await running.recordings.put(row)
             await waiting.refresh()
@@ -248,15 +254,15 @@ async def test_who_waits_reads_the_recordings_of_a_run_that_starts_later_and_wri
 
 
 async def test_who_follows_leaves_the_server_to_each_run(tmp_path: Path) -> None:
-    async with open_store("", "roomctl", tmp_path, "default") as before:
+    async with open_store(embedded(tmp_path)) as before:
         await before.refresh()
         await before.insert(room())
-    following = open_store("", "roomctl", tmp_path, "default", read_only=True, starts=False, verb="wait")
+    following = open_store(embedded(tmp_path, read_only=True, starts=False, verb="wait"))
     async with following as store:
         with pytest.raises(StoreUnavailableError, match=r"the embedded store in .* is not running"):
             await store.refresh()
         for _ in range(2):
-            async with open_store("", "roomctl", tmp_path, "default") as running:
+            async with open_store(embedded(tmp_path)) as running:
                 await running.refresh()
                 await store.refresh()
                 assert store.by_id == running.by_id
@@ -264,7 +270,7 @@ async def test_who_follows_leaves_the_server_to_each_run(tmp_path: Path) -> None
 
 def test_it_works_under_uvloop(tmp_path: Path) -> None:
     async def use() -> None:
-        async with open_store("", "roomctl", tmp_path, "default") as store:
+        async with open_store(embedded(tmp_path)) as store:
             await store.refresh()
             await store.insert(room())
 
@@ -278,7 +284,8 @@ async def test_a_server_that_does_not_end_gently_is_ended(tmp_path: Path) -> Non
     assert lock is not None
     server = Embedded(tmp_path, lock)
     await server.start()
-    os.kill(server.pid, signal.SIGSTOP)
+    (pid,) = servers(tmp_path)
+    os.kill(pid, signal.SIGSTOP)
     await server.stop()
     lock.close()
     assert not servers(tmp_path)

@@ -335,8 +335,8 @@ async def test_a_folder_that_cannot_be_written_lends_no_identity(tmp_path: Path)
 
 
 async def test_leaving_the_context_gives_the_lease_back(on_secantus: Database, tmp_path: Path) -> None:
-    store = on_secantus.store()
-    async with open_lease(store, tmp_path, "run") as lease:
+    store = on_secantus.store(data_dir=tmp_path)
+    async with open_lease(store) as lease:
         await lease.acquire(0)
         holder = await store.holder()
         assert holder is not None

@@ -18,6 +18,7 @@ from pymongo.monitoring import (
 from controller.errors import StoreError, StoreRefusedError, StoreUnavailableError
 from controller.records.batch import MAX_BATCH_WRITES
 from controller.records.mongo_client import address, close, connect
+from controller.records.ports import StoreAccess
 from controller.records.store import FULL_READ_SECONDS, MongoStore
 from tests.real.records.conftest import Database, reached
 from tests.support.embedded import secantus
@@ -27,6 +28,10 @@ from tests.support.time import Time
 from tests.support.wait import PATIENCE, until
 
 UNUSED = "mongodb://someone:sesame-street@127.0.0.1:1/?directConnection=true"
+
+
+def access_to(database: str, uri: str = "mongodb://here", fingerprint: str = "") -> StoreAccess:
+    return StoreAccess(uri, database, Path(), "default", fingerprint)
 
 
 class Counter(CommandListener):
@@ -61,7 +66,7 @@ async def test_a_thousand_new_rooms_are_a_few_commands(
     monkeypatch.setattr("controller.records.store.MONGO_TIMEOUT_SECONDS", PATIENCE)
     counter = Counter()
     client = on_secantus.connect(event_listeners=[counter])
-    store = MongoStore(client, on_secantus.name, "here", "default")
+    store = MongoStore(client, access_to(on_secantus.name))
     await store.refresh()
     counter.names.clear()
     await asyncio.gather(*(store.insert(room(number)) for number in range(1000)))
@@ -147,7 +152,7 @@ async def test_a_server_that_was_killed_is_found_again(tmp_path: Path) -> None:
     async with secantus(tmp_path) as server, AsyncExitStack() as stack:
         client = connect(server.uri)
         stack.push_async_callback(close, client)
-        store = MongoStore(client, "roomctl", address(server.uri), "default")
+        store = MongoStore(client, access_to("roomctl"))
         await store.refresh()
         kept = await asyncio.gather(*(store.insert(room(number)) for number in range(50)))
         await server.kill()
@@ -174,7 +179,7 @@ async def test_a_lost_database_is_a_new_one(on_secantus: Database) -> None:
 
 async def test_what_a_hand_did_in_the_database_is_seen_before_long(on_secantus: Database) -> None:
     time = Time()
-    store = MongoStore(on_secantus.connect(), on_secantus.name, "there", "default", clock=time.clock)
+    store = MongoStore(on_secantus.connect(), access_to(on_secantus.name), clock=time.clock)
     await store.refresh()
     for number in (1, 2):
         await store.insert(room(number))
@@ -221,7 +226,7 @@ async def test_a_changed_secret_is_reported(on_secantus: Database) -> None:
     first = on_secantus.store()
     await first.refresh()
     client = on_secantus.connect()
-    second = MongoStore(client, on_secantus.name, "here", "default", "another print")
+    second = MongoStore(client, access_to(on_secantus.name, fingerprint="another print"))
     await second.refresh()
     assert second.secret_changed
     assert not first.secret_changed
@@ -249,7 +254,7 @@ async def test_reading_only_sees_what_is_there_and_writes_nothing(database: Data
 async def test_an_error_names_the_address_and_no_credentials() -> None:
     client = connect(UNUSED)
     try:
-        store = MongoStore(client, "roomctl", address(UNUSED), "default")
+        store = MongoStore(client, access_to("roomctl", uri=UNUSED))
         with pytest.raises(StoreUnavailableError) as caught:
             await store.refresh()
     finally:

@@ -19,7 +19,7 @@ import pytest
 from controller.access.invites import Invite, mint_egress, mint_invite
 from controller.access.policy import Role
 from controller.room import Purpose, derive_key
-from controller.settings import Address
+from controller.settings_parsers import Address
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer

@@ -20,7 +20,7 @@ from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
 from controller.records.record import LiveName
 from controller.room import RoomSpec
-from controller.settings import Address
+from controller.settings_parsers import Address
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.state_cache import StateCache
 from tests.support.livekit import LiveKitServer

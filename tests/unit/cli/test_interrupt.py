@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from controller.cli.interrupt import pause
+from controller.cli.console import pause
 
 
 async def test_an_interruption_that_was_swallowed_ends_the_next_pause() -> None:

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from controller.cli.leader import Leader
-from controller.cli.room_status import as_dict, room_status, select_rooms
+from controller.cli.rooms import as_dict, room_status, select_rooms
 from controller.records.ports import Holder
 from controller.records.record import Condition, Origin, Status
 from controller.records.replicas import Replica

@@ -7,6 +7,7 @@ from email.utils import format_datetime
 import pytest
 
 from controller.cli.apply import apply_code, print_report
+from controller.cli.console import Exit
 from controller.cli.doctor import (
     Severity,
     about_clock,
@@ -15,12 +16,10 @@ from controller.cli.doctor import (
     about_page,
     about_secret,
 )
-from controller.cli.exit_codes import Exit
-from controller.cli.get import read_rooms
+from controller.cli.get import count_inside, read_rooms
 from controller.cli.leader import Leader
-from controller.cli.participant_counts import count_inside
 from controller.cli.plan import plan_code
-from controller.cli.room_status import room_status
+from controller.cli.rooms import room_status
 from controller.cli.wait import WaitProgress
 from controller.cli.wait_condition import Target, WaitCondition
 from controller.errors import LiveKitUnavailableError, StoreUnavailableError

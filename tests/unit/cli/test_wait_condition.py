@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from controller.cli.room_status import CONTROLLER_AWAY, RoomStatus
+from controller.cli.rooms import CONTROLLER_AWAY, RoomStatus
 from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
 from controller.records.record import Condition, Status
 from tests.support.rooms import NOW, room

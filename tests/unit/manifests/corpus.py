@@ -9,6 +9,7 @@ from controller.manifests.keys import KEY_RULE
 from controller.room import PRESETS
 
 GOOD: Final = "name: A\nmax_participants: 3\n"
+GOOD_JSON: Final = '{"name": "A", "max_participants": 3}'
 NAME_RULE: Final = "1 to 100 characters: A-Z a-z 0-9, space and -"
 RANGE: Final = "an integer from 1 to 100000"
 MEDIA: Final = "MEDIA_TYPE_VIDEO_AUDIO, MEDIA_TYPE_VIDEO_ONLY, MEDIA_TYPE_AUDIO_ONLY"
@@ -356,6 +357,16 @@ CORPUS: Final[tuple[Bad, ...]] = (
         "a mark in the middle",
         "name: A\ufeff\n",
         '1:8: "\\ufeff" is a control character; remove it, or use an escape sequence in double quotes',
+    ),
+    broken(
+        "a mark at the start of a line",
+        f"{GOOD}\ufeffactive: true\n",
+        '3:1: "\\ufeff" is a control character; remove it, or use an escape sequence in double quotes',
+    ),
+    broken(
+        "two marks",
+        f"\ufeff\ufeff{GOOD}",
+        '1:1: "\\ufeff" is a control character; remove it, or use an escape sequence in double quotes',
     ),
     # several documents
     Bad("several without key", f"{GOOD}---\n{GOOD}", (f"1:1: {NO_KEY}", f"4:1: {NO_KEY}")),

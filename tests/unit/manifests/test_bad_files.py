@@ -55,10 +55,10 @@ def test_of_endless_errors_a_hundred_are_listed_and_the_rest_counted(tmp_path: P
 
 
 def test_the_errors_of_all_files_are_listed_in_order(tmp_path: Path) -> None:
-    for name in ("b.yaml", "a.yaml", "c.json"):
+    for name in ("b.yaml", "a.yaml", "c.yml"):
         (tmp_path / name).write_text(GOOD + "recrod: true\nactive: yes\n")
     assert [(e.file, e.position.line) for e in load(tmp_path).errors if e.position] == [
-        (name, line) for name in ("a.yaml", "b.yaml", "c.json") for line in (3, 4)
+        (name, line) for name in ("a.yaml", "b.yaml", "c.yml") for line in (3, 4)
     ]
 
 

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.manifests import Cache, load
+from controller.manifests import Cache, RoomsDirState, load
 from controller.manifests.files import Stat, read_manifest
 from controller.manifests.load import RECENT_CHANGE_NS
 from controller.manifests.parse import Parsed, parse
@@ -146,6 +146,28 @@ def test_errors_that_stay_give_the_same_object_and_mended_ones_go(rooms: Path) -
     (rooms / "a.yaml").write_text(GOOD)
     assert sorted(load(rooms, cache).rooms) == ["a", "b", "c"]
     assert load(rooms, cache).errors == ()
+
+
+def test_files_that_are_not_read_come_and_go(rooms: Path, work: Work) -> None:
+    cache = trusted_cache()
+    first = load(rooms, cache)
+    (rooms / "d.YAML").write_text(GOOD)
+    second = load(rooms, cache)
+    assert [unread.file for unread in second.unread] == ["d.YAML"]
+    assert second.rooms == first.rooms
+    assert load(rooms, cache) is second
+    (rooms / "d.YAML").unlink()
+    assert load(rooms, cache).unread == ()
+    assert work.parsed == {"a.yaml": 1, "b.yaml": 1, "c.yaml": 1}
+
+
+def test_a_folder_that_is_emptied_at_once_is_empty(rooms: Path) -> None:
+    young = max((rooms / name).stat().st_ctime_ns for name in ("a.yaml", "b.yaml", "c.yaml"))
+    cache = Cache(lambda: young + RECENT_CHANGE_NS)
+    load(rooms, cache)
+    for file in rooms.iterdir():
+        file.unlink()
+    assert load(rooms, cache).state is RoomsDirState.EMPTY
 
 
 def test_a_folder_that_goes_and_comes_back_is_the_same_again(rooms: Path) -> None:

@@ -12,7 +12,8 @@ import pytest
 from controller.manifests import RoomsDirState, files, load
 from controller.manifests.document import UnreadableError
 from controller.manifests.files import MAX_FILE_BYTES, TreeChangedError, read_manifest
-from tests.unit.manifests.corpus import GOOD
+from controller.manifests.report import error_text
+from tests.unit.manifests.corpus import GOOD, GOOD_JSON
 
 NOBODY = 65534
 OUT = "symbolic link to a path outside the rooms directory, not followed; replace it with the file"
@@ -82,9 +83,70 @@ def shared() -> Iterator[Path]:
 
 
 def test_only_the_three_endings_are_manifests(rooms: Path) -> None:
-    for name in ("a.yml", "b.json", "c.txt", "README.md", "d.yaml.bak", "yaml", "e.YAML"):
+    for name in ("a.yml", "c.txt", "README.md", "d.yaml.bak", "yaml", "e.YAML"):
         write(rooms / name)
+    write(rooms / "b.json", GOOD_JSON)
     assert sorted(load(rooms).rooms) == ["a", "b", "good"]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [
+        ("a.YAML", "rename it to a.yaml"),
+        ("a.Yml", "rename it to a.yml"),
+        ("a.JSON", "rename it to a.json"),
+        ("a.ymal", "rename it to a.yaml"),
+        ("a.yamll", "write the manifest to a.yaml"),
+        ("a.yaml ", "write the manifest to a.yaml"),
+        ("a.jsonc", "write the manifest to a.json"),
+        ("a.json5", "write the manifest to a.json"),
+        ("team/a.yml.j2", "write the manifest to a.yml"),
+        ("a.YAML.tmpl", "write the manifest to a.yaml"),
+        ("v1.2.yaml.txt", "write the manifest to v1.2.yaml"),
+        ("a.yaml.yml.sample", "write the manifest to a.yaml.yml"),
+        ("good.YAML", "rename it to good.yaml"),
+        ("good.yaml.d/a.yaml.off", "write the manifest to a.yaml"),
+    ],
+)
+def test_a_file_that_looks_meant_is_named_and_is_no_error(rooms: Path, name: str, advice: str) -> None:
+    write(rooms / name, "not: [even\n")
+    desired = load(rooms)
+    assert [error_text(unread) for unread in desired.unread] == [
+        f"{name}: not read by the controller; {advice}"
+    ]
+    assert (desired.errors, sorted(desired.rooms)) == ((), ["good"])
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        *("good.yaml.bak", "good.yaml.orig", "good.yaml.j2", "good.yaml.sig", "good.yamll", "good.YAML.bak"),
+        *("gone.yaml~", "#gone.yaml#", ".gone.YAML", "_gone.yml.j2", "_gone/a.YAML", ".git/a.YAML"),
+        *("README.md", "yaml", "json.txt", "schema.toml", "YAML/README", "a.yaml.tar.gz", "config.js"),
+    ],
+)
+def test_copies_and_other_files_are_not_named(rooms: Path, name: str) -> None:
+    write(rooms / name)
+    assert load(rooms).unread == ()
+
+
+def test_a_link_is_named_by_the_name_it_is_listed_under_and_never_opened(
+    rooms: Path, opened: list[str]
+) -> None:
+    (rooms / "a.YAML").symlink_to("good.yaml")
+    (rooms / "b.yml.j2").symlink_to("/etc/passwd")
+    (rooms / "c.yaml").symlink_to("good.yaml")
+    os.mkfifo(rooms / "d.YML")
+    desired = load(rooms)
+    assert [unread.file for unread in desired.unread] == ["a.YAML", "b.yml.j2", "d.YML"]
+    assert sorted(desired.rooms) == ["c", "good"]
+    assert opened == ["good.yaml", "good.yaml"]
+
+
+def test_an_unread_name_that_cannot_be_shown_is_escaped(rooms: Path) -> None:
+    write(rooms / "a\n.YAML")
+    (unread,) = load(rooms).unread
+    assert error_text(unread) == r"a\n.YAML: not read by the controller; rename it to a\n.yaml"
 
 
 @pytest.mark.parametrize(
@@ -192,6 +254,13 @@ def test_a_name_that_cannot_be_shown_is_an_error(rooms: Path) -> None:
     write(rooms / "te\u202eam/a.yaml")
     rename = "file name contains unprintable characters; rename it"
     assert said(rooms) == dict.fromkeys([r"a\nb.yaml", r"\udcff.yaml", r"te\u202eam"], rename)
+
+
+def test_a_name_that_is_shown_as_another_is_no_second_path(rooms: Path) -> None:
+    write(rooms / "a\nb.yaml", f"key: a\n{GOOD}")
+    write(rooms / r"a\nb.yaml", f"key: b\n{GOOD}")
+    assert said(rooms) == {r"a\nb.yaml": "file name contains unprintable characters; rename it"}
+    assert sorted(load(rooms).rooms) == ["b", "good"]
 
 
 def test_a_file_may_hold_256_kib_and_not_a_byte_more(rooms: Path) -> None:

@@ -11,7 +11,7 @@ import yaml
 from controller.manifests import Desired, ManifestRoom, SourcePosition, load, manifest_schema
 from controller.room import FIELDS, PRESETS
 from tests.support.reference import ANSWER, CREATE
-from tests.unit.manifests.corpus import GOOD
+from tests.unit.manifests.corpus import GOOD, GOOD_JSON
 
 EXAMPLES = Path(__file__).parents[3] / "rooms.d"
 SCHEMA = jsonschema.Draft202012Validator(manifest_schema())
@@ -156,6 +156,26 @@ def test_the_same_room_in_another_dress(tmp_path: Path, content: bytes) -> None:
     assert room(tmp_path, content).spec.as_dict() == room(tmp_path, GOOD).spec.as_dict()
 
 
+@pytest.mark.parametrize(
+    "written",
+    [
+        pytest.param("---\n^{a}---\n^{b}", id="after each marker"),
+        pytest.param("^---\n{a}^---\n{b}", id="before each marker"),
+        pytest.param("^---\n^{a}^---\n^{b}", id="before and after"),
+        pytest.param("^{a}...\n^---\n{b}", id="after an end"),
+        pytest.param("^%YAML 1.2\n---\n{a}...\n^%YAML 1.2\n---\n{b}", id="before a directive"),
+        pytest.param("# c\n^{a}--- # c\n\n# c\n^{b}", id="after comments"),
+        pytest.param("^# c\n---\n{a}^# c\n\n---\n{b}", id="before comments"),
+        pytest.param("---\r\n^{a}--- \r\n^{b}", id="CRLF"),
+    ],
+)
+def test_a_byte_order_mark_at_the_start_of_a_document_is_not_there(tmp_path: Path, written: str) -> None:
+    marked = written.format(a=f"key: a\n{GOOD}", b=f"key: b\n{GOOD}").replace("^", "\ufeff")
+    desired = load_one(tmp_path, marked)
+    assert (desired.errors, sorted(desired.rooms)) == ((), ["a", "b"])
+    assert desired.rooms == load_one(tmp_path, marked.replace("\ufeff", "")).rooms
+
+
 def test_several_rooms_in_a_file_have_keys_of_their_own(tmp_path: Path) -> None:
     desired = load_one(tmp_path, f"key: a\n{GOOD}---\n# none\n---\nkey: b/c\n{GOOD}---\n")
     assert desired.errors == ()
@@ -173,7 +193,7 @@ def test_several_rooms_in_a_file_have_keys_of_their_own(tmp_path: Path) -> None:
     ],
 )
 def test_the_path_gives_the_key(tmp_path: Path, file: str, key: str) -> None:
-    manifest = room(tmp_path, GOOD, file)
+    manifest = room(tmp_path, GOOD_JSON if file.endswith(".json") else GOOD, file)
     assert (manifest.key, manifest.file) == (key, file)
 
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from controller.manifests import Desired, RoomsDirState, load_paths
-from tests.unit.manifests.corpus import GOOD
+from controller.manifests.report import error_text
+from tests.unit.manifests.corpus import GOOD, GOOD_JSON
 
 ROOMS = Path("rooms.d")
 
@@ -13,8 +14,9 @@ ROOMS = Path("rooms.d")
 @pytest.fixture(autouse=True)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("rooms.d/a.yaml", "rooms.d/events/b.yaml", "other/c.yaml", "other/deep/d.json"):
+    for name in ("rooms.d/a.yaml", "rooms.d/events/b.yaml", "other/c.yaml"):
         write(name)
+    write("other/deep/d.json", GOOD_JSON)
     return tmp_path
 
 
@@ -66,6 +68,36 @@ def test_what_is_named_twice_is_read_once() -> None:
 def test_a_named_file_is_read_whatever_its_name() -> None:
     write("rooms.d/_draft.txt", f"key: draft\n{GOOD}")
     assert keys("rooms.d/_draft.txt") == {"draft": "rooms.d/_draft.txt"}
+
+
+def test_a_file_that_looks_meant_is_named_as_it_is_called_from_here() -> None:
+    write("rooms.d/events/c.YAML")
+    for paths in ((), ("rooms.d/events",), ("rooms.d/events/c.YAML",)):
+        desired = check(*paths)
+        assert [error_text(unread) for unread in desired.unread] == [
+            "rooms.d/events/c.YAML: not read by the controller; rename it to c.yaml"
+        ]
+        assert (desired.errors, desired.state) == ((), RoomsDirState.OK)
+
+
+def test_what_is_not_read_is_named_once() -> None:
+    write("rooms.d/c.yml.j2")
+    assert len(check("rooms.d", "rooms.d/c.yml.j2", ".").unread) == 1
+
+
+def test_a_folder_of_nothing_but_unread_files_is_empty() -> None:
+    write("bare/c.YAML")
+    assert check("bare").state is RoomsDirState.EMPTY
+    assert [unread.file for unread in check("bare").unread] == ["bare/c.YAML"]
+
+
+def test_paths_of_two_arguments_must_differ_in_more_than_case() -> None:
+    write("other/A.yaml", f"key: b\n{GOOD}")
+    write("other/a.yaml", f"key: c\n{GOOD}")
+    assert [error.file for error in check("other/A.yaml", "other/a.yaml").errors] == [
+        "other/A.yaml",
+        "other/a.yaml",
+    ]
 
 
 def test_rooms_of_two_paths_must_not_be_one() -> None:

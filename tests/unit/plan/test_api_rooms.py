@@ -3,13 +3,13 @@
 from datetime import timedelta
 
 from controller.manifests.snapshot import RoomsDirState
-from controller.plan import Plan
 from controller.plan.model import (
     ActionName,
     BlockReason,
     DeleteTombstonedRoom,
     Disruption,
     FinalizeApiRemoval,
+    Plan,
     PurgeTombstone,
 )
 from controller.plan.render import as_dict, as_text

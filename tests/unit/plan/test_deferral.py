@@ -1,8 +1,8 @@
 """What would cut people off waits until they have left."""
 
 from controller.live.room import LiveRoom, Participant
-from controller.plan import Observed, Plan, make_plan, names_to_check
-from controller.plan.model import Heal, Remove, RoomChange
+from controller.plan.model import Heal, Observed, Plan, Remove, RoomChange
+from controller.plan.planner import make_plan, names_to_check
 from tests.support.worlds import desired, live_room, manifest, only, plan_inputs, planned, record
 
 KEEP = record("b", active=False)

@@ -9,7 +9,6 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
-from controller.plan import Observed, Plan, RoomChange, make_plan
 from controller.plan.metadata import room_metadata
 from controller.plan.model import (
     BlockReason,
@@ -18,10 +17,14 @@ from controller.plan.model import (
     DeleteTombstonedRoom,
     Disruption,
     FinalizeApiRemoval,
+    Observed,
+    Plan,
     Recreate,
     Remove,
+    RoomChange,
     Update,
 )
+from controller.plan.planner import make_plan
 from controller.records.record import Origin
 from controller.room import room_id
 from tests.support.histories import (

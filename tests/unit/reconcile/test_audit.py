@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 
 from controller.live.room import LiveRoom
-from controller.reconcile.audit import MAX_ROOMS_PER_AUDIT, MIN_UNRESTRICTED_ROOMS_PER_AUDIT, Audit
+from controller.reconcile.trackers import MAX_ROOMS_PER_AUDIT, MIN_UNRESTRICTED_ROOMS_PER_AUDIT, Audit
 from controller.records.record import RoomRecord
 from tests.support.rooms import NOW, room
 

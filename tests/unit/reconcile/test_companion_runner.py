@@ -54,9 +54,6 @@ class Agents:
     def concerns(self, record: RoomRecord) -> bool:
         return record.key == "a"
 
-    def names_of(self, record: RoomRecord) -> AbstractSet[str]:
-        return {record.live.name} if record.live is not None else set()
-
     def on_standby(self) -> None:
         pass
 
@@ -72,9 +69,7 @@ async def started() -> tuple[InProcess, Observed]:
 
 
 def runner(process: InProcess, *companions: Companion) -> CompanionRunner:
-    return CompanionRunner(
-        companions, process.task_runner, process.status_writer, process.triggers, process.store
-    )
+    return CompanionRunner(companions, process.task_runner, process.triggers, process.store)
 
 
 async def test_each_companion_gets_a_step_for_each_room_that_is_due() -> None:

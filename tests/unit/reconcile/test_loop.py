@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,7 +13,7 @@ from controller.clock import Clock
 from controller.errors import LiveKitUnavailableError, StoreUnavailableError
 from controller.live.webhook import WebhookEvent
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState, SourcePosition
-from controller.reconcile.loop import Loop, LoopContext
+from controller.reconcile.loop import Loop
 from tests.support.inprocess import InProcess
 from tests.support.wait import until
 from tests.support.worlds import desired, manifest
@@ -28,9 +29,14 @@ class Turning:
         self.process.manifests = ONE
         self.restarts = 0
         process = self.process
-        around = LoopContext(process.triggers, process.state, process.metrics, clock or process.time.clock())
         self.loop = Loop(
-            process.reconciler, process.task_runner, around, resync=resync, watch_was_silent=self._restart
+            process.reconciler,
+            process.triggers,
+            process.state,
+            process.metrics,
+            clock or process.time.clock(),
+            resync,
+            self._restart,
         )
 
     def _restart(self) -> None:
@@ -176,6 +182,21 @@ async def test_a_wrong_manifest_is_told_once_while_it_lasts() -> None:
         turning.process.manifests = desired(manifest("a"), errors=(wrong,))
         await turning.reconcile()
     assert events(logs, "manifest invalid") == ["b.yaml", "b.yaml"]
+
+
+async def test_a_file_that_is_not_read_is_told_once_while_it_lasts() -> None:
+    turning = Turning()
+    unread = ManifestError("b.YAML", "not read by the controller; rename it to b.yaml", exists=False)
+    turning.process.manifests = replace(ONE, unread=(unread,))
+    with capture_logs() as logs:
+        for _ in range(3):
+            await turning.reconcile()
+        assert events(logs, "file not read") == ["b.YAML"]
+        turning.process.manifests = ONE
+        await turning.reconcile()
+        turning.process.manifests = replace(ONE, unread=(unread,))
+        await turning.reconcile()
+    assert events(logs, "file not read") == ["b.YAML", "b.YAML"]
 
 
 @pytest.mark.parametrize("state", [RoomsDirState.EMPTY, RoomsDirState.MISSING, RoomsDirState.UNREADABLE])

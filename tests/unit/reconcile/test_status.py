@@ -85,7 +85,7 @@ def test_what_waits_for_people_to_leave_is_told_and_the_room_is_ready(action: Re
     assert deferred.message == f"{action.action_name} deferred until the room is empty, 2 participants inside"
 
 
-@pytest.mark.parametrize("reason", set(BlockReason) - {BlockReason.NOT_YET})
+@pytest.mark.parametrize("reason", sorted(set(BlockReason) - {BlockReason.NOT_YET}))
 def test_guarded_room_is_ready_and_names_the_command_that_changes_it(reason: BlockReason) -> None:
     inputs = StatusInputs(live=True, guard=guarded(reason, 7))
     assert said(LIVE, inputs)["Guarded"] == ("True", str(reason))

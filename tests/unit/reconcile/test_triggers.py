@@ -7,8 +7,8 @@ import pytest
 
 from controller.live.room import LiveRoom
 from controller.live.webhook import WebhookEvent
-from controller.reconcile.triggers import (
-    Triggers,
+from controller.reconcile.triggers import Triggers
+from controller.reconcile.webhooks import (
     WatchedRooms,
     needs_companion_check,
     needs_pass,
@@ -133,7 +133,7 @@ async def test_a_mark_wakes_the_loop_and_is_taken_once() -> None:
     assert await triggers.wait(60.0)
     assert triggers.drain_companion_checks() == {"ours"}
     assert not triggers.drain_companion_checks()
-    triggers.requeue_companion_check("ours")
+    triggers.companion_checks.add("ours")
     assert not await triggers.wait(0.0)
     assert triggers.drain_companion_checks() == {"ours"}
 
@@ -144,7 +144,7 @@ async def test_a_suspicion_wakes_the_loop_and_is_taken_once() -> None:
     assert await triggers.wait(60.0)
     assert triggers.drain_permission_checks() == {"ours"}
     assert not triggers.drain_permission_checks()
-    triggers.requeue_permission_check("ours")
+    triggers.permission_checks.add("ours")
     assert not await triggers.wait(0.0)
     assert triggers.drain_permission_checks() == {"ours"}
 

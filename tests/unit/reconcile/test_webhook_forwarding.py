@@ -10,14 +10,14 @@ from controller.access.policy import Role, permission_for
 from controller.errors import StoreUnavailableError
 from controller.live.egress import EgressStatus
 from controller.live.webhook import WebhookEvent
-from controller.reconcile.triggers import (
+from controller.reconcile.webhooks import (
     WatchedRooms,
+    WebhookForwarder,
     is_relevant,
     needs_companion_check,
     needs_pass,
     needs_permission_check,
 )
-from controller.reconcile.webhook_forwarding import WebhookForwarder
 from controller.records.ports import ForwardedEvent
 from tests.support.inprocess import InProcess
 from tests.support.worlds import INSTANCE, desired, live_room, manifest, record

@@ -6,24 +6,13 @@ from typing import Any
 import pytest
 
 from controller.errors import StoreConflictError, StoreUnavailableError
-from controller.records.batch import (
-    Delete,
-    GroupCommit,
-    Insert,
-    Pending,
-    Save,
-    Write,
-    next_batch,
-    resolve_write,
-    unconfirmed_writes,
-)
-from controller.records.change import change
+from controller.records.batch import GroupCommit, Pending, next_batch, resolve_write, unconfirmed_writes
+from controller.records.change import Change, Delete, Insert, Write, change
 from tests.support.rooms import NOW, room
 
 
-def save(number: int) -> Save:
-    after = room(number, live="live")
-    return Save(change(room(number), after), after)
+def save(number: int) -> Change:
+    return change(room(number), room(number, live="live"))
 
 
 def answer(**counts: Any) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import re
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
@@ -14,10 +15,12 @@ from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
 from controller.records.record import LiveName, Origin, RoomRecord, UnusableRecord
 from controller.room import RoomSpec
-from controller.settings import Address, Settings
+from controller.settings import Settings
+from controller.settings_parsers import Address
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.sidecar.calls import CALLS
-from controller.sidecar.openapi.document import document
+from controller.sidecar.http.models import field_names
+from controller.sidecar.openapi import document
 from controller.state_cache import StateCache
 
 FIND = "/api/conferences-public/findLKRoomNameById"
@@ -26,6 +29,11 @@ KEY, SECRET = "APIkey", "a-secret-of-at-least-32-characters"
 ROOM_ID = "69f013c1aa11bb22cc33dd44"
 ROOM_NAME = "34d4f497-f95b-4543-8d15-fde0b77d8abc"
 NOW = 1_795_000_000
+FIELD = "|".join({name for call in CALLS if call.body for name in field_names(call.body)})
+SENTENCE = re.compile(rf"([A-Z]|({FIELD})\b)([^.\n]|\.(?! [A-Z]))*[.?]")
+"""One sentence, which may begin with the name of a field; one that asks `did you mean` ends so."""
+RETRIED = {"STARTING", "ROOM_NOT_READY", "UNAVAILABLE", "TOO_MANY_REQUESTS", "IDENTITY_IN_USE"}
+"""The codes that say in Retry-After when to come back."""
 SETTINGS = Settings(
     livekit_api_key=KEY,
     livekit_api_secret=SECRET,
@@ -99,13 +107,13 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """The code of a failure, which has exactly the three fields of our form and one sentence."""
+        """The code of a failure, which has exactly the three fields of our form and one full sentence."""
         content = self.json
         assert list(content) == ["success", "code", "error"]
         assert content["success"] is False
-        assert content["error"]
-        assert "\n" not in content["error"]
+        assert SENTENCE.fullmatch(content["error"]), content["error"]
         assert self.headers["content-type"] == "application/json"
+        assert ("retry-after" in self.headers) == (content["code"] in RETRIED)
         return str(content["code"])
 
 
@@ -193,4 +201,7 @@ def reply(answer: bytes) -> Reply:
     head, _, body = answer.partition(b"\r\n\r\n")
     first, *rest = head.decode().split("\r\n")
     headers = dict(line.split(": ", 1) for line in rest)
-    return Reply(int(first.split()[1]), {name.lower(): value for name, value in headers.items()}, body)
+    result = Reply(int(first.split()[1]), {name.lower(): value for name, value in headers.items()}, body)
+    if b'"code": ' in body[:40]:
+        assert result.code  # its form is checked
+    return result

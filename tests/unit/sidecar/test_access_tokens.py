@@ -68,31 +68,31 @@ def test_json_and_capital_digits_are_fine(path: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        ("", "it is no list"),
-        ("# nobody yet\n", "it is no list"),
-        ("anna", "line 1: it is no list"),
-        ("token_sha256: x\n", "line 1: it is no list"),
-        ("- anna\n", "line 1: an entry is no mapping"),
-        ("- user_id: anna\n", "line 1: token_sha256 is missing"),
-        (f"- token_sha256: {digest('x')}\n", "line 1: user_id is missing"),
-        (entry("x", "anna", "  admn: true\n"), "line 3: unknown key; write admin"),
-        (entry("x", "anna", "  zzz: 1\n"), "line 3: unknown key; the keys are token_sha256, user_id, admin"),
+        ("", "expected a list of `- {token_sha256"),
+        ("# nobody yet\n", "expected a list of `- {token_sha256"),
+        ("anna", "line 1: expected a list of `- {token_sha256"),
+        ("token_sha256: x\n", "line 1: expected a list of `- {token_sha256"),
+        ("- anna\n", "line 1: an entry is not a mapping"),
+        ("- user_id: anna\n", "line 1: token_sha256 is required"),
+        (f"- token_sha256: {digest('x')}\n", "line 1: user_id is required"),
+        (entry("x", "anna", "  admn: true\n"), "line 3: unknown key; did you mean admin?"),
+        (entry("x", "anna", "  zzz: 1\n"), "line 3: unknown key; use token_sha256, user_id, admin"),
         (entry("x", "anna", "  admin: yes\n"), "line 3: admin must be true or false"),
         (entry("x", "anna", "  admin: 'true'\n"), "line 3: admin must be true or false"),
-        (entry("x", "anna", "  user_id: bert\n"), "line 3: user_id is there twice in one entry"),
+        (entry("x", "anna", "  user_id: bert\n"), "line 3: duplicate user_id"),
         (entry("x", ""), "line 2: user_id must be 1 to 128 characters"),
         (entry("x", "~"), "line 2: user_id must be 1 to 128 characters"),
         (entry("x", "u" * 129), "line 2: user_id must be 1 to 128 characters"),
         (entry("x", "[anna]"), "line 2: user_id must be a single value"),
-        (entry("x", "&a anna"), "line 2: anchors and tags are not used here"),
-        (entry("x", "!!str anna"), "line 2: anchors and tags are not used here"),
-        ("- &a {}\n", "line 1: anchors and tags are not used here"),
+        (entry("x", "&a anna"), "line 2: anchors and tags cannot be used"),
+        (entry("x", "!!str anna"), "line 2: anchors and tags cannot be used"),
+        ("- &a {}\n", "line 1: anchors and tags cannot be used"),
         ("- token_sha256: hunter2\n  user_id: anna\n", "line 1: token_sha256 must be the 64 hex digits"),
         (entry("", "anna"), "line 1: token_sha256 is that of an empty token"),
-        (entry("x", "anna") + entry("x", "bert"), "line 3: token_sha256 stands in an entry before"),
-        (entry("x", "anna") + "---\n[]\n", "it holds several documents"),
-        ("- {\n", "it is no valid YAML"),
-        ("[" * 100_000, "line 1: it is no valid YAML"),
+        (entry("x", "anna") + entry("x", "bert"), "line 3: duplicate token_sha256"),
+        (entry("x", "anna") + "---\n[]\n", "several documents"),
+        ("- {\n", "invalid YAML"),
+        ("[" * 100_000, "line 1: invalid YAML"),
         ("#" * (FILE_LIMIT + 1), "the file is longer than 1024 KiB"),
     ],
 )
@@ -114,7 +114,11 @@ def test_a_file_that_is_no_text_is_an_error(path: Path) -> None:
 
 def test_what_cannot_be_read_is_an_error_of_the_setting(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "fifo")
-    for name, reason in (("none", "no such file"), ("fifo", "no regular file"), (".", "no regular file")):
+    for name, reason in (
+        ("none", "no such file"),
+        ("fifo", "not a regular file"),
+        (".", "not a regular file"),
+    ):
         with pytest.raises(SettingsError, match=f"ROOMCTL_ACCESS_TOKENS_FILE: .*{reason}"):
             AccessTokens(tmp_path / name, Clock())
 
@@ -155,8 +159,8 @@ def test_the_last_good_file_stays_in_force_and_a_bad_one_is_said_once(path: Path
                 assert who(known, "one") == ApiCaller("anna")
     said = [str(event["error"]) for event in logs]
     assert [event["log_level"] for event in logs] == ["error"] * 3
-    assert "it is no list" in said[0]
-    assert "user_id is missing" in said[1]
+    assert "expected a list of `- {token_sha256" in said[0]
+    assert "user_id is required" in said[1]
     assert "no such file" in said[2]
     assert not any("hunter2" in reason for reason in said)
     path.write_text(entry("two", "bert"))

@@ -201,7 +201,7 @@ class TestInvites:
             assert (reply.status, reply.code) == (401, "PROOF_INVALID")
             assert reply.headers["www-authenticate"] == "Bearer"
             assert reply.json["error"] == (
-                "the invite in Authorization is not valid for this room; ask for a new one"
+                "The invite in Authorization is invalid, expired, revoked or for another room; get a new one."
             )
             assert role(await way.asks(harness, invite(epoch=5))) == "speaker"
 

@@ -16,9 +16,8 @@ from controller.sidecar.http.body import parse
 from controller.sidecar.http.call import Call
 from controller.sidecar.http.models import checked
 from controller.sidecar.http.response import Code
-from controller.sidecar.pages.accept import prefers_html
 from controller.sidecar.pages.assets import FOLDER, PACKAGES
-from controller.sidecar.pages.openapi_page import OpenApiPage
+from controller.sidecar.pages.openapi_page import OpenApiPage, prefers_html
 from controller.sidecar.rooms.bodies import (
     CountRooms,
     CreateRoom,

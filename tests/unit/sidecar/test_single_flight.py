@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from controller.errors import StoreUnavailableError
-from controller.sidecar.rooms.single_flight import SingleFlight
+from controller.sidecar.rooms.desired_state import SingleFlight
 
 
 class Source:

@@ -21,7 +21,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.errors import RoomctlError
-from controller.settings import Address
+from controller.settings_parsers import Address
 from controller.sidecar.http import protocol
 from controller.sidecar.http.response import Response
 from tests.unit.sidecar.harness import (

@@ -1,9 +1,11 @@
 """Token buckets, and whom a request is counted under."""
 
+import time
+
 import pytest
 
 from controller.sidecar.http import limits
-from controller.sidecar.http.limits import Proxies, RateLimiter
+from controller.sidecar.http.limits import AddressLimit, RateLimiter
 from controller.sidecar.http.response import ApiError
 
 
@@ -62,4 +64,4 @@ def test_a_flood_of_keys_is_forgotten_but_for_the_emptiest(monkeypatch: pytest.M
 def test_the_nearest_untrusted_address_counts(
     trusted: tuple[str, ...], peer: str, forwarded: list[str], client: str
 ) -> None:
-    assert Proxies(trusted).client(peer, forwarded) == client
+    assert AddressLimit(0, trusted, time.monotonic).client(peer, forwarded) == client

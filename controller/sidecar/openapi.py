@@ -6,13 +6,17 @@ from importlib import metadata
 from itertools import groupby
 from typing import Any, Final, get_args
 
+from pydantic import BaseModel
+from pydantic.json_schema import models_json_schema
+
 from controller.sidecar.access_tokens import ACCESS_TOKEN
 from controller.sidecar.http.call import ACCESS, INVITE, WEBHOOK, Call, ListenerName, Parameter
-from controller.sidecar.http.models import RequestBody, ResponseBody
+from controller.sidecar.http.models import Failure, RequestBody, ResponseBody
 from controller.sidecar.http.response import JSON, Code
-from controller.sidecar.openapi.schemas import Schema, components, ref
+from controller.sidecar.rooms import query
 
 Document = dict[str, Any]
+Schema = dict[str, Any]
 
 _LIMITS: Final = (
     "Every failure has its HTTP status and the body {success: false, code, error}; 429 and 503 say in "
@@ -67,7 +71,7 @@ def document(listener: ListenerName, calls: tuple[Call, ...]) -> Document:
         "paths": {call.path: {call.method.lower(): _operation(call, listener)} for call in shown},
         "components": {
             "schemas": components(
-                [call.body for call in shown if call.body],
+                [body for call in shown for body in (call.body, call.raw_body) if body],
                 [model for call in shown for model in [_model(call.answer)] if model],
             ),
             "securitySchemes": {name: dict(scheme) for name, scheme in _SCHEMES.items() if name in used},
@@ -84,32 +88,44 @@ def _operation(call: Call, listener: ListenerName) -> dict[str, Any]:
         "description": description,
         "security": [{proof: []} if proof else {} for proof in call.proofs],
     }
-    if call.parameters:
-        operation["parameters"] = [_parameter(each) for each in call.parameters]
+    if parameters := [*call.parameters, *_query(call.body)]:
+        operation["parameters"] = [_parameter(each) for each in parameters]
     if call.body:
-        operation["requestBody"] = _request_body(call.body, call.body_type)
+        required = any(field.is_required() for field in call.body.model_fields.values())
+        operation["requestBody"] = _request_body(call.body, JSON, required=required)
+    if call.raw_body:
+        operation["requestBody"] = _request_body(call.raw_body, call.raw_type, required=True)
     operation["responses"] = _responses(call, _codes(call, listener))
     return operation
 
 
+def _query(body: type[RequestBody] | None) -> list[Parameter]:
+    if body is None or not body.in_query:
+        return []
+    return [Parameter(name, "query", field.description or "") for name, field in body.model_fields.items()]
+
+
 def _parameter(parameter: Parameter) -> dict[str, Any]:
-    shown: dict[str, Any] = {"name": parameter.name, "in": parameter.place}
-    if parameter.place == "path":
-        shown["required"] = True
-    schema = {"type": "string"} | ({"pattern": parameter.pattern} if parameter.pattern else {})
-    return shown | {"description": parameter.description, "schema": schema}
+    return {
+        "name": parameter.name,
+        "in": parameter.place,
+        "required": parameter.place == "path",
+        "description": parameter.description,
+        "schema": {"type": "string"} | ({"pattern": parameter.pattern} if parameter.pattern else {}),
+    }
 
 
-def _request_body(body: type[RequestBody], body_type: str) -> dict[str, Any]:
-    required = body_type != JSON or any(field.is_required() for field in body.model_fields.values())
+def _request_body(body: type[RequestBody], body_type: str, *, required: bool) -> dict[str, Any]:
     return {"required": required, "content": {body_type: _media(ref(body), body.examples)}}
 
 
 def _codes(call: Call, listener: ListenerName) -> set[Code]:
     """The codes of the call, and those that follow from what it takes."""
     codes = {Code.INTERNAL, *call.codes}
+    if call.body or call.raw_body:
+        codes |= {*_BODY_CODES}
     if call.body:
-        codes |= {*_BODY_CODES} | ({Code.INVALID_FIELD} if call.body_type == JSON else set())
+        codes.add(Code.INVALID_FIELD)
     if "" not in call.proofs:
         codes.add(Code.UNAUTHORIZED)
     if listener == "public":
@@ -125,15 +141,11 @@ def _responses(call: Call, codes: set[Code]) -> dict[str, Any]:
     model = _model(call.answer)
     description = (model.__doc__ if model else None) or call.status.phrase
     responses[call.status] = {"description": description, "content": _content(call.answer)}
-    for status, same in groupby(sorted(codes, key=_order), lambda code: code.status):
+    for status, same in groupby(sorted(codes, key=[*Code].index), lambda code: code.status):
         failure = _failure([*same])
         content = responses.get(status, {}).get("content", {})
         responses[status] = failure | {"content": content | failure["content"]}
     return {f"{int(status)}": responses[status] | _headers(status, codes) for status in sorted(responses)}
-
-
-def _order(code: Code) -> tuple[int, int]:
-    return code.status, [*Code].index(code)
 
 
 def _content(answer: Any) -> dict[str, Any]:
@@ -180,3 +192,93 @@ def _headers(status: int, codes: set[Code]) -> dict[str, Any]:
         "schema": {"type": "integer", "minimum": 1},
     }
     return {"headers": {"Retry-After": retry_after}}
+
+
+# -- schemas ----------------------------------------------------------------------------------------------
+
+
+def ref(model: type[BaseModel] | str) -> Schema:
+    """A reference to the component of the model, or of that name."""
+    return {"$ref": f"#/components/schemas/{model if isinstance(model, str) else model.__name__}"}
+
+
+def components(
+    bodies: Sequence[type[RequestBody]], answers: Sequence[type[ResponseBody]]
+) -> dict[str, Schema]:
+    """Pydantic's own schemas, without what says nothing (titles, null as default)."""
+    answers = [Failure, *answers]
+    _, drawn = models_json_schema(
+        [*((model, "validation") for model in bodies), *((model, "serialization") for model in answers)],
+        ref_template="#/components/schemas/{model}",
+    )
+    schemas: dict[str, Schema] = _plain(drawn["$defs"])
+    if "ListRooms" not in schemas:
+        return schemas
+    for name in ("CountRooms", "ListRooms"):
+        _refer(schemas[name], "filter", "Filter")
+    _refer(schemas["ListRooms"], "sort", "Sort")
+    return {**schemas, "Filter": _filter(), "Sort": _sort()}
+
+
+def _plain(part: Any) -> Any:
+    if isinstance(part, list):
+        return [_plain(each) for each in part]
+    if not isinstance(part, dict):
+        return part
+    return {key: _plain(value) for key, value in part.items() if not _says_nothing(key, value)}
+
+
+def _says_nothing(key: str, value: Any) -> bool:
+    return (key == "title" and isinstance(value, str)) or (key == "default" and value is None)
+
+
+def _refer(schema: Schema, field: str, name: str) -> None:
+    """The field is what the component says, or null."""
+    description = schema["properties"][field]["description"]
+    schema["properties"][field] = {"anyOf": [ref(name), {"type": "null"}], "description": description}
+
+
+# -- filter and sort --------------------------------------------------------------------------------------
+
+
+def _filter() -> Schema:
+    branches = {"type": "array", "minItems": 1, "items": ref("Filter")}
+    return {
+        "description": f"All of it must hold. At most {query.MAX_FILTER_TERMS} comparisons; "
+        f"$and and $or nest {query.MAX_FILTER_DEPTH} deep.",
+        "type": "object",
+        "properties": {
+            **{name: _compared(field) for name, field in query.QUERY_FIELDS.items()},
+            **dict.fromkeys(query.LOGICAL, branches),
+        },
+        "additionalProperties": False,
+    }
+
+
+def _compared(field: query.QueryField) -> Schema:
+    """A value, or an object of operators; what has no order has no ranges."""
+    value = field.operand.json_schema()
+    value_or_null = {"anyOf": [value, {"type": "null"}]} if field.is_nullable else value
+    several = {"type": "array", "items": value_or_null}
+    by_operator = {
+        **dict.fromkeys(("$eq", "$ne"), value_or_null),
+        **dict.fromkeys(("$in", "$nin"), several),
+        **(dict.fromkeys(query.RANGES, value) if field.is_ordered else {}),
+    }
+    operators = {
+        "type": "object",
+        "properties": by_operator,
+        "minProperties": 1,
+        "additionalProperties": False,
+    }
+    return {"anyOf": [value_or_null, operators]}
+
+
+def _sort() -> Schema:
+    direction = {"type": "integer", "enum": [1, -1]}
+    return {
+        "description": "The first name counts most; ties by id.",
+        "type": "object",
+        "properties": dict.fromkeys(query.QUERY_FIELDS, direction),
+        "additionalProperties": False,
+    }

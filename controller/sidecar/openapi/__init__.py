@@ -1,1 +1,0 @@
-"""The OpenAPI document of each listener, drawn from the table of calls."""
