@@ -34,7 +34,7 @@ class Metrics:
         self.dependency_up = self._gauge(
             "dependency_up", "Whether the last call succeeded (1) or failed (0)", "dependency"
         )
-        self.clock_difference = self._gauge(
+        self.clock_difference_seconds = self._gauge(
             "clock_difference_seconds", "How far the clock is ahead of LiveKit's, in seconds"
         )
         self.leader = self._gauge("leader", "Whether this process holds the lease (1) or not (0)")
@@ -66,7 +66,8 @@ class Metrics:
             "recorded_seconds", "Total duration of completed recordings in seconds"
         )
 
-        self.registry.register(_DroppedLogLines())
+        self.log_lines_dropped = _DroppedLogLines()
+        self.registry.register(self.log_lines_dropped)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format (`text/plain; version=0.0.4`)."""
