@@ -4,15 +4,17 @@ Colour is for a terminal alone, and there is none with NO_COLOR.
 """
 
 import asyncio
+import math
 import os
 import sys
 from collections.abc import Callable, Iterable
 from enum import IntEnum
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
+import yaml
 
 
 class Exit(IntEnum):
@@ -37,6 +39,12 @@ def no_color() -> bool:
 def print_data(text: str) -> None:
     """A piece of data, with a newline."""
     typer.echo(text, color=colored(sys.stdout))
+
+
+def to_yaml(document: Any) -> str:
+    """Plain values as YAML, each text on one line, to be copied."""
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=math.inf)
+    return str(text).rstrip("\n")
 
 
 def print_lines(lines: Iterable[str]) -> None:

@@ -8,11 +8,10 @@ from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 import typer
-import yaml
 
 from controller.access.people import is_person
 from controller.app import connect_store, connect_store_for_watch, connection
-from controller.cli.console import Exit, pause, print_data, print_error, print_info
+from controller.cli.console import Exit, pause, print_data, print_error, print_info, to_yaml
 from controller.cli.flags import OUTPUT, rooms_argument, with_settings
 from controller.cli.leader import read_leader
 from controller.cli.rooms import (
@@ -144,8 +143,7 @@ def _show(rooms: Sequence[RoomStatus], output: RoomsFormat) -> None:
         case "json":
             print_data(json.dumps([as_dict(room) for room in rooms], indent=2, ensure_ascii=False))
         case "yaml":
-            documents = [as_dict(room) for room in rooms]
-            print_data(yaml.safe_dump(documents, sort_keys=False, allow_unicode=True).rstrip("\n"))
+            print_data(to_yaml([as_dict(room) for room in rooms]))
         case "table" | "wide" if rooms:
             wide = output == "wide"
             header = _HEADER + (_WIDE_HEADER if wide else ())

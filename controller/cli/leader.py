@@ -1,5 +1,6 @@
 """Who acts on the records, and what it can see: no condition is newer than that. Pure, but for one read."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -55,5 +56,10 @@ async def read_leader(store: HeldRecords) -> Leader:
     holder = await store.holder()
     if holder is None or holder.verb != "run":
         return Leader(holder)
-    replicas = {each.id: each for each in await store.replicas.all()}
-    return Leader(holder, replicas.get(holder.id))
+    return leader_of(holder, await store.replicas.all())
+
+
+def leader_of(holder: Holder | None, replicas: Iterable[Replica]) -> Leader:
+    """The holder, and its own document among `replicas`."""
+    documents = (each for each in replicas if holder is not None and each.id == holder.id)
+    return Leader(holder, next(documents, None))

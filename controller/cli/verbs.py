@@ -12,7 +12,7 @@ from controller.text import quote_excerpt, suggestion
 
 VERBS: Final = (
     *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
-    *("schema", "invite", "revoke", "doctor"),
+    *("schema", "invite", "revoke", "status", "doctor"),
 )
 
 _PLAIN: Final[dict[str, Any]] = {

@@ -74,10 +74,10 @@ class StateObserver:
         self.state.clock_ahead_s = self.reader.clock_ahead_s
 
     def _is_doubtful(self, rooms: Iterable[LiveRoom]) -> bool:
-        """Whether more than half of the rooms are missing at once: the second list is believed."""
+        """Whether half of the rooms or more are missing at once: the second list is believed."""
         known = self.state.live.keys()
         missing = len(known - {room.name for room in rooms})
-        return missing >= MIN_DOUBTFUL_ROOMS and 2 * missing > len(known)
+        return missing >= MIN_DOUBTFUL_ROOMS and 2 * missing >= len(known)
 
     async def _recordings(self) -> None:
         """A fault here is told to whoever looks at recordings: it holds no room back."""

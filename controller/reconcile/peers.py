@@ -4,6 +4,7 @@ Each replica renews its document every 2 s (records/replicas.py). Whether one is
 number, which moves, and by our own monotonic clock in seconds: the clocks of two hosts may differ.
 """
 
+import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -42,10 +43,12 @@ class Peer:
 class Peers:
     """What this replica knows of the others, and of itself.
 
-    `lead_since` is since when it holds the lease, None while it does not.
+    `lead_since` is since when it holds the lease, None while it does not. `revision_changed` is set when
+    there is something new to tell the others.
     """
 
     lead_since: float | None = None
+    revision_changed: asyncio.Event = field(default_factory=asyncio.Event)
     _peers: Mapping[str, Peer] = field(default_factory=dict)
     _revision: str = ""
     _revision_at: float = float("-inf")
@@ -59,6 +62,7 @@ class Peers:
         if revision != self._revision:
             self._revision_at = now if self._revision else float("-inf")
             self._revision = revision
+            self.revision_changed.set()
 
     def may_lead(self, livekit_seen: float | None, now: float) -> bool:
         """Whether to take a lease that is free: not while another sees LiveKit and we do not."""

@@ -19,6 +19,7 @@ class Replica(BaseModel):
 
     `number` is raised by each write. `revision` is of the manifests as it read them last ('': not yet).
     `rooms_dir` is ok, empty, missing or unreadable; `rooms_dir_problem` says why it cannot be read.
+    `manifests_withheld`: it follows no manifests, because another replica may have newer ones.
     `livekit_age_s` and `webhook_age_s` count from the last good ListRooms and the last verified webhook
     (None: none so far). `clock_ahead_s`: how far its clock is ahead of LiveKit's, None where unknown.
     """
@@ -37,6 +38,7 @@ class Replica(BaseModel):
     commit: Commit | None = None
     rooms_dir: str = "ok"
     rooms_dir_problem: str = ""
+    manifests_withheld: bool = False
     livekit_age_s: float | None = None
     livekit_error: str = ""
     clock_ahead_s: float | None = None

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 import pytest
 
 from controller.cli.apply import apply_code, print_report
+from controller.cli.checks import Severity
 from controller.cli.console import Exit
 from controller.cli.doctor import (
-    Severity,
     about_clock,
     about_hidden,
     about_manifests,
