@@ -56,6 +56,10 @@ class Metrics:
         self.recorded_seconds = self._counter(
             "recorded_seconds", "Total duration of completed recordings in seconds"
         )
+        self.events_lost = self._counter("events_lost", "Events lost because too many waited for MongoDB")
+        self.event_deliveries = self._counter(
+            "event_deliveries", "Events for the receiver, by outcome: sent, failed, dropped", "outcome"
+        )
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format (`text/plain; version=0.0.4`)."""
