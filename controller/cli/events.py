@@ -46,9 +46,7 @@ def _since(text: str | None) -> datetime | None:
 @with_settings(SettingGroup.DATABASE)
 def events(
     settings: Settings,
-    rooms: Annotated[
-        list[str] | None, rooms_argument("Rooms whose events to list. [default: all]")
-    ] = None,
+    rooms: Annotated[list[str] | None, rooms_argument("Rooms whose events to list. [default: all]")] = None,
     *,
     since: Annotated[
         str | None,
@@ -160,7 +158,7 @@ def _show(found: Sequence[Event], output: EventsFormat) -> None:
     if output == "json":
         print_lines(json_array([event_dict(event) for event in found]))
     elif found:
-        print_table(_HEADER, [cells(event) for event in found], _style, fold=True)
+        print_table(_HEADER, [cells(event) for event in found], {"TYPE": _STYLES}, fold=True)
 
 
 _HEADER: Final = ("TIME", "KEY", "TYPE", "WHAT", "BY")
@@ -195,7 +193,3 @@ def _change(change: FieldChange) -> str:
 def _people(event: Event) -> str:
     """How many people were affected, '' for none."""
     return f"{event.participants} inside" if event.participants else ""
-
-
-def _style(title: str, text: str) -> str:
-    return _STYLES.get(text, "") if title == "TYPE" else ""

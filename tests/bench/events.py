@@ -70,7 +70,7 @@ async def idle_passes(bench: Bench) -> tuple[float, float]:
     async with (
         app.connection(settings) as live,
         app.connect_store(settings, verb="run", read_only=False) as store,
-        open_lease(store, settings.data_dir, "run") as lease,
+        open_lease(store) as lease,
     ):
         await lease.acquire(20.0)
         process = app.Process.create(settings, live, store, prune_grace_seconds=10.0)

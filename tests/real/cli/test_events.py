@@ -32,7 +32,7 @@ API = Event(at=NOW - timedelta(minutes=9), type="heal", key=f"api/{API_ROOM}", r
 
 
 async def keep(site: Site, *events: Event) -> None:
-    async with open_store(site.mongodb, site.database, site.data_dir, site.instance) as store:
+    async with open_store(site.access) as store:
         await store.refresh()
         await store.events.append(events)
 
@@ -43,7 +43,7 @@ async def busy(site: Site) -> Site:
     site.write("team")
     site.write("quiet")
     await site.verb("apply", "--yes")
-    async with open_store(site.mongodb, site.database, site.data_dir, site.instance) as store:
+    async with open_store(site.access) as store:
         await store.refresh()
         await store.events.purge(NOW + timedelta(days=1))
     update = Event(
