@@ -16,6 +16,7 @@ from controller.companions.recording.applier import RecordingApplier, RecordingC
 from controller.companions.recording.companion import RecordingCompanion
 from controller.companions.recording.failures import RecordingFailures
 from controller.companions.recording.ledger import EgressTracker, Ledger
+from controller.events.log import EventLog
 from controller.git import GitReader
 from controller.live.client import (
     LIVEKIT_TIMEOUT_SECONDS,
@@ -37,6 +38,7 @@ from controller.reconcile.fenced_writer import FencedWriter
 from controller.reconcile.observe import StateObserver
 from controller.reconcile.peers import Peers
 from controller.reconcile.reconciler import Planner, Reconciler
+from controller.reconcile.room_events import AuthorOf, RoomEvents, unknown_author
 from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import Progress, TaskRunner
 from controller.reconcile.trackers import FlapDetector
@@ -65,10 +67,12 @@ class Process:
     inputs: PlanInputs
     recording: RecordingConfig
     state: StateCache
+    events: EventLog
     triggers: Triggers = field(default_factory=Triggers)
     metrics: Metrics = field(default_factory=Metrics)
     clock: Clock = field(default_factory=Clock)
     peers: Peers = field(default_factory=Peers)
+    author_of: AuthorOf = unknown_author
 
     @classmethod
     def create(
@@ -81,7 +85,7 @@ class Process:
         triggers: Triggers | None = None,
     ) -> "Process":
         """On real servers. `records` are those that `state` shows."""
-        cache, git = Cache(), GitReader(settings.rooms_dir)
+        cache, metrics, clock, git = Cache(), Metrics(), Clock(), GitReader(settings.rooms_dir)
 
         def read() -> Desired:
             return replace(load(settings.rooms_dir, cache), history=git.history())
@@ -93,7 +97,11 @@ class Process:
             inputs=_plan_inputs(settings, prune_grace_seconds),
             recording=_recording_config(settings),
             state=StateCache(records),
+            events=EventLog(metrics, clock, send_out=bool(settings.events_url)),
             triggers=triggers or Triggers(),
+            metrics=metrics,
+            clock=clock,
+            author_of=git.author_of,
         )
 
 
@@ -125,7 +133,8 @@ def build_controller(
     companions = (_recording(process, store, writer),)
     applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.instance, companions)
     status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
-    task_runner = TaskRunner(applier, status_writer, triggers, process.metrics, progress)
+    events = RoomEvents(process.events, state, clock, process.author_of)
+    task_runner = TaskRunner(applier, status_writer, events, triggers, process.metrics, progress)
     runner = CompanionRunner(companions, task_runner, triggers, store)
     reconciler = Reconciler(planner, task_runner, runner, lease, triggers, process.peers)
     return ControllerParts(planner, applier, status_writer, task_runner, reconciler)
@@ -141,7 +150,7 @@ def _recording(process: Process, store: RoomStore, writer: LiveKitWriter) -> Com
             process.state,
             clock,
             process.recording,
-            Ledger(store.recordings, clock, metrics),
+            Ledger(store.recordings, clock, metrics, process.events),
             RecordingFailures(clock, metrics, later),
             EgressTracker(),
             later,

@@ -5,6 +5,7 @@ import gc
 import os
 import resource
 import signal
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
@@ -16,6 +17,7 @@ import structlog
 
 from controller.app import ControllerParts, Process, build_controller, connection, store_access
 from controller.errors import StoreError
+from controller.events.sender import EventSender, Receiver
 from controller.manifests.watch import ManifestWatcher
 from controller.reconcile.announcer import Announcer
 from controller.reconcile.loop import Loop
@@ -23,6 +25,7 @@ from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhooks import WebhookForwarder
 from controller.records import open_lease, open_store
+from controller.records.events import Event, EventType
 from controller.records.lease import MongoLease
 from controller.records.ports import Lease, RecordReader, RoomStore
 from controller.records.record_cache import RecordCache
@@ -73,7 +76,14 @@ async def run(settings: Settings) -> int:
         _end_on_signals(stop, process.triggers)
         reconciler_handle = ReconcilerHandle(wake=process.triggers.wake)
         sidecar = Sidecar(
-            Context(settings, process.state, process.reader, process.metrics, reconciler_handle)
+            Context(
+                settings,
+                process.state,
+                process.reader,
+                process.metrics,
+                process.events,
+                reconciler_handle,
+            )
         )
         await stack.enter_async_context(sidecar.listening())
         _warn_of_missing_packages()
@@ -86,7 +96,8 @@ async def run(settings: Settings) -> int:
             stop, stack.enter_async_context(open_store(store_access(settings, "run"), records))
         )
         if store is not None:
-            await _control(settings, process, store, reconciler_handle, stop)
+            async with process.events.written_to(store):
+                await _control(settings, process, store, reconciler_handle, stop)
     log.info("controller stopped")
     return 0
 
@@ -138,6 +149,7 @@ async def _control(
             partial(_watch, watch, triggers),
             partial(_follow, store, triggers, forwarder),
             store.relay.flush_forever,
+            *_senders(settings, process, store, lease),
         )
         background = [asyncio.create_task(_for_ever(work)) for work in works]
         try:
@@ -169,6 +181,14 @@ def _announcer(process: Process, parts: ControllerParts, store: RoomStore, lease
     )
 
 
+def _senders(settings: Settings, process: Process, store: RoomStore, lease: Lease) -> tuple[Work, ...]:
+    """What sends events out, where a receiver is set."""
+    if not settings.events_url:
+        return ()
+    receiver = Receiver(settings.events_url, settings.events_secret, settings.instance)
+    return (EventSender(receiver, store.events, lease, process.metrics, process.clock).run,)
+
+
 def _restart_watch(process: Process, watch: ManifestWatcher) -> None:
     process.metrics.watch_restarts.inc()
     log.warning("manifest watch restarted", reason="missed a change")
@@ -177,8 +197,11 @@ def _restart_watch(process: Process, watch: ManifestWatcher) -> None:
 
 def _on_lease_change(process: Process, stop: asyncio.Event, leads: bool) -> None:
     process.state.leader = leads
+    what, here = "lease acquired" if leads else "lease lost", f"pid {os.getpid()} on {socket.gethostname()}"
+    reason = f"{what} by `roomctl run`, {here}"
+    process.events.record(Event(at=process.clock.wall(), type=EventType.LEAD, reason=reason))
     if not stop.is_set():
-        log.info("lease acquired" if leads else "lease lost")  # an outage that causes it is a warning
+        log.info(what)  # an outage that causes it is a warning
     process.triggers.files_changed()
 
 

@@ -75,6 +75,11 @@ class GitReader:
             self._position, self._history = position, self._read(place) if position else History()
         return self._history
 
+    def author_of(self, file: str) -> str | None:
+        """`git COMMIT AUTHOR` of the last commit of `file`, as the history was read last; None if unknown."""
+        commit = self._history.files.get(file)
+        return None if commit is None else f"git {commit.short} {commit.author}"
+
     def _current_position(self, place: Path) -> tuple[str, ...]:
         """What changes when HEAD moves; () outside a work tree. Costs no process."""
         folder = next((each for each in (place, *place.parents) if (each / ".git").exists()), None)

@@ -65,6 +65,10 @@ class Metrics:
         self.recorded_seconds = self._counter(
             "recorded_seconds", "Total duration of completed recordings in seconds"
         )
+        self.events_lost = self._counter("events_lost", "Events lost because too many waited for MongoDB")
+        self.event_deliveries = self._counter(
+            "event_deliveries", "Events for the receiver, by outcome: sent, failed, dropped", "outcome"
+        )
 
         self.log_lines_dropped = _DroppedLogLines()
         self.registry.register(self.log_lines_dropped)

@@ -92,7 +92,8 @@ async def apply(
                 if not confirm(plan):
                     return ApplyReport(plan, confirmed=False)
                 await lease.acquire(LEASE_WAIT_SECONDS)
-            return await foreground.converge(plan)
+            async with process.events.written_to(store):
+                return await foreground.converge(plan)
 
 
 async def _grant(

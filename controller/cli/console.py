@@ -4,10 +4,11 @@ Colour is for a terminal alone, and there is none with NO_COLOR.
 """
 
 import asyncio
+import json
 import math
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from itertools import islice
 from pathlib import Path
@@ -52,6 +53,18 @@ def print_lines(lines: Iterable[str]) -> None:
     rest = iter(lines)
     while batch := list(islice(rest, 1_000)):
         print_data("\n".join(batch))
+
+
+def json_array(items: Sequence[Any]) -> Iterator[str]:
+    """The lines of the array as json.dumps would write it, piece by piece: there may be very many items."""
+    if not items:
+        yield "[]"
+        return
+    yield "["
+    for number, item in enumerate(items, 1):
+        text = json.dumps(item, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+        yield f"  {text}," if number < len(items) else f"  {text}"
+    yield "]"
 
 
 def print_info(text: str) -> None:

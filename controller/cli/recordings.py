@@ -1,13 +1,12 @@
 """roomctl recordings: what was recorded, and what became of it. Reads the records alone."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
 from controller.app import connect_store
-from controller.cli.console import print_info, print_lines
+from controller.cli.console import json_array, print_info, print_lines
 from controller.cli.flags import OUTPUT, rooms_argument, with_settings
 from controller.cli.rooms import report_unknown, select_rooms
 from controller.cli.table import print_table
@@ -80,15 +79,8 @@ def _show(rows: Sequence[RecordingRow], output: RecordingsFormat, now: datetime)
 
 
 def as_json(rows: Sequence[RecordingRow], now: datetime) -> Iterator[str]:
-    """`recordings -o json` as json.dumps would write it, piece by piece: a year of recordings is long."""
-    if not rows:
-        yield "[]"
-        return
-    yield "["
-    for number, row in enumerate(rows, 1):
-        text = json.dumps(as_dict(row, now), indent=2, ensure_ascii=False).replace("\n", "\n  ")
-        yield f"  {text}," if number < len(rows) else f"  {text}"
-    yield "]"
+    """The lines of `recordings -o json`."""
+    return json_array([as_dict(row, now) for row in rows])
 
 
 def as_dict(row: RecordingRow, now: datetime) -> dict[str, Any]:

@@ -11,8 +11,8 @@ from controller.cli.console import print_data
 from controller.text import quote_excerpt, suggestion
 
 VERBS: Final = (
-    *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
-    *("schema", "invite", "revoke", "status", "doctor"),
+    *("run", "validate", "plan", "apply", "get", "wait", "status", "events", "recordings"),
+    *("schema", "invite", "revoke", "doctor"),
 )
 
 _PLAIN: Final[dict[str, Any]] = {

@@ -5,11 +5,12 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, Final, TypeAlias
+from typing import Final, TypeAlias
 
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.records.record import RoomRecord, UnusableRecord
+from controller.room import Disruption, FieldChange
 from controller.text import pluralize
 
 
@@ -22,23 +23,6 @@ class ActionName(StrEnum):
     STOP = "stop"
     RECREATE = "recreate"
     REMOVE = "remove"
-
-
-class Disruption(StrEnum):
-    """What a change does to people who are inside, whether or not anybody is."""
-
-    NONE = "none"
-    RESTRICTS = "restricts"
-    DISCONNECTS = "disconnects"
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field of the spec, as JSON values; `before` is None on create."""
-
-    field: str
-    before: Any
-    after: Any
 
 
 @dataclass(frozen=True, slots=True)

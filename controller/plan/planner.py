@@ -10,7 +10,7 @@ from typing import Final, TypeAlias
 
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
-from controller.plan.fields import disruption, drift, field_changes
+from controller.plan.fields import disruption, drift
 from controller.plan.guards import apply_guards, guarded_rooms, people_inside
 from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
@@ -37,7 +37,7 @@ from controller.plan.model import (
 from controller.plan.ownership import Ownership, classify_rooms
 from controller.plan.unusable import claims, notes, restorations
 from controller.records.record import RoomRecord
-from controller.room import RoomSpec
+from controller.room import RoomSpec, field_changes
 
 SECOND_FILE: Final = "the recording goes on in a second file"
 _Step: TypeAlias = tuple[Action, str]

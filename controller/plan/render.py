@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.manifests.report import Place, error_dict, error_text, same
-from controller.plan.model import ActionName, Disruption, FieldChange, Plan, RoomChange
-from controller.room import format_time, redact_key
+from controller.plan.model import ActionName, Plan, RoomChange
+from controller.room import Disruption, FieldChange, format_time, redact_key
 
 _SIGN_OF: Final = (  # the first that fits
     ("±", {ActionName.RECREATE}),
@@ -54,7 +54,7 @@ def _change(change: RoomChange, plan: Plan) -> dict[str, Any]:
         "id": change.id,
         "name": change.name,
         "actions": [str(name) for name in change.action_names],
-        "fields": [{"field": f.field, "from": f.before, "to": f.after} for f in change.fields],
+        "fields": [field.as_dict() for field in change.fields],
         "disruption": str(change.disruption),
         "participants": change.participants,
         "deferred": change.deferred,

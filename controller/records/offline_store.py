@@ -42,7 +42,7 @@ class NoServer:
     def get_database(self, *_: object, **__: object) -> "NoServer":
         return self
 
-    get_collection = find = get_database
+    get_collection = find = sort = limit = get_database
 
     async def to_list(self, _limit: int | None = None) -> list[Any]:
         return []

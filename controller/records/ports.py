@@ -7,6 +7,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from controller.records.events import EventStore
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.recordings import RecordingStore
 from controller.records.replicas import Replica
@@ -235,7 +236,16 @@ class RemovalApprovals(Protocol):
     async def consume_removal_approval(self) -> None: ...
 
 
-class RoomStore(RecordStore, HeldRecords, RemovalApprovals, Protocol):
+class StoredEvents(StoredRecords, Protocol):
+    """What was done, and whose database it is in."""
+
+    @property
+    def events(self) -> EventStore:
+        """The events, in a collection of their own; read and written each time, not kept in memory."""
+        ...
+
+
+class RoomStore(RecordStore, HeldRecords, RemovalApprovals, StoredEvents, Protocol):
     """All of it on one database, as it is opened."""
 
     async def has_remote_changes(self) -> bool:

@@ -45,6 +45,7 @@ from controller.records.mongo_client import (
     database,
     translate_errors,
 )
+from controller.records.mongo_events import MongoEvents
 from controller.records.mongo_recordings import MongoRecordings
 from controller.records.mongo_replicas import MongoReplicas
 from controller.records.ports import Holder, RemovalApproval, StoreAccess, StoreIdentity
@@ -105,6 +106,7 @@ class MongoStore:
         self._rooms: Documents = base.get_collection("rooms")
         self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
         self.recordings = MongoRecordings(base, where, read_only=self.access.read_only)
+        self.events = MongoEvents(base, where, read_only=self.access.read_only)
         self.relay = MongoRelay(self.meta, where)
         self.replicas = MongoReplicas(self.meta, where)
 
@@ -174,6 +176,7 @@ class MongoStore:
         with translate_errors(self.where):
             await self._rooms.create_index("key", unique=True)
         await self.recordings.make_indexes()
+        await self.events.make_indexes()
         return document
 
     async def _create_identity(self) -> dict[str, Any] | None:

@@ -58,6 +58,20 @@ def test_head_has_author_time_and_subject(rooms: Path) -> None:
     assert head.id.startswith(head.short)
 
 
+def test_author_of_a_file_is_the_one_of_its_last_commit(rooms: Path) -> None:
+    reader = GitReader(rooms)
+    assert reader.author_of("standup.yaml") is None, "nothing was read yet"
+    reader.history()
+    assert reader.author_of("standup.yaml") == f"git {git(rooms, 'rev-parse', 'HEAD')[:12]} Ada Lovelace"
+    assert reader.author_of("none.yaml") is None
+
+
+def test_file_that_was_removed_has_the_commit_that_removed_it(rooms: Path) -> None:
+    git(rooms, "rm", "-q", "standup.yaml")
+    git(rooms, "commit", "-q", "-m", "Remove the stand-up")
+    assert GitReader(rooms).history().files["standup.yaml"].subject == "Remove the stand-up"
+
+
 def test_each_file_has_the_last_commit_that_touched_it(rooms: Path) -> None:
     first = git(rooms, "rev-parse", "HEAD")
     second = commit(rooms, "events/keynote ä.yaml", "Add the keynote")

@@ -10,8 +10,6 @@ from controller.plan.model import (
     Action,
     BlockReason,
     Create,
-    Disruption,
-    FieldChange,
     Heal,
     Plan,
     Recreate,
@@ -22,6 +20,7 @@ from controller.plan.model import (
     Update,
 )
 from controller.plan.render import as_json, as_text
+from controller.room import Disruption, FieldChange
 from tests.support.rooms import NOW, room
 
 ROOM = room()

@@ -15,7 +15,6 @@ from controller.plan.model import (
     Create,
     DeleteOrphan,
     DeleteTombstonedRoom,
-    Disruption,
     FinalizeApiRemoval,
     Observed,
     Plan,
@@ -26,7 +25,7 @@ from controller.plan.model import (
 )
 from controller.plan.planner import make_plan
 from controller.records.record import Origin
-from controller.room import room_id
+from controller.room import Disruption, room_id
 from tests.support.histories import (
     Event,
     api_events,
