@@ -80,6 +80,15 @@ class GitReader:
         commit = self._history.files.get(file)
         return None if commit is None else f"git {commit.short} {commit.author}"
 
+    def last_commit(self, file: str) -> Commit | None:
+        """The last commit of one file, without the history of the others; None where it is not known."""
+        place = self._folder.resolve()
+        if not self._current_position(place):
+            return None
+        return next(
+            (commit for commit, _ in _parse(self._run(place, "log", "-1", _FORMAT, "--", file))), None
+        )
+
     def _current_position(self, place: Path) -> tuple[str, ...]:
         """What changes when HEAD moves; () outside a work tree. Costs no process."""
         folder = next((each for each in (place, *place.parents) if (each / ".git").exists()), None)

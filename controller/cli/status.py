@@ -4,7 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
 from controller.app import connect_store
@@ -15,6 +15,7 @@ from controller.cli.leader import CONTROLLER_STALE_AFTER, Leader, leader_of
 from controller.cli.rooms import RoomStatus, describe_database, select_rooms, statuses
 from controller.git import Commit
 from controller.manifests.snapshot import RoomsDirState
+from controller.records.events import Event, EventType
 from controller.records.ports import Holder, RoomStore
 from controller.records.replicas import Replica
 from controller.room import format_time, redact_key
@@ -23,19 +24,26 @@ from controller.text import format_age, pluralize
 
 MAX_CLOCK_DIFFERENCE_SECONDS: Final = 10.0
 MAX_KEYS: Final = 5
-"""Keys of rooms that one line names."""
+MAX_ERRORS: Final = 3
+"""Keys of rooms, and errors, that one line names."""
+FAILURES_OF: Final = timedelta(hours=1)
 
 StatusFormat = Literal["table", "json"]
 
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All that is said of the controller at `now`; `database` is where the records are."""
+    """All that is said of the controller at `now`.
+
+    `database` is where the records are, `failures` are
+    of the last hour.
+    """
 
     leader: Leader
     replicas: Sequence[Replica]
     rooms: Sequence[RoomStatus]
     database: str
+    failures: Sequence[Event]
     now: datetime
 
     @property
@@ -89,7 +97,9 @@ async def read_overview(store: RoomStore, database: str) -> Overview:
     replicas = await store.replicas.all()
     leader = leader_of(await store.holder(), replicas)
     rooms = statuses(store, select_rooms(store, ())[0], leader)
-    return Overview(leader, replicas, rooms, database, datetime.now(UTC))
+    now = datetime.now(UTC)
+    failures = await store.events.find(since=now - FAILURES_OF, types=[EventType.FAIL])
+    return Overview(leader, replicas, rooms, database, failures, now)
 
 
 def check(overview: Overview) -> Iterator[CheckResult]:
@@ -109,6 +119,8 @@ def check(overview: Overview) -> Iterator[CheckResult]:
         else ok("webhook", f"last one {format_age(age)} ago")
     )
     yield _rooms(overview.conditions)
+    if overview.failures:
+        yield _failures(overview.failures)
     for (reason, message), keys in overview.guarded.items():
         yield held("guarded", f"{_named(keys)}: {reason}: {message}")
 
@@ -137,7 +149,7 @@ def _candidate(each: Replica, holder: Replica | None, now: datetime) -> CheckRes
 
 
 def _rooms_dir(me: Replica, now: datetime) -> CheckResult:
-    state = f"revision {me.revision[:12]}{_commit(me.commit, now)}"
+    state = f"revision {me.revision[:12]}{commit_text(me.commit, now)}"
     if me.rooms_dir in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
         return fail("rooms.d", f"{me.rooms_dir_problem}; to check it: roomctl doctor")
     if me.manifests_withheld:
@@ -149,7 +161,8 @@ def _rooms_dir(me: Replica, now: datetime) -> CheckResult:
     return ok("rooms.d", state)
 
 
-def _commit(commit: Commit | None, now: datetime) -> str:
+def commit_text(commit: Commit | None, now: datetime) -> str:
+    """`, commit COMMIT by AUTHOR AGE ago: SUBJECT`; '' where it is not known."""
     if commit is None:
         return ""
     age = format_age((now - commit.time).total_seconds())
@@ -184,6 +197,12 @@ def _rooms(conditions: Counter[tuple[str, str]]) -> CheckResult:
     return fail("rooms", f"{text}; to list them: roomctl get") if wrong else ok("rooms", text)
 
 
+def _failures(failures: Sequence[Event]) -> CheckResult:
+    errors = Counter(event.error or event.reason for event in failures).most_common(MAX_ERRORS)
+    counts = "; ".join(f"{error} ({count} times)" for error, count in errors)
+    return warn("errors", f"in the last hour: {counts}; to list them: roomctl events --since 1h --type fail")
+
+
 def _is_notable(kind: str, status: str) -> bool:
     return status == "True" and kind in ("Deferred", "Guarded", "Held", "Stalled", "Recording")
 
@@ -213,6 +232,7 @@ def as_dict(overview: Overview) -> dict[str, Any]:
         "database": overview.database,
         "webhook_seconds_ago": overview.webhook_age_s,
         "rooms": conditions,
+        "errors": Counter(event.error or event.reason for event in overview.failures),
         "guarded": [
             {"reason": reason, "message": message, "keys": keys}
             for (reason, message), keys in overview.guarded.items()

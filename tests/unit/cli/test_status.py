@@ -11,6 +11,7 @@ from controller.cli.leader import Leader
 from controller.cli.rooms import RoomStatus
 from controller.cli.status import Overview, as_dict, check
 from controller.git import Commit
+from controller.records.events import Event, EventType
 from controller.records.ports import Holder
 from controller.records.record import Condition
 from controller.records.replicas import Replica
@@ -42,7 +43,7 @@ def overview(
     me: Replica | None = ME, *others: Replica, rooms: tuple[RoomStatus, ...] = (ready(1),)
 ) -> Overview:
     replicas = [each for each in (me, *others) if each is not None]
-    return Overview(Leader(HOLDER, me), replicas, rooms, "database roomctl at db:27017", NOW)
+    return Overview(Leader(HOLDER, me), replicas, rooms, "database roomctl at db:27017", (), NOW)
 
 
 def lines(given: Overview) -> dict[str, tuple[str, str]]:
@@ -125,6 +126,16 @@ def test_guarded_rooms_are_held_with_the_command() -> None:
     assert code(given) is Exit.LEFT
 
 
+def test_failures_of_the_last_hour_are_counted_by_error() -> None:
+    errors = ("no node", "no node", "rejected")
+    failures = [Event(at=NOW, type=EventType.FAIL, error=error) for error in errors]
+    severity, text = lines(replace(overview(), failures=failures))["errors"]
+    assert severity == "warn"
+    assert text.startswith(
+        "in the last hour: no node (2 times); rejected (1 times); to list them: roomctl events"
+    )
+
+
 def test_rooms_that_are_not_ready_are_a_failure() -> None:
     given = overview(rooms=(ready(1), ready(2, GUARD, status="False")))
     assert lines(given)["rooms"] == (
@@ -136,9 +147,8 @@ def test_rooms_that_are_not_ready_are_a_failure() -> None:
 
 def test_document_has_what_the_lines_say() -> None:
     document = as_dict(overview(rooms=(ready(1, GUARD),)))
-    assert list(document) == [
-        "version", "running", "holder", "candidates", "database", "webhook_seconds_ago", "rooms", "guarded",
-    ]  # fmt: skip
+    keys = "version running holder candidates database webhook_seconds_ago rooms errors guarded"
+    assert list(document) == keys.split()
     assert document["running"] is True
     assert document["holder"]["commit"]["author"] == "Ada"
     assert document["rooms"] == {"Guarded": {"True": 1}, "Ready": {"True": 1}}

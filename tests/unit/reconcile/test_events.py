@@ -148,7 +148,7 @@ async def test_a_guard_is_recorded_for_each_room_when_it_begins() -> None:
         await process.reconcile()
     events = await process.news()
     assert [(event.type, event.key) for event in events] == [("guard", "a"), ("guard", "b")]
-    assert {event.reason.partition(";")[0] for event in events} == {"rooms.d is empty"}
+    assert {event.reason.partition(":")[0] for event in events} == {"RoomsDirEmpty"}
     process.manifests = desired(manifest("a"), manifest("b"))
     await process.reconcile()
     process.manifests = desired()
