@@ -17,6 +17,7 @@ import structlog
 
 from controller.app import ControllerParts, Process, build_controller, connection, store_access
 from controller.errors import StoreError
+from controller.events.log import purge_forever
 from controller.events.sender import EventSender, Receiver
 from controller.manifests.watch import ManifestWatcher
 from controller.reconcile.announcer import Announcer
@@ -149,6 +150,7 @@ async def _control(
             partial(_watch, watch, triggers),
             partial(_follow, store, triggers, forwarder),
             store.relay.flush_forever,
+            partial(purge_forever, store, lease, process.clock),
             *_senders(settings, process, store, lease),
         )
         background = [asyncio.create_task(_for_ever(work)) for work in works]

@@ -87,16 +87,16 @@ class _Query:
     types: frozenset[EventType] | None
 
     async def find(
-        self, events: EventStore, rooms: Collection[str] | None, since: datetime | None = None
+        self, events: EventStore, keys: Collection[str] | None, since: datetime | None = None
     ) -> list[Event]:
-        """Those of these room ids; with `since` none that is older than that."""
-        return await events.find(rooms, max(filter(None, (since, self.since)), default=None), self.types)
+        """Those of these keys; with `since` none that is older than that."""
+        return await events.find(keys, max(filter(None, (since, self.since)), default=None), self.types)
 
 
 async def _events(settings: Settings, query: _Query, output: EventsFormat) -> Exit:
     async with connect_store(settings, verb="events", read_only=True) as store:
-        rooms, unknown = await find_rooms(store, query.names)
-        found = await query.find(store.events, rooms)
+        keys, unknown = await find_keys(store, query.names)
+        found = await query.find(store.events, keys)
         _show(found, output)
         code = report_unknown(store, unknown)
     if not found and not unknown:
@@ -107,10 +107,10 @@ async def _events(settings: Settings, query: _Query, output: EventsFormat) -> Ex
 async def _watch(settings: Settings, query: _Query, output: EventsFormat) -> Exit:
     """All that is asked for once, then what is new. An outage of the database is reported once."""
     async with connect_store(settings, verb="events", read_only=True) as store:
-        rooms, unknown = await find_rooms(store, query.names)
+        keys, unknown = await find_keys(store, query.names)
         if code := report_unknown(store, unknown):
             return code
-        shown = await query.find(store.events, rooms)
+        shown = await query.find(store.events, keys)
     if shown:
         _show(shown, output)
     answered, away = datetime.now(UTC), False
@@ -118,7 +118,7 @@ async def _watch(settings: Settings, query: _Query, output: EventsFormat) -> Exi
         while True:
             try:
                 await store.refresh()
-                recent = await query.find(store.events, rooms, answered - OVERLAP)
+                recent = await query.find(store.events, keys, answered - OVERLAP)
             except StoreUnavailableError as error:
                 if not away:
                     print_error(f"{error}; last answer at {format_time(answered)}; retrying")
@@ -131,27 +131,23 @@ async def _watch(settings: Settings, query: _Query, output: EventsFormat) -> Exi
             await pause(POLL_INTERVAL_SECONDS)
 
 
-async def find_rooms(store: StoredEvents, names: tuple[str, ...]) -> tuple[frozenset[str] | None, list[str]]:
-    """The ids of the rooms that `names` (keys or ids) mean, None for all, and the names that mean none.
+async def find_keys(store: StoredEvents, names: tuple[str, ...]) -> tuple[frozenset[str] | None, list[str]]:
+    """The keys of the rooms that `names` (keys or ids) mean, None for all, and the names that mean none.
 
-    A name means the room that has it, and those that had it when something was done to them.
+    A room that is gone is known by its events, an API room's short name only while it means one room. A room
+    that a manifest took over from the API has events under its earlier key as well.
     """
     if not names:
         return None, []
     present, missing = select_rooms(store, names)
-    ids, unknown = {room.id for room in present}, []
-    for name in names:
-        before = await store.events.room_ids(name)
-        if _is_clear(name, before):
-            ids |= before
-        elif name in missing:
+    keys, unknown = {key for room in present for key in (room.key, f"api/{room.id}")}, []
+    for name in missing:
+        found = await store.events.keys(name)
+        if len(found) == 1:
+            keys |= found
+        else:
             unknown.append(name)
-    return frozenset(ids), unknown
-
-
-def _is_clear(name: str, ids: Collection[str]) -> bool:
-    """Whether events know the name; an API room's short name only while it means one room."""
-    return len(ids) == 1 or (bool(ids) and redact_key(f"{name}0") != name)
+    return frozenset(keys), unknown
 
 
 def _show(found: Sequence[Event], output: EventsFormat) -> None:

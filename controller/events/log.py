@@ -12,8 +12,8 @@ import structlog
 from controller.clock import Clock
 from controller.errors import StoreError
 from controller.metrics import Metrics
-from controller.records.events import Event, EventType
-from controller.records.ports import StoredEvents
+from controller.records.events import EVENT_TTL, Event, EventType
+from controller.records.ports import Lease, StoredEvents
 from controller.records.record import RoomRecord
 
 MAX_WAITING: Final = 10_000
@@ -21,6 +21,7 @@ MAX_WAITING: Final = 10_000
 MAX_BATCH: Final = 1_000
 """Events in one write."""
 FLUSH_INTERVAL_SECONDS: Final = 0.5
+PURGE_INTERVAL_SECONDS: Final = 600.0
 LAST_FLUSH_SECONDS: Final = 1.0
 """Seconds that the end of a process waits for the last batch."""
 
@@ -105,3 +106,12 @@ class EventLog:
                     count=count,
                 )
             )
+
+
+async def purge_forever(store: StoredEvents, lease: Lease, clock: Clock) -> None:
+    """Delete old events while this process holds the lease, where no TTL index does."""
+    while True:
+        await asyncio.sleep(PURGE_INTERVAL_SECONDS)
+        if lease.held:
+            with suppress(StoreError):  # the loop says the outage
+                await store.events.purge(clock.wall() - EVENT_TTL)

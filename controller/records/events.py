@@ -87,16 +87,16 @@ class EventStore(Protocol):
 
     async def find(
         self,
-        rooms: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
         since: datetime | None = None,
         types: Collection[str] | None = None,
         limit: int | None = None,
     ) -> list[Event]:
-        """The last `limit` events (None: all) of these room ids and types since then, newest last."""
+        """The last `limit` events (None: all) of these rooms' keys and types since then, newest last."""
         ...
 
-    async def room_ids(self, name: str) -> frozenset[str]:
-        """The ids of the rooms that events call `name`: by key, by id, or by their key as text shows it."""
+    async def keys(self, name: str) -> frozenset[str]:
+        """The keys that events know a room by: its key, its id, or its key as text shows it."""
         ...
 
     async def pending(self, limit: int) -> list[Event]:

@@ -38,7 +38,7 @@ async def open_store(access: StoreAccess, cache: RecordCache | None = None) -> A
                 yield OfflineStore(client, access)
                 return
             server = embedded_server(access.data_dir.absolute(), access.verb)
-            access = replace(access, uri=await stack.enter_async_context(server))
+            access = replace(access, uri=await stack.enter_async_context(server), embedded=True)
         store = MongoStore(client(access.uri), access, cache=cache)
         stack.push_async_callback(store.drain)
         yield store

@@ -20,6 +20,7 @@ class StoreAccess:
     `uri` is MongoDB's, '' for the embedded server in `data_dir`. By `fingerprint` a change of ROOMCTL_SECRET
     is noticed; it is '' where the verb does not know the secret. `read_only` changes nothing at all: no
     database, no index, no `data_dir`. `starts` False leaves the start of the embedded server to a `run`.
+    `embedded`: it is the embedded server's `uri`.
     """
 
     uri: str = field(repr=False)
@@ -30,6 +31,7 @@ class StoreAccess:
     verb: str = "run"
     read_only: bool = False
     starts: bool = True
+    embedded: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -106,7 +106,9 @@ class MongoStore:
         self._rooms: Documents = base.get_collection("rooms")
         self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
         self.recordings = MongoRecordings(base, where, read_only=self.access.read_only)
-        self.events = MongoEvents(base, where, read_only=self.access.read_only)
+        self.events = MongoEvents(
+            base, where, read_only=self.access.read_only, expires=not self.access.embedded
+        )
         self.relay = MongoRelay(self.meta, where)
         self.replicas = MongoReplicas(self.meta, where)
 

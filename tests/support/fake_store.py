@@ -194,7 +194,7 @@ class FakeEvents:
 
     async def find(
         self,
-        rooms: Collection[str] | None = None,
+        keys: Collection[str] | None = None,
         since: datetime | None = None,
         types: Collection[str] | None = None,
         limit: int | None = None,
@@ -203,18 +203,18 @@ class FakeEvents:
         found = [
             event
             for event in self._database.events.values()
-            if (rooms is None or event.room_id in rooms)
+            if (keys is None or event.key in keys)
             and (since is None or event.at >= since)
             and (types is None or event.type in types)
         ]
         return newest_last(found)[-limit if limit is not None else 0 :]
 
-    async def room_ids(self, name: str) -> frozenset[str]:
+    async def keys(self, name: str) -> frozenset[str]:
         self._reached()
         return frozenset(
-            event.room_id
+            event.key
             for event in self._database.events.values()
-            if event.room_id is not None and name in (event.key, event.room_id, redact_key(event.key or ""))
+            if event.key is not None and name in (event.key, event.room_id, redact_key(event.key))
         )
 
     async def pending(self, limit: int) -> list[Event]:

@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from controller.cli.console import json_array
-from controller.cli.events import cells, find_rooms
+from controller.cli.events import cells, find_keys
 from controller.cli.record_event import command_author
 from controller.records.events import Event
 from controller.room import FieldChange
@@ -73,32 +73,30 @@ def test_a_row_names_no_room_by_its_id() -> None:
 
 
 async def test_no_name_means_every_event(store: FakeStore) -> None:
-    assert await find_rooms(store, ()) == (None, [])
+    assert await find_keys(store, ()) == (None, [])
 
 
-async def test_a_key_means_the_room_that_has_it_and_those_that_had_it(store: FakeStore) -> None:
-    assert await find_rooms(store, ("events/room-1",)) == (frozenset({room(1).id, room(3).id}), [])
+async def test_a_room_has_its_key_and_the_one_that_it_had_in_the_api(store: FakeStore) -> None:
+    assert await find_keys(store, (room(1).id,)) == (
+        frozenset({"events/room-1", f"api/{room(1).id}"}),
+        [],
+    )
 
 
 @pytest.mark.parametrize("name", ["gone", room(2).id])
 async def test_a_removed_room_is_found_by_its_events(store: FakeStore, name: str) -> None:
-    assert await find_rooms(store, (name,)) == (frozenset({room(2).id}), [])
-
-
-async def test_a_room_without_events_is_known(store: FakeStore) -> None:
-    store.database.events.clear()
-    assert await find_rooms(store, (room(1).id,)) == (frozenset({room(1).id}), [])
+    assert await find_keys(store, (name,)) == (frozenset({"gone"}), [])
 
 
 async def test_a_short_name_means_a_room_while_it_means_one(store: FakeStore) -> None:
-    assert await find_rooms(store, ("api/abcdef", "api/abcdee")) == (
-        frozenset({"abcdef".ljust(24, "0")}),
+    assert await find_keys(store, ("api/abcdef", "api/abcdee")) == (
+        frozenset({"api/" + "abcdef".ljust(24, "0")}),
         ["api/abcdee"],
     )
 
 
 async def test_an_unknown_name_is_said(store: FakeStore) -> None:
-    assert await find_rooms(store, ("nobody", "gone")) == (frozenset({room(2).id}), ["nobody"])
+    assert await find_keys(store, ("nobody", "gone")) == (frozenset({"gone"}), ["nobody"])
 
 
 @pytest.mark.parametrize("items", [[], [{"a": 1}], [{"a": [1, "é"]}, {"b": None}]])

@@ -9,9 +9,9 @@ from controller.errors import StoreUnavailableError
 from controller.events import log as log_module
 from controller.events.log import EventLog
 from controller.metrics import Metrics
-from controller.records.events import Event, EventType
+from controller.records.events import EVENT_TTL, Event, EventType
 from tests.support.fake_store import FakeStore
-from tests.support.inprocess import HandClock
+from tests.support.inprocess import FakeLease, HandClock
 from tests.support.rooms import NOW, room
 from tests.support.wait import until
 
@@ -185,3 +185,23 @@ async def test_refusals_are_written_when_their_minute_is_over(
         events.record_refusal(room(1), "ROOM_FULL")
         clock.seconds += 60
         await until(written)
+
+
+async def test_old_events_are_deleted_by_the_holder_of_the_lease(
+    store: FakeStore, clock: HandClock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(log_module, "PURGE_INTERVAL_SECONDS", 0.001)
+    lease, old, young = FakeLease(held=False), event(0), event(2)
+    await store.events.append([old, young])
+    clock.seconds = (old.at + EVENT_TTL - clock.wall()).total_seconds() + 60
+    purging = asyncio.create_task(log_module.purge_forever(store, lease, clock.clock()))
+    await asyncio.sleep(0.01)
+    assert len(store.database.events) == 2
+    lease.held = True
+
+    async def purged() -> bool:
+        return list(store.database.events.values()) == [young]
+
+    await until(purged)
+    purging.cancel()
+    await asyncio.gather(purging, return_exceptions=True)
