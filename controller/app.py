@@ -5,8 +5,7 @@ stop (daemon.py).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
@@ -19,7 +18,6 @@ from controller.companions.recording.ledger import EgressTracker, Ledger
 from controller.events.log import EventLog
 from controller.git import GitReader
 from controller.live.client import (
-    LIVEKIT_TIMEOUT_SECONDS,
     MAX_CONCURRENT_RECORDING_CALLS,
     MAX_CONCURRENT_WRITES,
     ApiReader,
@@ -43,8 +41,7 @@ from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import Progress, TaskRunner
 from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
-from controller.records import open_store
-from controller.records.ports import Lease, Records, RoomStore, StoreAccess
+from controller.records.ports import Lease, Records, RoomStore
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
 from controller.state_cache import StateCache
@@ -183,36 +180,3 @@ def _recording_config(settings: Settings) -> RecordingConfig:
             settings.recording_s3_secret,
         ),
     )
-
-
-def connection(
-    settings: Settings,
-    deadline: float = LIVEKIT_TIMEOUT_SECONDS,
-    on_presence_change: Callable[[str], None] | None = None,
-) -> LiveKitConnection:
-    """A session with the LiveKit of `settings`; a call in it takes `deadline` seconds at most."""
-    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
-    return LiveKitConnection(url, key, secret, deadline=deadline, on_presence_change=on_presence_change)
-
-
-@asynccontextmanager
-async def connect_store(settings: Settings, *, verb: str, read_only: bool) -> AsyncIterator[RoomStore]:
-    """The records, read once: MongoDB's, or the embedded server's, which is started where it does not run."""
-    async with open_store(store_access(settings, verb, read_only=read_only)) as store:
-        await store.refresh()
-        yield store
-
-
-def connect_store_for_watch(settings: Settings, *, verb: str) -> AbstractAsyncContextManager[RoomStore]:
-    """The records for whoever looks at them for long: the embedded server is left to a controller."""
-    return open_store(store_access(settings, verb, read_only=True, starts=False))
-
-
-def store_access(
-    settings: Settings, verb: str, *, read_only: bool = False, starts: bool = True
-) -> StoreAccess:
-    """Where the records of `settings` are, and as whom `verb` opens them."""
-    uri, database, data_dir = settings.mongodb_uri, settings.mongodb_database, settings.data_dir
-    secret = settings.secret
-    fingerprint = derive_key(secret, Purpose.FINGERPRINT).hex()[:16] if secret else ""
-    return StoreAccess(uri, database, data_dir, settings.instance, fingerprint, verb, read_only, starts)

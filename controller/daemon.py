@@ -15,7 +15,8 @@ from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 
-from controller.app import ControllerParts, Process, build_controller, connection, store_access
+from controller.app import ControllerParts, Process, build_controller
+from controller.connect import connection, store_access
 from controller.errors import StoreError
 from controller.events.log import purge_forever
 from controller.events.sender import EventSender, Receiver

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from controller.app import Process, build_controller, build_planner, connect_store, connection, silent
+from controller.app import Process, build_controller, build_planner, silent
+from controller.connect import connect_store, connection
 from controller.errors import LeaseHeldError, RemovalNotApprovedError, RoomsDirError
 from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.plan.model import FinalizeApiRemoval, Observed, Plan, RoomChange

@@ -10,7 +10,6 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from controller.app import connect_store, connection
 from controller.cli.console import Exit, print_data, print_error, to_yaml
 from controller.cli.events import describe as describe_event
 from controller.cli.flags import OUTPUT, with_settings
@@ -18,9 +17,9 @@ from controller.cli.leader import read_leader
 from controller.cli.rooms import RoomStatus, as_dict, not_found, room_status, select_rooms
 from controller.cli.status import commit_dict, commit_text
 from controller.cli.table import painted, print_table
+from controller.connect import connect_store, connection
 from controller.errors import LiveKitError
 from controller.git import Commit, GitReader
-from controller.live.client import ApiReader
 from controller.live.room import Participant
 from controller.manifests import load_paths
 from controller.manifests.snapshot import ManifestRoom
@@ -129,7 +128,7 @@ async def _people(settings: Settings, record: RoomRecord) -> list[Participant] |
         return []
     with suppress(LiveKitError):
         async with connection(settings, deadline=ASK_SECONDS) as opened:
-            return await ApiReader(opened).participants(record.live.name)
+            return await opened.reader().participants(record.live.name)
     return None
 
 

@@ -11,11 +11,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from controller.app import connect_store, connection
 from controller.cli.checks import CheckResult, Severity, checks_code, fail, ok, print_check, skip, warn
 from controller.cli.flags import with_settings
 from controller.cli.rooms import describe_database
 from controller.companions.recording.failures import FIX
+from controller.connect import connect_store, connection
 from controller.errors import (
     LiveKitAuthError,
     LiveKitError,
@@ -24,7 +24,6 @@ from controller.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from controller.live.client import ApiReader
 from controller.manifests import Desired, RoomsDirState, load
 from controller.plan.unusable import advice
 from controller.records.ports import Holder
@@ -153,7 +152,7 @@ async def _livekit(settings: Settings) -> tuple[CheckResult, bool]:
     """The result, and whether LiveKit answers."""
     async with connection(settings) as opened:
         try:
-            rooms = await ApiReader(opened).rooms()
+            rooms = await opened.reader().rooms()
         except LiveKitAuthError as error:
             return fail("livekit", str(error)), True
         except LiveKitError as error:
@@ -199,7 +198,7 @@ async def _recording(settings: Settings, wanted: int) -> CheckResult:
         return about_no_output(wanted)
     async with connection(settings) as opened:
         try:
-            running = len(await ApiReader(opened).recordings())
+            running = len(await opened.reader().recordings())
         except NoEgressServiceError as error:
             return warn("recording", f"recording is not possible: {error}")
         except LiveKitError as error:

@@ -9,12 +9,12 @@ from typing import Annotated, Final, Literal
 
 import typer
 
-from controller.app import connect_store, connect_store_for_watch
 from controller.cli.console import Exit, json_array, pause, print_error, print_info, print_lines
 from controller.cli.flags import OUTPUT, rooms_argument, with_settings
 from controller.cli.rooms import describe_database, report_unknown, select_rooms
 from controller.cli.table import print_table
 from controller.cli.wait_condition import parse_duration
+from controller.connect import connect_store, connect_store_for_watch
 from controller.errors import StoreUnavailableError
 from controller.records.events import Event, EventStore, EventType, event_dict
 from controller.records.ports import StoredEvents

@@ -10,7 +10,6 @@ from typing import Annotated, Final, Literal
 import typer
 
 from controller.access.people import is_person
-from controller.app import connect_store, connect_store_for_watch, connection
 from controller.cli.console import Exit, pause, print_data, print_error, print_info, to_yaml
 from controller.cli.flags import OUTPUT, rooms_argument, with_settings
 from controller.cli.leader import read_leader
@@ -23,8 +22,8 @@ from controller.cli.rooms import (
     statuses,
 )
 from controller.cli.table import print_table
+from controller.connect import connect_store, connect_store_for_watch, connection
 from controller.errors import LiveKitError, StoreUnavailableError
-from controller.live.client import ApiReader
 from controller.live.ports import LiveKitReader
 from controller.records.ports import HeldRecords
 from controller.records.record import RoomRecord
@@ -117,7 +116,7 @@ async def count_people(settings: Settings, records: Sequence[RoomRecord]) -> Map
     if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
         return {}
     async with connection(settings, deadline=COUNT_TIMEOUT_SECONDS) as opened:
-        return await count_inside(ApiReader(opened), records)
+        return await count_inside(opened.reader(), records)
 
 
 async def count_inside(reader: LiveKitReader, records: Sequence[RoomRecord]) -> Mapping[str, int]:

@@ -16,12 +16,12 @@ from controller.access.invites import (
     mint_invite,
 )
 from controller.access.policy import Role
-from controller.app import connect_store
 from controller.cli.console import Exit, print_data, print_info
 from controller.cli.flags import with_settings
 from controller.cli.record_event import record_event, warn_of_missing_event
 from controller.cli.rooms import one_room
 from controller.cli.wait_condition import parse_duration
+from controller.connect import connect_store
 from controller.errors import RoomctlError, StoreError
 from controller.records.events import EventType
 from controller.records.record import RoomRecord

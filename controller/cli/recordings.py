@@ -5,11 +5,11 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from controller.app import connect_store
 from controller.cli.console import json_array, print_info, print_lines
 from controller.cli.flags import OUTPUT, rooms_argument, with_settings
 from controller.cli.rooms import report_unknown, select_rooms
 from controller.cli.table import print_table
+from controller.connect import connect_store
 from controller.records.ports import Records
 from controller.records.recordings import RecordingRow, RecordingState, RecordingStore
 from controller.room import format_time, redact_key, redact_room_id

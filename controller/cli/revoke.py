@@ -4,11 +4,11 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.app import connect_store
 from controller.cli.console import Exit, print_info
 from controller.cli.flags import with_settings
 from controller.cli.record_event import record_event
 from controller.cli.rooms import one_room
+from controller.connect import connect_store
 from controller.errors import RoomctlError, StoreConflictError
 from controller.records.events import EventType
 from controller.records.ports import RecordStore

@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from controller.app import connect_store
 from controller.cli.checks import CheckResult, checks_code, fail, held, ok, print_check, warn
 from controller.cli.console import print_data
 from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.leader import CONTROLLER_STALE_AFTER, Leader, leader_of
 from controller.cli.rooms import RoomStatus, describe_database, select_rooms, statuses
+from controller.connect import connect_store
 from controller.git import Commit
 from controller.manifests.snapshot import RoomsDirState
 from controller.records.events import Event, EventType

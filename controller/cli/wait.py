@@ -8,12 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.app import connect_store, connect_store_for_watch
 from controller.cli.console import Exit, below, pause, print_data, print_error, print_info
 from controller.cli.flags import rooms_argument, with_settings
 from controller.cli.leader import read_leader
 from controller.cli.rooms import RoomStatus, select_rooms, statuses
 from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
+from controller.connect import connect_store, connect_store_for_watch
 from controller.errors import RoomctlError, RoomsDirError, StoreUnavailableError
 from controller.manifests import Desired, ManifestError, RoomsDirState, load
 from controller.manifests.report import error_text

@@ -126,6 +126,10 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
             return False
         return True
 
+    def reader(self) -> "ApiReader":
+        """The face that reads."""
+        return ApiReader(self)
+
     async def close(self) -> None:
         await self.presence.close()
         await self._session.close()

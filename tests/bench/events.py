@@ -16,7 +16,7 @@ from statistics import median
 from typing import TypeAlias
 from unittest.mock import patch
 
-from controller import app, logs, one_shot
+from controller import app, connect, logs, one_shot
 from controller.events.log import EventLog
 from controller.records import open_lease
 from controller.records.events import Event
@@ -79,8 +79,8 @@ async def idle_passes(bench: Bench) -> tuple[float, float]:
     """CPU seconds of a pass in which nothing changes, without and with events, the best of several."""
     settings = bench.settings("with0")
     async with (
-        app.connection(settings) as live,
-        app.connect_store(settings, verb="run", read_only=False) as store,
+        connect.connection(settings) as live,
+        connect.connect_store(settings, verb="run", read_only=False) as store,
         open_lease(store) as lease,
     ):
         await lease.acquire(20.0)
@@ -99,7 +99,7 @@ async def many(bench: Bench) -> None:
     """A hundred thousand events on record: writing them, and what `roomctl events` takes."""
     settings = bench.settings("many")
     now = truncate_to_millis(datetime.now(UTC))
-    async with app.connect_store(settings, verb="events", read_only=False) as store:
+    async with connect.connect_store(settings, verb="events", read_only=False) as store:
         begun = time.perf_counter()
         for first in range(0, ON_RECORD, 1_000):
             await store.events.append([an_event(number, now) for number in range(first, first + 1_000)])
