@@ -8,9 +8,11 @@ import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
+
+from controller.text import format_age
 
 MAX_COMMITS: Final = 5_000
 """How far back the history is read for the last commits of files."""
@@ -43,6 +45,16 @@ class Commit:
     @property
     def short(self) -> str:
         return self.id[:12]
+
+    def as_dict(self) -> dict[str, str]:
+        """As JSON values; the time in UTC."""
+        time = f"{self.time.astimezone(UTC):%Y-%m-%dT%H:%M:%S.000Z}"
+        return {"id": self.id, "author": self.author, "time": time, "subject": self.subject}
+
+    def describe(self, now: datetime) -> str:
+        """`commit COMMIT by AUTHOR AGE ago: SUBJECT`."""
+        age = format_age((now - self.time).total_seconds())
+        return f"commit {self.short} by {self.author} {age} ago: {self.subject}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,6 @@ from controller.cli.events import describe as describe_event
 from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.leader import read_leader
 from controller.cli.rooms import RoomStatus, as_dict, not_found, room_status, select_rooms
-from controller.cli.status import commit_dict, commit_text
 from controller.cli.table import painted, print_table
 from controller.connect import connect_store, connection
 from controller.errors import LiveKitError
@@ -171,7 +170,8 @@ def _place(described: Description) -> str:
         return "none; made over the API"
     if manifest.room is None:
         return f"{manifest.file} (not in this rooms directory)"
-    return f"{manifest.file}:{manifest.room.position.line}{commit_text(manifest.commit, described.now)}"
+    commit = f", {manifest.commit.describe(described.now)}" if manifest.commit is not None else ""
+    return f"{manifest.file}:{manifest.room.position.line}{commit}"
 
 
 def _section(
@@ -230,7 +230,7 @@ def to_dict(described: Description) -> dict[str, Any]:
         else {
             "file": manifest.file,
             "line": None if room is None else room.position.line,
-            "commit": None if commit is None else commit_dict(commit),
+            "commit": None if commit is None else commit.as_dict(),
         },
         "pending": described.pending,
         "people": None if people is None else [_person_dict(each) for each in people],

@@ -13,7 +13,6 @@ from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.leader import CONTROLLER_STALE_AFTER, Leader, leader_of
 from controller.cli.rooms import RoomStatus, describe_database, select_rooms, statuses
 from controller.connect import connect_store
-from controller.git import Commit
 from controller.manifests.snapshot import RoomsDirState
 from controller.records.events import Event, EventType
 from controller.records.ports import Holder, RoomStore
@@ -149,7 +148,8 @@ def _candidate(each: Replica, holder: Replica | None, now: datetime) -> CheckRes
 
 
 def _rooms_dir(me: Replica, now: datetime) -> CheckResult:
-    state = f"revision {me.revision[:12]}{commit_text(me.commit, now)}"
+    commit = f", {me.commit.describe(now)}" if me.commit is not None else ""
+    state = f"revision {me.revision[:12]}{commit}"
     if me.rooms_dir in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
         return fail("rooms.d", f"{me.rooms_dir_problem}; to check it: roomctl doctor")
     if me.manifests_withheld:
@@ -159,14 +159,6 @@ def _rooms_dir(me: Replica, now: datetime) -> CheckResult:
     if me.rooms_dir == RoomsDirState.EMPTY:
         return warn("rooms.d", f"no manifest, {state}")
     return ok("rooms.d", state)
-
-
-def commit_text(commit: Commit | None, now: datetime) -> str:
-    """`, commit COMMIT by AUTHOR AGE ago: SUBJECT`; '' where it is not known."""
-    if commit is None:
-        return ""
-    age = format_age((now - commit.time).total_seconds())
-    return f", commit {commit.short} by {commit.author} {age} ago: {commit.subject}"
 
 
 def _livekit(overview: Overview) -> CheckResult:
@@ -251,20 +243,10 @@ def _replica(each: Replica | None, now: datetime) -> dict[str, Any]:
         "release": each.release,
         "started": format_time(each.started),
         "revision": each.revision,
-        "commit": None if each.commit is None else commit_dict(each.commit),
+        "commit": None if each.commit is None else each.commit.as_dict(),
         "rooms_dir": each.rooms_dir,
         "manifests_withheld": each.manifests_withheld,
         "livekit_seconds_ago": _now(each, each.livekit_age_s, now),
         "livekit_error": each.livekit_error,
         "clock_ahead_seconds": each.clock_ahead_s,
-    }
-
-
-def commit_dict(commit: Commit) -> dict[str, str]:
-    """A commit as JSON values."""
-    return {
-        "id": commit.id,
-        "author": commit.author,
-        "time": format_time(commit.time.astimezone(UTC)),
-        "subject": commit.subject,
     }

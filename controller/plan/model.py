@@ -7,6 +7,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Final, TypeAlias
 
+from controller.git import Commit
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.records.record import RoomRecord, UnusableRecord
@@ -287,6 +288,7 @@ class Plan:
     orphans: frozenset[str] = frozenset()
     unchanged: int = 0
     revision: str = ""
+    commit: Commit | None = None
     notes: tuple[str, ...] = ()
 
     @property

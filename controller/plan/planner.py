@@ -69,6 +69,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
         guarded=guarded_rooms(changes, observed),
         unchanged=rooms - len(changes),
         revision=observed.desired.revision,
+        commit=observed.desired.history.head,
         notes=(*_moves(changes), *notes(observed, restored)),
     )
 

@@ -37,6 +37,7 @@ def as_dict(plan: Plan, generated_at: datetime, place: Place = same) -> dict[str
         "version": 1,
         "generated_at": format_time(generated_at),
         "revision": plan.revision,
+        **({} if plan.commit is None else {"commit": plan.commit.as_dict()}),
         "summary": {
             **{str(name): counts[name] for name in ActionName},
             "unchanged": plan.unchanged,
