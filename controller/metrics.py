@@ -37,6 +37,9 @@ class Metrics:
         self.clock_difference_seconds = self._gauge(
             "clock_difference_seconds", "How far the clock is ahead of LiveKit's, in seconds"
         )
+        self.manifests_withheld = self._gauge(
+            "manifests_withheld", "Whether manifest changes wait for a replica with a different revision (1)"
+        )
         self.leader = self._gauge("leader", "Whether this process holds the lease (1) or not (0)")
         self.watch_restarts = self._counter("watch_restarts", "Restarts of the manifest directory watch")
         self.tokens = self._counter("tokens", "Participant tokens issued, by role", "role")

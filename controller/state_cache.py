@@ -56,7 +56,8 @@ class StateCache:
     """The last known state. `records` is the store's own memory: our writes stand in it at once.
 
     `live` is the last listing by LiveKit name, with our own creations and deletions since. `leader`: this
-    process holds the lease. `last_pass_at` is when the loop last ended a pass, None before the first.
+    process holds the lease. `manifests_withheld`: it follows none, for another replica may have newer ones.
+    `last_pass_at` is when the loop last ended a pass, None before the first.
     `webhook_at` is when the last verified webhook came, `clock_ahead_s` how far our clock is ahead of
     LiveKit's.
     `egress` is asked for where `lists_egress`: something is recorded, or was.
@@ -67,6 +68,7 @@ class StateCache:
     livekit: Dependency = field(default_factory=Dependency)
     mongodb: Dependency = field(default_factory=Dependency)
     leader: bool = False
+    manifests_withheld: bool = False
     webhook_at: float | None = None
     clock_ahead_s: float | None = None
     last_pass_at: float | None = None

@@ -79,7 +79,7 @@ class Announcer:
                 **known,
                 "number": self.me.number + 1,
                 "written": self.clock.wall(),
-                "manifests_withheld": self.peers.other_revision(now) is not None,
+                "manifests_withheld": state.manifests_withheld,
                 "livekit_age_s": _age(state.livekit.seen, now),
                 "livekit_error": state.livekit.error,
                 "webhook_age_s": _age(state.webhook_at, now),

@@ -189,6 +189,7 @@ class Reconciler:
         self.desired, now = observed.desired, self.planner.clock.monotonic()
         self.peers.observe_revision(observed.desired.revision, now)
         if not self.lease.held:
+            self.planner.observer.state.manifests_withheld = False
             self.planner.on_standby()
             self.companions.on_standby()
             return None
@@ -243,7 +244,7 @@ class Reconciler:
         if other is not None and self._older_than is None:
             reason = "RevisionDiffers"
             log.warning("manifest changes withheld", reason=reason, replica=str(other), hint=_DIFFERS)
-        self._older_than = other
+        self._older_than, self.planner.observer.state.manifests_withheld = other, other is not None
         return observed if other is None else replace(observed, desired=observed.desired.withheld())
 
     def _log_blocked(self, plan: Plan) -> None:

@@ -121,5 +121,6 @@ class Operations:
         self._metrics.dependency_up.labels("livekit").set(self._state.livekit.up)
         self._metrics.dependency_up.labels("mongodb").set(self._state.mongodb.up)
         self._metrics.leader.set(self._state.leader)
+        self._metrics.manifests_withheld.set(self._state.manifests_withheld)
         self._metrics.clock_difference_seconds.set(self._state.clock_ahead_s or 0.0)
         return Response(self._metrics.text(), kind="text/plain; version=0.0.4; charset=utf-8")
