@@ -2,14 +2,11 @@
 
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from datetime import UTC, datetime
-from email.utils import parsedate_to_datetime
+from dataclasses import replace
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
-
-import aiohttp
 
 from controller.cli.checks import CheckResult, Severity, checks_code, fail, ok, print_check, skip, warn
 from controller.cli.flags import with_settings
@@ -30,14 +27,14 @@ from controller.records.ports import Holder
 from controller.records.record import UnusableRecord
 from controller.room import redact_key
 from controller.settings import USE_S3, SettingGroup, Settings, unused_s3_settings
+from controller.settings_parsers import http_url, ws_url
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
-from controller.text import pluralize
+from controller.text import format_age, pluralize
 
 CLOCK_LIMIT: Final = 10.0
 """Seconds of difference that a token's times can bear with room to spare: LiveKit allows a minute."""
 
-_ASK_SECONDS: Final = 5.0
 
 _LIVEKIT: Final = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 _DATABASE: Final = ("MONGODB_URI", "MONGODB_DATABASE", "ROOMCTL_DATA_DIR", "ROOMCTL_INSTANCE")
@@ -95,14 +92,48 @@ def _skipped(about: str, wrong: Sequence[str]) -> CheckResult:
 
 
 async def _livekit_checks(settings: Settings, desired: Desired) -> AsyncIterator[CheckResult]:
-    livekit, reachable = await _livekit(settings)
-    yield livekit
-    if reachable:
-        yield await _clock(settings)
-        yield await _recording(settings, wanted=sum(room.spec.record for room in desired.rooms.values()))
-    else:
-        for about in ("clock", "recording"):
-            yield skip(about, "not checked; LiveKit is unreachable")
+    async with connection(settings) as opened:
+        reader = opened.reader()
+        try:
+            rooms = await reader.rooms()
+        except LiveKitError as error:
+            refused = isinstance(error, LiveKitAuthError)
+            yield fail("livekit", str(error) if refused else f"{error}; start LiveKit or correct LIVEKIT_URL")
+            yield about_clock(reader.clock_ahead_s)
+            for about in ("auto_create", "recording"):
+                yield skip(about, "not checked; LiveKit has to answer first")
+            return
+        yield ok("livekit", f"{pluralize(len(rooms), 'live room')} at {opened.address}")
+        yield about_clock(reader.clock_ahead_s)
+        yield await _public_url(settings)
+        yield about_auto_create(await opened.auto_creates())
+    yield await _recording(settings, wanted=sum(room.spec.record for room in desired.rooms.values()))
+
+
+async def _public_url(settings: Settings) -> CheckResult:
+    """Whether the URL that browsers get leads to the same LiveKit, as far as this host can tell."""
+    public = settings.livekit_public_url
+    if ws_url(settings.livekit_url) == public:
+        return ok("public_url", f"browsers connect to {public}")
+    try:
+        async with connection(replace(settings, livekit_url=http_url(public))) as opened:
+            await opened.reader().rooms()
+    except LiveKitError as error:
+        return warn("public_url", f"{error}; correct LIVEKIT_PUBLIC_URL, or check from where browsers are")
+    return ok("public_url", f"browsers connect to {public}, which is LiveKit")
+
+
+def about_auto_create(creates: bool | None) -> CheckResult:
+    """Whether LiveKit makes a room for whoever joins; None where it did not say."""
+    if creates is None:
+        return skip("auto_create", "not checked; LiveKit did not answer")
+    if not creates:
+        return ok("auto_create", "off: only roomctl creates rooms")
+    return warn(
+        "auto_create",
+        "on: a token of a removed room creates the room again, without its limits; "
+        "set `room.auto_create: false` in LiveKit's configuration",
+    )
 
 
 def about_hidden(settings: Settings) -> CheckResult:
@@ -148,41 +179,11 @@ def about_manifests(desired: Desired, settings: Settings) -> CheckResult:
     return ok("manifests", f"{pluralize(len(desired.rooms), 'room')} in {settings.rooms_dir}")
 
 
-async def _livekit(settings: Settings) -> tuple[CheckResult, bool]:
-    """The result, and whether LiveKit answers."""
-    async with connection(settings) as opened:
-        try:
-            rooms = await opened.reader().rooms()
-        except LiveKitAuthError as error:
-            return fail("livekit", str(error)), True
-        except LiveKitError as error:
-            text = f"{error}; start LiveKit or correct LIVEKIT_URL"
-            return fail("livekit", text), False
-        text = f"{pluralize(len(rooms), 'live room')} at {opened.address}"
-        return ok("livekit", text), True
-
-
-async def _clock(settings: Settings) -> CheckResult:
-    """LiveKit's clock, by the Date of an answer, compared with ours at that moment."""
-    timeout = aiohttp.ClientTimeout(total=_ASK_SECONDS)
-    try:
-        async with (
-            aiohttp.ClientSession(timeout=timeout) as session,
-            session.get(settings.livekit_url, allow_redirects=False) as answer,
-        ):
-            return about_clock(answer.headers.get("Date", ""), datetime.now(UTC))
-    except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
-        host = urlsplit(settings.livekit_url).hostname
-        return skip("clock", f"not checked; no HTTP response from {host}")
-
-
-def about_clock(date: str, now: datetime) -> CheckResult:
-    """Our clock compared with the one of an HTTP answer, which counts whole seconds."""
-    try:
-        theirs = parsedate_to_datetime(date)
-    except ValueError:
-        return warn("clock", "not checked; LiveKit's response has no Date header")
-    apart = abs((now - theirs).total_seconds())
+def about_clock(ahead_s: float | None) -> CheckResult:
+    """Our clock compared with LiveKit's, by its answer; None where it gave none with a Date."""
+    if ahead_s is None:
+        return skip("clock", "not checked; LiveKit's response has no Date header")
+    apart = abs(ahead_s)
     if apart > CLOCK_LIMIT:
         text = (
             f"differs from LiveKit's clock by {apart:.0f} s, so tokens may be rejected; "
@@ -259,6 +260,7 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
             if settings.secret and (store.by_id or store.unusable):
                 yield about_secret(changed=store.secret_changed)
             yield about_controller(await store.holder())
+            yield about_webhook([each.webhook_age_s for each in await store.replicas.all()])
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
         fix = "; start MongoDB or correct MONGODB_URI" if away else ""
@@ -270,6 +272,18 @@ def about_controller(holder: Holder | None) -> CheckResult:
     if holder is None or holder.released:
         return warn("controller", "not running; start it with `roomctl run`")
     return ok("controller", str(holder))
+
+
+def about_webhook(ages_s: Sequence[float | None]) -> CheckResult:
+    """When a running controller had its last webhook that was signed with our key."""
+    if not ages_s:
+        return skip("webhook", "not checked; no controller is running")
+    ages = [age for age in ages_s if age is not None]
+    if not ages:
+        return warn(
+            "webhook", "none received; set `webhook.urls` in LiveKit's configuration, with our API key"
+        )
+    return ok("webhook", f"last one {format_age(min(ages))} ago")
 
 
 def about_unusable(record: UnusableRecord) -> CheckResult:

@@ -4,11 +4,13 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from http import HTTPStatus
 from typing import Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
+from uuid import uuid4
 
 import aiohttp
-from livekit.api import LiveKitAPI
+from livekit.api import AccessToken, LiveKitAPI, VideoGrants
 from livekit.protocol.egress import ListEgressRequest, StopEgressRequest
 from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.room import (
@@ -71,6 +73,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         on_presence_change: Callable[[str], None] | None = None,
     ) -> None:
         self.address = _address(url)
+        self._url, self._keys = url, (key, secret)
         self.deadline = deadline
         self.presence = Presence(self.is_connected, clock, on_change=on_presence_change)
         self.write_limit = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
@@ -125,6 +128,19 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         except (LiveKitNotFoundError, LiveKitNodeUnavailableError):
             return False
         return True
+
+    async def auto_creates(self) -> bool | None:
+        """Whether LiveKit makes a room for whoever joins: asked of one that is not there. None: it did not say."""
+        grants = VideoGrants(room_join=True, room=f"roomctl-{uuid4()}")
+        token = AccessToken(*self._keys).with_identity("roomctl").with_grants(grants).to_jwt()
+        try:
+            async with (
+                asyncio.timeout(self.deadline),
+                self._session.get(f"{self._url}/rtc/validate", params={"access_token": token}) as answer,
+            ):
+                return {HTTPStatus.OK: True, HTTPStatus.NOT_FOUND: False}.get(answer.status)
+        except FOREIGN:
+            return None
 
     def reader(self) -> "ApiReader":
         """The face that reads."""

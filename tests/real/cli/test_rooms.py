@@ -266,10 +266,13 @@ async def test_the_doctor_has_a_line_for_everything(site: Site) -> None:
         ("ok", "manifests"),
         ("ok", "livekit"),
         ("ok", "clock"),
+        ("ok", "public_url"),
+        ("warn", "auto_create"),
         ("ok", "recording"),
         ("ok", "mongodb"),
         ("ok", "secret"),
         ("ok", "controller"),
+        ("warn", "webhook"),
     ]
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
 
 import pytest
 
@@ -10,11 +9,13 @@ from controller.cli.apply import apply_code, print_report
 from controller.cli.checks import Severity
 from controller.cli.console import Exit
 from controller.cli.doctor import (
+    about_auto_create,
     about_clock,
     about_hidden,
     about_manifests,
     about_page,
     about_secret,
+    about_webhook,
 )
 from controller.cli.get import count_inside, read_rooms
 from controller.cli.leader import Leader
@@ -244,13 +245,30 @@ async def test_what_livekit_does_not_tell_is_unknown() -> None:
     ],
 )
 def test_a_clock_that_is_off_is_a_failure(apart: float, mark: Severity, text: str) -> None:
-    now = NOW.replace(microsecond=0)
-    result = about_clock(format_datetime(now, usegmt=True), now + timedelta(seconds=apart))
+    result = about_clock(apart)
     assert (result.severity, result.text) == (mark, text)
 
 
-def test_a_clock_that_cannot_be_seen_is_a_warning() -> None:
-    assert about_clock("", NOW).severity is Severity.WARN
+def test_a_clock_that_cannot_be_seen_is_not_checked() -> None:
+    assert about_clock(None).severity is Severity.SKIP
+
+
+@pytest.mark.parametrize(
+    ("creates", "mark"), [(False, Severity.OK), (True, Severity.WARN), (None, Severity.SKIP)]
+)
+def test_rooms_that_livekit_makes_for_whoever_joins_are_a_warning(
+    creates: bool | None, mark: Severity
+) -> None:
+    assert about_auto_create(creates).severity is mark
+
+
+@pytest.mark.parametrize(
+    ("ages", "mark"), [([], Severity.SKIP), ([None, None], Severity.WARN), ([None, 90.0, 5.0], Severity.OK)]
+)
+def test_webhook_is_one_that_any_replica_had(ages: list[float | None], mark: Severity) -> None:
+    result = about_webhook(ages)
+    assert result.severity is mark
+    assert ("5 s ago" in result.text) is (mark is Severity.OK)
 
 
 def test_unseen_guests_are_a_warning_until_they_need_a_token() -> None:
