@@ -50,6 +50,9 @@ MAX_CONCURRENT_RECORDING_CALLS: Final = 32
 """Calls in flight, in lanes: a guest's look never queues behind a thousand creations, and neither waits for
 egress workers, which may be silent for half a minute."""
 
+_AUTO_CREATES: Final[Mapping[int, bool]] = {HTTPStatus.OK: True, HTTPStatus.NOT_FOUND: False}
+"""Whether LiveKit makes rooms, by its answer to a question about joining one that is not there."""
+
 T = TypeVar("T")
 R = TypeVar("R")
 Method: TypeAlias = Callable[[R], Awaitable[T]]
@@ -130,7 +133,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         return True
 
     async def auto_creates(self) -> bool | None:
-        """Whether LiveKit makes a room for whoever joins: asked of one that is not there. None: it did not say."""
+        """Whether LiveKit makes a room for whoever joins one that is not there; None: it did not say."""
         grants = VideoGrants(room_join=True, room=f"roomctl-{uuid4()}")
         token = AccessToken(*self._keys).with_identity("roomctl").with_grants(grants).to_jwt()
         try:
@@ -138,7 +141,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
                 asyncio.timeout(self.deadline),
                 self._session.get(f"{self._url}/rtc/validate", params={"access_token": token}) as answer,
             ):
-                return {HTTPStatus.OK: True, HTTPStatus.NOT_FOUND: False}.get(answer.status)
+                return _AUTO_CREATES.get(answer.status)
         except FOREIGN:
             return None
 
