@@ -22,8 +22,9 @@ _BODILESS: Final = (HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED)
 class Code(StrEnum):
     """Why a request was refused, with its HTTP status.
 
-    `meaning` is its sentence in OpenAPI, and of an error that says no more. `retry_after` is when to retry,
-    in seconds, where nothing else is said; 0 is never. Public: a new meaning needs a new code.
+    `meaning` is its sentence in OpenAPI, and of an error that says no more: plain text, which Markdown does
+    not change. `retry_after` is when to retry, in seconds, where nothing else is said; 0 is never. Public: a
+    new meaning needs a new code.
     """
 
     status: HTTPStatus
@@ -41,7 +42,7 @@ class Code(StrEnum):
     HIDDEN_NOT_ALLOWED = (
         "HIDDEN_NOT_ALLOWED",
         403,
-        "Hidden participants need an egress_mode_token for this room, as `roomctl invite` makes them",
+        "Hidden participants need a valid egress_mode_token for this room; create one with roomctl invite",
     )
     NOT_FOUND = "NOT_FOUND", 404, "Unknown path; /openapi.json lists the calls of this server"
     ROOM_NOT_FOUND = (

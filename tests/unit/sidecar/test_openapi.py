@@ -149,6 +149,11 @@ def test_each_failure_names_codes_of_its_own_status(document: Json) -> None:
                     assert {f"{int(Code[code].status)}" for code in codes} == {status}
 
 
+@pytest.mark.parametrize("code", Code)
+def test_what_a_code_means_is_no_markdown(code: Code) -> None:
+    assert not set(code.meaning) & set("`*[<#")
+
+
 @both
 def test_429_and_503_say_when_to_come_back(document: Json) -> None:
     for _, _, operation in operations(document):
