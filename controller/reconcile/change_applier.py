@@ -71,9 +71,7 @@ class ChangeApplier:
     instance: str
     companions: tuple[Companion, ...]
 
-    async def apply_change(
-        self, change: RoomChange, on_done: Callable[[Action], None] = lambda _: None
-    ) -> ApplyResult:
+    async def apply_change(self, change: RoomChange, on_done: Callable[[Action], None]) -> ApplyResult:
         """One room's due actions, in order.
 
         `on_done` is told of each that is done, perhaps twice; also of those that stand in the record where

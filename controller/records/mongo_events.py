@@ -50,13 +50,13 @@ class MongoEvents:
         self._events: Documents = base.get_collection("events")
         self._raw: AsyncCollection[Any] = base.get_collection("events", codec_options=_RAW)
         self._where, self._read_only, self._expires = where, read_only, expires
+        self._asked_for_pending = False
 
     async def make_indexes(self) -> None:
         """Without them all is as right, and slower. They are few: each costs as much as storing the event."""
         if not self._expires or not await self._index("at", expireAfterSeconds=EVENT_TTL // SECOND):
             await self._index("at")  # then `purge` alone deletes what is old
         await self._index("key")
-        await self._index("pending", sparse=True)
 
     async def _index(self, field: str, **options: Any) -> bool:
         """Whether there is such an index now."""
@@ -116,6 +116,9 @@ class MongoEvents:
         return frozenset(key for key in found if isinstance(key, str))
 
     async def pending(self, limit: int) -> list[Event]:
+        if not self._asked_for_pending and not self._read_only:  # an index for those alone who send events
+            self._asked_for_pending = True
+            await self._index("pending", sparse=True)
         oldest = self._raw.find({"pending": True}).sort([("at", 1), ("_id", 1)]).limit(limit)
         return newest_last(await self._read(oldest))
 

@@ -17,8 +17,10 @@ from controller.errors import SettingsError, StoreLockedError, StoreRefusedError
 from controller.records import open_store
 from controller.records.data_dir import prepare, take_lock
 from controller.records.embedded import Embedded, embedded_server
+from controller.records.mongo_client import close, connect
 from controller.records.ports import StoreAccess
 from controller.records.recordings import RecordingRow
+from controller.records.store import MongoStore
 from tests.real.records.conftest import reached
 from tests.support.embedded import answers
 from tests.support.rooms import NOW, room
@@ -56,6 +58,18 @@ async def test_it_keeps_the_records_over_a_restart(tmp_path: Path) -> None:
             await store.insert(room(expected))
     assert not servers(folder)
     assert not (folder / "address").exists()
+
+
+async def test_it_is_not_asked_to_expire_events(tmp_path: Path) -> None:
+    """It would read all of them each minute, under a lock: the controller deletes what is old."""
+    async with open_store(embedded(tmp_path)) as store:
+        await store.refresh()
+        assert isinstance(store, MongoStore)
+        assert store.access.embedded
+        client = connect(store.access.uri)
+        indexes = await client["roomctl"]["events"].index_information()
+        await close(client)
+    assert "expireAfterSeconds" not in indexes["at_1"]
 
 
 async def test_nobody_else_may_look_into_its_folder(tmp_path: Path) -> None:

@@ -198,10 +198,19 @@ async def test_events_that_travel_in_several_batches_are_all_read(
 
 
 async def test_what_is_asked_for_has_an_index_and_old_events_expire(on_secantus: Database) -> None:
-    await on_secantus.store().refresh()
-    indexes = await on_secantus.client[on_secantus.name]["events"].index_information()
-    assert {"at_1", "key_1", "pending_1"} <= indexes.keys()
+    store, documents = on_secantus.store(), on_secantus.client[on_secantus.name]["events"]
+    await store.refresh()
+    indexes = await documents.index_information()
+    assert indexes.keys() == {"_id_", "at_1", "key_1"}
     assert indexes["at_1"]["expireAfterSeconds"] == EVENT_TTL.total_seconds()
+
+
+async def test_who_sends_events_has_an_index_of_those_to_be_sent(on_secantus: Database) -> None:
+    store, documents = on_secantus.store(), on_secantus.client[on_secantus.name]["events"]
+    await store.refresh()
+    await store.events.append([event(1)], pending=True)
+    assert await store.events.pending(9) == [event(1)]
+    assert "pending_1" in await documents.index_information()
 
 
 async def test_without_indexes_everything_is_read_all_the_same(
