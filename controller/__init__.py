@@ -36,6 +36,9 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
 5. Status. reconcile/status.py turns the result into conditions, and status_writer.py writes them into the
    record, if they changed. `roomctl wait` sees Ready for this spec and exits with 0.
 
+   What was done, failed or waits is recorded as events (room_events.py), which a task of their own writes
+   (events/log.py). `roomctl events` lists them, and events/sender.py sends them out.
+
 6. Serve. The new room is in state_cache.py, from which sidecar/ answers. A participant opens the join
    page (sidecar/pages/), which requests a token. sidecar/joining/admission.py makes the checks in their
    order, credentials.py says what the request proves, access/policy.py gives the rights of that role, and

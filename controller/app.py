@@ -5,9 +5,8 @@ stop (daemon.py).
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
-from dataclasses import dataclass, field
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 
 from controller.clock import Clock
@@ -16,8 +15,9 @@ from controller.companions.recording.applier import RecordingApplier, RecordingC
 from controller.companions.recording.companion import RecordingCompanion
 from controller.companions.recording.failures import RecordingFailures
 from controller.companions.recording.ledger import EgressTracker, Ledger
+from controller.events.log import EventLog
+from controller.git import GitReader
 from controller.live.client import (
-    LIVEKIT_TIMEOUT_SECONDS,
     MAX_CONCURRENT_RECORDING_CALLS,
     MAX_CONCURRENT_WRITES,
     ApiReader,
@@ -34,13 +34,14 @@ from controller.reconcile.change_applier import ChangeApplier
 from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.fenced_writer import FencedWriter
 from controller.reconcile.observe import StateObserver
+from controller.reconcile.peers import Peers
 from controller.reconcile.reconciler import Planner, Reconciler
+from controller.reconcile.room_events import AuthorOf, RoomEvents, unknown_author
 from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.task_runner import Progress, TaskRunner
 from controller.reconcile.trackers import FlapDetector
 from controller.reconcile.triggers import Triggers
-from controller.records import open_store
-from controller.records.ports import Lease, Records, RoomStore, StoreAccess
+from controller.records.ports import Lease, Records, RoomStore
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
 from controller.state_cache import StateCache
@@ -63,9 +64,12 @@ class Process:
     inputs: PlanInputs
     recording: RecordingConfig
     state: StateCache
+    events: EventLog
     triggers: Triggers = field(default_factory=Triggers)
     metrics: Metrics = field(default_factory=Metrics)
     clock: Clock = field(default_factory=Clock)
+    peers: Peers = field(default_factory=Peers)
+    author_of: AuthorOf = unknown_author
 
     @classmethod
     def create(
@@ -78,15 +82,23 @@ class Process:
         triggers: Triggers | None = None,
     ) -> "Process":
         """On real servers. `records` are those that `state` shows."""
-        cache = Cache()
+        cache, metrics, clock, git = Cache(), Metrics(), Clock(), GitReader(settings.rooms_dir)
+
+        def read() -> Desired:
+            return replace(load(settings.rooms_dir, cache), history=git.history())
+
         return cls(
-            read_manifests=lambda: asyncio.to_thread(load, settings.rooms_dir, cache),
+            read_manifests=lambda: asyncio.to_thread(read),
             reader=ApiReader(live),
             writer=ApiWriter(live),
             inputs=_plan_inputs(settings, prune_grace_seconds),
             recording=_recording_config(settings),
             state=StateCache(records),
+            events=EventLog(metrics, clock, send_out=bool(settings.events_url)),
             triggers=triggers or Triggers(),
+            metrics=metrics,
+            clock=clock,
+            author_of=git.author_of,
         )
 
 
@@ -118,9 +130,10 @@ def build_controller(
     companions = (_recording(process, store, writer),)
     applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.instance, companions)
     status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
-    task_runner = TaskRunner(applier, status_writer, triggers, process.metrics, progress)
+    events = RoomEvents(process.events, state, clock, process.author_of)
+    task_runner = TaskRunner(applier, status_writer, events, triggers, process.metrics, progress)
     runner = CompanionRunner(companions, task_runner, triggers, store)
-    reconciler = Reconciler(planner, task_runner, runner, lease, triggers)
+    reconciler = Reconciler(planner, task_runner, runner, lease, triggers, process.peers)
     return ControllerParts(planner, applier, status_writer, task_runner, reconciler)
 
 
@@ -134,7 +147,7 @@ def _recording(process: Process, store: RoomStore, writer: LiveKitWriter) -> Com
             process.state,
             clock,
             process.recording,
-            Ledger(store.recordings, clock, metrics),
+            Ledger(store.recordings, clock, metrics, process.events),
             RecordingFailures(clock, metrics, later),
             EgressTracker(),
             later,
@@ -167,36 +180,3 @@ def _recording_config(settings: Settings) -> RecordingConfig:
             settings.recording_s3_secret,
         ),
     )
-
-
-def connection(
-    settings: Settings,
-    deadline: float = LIVEKIT_TIMEOUT_SECONDS,
-    on_presence_change: Callable[[str], None] | None = None,
-) -> LiveKitConnection:
-    """A session with the LiveKit of `settings`; a call in it takes `deadline` seconds at most."""
-    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
-    return LiveKitConnection(url, key, secret, deadline=deadline, on_presence_change=on_presence_change)
-
-
-@asynccontextmanager
-async def connect_store(settings: Settings, *, verb: str, read_only: bool) -> AsyncIterator[RoomStore]:
-    """The records, read once: MongoDB's, or the embedded server's, which is started where it does not run."""
-    async with open_store(store_access(settings, verb, read_only=read_only)) as store:
-        await store.refresh()
-        yield store
-
-
-def connect_store_for_watch(settings: Settings, *, verb: str) -> AbstractAsyncContextManager[RoomStore]:
-    """The records for whoever looks at them for long: the embedded server is left to a controller."""
-    return open_store(store_access(settings, verb, read_only=True, starts=False))
-
-
-def store_access(
-    settings: Settings, verb: str, *, read_only: bool = False, starts: bool = True
-) -> StoreAccess:
-    """Where the records of `settings` are, and as whom `verb` opens them."""
-    uri, database, data_dir = settings.mongodb_uri, settings.mongodb_database, settings.data_dir
-    secret = settings.secret
-    fingerprint = derive_key(secret, Purpose.FINGERPRINT).hex()[:16] if secret else ""
-    return StoreAccess(uri, database, data_dir, settings.instance, fingerprint, verb, read_only, starts)

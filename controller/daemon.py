@@ -5,24 +5,33 @@ import gc
 import os
 import resource
 import signal
+import socket
 import threading
 from collections.abc import Callable, Coroutine
 from contextlib import AsyncExitStack, suppress
 from functools import partial
+from importlib.metadata import version
 from typing import Any, Final, TypeAlias, TypeVar
 
 import structlog
 
-from controller.app import Process, build_controller, connection, store_access
+from controller.app import ControllerParts, Process, build_controller
+from controller.connect import connection, store_access
 from controller.errors import StoreError
+from controller.events.log import purge_forever
+from controller.events.sender import EventSender, Receiver
 from controller.manifests.watch import ManifestWatcher
+from controller.reconcile.announcer import Announcer
 from controller.reconcile.loop import Loop
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhooks import WebhookForwarder
 from controller.records import open_lease, open_store
+from controller.records.events import Event, EventType
+from controller.records.lease import MongoLease
 from controller.records.ports import Lease, RecordReader, RoomStore
 from controller.records.record_cache import RecordCache
+from controller.records.replicas import Replica
 from controller.settings import Settings
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.sidecar.http.protocol import MAX_CONNECTIONS
@@ -69,7 +78,14 @@ async def run(settings: Settings) -> int:
         _end_on_signals(stop, process.triggers)
         reconciler_handle = ReconcilerHandle(wake=process.triggers.wake)
         sidecar = Sidecar(
-            Context(settings, process.state, process.reader, process.metrics, reconciler_handle)
+            Context(
+                settings,
+                process.state,
+                process.reader,
+                process.metrics,
+                process.events,
+                reconciler_handle,
+            )
         )
         await stack.enter_async_context(sidecar.listening())
         _warn_of_missing_packages()
@@ -82,7 +98,8 @@ async def run(settings: Settings) -> int:
             stop, stack.enter_async_context(open_store(store_access(settings, "run"), records))
         )
         if store is not None:
-            await _control(settings, process, store, reconciler_handle, stop)
+            async with process.events.written_to(store):
+                await _control(settings, process, store, reconciler_handle, stop)
     log.info("controller stopped")
     return 0
 
@@ -112,8 +129,10 @@ async def _control(
 ) -> None:
     """Reconcile while the lease is ours, stand by while it is another's."""
     watch, triggers = ManifestWatcher(settings.rooms_dir, stop), process.triggers
-    async with open_lease(store, partial(_on_lease_change, process, stop)) as lease:
+    may_lead = partial(_may_lead, process)
+    async with open_lease(store, partial(_on_lease_change, process, stop), may_lead) as lease:
         parts = build_controller(process, store, lease)
+        announcer = _announcer(process, parts, store, lease)
         act, instance = parts.reconciler.on_webhook, process.inputs.instance
         forwarder = WebhookForwarder(act, lease, process.state, store.relay, instance)
         loop = Loop(
@@ -127,10 +146,13 @@ async def _control(
         )
         reconciler_handle.connect(store, forwarder.on_webhook)
         works: tuple[Work, ...] = (
-            partial(_lead, lease, store),
+            partial(_lead, lease, store, announcer),
+            partial(_announce, store, announcer),
             partial(_watch, watch, triggers),
             partial(_follow, store, triggers, forwarder),
             store.relay.flush_forever,
+            partial(purge_forever, store, lease, process.clock),
+            *_senders(settings, process, store, lease),
         )
         background = [asyncio.create_task(_for_ever(work)) for work in works]
         try:
@@ -141,7 +163,33 @@ async def _control(
             for task in background:
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
-            await parts.task_runner.close(SHUTDOWN_GRACE_SECONDS)
+            await asyncio.gather(announcer.withdraw(), parts.task_runner.close(SHUTDOWN_GRACE_SECONDS))
+
+
+def _may_lead(process: Process) -> bool:
+    return process.peers.may_lead(process.state.livekit.seen, process.clock.monotonic())
+
+
+def _announcer(process: Process, parts: ControllerParts, store: RoomStore, lease: MongoLease) -> Announcer:
+    now, me = process.clock.wall(), lease.me
+    return Announcer(
+        Replica(id=me.id, host=me.host, pid=me.pid, release=version("roomctl"), started=now, written=now),
+        store.replicas,
+        process.peers,
+        lease,
+        process.state,
+        process.clock,
+        lambda: parts.reconciler.desired,
+        parts.task_runner.wait_until_idle,
+    )
+
+
+def _senders(settings: Settings, process: Process, store: RoomStore, lease: Lease) -> tuple[Work, ...]:
+    """What sends events out, where a receiver is set."""
+    if not settings.events_url:
+        return ()
+    receiver = Receiver(settings.events_url, settings.events_secret, settings.instance)
+    return (EventSender(receiver, store.events, lease, process.metrics, process.clock).run,)
 
 
 def _restart_watch(process: Process, watch: ManifestWatcher) -> None:
@@ -152,8 +200,11 @@ def _restart_watch(process: Process, watch: ManifestWatcher) -> None:
 
 def _on_lease_change(process: Process, stop: asyncio.Event, leads: bool) -> None:
     process.state.leader = leads
+    what, here = "lease acquired" if leads else "lease lost", f"pid {os.getpid()} on {socket.gethostname()}"
+    reason = f"{what} by `roomctl run`, {here}"
+    process.events.record(Event(at=process.clock.wall(), type=EventType.LEAD, reason=reason))
     if not stop.is_set():
-        log.info("lease acquired" if leads else "lease lost")  # an outage that causes it is a warning
+        log.info(what)  # an outage that causes it is a warning
     process.triggers.files_changed()
 
 
@@ -167,24 +218,35 @@ async def _for_ever(work: Work) -> None:
         await asyncio.sleep(RESTART_DELAY_SECONDS)
 
 
-async def _lead(lease: Lease, store: RecordReader) -> None:
-    """Take the lease whenever it can be had; what stands in memory is not trusted then.
+async def _announce(store: RecordReader, announcer: Announcer) -> None:
+    await _until_ours(store)
+    await announcer.run_forever()
 
-    Nothing of a database is touched before it is known to be ours.
-    """
+
+async def _until_ours(store: RecordReader) -> None:
+    """Nothing of a database is touched before it is known to be ours."""
     while not store.identity.store:
         with suppress(StoreError):  # the loop says what is wrong
             await store.refresh()
             break
         await asyncio.sleep(RESTART_DELAY_SECONDS)
+
+
+async def _lead(lease: Lease, store: RecordReader, announcer: Announcer) -> None:
+    """Take the lease whenever it can be had; what stands in memory is not trusted then."""
+    await _until_ours(store)
     while True:
+        with suppress(StoreError):  # whom to give way to is known before it is asked for
+            await announcer.announce()
         await lease.acquire(None)
+        announcer.peers.lead_since = announcer.clock.monotonic()
         store.invalidate()
         with suppress(StoreError):
             await store.refresh()
         if store.secret_changed:
             log.warning("secret changed", hint=OTHER_IDS)
         await lease.lost.wait()
+        announcer.peers.lead_since = None
 
 
 async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:

@@ -4,10 +4,12 @@ import logging
 import re
 import sys
 from collections.abc import MutableMapping
-from typing import Any, Final, TextIO
+from typing import Any, Final, TextIO, cast
 
 import structlog
 from structlog.typing import EventDict, Processor, WrappedLogger
+
+from controller.log_sink import LogSink
 
 HIDDEN: Final = "[hidden]"
 _SECRET_KEY: Final = re.compile(
@@ -19,9 +21,11 @@ _HARMLESS: Final = (bool, int, float, type(None))
 _TIME: Final = "%Y-%m-%d %H:%M:%S"
 
 
-def configure(form: str, level: str, *, stream: TextIO | None = None, no_color: bool = False) -> None:
+def configure(
+    form: str, level: str, *, stream: TextIO | LogSink | None = None, no_color: bool = False
+) -> None:
     """Set logs up for this process: `form` is console, json, or '' (console on a terminal, else json)."""
-    out = stream or sys.stderr
+    out = cast(TextIO, stream or sys.stderr)
     console = form == "console" or (not form and out.isatty())
     threshold = logging.getLevelNamesMapping()[level.upper()]
     shared: list[Processor] = [
@@ -36,7 +40,7 @@ def configure(form: str, level: str, *, stream: TextIO | None = None, no_color: 
     structlog.configure(
         processors=[*shared, render],
         wrapper_class=structlog.make_filtering_bound_logger(threshold),
-        logger_factory=structlog.PrintLoggerFactory(out),
+        logger_factory=structlog.WriteLoggerFactory(out),
         cache_logger_on_first_use=False,
     )
     _route_foreign(out, threshold, shared, render)

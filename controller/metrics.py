@@ -3,7 +3,13 @@
 docs/monitoring.md#metrics says what each counts, and which values its labels have.
 """
 
+from collections.abc import Iterator
+
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, generate_latest
+from prometheus_client.metrics_core import CounterMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from controller.log_sink import stderr_sink
 
 _HELPER_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
 
@@ -27,6 +33,12 @@ class Metrics:
         )
         self.dependency_up = self._gauge(
             "dependency_up", "Whether the last call succeeded (1) or failed (0)", "dependency"
+        )
+        self.clock_difference_seconds = self._gauge(
+            "clock_difference_seconds", "How far the clock is ahead of LiveKit's, in seconds"
+        )
+        self.manifests_withheld = self._gauge(
+            "manifests_withheld", "Whether manifest changes wait for a replica with a different revision (1)"
         )
         self.leader = self._gauge("leader", "Whether this process holds the lease (1) or not (0)")
         self.watch_restarts = self._counter("watch_restarts", "Restarts of the manifest directory watch")
@@ -56,6 +68,13 @@ class Metrics:
         self.recorded_seconds = self._counter(
             "recorded_seconds", "Total duration of completed recordings in seconds"
         )
+        self.events_lost = self._counter("events_lost", "Events lost because too many waited for MongoDB")
+        self.event_deliveries = self._counter(
+            "event_deliveries", "Events for the receiver, by outcome: sent, failed, dropped", "outcome"
+        )
+
+        self.log_lines_dropped = _DroppedLogLines()
+        self.registry.register(self.log_lines_dropped)
 
     def text(self) -> bytes:
         """All of it in Prometheus' text format (`text/plain; version=0.0.4`)."""
@@ -66,3 +85,11 @@ class Metrics:
 
     def _gauge(self, name: str, description: str, *labels: str) -> Gauge:
         return Gauge(f"roomctl_{name}", description, labels, registry=self.registry)
+
+
+class _DroppedLogLines(Collector):
+    """Asked for when the metrics are read: the logs count for themselves, and log nothing of it."""
+
+    def collect(self) -> Iterator[Metric]:
+        description = "Log lines dropped because they could not be written in time"
+        yield CounterMetricFamily("roomctl_log_lines_dropped", description, value=stderr_sink().dropped)

@@ -6,7 +6,8 @@ from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
 
-from controller.app import Process, build_controller, build_planner, connect_store, connection, silent
+from controller.app import Process, build_controller, build_planner, silent
+from controller.connect import connect_store, connection
 from controller.errors import LeaseHeldError, RemovalNotApprovedError, RoomsDirError
 from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.plan.model import FinalizeApiRemoval, Observed, Plan, RoomChange
@@ -92,7 +93,8 @@ async def apply(
                 if not confirm(plan):
                     return ApplyReport(plan, confirmed=False)
                 await lease.acquire(LEASE_WAIT_SECONDS)
-            return await foreground.converge(plan)
+            async with process.events.written_to(store):
+                return await foreground.converge(plan)
 
 
 async def _grant(

@@ -193,6 +193,46 @@ READ_ONLY_FIELDS: Final = ("_id", "sid", "created", "modified", "success")
 """What the API returns besides: a room that was read from it may be written as it is, so they are ignored."""
 
 
+class Disruption(StrEnum):
+    """What a change does to people who are inside, whether or not anybody is."""
+
+    NONE = "none"
+    RESTRICTS = "restricts"
+    DISCONNECTS = "disconnects"
+
+
+@dataclass(frozen=True, slots=True)
+class FieldChange:
+    """One field of the spec, as JSON values; `before` is None on create."""
+
+    field: str
+    before: Any
+    after: Any
+
+    @property
+    def restricts(self) -> bool:
+        """Whether it takes something away from the people inside."""
+        restricts = FIELDS[self.field].restricts
+        return restricts is not None and self.before is not None and restricts(self.before, self.after)
+
+    def as_dict(self) -> dict[str, Any]:
+        """The change as JSON has it, in plans and in events."""
+        return {"field": self.field, "from": self.before, "to": self.after}
+
+
+def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange, ...]:
+    """The fields that differ, in the reference's order; all of them, from None, where the room is new."""
+    if before is after:
+        return ()
+    new = after.as_dict()
+    old: dict[str, Any] = before.as_dict() if before is not None else dict.fromkeys(FIELDS)
+    return tuple(
+        FieldChange(field, old[field], new[field])
+        for field in FIELDS
+        if before is None or old[field] != new[field]
+    )
+
+
 _STANDARD_TEAM: Final[Mapping[str, Any]] = {
     "mediaType": "MEDIA_TYPE_VIDEO_AUDIO",
     "max_participants": 20,

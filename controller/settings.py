@@ -45,7 +45,8 @@ class SettingGroup(Flag):
     SIDECAR = auto()
     LOGS = auto()
     INVITES = auto()
-    ALL = ROOMS | DATABASE | LIVEKIT | SIDECAR | LOGS
+    EVENTS = auto()
+    ALL = ROOMS | DATABASE | LIVEKIT | SIDECAR | LOGS | EVENTS
 
     def setting(self, metavar: str, read: Callable[[str], T], about: str, default: str) -> T:
         """The field of a setting whose default value is what `read` makes of `default`."""
@@ -102,6 +103,7 @@ class Setting:
 
 _ROOMS, _DATABASE, _LIVEKIT = SettingGroup.ROOMS, SettingGroup.DATABASE, SettingGroup.LIVEKIT
 _SIDECAR, _LOGS, _INVITES = SettingGroup.SIDECAR, SettingGroup.LOGS, SettingGroup.INVITES
+_EVENTS = SettingGroup.EVENTS
 
 
 @dataclass(frozen=True, slots=True)
@@ -212,6 +214,21 @@ class Settings:
         "URL of the public HTTP server as the egress worker sees it",
         "ROOMCTL_PUBLIC_URL",
         value="",
+    )
+    events_url: str = _EVENTS.unset(
+        "URL",
+        read.receiver_url,
+        "URL that gets each event as a signed CloudEvent",
+        "events are not sent",
+        value="",
+    )
+    events_secret: bytes = _EVENTS.unset(
+        "",
+        read.signing_key,
+        "Secret that signs these events: whsec_ and base64",
+        "events are not sent",
+        value=b"",
+        secret=True,
     )
     log_format: str = _LOGS.unset(
         "console|json",
@@ -348,6 +365,11 @@ def _cross_setting_errors(
         yield (
             "ROOMCTL_RECORDING_S3_SECRET: must be set together with ROOMCTL_RECORDING_S3_ACCESS_KEY; "
             f"set both, or neither to use the {_WORKER_CREDENTIALS}"
+        )
+    if groups & SettingGroup.EVENTS and bool(settings.events_url) != bool(settings.events_secret):
+        yield (
+            "ROOMCTL_EVENTS_SECRET: must be set together with ROOMCTL_EVENTS_URL; "
+            "set both, or neither to send no events"
         )
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
     if groups & SettingGroup.SIDECAR and same:

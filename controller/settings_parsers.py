@@ -3,6 +3,7 @@
 A message quotes the invalid text only if it cannot contain a secret: never a URL.
 """
 
+import base64
 import json
 import re
 from collections.abc import Callable
@@ -59,6 +60,28 @@ def ws_url(text: str) -> str:
 def web_url(text: str) -> str:
     """http(s) alone: what a browser opens."""
     return _url(text, {"http": "http", "https": "https"})
+
+
+def receiver_url(text: str) -> str:
+    """http(s), kept as it is written: a slash at the end and a query are part of a receiver's address."""
+    web_url(text.partition("?")[0])
+    return word(text)
+
+
+def signing_key(text: str) -> bytes:
+    """The key in a secret of Standard Webhooks: `whsec_` and 24 to 64 bytes in base64."""
+    prefix, _, encoded = text.partition("_")
+    padded = encoded.rstrip("=") + "=" * (-len(encoded.rstrip("=")) % 4)
+    try:
+        key = base64.b64decode(padded, validate=True)
+    except ValueError:
+        key = b""
+    if prefix != "whsec" or not 24 <= len(key) <= 64:  # noqa: PLR2004 - as Standard Webhooks has it
+        raise ValueError(
+            "invalid secret; use whsec_ and 24 to 64 bytes in base64, "
+            'for example the output of: echo "whsec_$(openssl rand -base64 32)"'
+        )
+    return key
 
 
 def _url(text: str, schemes: dict[str, str]) -> str:

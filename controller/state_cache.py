@@ -19,16 +19,17 @@ STATE_MAX_AGE_SECONDS = 300.0
 
 @dataclass(slots=True)
 class Dependency:
-    """One server that we lean on: whether it answered last, and when it last did."""
+    """One server that we lean on: whether it answered last, when it last did, and why it does not now."""
 
     up: bool = False
     seen: float | None = None
+    error: str = ""
 
     def record_success(self, now: float) -> None:
-        self.up, self.seen = True, now
+        self.up, self.seen, self.error = True, now, ""
 
-    def record_failure(self) -> None:
-        self.up = False
+    def record_failure(self, error: Exception) -> None:
+        self.up, self.error = False, str(error)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +56,10 @@ class StateCache:
     """The last known state. `records` is the store's own memory: our writes stand in it at once.
 
     `live` is the last listing by LiveKit name, with our own creations and deletions since. `leader`: this
-    process holds the lease. `last_pass_at` is when the loop last ended a pass, None before the first.
+    process holds the lease. `manifests_withheld`: it follows none, for another replica may have newer ones.
+    `last_pass_at` is when the loop last ended a pass, None before the first.
+    `webhook_at` is when the last verified webhook came, `clock_ahead_s` how far our clock is ahead of
+    LiveKit's.
     `egress` is asked for where `lists_egress`: something is recorded, or was.
     """
 
@@ -64,6 +68,9 @@ class StateCache:
     livekit: Dependency = field(default_factory=Dependency)
     mongodb: Dependency = field(default_factory=Dependency)
     leader: bool = False
+    manifests_withheld: bool = False
+    webhook_at: float | None = None
+    clock_ahead_s: float | None = None
     last_pass_at: float | None = None
     egress: EgressListing = EgressListing()
     lists_egress: bool = False

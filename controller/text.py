@@ -43,3 +43,12 @@ def _escape(char: str) -> str:
 def pluralize(number: int, thing: str, things: str = "") -> str:
     """`1 room`, `2 rooms`."""
     return f"{number} {thing if number == 1 else things or thing + 's'}"
+
+
+def format_age(seconds: float) -> str:
+    """A span of time in its largest unit: `4 s`, `12 min`, `3 h`, `8 d`."""
+    whole = max(0, round(seconds))
+    for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
+        if whole >= 2 * size:
+            return f"{whole // size} {unit}"
+    return f"{whole} s"

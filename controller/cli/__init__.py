@@ -1,5 +1,6 @@
 """The verbs: each parses its arguments, calls the other packages, prints the result, returns an exit code."""
 
+import os
 import re
 import sys
 import traceback
@@ -16,10 +17,21 @@ from controller.errors import LeaseHeldError, RoomctlError
 def main() -> None:
     """The program `roomctl`: never returns, and shows no traceback."""
     warnings.filterwarnings("ignore", message=".*HMAC key")  # LiveKit's own `--dev` secret is a short one
+    _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
     sys.exit(run_verb(sys.argv[1:]))
+
+
+def _open_closed_streams() -> None:
+    """Open streams that the caller closed: else the next file that is opened would get their number."""
+    for number, name in enumerate(("stdin", "stdout", "stderr")):
+        try:
+            os.fstat(number)
+        except OSError:
+            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def run_verb(arguments: list[str]) -> int:

@@ -4,15 +4,18 @@ Colour is for a terminal alone, and there is none with NO_COLOR.
 """
 
 import asyncio
+import json
+import math
 import os
 import sys
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from enum import IntEnum
 from itertools import islice
 from pathlib import Path
-from typing import TextIO
+from typing import Any, TextIO
 
 import typer
+import yaml
 
 
 class Exit(IntEnum):
@@ -39,11 +42,29 @@ def print_data(text: str) -> None:
     typer.echo(text, color=colored(sys.stdout))
 
 
+def to_yaml(document: Any) -> str:
+    """Plain values as YAML, each text on one line, to be copied."""
+    text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=math.inf)
+    return str(text).rstrip("\n")
+
+
 def print_lines(lines: Iterable[str]) -> None:
     """Many of them: a thousand go out in one write, for each wakes whoever reads."""
     rest = iter(lines)
     while batch := list(islice(rest, 1_000)):
         print_data("\n".join(batch))
+
+
+def json_array(items: Sequence[Any]) -> Iterator[str]:
+    """The lines of the array as json.dumps would write it, piece by piece: there may be very many items."""
+    if not items:
+        yield "[]"
+        return
+    yield "["
+    for number, item in enumerate(items, 1):
+        text = json.dumps(item, indent=2, ensure_ascii=False).replace("\n", "\n  ")
+        yield f"  {text}," if number < len(items) else f"  {text}"
+    yield "]"
 
 
 def print_info(text: str) -> None:

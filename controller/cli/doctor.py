@@ -2,11 +2,8 @@
 
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from enum import StrEnum
-from functools import partial
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
@@ -14,12 +11,11 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from controller.app import connect_store, connection
-from controller.cli.console import Exit, print_data
+from controller.cli.checks import CheckResult, Severity, checks_code, fail, ok, print_check, skip, warn
 from controller.cli.flags import with_settings
 from controller.cli.rooms import describe_database
-from controller.cli.table import painted
 from controller.companions.recording.failures import FIX
+from controller.connect import connect_store, connection
 from controller.errors import (
     LiveKitAuthError,
     LiveKitError,
@@ -28,7 +24,6 @@ from controller.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from controller.live.client import ApiReader
 from controller.manifests import Desired, RoomsDirState, load
 from controller.plan.unusable import advice
 from controller.records.ports import Holder
@@ -44,39 +39,8 @@ CLOCK_LIMIT: Final = 10.0
 
 _ASK_SECONDS: Final = 5.0
 
-
-class Severity(StrEnum):
-    """The result of a check; only FAIL makes the exit code 1. SKIP: another check has to succeed first."""
-
-    OK = "ok"
-    WARN = "warn"
-    SKIP = "skip"
-    FAIL = "FAIL"
-
-
-_STYLES: Final = {
-    Severity.OK: "green",
-    Severity.WARN: "yellow",
-    Severity.SKIP: "cyan",
-    Severity.FAIL: "bold red",
-}
 _LIVEKIT: Final = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 _DATABASE: Final = ("MONGODB_URI", "MONGODB_DATABASE", "ROOMCTL_DATA_DIR", "ROOMCTL_INSTANCE")
-
-
-@dataclass(frozen=True, slots=True)
-class CheckResult:
-    """One line: what was checked, and the result, with a fix if there is one."""
-
-    severity: Severity
-    about: str
-    text: str
-
-
-_ok = partial(CheckResult, Severity.OK)
-_warn = partial(CheckResult, Severity.WARN)
-_skip = partial(CheckResult, Severity.SKIP)
-_fail = partial(CheckResult, Severity.FAIL)
 
 
 @with_settings(SettingGroup.ALL, tolerant=True)
@@ -85,12 +49,11 @@ async def doctor(settings: Settings, problems: Mapping[str, str]) -> int:
 
     Prints one line per check, with a fix.
     """
-    failed = False
+    severities: list[Severity] = []
     async for result in run_checks(settings, problems):
-        severity = painted(f"{result.severity:<4}", _STYLES[result.severity])
-        print_data(f"{severity}  {result.about:<10}  {result.text}")
-        failed |= result.severity is Severity.FAIL
-    return Exit.FAILED if failed else Exit.FINE
+        print_check(result)
+        severities.append(result.severity)
+    return checks_code(severities)
 
 
 async def run_checks(settings: Settings, problems: Mapping[str, str]) -> AsyncIterator[CheckResult]:
@@ -122,13 +85,13 @@ async def run_checks(settings: Settings, problems: Mapping[str, str]) -> AsyncIt
 def about_settings(problems: Mapping[str, str]) -> Iterator[CheckResult]:
     """A line for each setting that is missing or invalid."""
     for problem in problems.values():
-        yield _fail("settings", problem)
+        yield fail("settings", problem)
     if not problems:
-        yield _ok("settings", "all required settings are set and valid")
+        yield ok("settings", "all required settings are set and valid")
 
 
 def _skipped(about: str, wrong: Sequence[str]) -> CheckResult:
-    return _skip(about, f"not checked; set {', '.join(wrong)} first")
+    return skip(about, f"not checked; set {', '.join(wrong)} first")
 
 
 async def _livekit_checks(settings: Settings, desired: Desired) -> AsyncIterator[CheckResult]:
@@ -139,14 +102,14 @@ async def _livekit_checks(settings: Settings, desired: Desired) -> AsyncIterator
         yield await _recording(settings, wanted=sum(room.spec.record for room in desired.rooms.values()))
     else:
         for about in ("clock", "recording"):
-            yield _skip(about, "not checked; LiveKit is unreachable")
+            yield skip(about, "not checked; LiveKit is unreachable")
 
 
 def about_hidden(settings: Settings) -> CheckResult:
     """Outside webinar mode hidden participants need a token only if the setting says so."""
     if settings.hidden_requires_token:
-        return _ok("hidden", "hidden participants require an egress_mode_token")
-    return _warn(
+        return ok("hidden", "hidden participants require an egress_mode_token")
+    return warn(
         "hidden",
         "anyone who knows a room id can join as a hidden participant (except in webinar mode); "
         "to prevent this, set ROOMCTL_HIDDEN_REQUIRES_TOKEN=true",
@@ -156,47 +119,47 @@ def about_hidden(settings: Settings) -> CheckResult:
 def about_page(missing: Sequence[str]) -> CheckResult:
     """Whether the npm packages of the pages are installed; all else works without them."""
     if not missing:
-        return _ok("page", "livekit-client and swagger-ui-dist are installed")
+        return ok("page", "livekit-client and swagger-ui-dist are installed")
     need = {"livekit-client": "the join page", "swagger-ui-dist": "the OpenAPI page"}
     broken = " and ".join(f"{need[name]} needs {name}" for name in missing)
-    return _warn("page", f"{broken}; run `{install_command(FOLDER)}` and restart the controller")
+    return warn("page", f"{broken}; run `{install_command(FOLDER)}` and restart the controller")
 
 
 def about_tokens(path: Path | None) -> CheckResult:
     """Whether the file with the access tokens is valid, and how many tokens it has."""
     if path is None:
-        return _ok("tokens", "private API disabled; to enable it, set ROOMCTL_ACCESS_TOKENS_FILE")
+        return ok("tokens", "private API disabled; to enable it, set ROOMCTL_ACCESS_TOKENS_FILE")
     try:
         known = len(AccessTokens(path, time.monotonic))
     except SettingsError as error:
-        return _fail("tokens", str(error))
-    return _ok("tokens", f"{pluralize(known, 'access token')} in {path}")
+        return fail("tokens", str(error))
+    return ok("tokens", f"{pluralize(known, 'access token')} in {path}")
 
 
 def about_manifests(desired: Desired, settings: Settings) -> CheckResult:
     """Whether rooms.d can be read and every manifest in it is valid."""
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
-        return _fail("manifests", desired.problem)
+        return fail("manifests", desired.problem)
     if desired.errors:
         wrong = pluralize(len(desired.errors), "error")
-        return _fail("manifests", f"{wrong} in {settings.rooms_dir}; run `roomctl validate`")
+        return fail("manifests", f"{wrong} in {settings.rooms_dir}; run `roomctl validate`")
     if desired.state is RoomsDirState.EMPTY:
-        return _warn("manifests", f"no manifest in {settings.rooms_dir}; add one")
-    return _ok("manifests", f"{pluralize(len(desired.rooms), 'room')} in {settings.rooms_dir}")
+        return warn("manifests", f"no manifest in {settings.rooms_dir}; add one")
+    return ok("manifests", f"{pluralize(len(desired.rooms), 'room')} in {settings.rooms_dir}")
 
 
 async def _livekit(settings: Settings) -> tuple[CheckResult, bool]:
     """The result, and whether LiveKit answers."""
     async with connection(settings) as opened:
         try:
-            rooms = await ApiReader(opened).rooms()
+            rooms = await opened.reader().rooms()
         except LiveKitAuthError as error:
-            return _fail("livekit", str(error)), True
+            return fail("livekit", str(error)), True
         except LiveKitError as error:
             text = f"{error}; start LiveKit or correct LIVEKIT_URL"
-            return _fail("livekit", text), False
+            return fail("livekit", text), False
         text = f"{pluralize(len(rooms), 'live room')} at {opened.address}"
-        return _ok("livekit", text), True
+        return ok("livekit", text), True
 
 
 async def _clock(settings: Settings) -> CheckResult:
@@ -210,7 +173,7 @@ async def _clock(settings: Settings) -> CheckResult:
             return about_clock(answer.headers.get("Date", ""), datetime.now(UTC))
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError):
         host = urlsplit(settings.livekit_url).hostname
-        return _skip("clock", f"not checked; no HTTP response from {host}")
+        return skip("clock", f"not checked; no HTTP response from {host}")
 
 
 def about_clock(date: str, now: datetime) -> CheckResult:
@@ -218,15 +181,15 @@ def about_clock(date: str, now: datetime) -> CheckResult:
     try:
         theirs = parsedate_to_datetime(date)
     except ValueError:
-        return _warn("clock", "not checked; LiveKit's response has no Date header")
+        return warn("clock", "not checked; LiveKit's response has no Date header")
     apart = abs((now - theirs).total_seconds())
     if apart > CLOCK_LIMIT:
         text = (
             f"differs from LiveKit's clock by {apart:.0f} s, so tokens may be rejected; "
             "synchronize both hosts with NTP"
         )
-        return _fail("clock", text)
-    return _ok("clock", f"within {max(1, round(apart))} s of LiveKit's clock")
+        return fail("clock", text)
+    return ok("clock", f"within {max(1, round(apart))} s of LiveKit's clock")
 
 
 async def _recording(settings: Settings, wanted: int) -> CheckResult:
@@ -235,11 +198,11 @@ async def _recording(settings: Settings, wanted: int) -> CheckResult:
         return about_no_output(wanted)
     async with connection(settings) as opened:
         try:
-            running = len(await ApiReader(opened).recordings())
+            running = len(await opened.reader().recordings())
         except NoEgressServiceError as error:
-            return _warn("recording", f"recording is not possible: {error}")
+            return warn("recording", f"recording is not possible: {error}")
         except LiveKitError as error:
-            return _skip("recording", f"not checked; {error}")
+            return skip("recording", f"not checked; {error}")
     return about_recording(settings, running)
 
 
@@ -247,21 +210,21 @@ def about_no_output(wanted: int) -> CheckResult:
     """Recording is disabled: whether that matters to the `wanted` rooms with record: true."""
     if not wanted:
         text = "disabled; to enable it, set ROOMCTL_RECORDING_OUTPUT"
-        return _ok("recording", text)
+        return ok("recording", text)
     have = pluralize(wanted, "manifest has", "manifests have")
-    return _warn("recording", f"{have} record: true, but recording is disabled; {FIX}")
+    return warn("recording", f"{have} record: true, but recording is disabled; {FIX}")
 
 
 def about_recording(settings: Settings, running: int) -> CheckResult:
     """Whether rooms can be recorded, as far as it can be checked; `running` is the number of recordings."""
     page = settings.recording_page_url
     if _is_here(page) and not _is_here(settings.livekit_url):
-        return _warn(
+        return warn(
             "recording",
             f"an egress worker on another host cannot reach {page}, which ROOM_COMPOSITE_AND_CHAT needs; "
             "set ROOMCTL_RECORDING_PAGE_URL",
         )
-    return _ok(
+    return ok(
         "recording",
         f"egress service reachable, {pluralize(running, 'active recording')} "
         "(worker availability is not checked)",
@@ -273,7 +236,7 @@ def about_s3(settings: Settings) -> Iterator[CheckResult]:
     if unused := unused_s3_settings(settings):
         is_file = settings.recording_output is not None
         goes = "recordings go to a file" if is_file else "recording is disabled"
-        yield _warn("s3", f"{', '.join(unused)}: not used, because {goes}; {USE_S3}")
+        yield warn("s3", f"{', '.join(unused)}: not used, because {goes}; {USE_S3}")
 
 
 def _is_here(url: str) -> bool:
@@ -290,7 +253,7 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
     try:
         async with connect_store(settings, verb="doctor", read_only=True) as store:
             rooms = sum(not record.removed for record in store.by_id.values())
-            yield _ok("mongodb", f"{pluralize(rooms, 'room')}, {describe_database(settings)}")
+            yield ok("mongodb", f"{pluralize(rooms, 'room')}, {describe_database(settings)}")
             for unusable in store.unusable.values():
                 yield about_unusable(unusable)
             if settings.secret and (store.by_id or store.unusable):
@@ -299,14 +262,14 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
         fix = "; start MongoDB or correct MONGODB_URI" if away else ""
-        yield _fail("mongodb", f"{error}{fix}")
+        yield fail("mongodb", f"{error}{fix}")
 
 
 def about_controller(holder: Holder | None) -> CheckResult:
     """Which controller holds the lease."""
     if holder is None or holder.released:
-        return _warn("controller", "not running; start it with `roomctl run`")
-    return _ok("controller", str(holder))
+        return warn("controller", "not running; start it with `roomctl run`")
+    return ok("controller", str(holder))
 
 
 def about_unusable(record: UnusableRecord) -> CheckResult:
@@ -318,9 +281,9 @@ def about_unusable(record: UnusableRecord) -> CheckResult:
 def about_secret(*, changed: bool) -> CheckResult:
     """Whether ROOMCTL_SECRET is the one that the records were created with."""
     if changed:
-        return _warn(
+        return warn(
             "secret",
             "ROOMCTL_SECRET has changed: existing invites are invalid and new rooms get different ids; "
             "restore the previous value if this was not intended",
         )
-    return _ok("secret", "ROOMCTL_SECRET matches the database")
+    return ok("secret", "ROOMCTL_SECRET matches the database")

@@ -11,6 +11,7 @@ import typer
 
 from controller.cli.console import no_color
 from controller.errors import SettingsError
+from controller.log_sink import stderr_sink
 from controller.logs import configure
 from controller.settings import SETTINGS, Setting, SettingGroup, check_settings
 
@@ -42,7 +43,9 @@ def with_settings(
             if problems and not tolerant:
                 raise SettingsError(tuple(problems.values()))
             quiet = not chatty and settings.log_level == "info"
-            configure(settings.log_format, "warning" if quiet else settings.log_level, no_color=no_color())
+            level = "warning" if quiet else settings.log_level
+            sink = stderr_sink() if chatty else None
+            configure(settings.log_format, level, stream=sink, no_color=no_color())
             code = verb(settings, problems, **given) if tolerant else verb(settings, **given)
             return code if isinstance(code, int) else asyncio.run(code)
 

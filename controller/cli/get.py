@@ -8,12 +8,11 @@ from dataclasses import replace
 from typing import Annotated, Final, Literal
 
 import typer
-import yaml
 
 from controller.access.people import is_person
-from controller.app import connect_store, connect_store_for_watch, connection
-from controller.cli.console import Exit, pause, print_data, print_error, print_info
+from controller.cli.console import Exit, pause, print_data, print_error, print_info, to_yaml
 from controller.cli.flags import OUTPUT, rooms_argument, with_settings
+from controller.cli.leader import read_leader
 from controller.cli.rooms import (
     RoomStatus,
     as_dict,
@@ -23,12 +22,12 @@ from controller.cli.rooms import (
     statuses,
 )
 from controller.cli.table import print_table
+from controller.connect import connect_store, connect_store_for_watch, connection
 from controller.errors import LiveKitError, StoreUnavailableError
-from controller.live.client import ApiReader
 from controller.live.ports import LiveKitReader
 from controller.records.ports import HeldRecords
 from controller.records.record import RoomRecord
-from controller.room import format_time, redact_key
+from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
 
 POLL_INTERVAL_SECONDS: Final = 1.0
@@ -107,7 +106,7 @@ async def read_rooms(
 ) -> tuple[list[RoomStatus], list[str]]:
     """How the rooms that `names` mean stand now, by key, and the names that mean none."""
     records, unknown = select_rooms(store, names)
-    rooms = await statuses(store, records)
+    rooms = statuses(store, records, await read_leader(store))
     people = await count_people(settings, records)
     return [replace(room, participants=people.get(room.record.id)) for room in rooms], unknown
 
@@ -117,7 +116,7 @@ async def count_people(settings: Settings, records: Sequence[RoomRecord]) -> Map
     if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
         return {}
     async with connection(settings, deadline=COUNT_TIMEOUT_SECONDS) as opened:
-        return await count_inside(ApiReader(opened), records)
+        return await count_inside(opened.reader(), records)
 
 
 async def count_inside(reader: LiveKitReader, records: Sequence[RoomRecord]) -> Mapping[str, int]:
@@ -143,29 +142,36 @@ def _show(rooms: Sequence[RoomStatus], output: RoomsFormat) -> None:
         case "json":
             print_data(json.dumps([as_dict(room) for room in rooms], indent=2, ensure_ascii=False))
         case "yaml":
-            documents = [as_dict(room) for room in rooms]
-            print_data(yaml.safe_dump(documents, sort_keys=False, allow_unicode=True).rstrip("\n"))
+            print_data(to_yaml([as_dict(room) for room in rooms]))
         case "table" | "wide" if rooms:
             wide = output == "wide"
             header = _HEADER + (_WIDE_HEADER if wide else ())
             styles = {"READY": _STYLES, "LIVE": _STYLES}
-            print_table(header, [_row(room, wide=wide) for room in rooms], styles, fold=not wide)
+            print_table(header, [_row(room, wide=wide) for room in rooms], styles)
 
 
-_HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE")
-_WIDE_HEADER: Final = ("RECORDING", "NAME", "ORIGIN", "FILE", "LKROOMNAME", "GENERATION", "MODIFIED")
+_HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE", "NOTE")
+_WIDE_HEADER: Final = ("RECORDING", "NAME", "FILE", "LKROOMNAME")
+_NOTES: Final = (  # the first that a room has: condition, its status, the word for it
+    ("Held", "True", "Held"),
+    ("Guarded", "True", "Guarded"),
+    ("Deferred", "True", "Deferred"),
+    ("ManifestValid", "False", "ManifestInvalid"),
+    ("Stalled", "True", "Stalled"),
+)
 
 
 def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
     """One room's cells. No id among them: it is a capability."""
     record, ready, live = room.record, room.condition("Ready"), room.condition("Live")
-    people = "-" if room.participants is None else str(room.participants)
+    people = "-" if room.participants is None else f"{room.participants}/{record.spec.max_participants}"
     cells = (
         redact_key(record.key),
         ready.status if ready else "Unknown",
         ready.reason if ready else "",
         live.status if live else "Unknown",
         people,
+        _note(room),
     )
     if not wide:
         return cells
@@ -174,9 +180,14 @@ def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
         *cells,
         recording.reason if recording else "-",
         record.spec.name,
-        str(record.origin),
         record.file or "-",
         record.live.name if record.live is not None else "-",
-        str(record.generation),
-        format_time(record.modified),
     )
+
+
+def _note(room: RoomStatus) -> str:
+    """The word for what most needs to be known of the room; '' where there is nothing."""
+    said = {(condition.type, condition.status) for condition in room.conditions}
+    ready = room.condition("Ready")
+    closed = "Closed" if ready is not None and ready.reason == "Closed" else ""
+    return next((word for kind, status, word in _NOTES if (kind, status) in said), closed)

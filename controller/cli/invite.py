@@ -1,6 +1,7 @@
 """roomctl invite: a link that lets a speaker in, or the token of a hidden participant."""
 
 import time
+from datetime import UTC, datetime
 from typing import Annotated, Final, Literal
 
 import typer
@@ -15,14 +16,16 @@ from controller.access.invites import (
     mint_invite,
 )
 from controller.access.policy import Role
-from controller.app import connect_store
 from controller.cli.console import Exit, print_data, print_info
 from controller.cli.flags import with_settings
+from controller.cli.record_event import record_event, warn_of_missing_event
 from controller.cli.rooms import one_room
 from controller.cli.wait_condition import parse_duration
-from controller.errors import RoomctlError
+from controller.connect import connect_store
+from controller.errors import RoomctlError, StoreError
+from controller.records.events import EventType
 from controller.records.record import RoomRecord
-from controller.room import Purpose, derive_key, redact_key
+from controller.room import Purpose, derive_key, format_time, redact_key
 from controller.settings import SettingGroup, Settings
 
 Guest = Literal["speaker", "hidden"]
@@ -35,7 +38,7 @@ _RANGES: Final = {
 }
 
 
-@with_settings(SettingGroup.DATABASE | SettingGroup.INVITES)
+@with_settings(SettingGroup.DATABASE | SettingGroup.INVITES | SettingGroup.EVENTS)
 async def invite(
     settings: Settings,
     room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Room to join.")],
@@ -62,12 +65,24 @@ async def invite(
             print_info(
                 "warning: ROOMCTL_SECRET differs from the one used by `roomctl run`; the link will not work"
             )
-    now = int(time.time())
-    if role == "hidden":
-        print_data(egress_token(record, settings.secret, now, seconds))
-    else:
-        print_data(link(record, settings, now, seconds, identity))
+        now = int(time.time())
+        if role == "hidden":
+            text = egress_token(record, settings.secret, now, seconds)
+        else:
+            text = link(record, settings, now, seconds, identity)
+        await _record(settings, record, role, now + seconds)
+    print_data(text)
     return Exit.FINE
+
+
+async def _record(settings: Settings, record: RoomRecord, role: Guest, expires: int) -> None:
+    """The event, without the link and the identity. Who may only read may invite all the same."""
+    reason = f"{role}, valid until {format_time(datetime.fromtimestamp(expires, UTC))}"
+    try:
+        async with connect_store(settings, verb="invite", read_only=False) as store:
+            await record_event(store, settings, EventType.INVITE, record, reason)
+    except StoreError as error:
+        warn_of_missing_event(error)
 
 
 def _seconds(role: Guest, expires: str | None) -> int:

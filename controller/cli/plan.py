@@ -5,7 +5,7 @@ from typing import Annotated, Literal
 
 import typer
 
-from controller.cli.console import Exit, below, print_data, print_error
+from controller.cli.console import Exit, below, print_data, print_error, print_info
 from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.table import painted
 from controller.manifests.report import Place
@@ -38,6 +38,8 @@ async def plan(
     """Show the changes that apply would make."""
     made, place = await make_plan(settings), below(settings.rooms_dir)
     print_data(plan_text(made, place) if output == "text" else as_json(made, datetime.now(UTC), place))
+    if output == "text" and made.commit is not None:
+        print_info(f"revision {made.revision[:12]}, {made.commit.describe(datetime.now(UTC))}")
     if made.invalid:
         print_error(invalid_files(made, place))
     return plan_code(made, detailed=detailed_exitcode)

@@ -1,16 +1,15 @@
 """roomctl recordings: what was recorded, and what became of it. Reads the records alone."""
 
-import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Annotated, Any, Final, Literal
 
-from controller.app import connect_store
-from controller.cli.console import print_info, print_lines
+from controller.cli.console import json_array, print_info, print_lines
 from controller.cli.flags import OUTPUT, rooms_argument, with_settings
 from controller.cli.rooms import report_unknown, select_rooms
 from controller.cli.table import print_table
+from controller.connect import connect_store
 from controller.records.ports import Records
 from controller.records.recordings import RecordingRow, RecordingState, RecordingStore, seconds_between
 from controller.room import format_time, redact_key, redact_room_id
@@ -76,19 +75,12 @@ def _show(rows: Sequence[RecordingRow], output: RecordingsFormat, now: datetime)
         print_lines(as_json(rows, now))
     elif rows:
         width = len(_HEADER) if any(row.error for row in rows) else len(_HEADER) - 1
-        print_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], {"STATE": _STYLES}, fold=True)
+        print_table(_HEADER[:width], [cells(row, now)[:width] for row in rows], {"STATE": _STYLES})
 
 
 def as_json(rows: Sequence[RecordingRow], now: datetime) -> Iterator[str]:
-    """`recordings -o json` as json.dumps would write it, piece by piece: a year of recordings is long."""
-    if not rows:
-        yield "[]"
-        return
-    yield "["
-    for number, row in enumerate(rows, 1):
-        text = json.dumps(as_dict(row, now), indent=2, ensure_ascii=False).replace("\n", "\n  ")
-        yield f"  {text}," if number < len(rows) else f"  {text}"
-    yield "]"
+    """The lines of `recordings -o json`."""
+    return json_array([as_dict(row, now) for row in rows])
 
 
 def as_dict(row: RecordingRow, now: datetime) -> dict[str, Any]:

@@ -2,22 +2,20 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from controller.cli.console import Exit, print_error
+from controller.cli.leader import Leader
 from controller.errors import RoomctlError
 from controller.plan.unusable import advice
-from controller.reconcile.status import unusable_condition
-from controller.records.ports import HeldRecords, Holder, Records
+from controller.reconcile.status import unseen, unusable_condition
+from controller.records.ports import Holder, Records
 from controller.records.record import Condition, Origin, RoomRecord, UnusableRecord, to_api_dict
 from controller.room import format_time, redact_key
 from controller.settings import Settings
 from controller.settings_parsers import mongodb_address
 from controller.text import quote_excerpt, suggestion
-
-CONTROLLER_STALE_AFTER: Final = timedelta(seconds=30)
-"""So long after the last sign of a controller what was said of a room is no longer known to be so."""
 
 CONTROLLER_AWAY: Final = "ControllerAway"
 _ALWAYS: Final = ("Ready", "Live", "ManifestValid")
@@ -37,29 +35,26 @@ class RoomStatus:
 
 
 def room_status(
-    record: RoomRecord, holder: Holder | None, now: datetime, unusable: UnusableRecord | None = None
+    record: RoomRecord, leader: Leader, now: datetime, unusable: UnusableRecord | None = None
 ) -> RoomStatus:
-    """How `record` stands; the conditions are Unknown while no controller is at work.
+    """How `record` stands; conditions are Unknown while no controller is at work, or it does not see LiveKit.
 
     `unusable`: where it must not be acted on. That is seen here and now, whoever is at work.
     """
     if unusable is not None:
         return RoomStatus(record, (unusable_condition(unusable),), unreadable=unusable.damaged_fields)
     reported = _reported(record)
-    if is_controller_stale(holder, now):
-        reported = tuple(_unknown(condition, holder) for condition in reported)
+    if leader.is_stale(now):
+        reported = tuple(_unknown(condition, leader.holder) for condition in reported)
+    elif (since := leader.blind_since) is not None:
+        reported = tuple(unseen(condition, leader.blindness, since) for condition in reported)
     return RoomStatus(record, reported)
 
 
-async def statuses(store: HeldRecords, records: Sequence[RoomRecord]) -> list[RoomStatus]:
+def statuses(store: Records, records: Sequence[RoomRecord], leader: Leader) -> list[RoomStatus]:
     """How each of `records` stands at this moment."""
-    holder, now = await store.holder(), datetime.now(UTC)
-    return [room_status(record, holder, now, store.unusable.get(record.id)) for record in records]
-
-
-def is_controller_stale(holder: Holder | None, now: datetime) -> bool:
-    """Whether no controller has been at work for 30 s."""
-    return holder is None or now - holder.renewed > CONTROLLER_STALE_AFTER
+    now = datetime.now(UTC)
+    return [room_status(record, leader, now, store.unusable.get(record.id)) for record in records]
 
 
 def _reported(record: RoomRecord) -> tuple[Condition, ...]:

@@ -27,19 +27,17 @@ def print_table(
     header: Sequence[str],
     rows: Sequence[Sequence[str]],
     styles: Mapping[str, _Styles],
-    *,
-    fold: bool,
 ) -> None:
     """Columns as wide as they need to be, and never cut.
 
-    With `fold` a table that is wider than the terminal has its long cells folded; in a pipe none has.
+    A table that is wider than the terminal has its long cells folded; in a pipe none has.
     `styles` gives the rich style of a cell by its column and its text.
     """
 
     def style(title: str, text: str) -> str:
         return styles.get(title, {}).get(text, "")
 
-    if fold and sys.stdout.isatty():
+    if sys.stdout.isatty():
         _show_folded(header, rows, style)
     else:
         _show_lines(header, rows, style)

@@ -11,7 +11,7 @@ from controller.cli.console import print_data
 from controller.text import quote_excerpt, suggestion
 
 VERBS: Final = (
-    *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
+    *("run", "validate", "plan", "apply", "get", "wait", "status", "describe", "events", "recordings"),
     *("schema", "invite", "revoke", "doctor"),
 )
 

@@ -8,11 +8,12 @@ from typing import Annotated, Final
 
 import typer
 
-from controller.app import connect_store, connect_store_for_watch
-from controller.cli.console import Exit, below, pause, print_error, print_info
+from controller.cli.console import Exit, below, pause, print_data, print_error, print_info
 from controller.cli.flags import rooms_argument, with_settings
+from controller.cli.leader import read_leader
 from controller.cli.rooms import RoomStatus, select_rooms, statuses
 from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
+from controller.connect import connect_store, connect_store_for_watch
 from controller.errors import RoomctlError, RoomsDirError, StoreUnavailableError
 from controller.manifests import Desired, ManifestError, RoomsDirState, load
 from controller.manifests.report import error_text
@@ -85,7 +86,7 @@ async def wait(
         async with connect_store_for_watch(settings, verb="wait") as store:
             met = await watch.met_within(seconds, store)
     if met:
-        return Exit.FINE
+        return watch.report()
     for name, why in sorted(watch.missing.items()):
         print_error(f"{name}: {why}")
     print_error(f"timed out after {seconds:g}s: {watch.summary()}")
@@ -100,7 +101,19 @@ class WaitProgress:
     desired: Desired
     names: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
+    guarded: dict[str, str] = field(default_factory=dict)
     deferred: set[str] = field(default_factory=set)
+    met: int = 0
+
+    def report(self) -> Exit:
+        """Say what holds, or of which rooms only a guard keeps it."""
+        if not self.guarded:
+            state = "deleted" if self.condition.deletes else str(self.condition)
+            print_data(pluralize(self.met, f"room is {state}", f"rooms are {state}"))
+            return Exit.FINE
+        for name, why in sorted(self.guarded.items()):
+            print_error(f"{name}: Guarded: {why}")
+        return Exit.LEFT
 
     def summary(self) -> str:
         """How many rooms do not meet the condition."""
@@ -139,6 +152,14 @@ class WaitProgress:
         manifest = self.desired.rooms.get(key)
         return Target(key, manifest.spec if manifest is not None else None)
 
+    def _guards(self, targets: Sequence[Target], rooms: Mapping[str, RoomStatus]) -> dict[str, str]:
+        """What a guard keeps of the rooms that are waited for; without names, of all rooms."""
+        if self.condition.type in ("delete", "Guarded"):
+            return {}
+        keys = {target.name for target in targets} if self.names else rooms.keys()
+        guards = ((key, rooms[key].condition("Guarded")) for key in keys if key in rooms)
+        return {redact_key(key): c.message for key, c in guards if c is not None and c.status == "True"}
+
     async def met_within(self, seconds: float, store: HeldRecords) -> bool:
         """Look, once at least, until nothing is missing; a database that goes away is waited for."""
         clock = asyncio.get_running_loop().time
@@ -163,13 +184,17 @@ class WaitProgress:
 
     async def _poll(self, store: HeldRecords) -> None:
         await store.refresh()
-        rooms = await statuses(store, select_rooms(store, ())[0])
+        leader = await read_leader(store)
+        rooms = statuses(store, select_rooms(store, ())[0], leader)
         self.update(self.targets(store), {room.record.key: room for room in rooms})
+        if leader.problem:
+            self.missing["the controller"] = leader.problem
 
     def update(self, targets: Sequence[Target], rooms: Mapping[str, RoomStatus]) -> None:
         """One look: what is missing now; a room that waits for its people is named, once."""
         reasons = {t.name: unmet_reason(self.condition, t, rooms.get(t.name)) for t in targets}
         self.missing = {redact_key(name): why for name, why in reasons.items() if why}
+        self.met, self.guarded = len(targets), self._guards(targets, rooms)
         for target in targets:
             room = rooms.get(target.name)
             deferral = room.condition("Deferred") if room is not None else None

@@ -8,7 +8,7 @@ from controller.cli.rooms import CONTROLLER_AWAY, RoomStatus
 from controller.room import RoomSpec
 from controller.text import quote_excerpt, suggestion
 
-TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Stalled")
+TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Guarded", "Stalled")
 _CONDITION: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
 _DURATION: Final = re.compile(
     r"(?:(?P<d>[0-9]{1,3})d)?(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?"
@@ -54,10 +54,14 @@ def parse_duration(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One room to wait for: `name` as people know it; `spec` of its manifest, None where that is unknown."""
+    """One room to wait for: `name` as people know it; `spec` of its manifest, None where that is unknown.
+
+    `gone`: it is on record, and the caller's directory has no manifest for it.
+    """
 
     name: str
     spec: RoomSpec | None = None
+    gone: bool = False
 
 
 def unmet_reason(condition: WaitCondition, target: Target, room: RoomStatus | None) -> str:
@@ -72,6 +76,9 @@ def _unmet(condition: WaitCondition, target: Target, room: RoomStatus | None) ->
     if room is None:
         return "room not found"
     record = room.record
+    guard = room.condition("Guarded")
+    if target.spec is not None and guard is not None and condition.type != guard.type:
+        return "the controller has not read its manifest yet"
     if target.spec is not None and record.spec != target.spec:
         return "the manifest has not been applied yet"
     if record.status.observed_generation != record.generation:

@@ -25,6 +25,7 @@ from controller.live.egress import Egress, RecordingRequest
 from controller.live.failures import FOREIGN, START_RECORDING, to_livekit_error
 from controller.live.presence import Presence
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission
+from controller.live.server_clock import ServerClock
 from controller.live.wire import (
     read_egress,
     read_participant,
@@ -75,7 +76,9 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         self.write_limit = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
         self.read_limit = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self.guest_limit = asyncio.Semaphore(MAX_CONCURRENT_GUEST_READS)
+        self.server_clock = ServerClock()
         self._session = aiohttp.ClientSession(
+            trace_configs=[self.server_clock.trace()],
             connector=aiohttp.TCPConnector(
                 limit=MAX_CONCURRENT_WRITES
                 + MAX_CONCURRENT_READS
@@ -123,6 +126,10 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
             return False
         return True
 
+    def reader(self) -> "ApiReader":
+        """The face that reads."""
+        return ApiReader(self)
+
     async def close(self) -> None:
         await self.presence.close()
         await self._session.close()
@@ -151,6 +158,10 @@ class ApiReader:
         answer = await self._connection.read(self._connection.service.list_rooms, ListRoomsRequest())
         self._seen = {room.name: read_room(room, self._seen.get(room.name)) for room in answer.rooms}
         return list(self._seen.values())
+
+    @property
+    def clock_ahead_s(self) -> float | None:
+        return self._connection.server_clock.ahead_s
 
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
         """As the port says; `within` includes the wait for a free slot, in a lane of its own."""

@@ -26,6 +26,11 @@ class LiveKitReader(Protocol):
 class EgressReader(LiveKitReader, Protocol):
     """Reads what is recorded, too."""
 
+    @property
+    def clock_ahead_s(self) -> float | None:
+        """How far our clock is ahead of LiveKit's, in seconds; None while that is not known."""
+        ...
+
     async def is_connected(self, name: str, identity: str) -> bool:
         """Whether a server answers now for somebody in the room `name`; no takes some seconds."""
         ...

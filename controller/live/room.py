@@ -71,3 +71,4 @@ class Participant:
     tracks: tuple[Track, ...] = ()
     joined_at: int = 0
     gone: bool = False
+    name: str = ""

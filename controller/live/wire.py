@@ -43,6 +43,7 @@ def read_participant(info: ParticipantInfo) -> Participant:
     return Participant(
         identity=info.identity,
         sid=info.sid,
+        name=info.name,
         kind="AGENT" if info.permission.agent else kind,
         permission=read_permission(info.permission),
         recorder=info.permission.recorder,

@@ -1,9 +1,10 @@
 """What rooms.d says: the rooms that are right, and the errors of those that are not. Frozen data."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 
+from controller.git import History
 from controller.room import RoomSpec
 
 
@@ -48,12 +49,16 @@ class ManifestError:
 
 
 class RoomsDirState(StrEnum):
-    """Whether a snapshot may be believed when it says that a room is absent."""
+    """Whether a snapshot may be believed when it says that a room is absent.
+
+    WITHHELD: a newer one may exist, so nothing of it is followed.
+    """
 
     OK = "ok"
     EMPTY = "empty"
     MISSING = "missing"
     UNREADABLE = "unreadable"
+    WITHHELD = "withheld"
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +67,7 @@ class Desired:
 
     `rooms` by key; `revision` is the SHA-256 (hex) of the manifests read, independent of their order;
     `problem` says why the folder itself is MISSING or UNREADABLE. `unread` are files that look like manifests
-    and are not read because of their name: no errors.
+    and are not read because of their name: no errors. `history` is what git knows of the folder.
     """
 
     rooms: Mapping[str, ManifestRoom]
@@ -71,3 +76,8 @@ class Desired:
     state: RoomsDirState = RoomsDirState.OK
     problem: str = ""
     unread: tuple[ManifestError, ...] = ()
+    history: History = field(default_factory=History)
+
+    def withheld(self) -> "Desired":
+        """The same snapshot, with no manifest to follow: each room stays as it is on record."""
+        return replace(self, rooms={}, errors=(), state=RoomsDirState.WITHHELD)

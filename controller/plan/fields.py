@@ -1,24 +1,10 @@
 """What changes in a spec, and what that does to people who are inside (docs/safety.md)."""
 
 from collections.abc import Iterable
-from typing import Any
 
 from controller.plan.metadata import policy_from_metadata
-from controller.plan.model import Action, DeleteRetiredRoom, Disruption, FieldChange, Stop
-from controller.room import FIELDS, RoomSpec
-
-
-def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange, ...]:
-    """The fields that differ, in the reference's order; all of them, from None, where the room is new."""
-    if before is after:
-        return ()
-    new = after.as_dict()
-    old: dict[str, Any] = before.as_dict() if before is not None else dict.fromkeys(FIELDS)
-    return tuple(
-        FieldChange(field, old[field], new[field])
-        for field in FIELDS
-        if before is None or old[field] != new[field]
-    )
+from controller.plan.model import Action, DeleteRetiredRoom, Stop
+from controller.room import Disruption, FieldChange, RoomSpec
 
 
 def drift(metadata: str, after: RoomSpec) -> tuple[FieldChange, ...]:
@@ -36,11 +22,6 @@ def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disr
     """The change's class, even if nobody is inside."""
     if any(isinstance(action, Stop | DeleteRetiredRoom) for action in actions):
         return Disruption.DISCONNECTS
-    if any(_restricts(change) for change in fields):
+    if any(change.restricts for change in fields):
         return Disruption.RESTRICTS
     return Disruption.NONE
-
-
-def _restricts(change: FieldChange) -> bool:
-    restricts = FIELDS[change.field].restricts
-    return restricts is not None and change.before is not None and restricts(change.before, change.after)

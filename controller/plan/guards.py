@@ -1,6 +1,6 @@
 """Which removals are blocked, and which wait until the room is empty (docs/safety.md). Pure."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
@@ -34,6 +34,15 @@ def apply_guards(
     return tuple(_guard_change(change, block_reason, inputs) for change in changes)
 
 
+def guarded_rooms(changes: Sequence[RoomChange], observed: Observed) -> Mapping[str, BlockReason]:
+    """By key, the rooms that stay although their manifest is gone, and why. Ten seconds are no guard."""
+    if observed.desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+        kept = (r.key for r in observed.records.values() if r.origin is Origin.MANIFEST and not r.removed)
+        return dict.fromkeys(kept, BlockReason.NO_ROOMS_DIR)
+    blocked = ((change.key, change.blocked_by) for change in changes)
+    return {key: why for key, why in blocked if why is not None and why is not BlockReason.NOT_YET}
+
+
 def too_many(missing: int, total: int) -> bool:
     """Whether so many of the manifest rooms are missing that a mistake is likelier than a wish."""
     return total >= MIN_ROOMS_FOR_GUARD and missing > MAX_MISSING_FRACTION * total
@@ -42,7 +51,7 @@ def too_many(missing: int, total: int) -> bool:
 def _common_block_reason(matching: Matching, observed: Observed) -> BlockReason | None:
     """The refusal that holds for every missing room without leave to go."""
     if matching.blocked:
-        return BlockReason.SNAPSHOT
+        return BlockReason.UNREAD_MANIFEST
     if observed.desired.state is RoomsDirState.EMPTY:
         return BlockReason.EMPTY
     total = sum(r.origin is Origin.MANIFEST and not r.removed for r in observed.records.values())
@@ -52,7 +61,7 @@ def _common_block_reason(matching: Matching, observed: Observed) -> BlockReason 
 def _guard_change(change: RoomChange, block_reason: BlockReason | None, inputs: PlanInputs) -> RoomChange:
     if not change.removes:
         return change
-    if block_reason is BlockReason.SNAPSHOT or change.key not in inputs.approved_removals:
+    if block_reason is BlockReason.UNREAD_MANIFEST or change.key not in inputs.approved_removals:
         if block_reason is not None:
             return replace(change, blocked_by=block_reason, deferred=False)
         if inputs.missing_for_seconds.get(change.key, 0.0) < inputs.prune_grace_seconds:

@@ -45,7 +45,7 @@ def match(
 
     `withheld` are records that nothing is planned for; an error may stand for one of them.
     """
-    if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+    if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE, RoomsDirState.WITHHELD):
         return Matching(untouched=tuple(r for r in records.values() if not r.removed), errors=desired.errors)
     by_key = {record.key: record for record in records.values()}
     spoken_for = _spoken_for(desired.errors, records.values())

@@ -5,11 +5,13 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
-from typing import Any, TypeAlias
+from typing import Final, TypeAlias
 
+from controller.git import Commit
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.records.record import RoomRecord, UnusableRecord
+from controller.room import Disruption, FieldChange
 from controller.text import pluralize
 
 
@@ -22,23 +24,6 @@ class ActionName(StrEnum):
     STOP = "stop"
     RECREATE = "recreate"
     REMOVE = "remove"
-
-
-class Disruption(StrEnum):
-    """What a change does to people who are inside, whether or not anybody is."""
-
-    NONE = "none"
-    RESTRICTS = "restricts"
-    DISCONNECTS = "disconnects"
-
-
-@dataclass(frozen=True, slots=True)
-class FieldChange:
-    """One field of the spec, as JSON values; `before` is None on create."""
-
-    field: str
-    before: Any
-    after: Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,12 +143,26 @@ Deferrable: TypeAlias = Recreate | Remove
 
 
 class BlockReason(StrEnum):
-    """Why a guard blocks a removal."""
+    """Why a removal is blocked: the reason of the condition Guarded, but for NOT_YET, which is no guard."""
 
-    SNAPSHOT = "fix the invalid manifests first; one of them may be the new manifest of this room"
-    NOT_YET = "manifest missing for less than 10 seconds"
-    TOO_MANY = "more than 30 % of the manifests are missing; allow it with `roomctl apply --allow-removals N`"
-    EMPTY = "rooms.d is empty; allow it with `roomctl apply --allow-removals N`"
+    UNREAD_MANIFEST = "UnreadManifest"
+    NOT_YET = "NotYet"
+    TOO_MANY = "TooManyMissing"
+    EMPTY = "RoomsDirEmpty"
+    NO_ROOMS_DIR = "RoomsDirMissing"
+
+    def message(self, missing: int) -> str:
+        """Why the room stays, and last the command that changes it; so many rooms have no manifest."""
+        return _BLOCKED[self].format(allow=f"roomctl apply --allow-removals {missing} --yes", missing=missing)
+
+
+_BLOCKED: Final = {
+    BlockReason.UNREAD_MANIFEST: "an invalid manifest may be this room's; to find it: roomctl validate",
+    BlockReason.NOT_YET: "manifest missing for less than 10 seconds",
+    BlockReason.TOO_MANY: "{missing} manifests are missing at once; to remove these rooms: {allow}",
+    BlockReason.EMPTY: "the rooms directory is empty; to remove these rooms: {allow}",
+    BlockReason.NO_ROOMS_DIR: "the rooms directory is missing or unreadable; to check it: roomctl doctor",
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -276,7 +275,8 @@ Chore: TypeAlias = Housekeeping | FinalizeApiRemoval
 class Plan:
     """What a pass would do, ordered by key. `invalid` holds errors of files and of planning alike.
 
-    `stale` names rooms whose manifest is in error: their record's key, and the first error for it.
+    `stale` names rooms whose manifest is in error: their record's key, and the first error for it. `guarded`
+    holds, by key, the rooms that stay although their manifest is gone, and the guard that keeps them.
     `orphans` are live rooms that our database made and nobody knows; one goes once it was seen empty twice.
     """
 
@@ -284,9 +284,11 @@ class Plan:
     chores: tuple[Chore, ...] = ()
     invalid: tuple[ManifestError, ...] = ()
     stale: Mapping[str, ManifestError] = field(default_factory=dict)
+    guarded: Mapping[str, BlockReason] = field(default_factory=dict)
     orphans: frozenset[str] = frozenset()
     unchanged: int = 0
     revision: str = ""
+    commit: Commit | None = None
     notes: tuple[str, ...] = ()
 
     @property
@@ -297,6 +299,10 @@ class Plan:
     def missing(self) -> frozenset[str]:
         """The rooms whose manifest is gone, by key, whether or not they may go."""
         return frozenset(change.key for change in self.changes if change.removes)
+
+    def block_message(self, change: RoomChange) -> str:
+        """Why something of the change is blocked; '' where nothing is."""
+        return "" if change.blocked_by is None else change.blocked_by.message(len(self.missing))
 
     def counts(self) -> Counter[ActionName]:
         """How often each action occurs; a room under several words counts in each."""

@@ -10,8 +10,8 @@ from typing import Final, TypeAlias
 
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
-from controller.plan.fields import disruption, drift, field_changes
-from controller.plan.guards import apply_guards, people_inside
+from controller.plan.fields import disruption, drift
+from controller.plan.guards import apply_guards, guarded_rooms, people_inside
 from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
 from controller.plan.metadata import room_metadata
@@ -37,7 +37,7 @@ from controller.plan.model import (
 from controller.plan.ownership import Ownership, classify_rooms
 from controller.plan.unusable import claims, notes, restorations
 from controller.records.record import RoomRecord
-from controller.room import RoomSpec
+from controller.room import RoomSpec, field_changes
 
 SECOND_FILE: Final = "the recording goes on in a second file"
 _Step: TypeAlias = tuple[Action, str]
@@ -66,8 +66,10 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
         orphans=orphans,
         invalid=matching.errors,
         stale=matching.stale,
+        guarded=guarded_rooms(changes, observed),
         unchanged=rooms - len(changes),
         revision=observed.desired.revision,
+        commit=observed.desired.history.head,
         notes=(*_moves(changes), *notes(observed, restored)),
     )
 

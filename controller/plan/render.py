@@ -9,8 +9,8 @@ from datetime import datetime
 from typing import Any, Final
 
 from controller.manifests.report import Place, error_dict, error_text, same
-from controller.plan.model import ActionName, Disruption, FieldChange, Plan, RoomChange
-from controller.room import format_time, redact_key
+from controller.plan.model import ActionName, Plan, RoomChange
+from controller.room import Disruption, FieldChange, format_time, redact_key
 
 _SIGN_OF: Final = (  # the first that fits
     ("±", {ActionName.RECREATE}),
@@ -37,38 +37,40 @@ def as_dict(plan: Plan, generated_at: datetime, place: Place = same) -> dict[str
         "version": 1,
         "generated_at": format_time(generated_at),
         "revision": plan.revision,
+        **({} if plan.commit is None else {"commit": plan.commit.as_dict()}),
         "summary": {
             **{str(name): counts[name] for name in ActionName},
             "unchanged": plan.unchanged,
             "deferred": sum(change.deferred for change in plan.changes),
             "invalid": len(plan.invalid),
         },
-        "changes": [_change(change) for change in plan.changes],
+        "changes": [_change(change, plan) for change in plan.changes],
         "invalid": [error_dict(error, place) for error in plan.invalid],
     }
 
 
-def _change(change: RoomChange) -> dict[str, Any]:
+def _change(change: RoomChange, plan: Plan) -> dict[str, Any]:
     return {
         "key": change.key,
         "id": change.id,
         "name": change.name,
         "actions": [str(name) for name in change.action_names],
-        "fields": [{"field": f.field, "from": f.before, "to": f.after} for f in change.fields],
+        "fields": [field.as_dict() for field in change.fields],
         "disruption": str(change.disruption),
         "participants": change.participants,
         "deferred": change.deferred,
-        "reason": _reason(change),
+        "reason": _reason(change, plan),
     }
 
 
-def _reason(change: RoomChange) -> str:
-    return change.reason if change.blocked_by is None else f"{change.reason}; blocked: {change.blocked_by}"
+def _reason(change: RoomChange, plan: Plan) -> str:
+    blocked = plan.block_message(change)
+    return f"{change.reason}; blocked: {blocked}" if blocked else change.reason
 
 
 def _lines(plan: Plan, place: Place) -> Iterator[str]:
     for change in plan.changes:
-        yield from _room(change)
+        yield from _room(change, plan)
     for error in plan.invalid:
         yield f"! {error_text(error, place)}"
     for note in plan.notes:
@@ -78,9 +80,9 @@ def _lines(plan: Plan, place: Place) -> Iterator[str]:
     yield _summary(plan)
 
 
-def _room(change: RoomChange) -> Iterator[str]:
+def _room(change: RoomChange, plan: Plan) -> Iterator[str]:
     words = ", ".join(change.action_names)
-    yield f"{_sign(change)} {redact_key(change.key)}: {words} ({_reason(change)}){_effect(change)}"
+    yield f"{_sign(change)} {redact_key(change.key)}: {words} ({_reason(change, plan)}){_effect(change)}"
     width = max((len(f.field) for f in change.fields), default=0)
     for field in change.fields:
         yield f"    {field.field:<{width}}  {_values(field)}"

@@ -5,9 +5,10 @@ that a crash between any two lines here leaves something that the next plan repa
 """
 
 import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, assert_never
+from typing import Final, TypeAlias, assert_never
 
 from controller.access.people import people_in
 from controller.access.policy import Correction, permission_correction
@@ -46,6 +47,9 @@ from controller.state_cache import StateCache
 MAX_CONCURRENT_PERMISSION_UPDATES: Final = 10
 """People of one room whose permissions are changed side by side; other rooms' calls go in between."""
 
+Recorded: TypeAlias = Create | Update | RestoreRecord | Stop | Remove
+"""Actions that are not planned again once they stand in the record."""
+
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
@@ -67,16 +71,28 @@ class ChangeApplier:
     instance: str
     companions: tuple[Companion, ...]
 
-    async def apply_change(self, change: RoomChange) -> ApplyResult:
-        """One room's due actions, in order."""
+    async def apply_change(
+        self, change: RoomChange, on_done: Callable[[Action], None] = lambda _: None
+    ) -> ApplyResult:
+        """One room's due actions, in order.
+
+        `on_done` is told of each that is done, perhaps twice; also of those that stand in the record where
+        LiveKit failed.
+        """
         actions = await self._still_due(change)
         if not actions:
             return ApplyResult(change.record, ())
         record = await self._write_record(change, actions)
         if record.removed and not any(isinstance(action, Remove) for action in actions):
             return ApplyResult(None, ())  # by API, meanwhile: the next plan takes it down
-        for action in actions:
-            record = await self._apply_to_livekit(action, change.record, record)
+        try:
+            for action in actions:
+                record = await self._apply_to_livekit(action, change.record, record)
+                on_done(action)
+        finally:
+            for action in actions:
+                if isinstance(action, Recorded):
+                    on_done(action)
         if any(isinstance(action, Update | Adopt | Repair) for action in actions):
             await self.enforce(record)  # metadata out of date: the policy changed, by API perhaps
         return ApplyResult(None if record.removed else record, actions)

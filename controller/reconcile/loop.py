@@ -13,6 +13,7 @@ from controller.clock import Clock
 from controller.errors import LiveKitError, RoomctlError, StoreMismatchError
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
+from controller.reconcile.peers import is_away
 from controller.reconcile.reconciler import Reconciler
 from controller.reconcile.status import count_conditions
 from controller.reconcile.triggers import Triggers
@@ -85,7 +86,7 @@ class Loop:
     _outage_log: OutageLog = field(default_factory=OutageLog)
     _manifest_errors: ManifestErrorLog = field(default_factory=ManifestErrorLog)
     _backoff: Backoff = field(default_factory=Backoff)
-    _counted: Mapping[str, RoomRecord] | None = None
+    _counted: tuple[Mapping[str, RoomRecord], bool] | None = None
     _watch_missed_change: bool = False
 
     async def run(self, stop: asyncio.Event) -> None:
@@ -147,6 +148,7 @@ class Loop:
         self.metrics.passes.labels("failed").inc()
         kind = error.kind if isinstance(error, RoomctlError) else type(error).__name__
         self.metrics.errors.labels(kind).inc()
+        self._count_rooms()
         self.state.last_pass_at = self.clock.monotonic()
         return self._backoff.failed("pass", self.clock.monotonic(), self.clock.chance())
 
@@ -162,11 +164,12 @@ class Loop:
     def _count_rooms(self) -> None:
         """Rooms by condition; counted anew only when a record changed."""
         records = self.state.records.by_id  # replaced as a whole where one of them changes
-        if records is self._counted:
+        away = self.state.leader and is_away(self.state.livekit.seen, self.clock.monotonic())
+        if self._counted is not None and self._counted[0] is records and self._counted[1] is away:
             return
-        self._counted, unusable = records, self.state.records.unusable
+        self._counted, unusable = (records, away), self.state.records.unusable
         self.metrics.rooms.clear()
-        for (kind, status), count in count_conditions(records.values(), unusable).items():
+        for (kind, status), count in count_conditions(records.values(), unusable, livekit_away=away).items():
             self.metrics.rooms.labels(kind, status).set(count)
         self.metrics.unusable_records.clear()
         for reason, count in Counter(str(each.reason) for each in unusable.values()).items():

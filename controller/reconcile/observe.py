@@ -8,7 +8,7 @@ from typing import Final
 from controller.clock import Clock
 from controller.errors import LiveKitError, StoreError
 from controller.live.ports import EgressReader
-from controller.live.room import Participant
+from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired
 from controller.plan.model import Observed
 from controller.records.ports import RecordReader
@@ -17,6 +17,9 @@ from controller.state_cache import EgressListing, StateCache
 
 STRAGGLER_TIMEOUT_SECONDS: Final = 0.5
 """Seconds without any further answer after which those who are still looked for count as inside."""
+CONFIRM_SECONDS: Final = 1.0
+"""Seconds until a list is asked for again from which many rooms are missing."""
+MIN_DOUBTFUL_ROOMS: Final = 5
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +32,7 @@ class StateObserver:
     state: StateCache
     clock: Clock
     straggler_timeout: float = STRAGGLER_TIMEOUT_SECONDS
+    confirm_after: float = CONFIRM_SECONDS
 
     async def observe(self, desired: Desired | None) -> Observed:
         """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
@@ -60,10 +64,20 @@ class StateObserver:
         asked = self.clock.monotonic()
         try:
             rooms = await self.reader.rooms()
-        except LiveKitError:
-            self.state.livekit.record_failure()
+            if self._is_doubtful(rooms):
+                await asyncio.sleep(self.confirm_after)
+                asked, rooms = self.clock.monotonic(), await self.reader.rooms()
+        except LiveKitError as error:
+            self.state.livekit.record_failure(error)
             raise
         self.state.update_listing(rooms, asked, self.clock.monotonic())
+        self.state.clock_ahead_s = self.reader.clock_ahead_s
+
+    def _is_doubtful(self, rooms: Iterable[LiveRoom]) -> bool:
+        """Whether half of the rooms or more are missing at once: the second list is believed."""
+        known = self.state.live.keys()
+        missing = len(known - {room.name for room in rooms})
+        return missing >= MIN_DOUBTFUL_ROOMS and 2 * missing >= len(known)
 
     async def _recordings(self) -> None:
         """A fault here is told to whoever looks at recordings: it holds no room back."""
@@ -78,8 +92,8 @@ class StateObserver:
     async def _records(self) -> None:
         try:
             await self.store.refresh()
-        except Exception:
-            self.state.mongodb.record_failure()
+        except Exception as error:
+            self.state.mongodb.record_failure(error)
             raise
         self.state.mongodb.record_success(self.clock.monotonic())
 

@@ -20,6 +20,7 @@ from controller.plan.model import BlockReason, EnforcePermissions, Observed, Pla
 from controller.plan.planner import make_plan, names_to_check
 from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.observe import StateObserver
+from controller.reconcile.peers import Peers
 from controller.reconcile.task_runner import TaskRunner
 from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker, is_restricted
 from controller.reconcile.triggers import Triggers
@@ -30,12 +31,15 @@ from controller.reconcile.webhooks import (
     needs_permission_check,
 )
 from controller.records.ports import Lease, RecordReader, RemovalApproval, RemovalApprovals
+from controller.records.replicas import Replica
 
 EMPTY_PLAN_TTL_SECONDS: Final = 60.0
 """For how long a plan with nothing to do stands, where only the passing of time could change it."""
 
 RECHECK_OCCUPANCY_SECONDS: Final = 2.0
 """Seconds after which it is looked again whether the last has left: the number of people lags by four."""
+
+_DIFFERS: Final = "bring both replicas to one revision; after 5 minutes this one follows its own manifests"
 
 log = structlog.get_logger()
 
@@ -133,7 +137,7 @@ class Planner:
         """Take in what this plan says of absence; in how many seconds a removal becomes due."""
         now = self.clock.monotonic()
         refused = {change.blocked_by for change in plan.changes}
-        counts = observed.desired.state is RoomsDirState.OK and BlockReason.SNAPSHOT not in refused
+        counts = observed.desired.state is RoomsDirState.OK and BlockReason.UNREAD_MANIFEST not in refused
         self.absence.observe(plan.missing, counts=counts, now=now)
         due = self.absence.next_due(now)
         return due - now if due is not None and BlockReason.NOT_YET in refused else None
@@ -163,8 +167,10 @@ class Reconciler:
     companions: CompanionRunner
     lease: Lease
     triggers: Triggers
+    peers: Peers
     desired: Desired | None = None
-    _refused: frozenset[BlockReason] = frozenset()
+    _older_than: Replica | None = None
+    _guards: frozenset[BlockReason] = frozenset()
     _watched: WatchedRooms = field(default_factory=WatchedRooms)
     _audit: Audit = field(default_factory=Audit)
 
@@ -180,11 +186,14 @@ class Reconciler:
             if self.lease.held:
                 self.companions.on_livekit_unavailable(error)
             raise
-        self.desired = observed.desired
+        self.desired, now = observed.desired, self.planner.clock.monotonic()
+        self.peers.observe_revision(observed.desired.revision, now)
         if not self.lease.held:
+            self.planner.observer.state.manifests_withheld = False
             self.planner.on_standby()
             self.companions.on_standby()
             return None
+        observed = self._withhold_manifests(observed, now)
         plan = await self.planner.plan(observed)
         await self.planner.consume_removal_approval(plan, observed)
         self._watched = self._watched_rooms(plan, observed)
@@ -229,13 +238,22 @@ class Reconciler:
             for record in self._audit.choose(observed.records.values(), observed.live):
                 self.task_runner.start_maintenance(EnforcePermissions(record))
 
+    def _withhold_manifests(self, observed: Observed, now: float) -> Observed:
+        """Those of this replica, while another one may have newer ones (docs/availability.md#revisions)."""
+        other = self.peers.other_revision(now)
+        if other is not None and self._older_than is None:
+            reason = "RevisionDiffers"
+            log.warning("manifest changes withheld", reason=reason, replica=str(other), hint=_DIFFERS)
+        self._older_than, self.planner.observer.state.manifests_withheld = other, other is not None
+        return observed if other is None else replace(observed, desired=observed.desired.withheld())
+
     def _log_blocked(self, plan: Plan) -> None:
         """Once, when a guard begins to hold removals back."""
-        refused = Counter(change.blocked_by for change in plan.changes if change.blocked_by is not None)
-        del refused[BlockReason.NOT_YET]
-        for block_reason in refused.keys() - self._refused:
-            log.warning("removals blocked", reason=str(block_reason), room_count=refused[block_reason])
-        self._refused = frozenset(refused)
+        counts = Counter(plan.guarded.values())
+        for guard in counts.keys() - self._guards:
+            hint = guard.message(len(plan.missing))
+            log.warning("removals blocked", reason=str(guard), room_count=counts[guard], hint=hint)
+        self._guards = frozenset(counts)
 
     def _watched_rooms(self, plan: Plan, observed: Observed) -> WatchedRooms:
         current = {r.live.name: r for r in observed.records.values() if r.live is not None}

@@ -9,12 +9,13 @@ from typing import Final
 
 from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError
-from controller.plan.model import DeleteRetiredRoom, Heal, RoomChange
+from controller.plan.model import BlockReason, DeleteRetiredRoom, Heal, RoomChange
 from controller.plan.unusable import advice
 from controller.records.record import Condition, Origin, RoomRecord, Status, UnusableRecord
 
 TRUE: Final = "True"
 FALSE: Final = "False"
+_SEEN_ON_LIVEKIT: Final = ("Ready", "Live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -22,13 +23,14 @@ class StatusInputs:
     """What there is to say of a room besides its record.
 
     `live`: its current live room is there. `failure`: why the last try failed, one sentence. `change`: what
-    still has to happen to it. `stale`: the error that keeps it at its last good spec. `companions`: what
-    they say of it.
+    still has to happen to it. `guard`: what keeps it although its manifest is gone. `stale`: the error that
+    keeps it at its last good spec. `companions`: what they say of it.
     """
 
     live: bool
     stale: ManifestError | None = None
     change: RoomChange | None = None
+    guard: NewCondition | None = None
     failure: str | None = None
     stalled: bool = False
     companions: tuple[NewCondition, ...] = ()
@@ -58,6 +60,8 @@ def _conditions(record: RoomRecord, inputs: StatusInputs) -> Iterator[NewConditi
     if record.origin is Origin.MANIFEST:
         yield _manifest_valid(inputs.stale)
     yield from inputs.companions
+    if inputs.guard is not None:
+        yield inputs.guard
     if inputs.change is not None and inputs.change.deferred:
         yield NewCondition("Deferred", TRUE, "PeopleInside", _deferral(inputs.change))
     if inputs.stalled:
@@ -76,12 +80,17 @@ def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
         return NewCondition("Ready", FALSE, "NotLive", "the LiveKit room has not been created yet")
     if not record.should_be_live and (inputs.live or _given_up(inputs.change)):
         return NewCondition("Ready", FALSE, "StillLive", "the LiveKit room has not been deleted yet")
-    if inputs.change is not None and inputs.change.blocked_by is not None:
-        text = f"manifest deleted, but removal is blocked: {inputs.change.blocked_by}"
-        return NewCondition("Ready", TRUE, "AsSpecified", text)
+    if inputs.guard is not None:
+        return replace(inputs.guard, type="Ready", reason=inputs.guard.type)
     if inputs.change is not None and inputs.change.deferred:
         return NewCondition("Ready", TRUE, "Deferred", _deferral(inputs.change))
-    return NewCondition("Ready", TRUE, "AsSpecified")
+    waits = inputs.change is not None and inputs.change.blocked_by is not None
+    return NewCondition("Ready", TRUE, "AsSpecified", "manifest deleted; removed after 10 seconds" * waits)
+
+
+def guarded(reason: BlockReason, missing: int) -> NewCondition:
+    """The condition of a room that stays although its manifest, as those of `missing` rooms, is gone."""
+    return NewCondition("Guarded", TRUE, str(reason), reason.message(missing))
 
 
 def _given_up(change: RoomChange | None) -> bool:
@@ -119,9 +128,22 @@ def unusable_condition(each: UnusableRecord) -> Condition:
 
 
 def count_conditions(
-    records: Iterable[RoomRecord], unusable: Mapping[str, UnusableRecord]
+    records: Iterable[RoomRecord], unusable: Mapping[str, UnusableRecord], *, livekit_away: bool
 ) -> Counter[tuple[str, str]]:
     """How many rooms say what, by condition type and status; `unusable` ones must not be acted on."""
     usable = (record for record in records if not record.removed and record.id not in unusable)
     said = chain.from_iterable(record.status.conditions for record in usable)
-    return Counter((c.type, c.status) for c in chain(said, map(unusable_condition, unusable.values())))
+    counts = Counter((c.type, c.status) for c in chain(said, map(unusable_condition, unusable.values())))
+    if not livekit_away:
+        return counts
+    aged: Counter[tuple[str, str]] = Counter()
+    for (kind, status), count in counts.items():
+        aged[kind, "Unknown" if kind in _SEEN_ON_LIVEKIT else status] += count
+    return aged
+
+
+def unseen(condition: Condition, message: str, since: datetime) -> Condition:
+    """What a condition says while LiveKit is away: those that only LiveKit can tell are Unknown."""
+    if condition.type not in _SEEN_ON_LIVEKIT:
+        return condition
+    return Condition(condition.type, "Unknown", "LiveKitAway", message, since)

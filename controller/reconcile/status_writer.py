@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from controller.clock import Clock
 from controller.companions.companion import Companion, NewCondition
 from controller.plan.model import Plan, RoomChange
-from controller.reconcile.status import StatusInputs, status_of, with_condition
+from controller.reconcile.status import StatusInputs, guarded, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
 from controller.records.ports import RecordWriter
 from controller.records.record import RoomRecord
@@ -83,9 +83,11 @@ class StatusWriter:
         return room is None or room.sid == record.sid
 
     def _status_inputs(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> StatusInputs:
+        guard = plan.guarded.get(record.key)
         said = (companion.condition(record) for companion in self.companions)
         return StatusInputs(
             live=self.state.live_room(record) is not None,
+            guard=None if guard is None else guarded(guard, len(plan.missing)),
             stale=plan.stale.get(record.key),
             change=change,
             failure=self.failures.get(record.id),

@@ -40,6 +40,7 @@ from controller.plan.model import (
     Update,
 )
 from controller.reconcile.change_applier import ApplyResult, ChangeApplier
+from controller.reconcile.room_events import RoomEvents
 from controller.reconcile.status import vanished
 from controller.reconcile.status_writer import StatusWriter
 from controller.reconcile.triggers import Triggers
@@ -71,6 +72,7 @@ class TaskRunner:
 
     applier: ChangeApplier
     status_writer: StatusWriter
+    events: RoomEvents
     triggers: Triggers
     metrics: Metrics
     progress: Progress
@@ -123,6 +125,7 @@ class TaskRunner:
 
     def start_statuses(self, plan: Plan, records: Mapping[str, RoomRecord]) -> None:
         """Write the statuses that `plan` leaves to be said, of rooms that nothing is under way for."""
+        self.events.compare(plan)
         for record, left in self.status_writer.outdated(plan, records, self.busy):
             self.start(record.id, self.status_writer.write_status(record, plan, left))
 
@@ -195,16 +198,17 @@ class TaskRunner:
     async def _work(self, change: RoomChange, plan: Plan) -> None:
         begun = self._now()
         try:
-            result = await self.applier.apply_change(change)
+            result = await self.applier.apply_change(change, self.events.recorder(change, plan.revision))
             self._succeeded(change, result, self._now() - begun)
             if result.record is not None:
                 left = change if set(change.actions) - set(result.done) else None
                 await self.status_writer.write_status(result.record, plan, left)
         except RoomctlError as error:
-            self._failed(change, error)
+            self._failed(change, error, plan.revision)
 
     def _succeeded(self, change: RoomChange, result: ApplyResult, seconds: float) -> None:
         self._backoff.succeeded(change.id)
+        self.events.succeeded(change)
         self.status_writer.failures.pop(change.id, None)
         if vanished(change) and self.status_writer.flapping.vanished(change.id, self._now()):
             log.warning("room flapping", key=redact_key(change.key))
@@ -222,7 +226,7 @@ class TaskRunner:
             self._queue_permission_check(change)
             self.triggers.later(UPDATE_RECHECK_SECONDS)
 
-    def _failed(self, change: RoomChange, error: RoomctlError) -> None:
+    def _failed(self, change: RoomChange, error: RoomctlError, revision: str) -> None:
         """Plan the room again, later; where the room itself was refused, its status says so."""
         self.metrics.errors.labels(error.kind).inc()
         self._queue_permission_check(change)
@@ -236,6 +240,8 @@ class TaskRunner:
         # an outage is said once, by the loop, not by each room
         away = isinstance(error, _AWAY) and self._backoff.count(change.id) < MAX_OUTAGE_RETRIES
         write_line = log.debug if away else log.warning
+        if not away:
+            self.events.failed(change, str(error), revision)
         write_line(
             "room change failed",
             key=redact_key(change.key),

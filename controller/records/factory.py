@@ -38,7 +38,7 @@ async def open_store(access: StoreAccess, cache: RecordCache | None = None) -> A
                 yield OfflineStore(client, access)
                 return
             server = embedded_server(access.data_dir.absolute(), access.verb)
-            access = replace(access, uri=await stack.enter_async_context(server))
+            access = replace(access, uri=await stack.enter_async_context(server), embedded=True)
         store = MongoStore(client(access.uri), access, cache=cache)
         stack.push_async_callback(store.drain)
         yield store
@@ -46,14 +46,16 @@ async def open_store(access: StoreAccess, cache: RecordCache | None = None) -> A
 
 @asynccontextmanager
 async def open_lease(
-    store: RoomStore, on_change: Callable[[bool], None] = lambda _: None
+    store: RoomStore,
+    on_change: Callable[[bool], None] = lambda _: None,
+    may_lead: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[MongoLease]:
     """The lease on the records in `store`, not yet acquired; it is given back at the end."""
     if not isinstance(store, MongoStore) or store.access.read_only:
         raise StoreRefusedError("the records were opened for reading only: there is no lease to be had")
     with own_id(store.access.data_dir.absolute()) as folder_id:
         me = Candidate.here(folder_id, store.access.verb)
-        lease = MongoLease(store.meta, store.where, me, on_change=on_change)
+        lease = MongoLease(store.meta, store.where, me, on_change=on_change, may_lead=may_lead)
         try:
             yield lease
         finally:

@@ -88,8 +88,10 @@ class MongoLease:
         clock: Callable[[], float] = steady_clock,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         on_change: Callable[[bool], None] = lambda _: None,
+        may_lead: Callable[[], bool] = lambda: True,
     ) -> None:
-        self._meta, self._where, self._me = meta, where, me
+        self._meta, self._where, self.me = meta, where, me
+        self._may_lead = may_lead
         self._clock, self._sleep, self._on_change = clock, sleep, on_change
         self._session: str | None = None  # names one acquisition
         self._renewed = 0.0
@@ -135,12 +137,18 @@ class MongoLease:
             await self._meta.update_one({"_id": "lease", "session": session}, {"$set": {"released": True}})
         self._on_change(False)
 
+    async def give_up(self) -> None:
+        await self.release()
+        self.lost.set()
+
     # Taking it
 
     async def _attempt(
         self, claim: str, observed: ObservedLease | None, patient: bool
     ) -> ObservedLease | None:
         """One look, and the lease where it may be had; else what was seen."""
+        if not self._may_lead():
+            return observed
         now = self._clock()
         document = await self._read()
         if document is None and observed is not None and now - observed.since < LEASE_DURATION_SECONDS:
@@ -168,7 +176,7 @@ class MongoLease:
 
     def _is_left_behind(self, document: dict[str, Any]) -> bool:
         """Whether a process before us on our data folder left it: it is dead, the folder being ours."""
-        me = self._me
+        me = self.me
         return me.exclusive and (document["holder"], document["host"]) == (me.id, me.host)
 
     async def _read(self) -> dict[str, Any] | None:
@@ -179,10 +187,10 @@ class MongoLease:
         """Take it unless the document has changed since it was read."""
         sent = self._clock()
         fields = {
-            "holder": self._me.id,
-            "host": self._me.host,
-            "pid": self._me.pid,
-            "verb": self._me.verb,
+            "holder": self.me.id,
+            "host": self.me.host,
+            "pid": self.me.pid,
+            "verb": self.me.verb,
             "session": session,
             "renewed": datetime.now(UTC),
             "released": False,

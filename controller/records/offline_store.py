@@ -1,6 +1,7 @@
 """The records of an embedded store that does not run: until a controller starts it, away, or empty if new."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 from pymongo import AsyncMongoClient
@@ -19,7 +20,7 @@ class OfflineStore(MongoStore):
         self, connect: Callable[[str], AsyncMongoClient[dict[str, Any]]], access: StoreAccess
     ) -> None:
         nowhere: Any = NoServer()
-        super().__init__(nowhere, access)
+        super().__init__(nowhere, replace(access, embedded=True))
         self._connect = connect
         self._port = 0
 
@@ -42,7 +43,7 @@ class NoServer:
     def get_database(self, *_: object, **__: object) -> "NoServer":
         return self
 
-    get_collection = find = get_database
+    get_collection = find = sort = limit = get_database
 
     async def to_list(self, _limit: int | None = None) -> list[Any]:
         return []

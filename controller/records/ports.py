@@ -7,8 +7,10 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Protocol
 
+from controller.records.events import EventStore
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.recordings import RecordingStore
+from controller.records.replicas import Replica
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,6 +20,7 @@ class StoreAccess:
     `uri` is MongoDB's, '' for the embedded server in `data_dir`. By `fingerprint` a change of ROOMCTL_SECRET
     is noticed; it is '' where the verb does not know the secret. `read_only` changes nothing at all: no
     database, no index, no `data_dir`. `starts` False leaves the start of the embedded server to a `run`.
+    `embedded`: it is the embedded server's `uri`.
     """
 
     uri: str = field(repr=False)
@@ -28,6 +31,7 @@ class StoreAccess:
     verb: str = "run"
     read_only: bool = False
     starts: bool = True
+    embedded: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,12 +199,33 @@ class RecordStore(RecordReader, RecordWriter, Protocol):
     """Reads and changes rooms."""
 
 
+class Replicas(Protocol):
+    """What each `run` on these records says of itself. Read and written each time, not kept in memory."""
+
+    async def put(self, replica: Replica) -> None:
+        """Its document, in the place of the one before."""
+        ...
+
+    async def all(self) -> list[Replica]:
+        """All of them, the oldest first; one that was killed stays for an hour."""
+        ...
+
+    async def remove(self, replica_id: str) -> None: ...
+
+    async def forget_old(self, now: datetime) -> None:
+        """Drop the documents of replicas that were killed an hour ago."""
+        ...
+
+
 class HeldRecords(RecordReader, Protocol):
     """The records, and which controller acts on them."""
 
     async def holder(self) -> Holder | None:
         """Who holds or last held the lease, read now."""
         ...
+
+    @property
+    def replicas(self) -> Replicas: ...
 
 
 class RemovalApprovals(Protocol):
@@ -213,7 +238,16 @@ class RemovalApprovals(Protocol):
     async def consume_removal_approval(self) -> None: ...
 
 
-class RoomStore(RecordStore, HeldRecords, RemovalApprovals, Protocol):
+class StoredEvents(StoredRecords, Protocol):
+    """What was done, and whose database it is in."""
+
+    @property
+    def events(self) -> EventStore:
+        """The events, in a collection of their own; read and written each time, not kept in memory."""
+        ...
+
+
+class RoomStore(RecordStore, HeldRecords, RemovalApprovals, StoredEvents, Protocol):
     """All of it on one database, as it is opened."""
 
     async def has_remote_changes(self) -> bool:
@@ -257,3 +291,7 @@ class Lease(Protocol):
         ...
 
     async def release(self) -> None: ...
+
+    async def give_up(self) -> None:
+        """Release it for another to take, and set `lost`: it is asked for again as if it had been lost."""
+        ...

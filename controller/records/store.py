@@ -45,7 +45,9 @@ from controller.records.mongo_client import (
     database,
     translate_errors,
 )
+from controller.records.mongo_events import MongoEvents
 from controller.records.mongo_recordings import MongoRecordings
+from controller.records.mongo_replicas import MongoReplicas
 from controller.records.ports import Holder, RemovalApproval, StoreAccess, StoreIdentity
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
@@ -104,7 +106,11 @@ class MongoStore:
         self._rooms: Documents = base.get_collection("rooms")
         self._raw: AsyncCollection[Any] = base.get_collection("rooms", codec_options=_RAW)
         self.recordings = MongoRecordings(base, where, read_only=self.access.read_only)
+        self.events = MongoEvents(
+            base, where, read_only=self.access.read_only, expires=not self.access.embedded
+        )
         self.relay = MongoRelay(self.meta, where)
+        self.replicas = MongoReplicas(self.meta, where)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -172,6 +178,7 @@ class MongoStore:
         with translate_errors(self.where):
             await self._rooms.create_index("key", unique=True)
         await self.recordings.make_indexes()
+        await self.events.make_indexes()
         return document
 
     async def _create_identity(self) -> dict[str, Any] | None:

@@ -5,6 +5,7 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
+from controller.events.log import EventLog
 from controller.live.ports import LiveKitReader
 from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
@@ -43,6 +44,7 @@ class Context:
     state: StateCache
     reader: LiveKitReader
     metrics: Metrics
+    events: EventLog
     reconciler: ReconcilerHandle = field(default_factory=ReconcilerHandle)
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time

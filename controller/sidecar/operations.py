@@ -18,6 +18,9 @@ from controller.sidecar.http.response import ApiError, Code, Response
 LIVENESS_TIMEOUT_SECONDS: Final = 60.0
 """A loop that has not turned for so long hangs, in seconds."""
 
+MAX_CLOCK_DIFFERENCE_SECONDS: Final = 60.0
+"""Between our clock and LiveKit's: beyond it LiveKit rejects fresh tokens."""
+
 _DONE: Final = b'{"success": true}'
 _REFUSED: Final = "Invalid webhook signature; LiveKit must sign webhooks with LIVEKIT_API_KEY"
 
@@ -35,6 +38,7 @@ class Readiness(ResponseBody):
     leader: bool = Field(description="Whether this process reconciles.")
     livekit: bool = Field(description="Whether LiveKit answers.")
     mongodb: bool = Field(description="Whether the database answers.")
+    clock: bool = Field(description="Whether our clock and LiveKit's are at most 60 s apart.")
 
 
 class Operations:
@@ -60,6 +64,7 @@ class Operations:
             self._log_refused(str(error))
             raise ApiError(Code.UNAUTHORIZED, _REFUSED) from None
         self._metrics.webhooks.labels(event.event, "taken").inc()
+        self._state.webhook_at = self._clock()
         self._reconciler.on_webhook(event)
         return Response(_DONE)
 
@@ -101,6 +106,7 @@ class Operations:
             leader=state.leader,
             livekit=state.livekit.up,
             mongodb=state.mongodb.up,
+            clock=abs(state.clock_ahead_s or 0.0) <= MAX_CLOCK_DIFFERENCE_SECONDS,
         )
         body = json.dumps(content.model_dump()).encode()
         if content.ready:
@@ -115,4 +121,6 @@ class Operations:
         self._metrics.dependency_up.labels("livekit").set(self._state.livekit.up)
         self._metrics.dependency_up.labels("mongodb").set(self._state.mongodb.up)
         self._metrics.leader.set(self._state.leader)
+        self._metrics.manifests_withheld.set(self._state.manifests_withheld)
+        self._metrics.clock_difference_seconds.set(self._state.clock_ahead_s or 0.0)
         return Response(self._metrics.text(), kind="text/plain; version=0.0.4; charset=utf-8")

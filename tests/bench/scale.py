@@ -18,7 +18,7 @@ import yaml
 from livekit.api import LiveKitAPI
 from livekit.protocol.room import ListRoomsRequest, ListRoomsResponse
 
-from controller import app, logs, one_shot
+from controller import app, connect, logs, one_shot
 from controller.reconcile.reconciler import Reconciler
 from controller.records import open_lease
 from tests.bench.converge import Bench, servers
@@ -76,8 +76,8 @@ async def unchanged_pass(bench: Bench) -> float:
     """CPU seconds of a whole pass in this process, the best of several, nothing having changed."""
     settings = bench.settings("scale")
     async with (
-        app.connection(settings) as live,
-        app.connect_store(settings, verb="run", read_only=False) as store,
+        connect.connection(settings) as live,
+        connect.connect_store(settings, verb="run", read_only=False) as store,
         open_lease(store) as lease,
     ):
         await lease.acquire(20.0)

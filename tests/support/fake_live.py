@@ -32,6 +32,11 @@ class FakeLive:
         self._rooms: dict[str, LiveRoom] = {}
         self._inside: dict[str, dict[str, Participant]] = {}
         self._made = 0
+        self.ahead_s: float | None = None
+
+    @property
+    def clock_ahead_s(self) -> float | None:
+        return self.ahead_s
 
     async def rooms(self) -> list[LiveRoom]:
         self._called("rooms", "")

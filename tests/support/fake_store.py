@@ -1,16 +1,19 @@
 """The records in memory, under the same rules as MongoStore; held to the same contract tests."""
 
 import asyncio
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from controller.errors import StoreConflictError
 from controller.records.change import DESIRED, LIVE, Change, change
+from controller.records.events import Event, newest_last
 from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.recordings import RecordingRow, RecordingState, latest_first
 from controller.records.relay import MAX_QUEUED_EVENTS
+from controller.records.replicas import FORGET_AFTER, Replica
 from controller.room import redact_key
 
 IDENTITY = StoreIdentity("feedfeedfeedfeedfeedfeed", "default", 1, "")
@@ -23,9 +26,12 @@ class FakeDatabase:
     rooms: dict[str, RoomRecord] = field(default_factory=dict)
     unusable: dict[str, UnusableRecord] = field(default_factory=dict)
     recordings: dict[str, RecordingRow] = field(default_factory=dict)
+    events: dict[str, Event] = field(default_factory=dict)
+    pending: set[str] = field(default_factory=set)
     hints: list[ForwardedEvent] = field(default_factory=list)
     approval: RemovalApproval | None = None
     holder: Holder | None = None
+    replicas: dict[str, Replica] = field(default_factory=dict)
     identity: StoreIdentity = IDENTITY
 
 
@@ -39,7 +45,9 @@ class FakeStore:
         self.secret_changed = False
         self._cache = RecordCache()
         self.recordings = FakeRecordings(self.database, self._reached)
+        self.events = FakeEvents(self.database, self._reached)
         self.relay = FakeRelay(self.database)
+        self.replicas = FakeReplicas(self.database, self._reached)
 
     @property
     def by_id(self) -> Mapping[str, RoomRecord]:
@@ -172,6 +180,66 @@ class FakeRecordings:
         return latest_first(row for row in self._database.recordings.values() if row.state is state)
 
 
+class FakeEvents:
+    """EventStore on a FakeDatabase; `reached` raises while the database is to be away."""
+
+    def __init__(self, database: FakeDatabase, reached: Callable[[], None]) -> None:
+        self._database, self._reached = database, reached
+
+    async def append(self, batch: Sequence[Event], *, pending: bool = False) -> None:
+        self._reached()
+        fresh = [event for event in batch if event.id not in self._database.events]
+        self._database.events |= {event.id: event for event in fresh}
+        self._database.pending |= {event.id for event in fresh if pending}
+
+    async def find(
+        self,
+        keys: Collection[str] | None = None,
+        since: datetime | None = None,
+        types: Collection[str] | None = None,
+        limit: int | None = None,
+    ) -> list[Event]:
+        self._reached()
+        found = [
+            event
+            for event in self._database.events.values()
+            if (keys is None or event.key in keys)
+            and (since is None or event.at >= since)
+            and (types is None or event.type in types)
+        ]
+        return newest_last(found)[-limit if limit is not None else 0 :]
+
+    async def keys(self, name: str) -> frozenset[str]:
+        self._reached()
+        return frozenset(
+            event.key
+            for event in self._database.events.values()
+            if event.key is not None and name in (event.key, event.room_id, redact_key(event.key))
+        )
+
+    async def pending(self, limit: int) -> list[Event]:
+        self._reached()
+        return newest_last([self._database.events[one] for one in self._database.pending])[:limit]
+
+    async def mark_sent(self, ids: Collection[str]) -> None:
+        self._reached()
+        self._database.pending -= set(ids)
+
+    async def drop_pending(self, before: datetime) -> int:
+        self._reached()
+        old = {one for one in self._database.pending if self._database.events[one].at < before}
+        self._database.pending -= old
+        return len(old)
+
+    async def purge(self, before: datetime) -> int:
+        self._reached()
+        old = {one for one, event in self._database.events.items() if event.at < before}
+        for one in old:
+            del self._database.events[one]
+        self._database.pending -= old
+        return len(old)
+
+
 class FakeRelay:
     """Relay on a FakeDatabase, which keeps all hints; `queued` are those that wait to be handed on."""
 
@@ -218,3 +286,27 @@ def is_expected(change: Change, stored: RoomRecord) -> bool:
         compared.append(lambda r: r.recording and (r.recording.attempt_at, r.recording.egress_id))
     newest = fields["status"].observed_generation if "status" in fields else stored.status.observed_generation
     return stored.status.observed_generation <= newest and all(get(stored) == get(before) for get in compared)
+
+
+class FakeReplicas:
+    """Replicas on a FakeDatabase."""
+
+    def __init__(self, database: FakeDatabase, reached: Callable[[], None]) -> None:
+        self._database, self._reached = database, reached
+
+    async def put(self, replica: Replica) -> None:
+        self._reached()
+        self._database.replicas[replica.id] = replica
+
+    async def remove(self, replica_id: str) -> None:
+        self._reached()
+        self._database.replicas.pop(replica_id, None)
+
+    async def all(self) -> list[Replica]:
+        self._reached()
+        return sorted(self._database.replicas.values(), key=lambda each: (each.started, each.id))
+
+    async def forget_old(self, now: datetime) -> None:
+        self._reached()
+        kept = {i: r for i, r in self._database.replicas.items() if now - r.written <= FORGET_AFTER}
+        self._database.replicas = kept

@@ -10,10 +10,12 @@ from controller.app import Process, build_controller
 from controller.clock import Clock
 from controller.companions.recording.applier import RecordingConfig
 from controller.errors import LeaseLostError
+from controller.events.log import EventLog
 from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
 from controller.plan.model import Plan
 from controller.reconcile.triggers import Triggers
+from controller.records.events import Event
 from controller.records.record import RoomRecord
 from controller.room import truncate_to_millis
 from controller.state_cache import StateCache
@@ -64,6 +66,10 @@ class FakeLease:
     async def release(self) -> None:
         self.held = False
 
+    async def give_up(self) -> None:
+        await self.release()
+        self.lost.set()
+
 
 class TellingTriggers(Triggers):
     """Remembers what it was asked to wake for, too."""
@@ -102,6 +108,7 @@ class InProcess:
         self.reads = 0
         self.progress: list[tuple[str, str, str]] = []
         self.state = StateCache(self.store)
+        self.events = EventLog(self.metrics, self.time.clock())
         parts = build_controller(
             Process(
                 self._read,
@@ -110,6 +117,7 @@ class InProcess:
                 plan_inputs(prune_grace_seconds=prune_grace_seconds),
                 config or RecordingConfig(),
                 self.state,
+                self.events,
                 self.triggers,
                 self.metrics,
                 self.time.clock(),
@@ -161,6 +169,11 @@ class InProcess:
 
     async def listed(self) -> set[str]:
         return {room.name for room in await FakeLive.rooms(self.live)}
+
+    async def recorded(self) -> list[Event]:
+        """The events so far."""
+        await self.events.flush(self.store)
+        return list(await self.store.events.find())
 
     def calls(self) -> Counter[str]:
         """The calls since this was asked last."""

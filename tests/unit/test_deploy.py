@@ -1,5 +1,6 @@
 """What deploy/ writes is what the code reads: it parses, every name in it exists, nothing is left open."""
 
+import json
 import os
 import re
 import subprocess
@@ -10,9 +11,9 @@ from typing import Any
 import pytest
 import yaml
 
-from controller.metrics import Metrics
 from controller.settings import SETTINGS, SettingGroup, load_settings
 
+MONITORING = Path(__file__).parents[2] / "controller" / "docs" / "monitoring.md"
 DEPLOY = Path(__file__).parents[2] / "deploy"
 COMPOSE = DEPLOY / "compose"
 BASE = DEPLOY / "kubernetes" / "base"
@@ -216,6 +217,33 @@ def test_gives_the_unit_every_credential_that_it_reads() -> None:
 
 def test_alerts_on_metrics_that_exist() -> None:
     rules = yaml.safe_load((DEPLOY / "alerts" / "roomctl.rules.yaml").read_text())["groups"][0]["rules"]
-    asked = set(re.findall(r"roomctl_\w+", " ".join(rule["expr"] for rule in rules)))
-    metrics = set(re.findall(r"^# TYPE (\w+)", Metrics().text().decode(), re.MULTILINE))
-    assert asked <= metrics
+    for rule in rules:
+        assert_exported(rule["expr"])
+
+
+def test_dashboard_asks_for_every_metric_and_for_no_other() -> None:
+    panels = json.loads((DEPLOY / "grafana" / "roomctl.json").read_text())["panels"]
+    queries = [target["expr"] for panel in panels for target in panel.get("targets", ())]
+    for query in queries:
+        assert_exported(query)
+    asked = {name.removesuffix("_bucket") for query in queries for name in re.findall(r"roomctl_\w+", query)}
+    assert asked == set(LABELS)
+
+
+LABELS = {
+    name: set(filter(None, labels.split(",")))
+    for name, labels in re.findall(
+        r"^\| `(roomctl_\w+)(?:\{([\w,]*)\})?` \|", MONITORING.read_text(), re.MULTILINE
+    )
+}
+"""The labels of each metric, by name; test_docs.py compares the page with the code."""
+
+
+def assert_exported(query: str) -> None:
+    """A query asks for metrics and labels that a controller exports."""
+    names = re.findall(r"(roomctl_\w+?)(?:_bucket)?\b(?!\w)", query)
+    assert names
+    known = set().union(*(LABELS[name] for name in names)) | {"le", "instance"}
+    selected = re.findall(r"(\w+)\s*=~?\s*\"", query)
+    grouped = [label for group in re.findall(r"by \(([^)]*)\)", query) for label in re.split(r",\s*", group)]
+    assert {*selected, *grouped} <= known

@@ -1,5 +1,6 @@
 """Settings: what is read, what is refused, and that no secret shows."""
 
+import base64
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -65,6 +66,8 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         recording_idle_seconds=60,
         recording_preset="H264_720P_30",
         recording_page_url="http://127.0.0.1:8080",
+        events_url="",
+        events_secret=b"",
         log_format="",
         log_level="info",
     )
@@ -141,6 +144,8 @@ def test_good_values_are_read(variable: str, text: str, attribute: str, value: o
     assert getattr(load({variable: text}), attribute) == value
 
 
+_NO_USER = "must not contain a user name, query or fragment"
+_EVENTS_URL = "invalid URL; use http or https, for example https://example.com"
 _SCHEMES = "use http, https, ws or wss, for example wss://example.com"
 _MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
 
@@ -253,11 +258,39 @@ _MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
             "must not contain a user name, query or fragment",
         ),
         ("ROOMCTL_LOG_FORMAT", "xml", 'invalid value "xml"; must be console or json'),
+        ("ROOMCTL_EVENTS_URL", "wss://a.example", _EVENTS_URL),
+        ("ROOMCTL_EVENTS_URL", f"https://u:{SECRET}@a.example", _NO_USER),
+        ("ROOMCTL_EVENTS_URL", "https://a.example/#part", _NO_USER),
         ("ROOMCTL_LOG_LEVEL", "loud", 'invalid value "loud"; must be debug, info, warning or error'),
     ],
 )
 def test_a_bad_value_is_one_line_that_says_what_to_write(variable: str, text: str, line: str) -> None:
     assert problems({**GOOD, variable: text}) == (f"{variable}: {line}",)
+
+
+def test_events_are_sent_to_a_url_as_it_is_written() -> None:
+    url, key = "https://a.example/hook/?tenant=7", bytes(range(32))
+    encoded = base64.b64encode(key).decode()
+    for secret in (f"whsec_{encoded}", f"whsec_{encoded.rstrip('=')}"):
+        settings = load({"ROOMCTL_EVENTS_URL": url, "ROOMCTL_EVENTS_SECRET": secret})
+        assert (settings.events_url, settings.events_secret) == (url, key)
+        assert encoded not in repr(settings)
+
+
+@pytest.mark.parametrize("secret", ["", "whsec_AAAA", "whsec_!" + "A" * 42, "sk_" + "A" * 44])
+def test_a_wrong_secret_of_events_is_an_error_that_does_not_show_it(secret: str) -> None:
+    (line,) = problems({**GOOD, "ROOMCTL_EVENTS_URL": "https://a.example", "ROOMCTL_EVENTS_SECRET": secret})
+    assert line.startswith("ROOMCTL_EVENTS_SECRET: ")
+    assert not secret or secret not in line
+
+
+def test_a_secret_of_events_alone_is_an_error() -> None:
+    secret = f"whsec_{base64.b64encode(bytes(32)).decode()}"
+    (line,) = problems({**GOOD, "ROOMCTL_EVENTS_SECRET": secret})
+    assert line == (
+        "ROOMCTL_EVENTS_SECRET: must be set together with ROOMCTL_EVENTS_URL; "
+        "set both, or neither to send no events"
+    )
 
 
 @pytest.mark.parametrize("half", ["ROOMCTL_RECORDING_S3_ACCESS_KEY", "ROOMCTL_RECORDING_S3_SECRET"])
@@ -412,6 +445,7 @@ def test_secrets_have_no_flag_and_are_not_shown() -> None:
         "ROOMCTL_SECRET",
         "ROOMCTL_RECORDING_S3_ACCESS_KEY",
         "ROOMCTL_RECORDING_S3_SECRET",
+        "ROOMCTL_EVENTS_SECRET",
     }
     bucket = dict.fromkeys(("ROOMCTL_RECORDING_S3_ACCESS_KEY", "ROOMCTL_RECORDING_S3_SECRET"), SECRET)
     assert SECRET not in repr(load({"MONGODB_URI": f"mongodb://u:{SECRET}@db", **bucket}))

@@ -12,13 +12,17 @@ from typing import Final
 import structlog
 
 from controller.clock import Clock
+from controller.events.log import EventLog
 from controller.live.egress import Egress
 from controller.metrics import Metrics
+from controller.records.events import Event, EventType
 from controller.records.recordings import RecordingRow, RecordingState, RecordingStore
 from controller.room import redact_key, redact_room_id
 
 STOP_RETRY_SECONDS: Final = 5.0
 """Seconds after which an egress that was asked to end, and has not, is asked again."""
+
+STARTED: Final = "started"
 
 log = structlog.get_logger()
 
@@ -67,6 +71,7 @@ class Ledger:
     store: RecordingStore
     clock: Clock
     metrics: Metrics
+    events: EventLog
     open: dict[str, tuple[RecordingRow, float]] = field(default_factory=dict)
     lost: set[str] = field(default_factory=set)
     _loaded: bool = False
@@ -92,6 +97,7 @@ class Ledger:
             return
         await self.store.put(row)
         self.open[row.egress_id] = row, self.clock.monotonic()
+        self._record(row, STARTED)
 
     async def resume(self, row: RecordingRow) -> None:
         """One that was lost is found to go on."""
@@ -125,6 +131,20 @@ class Ledger:
         if row.state is RecordingState.COMPLETE:
             self.metrics.recorded_seconds.inc(row.seconds)
         _log_closed(row)
+        self._record(row, str(row.state))
+
+    def _record(self, row: RecordingRow, what: str) -> None:
+        self.events.record(
+            Event(
+                at=self.clock.wall(),
+                type=EventType.RECORDING,
+                key=row.key,
+                room_id=row.room_id,
+                reason=what,
+                seconds=None if what == STARTED else row.seconds,
+                error=row.error or None,
+            )
+        )
 
     def unlisted(self, listed: frozenset[str], asked: float) -> list[RecordingRow]:
         """The open rows that a listing asked for at `asked` does not know."""

@@ -29,6 +29,7 @@ class JoinHandlers:
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         self._admission, self._clock = Admission(context, access_tokens), context.clock
         self._state_error = context.state_error
+        self._events, self._state = context.events, context.state
         self._in_flight = 0
         self._server_url = json.dumps(context.settings.livekit_public_url)
         seconds = context.metrics.helper_seconds
@@ -47,7 +48,11 @@ class JoinHandlers:
         The first of the two calls of a page that joins. The name changes when the room is started anew.
         """
         began = self._clock()
-        record, room = self._admission.live(body.id)
+        try:
+            record, room = self._admission.live(body.id)
+        except ApiError as refusal:
+            self._record_refusal(body.id, refusal)
+            raise
         answer = Response(json.dumps(_room_info(record, room.name)).encode())
         self._find_seconds.observe(self._clock() - began)
         return answer
@@ -93,9 +98,18 @@ class JoinHandlers:
         self._in_flight += 1
         try:
             return await self._admission.admit(join_request, headers)
+        except ApiError as refusal:
+            self._record_refusal(join_request.room_id, refusal)
+            raise
         finally:
             self._in_flight -= 1
             seconds.observe(self._clock() - began)
+
+    def _record_refusal(self, room_id: str, refusal: ApiError) -> None:
+        """Of a room that is on record: else everybody could fill the events."""
+        room = self._state.records.by_id.get(room_id)
+        if room is not None:
+            self._events.record_refusal(room, refusal.code)
 
 
 def _room_info(record: RoomRecord, name: str) -> dict[str, Any]:

@@ -6,16 +6,24 @@ checks: the access token (401), the body (400), the room (404), its origin (409)
 
 import asyncio
 import secrets
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import structlog
 from aiohttp import web
 
+from controller.records.events import Event, EventType
 from controller.records.ports import Records, RecordStore
 from controller.records.record import Origin, RoomRecord
-from controller.room import RoomSpec, redact_key, truncate_to_millis
+from controller.room import (
+    Disruption,
+    FieldChange,
+    RoomSpec,
+    field_changes,
+    redact_key,
+    truncate_to_millis,
+)
 from controller.sidecar.access_tokens import ACCESS_TOKEN, AccessTokens, ApiCaller
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import invalid
@@ -35,6 +43,9 @@ from controller.sidecar.rooms.response_cache import ResponseCache
 RECORDS_PER_YIELD: Final = 500
 """Rooms read before other tasks run, so that participants do not wait for a long list."""
 
+_Change: TypeAlias = tuple[EventType, tuple[FieldChange, ...]]
+"""What a call does to a room, as events have it."""
+
 _DONE: Final = b'{"success": true}'
 
 log = structlog.get_logger()
@@ -45,6 +56,7 @@ class RoomHandlers:
 
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         self._access_tokens, self._wall = access_tokens, context.wall
+        self._state, self._events = context.state, context.events
         self._responses = ResponseCache()
         self._desired_state = DesiredStateWriter(context)
 
@@ -70,7 +82,7 @@ class RoomHandlers:
         store = await self._desired_state.for_writing()
         record = _new(spec, self._now())
         await self._desired_state.insert(store, record)
-        _log_change("room created", record, caller)
+        self._record("create", "room created", record, caller, _created(record))
         return await self._when_reconciled(store, caller, record)
 
     async def get_count(self, caller: ApiCaller, body: bodies.CountRooms) -> Response:
@@ -106,7 +118,7 @@ class RoomHandlers:
         What is not given stays. Cuts nobody off, unless active becomes false. Answered like create.
         """
         store = await self._desired_state.for_writing()
-        record = await self._respecify(store, caller, body.id, body.given)
+        record = await self._respecify("update", store, caller, body.id, body.given)
         return await self._when_reconciled(store, caller, record)
 
     async def start(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
@@ -116,7 +128,7 @@ class RoomHandlers:
         live room it changes nothing.
         """
         store = await self._desired_state.for_writing()
-        await self._respecify(store, caller, body.id, {"active": True})
+        await self._respecify("start", store, caller, body.id, {"active": True})
 
         async def so() -> bool:
             own_room(store, caller, body.id)  # where somebody removed it meanwhile it will not be
@@ -132,7 +144,7 @@ class RoomHandlers:
         Disconnects everybody inside; the room keeps its id. 503 after 5 s: not yet, ask again.
         """
         store = await self._desired_state.for_writing()
-        await self._respecify(store, caller, body.id, {"active": False})
+        await self._respecify("stop", store, caller, body.id, {"active": False})
         return await self._when_gone(store, body.id)
 
     async def remove(self, caller: ApiCaller, body: bodies.RemovedId) -> Response:
@@ -150,7 +162,7 @@ class RoomHandlers:
             record = await self._desired_state.write(
                 store, caller, room_id, lambda room: room.with_api_removal(now)
             )
-            _log_change("room removed", record, caller)
+            self._record("remove", "room removed", record, caller, [(EventType.REMOVE, ())])
         return await self._when_gone(store, room_id)
 
     async def _find(
@@ -166,7 +178,7 @@ class RoomHandlers:
         return [record async for batch in _batches(mine) for record in batch if holds(record)]
 
     async def _respecify(
-        self, store: RecordStore, caller: ApiCaller, room_id: str, given: Mapping[str, Any]
+        self, call: str, store: RecordStore, caller: ApiCaller, room_id: str, given: Mapping[str, Any]
     ) -> RoomRecord:
         now, before = self._now(), managed_by_api(own_room(store, caller, room_id))
 
@@ -175,8 +187,29 @@ class RoomHandlers:
 
         record = await self._desired_state.write(store, caller, room_id, changed)
         if record.generation != before.generation:
-            _log_change("room updated", record, caller)
+            self._record(call, "room updated", record, caller, _changed(before, record))
         return record
+
+    def _record(
+        self, call: str, what: str, record: RoomRecord, caller: ApiCaller, changes: Iterable[_Change]
+    ) -> None:
+        """Log what a call stored, and record its events: the reconciler, which does it, records none."""
+        log.info(what, source="api", key=redact_key(record.key), user_id=caller.user_id)
+        live = self._state.live_room(record)
+        for kind, fields in changes:
+            self._events.record(
+                Event(
+                    at=self._now(),
+                    type=kind,
+                    key=record.key,
+                    room_id=record.id,
+                    reason=f"API call {call}",
+                    fields=fields,
+                    disruption=_disruption(kind, fields),
+                    participants=live.num_participants if live is not None else 0,
+                    by=f"api {caller.user_id}",
+                )
+            )
 
     async def _when_reconciled(self, store: RecordStore, caller: ApiCaller, record: RoomRecord) -> Response:
         """The room as soon as it is reconciled, or as it is after 5 s. ApiError if it was removed."""
@@ -230,5 +263,21 @@ def _not_yet(doing: str) -> ApiError:
     return ApiError(Code.UNAVAILABLE, what, retry_after=1)
 
 
-def _log_change(event: str, record: RoomRecord, caller: ApiCaller) -> None:
-    log.info(event, source="api", key=redact_key(record.key), user_id=caller.user_id)
+def _created(record: RoomRecord) -> Iterator[_Change]:
+    yield EventType.CREATE, ()
+    if record.spec.active:
+        yield EventType.START, ()
+
+
+def _changed(before: RoomRecord, after: RoomRecord) -> Iterator[_Change]:
+    changes = field_changes(before.spec, after.spec)
+    if edits := tuple(change for change in changes if change.field != "active"):
+        yield EventType.UPDATE, edits
+    if len(edits) < len(changes):
+        yield EventType.START if after.spec.active else EventType.STOP, ()
+
+
+def _disruption(kind: EventType, fields: tuple[FieldChange, ...]) -> Disruption:
+    if kind in (EventType.STOP, EventType.REMOVE):
+        return Disruption.DISCONNECTS
+    return Disruption.RESTRICTS if any(change.restricts for change in fields) else Disruption.NONE

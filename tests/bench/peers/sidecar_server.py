@@ -27,7 +27,7 @@ async def serve(port: int) -> None:
     harness.people.inside[ROOM_NAME] = [Participant(f"guest-{n}") for n in range(20)]
     harness.state.mongodb.record_success(time.monotonic())
     harness.state.livekit.record_success(time.monotonic())
-    sidecar = Sidecar(Context(settings, harness.state, harness.people, harness.metrics))
+    sidecar = Sidecar(Context(settings, harness.state, harness.people, harness.metrics, harness.events))
     async with sidecar.listening():
         await asyncio.Event().wait()
 

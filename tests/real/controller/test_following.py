@@ -40,6 +40,7 @@ async def test_the_four_presets_are_live_with_their_conditions(
                 "leader": True,
                 "livekit": True,
                 "mongodb": True,
+                "clock": True,
             }
             webinar, team = records["guest-webinar"].id, records["standard-team"].id
             for room_id, may_publish in ((webinar, False), (team, True)):

@@ -33,6 +33,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
                 "leader": True,
                 "livekit": False,
                 "mongodb": True,
+                "clock": True,
             }
             await site.tried_again()
             assert await site.token(record.id, "bob"), "guests are answered from what was last known"

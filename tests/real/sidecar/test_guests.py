@@ -14,6 +14,8 @@ import pytest
 
 from controller.access.people import is_person
 from controller.access.policy import Role, permission_correction, permission_for
+from controller.clock import Clock as MachineClock
+from controller.events.log import EventLog
 from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.room import Participant
 from controller.live.webhook import WebhookEvent
@@ -116,7 +118,8 @@ async def _venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Venu
             state, reader = StateCache(memory), ApiReader(connection)
             clock = Clock()
             reconciler = ReconcilerHandle(on_webhook=hints.put_nowait)
-            sidecar = Sidecar(Context(settings, state, reader, metrics, reconciler, clock=clock))
+            events = EventLog(metrics, MachineClock())
+            sidecar = Sidecar(Context(settings, state, reader, metrics, events, reconciler, clock=clock))
             state.livekit.record_success(clock())
             state.mongodb.record_success(clock())
             async with sidecar.listening():

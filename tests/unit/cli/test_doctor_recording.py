@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import pytest
 
-from controller.cli.doctor import Severity, about_no_output, about_recording, about_s3
+from controller.cli.checks import Severity
+from controller.cli.doctor import about_no_output, about_recording, about_s3
 from controller.recording_output import RecordingOutput
 from controller.settings import Settings
 

@@ -2,7 +2,8 @@
 
 from pathlib import Path
 
-from controller.cli.doctor import Severity, about_tokens
+from controller.cli.checks import Severity
+from controller.cli.doctor import about_tokens
 
 DIGEST = "5e884898da28047151d0e56f8dc6292773603d0d6aabbdd62a11ef721d1542d8"
 

@@ -5,13 +5,12 @@ from dataclasses import replace
 
 import pytest
 
+from controller.git import Commit
 from controller.manifests.snapshot import ManifestError, ManifestRoom, SourcePosition
 from controller.plan.model import (
     Action,
     BlockReason,
     Create,
-    Disruption,
-    FieldChange,
     Heal,
     Plan,
     Recreate,
@@ -21,7 +20,8 @@ from controller.plan.model import (
     Stop,
     Update,
 )
-from controller.plan.render import as_json, as_text
+from controller.plan.render import as_dict, as_json, as_text
+from controller.room import Disruption, FieldChange
 from tests.support.rooms import NOW, room
 
 ROOM = room()
@@ -162,7 +162,7 @@ def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> 
         ),
         (
             change(Remove(), blocked_by=BlockReason.TOO_MANY),
-            f"- team/standup: remove (manifest changed; blocked: {BlockReason.TOO_MANY})",
+            f"- team/standup: remove (manifest changed; blocked: {BlockReason.TOO_MANY.message(1)})",
         ),
     ],
 )
@@ -203,3 +203,15 @@ def test_errors_and_notes_stand_before_the_counts() -> None:
         "",
         "Plan: 1 to update.",
     ]
+
+
+def test_commit_is_beside_the_revision_in_a_git_checkout() -> None:
+    plan = Plan(revision="ab", commit=Commit("c0ffee", "Ada", NOW, "Add the keynote"))
+    keys = list(as_dict(plan, NOW))
+    assert keys[keys.index("revision") + 1] == "commit"
+    assert as_dict(plan, NOW)["commit"] == {
+        "id": "c0ffee",
+        "author": "Ada",
+        "time": f"{NOW:%Y-%m-%dT%H:%M:%S}.000Z",
+        "subject": "Add the keynote",
+    }

@@ -5,13 +5,16 @@ from datetime import timedelta
 
 import pytest
 
-from controller.cli.rooms import as_dict, is_controller_stale, room_status, select_rooms
+from controller.cli.leader import Leader
+from controller.cli.rooms import as_dict, room_status, select_rooms
 from controller.records.ports import Holder
 from controller.records.record import Condition, Origin, Status
+from controller.records.replicas import Replica
 from tests.support.rooms import NOW, records, room
 
 LATER = NOW + timedelta(minutes=5)
 HOLDER = Holder("x", "host", 17, "run", LATER - timedelta(seconds=29))
+LEADER = Leader(HOLDER)
 SAID = Status(
     1,
     (
@@ -24,7 +27,7 @@ SAID = Status(
 
 
 def test_the_object_is_the_references_with_ours_beside_it() -> None:
-    shown = as_dict(room_status(replace(room(live="lk-1"), status=SAID), HOLDER, LATER))
+    shown = as_dict(room_status(replace(room(live="lk-1"), status=SAID), LEADER, LATER))
     assert list(shown) == [
         "_id",
         "id",
@@ -60,21 +63,21 @@ def test_the_object_is_the_references_with_ours_beside_it() -> None:
         "message": "",
         "lastTransitionTime": "2026-03-24T16:00:00.123Z",
     }
-    assert as_dict(room_status(room(), HOLDER, LATER))["LKRoomName"] is None
+    assert as_dict(room_status(room(), LEADER, LATER))["LKRoomName"] is None
 
 
 def test_what_is_not_said_yet_is_unknown() -> None:
-    kinds = {c.type: (c.status, c.reason) for c in room_status(room(), HOLDER, LATER).conditions}
+    kinds = {c.type: (c.status, c.reason) for c in room_status(room(), LEADER, LATER).conditions}
     pending = ("Unknown", "Pending")
     assert kinds == {"Ready": pending, "Live": pending, "ManifestValid": pending}
     api = replace(room(), origin=Origin.API, file=None)
-    assert [c.type for c in room_status(api, HOLDER, LATER).conditions] == ["Ready", "Live"]
+    assert [c.type for c in room_status(api, LEADER, LATER).conditions] == ["Ready", "Live"]
 
 
 def test_without_a_controller_nothing_is_known() -> None:
     gone = replace(HOLDER, renewed=LATER - timedelta(seconds=31))
     for holder, since in ((gone, gone.renewed), (None, NOW)):
-        conditions = room_status(replace(room(), status=SAID), holder, LATER).conditions
+        conditions = room_status(replace(room(), status=SAID), Leader(holder), LATER).conditions
         assert {(c.status, c.reason, c.last_transition) for c in conditions} == {
             ("Unknown", "ControllerAway", since)
         }
@@ -82,7 +85,40 @@ def test_without_a_controller_nothing_is_known() -> None:
 
 @pytest.mark.parametrize(("seconds", "away"), [(0, False), (30, False), (30.1, True)])
 def test_a_controller_is_away_after_half_a_minute(seconds: float, away: bool) -> None:
-    assert is_controller_stale(replace(HOLDER, renewed=LATER - timedelta(seconds=seconds)), LATER) is away
+    assert Leader(replace(HOLDER, renewed=LATER - timedelta(seconds=seconds))).is_stale(LATER) is away
+
+
+def seeing(livekit_age_s: float | None, **fields: object) -> Leader:
+    """A leader that wrote its document just now, a minute after its start."""
+    started = LATER - timedelta(minutes=1)
+    me = Replica(id="x", host="host", pid=17, started=started, written=LATER, livekit_age_s=livekit_age_s)
+    return Leader(HOLDER, me.model_copy(update=fields))
+
+
+@pytest.mark.parametrize(("age", "since"), [(15.1, 15.1), (None, 60.0)])
+def test_without_livekit_nothing_is_known_of_what_only_livekit_tells(age: float | None, since: float) -> None:
+    leader = seeing(age, livekit_error="LiveKit at h:1 cannot be reached (ListRooms)")
+    conditions = room_status(replace(room(), status=SAID), leader, LATER).conditions
+    away = LATER - timedelta(seconds=since)
+    assert [(c.type, c.status, c.reason, c.last_transition) for c in conditions] == [
+        ("Ready", "Unknown", "LiveKitAway", away),
+        ("Live", "Unknown", "LiveKitAway", away),
+        ("ManifestValid", "True", "Valid", NOW),
+        ("Deferred", "True", "PeopleInside", NOW),
+    ]
+    assert "LiveKit at h:1 cannot be reached" in conditions[0].message
+    assert leader.problem == conditions[0].message
+
+
+def test_livekit_of_a_moment_ago_is_believed() -> None:
+    assert room_status(replace(room(), status=SAID), seeing(14.9), LATER).conditions == SAID.conditions
+    assert seeing(14.9).problem == ""
+
+
+@pytest.mark.parametrize("state", ["missing", "unreadable"])
+def test_leader_without_its_rooms_directory_is_a_problem(state: str) -> None:
+    leader = seeing(0.1, rooms_dir=state, rooms_dir_problem="rooms.d does not exist")
+    assert leader.problem == "the controller cannot read its rooms directory: rooms.d does not exist"
 
 
 def test_rooms_are_sorted_by_key_without_tombstones() -> None:

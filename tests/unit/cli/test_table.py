@@ -8,7 +8,7 @@ HEADER = ("KEY", "FILE", "NOTE")
 
 
 def shown(capsys: pytest.CaptureFixture[str], *rows: tuple[str, str, str]) -> list[str]:
-    print_table(HEADER, rows, {"KEY": {"a": "red"}}, fold=True)
+    print_table(HEADER, rows, {"KEY": {"a": "red"}})
     return capsys.readouterr().out.splitlines()
 
 

@@ -7,9 +7,9 @@ from email.utils import format_datetime
 import pytest
 
 from controller.cli.apply import apply_code, print_report
+from controller.cli.checks import Severity
 from controller.cli.console import Exit
 from controller.cli.doctor import (
-    Severity,
     about_clock,
     about_hidden,
     about_manifests,
@@ -17,6 +17,7 @@ from controller.cli.doctor import (
     about_secret,
 )
 from controller.cli.get import count_inside, read_rooms
+from controller.cli.leader import Leader
 from controller.cli.plan import plan_code
 from controller.cli.rooms import room_status
 from controller.cli.wait import WaitProgress
@@ -90,7 +91,7 @@ def test_what_an_apply_left_or_could_not_do_is_named(capsys: pytest.CaptureFixtu
     assert err.splitlines()[1:] == [
         "error: team: no room",
         "not applied: events/room-1: recreate (deferred until the room is empty, 2 participants inside)",
-        f"not applied: api/aaaaaa: remove ({BlockReason.EMPTY})",
+        f"not applied: api/aaaaaa: remove ({BlockReason.EMPTY.message(0)})",
         "error: 1 manifest file is invalid: rooms.d/bad.yaml",
     ]
 
@@ -161,7 +162,7 @@ def test_that_a_manifest_is_invalid_can_be_waited_for() -> None:
 
 def test_each_room_not_there_yet_has_its_reason() -> None:
     watch = WaitProgress(WaitCondition(), desired(a=room(1), b=room(2)))
-    now = {"events/room-1": room_status(replace(room(1), status=READY), AT_WORK, NOW)}
+    now = {"events/room-1": room_status(replace(room(1), status=READY), Leader(AT_WORK), NOW)}
     watch.update(watch.targets(records()), now)
     assert watch.missing == {"events/room-2": "waiting for Ready: room not found"}
 
@@ -169,7 +170,7 @@ def test_each_room_not_there_yet_has_its_reason() -> None:
 def test_a_deferred_room_is_named_once(capsys: pytest.CaptureFixture[str]) -> None:
     said = Status(1, (*READY.conditions, Condition("Deferred", "True", "PeopleInside", "2 inside", NOW)))
     watch = WaitProgress(WaitCondition(), desired(a=room(1)))
-    now = {"events/room-1": room_status(replace(room(1), status=said), AT_WORK, NOW)}
+    now = {"events/room-1": room_status(replace(room(1), status=said), Leader(AT_WORK), NOW)}
     for _ in range(2):
         watch.update(watch.targets(records()), now)
     assert watch.missing == {}

@@ -7,14 +7,13 @@ from controller.plan.model import (
     ActionName,
     BlockReason,
     DeleteTombstonedRoom,
-    Disruption,
     FinalizeApiRemoval,
     Plan,
     PurgeTombstone,
 )
 from controller.plan.render import as_dict, as_text
 from controller.records.record import TOMBSTONE_TTL, RoomRecord, Status
-from controller.room import redact_key
+from controller.room import Disruption, redact_key
 from tests.support.worlds import (
     NOW,
     by_api,

@@ -1,7 +1,7 @@
 """A manifest that has no record becomes a room."""
 
-from controller.plan.model import ActionName, Disruption
-from controller.room import FIELDS, room_id
+from controller.plan.model import ActionName
+from controller.room import FIELDS, Disruption, room_id
 from tests.support.worlds import ID_KEY, desired, kinds, manifest, only, planned, spec
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from controller.plan.model import Disruption
+from controller.room import Disruption
 from tests.support.worlds import desired, live_room, manifest, only, planned, record
 
 VIDEO, AUDIO = "MEDIA_TYPE_VIDEO_ONLY", "MEDIA_TYPE_AUDIO_ONLY"

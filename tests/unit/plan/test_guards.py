@@ -86,13 +86,13 @@ def test_while_an_error_stands_for_no_room_on_record_nothing_goes_leave_or_not()
     world.errors = [BAD_NEW]
     for leave in (frozenset[str](), frozenset({"r00"})):
         change = only(world.plan(approved_removals=leave))
-        assert (change.blocked_by, change.due) == (BlockReason.SNAPSHOT, ())
+        assert (change.blocked_by, change.due) == (BlockReason.UNREAD_MANIFEST, ())
 
 
 def test_an_error_in_a_file_of_other_rooms_stands_for_no_room_where_those_are_right() -> None:
     world = without(grown(3), 1)
     world.errors = [ManifestError("r01.yaml", "a second document has no key", None, None)]
-    assert only(world.plan()).blocked_by is BlockReason.SNAPSHOT
+    assert only(world.plan()).blocked_by is BlockReason.UNREAD_MANIFEST
 
 
 def test_an_error_that_stands_for_a_room_holds_back_no_other_removal() -> None:

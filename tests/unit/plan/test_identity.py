@@ -76,7 +76,7 @@ def test_two_manifests_that_come_to_one_id_are_both_refused() -> None:
 def test_two_that_would_take_one_room_over_leave_it_where_it_is() -> None:
     wanted = desired(manifest("b", pinned=ROOM.id), manifest("c", pinned=ROOM.id))
     change = only(planned(wanted, (ROOM,), LIVE))
-    assert (change.key, change.blocked_by) == ("a", BlockReason.SNAPSHOT)
+    assert (change.key, change.blocked_by) == ("a", BlockReason.UNREAD_MANIFEST)
 
 
 def test_a_manifest_that_comes_back_revives_its_room_under_a_new_name_with_its_id() -> None:

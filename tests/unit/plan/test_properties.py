@@ -15,7 +15,6 @@ from controller.plan.model import (
     Create,
     DeleteOrphan,
     DeleteTombstonedRoom,
-    Disruption,
     FinalizeApiRemoval,
     Observed,
     Plan,
@@ -26,7 +25,7 @@ from controller.plan.model import (
 )
 from controller.plan.planner import make_plan
 from controller.records.record import Origin
-from controller.room import room_id
+from controller.room import Disruption, room_id
 from tests.support.histories import (
     Event,
     api_events,
@@ -176,7 +175,7 @@ def test_a_folder_that_says_nothing_removes_nothing(world: World, state: RoomsDi
     assert not any(isinstance(chore, DeleteOrphan) for chore in plan.chores)
     for change in plan.changes:
         held = any(isinstance(action, Remove) for action in change.actions)
-        assert (change.blocked_by in (BlockReason.SNAPSHOT, BlockReason.EMPTY)) is held
+        assert (change.blocked_by in (BlockReason.UNREAD_MANIFEST, BlockReason.EMPTY)) is held
 
 
 @given(worlds(manifest_events, least=1), st.integers(0, 13))

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from controller.live.room import EMPTY_TIMEOUT_SECONDS
-from controller.plan.model import Disruption
+from controller.room import Disruption
 from tests.support.worlds import desired, kinds, live_room, manifest, only, planned, record
 
 

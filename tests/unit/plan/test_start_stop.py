@@ -1,6 +1,7 @@
 """`active` starts and stops the live room."""
 
-from controller.plan.model import ActionName, DeleteRetiredRoom, Disruption
+from controller.plan.model import ActionName, DeleteRetiredRoom
+from controller.room import Disruption
 from tests.support.worlds import NOW, desired, kinds, live_room, manifest, only, planned, record
 
 

@@ -5,9 +5,10 @@ from typing import Any
 
 import pytest
 
-from controller.plan.model import ActionName, Disruption, FieldChange, PurgeTombstone, Repair, Update
+from controller.plan.model import ActionName, PurgeTombstone, Repair, Update
 from controller.plan.planner import SECOND_FILE
 from controller.records.record import TOMBSTONE_TTL, Recording, RoomRecord
+from controller.room import Disruption, FieldChange
 from tests.support.worlds import NOW, desired, kinds, live_room, manifest, only, planned, record
 
 

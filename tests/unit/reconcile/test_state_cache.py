@@ -49,5 +49,5 @@ def test_guests_are_answered_for_five_minutes_from_the_last_word_of_each_server(
     state.mongodb.record_success(100.0)
     assert state.is_fresh(STATE_MAX_AGE_SECONDS)
     assert not state.is_fresh(STATE_MAX_AGE_SECONDS + 0.1)
-    state.livekit.record_failure()
+    state.livekit.record_failure(OSError("it is away"))
     assert (state.livekit.up, state.started) == (False, True)

@@ -8,7 +8,7 @@ import pytest
 from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError, SourcePosition
 from controller.plan.model import BlockReason, DeleteRetiredRoom, Recreate, Remove, RoomChange
-from controller.reconcile.status import StatusInputs, status_of
+from controller.reconcile.status import StatusInputs, guarded, status_of
 from controller.records.record import Condition, RoomRecord, Status
 from tests.support.worlds import NOW, by_api, record
 
@@ -85,12 +85,19 @@ def test_what_waits_for_people_to_leave_is_told_and_the_room_is_ready(action: Re
     assert deferred.message == f"{action.action_name} deferred until the room is empty, 2 participants inside"
 
 
-def test_a_refused_removal_leaves_the_room_ready_and_says_why() -> None:
-    ready = condition(
-        LIVE, StatusInputs(live=True, change=change(Remove(), blocked_by=BlockReason.TOO_MANY)), "Ready"
-    )
-    assert (ready.status, ready.reason) == ("True", "AsSpecified")
-    assert "more than 30 % of the manifests are missing" in ready.message
+@pytest.mark.parametrize("reason", sorted(set(BlockReason) - {BlockReason.NOT_YET}))
+def test_guarded_room_is_ready_and_names_the_command_that_changes_it(reason: BlockReason) -> None:
+    inputs = StatusInputs(live=True, guard=guarded(reason, 7))
+    assert said(LIVE, inputs)["Guarded"] == ("True", str(reason))
+    ready = condition(LIVE, inputs, "Ready")
+    assert (ready.status, ready.reason) == ("True", "Guarded")
+    assert ready.message.rpartition(": ")[2].startswith("roomctl ")
+
+
+def test_room_whose_manifest_is_gone_for_seconds_is_not_guarded() -> None:
+    inputs = StatusInputs(live=True, change=change(Remove(), blocked_by=BlockReason.NOT_YET))
+    assert "Guarded" not in said(LIVE, inputs)
+    assert condition(LIVE, inputs, "Ready").message == "manifest deleted; removed after 10 seconds"
 
 
 def test_a_flapping_room_is_stalled() -> None:

@@ -9,7 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+from controller.clock import Clock as MachineClock
 from controller.errors import LiveKitUnavailableError
+from controller.events.log import EventLog
 from controller.live.room import LiveRoom, Participant
 from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
@@ -135,6 +137,8 @@ class Harness:
     def __init__(self, settings: Settings = SETTINGS) -> None:
         self.clock, self.wall = Clock(), Clock(NOW)
         self.people, self.metrics, self.hints = People(), Metrics(), list[WebhookEvent]()
+        time = MachineClock(wall=lambda: datetime.fromtimestamp(self.wall(), UTC))
+        self.events = EventLog(self.metrics, time)
         self.memory = RecordCache()
         self.state = StateCache(self.memory)
         self.state.mongodb.record_success(self.clock())
@@ -142,7 +146,14 @@ class Harness:
         self.put(record())
         self.reconciler = ReconcilerHandle(on_webhook=self.hints.append)
         context = Context(
-            settings, self.state, self.people, self.metrics, self.reconciler, clock=self.clock, wall=self.wall
+            settings,
+            self.state,
+            self.people,
+            self.metrics,
+            self.events,
+            self.reconciler,
+            clock=self.clock,
+            wall=self.wall,
         )
         self.sidecar = Sidecar(context)
 

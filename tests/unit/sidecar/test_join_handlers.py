@@ -337,7 +337,7 @@ class TestWhatIsKnown:
 
     async def test_the_last_known_state_answers_for_five_minutes(self) -> None:
         async with serving() as harness:
-            harness.state.livekit.record_failure()
+            harness.state.livekit.record_failure(OSError("it is away"))
             harness.clock.now += 300
             assert (await harness.token()).status == 200
             harness.clock.now += 1

@@ -103,9 +103,9 @@ async def test_readiness_says_what_is_away() -> None:
             return answer.status, answer.json
 
         harness.state.leader = True
-        all_is_well = {"ready": True, "leader": True, "livekit": True, "mongodb": True}
+        all_is_well = {"ready": True, "leader": True, "livekit": True, "mongodb": True, "clock": True}
         assert await ready() == (200, all_is_well)
-        harness.state.mongodb.record_failure()
+        harness.state.mongodb.record_failure(OSError("it is away"))
         assert await ready() == (200, {**all_is_well, "mongodb": False})
         harness.clock.now += 301
         assert await ready() == (503, {**all_is_well, "ready": False, "mongodb": False})
@@ -119,7 +119,7 @@ async def test_metrics_say_what_happened() -> None:
     async with serving() as harness:
         await harness.token()
         await harness.post(FIND, {"id": "unknown"})
-        harness.state.mongodb.record_failure()
+        harness.state.mongodb.record_failure(OSError("it is away"))
         answer = await ask(harness.sidecar.private, "GET", "/metrics")
         assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
         lines = answer.body.decode().splitlines()

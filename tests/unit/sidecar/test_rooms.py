@@ -63,7 +63,14 @@ class Office(Harness):
         self.people = Onlooker(live=self.live)
         settings = replace(SETTINGS, access_tokens_file=path)
         context = Context(
-            settings, self.state, self.people, self.metrics, self.reconciler, clock=self.clock, wall=self.wall
+            settings,
+            self.state,
+            self.people,
+            self.metrics,
+            self.events,
+            self.reconciler,
+            clock=self.clock,
+            wall=self.wall,
         )
         self.sidecar = Sidecar(context)
 

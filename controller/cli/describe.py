@@ -1,0 +1,250 @@
+"""roomctl describe: all about one room on one page. Reads the records, and LiveKit for who is inside."""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, Final, Literal
+
+import typer
+
+from controller.cli.console import Exit, print_data, print_error, to_yaml
+from controller.cli.events import describe as describe_event
+from controller.cli.flags import OUTPUT, with_settings
+from controller.cli.leader import read_leader
+from controller.cli.rooms import RoomStatus, as_dict, not_found, room_status, select_rooms
+from controller.cli.table import painted, print_table
+from controller.connect import connect_store, connection
+from controller.errors import LiveKitError
+from controller.git import Commit, GitReader
+from controller.live.room import Participant
+from controller.manifests import load_paths
+from controller.manifests.snapshot import ManifestRoom
+from controller.records.events import Event, EventType, event_dict
+from controller.records.ports import RoomStore
+from controller.records.record import RoomRecord
+from controller.room import format_time, redact_key
+from controller.settings import SettingGroup, Settings
+from controller.text import format_age
+
+LAST_EVENTS: Final = 10
+ASK_SECONDS: Final = 3.0
+"""For how long LiveKit is asked who is inside."""
+_STATUS_STYLES: Final = {"True": "green", "False": "red", "Unknown": "yellow"}
+
+DescribeFormat = Literal["text", "json", "yaml"]
+
+
+@dataclass(frozen=True, slots=True)
+class Manifest:
+    """The room's manifest as it is in the caller's rooms directory; `room` is None where it is not there."""
+
+    file: str
+    room: ManifestRoom | None = None
+    commit: Commit | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Description:
+    """All that is known of a room at `now`. `people` is None where LiveKit did not say; times are UTC."""
+
+    room: RoomStatus
+    manifest: Manifest | None
+    people: Sequence[Participant] | None
+    events: Sequence[Event]
+    refusals: Sequence[Event]
+    now: datetime
+
+    @property
+    def pending(self) -> list[str]:
+        """What has not been done yet, and why."""
+        record = self.room.record
+        wanted = self.manifest.room if self.manifest is not None else None
+        waits = [c.message for c in self.room.conditions if c.type in _WAITING and c.status == "True"]
+        if wanted is not None and wanted.spec != record.spec:
+            waits.append("the manifest has not been applied yet")
+        elif record.status.observed_generation != record.generation:
+            waits.append(f"generation {record.generation} has not been observed yet")
+        return waits
+
+
+_WAITING: Final = ("Deferred", "Guarded", "Held")
+
+
+@with_settings(SettingGroup.DATABASE | SettingGroup.ROOMS)
+async def describe(
+    settings: Settings,
+    room: Annotated[str, typer.Argument(metavar="KEY|ID", help="The room to describe.")],
+    output: Annotated[DescribeFormat, OUTPUT] = "text",
+) -> int:
+    """Show all about one room: manifest, spec, conditions, people, and what was done."""
+    async with connect_store(settings, verb="describe", read_only=True) as store:
+        records, _ = select_rooms(store, (room,))
+        if not records:
+            print_error(not_found(store, room))
+            return Exit.FAILED
+        described = await _read(settings, store, records[0])
+    match output:
+        case "json":
+            print_data(json.dumps(to_dict(described), indent=2, ensure_ascii=False))
+        case "yaml":
+            print_data(to_yaml(to_dict(described)))
+        case "text":
+            _show(described)
+    return Exit.FINE
+
+
+async def _read(settings: Settings, store: RoomStore, record: RoomRecord) -> Description:
+    leader, now = await read_leader(store), datetime.now(UTC)
+    types = frozenset(EventType) - {EventType.REFUSE}
+    return Description(
+        room_status(record, leader, now, store.unusable.get(record.id)),
+        _manifest(settings.rooms_dir, record),
+        await _people(settings, record),
+        await store.events.find([record.id], types=types, limit=LAST_EVENTS),
+        await store.events.find([record.id], types=[EventType.REFUSE], limit=LAST_EVENTS),
+        now,
+    )
+
+
+def _manifest(rooms_dir: Path, record: RoomRecord) -> Manifest | None:
+    if record.file is None:
+        return None
+    path = rooms_dir / record.file
+    if not path.is_file():
+        return Manifest(record.file)
+    room = load_paths([path], rooms_dir).rooms.get(record.key)
+    return Manifest(record.file, room, GitReader(rooms_dir).last_commit(record.file))
+
+
+async def _people(settings: Settings, record: RoomRecord) -> list[Participant] | None:
+    """Who is inside; None where LiveKit's settings are not there, or it does not say in time."""
+    if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
+        return None
+    if record.live is None:
+        return []
+    with suppress(LiveKitError):
+        async with connection(settings, deadline=ASK_SECONDS) as opened:
+            return await opened.reader().participants(record.live.name)
+    return None
+
+
+def _show(described: Description) -> None:
+    for title, text in _facts(described):
+        print_data(f"{painted(f'{title}:', 'bold'):<{_width(title)}}{text}")
+    _section("Conditions", _CONDITIONS, [*_conditions(described)], "none", {"STATUS": _STATUS_STYLES})
+    people = described.people
+    none = "unknown: LiveKit was not asked, or did not answer" if people is None else "nobody"
+    _section("People", _PEOPLE, [_person(each, described.now) for each in people or ()], none)
+    _section("Last events", _EVENTS, [_event(each, described.now) for each in described.events], "none")
+    _section("Last refusals", _EVENTS, [_event(each, described.now) for each in described.refusals], "none")
+
+
+def _width(title: str) -> int:
+    """Colours take no column."""
+    return 14 + len(painted(f"{title}:", "bold")) - len(f"{title}:")
+
+
+def _facts(described: Description) -> Iterator[tuple[str, str]]:
+    record = described.room.record
+    yield "Key", redact_key(record.key)
+    yield "Name", record.spec.name
+    yield "Manifest", _place(described)
+    yield "LiveKit room", record.live.name if record.live is not None else "none"
+    fields = record.spec.as_dict()
+    yield "Spec", ", ".join(f"{name} {_value(value)}" for name, value in fields.items() if name != "name")
+    yield "Generation", f"{record.generation}, modified {_ago(record.modified, described.now)}"
+    for waits in described.pending or ["nothing"]:
+        yield "Pending", waits
+
+
+def _value(value: Any) -> str:
+    return value if isinstance(value, str) else json.dumps(value)
+
+
+def _place(described: Description) -> str:
+    manifest = described.manifest
+    if manifest is None:
+        return "none; made over the API"
+    if manifest.room is None:
+        return f"{manifest.file} (not in this rooms directory)"
+    commit = f", {manifest.commit.describe(described.now)}" if manifest.commit is not None else ""
+    return f"{manifest.file}:{manifest.room.position.line}{commit}"
+
+
+def _section(
+    title: str,
+    header: Sequence[str],
+    rows: Sequence[Sequence[str]],
+    none: str,
+    styles: dict[str, dict[str, str]] | None = None,
+) -> None:
+    if not rows:
+        print_data(f"\n{painted(f'{title}:', 'bold')} {none}")
+        return
+    print_data(f"\n{painted(f'{title}:', 'bold')}")
+    print_table(header, rows, styles or {})
+
+
+_CONDITIONS: Final = ("TYPE", "STATUS", "REASON", "AGE", "MESSAGE")
+_PEOPLE: Final = ("IDENTITY", "NAME", "KIND", "ROLE", "SINCE", "PUBLISHES")
+_EVENTS: Final = ("WHEN", "TYPE", "WHAT", "BY")
+
+
+def _conditions(described: Description) -> Iterator[tuple[str, ...]]:
+    for each in described.room.conditions:
+        age = format_age((described.now - each.last_transition).total_seconds())
+        yield each.type, each.status, each.reason, age, each.message or "-"
+
+
+def _person(each: Participant, now: datetime) -> tuple[str, ...]:
+    since = format_age(now.timestamp() - each.joined_at / 1000)
+    publishes = ", ".join(track.source.lower() for track in each.tracks) or "-"
+    return each.identity, each.name or "-", each.kind.lower(), _role(each), since, publishes
+
+
+def _role(each: Participant) -> str:
+    return each.attributes.get("role", "-")
+
+
+def _event(each: Event, now: datetime) -> tuple[str, ...]:
+    return _ago(each.at, now), each.type, describe_event(each) or "-", each.by
+
+
+def _ago(at: datetime, now: datetime) -> str:
+    return f"{format_age((now - at).total_seconds())} ago"
+
+
+def to_dict(described: Description) -> dict[str, Any]:
+    """The document of `describe -o json`: the room as `get` gives it, and what is beside it."""
+    manifest, people = described.manifest, described.people
+    room = manifest.room if manifest is not None else None
+    commit = manifest.commit if manifest is not None else None
+    return {
+        **as_dict(described.room),
+        "participants": None if people is None else len(people),
+        "manifest": None
+        if manifest is None
+        else {
+            "file": manifest.file,
+            "line": None if room is None else room.position.line,
+            "commit": None if commit is None else commit.as_dict(),
+        },
+        "pending": described.pending,
+        "people": None if people is None else [_person_dict(each) for each in people],
+        "events": [event_dict(each) for each in described.events],
+        "refusals": [event_dict(each) for each in described.refusals],
+    }
+
+
+def _person_dict(each: Participant) -> dict[str, Any]:
+    return {
+        "identity": each.identity,
+        "name": each.name,
+        "kind": each.kind,
+        "role": each.attributes.get("role"),
+        "since": format_time(datetime.fromtimestamp(each.joined_at / 1000, UTC)),
+        "publishes": [track.source for track in each.tracks],
+    }

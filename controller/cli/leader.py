@@ -1,0 +1,65 @@
+"""Who acts on the records, and what it can see: no condition is newer than that. Pure, but for one read."""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from controller.manifests.snapshot import RoomsDirState
+from controller.reconcile.peers import LIVEKIT_AWAY_SECONDS
+from controller.records.ports import HeldRecords, Holder
+from controller.records.replicas import Replica
+
+CONTROLLER_STALE_AFTER: Final = timedelta(seconds=30)
+"""So long after the last sign of a controller what was said of a room is no longer known to be so."""
+
+
+@dataclass(frozen=True, slots=True)
+class Leader:
+    """The holder of the lease, and its own document. `apply` has none: all is taken to be well then."""
+
+    holder: Holder | None = None
+    replica: Replica | None = None
+
+    def is_stale(self, now: datetime) -> bool:
+        """Whether no controller has been at work for 30 s."""
+        return self.holder is None or now - self.holder.renewed > CONTROLLER_STALE_AFTER
+
+    @property
+    def blind_since(self) -> datetime | None:
+        """Since when it has not seen LiveKit, once that is 15 s ago; None while it sees it."""
+        me = self.replica
+        if me is None:
+            return None
+        since = me.started if me.livekit_age_s is None else me.written - timedelta(seconds=me.livekit_age_s)
+        return since if (me.written - since).total_seconds() > LIVEKIT_AWAY_SECONDS else None
+
+    @property
+    def problem(self) -> str:
+        """Why nothing that it says can be relied on; '' where it sees what it has to."""
+        if self.blind_since is not None:
+            return self.blindness
+        me = self.replica
+        if me is None or me.rooms_dir not in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+            return ""
+        return f"the controller cannot read its rooms directory: {me.rooms_dir_problem}"
+
+    @property
+    def blindness(self) -> str:
+        """Why LiveKit is not seen."""
+        error = self.replica.livekit_error if self.replica is not None else ""
+        return f"the controller has had no answer from LiveKit for 15 s or more: {error or 'none yet'}"
+
+
+async def read_leader(store: HeldRecords) -> Leader:
+    """The holder and its document, read now. StoreError's kinds."""
+    holder = await store.holder()
+    if holder is None or holder.verb != "run":
+        return Leader(holder)
+    return leader_of(holder, await store.replicas.all())
+
+
+def leader_of(holder: Holder | None, replicas: Iterable[Replica]) -> Leader:
+    """The holder, and its own document among `replicas`."""
+    documents = (each for each in replicas if holder is not None and each.id == holder.id)
+    return Leader(holder, next(documents, None))

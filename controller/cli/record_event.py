@@ -1,0 +1,45 @@
+"""The events of verbs: who ran them, and what for."""
+
+import os
+import pwd
+import socket
+from datetime import UTC, datetime
+
+from controller.cli.console import print_info
+from controller.errors import StoreError
+from controller.records.events import Event, EventType
+from controller.records.ports import StoredEvents
+from controller.records.record import RoomRecord
+from controller.room import truncate_to_millis
+from controller.settings import Settings
+
+
+async def record_event(
+    store: StoredEvents, settings: Settings, kind: EventType, room: RoomRecord, reason: str
+) -> None:
+    """Record what a verb did to a room. It is done all the same where that fails: then a warning says so."""
+    event = Event(
+        at=truncate_to_millis(datetime.now(UTC)),
+        type=kind,
+        key=room.key,
+        room_id=room.id,
+        reason=reason,
+        by=command_author(),
+    )
+    try:
+        await store.events.append([event], pending=bool(settings.events_url))
+    except StoreError as error:
+        warn_of_missing_event(error)
+
+
+def warn_of_missing_event(error: StoreError) -> None:
+    print_info(f"warning: the event was not recorded: {error}")
+
+
+def command_author() -> str:
+    """Who runs this process, and where."""
+    try:
+        user = pwd.getpwuid(os.getuid()).pw_name
+    except KeyError:  # a container's user may have no name
+        user = str(os.getuid())
+    return f"cli {user}@{socket.gethostname()}"

@@ -1,0 +1,52 @@
+"""Opens the records and LiveKit from the settings: for verbs that need no controller, and so load none."""
+
+from collections.abc import AsyncIterator
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from typing import TYPE_CHECKING
+
+from controller.records import open_store
+from controller.records.ports import RoomStore, StoreAccess
+from controller.room import Purpose, derive_key
+from controller.settings import Settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from controller.live.client import LiveKitConnection
+
+
+def connection(
+    settings: Settings,
+    deadline: float | None = None,
+    on_presence_change: "Callable[[str], None] | None" = None,
+) -> "LiveKitConnection":
+    """A session with the LiveKit of `settings`; a call takes `deadline` seconds at most, 5 by default."""
+    # loaded only where it is used: it is half of the time that a verb takes
+    from controller.live.client import LIVEKIT_TIMEOUT_SECONDS, LiveKitConnection  # noqa: PLC0415
+
+    deadline = LIVEKIT_TIMEOUT_SECONDS if deadline is None else deadline
+    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
+    return LiveKitConnection(url, key, secret, deadline=deadline, on_presence_change=on_presence_change)
+
+
+@asynccontextmanager
+async def connect_store(settings: Settings, *, verb: str, read_only: bool) -> AsyncIterator[RoomStore]:
+    """The records, read once: MongoDB's, or the embedded server's, which is started where it does not run."""
+    async with open_store(store_access(settings, verb, read_only=read_only)) as store:
+        await store.refresh()
+        yield store
+
+
+def connect_store_for_watch(settings: Settings, *, verb: str) -> AbstractAsyncContextManager[RoomStore]:
+    """The records for whoever looks at them for long: the embedded server is left to a controller."""
+    return open_store(store_access(settings, verb, read_only=True, starts=False))
+
+
+def store_access(
+    settings: Settings, verb: str, *, read_only: bool = False, starts: bool = True
+) -> StoreAccess:
+    """Where the records of `settings` are, and as whom `verb` opens them."""
+    uri, database, data_dir = settings.mongodb_uri, settings.mongodb_database, settings.data_dir
+    secret = settings.secret
+    fingerprint = derive_key(secret, Purpose.FINGERPRINT).hex()[:16] if secret else ""
+    return StoreAccess(uri, database, data_dir, settings.instance, fingerprint, verb, read_only, starts)

@@ -1,0 +1,154 @@
+"""What is recorded of the reconciler's work on rooms: each thing that was done, failed, or has to wait."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Final
+
+from controller.clock import Clock
+from controller.events.log import EventLog
+from controller.plan.model import (
+    Action,
+    Adopt,
+    BlockReason,
+    Create,
+    Deferrable,
+    DeleteRetiredRoom,
+    Heal,
+    Plan,
+    Repair,
+    RestoreRecord,
+    RoomChange,
+    Update,
+)
+from controller.reconcile.status import vanished
+from controller.records.events import Event, EventType
+from controller.state_cache import StateCache
+
+AuthorOf = Callable[[str], str | None]
+"""Who last changed a manifest, by its path below rooms.d: `git COMMIT AUTHOR`; None where it is unknown."""
+
+CONTROLLER: Final = "controller"
+_OURS_ON_API_ROOMS: Final = frozenset({EventType.HEAL, EventType.ADOPT, EventType.RECREATE})
+"""All else that is done to a room of the API is recorded by the call that asked for it."""
+
+
+def unknown_author(_file: str) -> None:
+    """Where no history is read."""
+
+
+@dataclass(slots=True)
+class RoomEvents:
+    """Records the work on rooms, while this process holds the lease.
+
+    `_failed` has the last error by room id, `_held_back` what blocks a change, None where it is deferred.
+    """
+
+    log: EventLog
+    state: StateCache
+    clock: Clock
+    author_of: AuthorOf = unknown_author
+    _failed: dict[str, str] = field(default_factory=dict)
+    _held_back: dict[str, BlockReason | None] = field(default_factory=dict)
+
+    def recorder(self, change: RoomChange, revision: str) -> Callable[[Action], None]:
+        """To be told of each action of the change when it is done: several of one type are one event."""
+        begun, file, recorded = self.clock.monotonic(), manifest_file(change), set[EventType]()
+        listed = self.state.live.get(change.live_name or "")
+
+        def on_done(action: Action) -> None:
+            kind = event_type(action, change)
+            if kind in recorded or (file is None and kind not in _OURS_ON_API_ROOMS):
+                return
+            recorded.add(kind)
+            seen = listed.num_participants if listed is not None and not isinstance(action, Deferrable) else 0
+            event = replace(
+                self._event(change, kind, change.reason, revision),
+                fields=change.fields if isinstance(action, Update) else (),
+                participants=change.participants or seen,
+                by=self._author(change, action),
+                seconds=round(self.clock.monotonic() - begun, 3),
+            )
+            self.log.record(event)
+
+        return on_done
+
+    def succeeded(self, change: RoomChange) -> None:
+        """The change as a whole is done: the next failure is a new one."""
+        self._failed.pop(change.id, None)
+
+    def failed(self, change: RoomChange, error: str, revision: str) -> None:
+        """Once while the same error lasts."""
+        ready = change.record.status.condition("Ready") if change.record is not None else None
+        known = ready.message if ready is not None and ready.reason == "Failed" else None
+        if self._failed.get(change.id, known) != error:
+            reason = f"{', '.join(change.action_names)}: {change.reason}"
+            self.log.record(self._event(change, EventType.FAIL, reason, revision, error=error))
+        self._failed[change.id] = error
+
+    def compare(self, plan: Plan) -> None:
+        """Record what has to wait from this plan on."""
+        if self._failed:
+            changing = {change.id for change in plan.changes}
+            self._failed = {one: error for one, error in self._failed.items() if one in changing}
+        held_back = {c.id: c for c in plan.held_back if c.blocked_by is not BlockReason.NOT_YET}
+        for change in held_back.values():
+            if self._begins(change):
+                guard = change.blocked_by
+                kind = EventType.DEFER if guard is None else EventType.GUARD
+                waits = f"{change.waiting} {change.deferral}"
+                reason = waits if guard is None else f"{guard}: {plan.block_message(change)}"
+                self.log.record(self._event(change, kind, reason, plan.revision))
+        self._held_back = {room_id: change.blocked_by for room_id, change in held_back.items()}
+
+    def _begins(self, change: RoomChange) -> bool:
+        """Whether it was not held back so before; of a time before ours the room's status tells."""
+        if change.id in self._held_back:
+            return self._held_back[change.id] is not change.blocked_by
+        conditions = change.record.status.conditions if change.record is not None else ()
+        if change.blocked_by is None:
+            return all(condition.type != "Deferred" for condition in conditions)
+        return all(condition.reason != change.blocked_by for condition in conditions)
+
+    def _event(
+        self, change: RoomChange, kind: EventType, reason: str, revision: str, error: str | None = None
+    ) -> Event:
+        return Event(
+            at=self.clock.wall(),
+            type=kind,
+            key=change.key,
+            room_id=change.id,
+            reason=reason,
+            disruption=str(change.disruption),
+            participants=change.participants,
+            revision=revision,
+            error=error,
+        )
+
+    def _author(self, change: RoomChange, action: Action) -> str:
+        """Whose wish it is: a manifest's, or ours, where a room is only brought back to what was wished."""
+        file, heals = manifest_file(change), isinstance(action, Heal) and vanished(change)
+        if file is None or heals or isinstance(action, Adopt | Repair | RestoreRecord | DeleteRetiredRoom):
+            return CONTROLLER
+        return self.author_of(file) or f"manifest {file}"
+
+
+def event_type(action: Action, change: RoomChange) -> EventType:
+    """What an action is called in events: by the action's word, but where a room is brought back."""
+    match action:
+        case Adopt():
+            return EventType.ADOPT
+        case Heal() if vanished(change):
+            return EventType.HEAL
+        case _:
+            return EventType(action.action_name)
+
+
+def manifest_file(change: RoomChange) -> str | None:
+    """The manifest that the room follows; None for a room of the API."""
+    for action in change.actions:
+        match action:
+            case Create(manifest) | Update(manifest):
+                return manifest.file
+            case RestoreRecord(damaged, manifest):
+                return manifest.file if manifest is not None else damaged.record.file
+    return change.record.file if change.record is not None else None

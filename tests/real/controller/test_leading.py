@@ -1,0 +1,107 @@
+"""Who leads: one who sees LiveKit, and who does no harm with an older checkout."""
+
+import asyncio
+import shutil
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
+from controller.records import open_store
+from controller.records.replicas import Replica
+from tests.support.controller import Controller, Site
+from tests.support.embedded import Server
+from tests.support.livekit import LiveKitServer
+from tests.support.proxy import Proxy, http
+from tests.support.wait import until
+
+
+class Replicas:
+    """Two sites on one database, the first behind a proxy before LiveKit."""
+
+    def __init__(self, first: Site, second: Site, link: Proxy) -> None:
+        self.first, self.second, self.link = first, second, link
+
+    async def documents(self) -> dict[int, Replica]:
+        """What the replicas say of themselves, by process."""
+        access = replace(self.first.access, read_only=True)
+        async with open_store(access) as store:
+            return {each.pid: each for each in await store.replicas.all()}
+
+
+@pytest.fixture
+async def replicas(tmp_path: Path, livekit: LiveKitServer, mongodb: Server) -> AsyncIterator[Replicas]:
+    async with (
+        Proxy(livekit.port, http) as link,
+        Site(tmp_path, livekit, mongodb=mongodb.uri, url=link.url) as first,
+        first.twin("second") as second,
+    ):
+        second.reach(livekit.url)
+        yield Replicas(first, second, link)
+
+
+async def test_each_replica_says_what_it_sees_until_it_ends(replicas: Replicas) -> None:
+    replicas.first.write("talk")
+    async with replicas.first.run() as one, replicas.second.run() as two:
+        await replicas.first.converged()
+
+        async def both_have_read() -> bool:
+            said = await replicas.documents()
+            return {one.pid, two.pid} == said.keys() and all(each.revision for each in said.values())
+
+        await until(both_have_read)
+        said = await replicas.documents()
+        assert said[one.pid].revision == said[two.pid].revision
+        assert {each.rooms_dir for each in said.values()} == {"ok"}
+        assert all(each.livekit_age_s is not None for each in said.values())
+        assert all(abs(each.clock_ahead_s or 9.0) < 5 for each in said.values())
+        assert await two.stop() == 0
+        assert (await replicas.documents()).keys() == {one.pid}
+
+
+async def test_holder_that_cannot_reach_livekit_gives_way_to_one_that_can(replicas: Replicas) -> None:
+    replicas.first.write("talk")
+    async with replicas.first.run() as one:
+        record = (await replicas.first.converged())["talk"]
+        async with replicas.second.run() as two:
+            await replicas.link.refuse()
+            await one.until_logged("lease given up")
+            await replicas.second.until_leader(True)
+            replicas.first.write("more")
+            assert (await replicas.second.converged())["talk"].live == record.live
+            await replicas.link.accept()
+            await one.until_logged("dependency recovered", dependency="livekit")
+            assert len(one.said("lease acquired")) == 1, "the other one keeps it"
+            assert two.running
+
+
+@asynccontextmanager
+async def _old_replica(replicas: Replicas, tmp_path: Path) -> AsyncIterator[tuple[Controller, Path]]:
+    """The second takes over with a rooms.d of its own that lacks the room `new`."""
+    old = tmp_path / "old-checkout"
+    replicas.first.write("talk")
+    shutil.copytree(replicas.first.rooms_dir, old)
+    replicas.first.write("new")
+    async with replicas.first.run() as one:
+        await replicas.first.converged()
+        async with replicas.second.run(ROOMCTL_ROOMS_DIR=str(old)) as two:
+            await one.kill()
+            await replicas.second.until_leader(True)
+            yield two, old
+
+
+async def test_replica_with_an_older_checkout_removes_nothing(replicas: Replicas, tmp_path: Path) -> None:
+    async with _old_replica(replicas, tmp_path) as (two, old):
+        await two.until_logged("manifest changes withheld", reason="RevisionDiffers")
+        await replicas.first.writer.delete_room(await replicas.first.room_name("new"))
+        await replicas.first.converged()  # it heals
+        await asyncio.sleep(PRUNE_GRACE_SECONDS + 2)  # nothing is to happen
+        assert await replicas.first.difference() == ""
+        assert len(two.said("manifest changes withheld")) == 1
+        for key in ("later", "new"):  # its own manifests change now: they are the newest
+            shutil.copy(replicas.first.rooms_dir / "new.json", old / f"{key}.json")
+        await replicas.second.until_condition("later", "Ready", "True")
+        assert not (await replicas.second.record("new")).removed

@@ -1,0 +1,107 @@
+"""One room on one page: what is shown of it, in text and as JSON."""
+
+from dataclasses import replace
+from datetime import timedelta
+
+import pytest
+
+from controller.cli.describe import Description, Manifest, _show, to_dict
+from controller.cli.rooms import RoomStatus
+from controller.git import Commit
+from controller.live.room import Participant, Track
+from controller.manifests.snapshot import ManifestRoom, SourcePosition
+from controller.records.events import Event, EventType
+from controller.records.record import Condition
+from controller.room import FieldChange
+from tests.support.rooms import NOW, room
+
+ROOM = replace(room(1, live="lk-1"), file="events/room-1.yaml")
+COMMIT = Commit("a1b2c3d4e5f6a7b8", "Ada", NOW - timedelta(hours=3), "Add the keynote")
+READY = Condition("Ready", "True", "AsSpecified", "", NOW - timedelta(minutes=5))
+SPEAKER = Participant(
+    "ann",
+    name="Ann",
+    attributes={"role": "speaker"},
+    tracks=(Track("VIDEO", "CAMERA"), Track("AUDIO", "MICROPHONE")),
+    joined_at=int((NOW - timedelta(minutes=2)).timestamp() * 1000),
+)
+EVENT = Event(
+    at=NOW - timedelta(minutes=3),
+    type=EventType.UPDATE,
+    key=ROOM.key,
+    room_id=ROOM.id,
+    reason="manifest changed",
+    fields=(FieldChange("allow_chat", False, True),),
+    by="git a1b2c3d4e5f6 Ada",
+)
+REFUSAL = Event(at=NOW, type=EventType.REFUSE, key=ROOM.key, room_id=ROOM.id, reason="ROOM_FULL", count=3)
+
+
+def description(*conditions: Condition, **fields: object) -> Description:
+    manifest = Manifest(
+        "events/room-1.yaml", ManifestRoom(ROOM.key, "x", ROOM.spec, SourcePosition(4, 1)), COMMIT
+    )
+    status = replace(ROOM.status, observed_generation=ROOM.generation)
+    shown = RoomStatus(replace(ROOM, status=status), (READY, *conditions))
+    return replace(Description(shown, manifest, [SPEAKER], [EVENT], [REFUSAL], NOW), **fields)  # type: ignore[arg-type]
+
+
+def page(given: Description, capsys: pytest.CaptureFixture[str]) -> str:
+    _show(given)
+    return capsys.readouterr().out
+
+
+def test_page_has_everything_and_no_id(capsys: pytest.CaptureFixture[str]) -> None:
+    text = page(description(), capsys)
+    for part in (
+        "Key:          events/room-1\n",
+        "Manifest:     events/room-1.yaml:4, commit a1b2c3d4e5f6 by Ada 3 h ago: Add the keynote\n",
+        "LiveKit room: lk-1\n",
+        "Pending:      nothing\n",
+        "ann       Ann   standard  speaker  2 min  camera, microphone",
+        "3 min ago  update  allow_chat false -> true  git a1b2c3d4e5f6 Ada",
+        "0 s ago  refuse  ROOM_FULL (3 times)",
+    ):
+        assert part in text
+    assert "Ready  True    AsSpecified  5 min  -" in text
+    assert ROOM.id not in text
+
+
+def test_what_waits_is_said_with_its_reason(capsys: pytest.CaptureFixture[str]) -> None:
+    deferred = Condition("Deferred", "True", "PeopleInside", "remove deferred, 1 participant inside", NOW)
+    assert description(deferred).pending == ["remove deferred, 1 participant inside"]
+    edited = ManifestRoom(
+        ROOM.key, "x", ROOM.spec.model_copy(update={"max_participants": 3}), SourcePosition(1, 1)
+    )
+    assert description(manifest=Manifest("x", edited)).pending == ["the manifest has not been applied yet"]
+    assert "Pending:      remove deferred" in page(description(deferred), capsys)
+
+
+def test_what_is_not_known_is_said_to_be_unknown(capsys: pytest.CaptureFixture[str]) -> None:
+    text = page(description(manifest=None, people=None, events=[], refusals=[]), capsys)
+    assert "Manifest:     none; made over the API\n" in text
+    assert "People: unknown: LiveKit was not asked, or did not answer\n" in text
+    assert "Last events: none\n" in text
+    assert "People: nobody\n" in page(description(people=[]), capsys)
+    elsewhere = page(description(manifest=Manifest("events/room-1.yaml")), capsys)
+    assert "Manifest:     events/room-1.yaml (not in this rooms directory)\n" in elsewhere
+
+
+def test_document_is_the_room_of_get_with_more_keys() -> None:
+    document = to_dict(description())
+    assert list(document)[-5:] == ["manifest", "pending", "people", "events", "refusals"]
+    assert document["id"] == ROOM.id
+    assert document["participants"] == 1
+    assert document["manifest"]["line"] == 4
+    assert document["manifest"]["commit"]["author"] == "Ada"
+    assert document["people"][0] == {
+        "identity": "ann",
+        "name": "Ann",
+        "kind": "STANDARD",
+        "role": "speaker",
+        "since": "2026-03-24T15:58:00.123Z",
+        "publishes": ["CAMERA", "MICROPHONE"],
+    }
+    assert document["refusals"][0]["count"] == 3
+    unknown = to_dict(description(manifest=None, people=None))
+    assert (unknown["manifest"], unknown["people"], unknown["participants"]) == (None, None, None)
