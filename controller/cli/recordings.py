@@ -11,7 +11,7 @@ from controller.cli.rooms import report_unknown, select_rooms
 from controller.cli.table import print_table
 from controller.connect import connect_store
 from controller.records.ports import Records
-from controller.records.recordings import RecordingRow, RecordingState, RecordingStore
+from controller.records.recordings import RecordingRow, RecordingState, RecordingStore, seconds_between
 from controller.room import format_time, redact_key, redact_room_id
 from controller.settings import SettingGroup, Settings
 
@@ -100,9 +100,9 @@ def as_dict(row: RecordingRow, now: datetime) -> dict[str, Any]:
 
 
 def seconds(row: RecordingRow, now: datetime) -> float:
-    """How long it is, in whole milliseconds."""
+    """How long it is, in whole milliseconds; 0 while its worker is still starting."""
     running = row.state is RecordingState.RECORDING
-    return round(max(0.0, (now - row.started).total_seconds()) if running else row.seconds, 3)
+    return round(seconds_between(row.recorded_from, now) if running else row.seconds, 3)
 
 
 _HEADER: Final = ("KEY", "STATE", "STARTED", "LENGTH", "SIZE", "FILE", "ERROR")

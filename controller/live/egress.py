@@ -38,6 +38,7 @@ class Egress:
 
     `room` is the LiveKit room's name; `file` where it is written, as was asked for (a path as the worker sees
     it, or s3://BUCKET/KEY), '' where it is no file. `layout` and `page` (custom_base_url) as asked for.
+    `recorded_from` is when the file begins, None while the worker is still starting.
     `updated` is when the worker last spoke, in nanoseconds of its own clock: compare it with itself alone.
     `seconds` and `size` (bytes) are of the file, 0 until it is there. `error`: our sentence, or ''.
     """
@@ -54,6 +55,7 @@ class Egress:
     seconds: float = 0.0
     size: int = 0
     error: str = ""
+    recorded_from: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)

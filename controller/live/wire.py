@@ -74,36 +74,60 @@ def _flags(permission: Permission | ParticipantPermission) -> dict[str, Any]:
 
 
 _STATUSES: Final = {WireStatus.Value(f"EGRESS_{status}"): status for status in EgressStatus}
+_WORKER_ENDED: Final = ("Process killed", "server is shutting down")
+"""How a worker says that it was told to end. A file that it completed all the same has a location."""
+_OUTPUT: Final = "could not write the output: "
 _WHY: Final = (  # the first that is said
     (
+        ("no space left", "storagefull", "statuscode: 507", "quota exceeded"),
+        _OUTPUT + "the disk or storage is full; free some space",
+    ),
+    (
+        ("permission denied", "read-only file system"),
+        _OUTPUT + "permission denied; let the egress worker write to that folder",
+    ),
+    (
+        ("nosuchbucket", "bucket does not exist"),
+        _OUTPUT + "no such bucket; create it, or correct ROOMCTL_RECORDING_OUTPUT",
+    ),
+    (
         (
-            "upload",
             "access denied",
             "accessdenied",
-            "bucket",
-            "storage",
-            "permission denied",
-            "credential",
-            "no space",
-            "read-only",
+            "statuscode: 401",
+            "statuscode: 403",
+            "expiredtoken",
+            " credentials",
         ),
-        "could not write the output: check ROOMCTL_RECORDING_OUTPUT, credentials and permissions",
+        _OUTPUT + "the storage denied access; check credentials and permissions",
+    ),
+    (
+        ("statuscode: 5", "slowdown", "internalerror", "serviceunavailable"),
+        _OUTPUT + "the storage answered with a server error; check the storage",
+    ),
+    (
+        ("request send failed", "dial tcp", "no such host"),
+        _OUTPUT + "the egress worker cannot reach the storage; check its network and the S3 endpoint",
+    ),
+    (
+        ("upload", "bucket", "storage", "operation error s3"),
+        _OUTPUT + "check ROOMCTL_RECORDING_OUTPUT, credentials and permissions",
     ),
     (
         ("start signal", "page load", "net::err", "template", "chrome"),
         "recording page did not load: check that the worker reaches LiveKit and ROOMCTL_RECORDING_PAGE_URL",
     ),
     (("cpu", "memory", "resource"), "egress worker ran out of CPU or memory"),
-    (("shutting down",), "egress worker was shut down: the file ends there"),
+    (("shutting down",), "egress worker was shut down before the file was complete"),
     (("room closed", "room was closed", "source closed"), "LiveKit room was closed"),
 )
 
 
 def read_egress(info: EgressInfo) -> Egress:
     """A listed egress. Of the request only path, layout and page are kept, of the error only its kind."""
-    status = _STATUSES.get(info.status, EgressStatus.FAILED)
     asked = info.room_composite
     done = info.file_results[0] if info.file_results else FileInfo()
+    status = _status(info, done)
     return Egress(
         id=info.egress_id,
         room=info.room_name,
@@ -117,7 +141,17 @@ def read_egress(info: EgressInfo) -> Egress:
         seconds=done.duration / 1e9,
         size=done.size,
         error=_why(status, info.error, info.egress_id),
+        recorded_from=_moment(done.started_at),
     )
+
+
+def _status(info: EgressInfo, done: FileInfo) -> EgressStatus:
+    """A worker that was told to end calls its recordings failed, also those whose files it completed."""
+    status = _STATUSES.get(info.status, EgressStatus.FAILED)
+    was_told = any(words in info.details or words in info.error for words in _WORKER_ENDED)
+    if status is EgressStatus.FAILED and was_told and done.location and done.size:
+        return EgressStatus.COMPLETE
+    return status
 
 
 def _location(asked: RoomCompositeEgressRequest) -> str:

@@ -27,7 +27,8 @@ class RecordingState(StrEnum):
 class RecordingRow:
     """One egress of ours. `file` is a path as the egress worker sees it, or s3://BUCKET/KEY.
 
-    Times are UTC with whole milliseconds. `error` is a sentence of ours, '' where nothing went wrong.
+    Times are UTC with whole milliseconds. `recorded_from` is when the file begins, None while the worker is
+    still starting. `error` is a sentence of ours, '' where nothing went wrong.
     """
 
     egress_id: str
@@ -40,6 +41,14 @@ class RecordingRow:
     size: int = 0
     state: RecordingState = RecordingState.RECORDING
     error: str = ""
+    recorded_from: datetime | None = None
+
+
+def seconds_between(since: datetime | None, until: datetime | None) -> float:
+    """0 where one of them is not known, or their clocks disagree."""
+    if since is None or until is None:
+        return 0.0
+    return max(0.0, (until - since).total_seconds())
 
 
 class RecordingStore(Protocol):
@@ -81,6 +90,7 @@ def encode_row(row: RecordingRow) -> Document:
 def decode_row(document: Mapping[str, Any]) -> RecordingRow:
     """The row in `document`, absent fields as their defaults. DamagedRowError where it is none."""
     started, ended = document.get("started"), document.get("ended")
+    recorded_from = document.get("recorded_from")
     if not isinstance(started, datetime) or not isinstance(ended, datetime | None):
         raise DamagedRowError("started or ended is no time")
     state = document.get("state")
@@ -97,6 +107,7 @@ def decode_row(document: Mapping[str, Any]) -> RecordingRow:
         size=int(_number(document, "bytes")),
         state=RecordingState(state),
         error=str(document.get("error") or ""),
+        recorded_from=recorded_from if isinstance(recorded_from, datetime) else None,
     )
 
 

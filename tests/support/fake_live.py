@@ -145,6 +145,7 @@ class FakeLive:
         inside = self._inside.get(self.egresses[egress_id].room, {})
         inside.pop(egress_id, None)
         if status is EgressStatus.ACTIVE:
+            news = {"recorded_from": self.egresses[egress_id].started} | news
             inside[egress_id] = Participant(egress_id, f"PA_{egress_id}", "EGRESS", recorder=True)
         self.egresses[egress_id] = replace(
             self.egresses[egress_id], status=status, updated=self._made, **news

@@ -17,7 +17,6 @@ from controller.clock import Clock
 from controller.companions.recording.decision import (
     START_OUTCOME_TIMEOUT,
     ProbeWorker,
-    RecordingFailure,
     RecordingRules,
     ResolveStart,
     StartRecording,
@@ -33,6 +32,13 @@ from controller.companions.recording.decision import (
 )
 from controller.companions.recording.failures import RecordingFailures
 from controller.companions.recording.ledger import STOP_RETRY_SECONDS, EgressTracker, Ledger
+from controller.companions.recording.outcome import (
+    RecordingFailure,
+    ended_row,
+    is_stopped_early,
+    lost_row,
+    worker_lost,
+)
 from controller.errors import (
     LiveKitError,
     LiveKitNotFoundError,
@@ -41,7 +47,7 @@ from controller.errors import (
     NoEgressWorkerError,
     StoreError,
 )
-from controller.live.egress import Egress, EgressStatus, RecordingRequest, S3Access
+from controller.live.egress import Egress, RecordingRequest, S3Access
 from controller.live.ports import EgressReader, LiveKitWriter
 from controller.recording_output import RecordingOutput
 from controller.records.ports import RecordWriter
@@ -54,9 +60,7 @@ STOP_WAIT_SECONDS: Final = 4.0
 """Seconds that a live room which goes waits for its recording to end: who stops it by API waits for five."""
 STOP_POLL_SECONDS: Final = 0.1
 TEMPLATE: Final = "/recording/template"
-LOST: Final = "egress worker stopped responding; a partial file may remain on its disk"
 FORGOTTEN: Final = "LiveKit no longer knows this egress: its Redis data was lost"
-UNBEGUN: Final = "stopped before it started"
 UNANSWERED: Final = RecordingFailure(
     "Starting", "no response to StartRoomCompositeEgress; checking whether it started"
 )
@@ -64,8 +68,6 @@ UNHEARD: Final = RecordingFailure(
     "Failed",
     "recording did not start: no response from LiveKit; see the logs of LiveKit and its egress workers",
 )
-NO_BACKOFF_AFTER_SECONDS: Final = 60.0
-"""A recording that failed after so many seconds is no reason to wait before the next."""
 
 log = structlog.get_logger()
 
@@ -190,7 +192,7 @@ class RecordingApplier:
         file = redact_room_id(attempt.file, record.id)
         log.info("recording started", key=redact_key(record.key), egress_id=egress.id, file=file)
         await self._replace(record.id, attempt, started)
-        self.failures.clear_start_failures(record.id)
+        self.failures.started(record)
 
     async def _on_refused(self, record: RoomRecord, attempt: Recording, error: LiveKitError) -> None:
         """LiveKit says that nothing was started, and is not believed before it was looked up.
@@ -265,7 +267,7 @@ class RecordingApplier:
             self.tracker.heard_from(egress.id, self.clock.monotonic())
             return
         row, _ = self.ledger.open.get(egress.id, (self._row_of(record, egress), 0.0))
-        await self._mark_lost(row, LOST)
+        await self._mark_lost(row, worker_lost(egress.id))
 
     async def resolve_unlisted(self, row: RecordingRow, recorders: frozenset[str]) -> None:
         """An open row that LiveKit does not list any more. `recorders` are inside the room now.
@@ -295,33 +297,25 @@ class RecordingApplier:
         return _row(record, entry_for_egress(egress, None, self.clock.wall()))
 
     async def _on_ended(self, row: RecordingRow, egress: Egress) -> None:
-        fine = egress.status in (EgressStatus.COMPLETE, EgressStatus.LIMIT_REACHED)
-        unbegun = egress.status is EgressStatus.ABORTED and egress.id in self.tracker.stop_requested_at
-        ended = egress.ended or self.clock.wall()
-        final = replace(
-            row,
-            started=egress.started or row.started,
-            ended=ended,
-            seconds=egress.seconds,
-            size=egress.size,
-            state=RecordingState.COMPLETE if fine else RecordingState.FAILED,
-            error=UNBEGUN if unbegun else egress.error,
-        )
+        stop_requested = egress.id in self.tracker.stop_requested_at
+        final = ended_row(row, egress, stop_requested, self.clock.wall())
         await self._close(final)
-        if fine or unbegun or (ended - final.started).total_seconds() >= NO_BACKOFF_AFTER_SECONDS:
-            self.failures.backoff.succeeded(row.room_id)
-        if fine or unbegun:
-            self.failures.set_failure(row.room_id, None)
+        if final.state is RecordingState.COMPLETE:
+            self.failures.succeeded(row.room_id)
+        elif is_stopped_early(egress, stop_requested):
+            return
         elif (record := self.store.by_id.get(row.room_id)) is not None:
-            self.failures.failed(record, RecordingFailure("Failed", final.error))
+            self.failures.recording_failed(record, final)
 
     async def _mark_lost(self, row: RecordingRow, why: str) -> None:
-        await self._close(replace(row, ended=self.clock.wall(), state=RecordingState.LOST, error=why))
-        self.failures.set_failure(row.room_id, RecordingFailure("WorkerLost", f"{row.egress_id}: {why}"))
+        last_seen = self.tracker.last_seen.get(row.egress_id)
+        await self._close(lost_row(row, why, last_seen, self.clock.wall()))
+        if (record := self.store.by_id.get(row.room_id)) is not None:
+            self.failures.worker_lost(record, f"{row.egress_id}: {why}")
 
     async def _close(self, row: RecordingRow) -> None:
         await self.ledger.close_row(row)
-        self.tracker.stop_requested_at.pop(row.egress_id, None)
+        self.tracker.forget(row.egress_id)
 
     async def before_deletion(self, record: RoomRecord, name: str) -> None:
         """Whatever of ours is recorded in the live room `name` ends before the room does; 5 s are waited.

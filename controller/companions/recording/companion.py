@@ -12,7 +12,6 @@ from controller.companions.recording.applier import RecordingApplier
 from controller.companions.recording.decision import (
     Occupancy,
     ProbeWorker,
-    RecordingFailure,
     RecordingInputs,
     RecordingRules,
     StopRecording,
@@ -25,6 +24,7 @@ from controller.companions.recording.decision import (
 )
 from controller.companions.recording.failures import RecordingBlockedLog
 from controller.companions.recording.occupancy import NOBODY, OccupancyTracker
+from controller.companions.recording.outcome import RecordingFailure, with_previous
 from controller.errors import LiveKitError
 from controller.live.egress import Egress, EgressStatus
 from controller.plan.model import Observed
@@ -60,7 +60,7 @@ class RecordingCompanion:
         self._blocked_log.report(observed, listing.error)
         if listing.error is not None:
             return None
-        entries = [egress for egresses in listing.by_room.values() for egress in egresses]
+        entries = self._entries()
         reports = {one.id: (one.status, one.updated) for one in entries}
         self._egress_tracker.observe(reports, self._clock.monotonic())
         records = list(self._concerned(observed.records))
@@ -72,6 +72,7 @@ class RecordingCompanion:
             *self._occupancy.due(records, observed.live, audit=audit),
             *(r.id for r in records if has_live_name(r, queued) or self._has_a_step(r, rules)),
             *(row.room_id for row in self._unlisted()),
+            *(row.room_id for row in self._ledger.begun(entries)),
         }
 
     async def before_deletion(self, record: RoomRecord, name: str) -> None:
@@ -82,8 +83,8 @@ class RecordingCompanion:
         unknown = not_recorded("NoEgressService", f"whether it is recorded cannot be said: {error}")
         for record in self._store.by_id.values():
             if record.recording is not None and record.spec.record:
-                self._failures.get(record)  # it is taken from the condition before that says something else
-                yield record, unknown
+                # it is taken from the condition before that says something else
+                yield record, with_previous(unknown, self._failures.get(record).failed)
 
     def on_standby(self) -> None:
         """Another is at work, and counts."""
@@ -98,10 +99,11 @@ class RecordingCompanion:
     def condition(self, record: RoomRecord) -> NewCondition | None:
         if not record.spec.record:
             return None
-        away, failure = self._state.egress.error, self._failures.get(record)
-        service = RecordingFailure("NoEgressService", str(away)) if away is not None else None
+        away, standing = self._state.egress.error, self._failures.get(record)
+        if away is not None:
+            standing = standing.with_current(RecordingFailure("NoEgressService", str(away)))
         inputs = self._inputs(record, self._occupancy.last(record))
-        return condition(inputs, self._applier.config.output, service or failure)
+        return condition(inputs, self._applier.config.output, standing)
 
     def _concerned(self, records: Mapping[str, RoomRecord]) -> Iterator[RoomRecord]:
         """Rooms that are to be recorded, or are, whether or not they should."""
@@ -114,10 +116,12 @@ class RecordingCompanion:
             ):
                 yield record
 
+    def _entries(self) -> list[Egress]:
+        return [egress for egresses in self._state.egress.by_room.values() for egress in egresses]
+
     def _unlisted(self) -> list[RecordingRow]:
-        listing = self._state.egress
-        ids = frozenset(one.id for egresses in listing.by_room.values() for one in egresses)
-        return self._ledger.unlisted(ids, listing.asked)
+        ids = frozenset(egress.id for egress in self._entries())
+        return self._ledger.unlisted(ids, self._state.egress.asked)
 
     def _has_a_step(self, record: RoomRecord, rules: RecordingRules) -> bool:
         occupancy = self._occupancy.last(record)
@@ -134,6 +138,7 @@ class RecordingCompanion:
         for row in rows:
             await self._applier.resolve_unlisted(row, occupancy.recorders)
         closed = any(row.egress_id not in self._ledger.open for row in rows)
+        await self._note_begun(room_id, occupancy)
         record = self._store.by_id.get(room_id)
         if record is None:
             return closed
@@ -150,6 +155,14 @@ class RecordingCompanion:
         for egress in self._state.egress.of_rooms(record.names) if listed else ():
             if egress.id in listed and await self._applier.reader.is_connected(egress.room, egress.id):
                 await self._applier.resume(record, egress)
+
+    async def _note_begun(self, room_id: str, occupancy: Occupancy) -> None:
+        """Since when each of its egresses records, and that a recorder is at work now."""
+        seen = (occupancy.recorders - occupancy.gone) & self._ledger.open.keys()
+        self._egress_tracker.last_seen |= dict.fromkeys(seen, self._clock.wall())
+        for row in list(self._ledger.begun(self._entries())):
+            if row.room_id == room_id:
+                await self._ledger.enter_begun(row)
 
     async def _check_occupancy(self, record: RoomRecord) -> Occupancy:
         before = self._occupancy.last(record)

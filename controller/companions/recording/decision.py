@@ -12,6 +12,7 @@ from typing import Final, TypeAlias
 
 from controller.access.people import is_person
 from controller.companions.companion import NewCondition
+from controller.companions.recording.outcome import RecordingFailure, StandingFailures, with_previous
 from controller.live.egress import Egress, EgressStatus, Layout
 from controller.live.room import Participant
 from controller.recording_output import RecordingOutput
@@ -268,29 +269,21 @@ def has_live_name(record: RoomRecord, names: AbstractSet[str]) -> bool:
     return more and not names.isdisjoint(record.names)
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingFailure:
-    """What went wrong last, as the condition says it: `reason` is one of docs/conditions.md#recording."""
-
-    reason: str
-    message: str
-
-
 def not_recorded(reason: str, message: str) -> NewCondition:
     return NewCondition("Recording", "False", reason, message)
 
 
 def condition(
-    inputs: RecordingInputs, output: RecordingOutput | None, failure: RecordingFailure | None
+    inputs: RecordingInputs, output: RecordingOutput | None, standing: StandingFailures
 ) -> NewCondition:
     """The condition of a room with `record: true`.
 
-    What went wrong is said until a recording is under way, and what is not PERSISTENT_REASONS only while
-    somebody is inside.
+    What prevents a recording is said until one is under way, and what is not PERSISTENT_REASONS only while
+    somebody is inside. How the last one failed is said until one succeeds, also while the next one runs.
     """
     if output is None:
         return not_recorded("NotConfigured", "recording is disabled; set ROOMCTL_RECORDING_OUTPUT")
-    return _under_way(inputs) or _missing(inputs, failure)
+    return with_previous(_under_way(inputs) or _missing(inputs, standing), standing.failed)
 
 
 def _under_way(inputs: RecordingInputs) -> NewCondition | None:
@@ -303,14 +296,23 @@ def _under_way(inputs: RecordingInputs) -> NewCondition | None:
     return None if _has_people(inputs) else _ending(inputs)
 
 
-def _missing(inputs: RecordingInputs, failure: RecordingFailure | None) -> NewCondition:
+def _missing(inputs: RecordingInputs, standing: StandingFailures) -> NewCondition:
     """Why there is no recording."""
     idle = not inputs.ours and inputs.record.recording is None and not _has_people(inputs)
+    failure = _most_important(standing)
     if failure is not None and (failure.reason in PERSISTENT_REASONS or not idle):
         return not_recorded(failure.reason, failure.message)
     if idle:
         return not_recorded("Idle", "no participants")
     return _ending(inputs) or not_recorded("Starting", "waiting for an egress worker")
+
+
+def _most_important(standing: StandingFailures) -> RecordingFailure | None:
+    """An attempt that has proved nothing yet hides no recording that failed."""
+    current = standing.current
+    if current is not None and current.reason in PERSISTENT_REASONS:
+        return current
+    return standing.failed or current
 
 
 def _ending(inputs: RecordingInputs) -> NewCondition | None:

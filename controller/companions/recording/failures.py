@@ -8,16 +8,17 @@ import structlog
 
 from controller.backoff import Backoff
 from controller.clock import Clock
-from controller.companions.recording.decision import RecordingFailure, asks
+from controller.companions.recording.decision import asks
+from controller.companions.recording.outcome import RecordingFailure, StandingFailures, standing_in
 from controller.errors import LiveKitError
 from controller.metrics import Metrics
 from controller.plan.model import Observed
 from controller.records.record import RoomRecord
+from controller.records.recordings import RecordingRow
 from controller.room import redact_key
 
-_PERSISTENT: Final = frozenset({"NoWorker", "Failed", "WorkerLost"})
-_START_FAILURES: Final = frozenset({"NoEgressService", "NoWorker", "Starting"})
-
+NO_BACKOFF_AFTER_SECONDS: Final = 60.0
+"""A recording that failed after so many seconds is no reason to wait before the next."""
 FIX: Final = "set ROOMCTL_RECORDING_OUTPUT"
 
 log = structlog.get_logger()
@@ -35,53 +36,67 @@ class RecordingFailures:
     metrics: Metrics
     later: Callable[[float], None]
     backoff: Backoff = field(default_factory=lambda: Backoff(first=1.0, cap=60.0))
-    _last: dict[str, RecordingFailure | None] = field(default_factory=dict)
+    _standing: dict[str, StandingFailures] = field(default_factory=dict)
 
-    def get(self, record: RoomRecord) -> RecordingFailure | None:
-        if record.id not in self._last and (condition := _from_condition(record)) is not None:
-            self._last[record.id] = condition  # the next condition may say something else first
-        return self._last.get(record.id)
-
-    def set_failure(self, room_id: str, failure: RecordingFailure | None) -> None:
-        """None: it is over, whatever the record says."""
-        self._last[room_id] = failure
+    def get(self, record: RoomRecord) -> StandingFailures:
+        condition = record.status.condition("Recording")
+        if record.id not in self._standing and condition is not None:
+            standing = standing_in(condition)
+            if standing != StandingFailures():
+                self._standing[record.id] = standing  # the next condition may say something else first
+        return self._standing.get(record.id, StandingFailures())
 
     def record_reason(self, record: RoomRecord, failure: RecordingFailure) -> None:
         """Said once while it stays the same."""
-        if self.get(record) != failure:
-            log.warning(
-                "recording failed", key=redact_key(record.key), reason=failure.reason, error=failure.message
-            )
-        self.set_failure(record.id, failure)
+        self._change(record, self.get(record).with_current(failure), failure)
 
     def failed(self, record: RoomRecord, failure: RecordingFailure) -> None:
-        """Try again, later."""
+        """None began: try again, later."""
         self.record_reason(record, failure)
-        self.metrics.recording_failures.labels(failure.reason).inc()
-        self.later(self.backoff.failed(record.id, self.clock.monotonic(), self.clock.chance()))
+        self._retry_later(record, failure.reason)
 
-    def clear_start_failures(self, room_id: str) -> None:
-        """A worker took it: what was in the way of that is in the way no more."""
-        failure = self._last.get(room_id)
-        if failure is not None and failure.reason in _START_FAILURES:
-            self.set_failure(room_id, None)
+    def recording_failed(self, record: RoomRecord, row: RecordingRow) -> None:
+        """It ended as `row` says: try again, soon where it had gone on for long."""
+        if row.seconds >= NO_BACKOFF_AFTER_SECONDS:
+            self.backoff.succeeded(record.id)
+        self._change(record, self.get(record).after_failed(row), RecordingFailure("Failed", row.error))
+        self._retry_later(record, "Failed")
+
+    def succeeded(self, room_id: str) -> None:
+        """Nothing is wrong any more, whatever the record says."""
+        self.backoff.succeeded(room_id)
+        self._standing[room_id] = StandingFailures()
+
+    def worker_lost(self, record: RoomRecord, message: str) -> None:
+        """Another may begin at once."""
+        self._standing[record.id] = self.get(record).with_current(RecordingFailure("WorkerLost", message))
+
+    def started(self, record: RoomRecord) -> None:
+        """A worker took it."""
+        before = self.get(record)
+        if (standing := before.after_start()) != before:
+            self._standing[record.id] = standing
+
+    def _change(self, record: RoomRecord, standing: StandingFailures, news: RecordingFailure) -> None:
+        before = self.get(record)
+        if news not in (before.current, before.failed):
+            log.warning(
+                "recording failed", key=redact_key(record.key), reason=news.reason, error=news.message
+            )
+        self._standing[record.id] = standing
+
+    def _retry_later(self, record: RoomRecord, reason: str) -> None:
+        self.metrics.recording_failures.labels(reason).inc()
+        self.later(self.backoff.failed(record.id, self.clock.monotonic(), self.clock.chance()))
 
     def keep(self, room_ids: Collection[str]) -> None:
         """Forget all other rooms."""
-        for room_id in [one for one in self._last if one not in room_ids]:
-            del self._last[room_id]
+        for room_id in [one for one in self._standing if one not in room_ids]:
+            del self._standing[room_id]
 
     def forget(self) -> None:
         """Another says from now on what is wrong."""
-        self._last.clear()
-
-
-def _from_condition(record: RoomRecord) -> RecordingFailure | None:
-    """What its condition says went wrong with a recording; of the service each listing tells anew."""
-    condition = record.status.condition("Recording")
-    if condition is None or condition.reason not in _PERSISTENT:
-        return None
-    return RecordingFailure(condition.reason, condition.message)
+        self._standing.clear()
 
 
 @dataclass(slots=True)

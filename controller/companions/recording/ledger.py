@@ -4,14 +4,16 @@ A row is open before anything else tells of its egress, and stays so until LiveK
 no recording is lost without being named, whatever crashes.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Final
 
 import structlog
 
 from controller.clock import Clock
 from controller.events.log import EventLog
+from controller.live.egress import Egress
 from controller.metrics import Metrics
 from controller.records.events import Event, EventType
 from controller.records.recordings import RecordingRow, RecordingState, RecordingStore
@@ -29,10 +31,12 @@ log = structlog.get_logger()
 class EgressTracker:
     """For how long each egress has said nothing new, by our clock: the worker's own may be wrong.
 
-    `stop_requested_at` by egress id is when it was asked to end.
+    `stop_requested_at` by egress id is when it was asked to end, `last_seen` when its recorder was last in
+    the room.
     """
 
     stop_requested_at: dict[str, float] = field(default_factory=dict)
+    last_seen: dict[str, datetime] = field(default_factory=dict)
     _since: dict[str, tuple[object, float]] = field(default_factory=dict)
 
     def observe(self, reports: Mapping[str, object], now: float) -> None:
@@ -50,6 +54,11 @@ class EgressTracker:
 
     def silent_seconds(self, key: str, now: float) -> float:
         return now - self._since[key][1] if key in self._since else 0.0
+
+    def forget(self, key: str) -> None:
+        """It has ended."""
+        self.stop_requested_at.pop(key, None)
+        self.last_seen.pop(key, None)
 
     def is_stop_requested(self, egress_id: str, now: float) -> bool:
         return now - self.stop_requested_at.get(egress_id, -STOP_RETRY_SECONDS) < STOP_RETRY_SECONDS
@@ -99,6 +108,18 @@ class Ledger:
         """It has not ended by now, whatever an older listing says."""
         row, _ = self.open[egress_id]
         self.open[egress_id] = row, self.clock.monotonic()
+
+    def begun(self, listed: Iterable[Egress]) -> Iterator[RecordingRow]:
+        """The open rows of those that record by now, with the time since when, where the row lacks it."""
+        for egress in listed:
+            row, _ = self.open.get(egress.id, (None, 0.0))
+            if row is not None and row.recorded_from is None and egress.recorded_from is not None:
+                yield replace(row, recorded_from=egress.recorded_from)
+
+    async def enter_begun(self, row: RecordingRow) -> None:
+        """It records by now, as `row` says."""
+        await self.store.put(row)
+        self.open[row.egress_id] = row, self.open[row.egress_id][1]
 
     async def close_row(self, row: RecordingRow) -> None:
         """It has ended, as `row` says: written down, counted, and told."""

@@ -33,8 +33,9 @@ async def recorded(site: Site) -> Site:
     await site.verb("apply", "--yes")
     room_id = (await site.record("team")).id
     started = datetime.now(UTC) - timedelta(minutes=5)
-    running = RecordingRow("EG_now", "team", room_id, f"s3://a-bucket/{room_id}/1.mp4", started)
-    done = replace(running, egress_id="EG_before", started=BEGAN, seconds=3723.5, size=2_000_000)
+    starting = RecordingRow("EG_now", "team", room_id, f"s3://a-bucket/{room_id}/1.mp4", started)
+    running = replace(starting, recorded_from=started)
+    done = replace(starting, egress_id="EG_before", started=BEGAN, seconds=3723.5, size=2_000_000)
     await keep(site, replace(done, state=RecordingState.COMPLETE), GONE, running)
     return site
 

@@ -263,7 +263,10 @@ async def test_an_interrupted_worker_ends_its_jobs_and_goes(own: Asking) -> None
     egress_id = await own.recording(await own.room())
     own.stack.worker.signal(signal.SIGINT)
     await own.stack.worker.ended()
-    await own.becomes(egress_id, COMPLETE)
+    await own.becomes(egress_id, FAILED)
+    info = await own.info(egress_id)
+    assert (info.details, info.error) == ("End reason: Process killed", "server is shutting down")
+    assert own.stack.worker.file(info.file_results[0].location).stat().st_size == info.file_results[0].size
 
 
 async def test_jobs_are_listed_after_redis_was_killed(own: Asking) -> None:

@@ -55,7 +55,7 @@ class RecordingSite(Site):
         matches: list[Egress] = []
 
         async def noted() -> bool:
-            """The condition may say so before the row is written."""
+            """The condition may say so before the row does."""
             nonlocal matches
             with suppress(LiveKitError, StoreError):
                 files = await self._files(key)
@@ -67,7 +67,7 @@ class RecordingSite(Site):
         return matches[0]
 
     async def _files(self, key: str) -> set[str]:
-        return {row.file for row in await self.rows() if row.key == key}
+        return {row.file for row in await self.rows() if row.key == key and row.recorded_from is not None}
 
     async def ended(self, key: str, *states: str, within: float = 90.0) -> list[RecordingRow]:
         """The room's rows, the eldest first, once they are in these states."""

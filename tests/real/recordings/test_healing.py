@@ -1,5 +1,7 @@
 """Faults of egress workers are named, and mended without a person, while people stay inside."""
 
+import json
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -98,6 +100,43 @@ async def test_a_start_that_fails_is_named_and_tried_again(site: RecordingSite) 
         await site.stack.worker.set(fail_start="")
         await site.recorded("no-start")
     assert "failed" in {row.state for row in await site.rows() if row.key == "no-start"}
+
+
+async def test_one_that_is_stopped_before_it_starts_leaves_the_last_failure_named(
+    site: RecordingSite,
+) -> None:
+    """It has no recorded time either."""
+    async with ann_inside(site, "unbegun"):
+        first = await site.recorded("unbegun")
+        await site.stack.worker.set(late_active="60s", refuse_output="no space left on device")
+        site.edit("unbegun", record_mode="ROOM_COMPOSITE_SPEAKER")
+        (failed, _) = await site.ended("unbegun", "failed", "recording")
+        assert (failed.egress_id, failed.error[:45]) == (
+            first.id,
+            "could not write the output: the disk or stora",
+        )
+        await until_running(site, "unbegun", "STARTING")
+        listed = json.loads((await site.verb("recordings", "unbegun", "-o", "json")).out)
+        assert [(one["state"], one["seconds"]) for one in listed] == [
+            ("recording", 0),
+            ("failed", round(failed.seconds, 3)),
+        ]
+    await site.ended("unbegun", "failed", "failed")
+    await site.another_pass()
+    assert await site.until_recording("unbegun", "False", "Failed") == failed.error
+
+
+async def test_a_file_that_a_worker_completed_when_it_was_told_to_end_counts(site: RecordingSite) -> None:
+    async with ann_inside(site, "told-to-end"):
+        first = await site.recorded("told-to-end")
+        site.stack.worker.signal(signal.SIGINT)
+        await site.stack.worker.ended()
+        (row, *_) = await site.ended("told-to-end", "complete")
+        assert (row.egress_id, row.error) == (first.id, "")
+        assert row.seconds > 0
+        assert site.stack.worker.file(row.file).stat().st_size == row.size
+        await site.stack.worker.start()
+        await site.recorded("told-to-end", 120)
 
 
 async def test_a_start_that_is_answered_late_makes_one_recording(site: RecordingSite) -> None:

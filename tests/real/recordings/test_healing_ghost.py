@@ -20,6 +20,8 @@ async def test_a_worker_killed_without_a_word_is_named_and_the_next_takes_over(
                 await site.stack.worker.start()
                 rows = await site.ended("stage", "lost", "recording", within=180)
                 assert rows[0].egress_id == first.id
+                assert f"/home/egress/tmp/{first.id}" in rows[0].error
+                assert rows[0].recorded_from is not None
                 await site.until_recording("stage", "True")
                 assert not ann.left.done()
             await site.ended("stage", "lost", "complete")

@@ -174,12 +174,47 @@ async def test_a_store_that_refuses_is_named_and_nobody_sees_why_in_its_words(si
         written = [await text_of(site, "/metrics"), await database_of(site)]
         for words in (["get"], ["recordings"], ["plan"]):
             written += [(await site.verb(*words, *form)).out for form in ([], ["-o", "json"])]
-        assert "could not write the output: check ROOMCTL_RECORDING_OUTPUT, credentials" in message
+        assert "could not write the output: the storage denied access" in message
         row = next(row for row in await site.rows() if row.egress_id == egress.id)
     assert (str(row.state), row.error) == ("failed", message)
     written += [log.read_text() for log in site.folder.glob("*.log")]
     hidden = (KEY, WRONG, "a-token-of-the-worker", "PutObject")
     assert [word for word in hidden for text in written if word in text] == []
+
+
+@pytest.mark.parametrize(
+    ("answer", "why"),
+    [
+        ("StatusCode: 507, api error XMinioStorageFull: no drive has room", "the disk or storage is full"),
+        ("StatusCode: 404, api error NoSuchBucket: The specified bucket does not exist", "no such bucket"),
+        ("StatusCode: 403, api error AccessDenied: Access Denied", "the storage denied access"),
+        ("StatusCode: 503, api error SlowDown: Please reduce", "the storage answered with a server error"),
+    ],
+)
+async def test_refusals_of_a_store_are_told_apart_also_while_the_next_recording_runs(
+    site_of: SiteOf, answer: str, why: str
+) -> None:
+    site = site_of(S3)
+    site.write("told-apart", record=True)
+    worker = site.stack.worker
+    await worker.set(refuse_output=f"operation error S3: PutObject, https response error {answer}")
+    try:
+        async with site.run():
+            await site.converged()
+            async with site.person("told-apart"):
+                await site.recorded("told-apart")
+            (row,) = await site.ended("told-apart", "failed")
+            assert row.error.startswith(f"could not write the output: {why}")
+            assert row.seconds > 0
+            assert await site.until_recording("told-apart", "False", "Failed") == row.error
+            await worker.set(refuse_output="")
+            async with site.person("told-apart"):
+                message = await site.until_recording("told-apart", "True")
+                assert message.endswith(f"; the previous recording failed: {row.error}")
+            await site.ended("told-apart", "failed", "complete")
+            await site.until_recording("told-apart", "False", "Idle")
+    finally:
+        await worker.set(refuse_output="")
 
 
 async def shown(site: RecordingSite, controller: Controller) -> list[str]:

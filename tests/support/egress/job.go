@@ -44,8 +44,9 @@ type job struct {
 	orders  chan order
 	ended   chan struct{} // closed when somebody or something told it to end
 
-	lock sync.Mutex
-	info *livekit.EgressInfo
+	lock   sync.Mutex
+	info   *livekit.EgressInfo
+	killed bool // its worker was told to end
 }
 
 func newJob(w *worker, req *rpc.StartEgressRequest) (*job, error) {
@@ -134,6 +135,7 @@ func (j *job) end(reason string) *livekit.EgressInfo {
 // ending must be called under the lock.
 func (j *job) ending(reason string) {
 	j.info.SetEndReason(reason)
+	j.killed = reason == livekit.EndReasonKilled
 	switch j.info.Status {
 	case livekit.EgressStatus_EGRESS_STARTING:
 		j.info.SetAborted(livekit.MsgStoppedBeforeStarted)
@@ -217,10 +219,14 @@ func (j *job) finish(set settings) {
 	j.report()
 }
 
+// conclude calls a job failed whose worker was told to end, as the real one does, though its file is complete.
 func (j *job) conclude(err error) {
-	if err != nil {
+	switch {
+	case j.killed:
+		j.info.SetFailed(errShuttingDown)
+	case err != nil:
 		j.info.SetFailed(err)
-	} else {
+	default:
 		j.info.SetComplete()
 	}
 }

@@ -8,7 +8,8 @@
 //	FOLDER/tmp/EGRESS_ID/…   what is being recorded, and left behind when the process is killed
 //	FOLDER/jobs/EGRESS_ID.json  the request, and the page that the real one would open in its Chrome
 //
-// SIGTERM: no new jobs, and the running ones go on to their end. SIGINT: the running ones are ended.
+// SIGTERM: no new jobs, and the running ones go on to their end. SIGINT: the running ones are ended,
+// with their files complete, and called failed.
 package main
 
 import (

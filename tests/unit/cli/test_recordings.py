@@ -25,7 +25,8 @@ ROW = RecordingRow(
     size=1_234_567_890,
     state=RecordingState.COMPLETE,
 )
-RUNNING = replace(ROW, ended=None, seconds=0.0, size=0, state=RecordingState.RECORDING)
+STARTING = replace(ROW, ended=None, seconds=0.0, size=0, state=RecordingState.RECORDING)
+RUNNING = replace(STARTING, recorded_from=NOW)
 OTHER = replace(ROW, egress_id="EG_2", key="events/room-2", room_id=room(2).id)
 
 
@@ -52,6 +53,11 @@ def test_an_element_has_the_contracts_fields() -> None:
 def test_one_that_goes_on_counts_up_to_now() -> None:
     shown = as_dict(RUNNING, NOW + timedelta(seconds=90, microseconds=1499))
     assert (shown["ended"], shown["seconds"]) == (None, 90.001)
+
+
+def test_one_that_is_still_starting_has_no_recorded_time() -> None:
+    assert as_dict(STARTING, LATER)["seconds"] == 0
+    assert cells(STARTING, LATER)[3] == "0:00:00"
 
 
 def test_one_that_began_by_another_clock_has_no_time_before_it_began() -> None:

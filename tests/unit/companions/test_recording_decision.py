@@ -13,7 +13,6 @@ from hypothesis import strategies as st
 from controller.companions.recording.decision import (
     Occupancy,
     ProbeWorker,
-    RecordingFailure,
     RecordingInputs,
     RecordingRules,
     ResolveStart,
@@ -26,6 +25,7 @@ from controller.companions.recording.decision import (
     occupancy_of,
     ours_on,
 )
+from controller.companions.recording.outcome import RecordingFailure, StandingFailures
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Participant, Permission
 from controller.recording_output import RecordingOutput
@@ -59,6 +59,11 @@ def inputs(room: RoomRecord = ROOM, *ours: Egress, **more: Any) -> RecordingInpu
         "is_backing_off": False,
     }
     return RecordingInputs(room, ours=ours, **{**facts, **more})
+
+
+def stands(reason: str, message: str) -> StandingFailures:
+    """What prevents the room's recording."""
+    return StandingFailures(RecordingFailure(reason, message))
 
 
 def ago(seconds: float) -> Any:
@@ -297,26 +302,29 @@ def test_one_that_has_not_begun_is_the_younger() -> None:
     ],
 )
 def test_the_condition_says_what_is_so(facts: RecordingInputs, expected: tuple[str, str]) -> None:
-    said = condition(facts, OUTPUT, None)
+    said = condition(facts, OUTPUT, StandingFailures())
     assert (said.status, said.reason) == expected
 
 
 def test_the_condition_names_file_and_time_and_nothing_of_the_id() -> None:
     by_id = replace(EGRESS, file=f"/recordings/{ROOM.id}/x.mp4")
-    said = condition(inputs(noted(replace(NOTED, file=by_id.file)), by_id), OUTPUT, None)
+    said = condition(inputs(noted(replace(NOTED, file=by_id.file)), by_id), OUTPUT, StandingFailures())
     assert "since 2026-03-24T15:59:00.000Z" in said.message
     assert ROOM.id not in said.message
 
 
 def test_trouble_is_said_while_somebody_waits_for_the_recording() -> None:
-    trouble = RecordingFailure("Starting", "LiveKit has not said what came of the Start")
-    assert condition(inputs(is_backing_off=True), OUTPUT, trouble).message == trouble.message
+    trouble = stands("Starting", "LiveKit has not said what came of the Start")
+    assert (
+        condition(inputs(is_backing_off=True), OUTPUT, trouble).message
+        == "LiveKit has not said what came of the Start"
+    )
     assert condition(inputs(noted(), EGRESS), OUTPUT, trouble).status == "True"
     assert condition(inputs(occupancy=NOBODY), OUTPUT, trouble).reason == "Idle"
 
 
 def test_what_was_mended_is_not_said_while_the_last_of_a_good_recording_is_written() -> None:
-    trouble = RecordingFailure("Failed", "the one before")
+    trouble = stands("Failed", "the one before")
     assert condition(inputs(noted(), ENDING, occupancy=NOBODY), OUTPUT, trouble).reason == "Stopping"
     assert condition(inputs(noted(), ENDING, occupancy=SOMEBODY), OUTPUT, trouble).reason == "Failed"
 
@@ -338,7 +346,7 @@ def test_what_is_left_of_a_room_that_was_given_up_holds_nothing_up() -> None:
 
 @pytest.mark.parametrize("reason", ["NoEgressService", "NoWorker", "Failed", "WorkerLost"])
 def test_what_went_wrong_for_good_is_said_of_an_empty_room_too(reason: str) -> None:
-    assert condition(inputs(occupancy=NOBODY), OUTPUT, RecordingFailure(reason, "why")).reason == reason
+    assert condition(inputs(occupancy=NOBODY), OUTPUT, stands(reason, "why")).reason == reason
 
 
 # What holds of every scene.

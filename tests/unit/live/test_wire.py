@@ -1,6 +1,7 @@
 """Messages of LiveKit as our data, and back."""
 
 from datetime import UTC, datetime
+from typing import Any
 
 import pytest
 from livekit.protocol.egress import (
@@ -114,6 +115,44 @@ REQUEST = RecordingRequest(
 ACCESS = S3Access("https://minio:9000", "eu-1", "the-access-key", "the-secret")
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.a.token"
 
+PUT = "S3 upload failed: operation error S3: PutObject, "
+ANSWER = "https response error StatusCode: {}, RequestID: 17F5, HostID: 5d1+503=, "
+REFUSALS = [  # as a worker and AWS's library put it
+    ("Local upload failed: write /recordings/x.mp4: no space left on device", "the disk or storage is full"),
+    ("gst error: No space left on the resource.", "the disk or storage is full"),
+    (PUT + ANSWER.format(507) + "api error XMinioStorageFull: threshold", "the disk or storage is full"),
+    ("Local upload failed: mkdir /recordings/a: permission denied", "permission denied"),
+    ("Local upload failed: open /recordings/x.mp4: read-only file system", "permission denied"),
+    (
+        PUT + ANSWER.format(404) + "api error NoSuchBucket: The specified bucket does not exist",
+        "no such bucket",
+    ),
+    (PUT + ANSWER.format(403) + "api error AccessDenied: Access Denied", "the storage denied access"),
+    (PUT + ANSWER.format(403) + "api error SignatureDoesNotMatch: no", "the storage denied access"),
+    (
+        "operation error S3: GetBucketLocation, " + ANSWER.format(403) + "api error InvalidAccessKeyId: no",
+        "the storage denied access",
+    ),
+    (
+        PUT + "get identity: get credentials: failed to refresh cached credentials",
+        "the storage denied access",
+    ),
+    (
+        PUT
+        + "exceeded maximum number of attempts, 3, "
+        + ANSWER.format(503)
+        + "api error SlowDown: Please reduce",
+        "the storage answered with a server error",
+    ),
+    (PUT + ANSWER.format(500) + "api error InternalError: again", "the storage answered with a server error"),
+    (PUT + ANSWER.format(502) + "XML syntax error on line 6", "the storage answered with a server error"),
+    (
+        PUT + ANSWER.format(0) + 'request send failed, Put "https://b": dial tcp: lookup b: no such host',
+        "the egress worker cannot reach the storage",
+    ),
+    (PUT + ANSWER.format(400) + "api error EntityTooLarge: no", "check ROOMCTL_RECORDING_OUTPUT"),
+]
+
 
 def listed(request: RoomCompositeEgressRequest, **fields: object) -> EgressInfo:
     info = EgressInfo(egress_id="EG_1", room_name="a", room_composite=request)
@@ -203,8 +242,15 @@ def test_every_status_is_read(status: EgressStatus) -> None:
 @pytest.mark.parametrize(
     ("said", "expected"),
     [
-        (f"Failed to upload: AccessDenied for key AKIA {TOKEN}", "could not write the output"),
-        (f"open /recordings/x.mp4: permission denied {TOKEN}", "could not write the output"),
+        (
+            f"Failed to upload: AccessDenied for key AKIA {TOKEN}",
+            "could not write the output: the storage denied",
+        ),
+        (
+            f"open /recordings/x.mp4: permission denied {TOKEN}",
+            "could not write the output: permission denied",
+        ),
+        *((f"{said} {TOKEN}", f"could not write the output: {why}") for said, why in REFUSALS),
         (f"Start signal not received {TOKEN}", "recording page did not load"),
         (
             f"page load error: net::ERR_CONNECTION_REFUSED https://x/?token={TOKEN}",
@@ -213,7 +259,10 @@ def test_every_status_is_read(status: EgressStatus) -> None:
         (f"CPU exhausted {TOKEN}", "ran out of CPU or memory"),
         (f"room closed {TOKEN}", "LiveKit room was closed"),
         (f"server is shutting down {TOKEN}", "egress worker was shut down"),
-        (f"failed to refresh cached credentials {TOKEN}", "could not write the output"),
+        (
+            f"failed to refresh cached credentials {TOKEN}",
+            "could not write the output: the storage denied access",
+        ),
         (TOKEN, "recording failed"),
         ("", "recording failed"),
     ],
@@ -228,6 +277,35 @@ def test_what_a_worker_says_of_a_failure_becomes_a_sentence_of_ours(
     assert "EG_1" in egress.error
     assert TOKEN not in repr(egress)
     assert "AKIA" not in repr(egress)
+
+
+KILLED = "End reason: Process killed"
+SAVED = FileInfo(location="/recordings/x.mp4", size=7, duration=3_000_000_000)
+
+
+@pytest.mark.parametrize(
+    ("told", "expected"),
+    [
+        ({"details": KILLED, "file_results": [SAVED]}, EgressStatus.COMPLETE),
+        ({"error": "server is shutting down", "file_results": [SAVED]}, EgressStatus.COMPLETE),
+        ({"details": KILLED, "file_results": [FileInfo(duration=3_000_000_000)]}, EgressStatus.FAILED),
+        ({"details": KILLED}, EgressStatus.FAILED),
+        ({"error": "pipeline frozen", "file_results": [SAVED]}, EgressStatus.FAILED),
+    ],
+)
+def test_file_that_a_worker_completed_when_it_was_told_to_end_is_complete(
+    told: dict[str, Any], expected: EgressStatus
+) -> None:
+    egress = read_egress(listed(write_recording(REQUEST), status=WireStatus.EGRESS_FAILED, **told))
+    assert (egress.status, bool(egress.error)) == (expected, expected is EgressStatus.FAILED)
+
+
+def test_recording_begins_with_its_file_and_not_with_its_request() -> None:
+    begun = FileInfo(started_at=1_700_000_004_500_000_000)
+    request = write_recording(REQUEST)
+    assert read_egress(listed(request, started_at=1_700_000_000_000_000_000)).recorded_from is None
+    recorded_from = read_egress(listed(request, file_results=[begun])).recorded_from
+    assert recorded_from == datetime.fromtimestamp(1_700_000_004.5, UTC)
 
 
 def test_one_that_went_well_has_no_error_whatever_was_said() -> None:

@@ -36,6 +36,7 @@ rows = st.builds(
     size=st.integers(0, 2**62),
     state=st.sampled_from(RecordingState),
     error=st.text(max_size=20),
+    recorded_from=st.none() | times,
 )
 
 
@@ -47,11 +48,12 @@ def test_a_row_survives_bson(row: RecordingRow) -> None:
 
 def test_the_document_has_the_fields_of_the_contract() -> None:
     assert list(encode_row(ROW)) == [
-        *("_id", "key", "room_id", "file", "started", "ended", "seconds", "bytes", "state", "error")
+        *("_id", "key", "room_id", "file", "started", "ended", "seconds", "bytes", "state", "error"),
+        "recorded_from",
     ]
 
 
-@pytest.mark.parametrize("field", ["ended", "seconds", "bytes", "error"])
+@pytest.mark.parametrize("field", ["ended", "seconds", "bytes", "error", "recorded_from"])
 def test_a_row_can_do_without(field: str) -> None:
     document = encode_row(ROW)
     del document[field]
