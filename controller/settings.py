@@ -4,7 +4,7 @@ The class is the table: loading, the flags of the verbs and their help all come 
 flags and from a mapping that stands for the environment, never from the environment itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Flag, auto
 from importlib.util import find_spec
@@ -14,9 +14,11 @@ from typing import Any, Final, TypeVar
 from controller import settings_parsers as read
 from controller.errors import SettingsError
 from controller.recording_output import RecordingOutput
+from controller.text import closest_match
 
 _MAX_SECRET_FILE_BYTES: Final = 64 * 1024
 _EMBEDDED: Final = "secantus"
+_PREFIX: Final = "ROOMCTL_"
 PRESETS: Final = (
     "H264_720P_30",
     "H264_720P_60",
@@ -92,7 +94,17 @@ class Setting:
     @property
     def variable(self) -> str:
         foreign = self.attribute.startswith(("livekit_", "mongodb_"))
-        return (self.attribute if foreign else f"roomctl_{self.attribute}").upper()
+        return ("" if foreign else _PREFIX) + self.attribute.upper()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that set it: for a secret also the one with the path of its file."""
+        return (self.variable, self.variable + "_FILE") if self.secret else (self.variable,)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every character counts, so that an invisible one at an edge is a mistake."""
+        return self.secret or self.metavar in ("KEY", "URL")
 
     @property
     def flag(self) -> str:
@@ -255,7 +267,7 @@ def check_settings(
         try:
             text = _text(setting, flags, environ)
             if text:
-                values[setting.attribute] = setting.read(text)
+                values[setting.attribute] = _value(setting, text)
             elif setting.example and checked:
                 problems[setting.variable] = f"{setting.variable}: required; set it to {setting.example}"
         except ValueError as error:
@@ -265,6 +277,37 @@ def check_settings(
     for problem in _cross_setting_errors(settings, environ, groups):
         problems.setdefault(problem.partition(":")[0], problem)
     return settings, problems
+
+
+def _value(setting: Setting, text: str) -> Any:
+    if setting.exact:
+        read.check_edges(text)
+    return setting.read(text)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that begin with ROOMCTL_ and that nothing reads, each with what to do about it.
+
+    The variables that Kubernetes sets for a Service named roomctl-… are not meant for roomctl.
+    """
+    names = [name for setting in SETTINGS for name in setting.variables]
+    of_services = tuple(
+        name.removesuffix("SERVICE_HOST") + kind
+        for name in environ
+        if name.endswith("_SERVICE_HOST")
+        for kind in ("SERVICE_", "PORT")
+    )
+    unknown = (
+        n for n in environ if n.startswith(_PREFIX) and n not in names and not n.startswith(of_services)
+    )
+    return {name: _suggested(name, names) for name in unknown}
+
+
+def _suggested(name: str, names: Sequence[str]) -> str:
+    """The nearest known name; the prefix, which most have, makes none nearer."""
+    known = {each.removeprefix(_PREFIX): each for each in names}
+    near = closest_match(name.removeprefix(_PREFIX), known)
+    return f"did you mean {known[near]}?" if near else "remove it; `roomctl run --help` lists the settings"
 
 
 def unused_s3_settings(settings: Settings) -> tuple[str, ...]:
@@ -295,7 +338,7 @@ def _text(setting: Setting, flags: Mapping[str, str], environ: Mapping[str, str]
 
 
 def _from_file(variable: str, path: Path) -> str:
-    """A secret from its file, without one trailing newline."""
+    """A secret from its file, without one final line break."""
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_SECRET_FILE_BYTES + 1)

@@ -39,6 +39,22 @@ def shown(text: str) -> str:
     return json.dumps(text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…", ensure_ascii=False)
 
 
+def check_edges(text: str) -> None:
+    """A secret, a key or a URL that was copied together with something invisible is an error."""
+    for place, character in (("begin", text[:1]), ("end", text[-1:])):
+        if character.isspace() or not character.isprintable():
+            raise ValueError(f"must not {place} with {_invisible(character)}; remove it")
+
+
+def _invisible(character: str) -> str:
+    if character in "\r\n":
+        return "a line break"
+    if character.isspace():
+        return "white space"
+    name = "a byte order mark" if character == "\ufeff" else "an invisible character"
+    return f"{name} (U+{ord(character):04X})"
+
+
 def word(text: str) -> str:
     """One printable word. Not shown: people paste secrets into the wrong variable."""
     if not text.isprintable() or len(text.split()) != 1:

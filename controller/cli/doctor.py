@@ -80,23 +80,25 @@ _fail = partial(CheckResult, Severity.FAIL)
 
 
 @with_settings(SettingGroup.ALL, tolerant=True)
-async def doctor(settings: Settings, problems: Mapping[str, str]) -> int:
+async def doctor(settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]) -> int:
     """Check the configuration and its dependencies.
 
     Prints one line per check, with a fix.
     """
     failed = False
-    async for result in run_checks(settings, problems):
+    async for result in run_checks(settings, problems, unknown):
         severity = painted(f"{result.severity:<4}", _STYLES[result.severity])
         print_data(f"{severity}  {result.about:<10}  {result.text}")
         failed |= result.severity is Severity.FAIL
     return Exit.FAILED if failed else Exit.FINE
 
 
-async def run_checks(settings: Settings, problems: Mapping[str, str]) -> AsyncIterator[CheckResult]:
+async def run_checks(
+    settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]
+) -> AsyncIterator[CheckResult]:
     """All of them; what depends on a setting that is missing or invalid is skipped."""
     for result in (
-        *about_settings(problems),
+        *about_settings(problems, unknown),
         about_hidden(settings),
         about_tokens(settings.access_tokens_file),
     ):
@@ -119,10 +121,12 @@ async def run_checks(settings: Settings, problems: Mapping[str, str]) -> AsyncIt
             yield result
 
 
-def about_settings(problems: Mapping[str, str]) -> Iterator[CheckResult]:
-    """A line for each setting that is missing or invalid."""
+def about_settings(problems: Mapping[str, str], unknown: Mapping[str, str]) -> Iterator[CheckResult]:
+    """A line for each setting that is missing or invalid, and for each variable that is none."""
     for problem in problems.values():
         yield _fail("settings", problem)
+    for variable, hint in unknown.items():
+        yield _warn("settings", f"{variable}: unknown setting; {hint}")
     if not problems:
         yield _ok("settings", "all required settings are set and valid")
 

@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 
 from controller.errors import SettingsError
 from controller.recording_output import RecordingOutput
-from controller.settings import SETTINGS, SettingGroup, Settings, load_settings
+from controller.settings import (
+    SETTINGS,
+    Setting,
+    SettingGroup,
+    Settings,
+    load_settings,
+    unknown_variables,
+)
 from controller.settings_parsers import Address, mongodb_address
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
@@ -90,7 +97,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
             "mongodb_uri",
             "mongodb+srv://u@cluster.example/x",
         ),
-        ("ROOMCTL_SECRET", " kept as it is ", "secret", " kept as it is "),
+        ("ROOMCTL_SECRET", "kept as  it is", "secret", "kept as  it is"),
         ("ROOMCTL_PUBLIC_LISTEN", "[::]:80", "public_listen", Address("::", 80)),
         ("ROOMCTL_PUBLIC_LISTEN", "0.0.0.0:0", "public_url", "http://0.0.0.0:0"),
         ("ROOMCTL_PUBLIC_LISTEN", "[::1]:80", "public_url", "http://[::1]:80"),
@@ -351,8 +358,7 @@ def test_an_invite_needs_one_of_two_secrets(environ: dict[str, str], secret: str
     [
         (b"s3cret\n", "s3cret"),
         (b"s3cret\r\n", "s3cret"),
-        (b"s3cret\n\n", "s3cret\n"),
-        (b" s3cret ", " s3cret "),
+        ("pässword €\n".encode(), "pässword €"),
     ],
 )
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes, value: str) -> None:
@@ -377,6 +383,12 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes, value: str
             None,
             "cannot read the file in ROOMCTL_SECRET_FILE: no such file or directory",
         ),
+        (b"s3cret\n\n", "must not end with a line break; remove it"),
+        (b"s3cret\r\n\r\n", "must not end with a line break; remove it"),
+        (b"s3cret\r", "must not end with a line break; remove it"),
+        (b"s3cret \n", "must not end with white space; remove it"),
+        (b"\xef\xbb\xbfs3cret\n", "must not begin with a byte order mark (U+FEFF); remove it"),
+        (b" ", "must not begin with white space; remove it"),
     ],
 )
 def test_a_secrets_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, why: str) -> None:
@@ -384,6 +396,72 @@ def test_a_secrets_file_that_is_none_is_named(tmp_path: Path, content: bytes | N
     if content is not None:
         file.write_bytes(content)
     assert problems({**GOOD, "ROOMCTL_SECRET_FILE": str(file)}) == (f"ROOMCTL_SECRET: {why}",)
+
+
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.exact], ids=lambda s: s.variable)
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        (" ", "", "must not begin with white space; remove it"),
+        ("", "\t", "must not end with white space; remove it"),
+        ("", "\u00a0", "must not end with white space; remove it"),
+        ("", "\n", "must not end with a line break; remove it"),
+        ("\ufeff", "", "must not begin with a byte order mark (U+FEFF); remove it"),
+        ("", "\u200b", "must not end with an invisible character (U+200B); remove it"),
+        ("\u2060", "", "must not begin with an invisible character (U+2060); remove it"),
+        ("", "\x7f", "must not end with an invisible character (U+007F); remove it"),
+    ],
+)
+def test_something_invisible_at_an_edge_is_an_error_that_shows_no_value(
+    setting: Setting, before: str, after: str, problem: str
+) -> None:
+    given = {**GOOD, setting.variable: f"{before}https://u:{SECRET}{after}"}
+    lines = [line for line in problems(given) if line.startswith(f"{setting.variable}: ")]
+    assert lines == [f"{setting.variable}: {problem}"]
+
+
+def test_every_secret_key_and_url_is_exact() -> None:
+    named = {s.variable for s in SETTINGS if s.variable.endswith(("_SECRET", "_KEY", "_URL", "_URI"))}
+    assert {s.variable for s in SETTINGS if s.exact} == named | {
+        "ROOMCTL_RECORDING_OUTPUT",
+        "ROOMCTL_RECORDING_S3_ENDPOINT",
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("ROOMCTL_SECERT", "did you mean ROOMCTL_SECRET?"),
+        ("ROOMCTL_SECRETFILE", "did you mean ROOMCTL_SECRET_FILE?"),
+        ("ROOMCTL_INSTANCE_FILE", "did you mean ROOMCTL_INSTANCE?"),
+        ("ROOMCTL_LIVEKIT_URL", "did you mean LIVEKIT_URL?"),
+        ("ROOMCTL_MONGODB_URI_FILE", "did you mean MONGODB_URI_FILE?"),
+        ("ROOMCTL_TOKEN_TTL", "did you mean ROOMCTL_TOKEN_TTL_SECONDS?"),
+        ("ROOMCTL_X", "remove it; `roomctl run --help` lists the settings"),
+        ("ROOMCTL_", "remove it; `roomctl run --help` lists the settings"),
+    ],
+)
+def test_an_unknown_variable_is_named_with_the_nearest_known_one(variable: str, hint: str) -> None:
+    assert unknown_variables({**GOOD, variable: SECRET}) == {variable: hint}
+
+
+def test_every_variable_that_is_read_is_known_and_others_are_not_ours() -> None:
+    known = {name: "x" for setting in SETTINGS for name in setting.variables}
+    assert unknown_variables({**known, "PATH": "", "LIVEKIT_X": "", "MONGODB_X": "", "ROOMCTLX": ""}) == {}
+
+
+def test_what_kubernetes_sets_for_a_service_of_the_name_is_no_setting() -> None:
+    """It does so for every Service of the namespace; deploy/kubernetes has two."""
+    service = {
+        "ROOMCTL_PUBLIC_SERVICE_HOST": "10.0.0.1",
+        "ROOMCTL_PUBLIC_SERVICE_PORT": "80",
+        "ROOMCTL_PUBLIC_SERVICE_PORT_HTTP": "80",
+        "ROOMCTL_PUBLIC_PORT": "tcp://10.0.0.1:80",
+        "ROOMCTL_PUBLIC_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "ROOMCTL_PUBLIC_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+    assert unknown_variables(service) == {}
+    assert list(unknown_variables({"ROOMCTL_PUBLIC_PORT": "8080"})) == ["ROOMCTL_PUBLIC_PORT"]
 
 
 def test_a_secret_in_both_forms_is_an_error(tmp_path: Path) -> None:

@@ -15,6 +15,7 @@ from controller.cli.doctor import (
     about_manifests,
     about_page,
     about_secret,
+    about_settings,
 )
 from controller.cli.get import count_inside, read_rooms
 from controller.cli.plan import plan_code
@@ -250,6 +251,14 @@ def test_a_clock_that_is_off_is_a_failure(apart: float, mark: Severity, text: st
 
 def test_a_clock_that_cannot_be_seen_is_a_warning() -> None:
     assert about_clock("", NOW).severity is Severity.WARN
+
+
+def test_an_unknown_variable_is_a_warning_of_the_doctor() -> None:
+    results = list(about_settings({}, {"ROOMCTL_SECERT": "did you mean ROOMCTL_SECRET?"}))
+    assert [(result.severity, result.text) for result in results] == [
+        (Severity.WARN, "ROOMCTL_SECERT: unknown setting; did you mean ROOMCTL_SECRET?"),
+        (Severity.OK, "all required settings are set and valid"),
+    ]
 
 
 def test_unseen_guests_are_a_warning_until_they_need_a_token() -> None:
