@@ -14,6 +14,7 @@ from typing import Any, Final, TypeVar
 from controller import settings_parsers as read
 from controller.errors import SettingsError
 from controller.recording_output import RecordingOutput
+from controller.settings_parsers import ApiKey
 from controller.text import closest_match
 
 _MAX_SECRET_FILE_BYTES: Final = 64 * 1024
@@ -145,6 +146,16 @@ class Settings:
     secret: str = (_LIVEKIT | _INVITES).secret(
         "Key for room ids, invites and egress tokens", "LIVEKIT_API_SECRET"
     )
+    livekit_api_key_previous: str = _SIDECAR.unset(
+        "KEY", read.word, "API key before a rotation, still accepted", "LIVEKIT_API_KEY", value=""
+    )
+    livekit_api_secret_previous: str = _SIDECAR.secret(
+        "Secret of the API key before a rotation, still accepted", "none"
+    )
+    secret_previous: str = _SIDECAR.secret(
+        "ROOMCTL_SECRET before a rotation, still accepted",
+        "LIVEKIT_API_SECRET_PREVIOUS if ROOMCTL_SECRET is not set, else none",
+    )
     rooms_dir: Path = _ROOMS.setting("DIR", Path, "Directory with the manifests", "rooms.d")
     data_dir: Path = _DATABASE.setting("DIR", Path, "Data directory of the embedded store", ".roomctl")
     instance: str = _DATABASE.setting(
@@ -238,6 +249,20 @@ class Settings:
         "Log level: debug, info, warning or error",
         "info",
     )
+
+    @property
+    def livekit_keys(self) -> tuple[ApiKey, ...]:
+        """The API key, with which tokens are signed, then the previous one, if it is still accepted."""
+        current = ApiKey(self.livekit_api_key, self.livekit_api_secret)
+        if not self.livekit_api_secret_previous:
+            return (current,)
+        name = self.livekit_api_key_previous or self.livekit_api_key
+        return (current, ApiKey(name, self.livekit_api_secret_previous))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secret, with which invites are signed, then the previous one, if it is still accepted."""
+        return (self.secret, self.secret_previous) if self.secret_previous else (self.secret,)
 
 
 SETTINGS: Final = tuple(Setting(each.name, *each.metadata["row"]) for each in fields(Settings))
@@ -363,8 +388,9 @@ def _with_derived_defaults(values: dict[str, Any]) -> dict[str, Any]:
     """Defaults that follow from other settings."""
     if "livekit_url" in values:
         values.setdefault("livekit_public_url", read.ws_url(values["livekit_url"]))
-    if "livekit_api_secret" in values:
-        values.setdefault("secret", values["livekit_api_secret"])
+    if "livekit_api_secret" in values and "secret" not in values:
+        values["secret"] = values["livekit_api_secret"]
+        values.setdefault("secret_previous", values.get("livekit_api_secret_previous", ""))
     values.setdefault("public_url", f"http://{values.get('public_listen', _PUBLIC_LISTEN)}")
     values.setdefault("recording_page_url", values["public_url"])
     return values
@@ -392,6 +418,9 @@ def _cross_setting_errors(
             "ROOMCTL_RECORDING_S3_SECRET: must be set together with ROOMCTL_RECORDING_S3_ACCESS_KEY; "
             f"set both, or neither to use the {_WORKER_CREDENTIALS}"
         )
+    lonely = settings.livekit_api_key_previous and not settings.livekit_api_secret_previous
+    if groups & SettingGroup.SIDECAR and lonely:
+        yield "LIVEKIT_API_SECRET_PREVIOUS: required with LIVEKIT_API_KEY_PREVIOUS; set it to its secret"
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
     if groups & SettingGroup.SIDECAR and same:
         yield (

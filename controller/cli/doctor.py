@@ -302,7 +302,7 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
             yield about_controller(await store.holder())
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
-        fix = "; start MongoDB or correct MONGODB_URI" if away else ""
+        fix = "; start MongoDB or correct MONGODB_URI" if away and "MONGODB_URI" not in str(error) else ""
         yield _fail("mongodb", f"{error}{fix}")
 
 

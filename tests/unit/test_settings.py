@@ -17,7 +17,7 @@ from controller.settings import (
     load_settings,
     unknown_variables,
 )
-from controller.settings_parsers import Address, mongodb_address
+from controller.settings_parsers import Address, ApiKey, mongodb_address
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = {
@@ -49,6 +49,9 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         mongodb_uri="mongodb://db:27017",
         mongodb_database="roomctl",
         secret=SECRET,
+        livekit_api_key_previous="",
+        livekit_api_secret_previous="",
+        secret_previous="",
         rooms_dir=Path("rooms.d"),
         data_dir=Path(".roomctl"),
         instance="default",
@@ -149,6 +152,9 @@ def test_good_values_are_read(variable: str, text: str, attribute: str, value: o
 
 
 _SCHEMES = "use http, https, ws or wss, for example wss://example.com"
+_UNESCAPED = (
+    "user name or password contains an unescaped %, @, : or /; use percent-encoding (%25, %40, %3A, %2F)"
+)
 _MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
 
 
@@ -172,8 +178,15 @@ _MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
         (
             "MONGODB_URI",
             f"mongodb://u:{SECRET}@x@db",
-            "user name or password contains @, : or /; percent-encode them (%40, %3A, %2F)",
+            _UNESCAPED,
         ),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}%*q@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}%@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u%4:{SECRET}@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}:q@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}/q@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}?q@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb+srv://u:{SECRET}%zz@db.example", _UNESCAPED),
         ("MONGODB_DATABASE", "a/b", 'invalid database name "a/b"; use 1 to 63 characters: A-Z a-z 0-9 _ -'),
         (
             "MONGODB_DATABASE",
@@ -287,6 +300,28 @@ def test_what_opens_a_bucket_may_stand_in_files(tmp_path: Path) -> None:
         }
     )
     assert (settings.recording_s3_access_key, settings.recording_s3_secret) == ("AKIA", SECRET)
+
+
+def test_previous_keys_are_accepted_after_the_current_ones() -> None:
+    new, old = ApiKey("APIkey", SECRET), ApiKey("APIold", "old")
+    rotated = {"LIVEKIT_API_KEY_PREVIOUS": "APIold", "LIVEKIT_API_SECRET_PREVIOUS": "old"}
+    assert load().livekit_keys == (new,)
+    assert load(rotated).livekit_keys == (new, old)
+    assert load({"LIVEKIT_API_SECRET_PREVIOUS": "old"}).livekit_keys == (new, ApiKey("APIkey", "old"))
+    assert load({"ROOMCTL_SECRET": "s", "ROOMCTL_SECRET_PREVIOUS": "t"}).secrets == ("s", "t")
+    assert load().secrets == (SECRET,)
+
+
+def test_invites_of_a_secret_that_was_never_set_follow_the_rotation_of_the_one_that_stands_in() -> None:
+    rotated = {"LIVEKIT_API_SECRET_PREVIOUS": "old"}
+    assert load(rotated).secrets == (SECRET, "old")
+    assert load({**rotated, "ROOMCTL_SECRET": "s"}).secrets == ("s",)
+
+
+def test_a_previous_key_without_its_secret_is_an_error() -> None:
+    assert problems({**GOOD, "LIVEKIT_API_KEY_PREVIOUS": "APIold"}) == (
+        "LIVEKIT_API_SECRET_PREVIOUS: required with LIVEKIT_API_KEY_PREVIOUS; set it to its secret",
+    )
 
 
 def test_what_is_missing_is_named_all_at_once() -> None:
@@ -421,7 +456,9 @@ def test_something_invisible_at_an_edge_is_an_error_that_shows_no_value(
 
 
 def test_every_secret_key_and_url_is_exact() -> None:
-    named = {s.variable for s in SETTINGS if s.variable.endswith(("_SECRET", "_KEY", "_URL", "_URI"))}
+    named = {
+        s.variable for s in SETTINGS if s.variable.endswith(("_SECRET", "_KEY", "_URL", "_URI", "_PREVIOUS"))
+    }
     assert {s.variable for s in SETTINGS if s.exact} == named | {
         "ROOMCTL_RECORDING_OUTPUT",
         "ROOMCTL_RECORDING_S3_ENDPOINT",
@@ -488,6 +525,8 @@ def test_secrets_have_no_flag_and_are_not_shown() -> None:
         "LIVEKIT_API_SECRET",
         "MONGODB_URI",
         "ROOMCTL_SECRET",
+        "LIVEKIT_API_SECRET_PREVIOUS",
+        "ROOMCTL_SECRET_PREVIOUS",
         "ROOMCTL_RECORDING_S3_ACCESS_KEY",
         "ROOMCTL_RECORDING_S3_SECRET",
     }
@@ -501,6 +540,7 @@ def test_secrets_have_no_flag_and_are_not_shown() -> None:
         ("mongodb://db", "db:27017"),
         ("mongodb://u:p@db:1,e/x?y=z@", "db:1,e:27017"),
         ("mongodb://[::1]/x", "[::1]:27017"),
+        ("mongodb://u:p#q@127.0.0.1:1/", "127.0.0.1:1"),
         ("mongodb+srv://u:p@cluster.example/x", "cluster.example"),
     ],
 )

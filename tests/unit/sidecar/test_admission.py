@@ -17,6 +17,7 @@ from controller.live.room import Participant
 from controller.records.record import LiveName
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
+from controller.settings_parsers import ApiKey
 from tests.unit.sidecar.harness import (
     KEY,
     NOW,
@@ -63,7 +64,7 @@ def egress(room_id: str = ROOM_ID, name: str = ROOM_NAME, key: bytes = PASSES, n
 
 
 def previous(identity: str = "jane", role: Role = Role.SPEAKER, room: str = ROOM_NAME) -> Headers:
-    minter = Minter(KEY, SECRET, 300)
+    minter = Minter(ApiKey(KEY, SECRET), 300)
     token = minter.mint(room, identity, None, role=role, may=permission_for(role, WEBINAR), now=NOW)
     return {"X-Previous-Token": token}
 
