@@ -335,6 +335,18 @@ def _suggested(name: str, names: Sequence[str]) -> str:
     return f"did you mean {known[near]}?" if near else "remove it; `roomctl run --help` lists the settings"
 
 
+def restore_secret(settings: Settings) -> str:
+    """What to do if the records were made with another ROOMCTL_SECRET."""
+    if settings.secret == settings.livekit_api_secret:
+        return (
+            "ROOMCTL_SECRET is not set and LIVEKIT_API_SECRET has changed; "
+            "set ROOMCTL_SECRET to the old LIVEKIT_API_SECRET, or to its own previous value"
+        )
+    return (
+        "restore the previous ROOMCTL_SECRET if this was not intended; else set ROOMCTL_SECRET_PREVIOUS to it"
+    )
+
+
 def unused_s3_settings(settings: Settings) -> tuple[str, ...]:
     """The S3 settings that are set although ROOMCTL_RECORDING_OUTPUT is not an S3 URL."""
     if settings.recording_output is not None and settings.recording_output.bucket:

@@ -34,7 +34,7 @@ from controller.plan.unusable import advice
 from controller.records.ports import Holder
 from controller.records.record import UnusableRecord
 from controller.room import redact_key
-from controller.settings import USE_S3, SettingGroup, Settings, unused_s3_settings
+from controller.settings import USE_S3, SettingGroup, Settings, restore_secret, unused_s3_settings
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
 from controller.text import pluralize
@@ -298,7 +298,7 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
             for unusable in store.unusable.values():
                 yield about_unusable(unusable)
             if settings.secret and (store.by_id or store.unusable):
-                yield about_secret(changed=store.secret_changed)
+                yield about_secret(settings, changed=store.secret_changed)
             yield about_controller(await store.holder())
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
@@ -319,12 +319,12 @@ def about_unusable(record: UnusableRecord) -> CheckResult:
     return CheckResult(severity, "record", f"{redact_key(record.record.key)}: {advice(record)}")
 
 
-def about_secret(*, changed: bool) -> CheckResult:
+def about_secret(settings: Settings, *, changed: bool) -> CheckResult:
     """Whether ROOMCTL_SECRET is the one that the records were created with."""
     if changed:
         return _warn(
             "secret",
-            "ROOMCTL_SECRET has changed: existing invites are invalid and new rooms get different ids; "
-            "restore the previous value if this was not intended",
+            "ROOMCTL_SECRET has changed: new rooms get different ids, and invites need "
+            f"ROOMCTL_SECRET_PREVIOUS; {restore_secret(settings)}",
         )
     return _ok("secret", "ROOMCTL_SECRET matches the database")

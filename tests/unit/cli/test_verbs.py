@@ -275,8 +275,15 @@ def test_a_missing_npm_package_is_a_warning_that_says_how_to_install_it() -> Non
 
 
 def test_another_secret_is_a_warning() -> None:
-    assert about_secret(changed=True).severity is Severity.WARN
-    assert about_secret(changed=False).severity is Severity.OK
+    other = replace(SETTINGS, secret="a", livekit_api_secret="b")
+    assert about_secret(other, changed=True).severity is Severity.WARN
+    assert "set ROOMCTL_SECRET_PREVIOUS to it" in about_secret(other, changed=True).text
+    assert about_secret(other, changed=False).severity is Severity.OK
+
+
+def test_a_secret_that_was_never_set_is_mended_with_the_old_secret_of_livekit() -> None:
+    never_set = replace(SETTINGS, secret="b", livekit_api_secret="b")
+    assert "set ROOMCTL_SECRET to the old LIVEKIT_API_SECRET" in about_secret(never_set, changed=True).text
 
 
 @pytest.mark.parametrize(
