@@ -32,7 +32,7 @@ from controller.records.lease import MongoLease
 from controller.records.ports import Lease, RecordReader, RoomStore
 from controller.records.record_cache import RecordCache
 from controller.records.replicas import Replica
-from controller.settings import Settings
+from controller.settings import Settings, restore_secret
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.sidecar.http.protocol import MAX_CONNECTIONS
 from controller.sidecar.pages.assets import FOLDER as PAGES
@@ -45,13 +45,12 @@ RESTART_DELAY_SECONDS: Final = 0.5
 """Seconds before something in the background is tried again."""
 FOLLOW_SECONDS: Final = 1.0
 """Seconds between two questions whether another process wrote to the records, or handed a webhook on."""
-OTHER_IDS: Final = (
-    "existing invites are invalid and new rooms get different ids; "
-    "restore the previous ROOMCTL_SECRET if this was not intended"
-)
+OTHER_IDS: Final = "new rooms get different ids, and invites need ROOMCTL_SECRET_PREVIOUS"
 GC_THRESHOLDS: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
-OPEN_FILES: Final = 2 * MAX_CONNECTIONS + 1024
+RESERVED_FILES: Final = 512
+"""For rooms.d, LiveKit, MongoDB, and connections that are about to be refused."""
+OPEN_FILES: Final = 2 * MAX_CONNECTIONS + 2 * RESERVED_FILES
 """For both listeners full of guests and all the rest; the usual limit of 1,024 is what one of them takes."""
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
@@ -66,7 +65,7 @@ async def run(settings: Settings) -> int:
     """
     stop = asyncio.Event()
     gc.set_threshold(*GC_THRESHOLDS)
-    _allow_open_files()
+    max_connections = connections_within(_raise_open_files())
     async with AsyncExitStack() as stack:
         triggers, records = Triggers(), RecordCache()
         live = await stack.enter_async_context(
@@ -85,7 +84,8 @@ async def run(settings: Settings) -> int:
                 process.metrics,
                 process.events,
                 reconciler_handle,
-            )
+            ),
+            max_connections,
         )
         await stack.enter_async_context(sidecar.listening())
         _warn_of_missing_packages()
@@ -104,14 +104,26 @@ async def run(settings: Settings) -> int:
     return 0
 
 
-def _allow_open_files() -> None:
-    """Else idle guests could leave no descriptor for rooms.d, LiveKit and MongoDB."""
+def connections_within(open_files: int) -> int:
+    """How many connections each listener takes, so that guests leave descriptors for all the rest."""
+    reserved = min(RESERVED_FILES, open_files // 2)
+    return max(1, min(MAX_CONNECTIONS, (open_files - reserved) // 2))
+
+
+def _raise_open_files() -> int:
+    """The limit of open files that this process has now: what it needs, if that is allowed."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
         resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
     if wanted < OPEN_FILES:
-        log.warning("open file limit too low", limit=wanted, hint=f"set it to {OPEN_FILES} (ulimit -n)")
+        log.warning(
+            "open file limit too low",
+            limit=wanted,
+            max_connections=connections_within(wanted),
+            hint=f"set it to {OPEN_FILES} (ulimit -n)",
+        )
+    return wanted
 
 
 def _warn_of_missing_packages() -> None:
@@ -146,7 +158,7 @@ async def _control(
         )
         reconciler_handle.connect(store, forwarder.on_webhook)
         works: tuple[Work, ...] = (
-            partial(_lead, lease, store, announcer),
+            partial(_lead, lease, store, announcer, restore_secret(settings)),
             partial(_announce, store, announcer),
             partial(_watch, watch, triggers),
             partial(_follow, store, triggers, forwarder),
@@ -232,7 +244,7 @@ async def _until_ours(store: RecordReader) -> None:
         await asyncio.sleep(RESTART_DELAY_SECONDS)
 
 
-async def _lead(lease: Lease, store: RecordReader, announcer: Announcer) -> None:
+async def _lead(lease: Lease, store: RecordReader, announcer: Announcer, fix: str) -> None:
     """Take the lease whenever it can be had; what stands in memory is not trusted then."""
     await _until_ours(store)
     while True:
@@ -244,7 +256,7 @@ async def _lead(lease: Lease, store: RecordReader, announcer: Announcer) -> None
         with suppress(StoreError):
             await store.refresh()
         if store.secret_changed:
-            log.warning("secret changed", hint=OTHER_IDS)
+            log.warning("secret changed", hint=f"{OTHER_IDS}; {fix}")
         await lease.lost.wait()
         announcer.peers.lead_since = None
 

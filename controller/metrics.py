@@ -55,7 +55,11 @@ class Metrics:
             "participant_checks_skipped", "Participant checks skipped because LiveKit did not answer in time"
         )
         self.webhooks = self._counter(
-            "webhooks", "Webhooks received from LiveKit, by event and outcome", "event", "outcome"
+            "webhooks",
+            "Webhooks received from LiveKit, by event, outcome, and reason of a refusal",
+            "event",
+            "outcome",
+            "reason",
         )
         self.connections_refused = self._counter(
             "connections_refused", "HTTP connections rejected because the limit was reached", "listener"

@@ -4,7 +4,7 @@ The class is the table: loading, the flags of the verbs and their help all come 
 flags and from a mapping that stands for the environment, never from the environment itself.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from enum import Flag, auto
 from importlib.util import find_spec
@@ -14,9 +14,12 @@ from typing import Any, Final, TypeVar
 from controller import settings_parsers as read
 from controller.errors import SettingsError
 from controller.recording_output import RecordingOutput
+from controller.settings_parsers import ApiKey
+from controller.text import closest_match
 
 _MAX_SECRET_FILE_BYTES: Final = 64 * 1024
 _EMBEDDED: Final = "secantus"
+_PREFIX: Final = "ROOMCTL_"
 PRESETS: Final = (
     "H264_720P_30",
     "H264_720P_60",
@@ -93,7 +96,17 @@ class Setting:
     @property
     def variable(self) -> str:
         foreign = self.attribute.startswith(("livekit_", "mongodb_"))
-        return (self.attribute if foreign else f"roomctl_{self.attribute}").upper()
+        return ("" if foreign else _PREFIX) + self.attribute.upper()
+
+    @property
+    def variables(self) -> tuple[str, ...]:
+        """The variables that set it: for a secret also the one with the path of its file."""
+        return (self.variable, self.variable + "_FILE") if self.secret else (self.variable,)
+
+    @property
+    def exact(self) -> bool:
+        """Whether every character counts, so that an invisible one at an edge is a mistake."""
+        return self.secret or self.metavar in ("KEY", "URL")
 
     @property
     def flag(self) -> str:
@@ -134,6 +147,16 @@ class Settings:
     mongodb_database: str = _DATABASE.setting("NAME", read.database_name, "Database name", "roomctl")
     secret: str = (_LIVEKIT | _INVITES).secret(
         "Key for room ids, invites and egress tokens", "LIVEKIT_API_SECRET"
+    )
+    livekit_api_key_previous: str = _SIDECAR.unset(
+        "KEY", read.word, "API key before a rotation, still accepted", "LIVEKIT_API_KEY", value=""
+    )
+    livekit_api_secret_previous: str = _SIDECAR.secret(
+        "Secret of the API key before a rotation, still accepted", "none"
+    )
+    secret_previous: str = _SIDECAR.secret(
+        "ROOMCTL_SECRET before a rotation, still accepted",
+        "LIVEKIT_API_SECRET_PREVIOUS if ROOMCTL_SECRET is not set, else none",
     )
     rooms_dir: Path = _ROOMS.setting("DIR", Path, "Directory with the manifests", "rooms.d")
     data_dir: Path = _DATABASE.setting("DIR", Path, "Data directory of the embedded store", ".roomctl")
@@ -244,6 +267,20 @@ class Settings:
         "info",
     )
 
+    @property
+    def livekit_keys(self) -> tuple[ApiKey, ...]:
+        """The API key, with which tokens are signed, then the previous one, if it is still accepted."""
+        current = ApiKey(self.livekit_api_key, self.livekit_api_secret)
+        if not self.livekit_api_secret_previous:
+            return (current,)
+        name = self.livekit_api_key_previous or self.livekit_api_key
+        return (current, ApiKey(name, self.livekit_api_secret_previous))
+
+    @property
+    def secrets(self) -> tuple[str, ...]:
+        """The secret, with which invites are signed, then the previous one, if it is still accepted."""
+        return (self.secret, self.secret_previous) if self.secret_previous else (self.secret,)
+
 
 SETTINGS: Final = tuple(Setting(each.name, *each.metadata["row"]) for each in fields(Settings))
 """All of them, in the order of docs/settings.md."""
@@ -272,7 +309,7 @@ def check_settings(
         try:
             text = _text(setting, flags, environ)
             if text:
-                values[setting.attribute] = setting.read(text)
+                values[setting.attribute] = _value(setting, text)
             elif setting.example and checked:
                 problems[setting.variable] = f"{setting.variable}: required; set it to {setting.example}"
         except ValueError as error:
@@ -282,6 +319,49 @@ def check_settings(
     for problem in _cross_setting_errors(settings, environ, groups):
         problems.setdefault(problem.partition(":")[0], problem)
     return settings, problems
+
+
+def _value(setting: Setting, text: str) -> Any:
+    if setting.exact:
+        read.check_edges(text)
+    return setting.read(text)
+
+
+def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
+    """The variables that begin with ROOMCTL_ and that nothing reads, each with what to do about it.
+
+    The variables that Kubernetes sets for a Service named roomctl-… are not meant for roomctl.
+    """
+    names = [name for setting in SETTINGS for name in setting.variables]
+    of_services = tuple(
+        name.removesuffix("SERVICE_HOST") + kind
+        for name in environ
+        if name.endswith("_SERVICE_HOST")
+        for kind in ("SERVICE_", "PORT")
+    )
+    unknown = (
+        n for n in environ if n.startswith(_PREFIX) and n not in names and not n.startswith(of_services)
+    )
+    return {name: _suggested(name, names) for name in unknown}
+
+
+def _suggested(name: str, names: Sequence[str]) -> str:
+    """The nearest known name; the prefix, which most have, makes none nearer."""
+    known = {each.removeprefix(_PREFIX): each for each in names}
+    near = closest_match(name.removeprefix(_PREFIX), known)
+    return f"did you mean {known[near]}?" if near else "remove it; `roomctl run --help` lists the settings"
+
+
+def restore_secret(settings: Settings) -> str:
+    """What to do if the records were made with another ROOMCTL_SECRET."""
+    if settings.secret == settings.livekit_api_secret:
+        return (
+            "ROOMCTL_SECRET is not set and LIVEKIT_API_SECRET has changed; "
+            "set ROOMCTL_SECRET to the old LIVEKIT_API_SECRET, or to its own previous value"
+        )
+    return (
+        "restore the previous ROOMCTL_SECRET if this was not intended; else set ROOMCTL_SECRET_PREVIOUS to it"
+    )
 
 
 def unused_s3_settings(settings: Settings) -> tuple[str, ...]:
@@ -312,7 +392,7 @@ def _text(setting: Setting, flags: Mapping[str, str], environ: Mapping[str, str]
 
 
 def _from_file(variable: str, path: Path) -> str:
-    """A secret from its file, without one trailing newline."""
+    """A secret from its file, without one final line break."""
     try:
         with path.open("rb") as file:
             content = file.read(_MAX_SECRET_FILE_BYTES + 1)
@@ -337,8 +417,9 @@ def _with_derived_defaults(values: dict[str, Any]) -> dict[str, Any]:
     """Defaults that follow from other settings."""
     if "livekit_url" in values:
         values.setdefault("livekit_public_url", read.ws_url(values["livekit_url"]))
-    if "livekit_api_secret" in values:
-        values.setdefault("secret", values["livekit_api_secret"])
+    if "livekit_api_secret" in values and "secret" not in values:
+        values["secret"] = values["livekit_api_secret"]
+        values.setdefault("secret_previous", values.get("livekit_api_secret_previous", ""))
     values.setdefault("public_url", f"http://{values.get('public_listen', _PUBLIC_LISTEN)}")
     values.setdefault("recording_page_url", values["public_url"])
     return values
@@ -371,6 +452,9 @@ def _cross_setting_errors(
             "ROOMCTL_EVENTS_SECRET: must be set together with ROOMCTL_EVENTS_URL; "
             "set both, or neither to send no events"
         )
+    lonely = settings.livekit_api_key_previous and not settings.livekit_api_secret_previous
+    if groups & SettingGroup.SIDECAR and lonely:
+        yield "LIVEKIT_API_SECRET_PREVIOUS: required with LIVEKIT_API_KEY_PREVIOUS; set it to its secret"
     same = settings.public_listen == settings.private_listen and settings.public_listen.port
     if groups & SettingGroup.SIDECAR and same:
         yield (

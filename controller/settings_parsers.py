@@ -7,7 +7,7 @@ import base64
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import ip_network
 from typing import Final, TypeVar
 from urllib.parse import SplitResult, urlsplit
@@ -19,6 +19,7 @@ _INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DATABASE: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _MONGODB: Final = re.compile(r"mongodb(\+srv)?://(?P<rest>.+)", re.DOTALL)
+_UNESCAPED: Final = re.compile(r"@|%(?![0-9A-Fa-f]{2})")
 _SERVERS_OWN: Final = ("admin", "local", "config")
 N = TypeVar("N", int, float)
 _MONGODB_FIX: Final = "use mongodb://HOST:PORT or mongodb+srv://HOST"
@@ -35,9 +36,33 @@ class Address:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
+@dataclass(frozen=True, slots=True)
+class ApiKey:
+    """A key of LiveKit's API and its secret."""
+
+    name: str
+    secret: str = field(repr=False)
+
+
 def shown(text: str) -> str:
     """`text` in quotes, cut to 80 characters, control characters escaped."""
     return json.dumps(text if len(text) <= MOST_SHOWN else text[: MOST_SHOWN - 1] + "…", ensure_ascii=False)
+
+
+def check_edges(text: str) -> None:
+    """A secret, a key or a URL that was copied together with something invisible is an error."""
+    for place, character in (("begin", text[:1]), ("end", text[-1:])):
+        if character.isspace() or not character.isprintable():
+            raise ValueError(f"must not {place} with {_invisible(character)}; remove it")
+
+
+def _invisible(character: str) -> str:
+    if character in "\r\n":
+        return "a line break"
+    if character.isspace():
+        return "white space"
+    name = "a byte order mark" if character == "\ufeff" else "an invisible character"
+    return f"{name} (U+{ord(character):04X})"
 
 
 def word(text: str) -> str:
@@ -112,8 +137,11 @@ def mongodb_text(text: str) -> str:
         raise ValueError(f"invalid connection string; {_MONGODB_FIX}")
     authority = re.split(r"[/?]", matched["rest"], maxsplit=1)[0]
     user, _, hosts = authority.rpartition("@")
-    if "@" in user or user.count(":") > 1 or ("@" in matched["rest"] and not user):
-        raise ValueError("user name or password contains @, : or /; percent-encode them (%40, %3A, %2F)")
+    if _UNESCAPED.search(user) or user.count(":") > 1 or ("@" in matched["rest"] and not user):
+        raise ValueError(
+            "user name or password contains an unescaped %, @, : or /; "
+            "use percent-encoding (%25, %40, %3A, %2F)"
+        )
     for host in hosts.split(","):
         _mongodb_host(host)
     return text

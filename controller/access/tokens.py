@@ -5,13 +5,14 @@ the outcome against PyJWT and against livekit-server.
 """
 
 import json
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from controller.access import jwt
 from controller.access.policy import ROLE_ATTRIBUTE, Role
 from controller.live.room import Permission
+from controller.settings_parsers import ApiKey
 
 PREVIOUS_TOKEN_GRACE_SECONDS: Final = 6 * 3600
 """For how long after its end a token still proves whose it was, in seconds."""
@@ -22,11 +23,11 @@ _text = json.encoder.encode_basestring_ascii
 
 @dataclass(frozen=True, slots=True)
 class Minter:
-    """Signs with LIVEKIT_API_KEY and LIVEKIT_API_SECRET; `ttl` is a token's life in seconds."""
+    """Signs with `key`; `ttl` is a token's life in seconds. A token of a `previous` key is still a proof."""
 
-    key: str
-    secret: str = field(repr=False)
+    key: ApiKey
     ttl: int
+    previous: tuple[ApiKey, ...] = ()
 
     def mint(
         self, room: str, identity: str, name: str | None, *, role: Role, may: Permission, now: int
@@ -37,24 +38,29 @@ class Minter:
         """
         shown = f'"name":{_text(name)},' if name is not None else ""
         claims = (
-            f'{{"iss":{_text(self.key)},"sub":{_text(identity)},"nbf":{now},"exp":{now + self.ttl},{shown}'
+            f'{{"iss":{_text(self.key.name)},"sub":{_text(identity)},'
+            f'"nbf":{now},"exp":{now + self.ttl},{shown}'
             f'"attributes":{{"{ROLE_ATTRIBUTE}":"{role}"}},'
             f'"video":{{"roomJoin":true,"room":{_text(room)},{_grants(may)}}}}}'
         )
-        return jwt.sign(_HEADER, claims, self.secret.encode())
+        return jwt.sign(_HEADER, claims, self.key.secret.encode())
 
     def proves(self, token: str, room: str, identity: str, now: int) -> bool:
         """Whether `token` is one of ours for `identity` in `room`, over by at most six hours."""
-        claims = jwt.read(token, _HEADER, self.secret.encode())
-        grants = claims.get("video")
-        return (
-            isinstance(grants, dict)
-            and grants.get("roomJoin") is True
-            and grants.get("room") == room
-            and claims.get("iss") == self.key
-            and claims.get("sub") == identity
-            and _in_time(claims, now)
-        )
+        return any(_proves(token, key, room, identity, now) for key in (self.key, *self.previous))
+
+
+def _proves(token: str, key: ApiKey, room: str, identity: str, now: int) -> bool:
+    claims = jwt.read(token, _HEADER, key.secret.encode())
+    grants = claims.get("video")
+    return (
+        isinstance(grants, dict)
+        and grants.get("roomJoin") is True
+        and grants.get("room") == room
+        and claims.get("iss") == key.name
+        and claims.get("sub") == identity
+        and _in_time(claims, now)
+    )
 
 
 def _in_time(claims: dict[str, Any], now: int) -> bool:

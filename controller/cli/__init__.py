@@ -12,6 +12,7 @@ import typer
 from controller.cli.console import Exit, print_error, print_info
 from controller.cli.verbs import command
 from controller.errors import LeaseHeldError, RoomctlError
+from controller.text import quote_excerpt
 
 
 def main() -> None:
@@ -57,8 +58,16 @@ def run_verb(arguments: list[str]) -> int:
         print_error(str(error))
         return Exit.FAILED
     except Exception as error:  # noqa: BLE001 - no traceback reaches a user: its message may hold anything
-        print_error(f"internal error: {type(error).__name__} at {_where(error)}; please report this bug")
+        print_error(_unexpected(error))
         return Exit.FAILED
+
+
+def _unexpected(error: Exception) -> str:
+    """A missing permission is no bug of ours."""
+    if isinstance(error, PermissionError):
+        what = quote_excerpt(str(error.filename)) if error.filename else "a file or an address"
+        return f"cannot access {what}: permission denied"
+    return f"internal error: {type(error).__name__} at {_where(error)}; please report this bug"
 
 
 def _where(error: Exception) -> str:

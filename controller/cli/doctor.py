@@ -26,7 +26,7 @@ from controller.plan.unusable import advice
 from controller.records.ports import Holder
 from controller.records.record import UnusableRecord
 from controller.room import redact_key
-from controller.settings import USE_S3, SettingGroup, Settings, unused_s3_settings
+from controller.settings import USE_S3, SettingGroup, Settings, restore_secret, unused_s3_settings
 from controller.settings_parsers import http_url, ws_url
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
@@ -41,22 +41,24 @@ _DATABASE: Final = ("MONGODB_URI", "MONGODB_DATABASE", "ROOMCTL_DATA_DIR", "ROOM
 
 
 @with_settings(SettingGroup.ALL, tolerant=True)
-async def doctor(settings: Settings, problems: Mapping[str, str]) -> int:
+async def doctor(settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]) -> int:
     """Check the configuration and its dependencies.
 
     Prints one line per check, with a fix.
     """
     severities: list[Severity] = []
-    async for result in run_checks(settings, problems):
+    async for result in run_checks(settings, problems, unknown):
         print_check(result)
         severities.append(result.severity)
     return checks_code(severities)
 
 
-async def run_checks(settings: Settings, problems: Mapping[str, str]) -> AsyncIterator[CheckResult]:
+async def run_checks(
+    settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]
+) -> AsyncIterator[CheckResult]:
     """All of them; what depends on a setting that is missing or invalid is skipped."""
     for result in (
-        *about_settings(problems),
+        *about_settings(problems, unknown),
         about_hidden(settings),
         about_tokens(settings.access_tokens_file),
     ):
@@ -79,10 +81,12 @@ async def run_checks(settings: Settings, problems: Mapping[str, str]) -> AsyncIt
             yield result
 
 
-def about_settings(problems: Mapping[str, str]) -> Iterator[CheckResult]:
-    """A line for each setting that is missing or invalid."""
+def about_settings(problems: Mapping[str, str], unknown: Mapping[str, str]) -> Iterator[CheckResult]:
+    """A line for each setting that is missing or invalid, and for each variable that is none."""
     for problem in problems.values():
         yield fail("settings", problem)
+    for variable, hint in unknown.items():
+        yield warn("settings", f"{variable}: unknown setting; {hint}")
     if not problems:
         yield ok("settings", "all required settings are set and valid")
 
@@ -258,12 +262,12 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
             for unusable in store.unusable.values():
                 yield about_unusable(unusable)
             if settings.secret and (store.by_id or store.unusable):
-                yield about_secret(changed=store.secret_changed)
+                yield about_secret(settings, changed=store.secret_changed)
             yield about_controller(await store.holder())
             yield about_webhook([each.webhook_age_s for each in await store.replicas.all()])
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
-        fix = "; start MongoDB or correct MONGODB_URI" if away else ""
+        fix = "; start MongoDB or correct MONGODB_URI" if away and "MONGODB_URI" not in str(error) else ""
         yield fail("mongodb", f"{error}{fix}")
 
 
@@ -292,12 +296,12 @@ def about_unusable(record: UnusableRecord) -> CheckResult:
     return CheckResult(severity, "record", f"{redact_key(record.record.key)}: {advice(record)}")
 
 
-def about_secret(*, changed: bool) -> CheckResult:
+def about_secret(settings: Settings, *, changed: bool) -> CheckResult:
     """Whether ROOMCTL_SECRET is the one that the records were created with."""
     if changed:
         return warn(
             "secret",
-            "ROOMCTL_SECRET has changed: existing invites are invalid and new rooms get different ids; "
-            "restore the previous value if this was not intended",
+            "ROOMCTL_SECRET has changed: new rooms get different ids, and invites need "
+            f"ROOMCTL_SECRET_PREVIOUS; {restore_secret(settings)}",
         )
     return ok("secret", "ROOMCTL_SECRET matches the database")

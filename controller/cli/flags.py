@@ -7,13 +7,23 @@ import os
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Final
 
+import structlog
 import typer
 
 from controller.cli.console import no_color
 from controller.errors import SettingsError
 from controller.log_sink import stderr_sink
 from controller.logs import configure
-from controller.settings import SETTINGS, Setting, SettingGroup, check_settings
+from controller.settings import (
+    SETTINGS,
+    Setting,
+    SettingGroup,
+    Settings,
+    check_settings,
+    unknown_variables,
+)
+
+log = structlog.get_logger()
 
 Verb = Callable[..., int | Coroutine[Any, Any, int]]
 """Takes the settings, then its own arguments; returns the exit code."""
@@ -28,8 +38,8 @@ def with_settings(
     """Pass a verb the settings that `groups` names, read from its flags and the environment.
 
     Only a `chatty` verb logs its progress; the others print their own output, and log warnings only unless
-    ROOMCTL_LOG_LEVEL asks for more. A `tolerant` verb also takes the problems of its settings, by variable;
-    for the others they are a SettingsError.
+    ROOMCTL_LOG_LEVEL asks for more. A `tolerant` verb also takes the problems of its settings and the unknown
+    variables, both by variable; for the others a problem is a SettingsError, and what is unknown a warning.
     """
     offered = [
         setting for setting in SETTINGS if setting.flag and setting.groups & (groups | SettingGroup.LOGS)
@@ -40,21 +50,33 @@ def with_settings(
         def command(**given: Any) -> int:
             flags = {setting.variable: given.pop(setting.attribute) or "" for setting in offered}
             settings, problems = check_settings(flags, os.environ, groups)
-            if problems and not tolerant:
-                raise SettingsError(tuple(problems.values()))
             quiet = not chatty and settings.log_level == "info"
             level = "warning" if quiet else settings.log_level
             sink = stderr_sink() if chatty else None
             configure(settings.log_format, level, stream=sink, no_color=no_color())
-            code = verb(settings, problems, **given) if tolerant else verb(settings, **given)
+            unknown = unknown_variables(os.environ)
+            code = (
+                verb(settings, problems, unknown, **given)
+                if tolerant
+                else verb(_strict(settings, problems, unknown), **given)
+            )
             return code if isinstance(code, int) else asyncio.run(code)
 
-        own = list(inspect.signature(verb).parameters.values())[2 if tolerant else 1 :]
+        own = list(inspect.signature(verb).parameters.values())[3 if tolerant else 1 :]
         _describe(command, [*own, *map(_option, offered)])
         vars(command)[EPILOG] = _secrets(groups)
         return command
 
     return wrap
+
+
+def _strict(settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]) -> Settings:
+    """`settings`, if nothing is wrong with them. A problem may come from a name that is misspelled."""
+    for variable, hint in unknown.items():
+        log.warning("unknown setting", variable=variable, hint=hint)
+    if problems:
+        raise SettingsError(tuple(problems.values()))
+    return settings
 
 
 def rooms_argument(text: str) -> Any:

@@ -8,20 +8,35 @@ import binascii
 import hashlib
 import hmac
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any, Final
 
 import jwt
 
 from controller.errors import LiveKitError
+from controller.settings_parsers import ApiKey
 
 LEEWAY_SECONDS: Final = 60
 """How far LiveKit's clock and ours may differ."""
 
 
+class RejectionReason(StrEnum):
+    """What of a webhook is wrong, as the metric counts it."""
+
+    KEY = "key"
+    BODY = "body"
+    TIME = "time"
+
+
 class WebhookRejectedError(LiveKitError):
     """Not proven to come from our LiveKit, or not readable: answered with 401."""
+
+    def __init__(self, reason: RejectionReason, message: str) -> None:
+        super().__init__(message)
+        self.reason = reason
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +54,17 @@ class WebhookEvent:
     kind: str = ""
 
 
-def verify_signature(authorization: str, key: str, secret: str, now: float) -> Mapping[str, Any]:
+def verify_signature(authorization: str, keys: Iterable[ApiKey], now: float) -> Mapping[str, Any]:
     """What our LiveKit signed, a hash of the body among it: known before the body is read.
 
-    `authorization` is the header as it came, a bare JWT; `now` is in seconds since the epoch. Raises
-    WebhookRejectedError, whose sentence never quotes header or body.
+    `authorization` is the header as it came, a bare JWT, signed with any of `keys`; `now` is in seconds since
+    the epoch. Raises WebhookRejectedError, whose sentence never quotes header or body.
     """
-    claims = _claims(authorization, key, secret)
+    claims = _claims(authorization, keys)
     if not _in_time(claims, now):
         raise WebhookRejectedError(
-            "the webhook's token is expired or not valid yet: check that both clocks agree"
+            RejectionReason.TIME,
+            "The webhook's token is expired or not valid yet; synchronize the clocks of LiveKit and roomctl",
         )
     return claims
 
@@ -56,20 +72,24 @@ def verify_signature(authorization: str, key: str, secret: str, now: float) -> M
 def parse_event(body: bytes, claims: Mapping[str, Any]) -> WebhookEvent:
     """The hint in `body`. WebhookRejectedError where it is not the one of the claims."""
     if not _covers(claims, body):
-        raise WebhookRejectedError("the webhook's body is not the one that was signed")
+        raise WebhookRejectedError(
+            RejectionReason.BODY,
+            "The body of the webhook is not the one that was signed; a proxy must not change it",
+        )
     return _read_event(body)
 
 
-def _claims(token: str, key: str, secret: str) -> dict[str, Any]:
+def _claims(token: str, keys: Iterable[ApiKey]) -> dict[str, Any]:
     """Signature and issuer; the times are looked at apart, by the caller's clock."""
     options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
-    try:
-        claims: dict[str, Any] = jwt.decode(token, secret, ["HS256"], options, issuer=key)
-    except (jwt.PyJWTError, RecursionError):  # older PyJWT lets a deeply nested header through
-        raise WebhookRejectedError(
-            "the webhook is not signed with our API key: check webhook.api_key in LiveKit's configuration"
-        ) from None
-    return claims
+    for key in keys:
+        with suppress(jwt.PyJWTError, RecursionError):  # older PyJWT lets a deeply nested header through
+            return dict(jwt.decode(token, key.secret, ["HS256"], options, issuer=key.name))
+    raise WebhookRejectedError(
+        RejectionReason.KEY,
+        "The webhook is not signed with LIVEKIT_API_KEY and its secret; "
+        "set webhook.api_key in LiveKit's configuration to that key",
+    )
 
 
 def _in_time(claims: Mapping[str, Any], now: float) -> bool:
@@ -95,7 +115,7 @@ def _read_event(body: bytes) -> WebhookEvent:
     except (ValueError, RecursionError):
         content = None
     if not isinstance(content, dict):
-        raise WebhookRejectedError("the webhook's body is no JSON object")
+        raise WebhookRejectedError(RejectionReason.BODY, "The body of the webhook is not a JSON object")
     room, participant = _part(content, "room"), _part(content, "participant")
     egress = _part(content, "egressInfo")
     return WebhookEvent(

@@ -1,4 +1,5 @@
-"""ROOMCTL_DATA_DIR: the folder, its locks, and the files in it. Nobody but its owner may look inside (0700).
+"""ROOMCTL_DATA_DIR: the folder, its locks, and the files in it. Nobody but its owner may look inside (0700),
+where it is ours to say so: a volume may be root's, and writable by our group.
 
 `embedded.lock` is held by whoever runs the embedded server, and by the server itself; `folder.lock` by the
 process that may call the folder's id (`id`) its own. A lock ends with its last process, however that ends.
@@ -35,18 +36,28 @@ class Lock:
 def prepare(folder: Path) -> None:
     """Make the folder where it is missing, and close it to others. SettingsError where that cannot be.
 
-    A folder that holds other things than ours keeps its mode: somebody may have named their home.
+    A folder that holds other things than ours keeps its mode: somebody may have named their home. So does one
+    of another user.
     """
-    try:
+    with files_of(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         if _is_ours(folder):
-            folder.chmod(0o700)
+            with suppress(PermissionError):
+                folder.chmod(0o700)
         probe = folder / f".probe-{os.getpid()}"
         probe.touch()
         probe.unlink()
+
+
+@contextmanager
+def files_of(folder: Path) -> Iterator[None]:
+    """A file of the folder that cannot be used, as one of another user, is a SettingsError."""
+    try:
+        yield
     except OSError as error:
+        where = error.filename or folder
         raise SettingsError(
-            [f"ROOMCTL_DATA_DIR: cannot write to {folder} ({error.strerror}); use another directory"]
+            [f"ROOMCTL_DATA_DIR: cannot write to {where} ({error.strerror}); use another directory"]
         ) from None
 
 

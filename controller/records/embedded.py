@@ -21,7 +21,7 @@ import structlog
 from pymongo.errors import PyMongoError
 
 from controller.errors import SettingsError, StoreLockedError, StoreUnavailableError
-from controller.records.data_dir import Lock, prepare, read_json, signature, take_lock, write_json
+from controller.records.data_dir import Lock, files_of, prepare, read_json, signature, take_lock, write_json
 from controller.records.mongo_client import close, connect
 
 HOST: Final = "127.0.0.1"
@@ -164,15 +164,18 @@ async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECOND
     once.
     """
     prepare(folder)
-    lock, uri = await _lock_or_address(folder, verb, patience)
+    with files_of(folder):
+        lock, uri = await _lock_or_address(folder, verb, patience)
     if lock is None:
         yield uri
         return
     with contextlib.closing(lock):
-        lock.sign(verb)
+        with files_of(folder):
+            lock.sign(verb)
         server = Embedded(folder, lock)
         try:
-            await server.start()
+            with files_of(folder):
+                await server.start()
             yield server.uri
         finally:
             await server.stop()

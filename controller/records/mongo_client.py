@@ -3,6 +3,7 @@
 Foreign texts are never passed on: they may hold the URI. The address is shown, its credentials never.
 """
 
+import os
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,6 +32,43 @@ MONGO_TIMEOUT_SECONDS: Final = 4.0
 
 WRITE_CONCERN_SECONDS: Final = 3.0
 
+_UNRESOLVED: Final = "the host name cannot be resolved; correct the host in MONGODB_URI, or check DNS"
+_CAUSES: Final = (
+    (
+        ("No replica set members available", "belongs to a set named"),
+        "the server does not belong to the replica set in MONGODB_URI; correct or remove replicaSet",
+    ),
+    (
+        ("certificate verify failed", "doesn't match", "not valid for"),
+        "the server's certificate is not trusted; check tlsCAFile and the host in MONGODB_URI",
+    ),
+    (
+        ("SSL handshake failed", "No servers found yet", "No replica set members found yet"),
+        "no TLS connection; if the server does not use TLS, remove tls=true from MONGODB_URI",
+    ),
+    (
+        ("Name or service not known", "nodename nor servname", "getaddrinfo", "No address associated"),
+        "unknown host; correct the host in MONGODB_URI",
+    ),
+    (
+        (
+            "DNS query name does not exist",
+            "name resolution",
+            "DNS",
+            "resolution lifetime",
+            "nameservers failed",
+        ),
+        _UNRESOLVED,
+    ),
+    (("refused", "Connect call failed"), "connection refused"),
+    (("timed out",), "no answer in time"),
+    (
+        ("connection closed", "reset by peer", "Message length"),
+        "the server closed the connection; if it requires TLS, add tls=true to MONGODB_URI",
+    ),
+)
+"""What pymongo's text says of a server out of reach, and our sentence. Its text is never shown."""
+
 _DENIED: Final = frozenset({11, 13, 18, 8000})  # UserNotFound, Unauthorized, AuthenticationFailed, Atlas
 
 
@@ -54,10 +92,15 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
                 socketTimeoutMS=5000,
                 **options,
             )
+    except OSError as error:
+        why = os.strerror(error.errno or 0).lower()  # pymongo's own text says less
+        raise StoreRefusedError(f"MONGODB_URI: cannot read a file of its TLS options: {why}") from None
     except (PyMongoError, ValueError, TypeError) as error:
         lacking = isinstance(error, ConfigurationError) and "dnspython" in str(error)
         hint = " (mongodb+srv needs the package dnspython)" if lacking else ""
-        problem = f"MONGODB_URI: invalid connection string{hint}; use mongodb://HOST:PORT/"
+        problem = (
+            f"MONGODB_URI: invalid connection string or option{hint}; use mongodb://HOST:PORT/?OPTION=VALUE"
+        )
         raise StoreRefusedError(problem) from None
 
 
@@ -102,8 +145,8 @@ def to_store_error(
     """The error of ours that says what `error` means for the caller."""
     if isinstance(error, DuplicateKeyError):
         return StoreConflictError("conflict: the record was modified by another process")
-    if isinstance(error, ConnectionFailure):  # NotPrimaryError is one
-        return StoreUnavailableError(f"cannot connect to MongoDB at {where}")
+    if isinstance(error, ConnectionFailure) or _is_dns_failure(error):  # NotPrimaryError is one
+        return StoreUnavailableError(f"cannot connect to MongoDB at {where}{_cause(str(error))}")
     if isinstance(error, PyMongoError) and error.timeout:
         return StoreUnavailableError(f"MongoDB at {where} did not respond in time")
     refusal = _refusal(error)
@@ -112,6 +155,16 @@ def to_store_error(
     if isinstance(error, OperationFailure):
         return ServerRespondedError(f"MongoDB at {where} answered with error code {error.code}")
     return StoreUnavailableError(f"MongoDB at {where} failed: {type(error).__name__}")
+
+
+def _is_dns_failure(error: Exception) -> bool:
+    """Whether a mongodb+srv name cannot be looked up, which pymongo takes for a wrong option."""
+    return isinstance(error, ConfigurationError) and _cause(str(error)).endswith(_UNRESOLVED)
+
+
+def _cause(text: str) -> str:
+    """The first cause that `text` speaks of; "" for none."""
+    return next((f": {cause}" for signs, cause in _CAUSES if any(sign in text for sign in signs)), "")
 
 
 def _refusal(error: Exception) -> str:

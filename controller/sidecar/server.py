@@ -12,7 +12,7 @@ from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.calls import CALLS
 from controller.sidecar.context import Context
 from controller.sidecar.http.limits import AddressLimit
-from controller.sidecar.http.protocol import Handler, Listener
+from controller.sidecar.http.protocol import MAX_CONNECTIONS, Handler, Listener
 from controller.sidecar.http.router import Cors, Router, routes
 from controller.sidecar.joining.join_handlers import JoinHandlers
 from controller.sidecar.openapi import document
@@ -29,10 +29,11 @@ _GRACE = 0.8
 class Sidecar:
     """The helpers on both listeners, the rooms' and the operators' calls on the private one.
 
-    `public` and `private` are the addresses once they are bound.
+    `public` and `private` are the addresses once they are bound. Each takes `max_connections`.
     """
 
-    def __init__(self, context: Context) -> None:
+    def __init__(self, context: Context, max_connections: int = MAX_CONNECTIONS) -> None:
+        self._max_connections = max_connections
         settings = context.settings
         self.public, self.private = settings.public_listen, settings.private_listen
         self._metrics = context.metrics
@@ -62,7 +63,8 @@ class Sidecar:
             await self._rooms.close()
 
     async def _bind(self, name: str, address: Address, router: Handler) -> "_Bound":
-        listener = Listener(router, self._metrics.connections_refused.labels(name).inc)
+        on_refused = self._metrics.connections_refused.labels(name).inc
+        listener = Listener(router, on_refused, self._max_connections)
         server = await _listening(listener, name, address)
         return _Bound(listener, server, asyncio.create_task(listener.watch()))
 

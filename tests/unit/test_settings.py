@@ -10,8 +10,15 @@ from hypothesis import strategies as st
 
 from controller.errors import SettingsError
 from controller.recording_output import RecordingOutput
-from controller.settings import SETTINGS, SettingGroup, Settings, load_settings
-from controller.settings_parsers import Address, mongodb_address
+from controller.settings import (
+    SETTINGS,
+    Setting,
+    SettingGroup,
+    Settings,
+    load_settings,
+    unknown_variables,
+)
+from controller.settings_parsers import Address, ApiKey, mongodb_address
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = {
@@ -43,6 +50,9 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         mongodb_uri="mongodb://db:27017",
         mongodb_database="roomctl",
         secret=SECRET,
+        livekit_api_key_previous="",
+        livekit_api_secret_previous="",
+        secret_previous="",
         rooms_dir=Path("rooms.d"),
         data_dir=Path(".roomctl"),
         instance="default",
@@ -93,7 +103,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
             "mongodb_uri",
             "mongodb+srv://u@cluster.example/x",
         ),
-        ("ROOMCTL_SECRET", " kept as it is ", "secret", " kept as it is "),
+        ("ROOMCTL_SECRET", "kept as  it is", "secret", "kept as  it is"),
         ("ROOMCTL_PUBLIC_LISTEN", "[::]:80", "public_listen", Address("::", 80)),
         ("ROOMCTL_PUBLIC_LISTEN", "0.0.0.0:0", "public_url", "http://0.0.0.0:0"),
         ("ROOMCTL_PUBLIC_LISTEN", "[::1]:80", "public_url", "http://[::1]:80"),
@@ -147,6 +157,9 @@ def test_good_values_are_read(variable: str, text: str, attribute: str, value: o
 _NO_USER = "must not contain a user name, query or fragment"
 _EVENTS_URL = "invalid URL; use http or https, for example https://example.com"
 _SCHEMES = "use http, https, ws or wss, for example wss://example.com"
+_UNESCAPED = (
+    "user name or password contains an unescaped %, @, : or /; use percent-encoding (%25, %40, %3A, %2F)"
+)
 _MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
 
 
@@ -170,8 +183,15 @@ _MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
         (
             "MONGODB_URI",
             f"mongodb://u:{SECRET}@x@db",
-            "user name or password contains @, : or /; percent-encode them (%40, %3A, %2F)",
+            _UNESCAPED,
         ),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}%*q@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}%@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u%4:{SECRET}@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}:q@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}/q@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb://u:{SECRET}?q@127.0.0.1:1/", _UNESCAPED),
+        ("MONGODB_URI", f"mongodb+srv://u:{SECRET}%zz@db.example", _UNESCAPED),
         ("MONGODB_DATABASE", "a/b", 'invalid database name "a/b"; use 1 to 63 characters: A-Z a-z 0-9 _ -'),
         (
             "MONGODB_DATABASE",
@@ -315,6 +335,28 @@ def test_what_opens_a_bucket_may_stand_in_files(tmp_path: Path) -> None:
     assert (settings.recording_s3_access_key, settings.recording_s3_secret) == ("AKIA", SECRET)
 
 
+def test_previous_keys_are_accepted_after_the_current_ones() -> None:
+    new, old = ApiKey("APIkey", SECRET), ApiKey("APIold", "old")
+    rotated = {"LIVEKIT_API_KEY_PREVIOUS": "APIold", "LIVEKIT_API_SECRET_PREVIOUS": "old"}
+    assert load().livekit_keys == (new,)
+    assert load(rotated).livekit_keys == (new, old)
+    assert load({"LIVEKIT_API_SECRET_PREVIOUS": "old"}).livekit_keys == (new, ApiKey("APIkey", "old"))
+    assert load({"ROOMCTL_SECRET": "s", "ROOMCTL_SECRET_PREVIOUS": "t"}).secrets == ("s", "t")
+    assert load().secrets == (SECRET,)
+
+
+def test_invites_of_a_secret_that_was_never_set_follow_the_rotation_of_the_one_that_stands_in() -> None:
+    rotated = {"LIVEKIT_API_SECRET_PREVIOUS": "old"}
+    assert load(rotated).secrets == (SECRET, "old")
+    assert load({**rotated, "ROOMCTL_SECRET": "s"}).secrets == ("s",)
+
+
+def test_a_previous_key_without_its_secret_is_an_error() -> None:
+    assert problems({**GOOD, "LIVEKIT_API_KEY_PREVIOUS": "APIold"}) == (
+        "LIVEKIT_API_SECRET_PREVIOUS: required with LIVEKIT_API_KEY_PREVIOUS; set it to its secret",
+    )
+
+
 def test_what_is_missing_is_named_all_at_once() -> None:
     assert problems({"MONGODB_URI": "mongodb://db"}) == (
         "LIVEKIT_URL: required; set it to the URL of the LiveKit server, for example wss://livekit.example.com",
@@ -384,8 +426,7 @@ def test_an_invite_needs_one_of_two_secrets(environ: dict[str, str], secret: str
     [
         (b"s3cret\n", "s3cret"),
         (b"s3cret\r\n", "s3cret"),
-        (b"s3cret\n\n", "s3cret\n"),
-        (b" s3cret ", " s3cret "),
+        ("pässword €\n".encode(), "pässword €"),
     ],
 )
 def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes, value: str) -> None:
@@ -410,6 +451,12 @@ def test_a_secret_may_stand_in_a_file(tmp_path: Path, content: bytes, value: str
             None,
             "cannot read the file in ROOMCTL_SECRET_FILE: no such file or directory",
         ),
+        (b"s3cret\n\n", "must not end with a line break; remove it"),
+        (b"s3cret\r\n\r\n", "must not end with a line break; remove it"),
+        (b"s3cret\r", "must not end with a line break; remove it"),
+        (b"s3cret \n", "must not end with white space; remove it"),
+        (b"\xef\xbb\xbfs3cret\n", "must not begin with a byte order mark (U+FEFF); remove it"),
+        (b" ", "must not begin with white space; remove it"),
     ],
 )
 def test_a_secrets_file_that_is_none_is_named(tmp_path: Path, content: bytes | None, why: str) -> None:
@@ -417,6 +464,74 @@ def test_a_secrets_file_that_is_none_is_named(tmp_path: Path, content: bytes | N
     if content is not None:
         file.write_bytes(content)
     assert problems({**GOOD, "ROOMCTL_SECRET_FILE": str(file)}) == (f"ROOMCTL_SECRET: {why}",)
+
+
+@pytest.mark.parametrize("setting", [s for s in SETTINGS if s.exact], ids=lambda s: s.variable)
+@pytest.mark.parametrize(
+    ("before", "after", "problem"),
+    [
+        (" ", "", "must not begin with white space; remove it"),
+        ("", "\t", "must not end with white space; remove it"),
+        ("", "\u00a0", "must not end with white space; remove it"),
+        ("", "\n", "must not end with a line break; remove it"),
+        ("\ufeff", "", "must not begin with a byte order mark (U+FEFF); remove it"),
+        ("", "\u200b", "must not end with an invisible character (U+200B); remove it"),
+        ("\u2060", "", "must not begin with an invisible character (U+2060); remove it"),
+        ("", "\x7f", "must not end with an invisible character (U+007F); remove it"),
+    ],
+)
+def test_something_invisible_at_an_edge_is_an_error_that_shows_no_value(
+    setting: Setting, before: str, after: str, problem: str
+) -> None:
+    given = {**GOOD, setting.variable: f"{before}https://u:{SECRET}{after}"}
+    lines = [line for line in problems(given) if line.startswith(f"{setting.variable}: ")]
+    assert lines == [f"{setting.variable}: {problem}"]
+
+
+def test_every_secret_key_and_url_is_exact() -> None:
+    named = {
+        s.variable for s in SETTINGS if s.variable.endswith(("_SECRET", "_KEY", "_URL", "_URI", "_PREVIOUS"))
+    }
+    assert {s.variable for s in SETTINGS if s.exact} == named | {
+        "ROOMCTL_RECORDING_OUTPUT",
+        "ROOMCTL_RECORDING_S3_ENDPOINT",
+    }
+
+
+@pytest.mark.parametrize(
+    ("variable", "hint"),
+    [
+        ("ROOMCTL_SECERT", "did you mean ROOMCTL_SECRET?"),
+        ("ROOMCTL_SECRETFILE", "did you mean ROOMCTL_SECRET_FILE?"),
+        ("ROOMCTL_INSTANCE_FILE", "did you mean ROOMCTL_INSTANCE?"),
+        ("ROOMCTL_LIVEKIT_URL", "did you mean LIVEKIT_URL?"),
+        ("ROOMCTL_MONGODB_URI_FILE", "did you mean MONGODB_URI_FILE?"),
+        ("ROOMCTL_TOKEN_TTL", "did you mean ROOMCTL_TOKEN_TTL_SECONDS?"),
+        ("ROOMCTL_X", "remove it; `roomctl run --help` lists the settings"),
+        ("ROOMCTL_", "remove it; `roomctl run --help` lists the settings"),
+    ],
+)
+def test_an_unknown_variable_is_named_with_the_nearest_known_one(variable: str, hint: str) -> None:
+    assert unknown_variables({**GOOD, variable: SECRET}) == {variable: hint}
+
+
+def test_every_variable_that_is_read_is_known_and_others_are_not_ours() -> None:
+    known = {name: "x" for setting in SETTINGS for name in setting.variables}
+    assert unknown_variables({**known, "PATH": "", "LIVEKIT_X": "", "MONGODB_X": "", "ROOMCTLX": ""}) == {}
+
+
+def test_what_kubernetes_sets_for_a_service_of_the_name_is_no_setting() -> None:
+    """It does so for every Service of the namespace; deploy/kubernetes has two."""
+    service = {
+        "ROOMCTL_PUBLIC_SERVICE_HOST": "10.0.0.1",
+        "ROOMCTL_PUBLIC_SERVICE_PORT": "80",
+        "ROOMCTL_PUBLIC_SERVICE_PORT_HTTP": "80",
+        "ROOMCTL_PUBLIC_PORT": "tcp://10.0.0.1:80",
+        "ROOMCTL_PUBLIC_PORT_80_TCP": "tcp://10.0.0.1:80",
+        "ROOMCTL_PUBLIC_PORT_80_TCP_ADDR": "10.0.0.1",
+    }
+    assert unknown_variables(service) == {}
+    assert list(unknown_variables({"ROOMCTL_PUBLIC_PORT": "8080"})) == ["ROOMCTL_PUBLIC_PORT"]
 
 
 def test_a_secret_in_both_forms_is_an_error(tmp_path: Path) -> None:
@@ -443,6 +558,8 @@ def test_secrets_have_no_flag_and_are_not_shown() -> None:
         "LIVEKIT_API_SECRET",
         "MONGODB_URI",
         "ROOMCTL_SECRET",
+        "LIVEKIT_API_SECRET_PREVIOUS",
+        "ROOMCTL_SECRET_PREVIOUS",
         "ROOMCTL_RECORDING_S3_ACCESS_KEY",
         "ROOMCTL_RECORDING_S3_SECRET",
         "ROOMCTL_EVENTS_SECRET",
@@ -457,6 +574,7 @@ def test_secrets_have_no_flag_and_are_not_shown() -> None:
         ("mongodb://db", "db:27017"),
         ("mongodb://u:p@db:1,e/x?y=z@", "db:1,e:27017"),
         ("mongodb://[::1]/x", "[::1]:27017"),
+        ("mongodb://u:p#q@127.0.0.1:1/", "127.0.0.1:1"),
         ("mongodb+srv://u:p@cluster.example/x", "cluster.example"),
     ],
 )

@@ -53,7 +53,7 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         self._wire = self.transport  # aiohttp drops its reference before the connection is closed
         self.address = peer_address(transport.get_extra_info("peername"))
-        if len(self._listener.open) >= MAX_CONNECTIONS:
+        if len(self._listener.open) >= self._listener.max_connections:
             self._listener.on_refused()
             self._end(_BUSY)
         else:
@@ -99,11 +99,13 @@ class Connection(web.RequestHandler):
 
 
 class Listener(web.Server):
-    """The connections of one address; `on_refused` is called for each one too many."""
+    """The connections of one address; `on_refused` is called for each one beyond `max_connections`."""
 
-    def __init__(self, handler: Handler, on_refused: Callable[[], None]) -> None:
+    def __init__(
+        self, handler: Handler, on_refused: Callable[[], None], max_connections: int = MAX_CONNECTIONS
+    ) -> None:
         super().__init__(handler)
-        self.on_refused = on_refused
+        self.on_refused, self.max_connections = on_refused, max_connections
         self.open: set[Connection] = set()
 
     def __call__(self) -> Connection:

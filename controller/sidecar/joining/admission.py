@@ -40,9 +40,8 @@ class Admission:
         settings, metrics = context.settings, context.metrics
         self._settings, self._state = settings, context.state
         self._clock, self._wall, self._entropy = context.clock, context.wall, context.entropy
-        self._minter = Minter(
-            settings.livekit_api_key, settings.livekit_api_secret, settings.token_ttl_seconds
-        )
+        key, *previous = settings.livekit_keys
+        self._minter = Minter(key, settings.token_ttl_seconds, tuple(previous))
         self._credentials = CredentialVerifier(settings, access_tokens, self._minter)
         self._rates = RateLimiter(settings.room_tokens_per_second)
         self._minted = {role: metrics.tokens.labels(role) for role in Role}

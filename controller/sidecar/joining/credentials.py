@@ -39,8 +39,8 @@ class CredentialVerifier:
 
     def __init__(self, settings: Settings, access_tokens: AccessTokens, minter: Minter) -> None:
         self._access_tokens, self._minter = access_tokens, minter
-        self._invite_key = derive_key(settings.secret, Purpose.INVITE)
-        self._egress_key = derive_key(settings.secret, Purpose.EGRESS)
+        self._invite_keys = [derive_key(secret, Purpose.INVITE) for secret in settings.secrets]
+        self._egress_keys = [derive_key(secret, Purpose.EGRESS) for secret in settings.secrets]
 
     def verify(
         self, headers: CIMultiDictProxy[str], record: RoomRecord, identity: str | None, now: int
@@ -58,7 +58,7 @@ class CredentialVerifier:
 
     def admits_hidden(self, token: str, room_id: str, room_name: str, now: int) -> bool:
         """Whether an egress_mode_token is good for the room under its LiveKit name."""
-        return admits_hidden(token, room_id, room_name, self._egress_key, now)
+        return any(admits_hidden(token, room_id, room_name, key, now) for key in self._egress_keys)
 
     def proves_identity(self, identity: str, headers: Mapping[str, str], room_name: str, now: int) -> bool:
         """Whether the previous token proves that the caller is `identity`; one of another room is ignored."""
@@ -75,10 +75,14 @@ class CredentialVerifier:
         ]
         if not bearers:
             return _NOTHING
-        invite = read_invite(bearers[0], self._invite_key, now) if len(bearers) == 1 else None
+        invite = self._read_invite(bearers[0], now) if len(bearers) == 1 else None
         if invite is None or not _fits(invite, record, identity):
             raise ApiError(Code.PROOF_INVALID, headers={"WWW-Authenticate": "Bearer"})
         return VerifiedClaims(speaker=True, identity=invite.identity)
+
+    def _read_invite(self, token: str, now: int) -> Invite | None:
+        read = (read_invite(token, key, now) for key in self._invite_keys)
+        return next((invite for invite in read if invite is not None), None)
 
 
 def _split(authorization: str) -> tuple[str, str]:

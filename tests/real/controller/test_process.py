@@ -174,6 +174,7 @@ async def test_another_secret_is_warned_of_and_changes_no_id(site: Site) -> None
         assert (await site.converged())["talk"].id == before["talk"].id
         warned = changed.said(WARNING)
         assert [event["level"] for event in warned] == ["warning"]
+        assert "set ROOMCTL_SECRET_PREVIOUS to it" in warned[0]["hint"]
 
 
 async def test_apply_beside_a_run_exits_3_and_names_it(site: Site, mongodb: Server) -> None:

@@ -59,6 +59,33 @@ async def proxied(on_secantus: Database) -> AsyncIterator[tuple[MongoStore, Prox
         await store.drain()
 
 
+@pytest.mark.parametrize(
+    ("option", "cause"),
+    [
+        ("replicaSet=other", "does not belong to the replica set in MONGODB_URI"),
+        ("replicaSet=other&directConnection=true", "does not belong to the replica set in MONGODB_URI"),
+        ("tls=true", "remove tls=true from MONGODB_URI"),
+    ],
+)
+async def test_options_that_do_not_fit_the_server_are_named(
+    database: Database, option: str, cause: str
+) -> None:
+    where = address(database.uri)
+    store = database.store(uri=f"mongodb://someone:sesame-street@{where}/?{option}")
+    with pytest.raises(StoreUnavailableError, match=cause) as caught:
+        await store.refresh()
+    assert where in str(caught.value)
+    assert "sesame" not in str(caught.value)
+
+
+async def test_a_host_that_does_not_exist_is_named(on_secantus: Database) -> None:
+    store = on_secantus.store(uri="mongodb://someone:sesame-street@no-such-host.invalid/")
+    cause = "no-such-host.invalid: (unknown host|the host name cannot be resolved)"
+    with pytest.raises(StoreUnavailableError, match=cause) as caught:
+        await store.refresh()
+    assert "sesame" not in str(caught.value)
+
+
 async def test_a_thousand_new_rooms_are_a_few_commands(
     on_secantus: Database, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -259,7 +286,7 @@ async def test_an_error_names_the_address_and_no_credentials() -> None:
             await store.refresh()
     finally:
         await close(client)
-    assert str(caught.value) == "cannot connect to MongoDB at 127.0.0.1:1"
+    assert str(caught.value) == "cannot connect to MongoDB at 127.0.0.1:1: connection refused"
     assert caught.value.__cause__ is None
 
 

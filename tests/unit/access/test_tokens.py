@@ -13,9 +13,10 @@ from livekit.api import TokenVerifier
 from controller.access.policy import Role, permission_for
 from controller.access.tokens import Minter
 from controller.room import RoomSpec
+from controller.settings_parsers import ApiKey
 
 KEY, SECRET, NOW = "APIkey", "a-secret-of-at-least-32-characters", 1_795_000_000
-MINTER = Minter(KEY, SECRET, 300)
+MINTER = Minter(ApiKey(KEY, SECRET), 300)
 SPEC = RoomSpec(name="Room", max_participants=9, allow_share_screen=True)
 
 
@@ -132,7 +133,7 @@ class TestProof:
     @pytest.mark.parametrize("algorithm", ["none", "HS512", "HS384"])
     def test_only_hs256_is_believed(self, algorithm: str) -> None:
         key = None if algorithm == "none" else SECRET.ljust(64, "x")
-        minter = Minter(KEY, SECRET.ljust(64, "x"), 300)
+        minter = Minter(ApiKey(KEY, SECRET.ljust(64, "x")), 300)
         assert not minter.proves(jwt.encode(claims(mint()), key, algorithm=algorithm), "room", "jane", NOW)
 
     def test_a_changed_letter_breaks_it(self) -> None:

@@ -15,6 +15,7 @@ from controller.cli.doctor import (
     about_manifests,
     about_page,
     about_secret,
+    about_settings,
     about_webhook,
 )
 from controller.cli.get import count_inside, read_rooms
@@ -271,6 +272,14 @@ def test_webhook_is_one_that_any_replica_had(ages: list[float | None], mark: Sev
     assert ("5 s ago" in result.text) is (mark is Severity.OK)
 
 
+def test_an_unknown_variable_is_a_warning_of_the_doctor() -> None:
+    results = list(about_settings({}, {"ROOMCTL_SECERT": "did you mean ROOMCTL_SECRET?"}))
+    assert [(result.severity, result.text) for result in results] == [
+        (Severity.WARN, "ROOMCTL_SECERT: unknown setting; did you mean ROOMCTL_SECRET?"),
+        (Severity.OK, "all required settings are set and valid"),
+    ]
+
+
 def test_unseen_guests_are_a_warning_until_they_need_a_token() -> None:
     assert about_hidden(SETTINGS).severity is Severity.WARN
     assert about_hidden(replace(SETTINGS, hidden_requires_token=True)).severity is Severity.OK
@@ -285,8 +294,15 @@ def test_a_missing_npm_package_is_a_warning_that_says_how_to_install_it() -> Non
 
 
 def test_another_secret_is_a_warning() -> None:
-    assert about_secret(changed=True).severity is Severity.WARN
-    assert about_secret(changed=False).severity is Severity.OK
+    other = replace(SETTINGS, secret="a", livekit_api_secret="b")
+    assert about_secret(other, changed=True).severity is Severity.WARN
+    assert "set ROOMCTL_SECRET_PREVIOUS to it" in about_secret(other, changed=True).text
+    assert about_secret(other, changed=False).severity is Severity.OK
+
+
+def test_a_secret_that_was_never_set_is_mended_with_the_old_secret_of_livekit() -> None:
+    never_set = replace(SETTINGS, secret="b", livekit_api_secret="b")
+    assert "set ROOMCTL_SECRET to the old LIVEKIT_API_SECRET" in about_secret(never_set, changed=True).text
 
 
 @pytest.mark.parametrize(

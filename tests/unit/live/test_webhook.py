@@ -9,8 +9,11 @@ import jwt
 import pytest
 
 from controller.live.webhook import WebhookEvent, WebhookRejectedError, parse_event, verify_signature
+from controller.settings_parsers import ApiKey
 
 KEY, SECRET = "devkey", "a-secret-of-thirty-two-characters"
+OLD_KEY, OLD_SECRET = "oldkey", "the-secret-before-the-rotation-xyz"
+KEYS = (ApiKey(KEY, SECRET), ApiKey(OLD_KEY, OLD_SECRET))
 NOW = 1_800_000_000.0
 BODY = json.dumps(
     {
@@ -29,11 +32,38 @@ def signed(body: bytes = BODY, secret: str = SECRET, algorithm: str = "HS256", *
 
 
 def check(header: str, body: bytes = BODY, now: float = NOW) -> WebhookEvent:
-    return parse_event(body, verify_signature(header, KEY, SECRET, now))
+    return parse_event(body, verify_signature(header, KEYS, now))
 
 
 def test_a_genuine_webhook_gives_its_hint() -> None:
     assert check(signed()) == WebhookEvent("participant_joined", "EV_1", "a-room", "RM_1", "ada", "EGRESS")
+
+
+def test_a_webhook_of_the_previous_key_is_accepted_with_its_own_secret_alone() -> None:
+    assert check(signed(secret=OLD_SECRET, iss=OLD_KEY)).id == "EV_1"
+    for crossed in (signed(secret=OLD_SECRET), signed(iss=OLD_KEY)):
+        with pytest.raises(WebhookRejectedError) as refused:
+            check(crossed)
+        assert refused.value.reason == "key"
+
+
+@pytest.mark.parametrize(
+    ("header", "reason"),
+    [
+        ("", "key"),
+        (signed(secret="another-secret-of-thirty-two-chars"), "key"),
+        (signed(iss="another-key"), "key"),
+        (signed(exp=NOW - 61), "time"),
+        (signed(nbf=NOW + 61), "time"),
+        (signed(exp=None), "time"),
+        (signed(BODY + b" "), "body"),
+        (signed(sha256=None), "body"),
+    ],
+)
+def test_a_refusal_says_what_is_wrong(header: str, reason: str) -> None:
+    with pytest.raises(WebhookRejectedError) as refused:
+        check(header)
+    assert refused.value.reason == reason
 
 
 def test_a_participant_without_kind_is_a_standard_one() -> None:

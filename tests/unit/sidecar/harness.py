@@ -22,6 +22,7 @@ from controller.settings_parsers import Address
 from controller.sidecar import Context, ReconcilerHandle, Sidecar
 from controller.sidecar.calls import CALLS
 from controller.sidecar.http.models import field_names
+from controller.sidecar.http.protocol import MAX_CONNECTIONS
 from controller.sidecar.openapi import document
 from controller.state_cache import StateCache
 
@@ -134,7 +135,7 @@ def record(**fields: Any) -> RoomRecord:
 class Harness:
     """Everything a sidecar is handed, with one live room in it."""
 
-    def __init__(self, settings: Settings = SETTINGS) -> None:
+    def __init__(self, settings: Settings = SETTINGS, max_connections: int = MAX_CONNECTIONS) -> None:
         self.clock, self.wall = Clock(), Clock(NOW)
         self.people, self.metrics, self.hints = People(), Metrics(), list[WebhookEvent]()
         time = MachineClock(wall=lambda: datetime.fromtimestamp(self.wall(), UTC))
@@ -155,7 +156,7 @@ class Harness:
             clock=self.clock,
             wall=self.wall,
         )
-        self.sidecar = Sidecar(context)
+        self.sidecar = Sidecar(context, max_connections)
 
     def put(self, room: RoomRecord, **live: Any) -> None:
         """The record, and its live room if it has a name."""
@@ -175,8 +176,10 @@ class Harness:
 
 
 @asynccontextmanager
-async def serving(settings: Settings = SETTINGS) -> AsyncIterator[Harness]:
-    harness = Harness(settings)
+async def serving(
+    settings: Settings = SETTINGS, max_connections: int = MAX_CONNECTIONS
+) -> AsyncIterator[Harness]:
+    harness = Harness(settings, max_connections)
     async with harness.sidecar.listening():
         yield harness
 

@@ -17,6 +17,7 @@ from controller.live.room import Participant
 from controller.records.record import LiveName
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
+from controller.settings_parsers import ApiKey
 from tests.unit.sidecar.harness import (
     KEY,
     NOW,
@@ -63,7 +64,7 @@ def egress(room_id: str = ROOM_ID, name: str = ROOM_NAME, key: bytes = PASSES, n
 
 
 def previous(identity: str = "jane", role: Role = Role.SPEAKER, room: str = ROOM_NAME) -> Headers:
-    minter = Minter(KEY, SECRET, 300)
+    minter = Minter(ApiKey(KEY, SECRET), 300)
     token = minter.mint(room, identity, None, role=role, may=permission_for(role, WEBINAR), now=NOW)
     return {"X-Previous-Token": token}
 
@@ -435,3 +436,36 @@ class TestEndpoint:
             assert (await SDK.asks(harness)).code == "TOO_MANY_REQUESTS"
             assert b'roomctl_tokens_total{role="guest"} 10.0' in harness.metrics.text()
             assert b'roomctl_helper_seconds_count{helper="token"} 6.0' in harness.metrics.text()
+
+
+async def test_what_was_signed_before_a_rotation_is_still_a_proof_and_nothing_new_is_signed_so() -> None:
+    rotated = replace(
+        SETTINGS,
+        livekit_api_key="APInew",
+        livekit_api_secret="another-secret-after-the-rotation",
+        livekit_api_key_previous=KEY,
+        livekit_api_secret_previous=SECRET,
+        secret="another-key",
+        secret_previous=SIGNING,
+    )
+    old_token, old_invite = previous()["X-Previous-Token"], invite()["Authorization"].removeprefix("Bearer ")
+    key, *old_keys = rotated.livekit_keys
+    assert Minter(key, 300, tuple(old_keys)).proves(old_token, ROOM_NAME, "jane", NOW)
+    assert not Minter(key, 300).proves(old_token, ROOM_NAME, "jane", NOW)
+    async with serving(rotated) as harness:
+        webinar(harness)
+        reply = await CREATE_TOKEN.asks(harness, {"Authorization": f"Bearer {old_invite}"})
+        assert reply.status == 200
+        claims = jwt.decode(
+            reply.json["participant_token"],
+            rotated.livekit_api_secret,
+            algorithms=["HS256"],
+            options={"verify_exp": False, "verify_nbf": False},
+        )
+        assert (claims["iss"], claims["attributes"]["role"]) == ("APInew", "speaker")
+        unseen = await CREATE_TOKEN.asks(harness, hidden=True, egress_mode_token=egress())
+        assert unseen.status == 200
+    async with serving(replace(rotated, secret_previous="")) as harness:
+        webinar(harness)
+        refused = await CREATE_TOKEN.asks(harness, {"Authorization": f"Bearer {old_invite}"})
+        assert (refused.status, refused.code) == (401, "PROOF_INVALID")

@@ -12,6 +12,7 @@ from controller.access.policy import Role, permission_for
 from controller.access.tokens import Minter
 from controller.errors import LiveKitUnavailableError
 from controller.live.room import Participant
+from controller.settings_parsers import ApiKey
 from controller.sidecar.joining import participant_cache
 from tests.support.wait import PATIENCE
 from tests.unit.sidecar.harness import (
@@ -234,7 +235,7 @@ class TestIdentityInUse:
     ) -> None:
         async with serving() as harness:
             harness.people.inside[ROOM_NAME] = [Participant("jane")]
-            token = Minter(key, secret, 300).mint(
+            token = Minter(ApiKey(key, secret), 300).mint(
                 room, identity, None, role=Role.GUEST, may=permission_for(Role.GUEST, spec()), now=NOW
             )
             assert (await harness.token({"X-Previous-Token": token})).code == "IDENTITY_IN_USE"

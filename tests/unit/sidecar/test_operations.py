@@ -31,28 +31,41 @@ async def test_a_webhook_of_livekit_is_handed_on_as_a_hint() -> None:
     async with serving() as harness:
         assert await hook(harness, BODY, signed(BODY)) == (200, "")
         assert harness.hints == [WebhookEvent("room_finished", id="EV_1", room="a-room", sid="RM_9")]
-        assert b'roomctl_webhooks_total{event="room_finished",outcome="taken"} 1.0' in harness.metrics.text()
+        assert (
+            b'roomctl_webhooks_total{event="room_finished",outcome="taken",reason=""} 1.0'
+            in harness.metrics.text()
+        )
+
+
+_KEY = "The webhook is not signed with LIVEKIT_API_KEY and its secret; "
+_BODY = "The body of the webhook is not the one that was signed; "
+_TIME = "The webhook's token is expired or not valid yet; "
 
 
 @pytest.mark.parametrize(
-    "headers",
+    ("headers", "reason", "sentence"),
     [
-        {},
-        {"Authorization": "nonsense"},
-        {"Authorization": "a.b.c"},
-        {"Authorization": "caf\xe9"},
-        signed(BODY + b" "),
-        signed(BODY, key="other"),
-        signed(BODY, secret=SECRET[::-1]),
-        signed(BODY, exp=NOW - 3600),
-        {"Authorization": "Bearer " + signed(BODY)["Authorization"]},
+        ({}, "key", _KEY),
+        ({"Authorization": "nonsense"}, "key", _KEY),
+        ({"Authorization": "a.b.c"}, "key", _KEY),
+        ({"Authorization": "caf\xe9"}, "key", _KEY),
+        (signed(BODY + b" "), "body", _BODY),
+        (signed(BODY, key="other"), "key", _KEY),
+        (signed(BODY, secret=SECRET[::-1]), "key", _KEY),
+        (signed(BODY, exp=NOW - 3600), "time", _TIME),
+        ({"Authorization": "Bearer " + signed(BODY)["Authorization"]}, "key", _KEY),
     ],
 )
-async def test_any_other_is_refused_and_hints_at_nothing(headers: dict[str, str]) -> None:
+async def test_any_other_is_refused_with_the_reason_and_hints_at_nothing(
+    headers: dict[str, str], reason: str, sentence: str
+) -> None:
     async with serving() as harness:
-        assert await hook(harness, BODY, headers) == (401, "UNAUTHORIZED")
+        answer = await ask(harness.sidecar.private, "POST", "/livekit/webhook", BODY, headers)
+        assert (answer.status, answer.code) == (401, "UNAUTHORIZED")
+        assert answer.json["error"].startswith(sentence)
         assert harness.hints == []
-        assert b'roomctl_webhooks_total{event="unknown",outcome="refused"} 1.0' in harness.metrics.text()
+        counted = f'roomctl_webhooks_total{{event="unknown",outcome="refused",reason="{reason}"}} 1.0'
+        assert counted in harness.metrics.text().decode()
 
 
 async def test_a_webhook_may_be_a_mebibyte() -> None:

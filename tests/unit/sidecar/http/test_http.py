@@ -359,11 +359,8 @@ class TestConnections:
         async with serving() as harness, connected(harness.sidecar.public) as reader:
             assert await reader.read() == b""
 
-    async def test_connections_beyond_the_limit_are_told_to_come_back(
-        self, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        monkeypatch.setattr(protocol, "MAX_CONNECTIONS", 2)
-        async with serving() as harness:
+    async def test_connections_beyond_the_limit_are_told_to_come_back(self) -> None:
+        async with serving(max_connections=2) as harness:
             address = harness.sidecar.public
             async with connected(address), connected(address), connected(address) as third:
                 answer = reply(await third.read())
