@@ -63,7 +63,8 @@ async def invite(
         record = one_room(store, room)
         if store.secret_changed:
             print_info(
-                "warning: ROOMCTL_SECRET differs from the one used by `roomctl run`; the link will not work"
+                "warning: ROOMCTL_SECRET differs from the one that the database was made with; "
+                "unless `roomctl run` has the same, the link will not work"
             )
         now = int(time.time())
         if role == "hidden":

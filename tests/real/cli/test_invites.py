@@ -145,7 +145,7 @@ async def test_only_what_they_use_is_checked(site: Site) -> None:
     assert without.code == 1
     assert without.err.startswith("error: ROOMCTL_SECRET: required")
     other = await site.verb(*invite, ROOMCTL_SECRET="another-secret-than-the-one-of-before")
-    assert "ROOMCTL_SECRET differs from the one used by" in other.err
+    assert "ROOMCTL_SECRET differs from the one that the database was made with" in other.err
 
 
 @pytest.mark.parametrize(
