@@ -6,8 +6,13 @@ import uuid
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Final
 
 from controller.room import truncate_to_millis
+
+CLOCK_WARNING_SECONDS: Final = 10.0
+CLOCK_LIMIT_SECONDS: Final = 60.0
+"""Between our clock and LiveKit's: what a token's times bear with room to spare, and at all."""
 
 
 @dataclass(frozen=True, slots=True)

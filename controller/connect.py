@@ -19,6 +19,7 @@ def connection(
     settings: Settings,
     deadline: float | None = None,
     on_presence_change: "Callable[[str], None] | None" = None,
+    on_unavailable: "Callable[[], None]" = lambda: None,
 ) -> "LiveKitConnection":
     """A session with the LiveKit of `settings`; a call takes `deadline` seconds at most, 5 by default."""
     # loaded only where it is used: it is half of the time that a verb takes
@@ -26,7 +27,14 @@ def connection(
 
     deadline = LIVEKIT_TIMEOUT_SECONDS if deadline is None else deadline
     url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
-    return LiveKitConnection(url, key, secret, deadline=deadline, on_presence_change=on_presence_change)
+    return LiveKitConnection(
+        url,
+        key,
+        secret,
+        deadline=deadline,
+        on_presence_change=on_presence_change,
+        on_unavailable=on_unavailable,
+    )
 
 
 @asynccontextmanager

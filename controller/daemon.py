@@ -68,8 +68,13 @@ async def run(settings: Settings) -> int:
     max_connections = connections_within(_raise_open_files())
     async with AsyncExitStack() as stack:
         triggers, records = Triggers(), RecordCache()
+
+        def on_unavailable() -> None:
+            if process.state.livekit.up:  # the first call that fails: a pass says it at once
+                triggers.wake()
+
         live = await stack.enter_async_context(
-            connection(settings, on_presence_change=triggers.queue_companion_check)
+            connection(settings, None, triggers.queue_companion_check, on_unavailable)
         )
         process = Process.create(
             settings, live, records, prune_grace_seconds=PRUNE_GRACE_SECONDS, triggers=triggers
@@ -161,7 +166,7 @@ async def _control(
             partial(_lead, lease, store, announcer, restore_secret(settings)),
             partial(_announce, store, announcer),
             partial(_watch, watch, triggers),
-            partial(_follow, store, triggers, forwarder),
+            partial(_follow, store, process, forwarder),
             store.relay.flush_forever,
             partial(purge_forever, store, lease, process.clock),
             *_senders(settings, process, store, lease),
@@ -266,16 +271,20 @@ async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:
         triggers.files_changed()
 
 
-async def _follow(store: RoomStore, triggers: Triggers, forwarder: WebhookForwarder) -> None:
+async def _follow(store: RoomStore, process: Process, forwarder: WebhookForwarder) -> None:
     """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for.
 
     And act on the webhooks that another was told of, from the very start on: the first look shows from where.
     """
     while True:
-        with suppress(StoreError):  # the loop says what is away
+        try:
             if await store.has_remote_changes():
-                triggers.wake()
+                process.triggers.wake()
             forwarder.forward_received()
+        except StoreError as error:
+            if process.state.mongodb.up:  # the first call that fails: a pass says it at once
+                process.state.mongodb.record_failure(error)
+                process.triggers.wake()
         await asyncio.sleep(FOLLOW_SECONDS)
 
 

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from controller.cli.checks import CheckResult, Severity, checks_code, fail, ok, print_check, skip, warn
 from controller.cli.flags import with_settings
 from controller.cli.rooms import describe_database
+from controller.clock import CLOCK_WARNING_SECONDS
 from controller.companions.recording.failures import FIX
 from controller.connect import connect_store, connection
 from controller.errors import (
@@ -31,10 +32,6 @@ from controller.settings_parsers import http_url, ws_url
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
 from controller.text import format_age, pluralize
-
-CLOCK_LIMIT: Final = 10.0
-"""Seconds of difference that a token's times can bear with room to spare: LiveKit allows a minute."""
-
 
 _LIVEKIT: Final = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 _DATABASE: Final = ("MONGODB_URI", "MONGODB_DATABASE", "ROOMCTL_DATA_DIR", "ROOMCTL_INSTANCE")
@@ -188,7 +185,7 @@ def about_clock(ahead_s: float | None) -> CheckResult:
     if ahead_s is None:
         return skip("clock", "not checked; LiveKit's response has no Date header")
     apart = abs(ahead_s)
-    if apart > CLOCK_LIMIT:
+    if apart > CLOCK_WARNING_SECONDS:
         text = (
             f"differs from LiveKit's clock by {apart:.0f} s, so tokens may be rejected; "
             "synchronize both hosts with NTP"

@@ -12,6 +12,7 @@ from controller.cli.console import print_data
 from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.leader import CONTROLLER_STALE_AFTER, Leader, leader_of
 from controller.cli.rooms import RoomStatus, describe_database, select_rooms, statuses
+from controller.clock import CLOCK_WARNING_SECONDS
 from controller.connect import connect_store
 from controller.manifests.snapshot import RoomsDirState
 from controller.records.events import Event, EventType
@@ -21,7 +22,6 @@ from controller.room import format_time, redact_key
 from controller.settings import SettingGroup, Settings
 from controller.text import format_age, pluralize
 
-MAX_CLOCK_DIFFERENCE_SECONDS: Final = 10.0
 MAX_KEYS: Final = 5
 MAX_ERRORS: Final = 3
 """Keys of rooms, and errors, that one line names."""
@@ -173,7 +173,7 @@ def _clock(me: Replica) -> CheckResult:
     if me.clock_ahead_s is None:
         return ok("clock", "not compared yet")
     apart = abs(me.clock_ahead_s)
-    if apart <= MAX_CLOCK_DIFFERENCE_SECONDS:
+    if apart <= CLOCK_WARNING_SECONDS:
         return ok("clock", f"within {max(1, round(apart))} s of LiveKit's")
     order = "ahead of" if me.clock_ahead_s > 0 else "behind"
     return fail(

@@ -74,7 +74,9 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         deadline: float = LIVEKIT_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         on_presence_change: Callable[[str], None] | None = None,
+        on_unavailable: Callable[[], None] = lambda: None,
     ) -> None:
+        self._on_unavailable = on_unavailable
         self.address = _address(url)
         self._url, self._keys = url, (key, secret)
         self.deadline = deadline
@@ -121,6 +123,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
                 failure, LiveKitNodeUnavailableError
             ):
                 self.presence.invalidate()
+                self._on_unavailable()
             raise failure from None
 
     async def is_connected(self, room: str, identity: str) -> bool:

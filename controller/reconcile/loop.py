@@ -9,7 +9,7 @@ from typing import Final
 import structlog
 
 from controller.backoff import Backoff
-from controller.clock import Clock
+from controller.clock import CLOCK_WARNING_SECONDS, Clock
 from controller.errors import LiveKitError, RoomctlError, StoreMismatchError
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
@@ -23,6 +23,8 @@ from controller.state_cache import StateCache
 MIN_PASS_INTERVAL_SECONDS: Final = 0.05
 """Seconds between two passes at least; a pass that took longer is given as long a rest as it took."""
 MAX_PASS_PAUSE_SECONDS: Final = 1.0
+
+_SYNCHRONIZE: Final = "LiveKit may reject tokens; synchronize both hosts with NTP"
 
 log = structlog.get_logger()
 
@@ -45,6 +47,18 @@ class OutageLog:
         self.away.discard(server)
         log.info("dependency recovered", dependency=server.lower())
         return True
+
+
+@dataclass(slots=True)
+class ClockLog:
+    """Says once that our clock and LiveKit's are far apart, while they are."""
+
+    apart: bool = False
+
+    def report(self, ahead_s: float | None) -> None:
+        before, self.apart = self.apart, abs(ahead_s or 0.0) > CLOCK_WARNING_SECONDS
+        if self.apart and not before:
+            log.warning("clock differs from LiveKit", ahead_seconds=round(ahead_s or 0.0), hint=_SYNCHRONIZE)
 
 
 @dataclass(slots=True)
@@ -84,6 +98,7 @@ class Loop:
     resync: float
     watch_was_silent: Callable[[], None]
     _outage_log: OutageLog = field(default_factory=OutageLog)
+    _clock_log: ClockLog = field(default_factory=ClockLog)
     _manifest_errors: ManifestErrorLog = field(default_factory=ManifestErrorLog)
     _backoff: Backoff = field(default_factory=Backoff)
     _counted: tuple[Mapping[str, RoomRecord], bool] | None = None
@@ -159,6 +174,7 @@ class Loop:
         self._backoff.succeeded("pass")
         self.metrics.passes.labels("ok").inc()
         self._count_rooms()
+        self._clock_log.report(self.state.clock_ahead_s)
         self.state.last_pass_at = self.clock.monotonic()
 
     def _count_rooms(self) -> None:

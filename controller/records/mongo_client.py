@@ -87,7 +87,7 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
                 tz_aware=True,
                 retryWrites=False,  # a lost reply is settled by reading; a standalone server knows no retries
                 serverMonitoringMode="poll",  # one connection less, and none half open when it closes
-                serverSelectionTimeoutMS=3000,
+                serverSelectionTimeoutMS=2000,
                 connectTimeoutMS=3000,
                 socketTimeoutMS=5000,
                 **options,

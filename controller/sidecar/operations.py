@@ -9,6 +9,7 @@ import structlog
 from aiohttp import hdrs, web
 from pydantic import Field
 
+from controller.clock import CLOCK_LIMIT_SECONDS
 from controller.live.webhook import WebhookRejectedError, parse_event, verify_signature
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import MAX_WEBHOOK_BYTES, check, read
@@ -17,9 +18,6 @@ from controller.sidecar.http.response import ApiError, Code, Response
 
 LIVENESS_TIMEOUT_SECONDS: Final = 60.0
 """A loop that has not turned for so long hangs, in seconds."""
-
-MAX_CLOCK_DIFFERENCE_SECONDS: Final = 60.0
-"""Between our clock and LiveKit's: beyond it LiveKit rejects fresh tokens."""
 
 _DONE: Final = b'{"success": true}'
 
@@ -100,7 +98,7 @@ class Operations:
             leader=state.leader,
             livekit=state.livekit.up,
             mongodb=state.mongodb.up,
-            clock=abs(state.clock_ahead_s or 0.0) <= MAX_CLOCK_DIFFERENCE_SECONDS,
+            clock=abs(state.clock_ahead_s or 0.0) <= CLOCK_LIMIT_SECONDS,
         )
         body = json.dumps(content.model_dump()).encode()
         if content.ready:

@@ -49,6 +49,20 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
         assert len(loud) == 2, "each outage is said once"
 
 
+@pytest.mark.parametrize("server", ["mongodb", "livekit"])
+async def test_outage_is_said_long_before_the_resync(line: Line, server: str) -> None:
+    """By whoever meets it first: the look for others' writes, or a participant's request."""
+    site = line.site
+    site.write("talk")
+    async with site.run(ROOMCTL_RESYNC_SECONDS="3600") as controller:
+        record = (await site.converged())["talk"]
+        await line.proxies[server].refuse()
+        await site.token(record.id, "ann")  # looks who is inside
+        await controller.until_logged("dependency unavailable", dependency=server)
+        assert (await site.get("/readyz")).body[server] is False
+        assert f'roomctl_dependency_up{{dependency="{server}"}} 0.0' in await site.metrics()
+
+
 async def test_both_are_away_at_once(line: Line) -> None:
     site = line.site
     site.write("talk")

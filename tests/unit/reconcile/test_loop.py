@@ -80,6 +80,16 @@ async def test_a_server_that_is_away_is_said_once_and_once_when_it_is_back() -> 
     assert events(logs, "dependency recovered") == ["livekit"]
 
 
+async def test_clock_that_is_off_is_said_once_while_it_is() -> None:
+    turning = Turning()
+    with capture_logs() as logs:
+        for ahead in (-600.0, -600.5, 2.0, 11.0):
+            turning.process.live.ahead_s = ahead
+            await turning.reconcile()
+    said = [entry["ahead_seconds"] for entry in logs if entry["event"] == "clock differs from LiveKit"]
+    assert said == [-600, 11]
+
+
 async def test_both_away_are_both_said_and_what_is_back_first_is_said_first() -> None:
     turning = Turning()
     process = turning.process
