@@ -51,6 +51,10 @@ A changed policy is an update of the record, of the LiveKit room's metadata, and
 everybody inside (access/policy.py compares). Participants who join later with an older token are checked
 when LiveKit reports them, and reconcile/trackers.py chooses some occupied rooms to check at each resync.
 
+Several `roomctl run` may share a database. Each tells the others what it has read and sees
+(reconcile/announcer.py, records/replicas.py); reconcile/peers.py decides from that who gives the lease up,
+and whose manifests may be the older ones.
+
 A room that disappears from LiveKit is created again under its name. If the manifest is deleted, the room
 is removed after ten seconds and once it is empty; a tombstone keeps its names for an hour.
 
@@ -58,6 +62,8 @@ Recordings run next to the plan, so that a fault in one never delays its room. c
 what such a companion of a room must do; reconcile/companion_runner.py runs them. For recordings a pure
 function (companions/recording/decision.py) decides the next step from what LiveKit lists and who is inside,
 and applier.py carries it out.
+
+git.py names the commit that a manifest comes from; `plan`, `status`, `describe` and events show it.
 
 errors.py has the tree of errors, settings.py all settings, metrics.py and logs.py what operators see.
 Each verb is a module in cli/.
