@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
 
+from controller.room import ANSWER_ORDER, FIELDS
+
 CREATE: Final = """{
   "name": "Main stage room",
   "user_id": "USER_ID",
@@ -40,6 +42,22 @@ ANSWER: Final = """{
 "success": true
 }"""
 """The reference's answer to create."""
+
+NEWER: Final = {name: field.default for name, field in FIELDS.items() if name not in json.loads(CREATE)}
+"""The fields of a room that the reference does not know, with their defaults."""
+
+
+def with_newer(printed: Any) -> Any:
+    """A printed answer; a room in it has the newer fields too, in the order of roomctl's answers."""
+    if isinstance(printed, list):
+        return [with_newer(each) for each in printed]
+    if "max_participants" in printed:
+        order = ("_id", "id", *ANSWER_ORDER, "created", "modified", "success")
+    elif "allow_chat" in printed:
+        order = ("id", "LKRoomName", *(name for name in FIELDS if FIELDS[name].in_find), "success")
+    else:
+        order = tuple(printed)
+    return {name: printed.get(name, NEWER.get(name)) for name in order}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,8 +96,8 @@ class Printed:
 
     @property
     def answers(self) -> Any:
-        """The printed answer, parsed."""
-        return json.loads(self.answer)
+        """The printed answer, parsed, with the newer fields of a room."""
+        return with_newer(json.loads(self.answer))
 
 
 STANDARD_TEAM: Final = Printed(

@@ -16,7 +16,7 @@ from controller.room import (
     redact_key,
     room_id,
 )
-from tests.support.reference import ANSWER
+from tests.support.reference import CREATE_ROOM
 
 SECRET = "a-secret-of-the-tests"
 
@@ -53,7 +53,7 @@ def test_modified_never_stands_still_nor_goes_back() -> None:
 
 
 def test_a_room_is_returned_as_the_reference_prints_it() -> None:
-    printed = json.loads(ANSWER)
+    printed = CREATE_ROOM.answers
     spec = RoomSpec(
         name="Main stage room",
         user_id="69360341db559495f643de6a",

@@ -85,11 +85,10 @@ class _Found(ResponseBody):
         "Find": {
             "id": "69f013c1aa11bb22cc33dd44",
             "LKRoomName": _LIVEKIT_NAME,
+            **{name: field.default for name, field in FIELDS.items() if field.in_find},
             "allow_webinar_mode": True,
             "allow_chat": True,
             "allow_share_screen": True,
-            "record": False,
-            "record_mode": "ROOM_COMPOSITE_GRID",
             "success": True,
         }
     }

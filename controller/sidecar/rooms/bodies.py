@@ -47,7 +47,12 @@ _PRESET_ROOMS: Final = (
     ("Audio-only room", "Audio briefing room", "audio-briefing"),
     ("Recorded speaker room", "Recorded speaker room", "recorded-speaker"),
 )
-_STORED: Final = {**_MAIN_STAGE, "user_id": "69360341db559495f643de6a", "sid": "RM_x7h6k4example"}
+_STORED: Final = {
+    **{name: field.default for name, field in FIELDS.items()},
+    **_MAIN_STAGE,
+    "user_id": "69360341db559495f643de6a",
+    "sid": "RM_x7h6k4example",
+}
 _RETURNED_ROOM: Final = {
     **dict.fromkeys(("_id", "id"), "69f013c1aa11bb22cc33dd44"),
     **{name: _STORED[name] for name in ANSWER_ORDER},

@@ -6,7 +6,7 @@
 from typing import Final, NamedTuple
 
 from controller.manifests.keys import KEY_RULE
-from controller.room import PRESETS
+from controller.room import FIELDS, PRESETS
 
 GOOD: Final = "name: A\nmax_participants: 3\n"
 GOOD_JSON: Final = '{"name": "A", "max_participants": 3}'
@@ -19,10 +19,7 @@ NO_LIMIT: Final = "max_participants is required; add `max_participants: 20` or `
 NO_KEY: Final = (
     "key is required in a file with several documents; add `key: NAME` with a unique name to each document"
 )
-KEYS: Final = (
-    "the fields are name, user_id, mediaType, max_participants, allow_webinar_mode, allow_chat, "
-    "allow_share_screen, record, record_mode, active, preset, key, id"
-)
+KEYS: Final = f"the fields are {', '.join((*FIELDS, 'preset', 'key', 'id'))}"
 TAB: Final = "tabs are not allowed for indentation; use spaces"
 DEEP: Final = "nesting too deep (maximum 4); a manifest is a flat mapping of `field: value`"
 COLON: Final = "unexpected `: `; put each field on its own line with the same indentation, or quote the value"

@@ -10,7 +10,7 @@ import yaml
 
 from controller.manifests import Desired, ManifestRoom, SourcePosition, load, manifest_schema
 from controller.room import FIELDS, PRESETS
-from tests.support.reference import ANSWER, CREATE
+from tests.support.reference import ANSWER, CREATE, CREATE_ROOM, NEWER
 from tests.unit.manifests.corpus import GOOD, GOOD_JSON
 
 EXAMPLES = Path(__file__).parents[3] / "rooms.d"
@@ -75,12 +75,12 @@ def test_keys_beside_a_preset_win_and_null_is_absent(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["f.json", "f.yaml", "f.yml"])
 def test_the_references_create_body_is_a_manifest_as_it_stands(tmp_path: Path, name: str) -> None:
-    assert room(tmp_path, CREATE, name).spec.as_dict() == json.loads(CREATE)
+    assert room(tmp_path, CREATE, name).spec.as_dict() == {**json.loads(CREATE), **NEWER}
     SCHEMA.validate(json.loads(CREATE))
 
 
 def test_a_room_as_the_api_returns_it_is_a_manifest_that_keeps_its_id(tmp_path: Path) -> None:
-    returned = json.loads(ANSWER)
+    returned = CREATE_ROOM.answers
     manifest = room(tmp_path, ANSWER, "f.json")
     assert manifest.pinned_id == returned["id"]
     assert manifest.id_position == SourcePosition(3, 7)
@@ -100,6 +100,7 @@ def test_defaults_are_the_contracts(tmp_path: Path) -> None:
         "record": False,
         "record_mode": "ROOM_COMPOSITE_GRID",
         "active": True,
+        **NEWER,
     }
 
 
@@ -208,4 +209,4 @@ def test_where_the_path_gives_no_key_one_is_wanted(tmp_path: Path, file: str, sh
 
 
 def _policy(spec: dict[str, Any]) -> dict[str, Any]:
-    return {field: value for field, value in spec.items() if field not in ("name", "user_id")}
+    return {field: value for field, value in spec.items() if field in PRESETS["standard-team"]}

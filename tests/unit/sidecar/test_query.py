@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from controller.records.record import Origin, RoomRecord, to_api_dict
-from controller.room import MediaType, RecordMode, RoomSpec
+from controller.room import FIELDS, MediaType, RecordMode, RoomSpec
 from controller.sidecar.http.response import ApiError, Code
 from controller.sidecar.rooms.query import NAMES, OPERATORS, compile_filter, parse_sort, sort_records
 from tests.unit.sidecar.harness import record, spec
@@ -40,6 +40,7 @@ def rooms(draw: Callable[..., Any]) -> RoomRecord:
 
 
 OPERANDS: dict[str, st.SearchStrategy[Any]] = {
+    **{name: st.just(field.default) for name, field in FIELDS.items()},  # enough for one that is newer
     "_id": st.sampled_from(IDS),
     "id": st.sampled_from(IDS),
     "sid": st.sampled_from(SIDS),

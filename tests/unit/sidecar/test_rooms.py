@@ -21,7 +21,7 @@ from controller.sidecar import Context, Sidecar
 from controller.sidecar.rooms import desired_state
 from controller.sidecar.rooms.bodies import Room
 from tests.support.fake_store import FakeDatabase, FakeStore
-from tests.support.reference import ANSWER, CREATE
+from tests.support.reference import CREATE, CREATE_ROOM
 from tests.support.wait import PATIENCE
 from tests.unit.sidecar.harness import NOW, SETTINGS, Harness, People, Reply, ask, record, spec
 
@@ -247,7 +247,7 @@ async def test_the_reference_s_create_is_answered_as_it_prints(office: Office) -
     reply = await office.raw("create", CREATE.encode())
     assert reply.status == 200
     assert reply.headers["cache-control"] == "no-store"
-    room, printed = reply.json, json.loads(ANSWER)
+    room, printed = reply.json, CREATE_ROOM.answers
     assert list(room) == list(printed)
     own = ("_id", "id", "user_id", "sid", "created", "modified")
     assert {k: v for k, v in room.items() if k not in own} == {
