@@ -45,7 +45,7 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
         assert all(f"127.0.0.1:{proxy.port}" in event["error"] for event in events)
         assert len(controller.said("dependency recovered", dependency="mongodb")) == 2
         loud = [event for event in controller.events if event["level"] in ("warning", "error")]
-        loud = [event for event in loud if event["event"] != "npm packages missing"]  # only the pages need them
+        loud = [event for event in loud if event["event"] != "npm packages missing"]  # for the pages
         # an outage that lasts costs the lease as well
         assert len(loud) == 2, "each outage is said once"
 
