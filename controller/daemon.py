@@ -7,8 +7,8 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import Callable, Coroutine
-from contextlib import AsyncExitStack, suppress
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, TypeAlias, TypeVar
@@ -80,25 +80,8 @@ async def run(settings: Settings) -> int:
             settings, live, records, prune_grace_seconds=PRUNE_GRACE_SECONDS, triggers=triggers
         )
         _end_on_signals(stop, process.triggers)
-        reconciler_handle = ReconcilerHandle(wake=process.triggers.wake)
-        sidecar = Sidecar(
-            Context(
-                settings,
-                process.state,
-                process.reader,
-                process.metrics,
-                process.events,
-                reconciler_handle,
-            ),
-            max_connections,
-        )
-        await stack.enter_async_context(sidecar.listening())
+        reconciler_handle = await stack.enter_async_context(_listening(settings, process, max_connections))
         _warn_of_missing_packages()
-        log.info(
-            "http servers started",
-            public_address=str(sidecar.public),
-            private_address=str(sidecar.private),
-        )
         store = await _unless(
             stop, stack.enter_async_context(open_store(store_access(settings, "run"), records))
         )
@@ -107,6 +90,23 @@ async def run(settings: Settings) -> int:
                 await _control(settings, process, store, reconciler_handle, stop)
     log.info("controller stopped")
     return 0
+
+
+@asynccontextmanager
+async def _listening(
+    settings: Settings, process: Process, max_connections: int
+) -> AsyncIterator[ReconcilerHandle]:
+    """Both servers answer; what they need of the reconciler is given to them later."""
+    handle = ReconcilerHandle(wake=process.triggers.wake)
+    state, reader, metrics, events = process.state, process.reader, process.metrics, process.events
+    sidecar = Sidecar(Context(settings, state, reader, metrics, events, handle), max_connections)
+    async with sidecar.listening():
+        log.info(
+            "http servers started",
+            public_address=str(sidecar.public),
+            private_address=str(sidecar.private),
+        )
+        yield handle
 
 
 def connections_within(open_files: int) -> int:
