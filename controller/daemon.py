@@ -59,7 +59,7 @@ log = structlog.get_logger()
 
 
 async def run(settings: Settings) -> int:
-    """The controller and the sidecar, until SIGTERM or SIGINT; the exit code.
+    """The controller and the sidecar, until a signal ends them; the exit code.
 
     Both listeners are bound first. RoomctlError where they, or the embedded store, cannot be had.
     """
@@ -304,15 +304,15 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
 
 
 def _end_on_signals(stop: asyncio.Event, triggers: Triggers) -> None:
-    """SIGTERM and SIGINT end it gently; what hangs is cut off in time, for a crash costs nothing either."""
+    """End gently on SIGTERM, SIGINT and SIGHUP; what hangs is cut off: a crash costs nothing either."""
 
     def end() -> None:
-        log.info("controller stopping")
         stop.set()
         triggers.wake()
+        log.info("controller stopping")
         watchdog = threading.Timer(SHUTDOWN_TIMEOUT_SECONDS, os._exit, (0,))
         watchdog.daemon = True
         watchdog.start()
 
-    for number in (signal.SIGTERM, signal.SIGINT):
+    for number in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         asyncio.get_running_loop().add_signal_handler(number, end)

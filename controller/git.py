@@ -4,6 +4,7 @@ Git is asked to read, and nothing else: the repository's own settings cannot mak
 connection. Without git, or outside a work tree, nothing is known, and that is no error.
 """
 
+import os
 import shutil
 import subprocess
 from collections.abc import Iterator, Mapping
@@ -79,7 +80,7 @@ class GitReader:
         """The history as it is now; what was read before where HEAD has not moved."""
         if self._program is None:
             return History()
-        place = self._folder.resolve()
+        place = Path(os.path.realpath(self._folder))
         if place != self._place:
             self._place, self._position = place, ()
         position = self._current_position(place)
@@ -94,7 +95,7 @@ class GitReader:
 
     def last_commit(self, file: str) -> Commit | None:
         """The last commit of one file, without the history of the others; None where it is not known."""
-        place = self._folder.resolve()
+        place = Path(os.path.realpath(self._folder))
         if not self._current_position(place):
             return None
         return next(

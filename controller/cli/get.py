@@ -186,8 +186,8 @@ def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
 
 
 def _note(room: RoomStatus) -> str:
-    """The word for what most needs to be known of the room; '' where there is nothing."""
+    """The word for what most needs to be known of the room."""
     said = {(condition.type, condition.status) for condition in room.conditions}
     ready = room.condition("Ready")
-    closed = "Closed" if ready is not None and ready.reason == "Closed" else ""
+    closed = "Closed" if ready is not None and ready.reason == "Closed" else "-"
     return next((word for kind, status, word in _NOTES if (kind, status) in said), closed)

@@ -76,7 +76,7 @@ class MongoLease:
     """Lease on MongoDB. `lost` is set when another took it or its document is gone.
 
     While renewals merely fail `held` is False after 8 s, and True again when one succeeds. `on_change` is
-    told whenever it is held (True) or is not any more.
+    told whenever it is held (True) or is not any more. While `may_lead` says no it is not taken.
     """
 
     def __init__(

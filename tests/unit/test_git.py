@@ -133,6 +133,15 @@ def test_outside_a_work_tree_nothing_is_known(tmp_path: Path) -> None:
     assert GitReader(tmp_path).history() == History()
 
 
+def test_directory_that_cannot_be_found_is_in_no_work_tree(tmp_path: Path) -> None:
+    loop, file = tmp_path / "loop", tmp_path / "file"
+    loop.symlink_to(loop)
+    file.write_text("")
+    for place in (loop, file, tmp_path / "missing"):
+        assert GitReader(place).history() == History()
+        assert GitReader(place).last_commit("a.yaml") is None
+
+
 def test_without_git_nothing_is_known(rooms: Path) -> None:
     assert GitReader(rooms, "/nonexistent").history() == History()
 

@@ -22,7 +22,7 @@ machine adds.
 WARNING = "secret changed"
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 async def test_a_signal_ends_it_and_the_rooms_stay(site: Site, number: signal.Signals) -> None:
     site.write("talk")
     async with site.run() as controller:

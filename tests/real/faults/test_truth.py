@@ -78,7 +78,7 @@ async def test_what_a_guard_keeps_is_named_with_the_command_that_removes_it(site
         rows = [row.split() for row in (await site.verb("get")).out.splitlines()]
         assert rows[0] == ["KEY", "READY", "REASON", "LIVE", "PEOPLE", "NOTE"]
         assert rows[1] == ["room-00", "True", "Guarded", "True", "0/10", "Guarded"]
-        assert rows[12] == ["room-11", "True", "AsSpecified", "True", "0/10"]
+        assert rows[12] == ["room-11", "True", "AsSpecified", "True", "0/10", "-"]
         assert all(len(row) <= 80 for row in (await site.verb("get")).out.splitlines())
         assert all(len(row) <= 160 for row in (await site.verb("get", "-o", "wide")).out.splitlines())
         assert command in (await site.verb("get", "-o", "yaml")).out
