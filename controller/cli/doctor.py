@@ -57,6 +57,7 @@ async def run_checks(
     for result in (
         *about_settings(problems, unknown),
         about_hidden(settings),
+        *about_key(settings),
         about_tokens(settings.access_tokens_file),
     ):
         yield result
@@ -146,6 +147,16 @@ def about_hidden(settings: Settings) -> CheckResult:
         "anyone who knows a room id can join as a hidden participant (except in webinar mode); "
         "to prevent this, set ROOMCTL_HIDDEN_REQUIRES_TOKEN=true",
     )
+
+
+def about_key(settings: Settings) -> Iterator[CheckResult]:
+    """A line if room ids and invites depend on LIVEKIT_API_SECRET."""
+    if settings.secret and settings.secret == settings.livekit_api_secret:
+        yield warn(
+            "secret",
+            "ROOMCTL_SECRET is not set: a new LIVEKIT_API_SECRET would change room ids and end invites; "
+            "set it to the present LIVEKIT_API_SECRET",
+        )
 
 
 def about_page(missing: Sequence[str]) -> CheckResult:

@@ -16,7 +16,7 @@ from tests.support.controller import Ended
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = "name: Keynote\npreset: guest-webinar\n"
 VERBS = (
-    *("run", "validate", "plan", "apply", "get", "wait", "recordings"),
+    *("run", "validate", "plan", "apply", "get", "wait", "status", "describe", "events", "recordings"),
     *("schema", "invite", "revoke", "doctor"),
 )
 

@@ -12,6 +12,7 @@ from controller.cli.doctor import (
     about_auto_create,
     about_clock,
     about_hidden,
+    about_key,
     about_manifests,
     about_page,
     about_secret,
@@ -278,6 +279,14 @@ def test_an_unknown_variable_is_a_warning_of_the_doctor() -> None:
         (Severity.WARN, "ROOMCTL_SECERT: unknown setting; did you mean ROOMCTL_SECRET?"),
         (Severity.OK, "all required settings are set and valid"),
     ]
+
+
+def test_ids_that_depend_on_livekits_secret_are_a_warning() -> None:
+    own = replace(SETTINGS, secret="a secret of its own", livekit_api_secret="livekit's")
+    assert [*about_key(own)] == []
+    (result,) = about_key(replace(own, secret="livekit's"))
+    assert result.severity is Severity.WARN
+    assert result.text.startswith("ROOMCTL_SECRET is not set")
 
 
 def test_unseen_guests_are_a_warning_until_they_need_a_token() -> None:
