@@ -79,7 +79,10 @@ async def describe(
     room: Annotated[str, typer.Argument(metavar="KEY|ID", help="The room to describe.")],
     output: Annotated[DescribeFormat, OUTPUT] = "text",
 ) -> int:
-    """Show all about one room: manifest, spec, conditions, people, and what was done."""
+    """Show all about one room.
+
+    Its manifest, spec, conditions, the people inside, and what was done.
+    """
     async with connect_store(settings, verb="describe", read_only=True) as store:
         records, _ = select_rooms(store, (room,))
         if not records:
