@@ -194,7 +194,7 @@ async def test_offers_the_verbs_to_another_terminal(running: Run) -> None:
     output, _ = await shell.communicate()
     rooms, planned = output.decode().rsplit("\n]\n")
     assert [room["key"] for room in json.loads(rooms + "]")] == list(ROOMS)
-    assert planned == "No changes.\n"
+    assert planned == f"{len(ROOMS)} rooms are Ready\nNo changes.\n"
 
 
 async def test_the_commands_of_the_documents_run_as_printed(env: dict[str, str]) -> None:
