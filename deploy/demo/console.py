@@ -22,7 +22,8 @@ def bold(text: str) -> str:
 
 
 def last_lines(lines: Iterable[str]) -> str:
-    return "\n".join(f"    {line}" for line in list(lines)[-12:])
+    """The end of what a process wrote: all that `doctor` says fits in."""
+    return "\n".join(f"    {line}" for line in list(lines)[-20:])
 
 
 @contextlib.asynccontextmanager
