@@ -24,7 +24,7 @@ class StatusWriter:
     flapping: FlapDetector
     companions: tuple[Companion, ...] = ()
     failures: dict[str, str] = field(default_factory=dict)
-    _right: dict[str, tuple[RoomRecord, StatusInputs]] = field(default_factory=dict)
+    _right: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = field(default_factory=dict)
 
     async def write_status(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
         """The record's sid and status after something was done; `left` is what still has to happen.
@@ -47,23 +47,25 @@ class StatusWriter:
     ) -> list[tuple[RoomRecord, RoomChange | None]]:
         """Whose status is to be written, and what still has to happen to each: rooms that are not `busy`.
 
-        What is the same record in the same state as last time is not made up anew.
+        A room that nothing is planned for, and of which companions say the same as last time, costs nothing.
         """
         outdated: list[tuple[RoomRecord, RoomChange | None]] = []
         changes = {change.id: change for change in plan.changes}
         for room_id in self.failures.keys() - changes.keys() - busy:
             del self.failures[room_id]  # what had failed is wanted no more, or came about without us
-        right: dict[str, tuple[RoomRecord, StatusInputs]] = {}
+        right: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = {}
         for record in records.values():
             if record.removed or record.id in busy:
                 continue
-            change = changes.get(record.id)
-            now = record, self._status_inputs(record, plan, change)
-            same = self._right.get(record.id) == now or status_of(*now, self.clock.wall()) == record.status
-            if same and not record.incomplete and self._sid_is_right(record):
-                right[record.id] = now
-            else:
+            change, said, before = changes.get(record.id), self._said(record), self._right.get(record.id)
+            plain = change is None and record.key not in plan.stale and record.key not in plan.guarded
+            sid_is_right = self._sid_is_right(record)
+            if plain and sid_is_right and before is not None and before[0] is record and before[1] == said:
+                right[record.id] = before
+            elif not sid_is_right or not self._is_right(record, plan, change):
                 outdated.append((record, change))
+            elif plain and not self._is_stalled(record):
+                right[record.id] = record, said
         self._right = right
         return outdated
 
@@ -77,6 +79,18 @@ class StatusWriter:
         status = replace(record.status, observed_generation=record.generation)
         await self.store.save(record, record.with_status(status))
 
+    def _is_right(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
+        status = status_of(record, self._status_inputs(record, plan, change), self.clock.wall())
+        return status == record.status and not record.incomplete
+
+    def _is_stalled(self, record: RoomRecord) -> bool:
+        return self.flapping.stalled(record.id, self.clock.monotonic())
+
+    def _said(self, record: RoomRecord) -> tuple[NewCondition, ...]:
+        """What companions say of the room."""
+        said = [companion.condition(record) for companion in self.companions]
+        return tuple([condition for condition in said if condition is not None])
+
     def _sid_is_right(self, record: RoomRecord) -> bool:
         """False where we died before it was written down, or somebody made the room anew under its name."""
         room = self.state.live_room(record)
@@ -84,13 +98,12 @@ class StatusWriter:
 
     def _status_inputs(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> StatusInputs:
         guard = plan.guarded.get(record.key)
-        said = (companion.condition(record) for companion in self.companions)
         return StatusInputs(
             live=self.state.live_room(record) is not None,
             guard=None if guard is None else guarded(guard, len(plan.missing)),
             stale=plan.stale.get(record.key),
             change=change,
             failure=self.failures.get(record.id),
-            stalled=self.flapping.stalled(record.id, self.clock.monotonic()),
-            companions=tuple(condition for condition in said if condition is not None),
+            stalled=self._is_stalled(record),
+            companions=self._said(record),
         )
