@@ -42,6 +42,10 @@ _AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(
 _LENIENT: Final = _AWARE.with_options(unicode_decode_error_handler="replace")
 _REQUIRED: Final[Any] = object()
 _ALL_FIELDS: Final = set(FIELDS)
+_MAX_WHOLE: Final = 2**53
+"""Beyond it a float is not exact, and a count that is raised would soon be too long for BSON."""
+_LAST_YEAR: Final = 9998
+"""A time is added to: the result must be within the calendar, too."""
 _UNKNOWN_TIME: Final = datetime.fromtimestamp(0, UTC)
 
 _condition = lru_cache(4096)(Condition)
@@ -79,12 +83,28 @@ def _origin(stored: Any) -> Origin:
     return Origin(stored)
 
 
-_text, _time = _a(str), _a(datetime)
+_text = _a(str)
+
+
+def _name(stored: Any) -> str:
+    """A LiveKit name: none is empty."""
+    if not (name := _text(stored)):
+        raise UnreadablePartError
+    return name
+
+
+def _time(stored: Any) -> datetime:
+    if (moment := _a(datetime)(stored)).year > _LAST_YEAR:
+        raise UnreadablePartError
+    return moment
 
 
 def _whole(stored: Any) -> int:
     """A whole number, of whichever of BSON's three types a person's tool has stored it as."""
-    return int(_a(int)(_number(stored)))
+    number = int(_a(int)(_number(stored)))
+    if not 0 <= number <= _MAX_WHOLE:
+        raise UnreadablePartError
+    return number
 
 
 def _optional(read: Callable[[Any], T], stored: Any) -> T | None:
@@ -121,7 +141,7 @@ def _partial_spec(values: Mapping[str, Any]) -> RoomSpec:
 
 
 def _read_live(stored: Any) -> LiveName:
-    return LiveName(_text(stored["name"]), _optional(_text, stored.get("sid")))
+    return LiveName(_name(stored["name"]), _optional(_text, stored.get("sid")))
 
 
 def _write_part(part: LiveName | Recording | None) -> Document | None:
@@ -133,7 +153,7 @@ def _read_retired(stored: Any) -> tuple[Retired, ...]:
     if not isinstance(stored, list):
         raise UnreadablePartError
     return tuple(
-        Retired(_text(old["name"]), _time(old["at"]), {k: old[k] for k in old.keys() - {"name", "at"}})
+        Retired(_name(old["name"]), _time(old["at"]), {k: old[k] for k in old.keys() - {"name", "at"}})
         for old in stored
     )
 
@@ -287,8 +307,11 @@ def _derive(values: dict[str, Any], damage: dict[str, Any]) -> None:
     if created is None:
         damage |= dict.fromkeys(("created", "modified")) | damage
     values["created"], values["modified"] = created or _UNKNOWN_TIME, modified or _UNKNOWN_TIME
+    observed = values["status"].observed_generation
     if values["generation"] is None:
-        values["generation"] = max(1, values["status"].observed_generation)
+        values["generation"] = max(1, observed)
+    elif values["generation"] < observed:  # else no status would be newer than the stored one
+        damage["generation"], values["generation"] = values["generation"], observed
     if values["origin"] is None:
         api = str(values["key"]).startswith("api/")
         values["origin"] = Origin.API if api else Origin.MANIFEST

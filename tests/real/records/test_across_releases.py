@@ -18,6 +18,7 @@ LATER = NOW + timedelta(minutes=1)
 STORED = replace(
     room(live="one").with_live_name("two", NOW).with_sid("RM_2"),
     recording=Recording(NOW, "two", "/recordings/a.mp4", "EG_1"),
+    generation=2,
     status=status(1),
 )
 

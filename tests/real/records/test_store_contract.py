@@ -196,7 +196,7 @@ async def test_retired_names_are_dropped(store: RoomStore, other: RoomStore) -> 
 
 
 async def test_an_older_status_is_refused(store: RoomStore, other: RoomStore) -> None:
-    before = await store.insert(room())
+    before = await store.insert(replace(room(), generation=2))
     await store.save(before, before.with_status(status(2)))
     with pytest.raises(StoreConflictError):
         await other.save(before, before.with_status(status(1)))

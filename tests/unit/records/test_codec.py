@@ -1,7 +1,7 @@
 """Records as documents and back."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import bson
@@ -31,6 +31,7 @@ from tests.support.rooms import NOW, room
 SPEC = room().spec.as_dict()
 times = st.integers(0, 10**12).map(lambda millis: NOW + timedelta(milliseconds=millis))
 texts = st.text(max_size=20)
+names = st.text(min_size=1, max_size=20)
 specs = st.builds(
     RoomSpec,
     name=st.from_regex(r"\A[A-Za-z0-9][A-Za-z0-9 -]{0,20}[A-Za-z0-9]\Z"),
@@ -51,11 +52,11 @@ records = st.builds(
     spec=specs,
     created=times,
     modified=times,
-    generation=st.integers(1, 2**31),
+    generation=st.integers(100, 2**31),
     removed_at=st.none() | times,
-    live=st.none() | st.builds(LiveName, texts, st.none() | texts),
+    live=st.none() | st.builds(LiveName, names, st.none() | texts),
     sid=st.none() | texts,
-    retired=st.lists(st.builds(Retired, texts, times), max_size=3).map(tuple),
+    retired=st.lists(st.builds(Retired, names, times), max_size=3).map(tuple),
     recording=st.none() | recordings,
     status=st.builds(Status, st.integers(0, 100), st.lists(conditions, max_size=3).map(tuple)),
 )
@@ -115,14 +116,19 @@ def test_a_decoded_spec_equals_and_hashes_as_a_validated_one() -> None:
     [
         ("key", 7, "cannot read key"),
         ("generation", "2", "cannot read generation"),
+        ("generation", 1e300, "cannot read generation"),
+        ("generation", -1, "cannot read generation"),
         ("created", "yesterday", "cannot read created"),
+        ("modified", datetime(9999, 12, 31, tzinfo=UTC), "cannot read modified"),
         ("origin", "git", "cannot read origin"),
         ("removed_at", 5, "cannot read removed_at"),
         ("live", {"sid": "RM"}, "cannot read live"),
         ("live", "a name", "cannot read live"),
+        ("live", {"name": ""}, "cannot read live"),
         ("sid", 7, "cannot read sid"),
         ("reader", "none", "cannot read reader"),
         ("invite_epoch", True, "cannot read invite_epoch"),
+        ("invite_epoch", Int64(2**63 - 1), "cannot read invite_epoch"),
         ("retired", [{"name": "x"}], "cannot read retired"),
         ("retired", 3, "cannot read retired"),
         ("recording", {"room": "r", "file": "f"}, "cannot read recording"),
@@ -199,6 +205,13 @@ def test_absent_generation_is_no_older_than_the_status() -> None:
     record = decode(document)
     assert isinstance(record, RoomRecord)
     assert record.generation == 7
+
+
+def test_generation_older_than_the_status_is_damage_and_restored_as_a_newer_one() -> None:
+    unusable = decode({**encode(replace(room(), status=Status(7))), "generation": 3})
+    assert isinstance(unusable, UnusableRecord)
+    assert (unusable.damage, unusable.needs_manifest) == ({"generation": 3}, False)
+    assert unusable.restored(None, RESTORED_AT).generation == 8
 
 
 def test_absent_key_of_an_api_room_follows_from_its_id() -> None:
