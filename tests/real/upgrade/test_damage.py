@@ -78,6 +78,18 @@ async def test_each_field_of_a_record_may_be_lost(site: Site, absent: bool) -> N
             assert (await site.find(before.id)).status == 200, path
 
 
+async def test_generation_that_was_set_back_does_not_freeze_the_status(site: Site) -> None:
+    site.write("a")
+    async with site.run(), Documents.of_site(site) as documents:
+        await site.converged()
+        site.edit("a", max_participants=12)
+        before = (await site.converged())["a"]
+        await damage(documents, before.id, "generation", before.generation - 1)
+        await until_sound(site, documents, before.id, "generation", before.generation - 1)
+        after = await site.record("a")
+        assert (after.live, after.generation) == (before.live, before.generation + 1)
+
+
 async def test_damage_is_told_by_get_doctor_wait_and_the_metrics(site: Site) -> None:
     site.write("a")
     site.write("b")
