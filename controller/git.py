@@ -17,7 +17,8 @@ from controller.text import format_age
 
 MAX_COMMITS: Final = 5_000
 """How far back the history is read for the last commits of files."""
-GIT_TIMEOUT_SECONDS: Final = 5.0
+GIT_TIMEOUT_SECONDS: Final = 2.0
+"""Seconds for one question: the manifests wait for it."""
 _SAFE: Final = (
     "--no-pager",
     "-c", "safe.directory=*",  # a mounted checkout belongs to another user
@@ -78,11 +79,9 @@ class GitReader:
 
     def history(self) -> History:
         """The history as it is now; what was read before where HEAD has not moved."""
-        if self._program is None:
-            return History()
         place = Path(os.path.realpath(self._folder))
         if place != self._place:
-            self._place, self._position = place, ()
+            self._place, self._position, self._history = place, (), History()
         position = self._current_position(place)
         if position != self._position or not position:
             self._position, self._history = position, self._read(place) if position else History()
@@ -118,14 +117,21 @@ class GitReader:
         return str(own), head, _text(reference) if head.startswith("ref:") else "", _modified(packed)
 
     def _read(self, place: Path) -> History:
-        """HEAD, and the commits of the folder, the latest first, each with the files it touched below it."""
+        """HEAD, and for each file the last commit; of a history that only went on, what is new in it."""
+        head = next((commit for commit, _ in _parse(self._run(place, "log", "-1", _FORMAT))), None)
+        before = self._history
+        goes_on = before.head is not None and self._is_ancestor(place, before.head)
+        since = [f"{before.head.id}.."] if goes_on and before.head is not None else []
         files: dict[str, Commit] = {}
-        below = ("--name-only", "--no-renames", "--relative", "-z", _FORMAT, "--", ".")
+        below = ("--name-only", "--no-renames", "--relative", "-z", _FORMAT, *since, "--", ".")
         for commit, names in _parse(self._run(place, "log", f"--max-count={MAX_COMMITS}", *below)):
             for name in names:
                 files.setdefault(name, commit)
-        head = next((commit for commit, _ in _parse(self._run(place, "log", "-1", _FORMAT))), None)
-        return History(head, files)
+        return History(head, {**before.files, **files} if goes_on else files)
+
+    def _is_ancestor(self, place: Path, commit: Commit) -> bool:
+        """Whether HEAD goes on from there: a branch that was rewritten does not."""
+        return self._run(place, "rev-list", "--count", f"HEAD..{commit.id}").strip() == "0"
 
     def _run(self, place: Path, *arguments: str) -> str:
         """What git prints; of a history that takes too long, the part that was read; '' without git."""

@@ -93,6 +93,27 @@ def test_history_is_read_again_only_when_head_has_moved(rooms: Path) -> None:
     assert after.head.id == moved
 
 
+def test_branch_that_was_rewritten_is_read_as_it_is_now(rooms: Path) -> None:
+    reader = GitReader(rooms)
+    commit(rooms, "b.yaml", "Add b")
+    assert set(reader.history().files) == {"standup.yaml", "b.yaml"}
+    git(rooms, "reset", "-q", "--hard", "HEAD~1")
+    third = commit(rooms, "c.yaml", "Add c")
+    files = reader.history().files
+    assert set(files) == {"standup.yaml", "c.yaml"}
+    assert files["c.yaml"].id == third
+
+
+def test_history_that_goes_on_keeps_what_was_read(rooms: Path) -> None:
+    reader = GitReader(rooms)
+    first = reader.history().files["standup.yaml"]
+    second = commit(rooms, "b.yaml", "Add b")
+    assert reader.history().files["standup.yaml"] == first
+    assert reader.history().files["b.yaml"].id == second
+    third = commit(rooms, "standup.yaml", "Rename it")
+    assert reader.history().files["standup.yaml"].id == third
+
+
 def test_packed_branch_and_detached_head_are_noticed(rooms: Path) -> None:
     reader = GitReader(rooms)
     first = git(rooms, "rev-parse", "HEAD")
