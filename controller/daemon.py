@@ -74,7 +74,11 @@ async def run(settings: Settings) -> int:
                 triggers.wake()
 
         live = await stack.enter_async_context(
-            connection(settings, None, triggers.queue_companion_check, on_unavailable)
+            connection(
+                settings,
+                on_presence_change=triggers.queue_companion_check,
+                on_unavailable=on_unavailable,
+            )
         )
         process = Process.create(
             settings, live, records, prune_grace_seconds=PRUNE_GRACE_SECONDS, triggers=triggers

@@ -1,13 +1,17 @@
 """Results of checks, a line each: what `doctor` and `status` print."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Final
 
 from controller.cli.console import Exit, print_data
 from controller.cli.table import painted
+from controller.clock import CLOCK_WARNING_SECONDS
+from controller.records.replicas import Replica
+from controller.text import format_age
 
 
 class Severity(StrEnum):
@@ -57,3 +61,35 @@ def checks_code(severities: Iterable[Severity]) -> Exit:
     if Severity.FAIL in given:
         return Exit.FAILED
     return Exit.LEFT if Severity.HELD in given else Exit.FINE
+
+
+def about_clock(ahead_s: float | None) -> CheckResult:
+    """Our clock compared with LiveKit's, by its answer; None where it gave none with a Date."""
+    if ahead_s is None:
+        return skip("clock", "not checked; LiveKit's response has no Date header")
+    apart = abs(ahead_s)
+    if apart > CLOCK_WARNING_SECONDS:
+        text = (
+            f"differs from LiveKit's clock by {apart:.0f} s, so tokens may be rejected; "
+            "synchronize both hosts with NTP"
+        )
+        return fail("clock", text)
+    return ok("clock", f"within {max(1, round(apart))} s of LiveKit's clock")
+
+
+def about_webhook(replicas: Sequence[Replica], now: datetime) -> CheckResult:
+    """When a controller had its last webhook that was signed with our key."""
+    if not replicas:
+        return skip("webhook", "not checked; no controller is running")
+    age = last_webhook_age(replicas, now)
+    if age is None:
+        return warn(
+            "webhook", "none received; set `webhook.urls` in LiveKit's configuration, with our API key"
+        )
+    return ok("webhook", f"last one {format_age(age)} ago")
+
+
+def last_webhook_age(replicas: Sequence[Replica], now: datetime) -> float | None:
+    """How long ago any replica had a webhook, in seconds; None: none did."""
+    ages = (each.aged(each.webhook_age_s, now) for each in replicas)
+    return min((age for age in ages if age is not None), default=None)

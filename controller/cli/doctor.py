@@ -3,15 +3,26 @@
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from dataclasses import replace
+from datetime import UTC, datetime
 from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-from controller.cli.checks import CheckResult, Severity, checks_code, fail, ok, print_check, skip, warn
+from controller.cli.checks import (
+    CheckResult,
+    Severity,
+    about_clock,
+    about_webhook,
+    checks_code,
+    fail,
+    ok,
+    print_check,
+    skip,
+    warn,
+)
 from controller.cli.flags import with_settings
 from controller.cli.rooms import describe_database
-from controller.clock import CLOCK_WARNING_SECONDS
 from controller.companions.recording.failures import FIX
 from controller.connect import connect_store, connection
 from controller.errors import (
@@ -31,7 +42,7 @@ from controller.settings import USE_S3, SettingGroup, Settings, restore_secret, 
 from controller.settings_parsers import http_url, ws_url
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.pages.assets import FOLDER, install_command, missing_packages
-from controller.text import format_age, pluralize
+from controller.text import pluralize
 
 _LIVEKIT: Final = ("LIVEKIT_URL", "LIVEKIT_API_KEY", "LIVEKIT_API_SECRET")
 _DATABASE: Final = ("MONGODB_URI", "MONGODB_DATABASE", "ROOMCTL_DATA_DIR", "ROOMCTL_INSTANCE")
@@ -191,20 +202,6 @@ def about_manifests(desired: Desired, settings: Settings) -> CheckResult:
     return ok("manifests", f"{pluralize(len(desired.rooms), 'room')} in {settings.rooms_dir}")
 
 
-def about_clock(ahead_s: float | None) -> CheckResult:
-    """Our clock compared with LiveKit's, by its answer; None where it gave none with a Date."""
-    if ahead_s is None:
-        return skip("clock", "not checked; LiveKit's response has no Date header")
-    apart = abs(ahead_s)
-    if apart > CLOCK_WARNING_SECONDS:
-        text = (
-            f"differs from LiveKit's clock by {apart:.0f} s, so tokens may be rejected; "
-            "synchronize both hosts with NTP"
-        )
-        return fail("clock", text)
-    return ok("clock", f"within {max(1, round(apart))} s of LiveKit's clock")
-
-
 async def _recording(settings: Settings, wanted: int) -> CheckResult:
     """Whether LiveKit has an egress service. Whether a worker is free shows only when a recording starts."""
     if settings.recording_output is None:
@@ -272,7 +269,7 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
             if settings.secret and (store.by_id or store.unusable):
                 yield about_secret(settings, changed=store.secret_changed)
             yield about_controller(await store.holder())
-            yield about_webhook([each.webhook_age_s for each in await store.replicas.all()])
+            yield about_webhook(await store.replicas.all(), datetime.now(UTC))
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
         fix = "; start MongoDB or correct MONGODB_URI" if away and "MONGODB_URI" not in str(error) else ""
@@ -284,18 +281,6 @@ def about_controller(holder: Holder | None) -> CheckResult:
     if holder is None or holder.released:
         return warn("controller", "not running; start it with `roomctl run`")
     return ok("controller", str(holder))
-
-
-def about_webhook(ages_s: Sequence[float | None]) -> CheckResult:
-    """When a running controller had its last webhook that was signed with our key."""
-    if not ages_s:
-        return skip("webhook", "not checked; no controller is running")
-    ages = [age for age in ages_s if age is not None]
-    if not ages:
-        return warn(
-            "webhook", "none received; set `webhook.urls` in LiveKit's configuration, with our API key"
-        )
-    return ok("webhook", f"last one {format_age(min(ages))} ago")
 
 
 def about_unusable(record: UnusableRecord) -> CheckResult:

@@ -7,12 +7,22 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
-from controller.cli.checks import CheckResult, checks_code, fail, held, ok, print_check, warn
+from controller.cli.checks import (
+    CheckResult,
+    about_clock,
+    about_webhook,
+    checks_code,
+    fail,
+    held,
+    last_webhook_age,
+    ok,
+    print_check,
+    warn,
+)
 from controller.cli.console import print_data
 from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.leader import CONTROLLER_STALE_AFTER, Leader, leader_of
 from controller.cli.rooms import RoomStatus, describe_database, select_rooms, statuses
-from controller.clock import CLOCK_WARNING_SECONDS
 from controller.connect import connect_store
 from controller.manifests.snapshot import RoomsDirState
 from controller.records.events import Event, EventType
@@ -67,12 +77,6 @@ class Overview:
         """How many rooms say what, by type and status."""
         return Counter((c.type, c.status) for room in self.rooms for c in room.conditions)
 
-    @property
-    def webhook_age_s(self) -> float | None:
-        """How long ago any replica had a webhook; None: none did."""
-        ages = (_now(each, each.webhook_age_s, self.now) for each in self.replicas)
-        return min((age for age in ages if age is not None), default=None)
-
 
 @with_settings(SettingGroup.DATABASE)
 async def status(settings: Settings, output: Annotated[StatusFormat, OUTPUT] = "table") -> int:
@@ -109,14 +113,9 @@ def check(overview: Overview) -> Iterator[CheckResult]:
     if me is not None:
         yield _rooms_dir(me, overview.now)
         yield _livekit(overview)
-        yield _clock(me)
+        yield about_clock(me.clock_ahead_s)
     yield ok("mongodb", overview.database)
-    age = overview.webhook_age_s
-    yield (
-        warn("webhook", "none received; set `webhook.urls` of LiveKit")
-        if age is None
-        else ok("webhook", f"last one {format_age(age)} ago")
-    )
+    yield about_webhook(overview.replicas, overview.now)
     yield _rooms(overview.conditions)
     if overview.failures:
         yield _failures(overview.failures)
@@ -140,7 +139,7 @@ def _controller(overview: Overview) -> CheckResult:
 
 
 def _candidate(each: Replica, holder: Replica | None, now: datetime) -> CheckResult:
-    age = _now(each, each.livekit_age_s, now)
+    age = each.aged(each.livekit_age_s, now)
     sees = "has not seen LiveKit" if age is None else f"saw LiveKit {format_age(age)} ago"
     text = f"{each}, release {each.release}, {sees}, revision {each.revision[:12] or 'not read yet'}"
     differs = holder is not None and each.revision and each.revision != holder.revision
@@ -165,20 +164,8 @@ def _livekit(overview: Overview) -> CheckResult:
     leader = overview.leader
     if leader.replica is None or leader.blind_since is not None:
         return fail("livekit", leader.blindness)
-    age = _now(leader.replica, leader.replica.livekit_age_s, overview.now)
+    age = leader.replica.aged(leader.replica.livekit_age_s, overview.now)
     return ok("livekit", "not listed yet" if age is None else f"listed {format_age(age)} ago")
-
-
-def _clock(me: Replica) -> CheckResult:
-    if me.clock_ahead_s is None:
-        return ok("clock", "not compared yet")
-    apart = abs(me.clock_ahead_s)
-    if apart <= CLOCK_WARNING_SECONDS:
-        return ok("clock", f"within {max(1, round(apart))} s of LiveKit's")
-    order = "ahead of" if me.clock_ahead_s > 0 else "behind"
-    return fail(
-        "clock", f"{apart:.0f} s {order} LiveKit's, so tokens may be rejected; synchronize both with NTP"
-    )
 
 
 def _rooms(conditions: Counter[tuple[str, str]]) -> CheckResult:
@@ -205,11 +192,6 @@ def _named(keys: Sequence[str]) -> str:
     return f"{pluralize(len(keys), 'room')} ({names})"
 
 
-def _now(each: Replica, age: float | None, now: datetime) -> float | None:
-    """An age that was right when the replica wrote it, as it is now."""
-    return None if age is None else age + max(0.0, (now - each.written).total_seconds())
-
-
 def as_dict(overview: Overview) -> dict[str, Any]:
     """The document of `status -o json`."""
     conditions: dict[str, dict[str, int]] = {}
@@ -222,7 +204,7 @@ def as_dict(overview: Overview) -> dict[str, Any]:
         "holder": None if holder is None else _process(holder) | _replica(me, overview.now),
         "candidates": [_process(each) | _replica(each, overview.now) for each in overview.candidates],
         "database": overview.database,
-        "webhook_seconds_ago": overview.webhook_age_s,
+        "webhook_seconds_ago": last_webhook_age(overview.replicas, overview.now),
         "rooms": conditions,
         "errors": Counter(event.error or event.reason for event in overview.failures),
         "guarded": [
@@ -246,7 +228,7 @@ def _replica(each: Replica | None, now: datetime) -> dict[str, Any]:
         "commit": None if each.commit is None else each.commit.as_dict(),
         "rooms_dir": each.rooms_dir,
         "manifests_withheld": each.manifests_withheld,
-        "livekit_seconds_ago": _now(each, each.livekit_age_s, now),
+        "livekit_seconds_ago": each.aged(each.livekit_age_s, now),
         "livekit_error": each.livekit_error,
         "clock_ahead_seconds": each.clock_ahead_s,
     }

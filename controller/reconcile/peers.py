@@ -1,4 +1,4 @@
-"""The other replicas on the same database: what they see, and who of us should lead. Pure.
+"""The other replicas on the same database: what they see, and who of us should lead. Does no I/O.
 
 Each replica renews its document every 2 s (records/replicas.py). Whether one is alive is judged by its
 number, which moves, and by our own monotonic clock in seconds: the clocks of two hosts may differ.

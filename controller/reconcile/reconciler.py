@@ -31,7 +31,6 @@ from controller.reconcile.webhooks import (
     needs_permission_check,
 )
 from controller.records.ports import Lease, RecordReader, RemovalApproval, RemovalApprovals
-from controller.records.replicas import Replica
 
 EMPTY_PLAN_TTL_SECONDS: Final = 60.0
 """For how long a plan with nothing to do stands, where only the passing of time could change it."""
@@ -169,7 +168,6 @@ class Reconciler:
     triggers: Triggers
     peers: Peers
     desired: Desired | None = None
-    _older_than: Replica | None = None
     _guards: frozenset[BlockReason] = frozenset()
     _watched: WatchedRooms = field(default_factory=WatchedRooms)
     _audit: Audit = field(default_factory=Audit)
@@ -240,11 +238,11 @@ class Reconciler:
 
     def _withhold_manifests(self, observed: Observed, now: float) -> Observed:
         """Those of this replica, while another one may have newer ones (docs/availability.md#revisions)."""
-        other = self.peers.other_revision(now)
-        if other is not None and self._older_than is None:
+        state, other = self.planner.observer.state, self.peers.other_revision(now)
+        if other is not None and not state.manifests_withheld:
             reason = "RevisionDiffers"
             log.warning("manifest changes withheld", reason=reason, replica=str(other), hint=_DIFFERS)
-        self._older_than, self.planner.observer.state.manifests_withheld = other, other is not None
+        state.manifests_withheld = other is not None
         return observed if other is None else replace(observed, desired=observed.desired.withheld())
 
     def _log_blocked(self, plan: Plan) -> None:

@@ -44,5 +44,9 @@ class Replica(BaseModel):
     clock_ahead_s: float | None = None
     webhook_age_s: float | None = None
 
+    def aged(self, age_s: float | None, now: datetime) -> float | None:
+        """One of its ages, as it is at `now` by the reader's clock."""
+        return None if age_s is None else age_s + max(0.0, (now - self.written).total_seconds())
+
     def __str__(self) -> str:
         return f"`roomctl {self.verb}`, pid {self.pid} on {self.host}"

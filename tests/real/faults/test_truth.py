@@ -1,6 +1,7 @@
 """What is said while something is wrong: never more than was seen, and always what to do."""
 
 import json
+import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Any
@@ -11,10 +12,11 @@ from aiohttp import web
 from livekit.protocol.room import ListRoomsResponse
 
 from tests.real.faults.scenario import Line
-from tests.support.controller import Site
+from tests.support.controller import ROOT, Site
 from tests.support.ports import free_ports
 from tests.support.wait import until
 
+DEPLOY = ROOT / "deploy"
 GUARDED = 7
 """Of twelve rooms whose manifests are gone: more than 30 %."""
 
@@ -92,6 +94,15 @@ async def test_what_a_guard_keeps_is_named_with_the_command_that_removes_it(site
         assert (await site.verb("apply", "--allow-removals", str(GUARDED), "--yes")).code == 0
         assert len(await site.converged()) >= 12 - GUARDED
         assert (await site.verb("wait")).out == f"{12 - GUARDED} rooms are Ready\n"
+
+
+async def test_dashboard_and_alerts_ask_for_what_a_controller_exports(site: Site) -> None:
+    files = (DEPLOY / "grafana" / "roomctl.json", DEPLOY / "alerts" / "roomctl.rules.yaml")
+    asked = {name for file in files for name in re.findall(r"\broomctl_[a-z_]+", file.read_text())}
+    async with site.run():
+        exported = set(re.findall(r"^# TYPE (\w+)", await site.metrics(), re.MULTILINE))
+    assert len(asked) > 20
+    assert {name.removesuffix("_bucket") for name in asked} <= exported
 
 
 async def test_missing_rooms_directory_is_said_of_each_room(site: Site) -> None:

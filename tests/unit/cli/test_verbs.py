@@ -6,18 +6,16 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from controller.cli.apply import apply_code, print_report
-from controller.cli.checks import Severity
+from controller.cli.checks import Severity, about_clock, about_webhook
 from controller.cli.console import Exit
 from controller.cli.doctor import (
     about_auto_create,
-    about_clock,
     about_hidden,
     about_key,
     about_manifests,
     about_page,
     about_secret,
     about_settings,
-    about_webhook,
 )
 from controller.cli.get import count_inside, read_rooms
 from controller.cli.leader import Leader
@@ -33,6 +31,7 @@ from controller.one_shot import ApplyReport
 from controller.plan.model import BlockReason, Plan, Recreate, Remove, RoomChange
 from controller.records.ports import Holder
 from controller.records.record import Condition, RoomRecord, Status
+from controller.records.replicas import Replica
 from controller.settings import Settings
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
@@ -268,9 +267,14 @@ def test_rooms_that_livekit_makes_for_whoever_joins_are_a_warning(
     ("ages", "mark"), [([], Severity.SKIP), ([None, None], Severity.WARN), ([None, 90.0, 5.0], Severity.OK)]
 )
 def test_webhook_is_one_that_any_replica_had(ages: list[float | None], mark: Severity) -> None:
-    result = about_webhook(ages)
+    written = NOW - timedelta(seconds=3)
+    replicas = [
+        Replica(id=str(n), host="h", pid=n, started=NOW, written=written, webhook_age_s=age)
+        for n, age in enumerate(ages)
+    ]
+    result = about_webhook(replicas, NOW)
     assert result.severity is mark
-    assert ("5 s ago" in result.text) is (mark is Severity.OK)
+    assert ("8 s ago" in result.text) is (mark is Severity.OK)
 
 
 def test_an_unknown_variable_is_a_warning_of_the_doctor() -> None:
