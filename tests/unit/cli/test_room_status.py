@@ -10,6 +10,7 @@ from controller.cli.rooms import as_dict, room_status, select_rooms
 from controller.records.ports import Holder
 from controller.records.record import Condition, Origin, Status
 from controller.records.replicas import Replica
+from tests.support.reference import CREATE_ROOM
 from tests.support.rooms import NOW, records, room
 
 LATER = NOW + timedelta(minutes=5)
@@ -29,22 +30,7 @@ SAID = Status(
 def test_the_object_is_the_references_with_ours_beside_it() -> None:
     shown = as_dict(room_status(replace(room(live="lk-1"), status=SAID), LEADER, LATER))
     assert list(shown) == [
-        "_id",
-        "id",
-        "name",
-        "user_id",
-        "mediaType",
-        "allow_webinar_mode",
-        "allow_chat",
-        "allow_share_screen",
-        "record",
-        "record_mode",
-        "max_participants",
-        "sid",
-        "active",
-        "created",
-        "modified",
-        "success",
+        *CREATE_ROOM.answers,
         "key",
         "origin",
         "file",
