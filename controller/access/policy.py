@@ -66,7 +66,7 @@ def permission_correction(participant: Participant, spec: RoomSpec) -> Correctio
 
     Agents, egress and recorders are left alone. `hidden` cannot be changed on a connected participant, so
     it stays what it is. One without a role of ours is only narrowed, by mediaType. Who lies about what a
-    track carries may publish nothing any more, until the room carries everything or they come anew.
+    track carries may publish nothing any more, until the room carries everything or they rejoin.
     """
     if not is_person(participant):
         return None

@@ -67,7 +67,7 @@ class Presence:
         return [replace(one, gone=True) if one.sid in tracked.gone else one for one in listed]
 
     def invalidate(self) -> None:
-        """A server was out of reach, and may have crashed: who is there has to be found out anew."""
+        """A server was out of reach, and may have crashed: who is there has to be found out again."""
         for tracked in self._rooms.values():
             tracked.at = float("-inf")
 

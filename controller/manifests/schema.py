@@ -25,12 +25,12 @@ def manifest_schema() -> dict[str, Any]:
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Room manifest",
-        "description": "One video room: the reference's create body, with preset, key and id beside it.",
+        "description": "One video room: the reference's create body, with preset, key and id added.",
         "type": "object",
         "properties": {
             **{name: _field(field) for name, field in FIELDS.items()},
             "preset": {
-                "description": "Defaults for all fields but name; keys written beside it win.",
+                "description": "Defaults for all fields but name; keys of the manifest take precedence.",
                 "enum": [*PRESETS, None],
             },
             "key": {

@@ -43,7 +43,7 @@ class ManifestWatcher:
         self._said = ""
 
     def restart(self) -> None:
-        """Watch anew: this watch was silent while a resync found a change."""
+        """Watch again: this watch was silent while a resync found a change."""
         self._round.set()
 
     async def __aiter__(self) -> AsyncIterator[None]:
@@ -62,7 +62,7 @@ class ManifestWatcher:
                 await self._rest()
 
     async def _events(self, watched: tuple[str, int, int]) -> AsyncGenerator[None]:
-        """Items from one watch, until it has to be started anew."""
+        """Items from one watch, until it has to be restarted."""
         root = watched[0]
         fresh = True
         try:
@@ -113,7 +113,7 @@ def identity(folder: Path) -> Identity:
 
 
 class _Round(asyncio.Event):
-    """The end of one watch: set to start anew, and set as well when all is to stop."""
+    """The end of one watch: set to restart, and set as well when all is to stop."""
 
     def __init__(self, stop: asyncio.Event) -> None:
         super().__init__()

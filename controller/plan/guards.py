@@ -44,7 +44,7 @@ def guarded_rooms(changes: Sequence[RoomChange], observed: Observed) -> Mapping[
 
 
 def too_many(missing: int, total: int) -> bool:
-    """Whether so many of the manifest rooms are missing that a mistake is likelier than a wish."""
+    """Whether so many of the manifest rooms are missing that a mistake is likelier than an intent."""
     return total >= MIN_ROOMS_FOR_GUARD and missing > MAX_MISSING_FRACTION * total
 
 

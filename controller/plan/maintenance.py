@@ -55,7 +55,7 @@ def _for_tombstone(record: RoomRecord, observed: Observed, inputs: PlanInputs) -
 def _tombstone_ttl(record: RoomRecord) -> timedelta:
     """For how long a tombstone stays: where invites were revoked, until none of them could come back to life.
 
-    A manifest that comes back has its room's id again; without the tombstone its epoch would begin anew.
+    A manifest that comes back has its room's id again; without the tombstone its epoch would begin again.
     """
     revoked = record.origin is Origin.MANIFEST and record.invite_epoch
     return timedelta(seconds=MAX_INVITE_TTL_SECONDS) if revoked else TOMBSTONE_TTL

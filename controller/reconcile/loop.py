@@ -178,7 +178,7 @@ class Loop:
         self.state.last_pass_at = self.clock.monotonic()
 
     def _count_rooms(self) -> None:
-        """Rooms by condition; counted anew only when a record changed."""
+        """Rooms by condition; counted again only when a record changed."""
         records = self.state.records.by_id  # replaced as a whole where one of them changes
         away = self.state.leader and is_away(self.state.livekit.seen, self.clock.monotonic())
         if self._counted is not None and self._counted[0] is records and self._counted[1] is away:

@@ -142,7 +142,7 @@ class Planner:
         return due - now if due is not None and BlockReason.NOT_YET in refused else None
 
     def on_standby(self) -> None:
-        """Another is at work: whatever was missing meanwhile, the waiting begins anew when it is our turn."""
+        """Another is at work: whatever was missing meanwhile, the wait begins again when it is our turn."""
         self.absence.observe((), counts=False, now=self.clock.monotonic())
         self._approval_known = False
 

@@ -92,7 +92,7 @@ class StatusWriter:
         return tuple([condition for condition in said if condition is not None])
 
     def _sid_is_right(self, record: RoomRecord) -> bool:
-        """False where we died before it was written down, or somebody made the room anew under its name."""
+        """False where we died before it was written down, or somebody made the room again under its name."""
         room = self.state.live_room(record)
         return room is None or room.sid == record.sid
 

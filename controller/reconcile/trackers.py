@@ -1,6 +1,6 @@
 """What the loop remembers from pass to pass, as small machines over a monotonic clock in seconds. Pure.
 
-None of it is stored: after a restart every count begins anew, which only ever makes us slower to act.
+None of it is stored: after a restart every count begins again, which only ever makes us slower to act.
 """
 
 from collections import deque
@@ -31,7 +31,7 @@ class AbsenceTracker:
         self._since: dict[str, float] = {}
 
     def observe(self, missing: Collection[str], *, counts: bool, now: float) -> None:
-        """A snapshot; one that does not count makes the waiting begin anew."""
+        """A snapshot; one that does not count makes the waiting begin again."""
         self._since = {key: self._since.get(key, now) for key in missing} if counts else {}
 
     def missing_for_seconds(self, now: float) -> Mapping[str, float]:

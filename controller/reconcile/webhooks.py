@@ -111,7 +111,7 @@ class WebhookForwarder:
                 self._act(WebhookEvent(event.event, room=event.room, sid=event.sid, kind=event.kind))
 
     def _rooms(self) -> WatchedRooms:
-        """The rooms that are ours; gathered anew only when a record changed."""
+        """The rooms that are ours; gathered again only when a record changed."""
         records = self._state.records.by_id  # replaced as a whole where one of them changes
         if records is not self._records:
             names = frozenset(record.live.name for record in records.values() if record.live is not None)

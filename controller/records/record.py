@@ -201,7 +201,7 @@ class UnusableReason(StrEnum):
 
 
 _FROM_MANIFEST: Final = frozenset({"_id", "key", "origin", "spec", "removed_at"})
-"""What only a manifest can say again; the rest follows from what is live, or begins anew."""
+"""What only a manifest can say again; the rest follows from what is live, or begins again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,12 +33,12 @@ _PREVIOUS: Final = Parameter(
     PREVIOUS_TOKEN,
     "header",
     "The caller's last token of this room: proves that a connected identity is theirs. "
-    "One that does not fit is ignored.",
+    "An invalid one is ignored.",
 )
 _WORKER: Final = (
     Parameter("url", "query", "Where the worker reaches LiveKit."),
-    Parameter("token", "query", "A recorder's, which the worker mints."),
-    Parameter("layout", "query", "What the worker was asked for; it changes nothing."),
+    Parameter("token", "query", "The recorder's token, which the worker creates."),
+    Parameter("layout", "query", "The layout that was requested of the worker; it has no effect."),
 )
 _PROVEN: Final[Mapping[str, Any]] = {"proofs": ("", ACCESS, INVITE), "parameters": (_PREVIOUS,)}
 

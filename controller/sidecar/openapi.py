@@ -19,18 +19,18 @@ Document = dict[str, Any]
 Schema = dict[str, Any]
 
 _LIMITS: Final = (
-    "Every failure has its HTTP status and the body {success: false, code, error}; 429 and 503 say in "
-    "Retry-After when to come back. Besides what stands with a call: an unknown path is 404 NOT_FOUND, "
-    "another method 405 METHOD_NOT_ALLOWED, what is no HTTP 400 BAD_REQUEST. GET calls take HEAD too.\n\n"
+    "Every failure has its HTTP status and the body {success: false, code, error}; for 429 and 503 "
+    "Retry-After says when to retry. Every call can also answer 404 NOT_FOUND (unknown path), "
+    "405 METHOD_NOT_ALLOWED (another method) and 400 BAD_REQUEST (not HTTP). GET calls accept HEAD.\n\n"
     "Bodies are JSON objects in UTF-8 of at most 64 KiB, nested at most 8 deep (10 with a filter), without "
-    "duplicate keys, NaN or integers beyond 64 bits, and without Content-Encoding; Content-Type may be left "
-    "out, an empty body is {}, and null in an optional field is the same as nothing. A request is to arrive "
-    "within 10 s."
+    "duplicate keys, NaN or integers beyond 64 bits, and without Content-Encoding; Content-Type is "
+    "optional, an empty body is {}, and null in an optional field means that it is absent. A request must "
+    "arrive within 10 seconds."
 )
 _INTRODUCTIONS: Final = {
-    "public": "What a guest's page calls. Unknown fields are ignored.",
-    "private": "What operators call, and what keeps watch. Keep this listener to yourself. The calls of "
-    "rooms refuse unknown fields; all of them need x-access-token.",
+    "public": "The calls of participants' pages. Unknown fields are ignored.",
+    "private": "The calls of operators and of monitoring. Do not expose this server to the internet. "
+    "Room calls refuse unknown fields, and need x-access-token.",
 }
 _SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
     ACCESS: {
@@ -187,7 +187,7 @@ def _headers(status: int, codes: set[Code]) -> dict[str, Any]:
     if not required and not (status == Code.IDENTITY_IN_USE.status and Code.IDENTITY_IN_USE in codes):
         return {}
     retry_after = {
-        "description": "When to come back, in seconds.",
+        "description": "When to retry, in seconds.",
         "required": required,
         "schema": {"type": "integer", "minimum": 1},
     }

@@ -25,13 +25,13 @@ log = structlog.get_logger()
 
 
 class WebhookBody(RequestBody):
-    """A webhook of LiveKit: its WebhookEvent in JSON."""
+    """LiveKit's WebhookEvent in JSON."""
 
 
 class Readiness(ResponseBody):
-    """What is away."""
+    """What is available."""
 
-    ready: bool = Field(description="Whether the helpers can answer.")
+    ready: bool = Field(description="Whether participants can be served.")
     leader: bool = Field(description="Whether this process reconciles.")
     livekit: bool = Field(description="Whether LiveKit answers.")
     mongodb: bool = Field(description="Whether the database answers.")
@@ -48,9 +48,9 @@ class Operations:
         self._logged: set[str] = set()
 
     async def webhook(self, request: web.BaseRequest) -> Response:
-        """Take LiveKit's webhook.
+        """Receive a webhook from LiveKit.
 
-        Signed by LiveKit over the whole body. A hint to look: nothing depends on it. Up to 1 MiB.
+        LiveKit signs the whole body, which has at most 1 MiB. An event only triggers an earlier check.
         """
         check(request, MAX_WEBHOOK_BYTES)
         try:
@@ -77,9 +77,9 @@ class Operations:
             log.warning("webhook rejected", error=reason)
 
     async def health(self, _: web.BaseRequest) -> Response:
-        """Whether the process is alive.
+        """Check whether the process is alive.
 
-        200 while its loop turns: else it is to be started anew.
+        200 while the reconcile loop runs; otherwise restart the process.
         """
         last_pass_at = self._began if self._state.last_pass_at is None else self._state.last_pass_at
         if self._clock() - last_pass_at > LIVENESS_TIMEOUT_SECONDS:
@@ -88,9 +88,9 @@ class Operations:
         return Response(_DONE)
 
     async def readiness(self, _: web.BaseRequest) -> Response:
-        """Whether guests can be served.
+        """Check whether participants can be served.
 
-        What is away may be away for five minutes before this becomes 503.
+        503 when LiveKit or MongoDB has been unavailable for more than five minutes.
         """
         state = self._state
         content = Readiness(

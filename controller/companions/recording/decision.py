@@ -1,7 +1,7 @@
 """What the recording of one room needs next, decided from what is known of it. Pure (docs/recording.md).
 
 Level-triggered like the rest: one step at a time, each of which may be lost or done twice, and the next look
-decides anew. A Start is never repeated blindly: while nobody knows what came of one, the step is to trace it.
+decides again. A Start is never repeated blindly: while its result is unknown, the step is to find it out.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence

@@ -60,7 +60,7 @@ async def _within(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def _too_large(limit: int) -> ApiError:
-    return ApiError(Code.PAYLOAD_TOO_LARGE, f"The request body is longer than {limit // 1024} KiB")
+    return ApiError(Code.PAYLOAD_TOO_LARGE, f"The request body is longer than {limit // 1024} KiB; send less")
 
 
 def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:

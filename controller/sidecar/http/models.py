@@ -55,15 +55,15 @@ class Done(ResponseBody):
 
     examples = {"Done": {"success": True}}
 
-    success: bool = Field(description="true once the room is so.")
+    success: bool = Field(description="true: the room is in the requested state.")
 
 
 class Failure(ResponseBody):
-    """What every failure looks like."""
+    """The body of every failure."""
 
     success: Literal[False]
-    code: str = Field(description="Why, for programs.")
-    error: str = Field(description="Why, in one sentence.")
+    code: str = Field(description="The reason, for programs.")
+    error: str = Field(description="The reason, in one sentence.")
 
 
 B = TypeVar("B", bound=RequestBody)
@@ -95,7 +95,7 @@ def with_query(content: dict[str, Any], query: str, model: type[RequestBody]) ->
         if name not in field_names(model):
             raise unknown("Unknown field", name, field_names(model))
         if name in given:
-            raise invalid(name, "is in the query twice")
+            raise invalid(name, "is in the query twice; send it once")
         if content.get(name) not in (None, value):
             raise invalid(name, f"in the query and {name} in the body differ; send only one")
         given[name] = value

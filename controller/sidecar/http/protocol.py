@@ -94,7 +94,7 @@ class Connection(web.RequestHandler):
     ) -> web.StreamResponse:
         """Answer what is not HTTP; nothing of it is shown or logged."""
         if status < 500:  # noqa: PLR2004 - the client's fault
-            return error_response(ApiError(Code.BAD_REQUEST, "The request is not valid HTTP"), close=True)
+            return error_response(ApiError(Code.BAD_REQUEST, _NOT_HTTP), close=True)
         return error_response(ApiError(Code.INTERNAL), close=True)
 
 
@@ -139,5 +139,8 @@ def plain(address: str) -> str:
     return str(mapped or parsed)
 
 
+_NOT_HTTP: Final = "The request is not valid HTTP; check the client"
 _BUSY: Final = ApiError(Code.UNAVAILABLE, "Too many connections", retry_after=1)
-_SLOW: Final = ApiError(Code.BAD_REQUEST, f"The request did not arrive within {READ_SECONDS:.0f} seconds")
+_SLOW: Final = ApiError(
+    Code.BAD_REQUEST, f"The request did not arrive within {READ_SECONDS:.0f} seconds; send it again"
+)

@@ -50,7 +50,7 @@ class Code(StrEnum):
         404,
         "The caller has no room with this ID; participants see active ones",
     )
-    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED", 405, "The call needs another method"
+    METHOD_NOT_ALLOWED = "METHOD_NOT_ALLOWED", 405, "The call needs another method; see Allow"
     ROOM_NAME_STALE = (
         "ROOM_NAME_STALE",
         409,
@@ -64,7 +64,7 @@ class Code(StrEnum):
         20,  # how long LiveKit lists a participant whose connection was lost
     )
     MANAGED_BY_MANIFEST = "MANAGED_BY_MANIFEST", 409, "The room has a manifest; the error names its file"
-    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", 413, "The body is too long"
+    PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", 413, "The body is too long; send less"
     UNSUPPORTED_MEDIA_TYPE = (
         "UNSUPPORTED_MEDIA_TYPE",
         415,
@@ -87,7 +87,7 @@ class ApiError(Exception):
     """Ends a request with `code`; `error` is one sentence that may be shown to anybody.
 
     `what` is that sentence without its end: a period, and before it the `retry_after` in seconds, which
-    Retry-After has, too. Always raised anew: an exception that is raised twice keeps the frames of both.
+    Retry-After has, too. Always a new instance: an exception that is raised twice keeps the frames of both.
     """
 
     def __init__(

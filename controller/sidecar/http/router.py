@@ -16,7 +16,10 @@ from controller.sidecar.http.response import ApiError, Code, Response, error_res
 Routes = Mapping[str, Mapping[str, Handler]]
 """Exact path, method, handler. A path that ends in `/` takes one more segment, which is not empty."""
 
-_UNREADABLE = ApiError(Code.BAD_REQUEST, "The request body does not match its headers")
+_UNREADABLE = ApiError(
+    Code.BAD_REQUEST,
+    "The request body does not match its headers; check Content-Length and Transfer-Encoding",
+)
 
 _VARY: Final = "Vary: Origin\r\n"
 _PREFLIGHT: Final = (

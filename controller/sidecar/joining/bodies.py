@@ -53,11 +53,11 @@ class TokenBody(RequestBody):
     }
 
     room_id: Annotated[str, Field(description="The room's id.")]
-    LKRoomName: Annotated[str, Field(description="The room's current name, as findLKRoomNameById says it.")]
-    participant_id: Annotated[Identity, Field(description="Who joins, as this room is to know them.")]
+    LKRoomName: Annotated[str, Field(description="The name that findLKRoomNameById returns.")]
+    participant_id: Annotated[Identity, Field(description="The participant's identity in this room.")]
     participant_name: ShownName | None = None
-    egress_mode_token: Annotated[str | None, Field(description="Proves that one may join hidden.")] = None
-    hidden: Annotated[bool | None, Field(description="Join unseen; null is false.")] = None
+    egress_mode_token: Annotated[str | None, Field(description="Proof for a hidden participant.")] = None
+    hidden: Annotated[bool | None, Field(description="Join invisibly; null means false.")] = None
 
 
 class EndpointBody(RequestBody):
@@ -66,7 +66,9 @@ class EndpointBody(RequestBody):
     examples = {"LiveKit's SDK": {"room_name": "VIDEO_CALL_ID", "participant_name": "Jane Speaker"}}
 
     room_name: Annotated[str, Field(description="The room's id.")]
-    participant_identity: Annotated[Identity | None, Field(description="Who joins; else random.")] = None
+    participant_identity: Annotated[Identity | None, Field(description="The identity; random if absent.")] = (
+        None
+    )
     participant_name: ShownName | None = None
     participant_metadata: EmptyText | None = None
     participant_attributes: EmptyObject | None = None
@@ -97,7 +99,7 @@ class _Found(ResponseBody):
 FindAnswer = create_model(
     "FindAnswer",
     __base__=_Found,
-    __doc__="The name, and what the page shows.",
+    __doc__="The room's LiveKit name, and the settings that the page needs.",
     id=(str, ...),
     LKRoomName=(str, ...),
     **_FOUND,
@@ -106,7 +108,7 @@ FindAnswer = create_model(
 
 
 class TokenAnswer(ResponseBody):
-    """A token for this one room, good for minutes."""
+    """A token for this room, valid for minutes."""
 
     examples = {
         "A speaker's token": {

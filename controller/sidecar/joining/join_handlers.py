@@ -45,7 +45,7 @@ class JoinHandlers:
     async def find(self, _: CIMultiDictProxy[str], body: FindBody) -> Response:
         """Find a room's LiveKit name.
 
-        The first of the two calls of a page that joins. The name changes when the room is started anew.
+        The first of the two calls that a join page makes. The name changes when the room is restarted.
         """
         began = self._clock()
         try:
@@ -60,8 +60,8 @@ class JoinHandlers:
     async def create_token(self, headers: CIMultiDictProxy[str], body: TokenBody) -> Response:
         """Get a participant's token.
 
-        The second. In webinar mode a speaker proves to be one: by an invite, or by the access token of the
-        room's owner or an admin; who proves nothing listens. Any other access token is ignored.
+        The second of the two calls that a join page makes. In webinar mode, a speaker needs an invite, or the
+        access token of the room's owner or of an admin; all others listen. Other access tokens are ignored.
         """
         join_request = JoinRequest(
             body.room_id,

@@ -49,10 +49,10 @@ class Pages:
         self._recorded_headers = page_headers(connect=_ANY_LIVEKIT)
 
     async def page(self, request: web.BaseRequest) -> Response:
-        """The page to walk in.
+        """The page for joining a room.
 
-        For people, with an invite in the fragment where they have one. Where the room cannot be joined the
-        page says why, the same for all ids without an active room.
+        For people; an invite, if they have one, is in the fragment. If the room cannot be joined, the page
+        says why: it says the same for every id without an active room.
         """
         room_id = last_segment(request)
         if not _SEGMENT.match(room_id):
@@ -68,9 +68,8 @@ class Pages:
     async def recorded(self, _: web.BaseRequest) -> Response:
         """The page that is recorded.
 
-        For LiveKit's egress worker, as custom_base_url: everybody's picture beside the chat as it is written.
-        It logs START_RECORDING and END_RECORDING on its console. The token in its query is read by its script
-        alone.
+        For LiveKit's egress worker, as custom_base_url: the participants, and the chat beside them. It logs
+        START_RECORDING and END_RECORDING to its console. Only its script reads the token in the query.
         """
         body = self._recorded.substitute(client=self._client)
         return Response(body.encode(), kind=HTML, more=self._recorded_headers)

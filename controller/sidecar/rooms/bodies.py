@@ -129,7 +129,7 @@ CreateRoom = create_model(
 UpdateRoom = create_model(
     "UpdateRoom",
     __base__=_Updated,
-    __doc__="The body of update: the room's id, and what shall change. What is not given, or null, stays.",
+    __doc__="The body of update: the room's id and the fields to change. Absent or null fields stay.",
     **_room_fields(required=False, default=False, active="The same intent as start (true) and stop (false)."),
 )
 

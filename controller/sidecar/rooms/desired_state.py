@@ -215,7 +215,8 @@ def managed_by_api(record: RoomRecord) -> RoomRecord:
 
 
 def not_found() -> ApiError:
-    return ApiError(Code.ROOM_NOT_FOUND, "No room has this ID, or it is another user's")
+    what = "No room has this ID, or it is another user's; getAll lists your rooms"
+    return ApiError(Code.ROOM_NOT_FOUND, what)
 
 
 def unavailable_error() -> ApiError:

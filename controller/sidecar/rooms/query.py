@@ -146,7 +146,7 @@ class _Filter:
         if type(value) is not list or not value:
             raise invalid(f"filter.{name}", "must be a list of filters, and not empty")
         if depth > MAX_FILTER_DEPTH:
-            raise invalid("filter", f"nests $and and $or deeper than {MAX_FILTER_DEPTH}")
+            raise invalid("filter", f"nests $and and $or deeper than {MAX_FILTER_DEPTH}; nest fewer")
         parts = [self.read(each, depth) for each in value]
         return _every(parts) if name == "$and" else _some(parts)
 
@@ -162,7 +162,7 @@ class _Filter:
     def _count(self) -> None:
         self._terms += 1
         if self._terms > MAX_FILTER_TERMS:
-            raise invalid("filter", f"has more than {MAX_FILTER_TERMS} terms")
+            raise invalid("filter", f"has more than {MAX_FILTER_TERMS} terms; use fewer")
 
 
 def _comparison(field: QueryField, word: str, operand: Any) -> Predicate:

@@ -75,8 +75,8 @@ class RoomHandlers:
     async def create(self, caller: ApiCaller, body: bodies.CreateRoom) -> Response:
         """Create a room.
 
-        The room belongs to the access token's user, whatever user_id says. Answered once the room is stored,
-        and live if it is to be; after 5 s as far as it is, with a null sid.
+        The room belongs to the access token's user, whatever user_id says. Answers when the room is stored
+        and, if it is active, live; after 5 seconds at most, then with a null sid.
         """
         spec = RoomSpec(**body.given, user_id=caller.user_id)
         store = await self._desired_state.for_writing()
@@ -88,7 +88,7 @@ class RoomHandlers:
     async def get_count(self, caller: ApiCaller, body: bodies.CountRooms) -> Response:
         """Count rooms.
 
-        The caller's rooms, all of them for an admin; with a filter, those that it means.
+        The caller's rooms (for an admin all rooms) that match the filter.
         """
         records = await self._find(caller, body, {})
         return Response(b'{"count": %d}' % len(records))
@@ -107,7 +107,7 @@ class RoomHandlers:
     async def get_by_id(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
         """Read a room.
 
-        Somebody else's room is as unknown as one that does not exist.
+        The room of another user is answered as one that does not exist.
         """
         store = await self._desired_state.for_reading()
         return Response(self._responses.sent(own_room(store, caller, body.id)))
@@ -115,7 +115,7 @@ class RoomHandlers:
     async def update(self, caller: ApiCaller, body: bodies.UpdateRoom) -> Response:
         """Change a room.
 
-        What is not given stays. Cuts nobody off, unless active becomes false. Answered like create.
+        Absent fields keep their values. Disconnects nobody, unless active becomes false.
         """
         store = await self._desired_state.for_writing()
         record = await self._respecify("update", store, caller, body.id, body.given)
@@ -124,8 +124,8 @@ class RoomHandlers:
     async def start(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
         """Start a room.
 
-        Holds from the first write on. Answered when the room is live; 503 after 5 s: not yet, ask again. On a
-        live room it changes nothing.
+        Takes effect with the first request. Answers when the room is live, or with 503 after 5 seconds:
+        repeat the request. Changes nothing if the room is live.
         """
         store = await self._desired_state.for_writing()
         await self._respecify("start", store, caller, body.id, {"active": True})
@@ -141,7 +141,7 @@ class RoomHandlers:
     async def stop(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
         """Stop a room.
 
-        Disconnects everybody inside; the room keeps its id. 503 after 5 s: not yet, ask again.
+        Disconnects everybody inside; the room keeps its id. 503 after 5 seconds: repeat the request.
         """
         store = await self._desired_state.for_writing()
         await self._respecify("stop", store, caller, body.id, {"active": False})
@@ -150,8 +150,8 @@ class RoomHandlers:
     async def remove(self, caller: ApiCaller, body: bodies.RemovedId) -> Response:
         """Remove a room.
 
-        Disconnects everybody inside, and forgets the room. 503 after 5 s: not yet, ask again; a room that is
-        gone is 404.
+        Disconnects everybody inside, and deletes the room. 503 after 5 seconds: repeat the request. A room
+        that is gone is 404.
         """
         room_id = body.id
         if room_id is None:

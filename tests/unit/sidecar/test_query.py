@@ -217,8 +217,8 @@ def refusal(content: Any) -> str:
         ({"created": "0001-01-01T00:00:00+01:00"}, "filter.created must be a time such as"),
         ({"$and": []}, "filter.$and must be a list of filters"),
         ({"$or": {"active": True}}, "filter.$or must be a list of filters"),
-        ({"$or": [{"max_participants": n} for n in range(33)]}, "filter has more than 32 terms"),
-        ({"$or": [{}] * 33}, "filter has more than 32 terms"),
+        ({"$or": [{"max_participants": n} for n in range(33)]}, "filter has more than 32 terms; use fewer."),
+        ({"$or": [{}] * 33}, "filter has more than 32 terms; use fewer."),
     ],
 )
 def test_what_a_filter_may_not_say_is_named(content: Any, reason: str) -> None:
@@ -234,7 +234,7 @@ def nested(levels: int) -> dict[str, Any]:
 
 def test_and_and_or_nest_three_deep() -> None:
     assert compile_filter(nested(3))(record())
-    assert refusal(nested(4)) == "filter nests $and and $or deeper than 3."
+    assert refusal(nested(4)) == "filter nests $and and $or deeper than 3; nest fewer."
 
 
 def test_thirty_two_terms_are_fine() -> None:

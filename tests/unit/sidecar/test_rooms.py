@@ -560,7 +560,7 @@ async def test_the_id_of_remove_is_taken_from_the_query_or_the_body(office: Offi
             "id in the query and id in the body differ; send only one.",
         ),
         ("?id=", {"id": BERTS_ROOM}, "id in the query and id in the body differ; send only one."),
-        (f"?id={MANIFEST_ROOM}&id={MANIFEST_ROOM}", None, "id is in the query twice."),
+        (f"?id={MANIFEST_ROOM}&id={MANIFEST_ROOM}", None, "id is in the query twice; send it once."),
         ("?ids=x", None, 'Unknown field "ids"; did you mean id?'),
         (f"?id={MANIFEST_ROOM}&force=1", None, 'Unknown field "force"'),
         (f"?id={MANIFEST_ROOM}", {"force": True}, 'Unknown field "force"'),
