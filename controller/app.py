@@ -48,12 +48,12 @@ from controller.state_cache import StateCache
 
 
 def silent(_key: str, _word: str, _outcome: str) -> None:
-    """Progress that nobody watches."""
+    """Progress that is not shown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What one controlling process stands on: ways to its servers, what it knows, counts and is woken by.
+    """What one process is built from: clients of its servers, state, metrics and triggers.
 
     In tests these are fakes. `inputs` holds what never changes from plan to plan.
     """

@@ -19,7 +19,7 @@ class Backoff:
         self._failed.pop(key, None)
 
     def clear(self) -> None:
-        """What was away is back: everybody may try at once."""
+        """The server is available again: everybody may try at once."""
         self._failed.clear()
 
     def is_backing_off(self, key: str, now: float) -> bool:

@@ -230,7 +230,7 @@ def _on_lease_change(process: Process, stop: asyncio.Event, leads: bool) -> None
 
 
 async def _for_ever(work: Work) -> None:
-    """What must not end while the process lives: a fault is said, and it begins again."""
+    """A task that must run as long as the process: a failure is logged, and it restarts."""
     while True:
         try:
             await work()

@@ -104,7 +104,7 @@ class NoEgressWorkerError(LiveKitError):
 
 
 class LeaseHeldError(RoomctlError):
-    """Another controller is at work on these records; `holder` names it (host, pid, verb)."""
+    """Another controller holds the lease of these records; `holder` names it (host, pid, verb)."""
 
     kind = "LeaseHeld"
 

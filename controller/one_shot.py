@@ -68,7 +68,7 @@ async def apply(
     progress: Progress = silent,
     allow_removals: int | None = None,
 ) -> ApplyReport:
-    """Converge in the foreground. LeaseHeldError while a controller is at work on the same records.
+    """Converge in the foreground. LeaseHeldError while another controller is active on the same records.
 
     With `allow_removals` the removals are approved for the controller that is running (docs/cli.md#apply),
     or RemovalNotApprovedError is raised.
@@ -100,7 +100,7 @@ async def apply(
 async def _grant(
     plan: Plan, approvals: RemovalApprovals, process: Process, confirm: Callable[[Plan], bool]
 ) -> ApplyReport:
-    """Record leave for the rooms that are missing now, for the controller that is at work."""
+    """Record leave for the rooms that are missing now, for the active controller."""
     if not confirm(plan):
         return ApplyReport(plan, confirmed=False)
     await approvals.grant_removal_approval(

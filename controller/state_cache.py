@@ -1,6 +1,6 @@
 """What this process knows right now: written by the reconciler, read by the sidecar, kept in memory.
 
-The helpers answer from here alone, so that a guest never waits for MongoDB or for a listing of LiveKit.
+The HTTP servers answer only from here, so that nobody waits for MongoDB or for a listing of LiveKit.
 Times are of a monotonic clock, in seconds.
 """
 
@@ -14,7 +14,7 @@ from controller.records.ports import Records
 from controller.records.record import RoomRecord
 
 STATE_MAX_AGE_SECONDS = 300.0
-"""For how long what was last known still answers guests while LiveKit or MongoDB is away, in seconds."""
+"""How long the last known state answers participants while LiveKit or MongoDB is unavailable, in seconds."""
 
 
 @dataclass(slots=True)
@@ -77,7 +77,7 @@ class StateCache:
     _ours: dict[str, tuple[float, LiveRoom | None]] = field(default_factory=dict)
 
     def room(self, room_id: str) -> RoomRecord | None:
-        """The record a guest may learn of: there, active, and not removed."""
+        """The record that participants can see: active, and not removed."""
         record = self.records.by_id.get(room_id)
         return record if record is not None and record.should_be_live else None
 
@@ -86,7 +86,7 @@ class StateCache:
         return self.live.get(record.live.name) if record.live is not None else None
 
     def is_fresh(self, now: float) -> bool:
-        """Whether guests may be answered: a first full read, and nothing known older than five minutes."""
+        """Whether to answer participants: there was a full read, and no state is older than five minutes."""
         return self.started and all(
             dependency.seen is not None and now - dependency.seen <= STATE_MAX_AGE_SECONDS
             for dependency in (self.livekit, self.mongodb)

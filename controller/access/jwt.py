@@ -14,7 +14,7 @@ CLOCK_LEEWAY_SECONDS: Final = 60
 """How far a clock of somebody else may be ahead, in seconds."""
 
 MAX_TOKEN_LENGTH: Final = 8 * 1024
-"""A longer text is no token of ours, and is not looked at."""
+"""A longer text is not one of our tokens, and is not parsed."""
 
 _URL_SAFE: Final = bytes.maketrans(b"+/", b"-_")
 _PLAIN: Final = bytes.maketrans(b"-_", b"+/")

@@ -38,12 +38,11 @@ class _TrackedRoom:
 
 @dataclass(slots=True)
 class Presence:
-    """Asks in the background, so that nobody waits; `on_change` is told of a room where that changes who is
-    there.
+    """Asks in the background, so that no caller waits. `on_change` gets the name of a room whose people changed.
 
-    Without `on_change` nobody is asked for: a verb ends before an answer comes. The people of a room are on
-    one server, so whom a crash left behind came before all who are there. That is why one answer, for the one
-    who is listed longest, speaks for all; who is gone was asked for alone, twice.
+    Without `on_change` it does not ask: a verb ends before an answer comes. All participants of a room are on
+    one server, so those whom a crash left behind are older than all who are there. That is why one answer,
+    for the oldest entry, is enough for the room; an entry counts as gone after it was asked for alone, twice.
     """
 
     probe: Probe

@@ -80,7 +80,7 @@ class StateObserver:
         return missing >= MIN_DOUBTFUL_ROOMS and 2 * missing >= len(known)
 
     async def _recordings(self) -> None:
-        """A fault here is told to whoever looks at recordings: it holds no room back."""
+        """A failure is reported by the companions that use the listing; it does not stop the pass."""
         if not self.state.lists_egress:
             return
         asked = self.clock.monotonic()

@@ -32,7 +32,7 @@ class Triggers:
         self._woken.set()
 
     def queue_permission_check(self, name: str) -> None:
-        """Whoever is inside the live room `name` may not be as they should: the next pass looks."""
+        """The participants of the live room `name` may have wrong permissions: the next pass checks."""
         self.permission_checks.add(name)
         self._woken.set()
 

@@ -270,7 +270,7 @@ def _program() -> Path:
 
 
 def _environment() -> dict[str, str]:
-    """What the server needs, and nothing of ours: no secret leaves this process."""
+    """The environment of the server, without our settings: no secret leaves this process."""
     return {name: os.environ[name] for name in INHERITED_VARIABLES if name in os.environ}
 
 

@@ -100,7 +100,7 @@ class Relay(Protocol):
         ...
 
     async def flush_forever(self) -> None:
-        """Write what was told, in batches, for ever. A database that is away is no error."""
+        """Write the entries in batches until cancelled. An unavailable database is no error."""
         ...
 
     def pop_all(self) -> list[ForwardedEvent]:

@@ -1,4 +1,4 @@
-"""What keeps watch, on the private listener alone: LiveKit's webhook, health, readiness, metrics."""
+"""Operation, on the private listener alone: LiveKit's webhook, health, readiness, metrics."""
 
 import json
 from collections.abc import Mapping
@@ -17,7 +17,7 @@ from controller.sidecar.http.models import RequestBody, ResponseBody
 from controller.sidecar.http.response import ApiError, Code, Response
 
 LIVENESS_TIMEOUT_SECONDS: Final = 60.0
-"""A loop that has not turned for so long hangs, in seconds."""
+"""Seconds without a pass after which the loop counts as hung."""
 
 _DONE: Final = b'{"success": true}'
 
@@ -90,7 +90,7 @@ class Operations:
     async def readiness(self, _: web.BaseRequest) -> Response:
         """Check whether participants can be served.
 
-        503 when LiveKit or MongoDB has been unavailable for more than five minutes.
+        503 before the first full read, and after five minutes without LiveKit or MongoDB.
         """
         state = self._state
         content = Readiness(

@@ -71,7 +71,7 @@ class Sidecar:
 
 @dataclass(frozen=True, slots=True)
 class _Bound:
-    """A listener at work."""
+    """A running listener."""
 
     listener: Listener
     server: asyncio.Server

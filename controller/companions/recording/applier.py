@@ -242,7 +242,7 @@ class RecordingApplier:
         await self._request_stop(egress.id)
 
     async def _request_stop(self, egress_id: str) -> None:
-        """Again and again; that nobody answers is told once."""
+        """Repeats the call; that nobody answers is reported once."""
         first = egress_id not in self.tracker.stop_requested_at
         self.tracker.stop_requested_at[egress_id] = self.clock.monotonic()
         self.later(STOP_RETRY_SECONDS)

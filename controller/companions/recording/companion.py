@@ -79,7 +79,7 @@ class RecordingCompanion:
         await self._applier.before_deletion(record, name)
 
     def conditions_without_livekit(self, error: LiveKitError) -> Iterator[tuple[RoomRecord, NewCondition]]:
-        """Its Redis is away perhaps: nobody knows whether anything is recorded."""
+        """Its Redis may be unavailable: whether anything is recorded is unknown."""
         unknown = not_recorded("NoEgressService", f"whether it is recorded cannot be said: {error}")
         for record in self._store.by_id.values():
             if record.recording is not None and record.spec.record:
@@ -87,7 +87,7 @@ class RecordingCompanion:
                 yield record, with_previous(unknown, self._failures.get(record).failed)
 
     def on_standby(self) -> None:
-        """Another is at work, and counts."""
+        """Another controller is active, and counts."""
         self._ledger.metrics.recording.set(0)
         self._ledger.forget()
         self._failures.forget()

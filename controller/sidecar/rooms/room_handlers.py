@@ -130,11 +130,11 @@ class RoomHandlers:
         store = await self._desired_state.for_writing()
         await self._respecify("start", store, caller, body.id, {"active": True})
 
-        async def so() -> bool:
+        async def is_done() -> bool:
             own_room(store, caller, body.id)  # where somebody removed it meanwhile it will not be
             return await self._desired_state.is_live_as_desired(store, body.id)
 
-        if not await self._desired_state.until(store, so):
+        if not await self._desired_state.until(store, is_done):
             raise _not_yet("starting")
         return Response(_DONE)
 
@@ -212,22 +212,22 @@ class RoomHandlers:
             )
 
     async def _when_reconciled(self, store: RecordStore, caller: ApiCaller, record: RoomRecord) -> Response:
-        """The room as soon as it is reconciled, or as it is after 5 s. ApiError if it was removed."""
+        """The room as soon as it is reconciled, or in its state after 5 s. ApiError if it was removed."""
 
-        async def so() -> bool:
+        async def is_done() -> bool:
             now = own_room(store, caller, record.id)
             return is_reconciled(now) and now.generation >= record.generation
 
-        await self._desired_state.until(store, so)
+        await self._desired_state.until(store, is_done)
         return Response(self._responses.sent(own_room(store, caller, record.id)))
 
     async def _when_gone(self, store: RecordStore, room_id: str) -> Response:
         """Done as soon as the live room is gone. ApiError (UNAVAILABLE) after 5 s."""
 
-        async def so() -> bool:
+        async def is_done() -> bool:
             return gone(store, room_id)
 
-        if not await self._desired_state.until(store, so):
+        if not await self._desired_state.until(store, is_done):
             raise _not_yet("stopping")
         return Response(_DONE)
 
