@@ -38,7 +38,7 @@ class _TrackedRoom:
 
 @dataclass(slots=True)
 class Presence:
-    """Asks in the background, so that no caller waits. `on_change` gets the name of a room whose people changed.
+    """Asks in the background, so that no caller waits. `on_change` gets the name of a room that changed.
 
     Without `on_change` it does not ask: a verb ends before an answer comes. All participants of a room are on
     one server, so those whom a crash left behind are older than all who are there. That is why one answer,
