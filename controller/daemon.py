@@ -220,7 +220,7 @@ def _restart_watch(process: Process, watch: ManifestWatcher) -> None:
 
 
 def _on_lease_change(process: Process, stop: asyncio.Event, leads: bool) -> None:
-    process.state.leader = leads
+    process.state.record_leading(leads)
     what, here = "lease acquired" if leads else "lease lost", f"pid {os.getpid()} on {socket.gethostname()}"
     reason = f"{what} by `roomctl run`, {here}"
     process.events.record(Event(at=process.clock.wall(), type=EventType.LEAD, reason=reason))
@@ -260,14 +260,14 @@ async def _lead(lease: Lease, store: RecordReader, announcer: Announcer, fix: st
         with suppress(StoreError):  # whom to give way to is known before it is asked for
             await announcer.announce()
         await lease.acquire(None)
-        announcer.peers.lead_since = announcer.clock.monotonic()
+        announcer.peers.start_leading(announcer.clock.monotonic())
         store.invalidate()
         with suppress(StoreError):
             await store.refresh()
         if store.secret_changed:
             log.warning("secret changed", hint=f"{OTHER_IDS}; {fix}")
         await lease.lost.wait()
-        announcer.peers.lead_since = None
+        announcer.peers.stop_leading()
 
 
 async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:

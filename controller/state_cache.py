@@ -97,7 +97,9 @@ class StateCache:
         """Whether there was a first full read of both."""
         return self.livekit.seen is not None and self.mongodb.seen is not None
 
-    def update_listing(self, rooms: Iterable[LiveRoom], asked: float, now: float) -> None:
+    def update_listing(
+        self, rooms: Iterable[LiveRoom], asked: float, now: float, clock_ahead_s: float | None = None
+    ) -> None:
         """A listing of LiveKit that was asked for at `asked`; what we changed since then stands over it."""
         fresh = {room.name: room for room in rooms}
         self._ours = {name: change for name, change in self._ours.items() if change[0] >= asked}
@@ -106,7 +108,7 @@ class StateCache:
                 fresh.pop(name, None)
             else:
                 fresh[name] = room
-        self.live = fresh
+        self.live, self.clock_ahead_s = fresh, clock_ahead_s
         self.livekit.record_success(now)
 
     def record_created(self, room: LiveRoom, now: float) -> None:
@@ -118,3 +120,27 @@ class StateCache:
         """We deleted a live room."""
         self.live.pop(name, None)
         self._ours[name] = (now, None)
+
+    def record_leading(self, leads: bool) -> None:
+        """This process got the lease, or lost it."""
+        self.leader = leads
+
+    def record_withheld_manifests(self, withheld: bool) -> None:
+        """The manifests of this process are followed from now on, or are not."""
+        self.manifests_withheld = withheld
+
+    def record_webhook(self, now: float) -> None:
+        """A webhook came that LiveKit signed."""
+        self.webhook_at = now
+
+    def record_pass(self, now: float) -> None:
+        """The loop ended a pass, done or failed."""
+        self.last_pass_at = now
+
+    def update_egress(self, egress: EgressListing) -> None:
+        """A listing of egresses, or why there is none."""
+        self.egress = egress
+
+    def request_egress(self, wanted: bool) -> None:
+        """Whether LiveKit has to be asked for egresses."""
+        self.lists_egress = wanted

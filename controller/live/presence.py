@@ -35,6 +35,16 @@ class _TrackedRoom:
     first: str = ""
     gone: frozenset[str] = frozenset()
 
+    def update(self, asked: Sequence[Participant], gone: Sequence[Participant], now: float) -> None:
+        """The one who answered is the first of those who were asked for and are not gone."""
+        self.gone = frozenset(one.sid for one in gone)
+        self.first = next((one.sid for one in asked if one.sid not in self.gone), "")
+        self.at = now
+
+    def invalidate(self) -> None:
+        """Ask again, although it was asked of late."""
+        self.at = float("-inf")
+
 
 @dataclass(slots=True)
 class Presence:
@@ -68,7 +78,7 @@ class Presence:
     def invalidate(self) -> None:
         """A server was out of reach, and may have crashed: who is there has to be found out again."""
         for tracked in self._rooms.values():
-            tracked.at = float("-inf")
+            tracked.invalidate()
 
     async def close(self) -> None:
         """End what is under way."""
@@ -103,9 +113,8 @@ class Presence:
         if silent:
             await self.sleep(PROBE_CONFIRM_SECONDS)
             silent = await self._unanswered(room, silent)
-        before, tracked.gone = tracked.gone, frozenset(one.sid for one in (*gone, *silent))
-        tracked.first = next((one.sid for one in here if one not in silent), "")
-        tracked.at = self.clock()
+        before = tracked.gone
+        tracked.update(here, [*gone, *silent], self.clock())
         if tracked.gone != before and self.on_change is not None:
             self.on_change(room)
 

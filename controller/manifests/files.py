@@ -55,7 +55,6 @@ class ManifestListing:
     files: list[ManifestFile] = field(default_factory=list)
     near_misses: list[tuple[str, str]] = field(default_factory=list)
     links: dict[str, tuple[int, int, str]] = field(default_factory=dict)
-    size: int = 0
 
     def has_changed(self) -> bool:
         """Whether a link on the way leads elsewhere than it did."""
@@ -151,6 +150,7 @@ class _Walk:
         self.listing = ManifestListing()
         self.folders: list[tuple[str, str, tuple[str, ...]]] = []
         self.seen = 0
+        self._size = 0
 
     def walk(self, start: str) -> ManifestListing:
         if start:
@@ -238,7 +238,7 @@ class _Walk:
         elif status.st_size > MAX_FILE_BYTES:
             self._refuse(file, path, _too_large(status.st_size))
         else:
-            self.listing.size += status.st_size
+            self._size += status.st_size
             self._add(ManifestFile(file, path, stat_of(status)))
 
     def _refuse(self, file: str, path: str, problem: str) -> None:
@@ -248,7 +248,7 @@ class _Walk:
         self.listing.files.append(listed)
         if len(self.listing.files) > MAX_FILES:
             raise RoomsDirError(f"{self.root} holds more than {MAX_FILES:,} manifests; take some away")
-        if self.listing.size > MAX_BYTES:
+        if self._size > MAX_BYTES:
             raise RoomsDirError(
                 f"{self.root} holds more than {MAX_BYTES >> 20} MiB of manifests; take some away"
             )

@@ -164,7 +164,7 @@ class Loop:
         kind = error.kind if isinstance(error, RoomctlError) else type(error).__name__
         self.metrics.errors.labels(kind).inc()
         self._count_rooms()
-        self.state.last_pass_at = self.clock.monotonic()
+        self.state.record_pass(self.clock.monotonic())
         return self._backoff.failed("pass", self.clock.monotonic(), self.clock.chance())
 
     def _record_success(self) -> None:
@@ -175,7 +175,7 @@ class Loop:
         self.metrics.passes.labels("ok").inc()
         self._count_rooms()
         self._clock_log.report(self.state.clock_ahead_s)
-        self.state.last_pass_at = self.clock.monotonic()
+        self.state.record_pass(self.clock.monotonic())
 
     def _count_rooms(self) -> None:
         """Rooms by condition; counted again only when a record changed."""

@@ -70,8 +70,7 @@ class StateObserver:
         except LiveKitError as error:
             self.state.livekit.record_failure(error)
             raise
-        self.state.update_listing(rooms, asked, self.clock.monotonic())
-        self.state.clock_ahead_s = self.reader.clock_ahead_s
+        self.state.update_listing(rooms, asked, self.clock.monotonic(), self.reader.clock_ahead_s)
 
     def _is_doubtful(self, rooms: Iterable[LiveRoom]) -> bool:
         """Whether half of the rooms or more are missing at once: the second list is believed."""
@@ -85,9 +84,9 @@ class StateObserver:
             return
         asked = self.clock.monotonic()
         try:
-            self.state.egress = EgressListing.from_list(await self.reader.recordings(), asked)
+            self.state.update_egress(EgressListing.from_list(await self.reader.recordings(), asked))
         except LiveKitError as error:
-            self.state.egress = EgressListing(asked=asked, error=error)
+            self.state.update_egress(EgressListing(asked=asked, error=error))
 
     async def _records(self) -> None:
         try:

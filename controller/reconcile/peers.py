@@ -43,15 +43,23 @@ class Peer:
 class Peers:
     """What this replica knows of the others, and of itself.
 
-    `lead_since` is since when it holds the lease, None while it does not. `revision_changed` is set when
-    there is something new to tell the others.
+    `revision_changed` is set when there is something new to tell the others. `_lead_since` is since when
+    this replica holds the lease, None while it does not.
     """
 
-    lead_since: float | None = None
     revision_changed: asyncio.Event = field(default_factory=asyncio.Event)
+    _lead_since: float | None = None
     _peers: Mapping[str, Peer] = field(default_factory=dict)
     _revision: str = ""
     _revision_at: float = float("-inf")
+
+    def start_leading(self, now: float) -> None:
+        """This replica got the lease."""
+        self._lead_since = now
+
+    def stop_leading(self) -> None:
+        """This replica lost the lease."""
+        self._lead_since = None
 
     def observe(self, others: Iterable[Replica], now: float, wall: datetime) -> None:
         """The documents of the others, as they stand now. `wall` judges one that is new to us."""
@@ -78,7 +86,7 @@ class Peers:
         Only a holder of less than 5 minutes has to ask. One who saw its own manifests change while the other
         already had its revision knows that its own are newer.
         """
-        if self.lead_since is None or now - self.lead_since >= SETTLE_SECONDS or not self._revision:
+        if self._lead_since is None or now - self._lead_since >= SETTLE_SECONDS or not self._revision:
             return None
         return next((peer.replica for peer in self._peers.values() if self._is_doubtful(peer, now)), None)
 

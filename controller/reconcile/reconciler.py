@@ -187,7 +187,7 @@ class Reconciler:
         self.desired, now = observed.desired, self.planner.clock.monotonic()
         self.peers.observe_revision(observed.desired.revision, now)
         if not self.lease.held:
-            self.planner.observer.state.manifests_withheld = False
+            self.planner.observer.state.record_withheld_manifests(False)
             self.planner.on_standby()
             self.companions.on_standby()
             return None
@@ -242,7 +242,7 @@ class Reconciler:
         if other is not None and not state.manifests_withheld:
             reason = "RevisionDiffers"
             log.warning("manifest changes withheld", reason=reason, replica=str(other), hint=_DIFFERS)
-        state.manifests_withheld = other is not None
+        state.record_withheld_manifests(other is not None)
         return observed if other is None else replace(observed, desired=observed.desired.withheld())
 
     def _log_blocked(self, plan: Plan) -> None:

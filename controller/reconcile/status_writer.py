@@ -16,14 +16,14 @@ from controller.state_cache import StateCache
 
 @dataclass(slots=True)
 class StatusWriter:
-    """`failures` holds, by room id, why the last try failed where the room itself was refused."""
+    """`_failures` holds, by room id, why the last try failed where the room itself was refused."""
 
     store: RecordWriter
     state: StateCache
     clock: Clock
     flapping: FlapDetector
     companions: tuple[Companion, ...] = ()
-    failures: dict[str, str] = field(default_factory=dict)
+    _failures: dict[str, str] = field(default_factory=dict)
     _right: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = field(default_factory=dict)
 
     async def write_status(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
@@ -51,8 +51,8 @@ class StatusWriter:
         """
         outdated: list[tuple[RoomRecord, RoomChange | None]] = []
         changes = {change.id: change for change in plan.changes}
-        for room_id in self.failures.keys() - changes.keys() - busy:
-            del self.failures[room_id]  # what had failed is wanted no more, or came about without us
+        for room_id in self._failures.keys() - changes.keys() - busy:
+            del self._failures[room_id]  # what had failed is wanted no more, or came about without us
         right: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = {}
         for record in records.values():
             if record.removed or record.id in busy:
@@ -68,6 +68,14 @@ class StatusWriter:
                 right[record.id] = record, said
         self._right = right
         return outdated
+
+    def record_failure(self, room_id: str, error: Exception) -> None:
+        """LiveKit refused the room: the next status says so."""
+        self._failures[room_id] = str(error)
+
+    def record_success(self, room_id: str) -> None:
+        """What the room needed was done."""
+        self._failures.pop(room_id, None)
 
     async def write_condition(self, record: RoomRecord, new: NewCondition) -> None:
         """One companion's word alone; the rest stays as it was said. StoreError's kinds."""
@@ -103,7 +111,7 @@ class StatusWriter:
             guard=None if guard is None else guarded(guard, len(plan.missing)),
             stale=plan.stale.get(record.key),
             change=change,
-            failure=self.failures.get(record.id),
+            failure=self._failures.get(record.id),
             stalled=self._is_stalled(record),
             companions=self._said(record),
         )

@@ -209,7 +209,7 @@ class TaskRunner:
     def _succeeded(self, change: RoomChange, result: ApplyResult, seconds: float) -> None:
         self._backoff.succeeded(change.id)
         self.events.succeeded(change)
-        self.status_writer.failures.pop(change.id, None)
+        self.status_writer.record_success(change.id)
         if vanished(change) and self.status_writer.flapping.vanished(change.id, self._now()):
             log.warning("room flapping", key=redact_key(change.key))
         for action in result.done:
@@ -250,7 +250,7 @@ class TaskRunner:
             retry_in_seconds=round(delay, 1),
         )
         if isinstance(error, LiveKitError) and not isinstance(error, LiveKitUnavailableError):
-            self.status_writer.failures[change.id] = str(error)
+            self.status_writer.record_failure(change.id, error)
             self.triggers.wake()  # the next pass says so in the room's status
 
     def _is_race(self, change: RoomChange, error: RoomctlError) -> bool:

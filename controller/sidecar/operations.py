@@ -61,7 +61,7 @@ class Operations:
             self._log_refused(str(error))
             raise ApiError(Code.UNAUTHORIZED, str(error)) from None
         self._metrics.webhooks.labels(event.event, "taken", "").inc()
-        self._state.webhook_at = self._clock()
+        self._state.record_webhook(self._clock())
         self._reconciler.on_webhook(event)
         return Response(_DONE)
 

@@ -243,8 +243,7 @@ class RecordingApplier:
 
     async def _request_stop(self, egress_id: str) -> None:
         """Repeats the call; that nobody answers is reported once."""
-        first = egress_id not in self.tracker.stop_requested_at
-        self.tracker.stop_requested_at[egress_id] = self.clock.monotonic()
+        first = self.tracker.record_stop_requested(egress_id, self.clock.monotonic())
         self.later(STOP_RETRY_SECONDS)
         try:
             await self.writer.stop_recording(egress_id)

@@ -47,7 +47,7 @@ class RecordingCompanion:
         self._occupancy = OccupancyTracker(applier.reader, self._state, self._clock)
         self._blocked_log = RecordingBlockedLog(applier.config.output is not None, self._failures.metrics)
         self._last_pass_at = self._clock.monotonic()
-        self._state.lists_egress = True
+        self._state.request_egress(True)
 
     async def load(self) -> None:
         if self._clock.monotonic() - self._last_pass_at >= LEASE_GAP_SECONDS:
@@ -159,7 +159,7 @@ class RecordingCompanion:
     async def _note_begun(self, room_id: str, occupancy: Occupancy) -> None:
         """Since when each of its egresses records, and that a recorder is at work now."""
         seen = (occupancy.recorders - occupancy.gone) & self._ledger.open.keys()
-        self._egress_tracker.last_seen |= dict.fromkeys(seen, self._clock.wall())
+        self._egress_tracker.record_seen(seen, self._clock.wall())
         for row in list(self._ledger.begun(self._entries())):
             if row.room_id == room_id:
                 await self._ledger.enter_begun(row)
@@ -196,4 +196,5 @@ class RecordingCompanion:
         open_ = self._ledger.open.keys()
         self._ledger.metrics.recording.set(len(listed & open_))
         configured = self._applier.config.output is not None
-        self._state.lists_egress = configured or bool(open_) or any(r.recording is not None for r in records)
+        is_recorded = any(record.recording is not None for record in records)
+        self._state.request_egress(configured or bool(open_) or is_recorded)

@@ -47,6 +47,10 @@ class EgressTracker:
             for key, word in reports.items()
         }
 
+    def record_seen(self, egress_ids: Iterable[str], at: datetime) -> None:
+        """Their recorders are in the room."""
+        self.last_seen |= dict.fromkeys(egress_ids, at)
+
     def heard_from(self, key: str, now: float) -> None:
         """It answered us."""
         if key in self._since:
@@ -54,6 +58,12 @@ class EgressTracker:
 
     def silent_seconds(self, key: str, now: float) -> float:
         return now - self._since[key][1] if key in self._since else 0.0
+
+    def record_stop_requested(self, egress_id: str, now: float) -> bool:
+        """It is asked to end; whether that is the first time."""
+        first = egress_id not in self.stop_requested_at
+        self.stop_requested_at[egress_id] = now
+        return first
 
     def forget(self, key: str) -> None:
         """It has ended."""

@@ -72,7 +72,7 @@ def test_candidate_without_livekit_takes_no_lease_while_another_sees_it() -> Non
 def new_holder(own: str, *others: Replica) -> Peers:
     peers = peers_at(*others)
     peers.observe_revision(own, 100.0)
-    peers.lead_since = 100.0
+    peers.start_leading(100.0)
     return peers
 
 
@@ -117,7 +117,7 @@ def test_replica_that_has_read_no_manifests_yet_differs_from_nobody() -> None:
 
 def test_candidate_is_not_asked() -> None:
     peers = new_holder("b", replica(revision="a"))
-    peers.lead_since = None
+    peers.stop_leading()
     assert peers.other_revision(101.0) is None
 
 

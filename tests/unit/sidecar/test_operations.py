@@ -100,7 +100,7 @@ async def test_health_is_a_loop_that_turns() -> None:
         assert await status() == 200
         harness.clock.now += 61
         assert await status() == 503
-        harness.state.last_pass_at = harness.clock()
+        harness.state.record_pass(harness.clock())
         assert await status() == 200
         harness.clock.now += 60
         assert await status() == 200
@@ -115,7 +115,7 @@ async def test_readiness_says_what_is_away() -> None:
             answer = await ask(harness.sidecar.private, "GET", "/readyz")
             return answer.status, answer.json
 
-        harness.state.leader = True
+        harness.state.record_leading(True)
         all_is_well = {"ready": True, "leader": True, "livekit": True, "mongodb": True, "clock": True}
         assert await ready() == (200, all_is_well)
         harness.state.mongodb.record_failure(OSError("it is away"))
@@ -123,7 +123,7 @@ async def test_readiness_says_what_is_away() -> None:
         harness.clock.now += 301
         assert await ready() == (503, {**all_is_well, "ready": False, "mongodb": False})
         harness.state.livekit.seen = None
-        harness.state.leader = False
+        harness.state.record_leading(False)
         status, content = await ready()
         assert (status, content["ready"], content["leader"]) == (503, False, False)
 

@@ -56,7 +56,8 @@ class Office(Harness):
         self.database = FakeDatabase()
         self.store = FakeStore(self.database)
         self.state.records = self.reconciler.store = self.store
-        self.state.leader, self.works, self.wakes = True, True, 0
+        self.state.record_leading(True)
+        self.works, self.wakes = True, 0
         self.reconciler.wake = self._wake
         self.live: dict[str, LiveRoom] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -762,7 +763,8 @@ async def test_many_readers_at_once_share_a_look(office: Office, monkeypatch: py
 
 
 async def test_a_process_without_the_lease_follows_the_one_that_has_it(office: Office) -> None:
-    office.state.leader, office.works = False, False
+    office.state.record_leading(False)
+    office.works = False
     other = FakeStore(office.database)
 
     async def elsewhere() -> None:
