@@ -1,8 +1,8 @@
-"""Group commit: the writes of concurrent callers travel together in one unordered bulk write.
+"""Group commit: the writes of concurrent callers are sent together in one unordered bulk write.
 
-While one batch is under way the next one gathers, so a thousand new rooms are a few round trips.
-Where the counts do not tell that all went well, the rooms concerned are read back, and each write is
-settled by what is stored: that covers lost comparisons and lost replies alike.
+While one batch is sent the next one is collected, so a thousand new rooms are a few round trips. If the
+counts do not prove that all succeeded, the rooms concerned are read back, and what is stored decides
+each write: this covers failed comparisons and lost replies alike.
 """
 
 import asyncio
@@ -17,7 +17,7 @@ from controller.records.change import Change, Delete, Insert, Rewrite, Stored, W
 from controller.records.codec import Document, encode
 
 MAX_BATCH_WRITES: Final = 250
-"""Writes in one bulk at most: what was first in line goes on to LiveKit while the database is at the rest."""
+"""Writes in one bulk at most: the first rooms go on to LiveKit while the database writes the others."""
 
 DUPLICATE: Final = 11000
 """MongoDB's code for a key or an id that is taken."""
@@ -38,14 +38,14 @@ def to_request(write: Write) -> Request:
 
 @dataclass(slots=True, eq=False)
 class Pending:
-    """A write on its way, and who waits for it."""
+    """A write that waits or is being sent, and the future that its caller awaits."""
 
     write: Write
     done: asyncio.Future[Stored]
 
 
 def unconfirmed_writes(writes: Sequence[Write], details: Mapping[str, Any]) -> dict[str, int]:
-    """The writes that the bulk's answer does not prove, by id, with the error code (0: none was given)."""
+    """The writes that the reply does not prove, by id, with the error code (0: none was given)."""
     codes = {writes[e["index"]].id: int(e.get("code", 0)) for e in details.get("writeErrors", ())}
     doubts = dict(codes)
     for counter in {write.counter for write in writes}:
@@ -56,7 +56,7 @@ def unconfirmed_writes(writes: Sequence[Write], details: Mapping[str, Any]) -> d
 
 
 def resolve_write(write: Write, code: int, stored: Stored) -> StoreError | None:
-    """Why `write` failed, by what was read back afterwards (None: nothing stands); None where it did not."""
+    """Why `write` failed, by what was read back afterwards (None: nothing is stored); None: it succeeded."""
     if write.is_applied(stored):
         return None
     if code not in (0, DUPLICATE):
@@ -67,7 +67,7 @@ def resolve_write(write: Write, code: int, stored: Stored) -> StoreError | None:
 
 
 class GroupCommit:
-    """Gathers writes and hands them to `flush` batch by batch, each room at most once in a batch."""
+    """Collects writes and passes them to `flush` in batches, each room at most once in a batch."""
 
     def __init__(self, flush: Callable[[list[Pending]], Awaitable[None]]) -> None:
         self._flush = flush
@@ -83,12 +83,12 @@ class GroupCommit:
         return await pending.done
 
     async def drain(self) -> None:
-        """Wait until all that was gathered is sent and settled."""
+        """Wait until all collected writes are sent and their results known."""
         if self._task is not None:
             await asyncio.wait([self._task])
 
     async def _run(self) -> None:
-        await asyncio.sleep(0)  # whoever is about to write in this turn of the loop comes along
+        await asyncio.sleep(0)  # writes requested in this turn of the loop join the batch
         while self._waiting:
             batch, self._waiting = next_batch(self._waiting, MAX_BATCH_WRITES)
             try:

@@ -1,10 +1,10 @@
 """The writes to a record: what each changes and what it compares. Pure.
 
 The desired half is compared on `generation` and `key`, the live half on `live.name`, and a status that is
-older than the stored one is refused. So writers of different halves never get in each other's way.
+older than the stored one is refused. So writers of different halves never conflict.
 
-An update sets only what differs, each field of a part by its own path. So what a newer release has written
-beside the fields that this one knows stays where it is.
+An update sets only what differs, each field of a part by its own path. So fields that a newer release has
+written, and this one does not know, stay as they are.
 """
 
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ LIVE: Final = frozenset({"live", "sid", "retired", "recording"})
 DESIRED: Final = STORED_FIELDS.keys() - LIVE - {"_id", "status"}
 
 Stored: TypeAlias = RoomRecord | None
-"""What is stored under an id; None is nothing."""
+"""What is stored under an id; None: nothing."""
 
 
 class _WholeRecord:
-    """A write after which `after` is stored. `counter` is the count of MongoDB's answer that it adds to."""
+    """A write after which `after` is stored. `counter` names its count in MongoDB's reply."""
 
     __slots__ = ()
     counter: ClassVar[str]
@@ -49,7 +49,7 @@ class Insert(_WholeRecord):
 
 @dataclass(frozen=True, slots=True)
 class Delete(_WholeRecord):
-    """The end of a tombstone, unless it was revived."""
+    """The deletion of a tombstone, unless it was revived."""
 
     counter: ClassVar[str] = "nRemoved"
     record: RoomRecord
@@ -76,17 +76,17 @@ class Change:
         return self.before.id
 
     def onto(self, record: RoomRecord) -> RoomRecord:
-        """`record` with this change made: its other half may be newer than `before`."""
+        """`record` with this change; its other half may be newer than `before`."""
         return replace(record, **self.fields, incomplete=record.incomplete.difference(self.fields))
 
     def is_applied(self, stored: Stored) -> bool:
-        """Whether `stored` shows the change, whoever answered or did not: settles a lost reply."""
+        """Whether `stored` shows the change; decides if the reply was lost."""
         return stored is not None and all(
             getattr(stored, name) == value for name, value in self.fields.items()
         )
 
     def result(self, known: Stored) -> RoomRecord:
-        """What is stored after the change, by what was `known` before it."""
+        """What is stored after the change, if `known` was stored before it."""
         return self.onto(known or self.before)
 
     def query(self) -> Document:
@@ -103,16 +103,16 @@ class Change:
             query |= _retired_query(self.before)
         if "recording" in self.fields:
             query |= _attempt_query(self.before)
-        if "status" in self.fields:  # also where there is none
+        if "status" in self.fields:  # also if there is none
             query["status.observedGeneration"] = {"$not": {"$gt": self.fields["status"].observed_generation}}
         return query
 
     def _stored(self, name: str) -> Any:
-        """What the document holds of the field; None where it is absent, and so follows from others."""
+        """The field's value in the document; None if it is absent, so that others determine it."""
         return None if name in self.before.incomplete else value_of(self.before, name)
 
     def update(self) -> Document:
-        """The update: only what differs, so that the rest stays another writer's, or another release's."""
+        """The update: only what differs, so that what other writers and releases wrote stays."""
         assigned: Document = {}
         for name, value in self.fields.items():
             whole = name in self.before.incomplete
@@ -122,7 +122,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class Rewrite(_WholeRecord):
-    """An unusable record that is written again, while it is damaged as it was seen."""
+    """Writes an unusable record again, if its damage is still the same."""
 
     counter: ClassVar[str] = "nMatched"
     before: UnusableRecord
@@ -133,11 +133,11 @@ class Rewrite(_WholeRecord):
         return self.after.id
 
     def query(self) -> Document:
-        """The id, and each damaged value as it was read: nobody has mended it meanwhile."""
+        """The id, and each damaged value as it was read: matches only if no other writer has repaired it."""
         return {"_id": self.id, **{path: {"$eq": stored} for path, stored in self.before.damage.items()}}
 
     def update(self) -> Document:
-        """Every field that was damaged or differs. Of a readable part what is not known stays."""
+        """Every field that is damaged or differs. Unknown fields of a readable part stay."""
         old, lost = self.before.record, self.before.damage.keys() | self.before.record.incomplete
         assigned: Document = {}
         for name in STORED_FIELDS.keys() - {"_id"}:
@@ -155,7 +155,7 @@ Write: TypeAlias = Insert | Change | Rewrite | Delete
 
 
 def change(before: RoomRecord, after: RoomRecord) -> Change:
-    """What differs, and what was absent before and shall not be. Id, origin and creation never change."""
+    """What differs, and what was absent before and must be present. Id, origin and creation never change."""
     if (before.id, before.origin, before.created) != (after.id, after.origin, after.created):
         raise ValueError("a record's id, origin and creation never change")
     names = STORED_FIELDS.keys() - {"_id"}
@@ -165,7 +165,7 @@ def change(before: RoomRecord, after: RoomRecord) -> Change:
 
 
 def _assignment(name: str, before: Any, after: Any, *, whole: bool) -> Document:
-    """What brings one field of the document from `before` to `after`, by path.
+    """The assignments that change one field of the document from `before` to `after`, by path.
 
     `whole`: there is no part to keep, so the field is set as one.
     """
@@ -176,7 +176,7 @@ def _assignment(name: str, before: Any, after: Any, *, whole: bool) -> Document:
 
 
 def _is_same_part(before: Any, after: Any) -> bool:
-    """Whether both are about one live room, or one attempt to record: else nothing of the old is kept."""
+    """Whether both are about the same live room or recording attempt; if not, nothing of the old is kept."""
     match before, after:
         case LiveName(), LiveName():
             return before.name == after.name
@@ -187,14 +187,14 @@ def _is_same_part(before: Any, after: Any) -> bool:
 
 
 def _epoch_query(before: RoomRecord) -> Document:
-    """Two revokes count as two; a record of before there were any has no epoch."""
+    """Two revokes count as two. A record from before the first release with invites has no epoch."""
     return {"invite_epoch": before.invite_epoch or {"$in": [0, None]}}
 
 
 def _retired_query(before: RoomRecord) -> Document:
-    """Names are only appended, each once, or dropped: so number and last name tell every list apart.
+    """Names are only appended, each once, or dropped: so number and last name identify a list.
 
-    It matters where live.name cannot tell: none before, a start and a stop by another, none now.
+    Needed if live.name does not show a change: none before, another's start and stop, none now.
     """
     if not before.retired:  # or no list at all
         return {"retired.0": {"$exists": False}}
@@ -203,7 +203,7 @@ def _retired_query(before: RoomRecord) -> Document:
 
 
 def _attempt_query(before: RoomRecord) -> Document:
-    """An attempt and what is known of it: whoever saw another state must look again before a Start."""
+    """An attempt and what is known of it: a writer that read another state must read again before a Start."""
     recording = before.recording
     if recording is None:
         return {"recording": None}

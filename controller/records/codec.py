@@ -2,8 +2,8 @@
 
 Reading is tolerant, so that a release reads the records of every release before it, and of the next one. A
 field that is absent has the model's default. A field that this release does not know is left out here and
-kept in the database: no write touches it (change.py). What cannot be read never takes the other records of a
-read with it: it makes an UnusableRecord, which names the fields and holds the rest.
+kept in the database: no write touches it (change.py). A record that cannot be read becomes an
+UnusableRecord, which names the fields and holds the rest; the other records are read as usual.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -43,19 +43,19 @@ _LENIENT: Final = _AWARE.with_options(unicode_decode_error_handler="replace")
 _REQUIRED: Final[Any] = object()
 _ALL_FIELDS: Final = set(FIELDS)
 _MAX_WHOLE: Final = 2**53
-"""Beyond it a float is not exact, and a count that is raised would soon be too long for BSON."""
+"""Above it a float is not exact, and a count that increases would soon be too large for BSON."""
 _LAST_YEAR: Final = 9998
-"""A time is added to: the result must be within the calendar, too."""
+"""Durations are added to a time: the result must be within the calendar, too."""
 _UNKNOWN_TIME: Final = datetime.fromtimestamp(0, UTC)
 
 _condition = lru_cache(4096)(Condition)
-"""Rooms that were written together share their conditions: less to make, less to keep."""
+"""Rooms that were written together share their conditions: this saves time and memory."""
 
 
 class UnreadablePartError(ValueError):
     """A stored value that cannot be read.
 
-    `paths` name what is wrong below it, '' the value itself; `readable` is the rest, with defaults.
+    `paths` name the wrong parts of it, '' the value itself; `readable` is the rest, with defaults.
     """
 
     def __init__(self, paths: Iterable[str] = ("",), readable: Any = None) -> None:
@@ -67,7 +67,7 @@ class UnreadablePartError(ValueError):
 
 
 def _a(kind: type[T]) -> Callable[[Any], T]:
-    """Reads a value of that type; a boolean is no number."""
+    """Reads a value of that type; a boolean is not a number."""
 
     def read(stored: Any) -> T:
         if not isinstance(stored, kind) or isinstance(stored, bool):
@@ -87,7 +87,7 @@ _text = _a(str)
 
 
 def _name(stored: Any) -> str:
-    """A LiveKit name: none is empty."""
+    """A LiveKit name: not empty."""
     if not (name := _text(stored)):
         raise UnreadablePartError
     return name
@@ -100,7 +100,7 @@ def _time(stored: Any) -> datetime:
 
 
 def _whole(stored: Any) -> int:
-    """A whole number, of whichever of BSON's three types a person's tool has stored it as."""
+    """An integer, in any of BSON's three number types: the tools that people use differ."""
     number = int(_a(int)(_number(stored)))
     if not 0 <= number <= _MAX_WHOLE:
         raise UnreadablePartError
@@ -115,7 +115,7 @@ def _optional(read: Callable[[Any], T], stored: Any) -> T | None:
 
 
 def _read_spec(stored: Any) -> RoomSpec:
-    """The spec, checked as any other: what a hand wrote into the database is no exception."""
+    """The spec, checked like any other, since people can edit the database."""
     if not isinstance(stored, Mapping):
         raise UnreadablePartError(readable=_partial_spec({}))
     given = {name: _number(stored[name]) for name in FIELDS if stored.get(name) is not None}
@@ -134,7 +134,7 @@ def _number(stored: Any) -> Any:
 
 
 def _partial_spec(values: Mapping[str, Any]) -> RoomSpec:
-    """For showing alone: fields that cannot be read have their default, required ones None."""
+    """Only for display: fields that cannot be read have their default, required ones None."""
     return RoomSpec.model_construct(
         _ALL_FIELDS, **{name: values.get(name, field.default) for name, field in FIELDS.items()}
     )
@@ -209,7 +209,7 @@ def _write_status(status: Status) -> Document:
 class StoredField:
     """How a field of the record is read and written; `default` is what an absent one reads as.
 
-    `nullable`: null is a value of its own, else it is as if the field were absent.
+    `nullable`: null is a value; otherwise null means that the field is absent.
     """
 
     read: Callable[[Any], Any]
@@ -236,10 +236,10 @@ STORED_FIELDS: Final[Mapping[str, StoredField]] = {
     "recording": StoredField(_read_recording, None, _write_part, nullable=True),
     "status": StoredField(_read_status, Status(), _write_status),
 }
-"""The document, field by field. A default of None that is no value is derived from other fields."""
+"""The document, field by field. A default of None that is not a value is derived from other fields."""
 
 _NOT_REWRITTEN: Final = frozenset({"invite_epoch", "reader"})
-"""Absent in records of before there were any, and read as their default wherever they are compared."""
+"""Absent in records of older releases, and read as their default wherever they are compared."""
 
 
 def encode(record: RoomRecord) -> Document:
@@ -277,7 +277,7 @@ def decode(document: Mapping[str, Any]) -> RoomRecord | UnusableRecord:
 
 
 def decode_bson(raw: bytes) -> RoomRecord | UnusableRecord:
-    """The record in the bytes of a document. Text that is no UTF-8 makes it unusable as a whole."""
+    """The record in the bytes of a document. Text that is not UTF-8 makes the whole record unusable."""
     try:
         return decode(bson.decode(raw, _AWARE))
     except BSONError:
@@ -288,7 +288,7 @@ def decode_bson(raw: bytes) -> RoomRecord | UnusableRecord:
 
 
 def _read_part(name: str, field: StoredField, stored: Any, damage: dict[str, Any]) -> Any:
-    """The value; what cannot be read of it goes into `damage`, by its dotted path."""
+    """The value; parts that cannot be read go into `damage`, by their dotted path."""
     try:
         return field.read(stored)
     except UnreadablePartError as error:
@@ -302,7 +302,7 @@ def _read_part(name: str, field: StoredField, stored: Any, damage: dict[str, Any
 
 
 def _derive(values: dict[str, Any], damage: dict[str, Any]) -> None:
-    """What absent fields follow from; what follows from nothing is damage."""
+    """Derives absent fields from others; a field that cannot be derived is damage."""
     created, modified = values["created"] or values["modified"], values["modified"] or values["created"]
     if created is None:
         damage |= dict.fromkeys(("created", "modified")) | damage
@@ -310,7 +310,7 @@ def _derive(values: dict[str, Any], damage: dict[str, Any]) -> None:
     observed = values["status"].observed_generation
     if values["generation"] is None:
         values["generation"] = max(1, observed)
-    elif values["generation"] < observed:  # else no status would be newer than the stored one
+    elif values["generation"] < observed:  # otherwise no status would be newer than the stored one
         damage["generation"], values["generation"] = values["generation"], observed
     if values["origin"] is None:
         api = str(values["key"]).startswith("api/")

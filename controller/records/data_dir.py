@@ -1,8 +1,8 @@
-"""ROOMCTL_DATA_DIR: the folder, its locks, and the files in it. Nobody but its owner may look inside (0700),
-where it is ours to say so: a volume may be root's, and writable by our group.
+"""ROOMCTL_DATA_DIR: the folder, its locks, and the files in it. Only its owner may read it (0700), if we own
+it: a volume may belong to root, and be writable by our group.
 
-`embedded.lock` is held by whoever runs the embedded server, and by the server itself; `folder.lock` by the
-process that may call the folder's id (`id`) its own. A lock ends with its last process, however that ends.
+`embedded.lock` is held by the process that runs the embedded server, and by the server; `folder.lock` by the
+process that uses the folder's id (`id`). A lock ends when the last process that holds it ends.
 """
 
 import fcntl
@@ -20,12 +20,12 @@ from controller.errors import SettingsError
 
 @dataclass(frozen=True, slots=True)
 class Lock:
-    """A lock that is held: the open file; whoever inherits it holds it too."""
+    """A lock that is held: the open file; a process that inherits it holds it too."""
 
     fd: int
 
     def sign(self, verb: str) -> None:
-        """Write down who holds it, for the others' error."""
+        """Write who holds it into the file, for the error of other processes."""
         os.ftruncate(self.fd, 0)
         os.pwrite(self.fd, json.dumps({"pid": os.getpid(), "verb": verb}).encode(), 0)
 
@@ -34,10 +34,10 @@ class Lock:
 
 
 def prepare(folder: Path) -> None:
-    """Make the folder where it is missing, and close it to others. SettingsError where that cannot be.
+    """Make the folder if it is missing, and deny others access. SettingsError if that fails.
 
-    A folder that holds other things than ours keeps its mode: somebody may have named their home. So does one
-    of another user.
+    A folder that holds other files than ours, such as a home directory, keeps its mode. So does a folder of
+    another user.
     """
     with files_of(folder):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -51,7 +51,7 @@ def prepare(folder: Path) -> None:
 
 @contextmanager
 def files_of(folder: Path) -> Iterator[None]:
-    """A file of the folder that cannot be used, as one of another user, is a SettingsError."""
+    """A file of the folder that cannot be used, such as one of another user, is a SettingsError."""
     try:
         yield
     except OSError as error:
@@ -67,7 +67,7 @@ def _is_ours(folder: Path) -> bool:
 
 
 def take_lock(path: Path) -> Lock | None:
-    """The lock, or None where another process holds it."""
+    """The lock, or None if another process holds it."""
     fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -78,7 +78,7 @@ def take_lock(path: Path) -> Lock | None:
 
 
 def signature(path: Path) -> str:
-    """Who wrote down that they hold the lock."""
+    """The process that signed the lock."""
     content = read_json(path)
     if not content:
         return "another process"
@@ -86,7 +86,7 @@ def signature(path: Path) -> str:
 
 
 def read_json(path: Path) -> dict[str, Any]:
-    """The object in the file; {} where there is none, or none yet."""
+    """The object in the file; {} if there is none (yet)."""
     try:
         content = json.loads(path.read_bytes())
     except (OSError, ValueError):
@@ -95,7 +95,7 @@ def read_json(path: Path) -> dict[str, Any]:
 
 
 def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace the file as a whole: a reader sees the old or the new."""
+    """Replace the file atomically: a reader sees the old or the new content."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
     fresh.write_text(json.dumps(content))
     fresh.replace(path)
@@ -103,9 +103,9 @@ def write_json(path: Path, content: dict[str, Any]) -> None:
 
 @contextmanager
 def own_id(folder: Path) -> Iterator[str | None]:
-    """The folder's id while the folder is ours alone; None where another uses it, or we may not write.
+    """The folder's id while only we use the folder; None if another process uses it, or we cannot write.
 
-    The id lets a restart take its own lease back at once; without one it waits until the old one is stale.
+    With the id, a restart takes its own lease back at once; without it, it waits until the lease is stale.
     """
     identity = None
     with ExitStack() as stack:

@@ -1,7 +1,7 @@
 """The embedded store: SecantusDB, a MongoDB-compatible server, as a child process. It is never imported.
 
-It has the folder to itself, listens on the loopback only, gets none of our environment, hears no Ctrl-C of
-the terminal, and ends with us, however we end.
+Only it uses the folder. It listens on the loopback only, gets none of our environment and no Ctrl-C of the
+terminal, and ends when we end, for any reason.
 """
 
 import asyncio
@@ -26,12 +26,12 @@ from controller.records.mongo_client import close, connect
 
 HOST: Final = "127.0.0.1"
 LOG: Final = "embedded.log"
-"""What the server has said since its last start, in its folder."""
+"""The server's output since its last start, in its folder."""
 
 START_SECONDS: Final = 20.0
 STOP_SECONDS: Final = 0.5
 LOCK_SECONDS: Final = 10.0
-"""For how long another process may hold the folder before we give up: it may be ending, or starting."""
+"""How long we wait for another process to release the folder: it may be ending, or starting."""
 
 INHERITED_VARIABLES: Final = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH")
 
@@ -53,13 +53,13 @@ else:
             pass
     child.kill() if child.poll() is None else None
 """
-"""Between us and the server, so that it ends with us: Linux sees to that, elsewhere the shim watches."""
+"""Starts the server so that it ends with us: on Linux the kernel does this, elsewhere the shim watches us."""
 
 log = structlog.get_logger()
 
 
 class Embedded:
-    """The server and its folder. Between `start` and `stop` it is started again whenever it dies."""
+    """The server and its folder. Between `start` and `stop` it is restarted whenever it dies."""
 
     def __init__(self, folder: Path, lock: Lock) -> None:
         self._folder, self._lock = folder, lock
@@ -72,7 +72,7 @@ class Embedded:
         return embedded_uri(self._port)
 
     async def start(self) -> None:
-        """Returns when it answers.
+        """Returns when it responds.
 
         SettingsError: it is not installed. StoreUnavailableError: it does not start.
         """
@@ -80,7 +80,7 @@ class Embedded:
         self._watch = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """End it gently, or by force after half a second: what it acknowledged is on disk either way."""
+        """Terminate it, and kill it after half a second: what it acknowledged is on disk in both cases."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.wait([self._watch])
@@ -88,7 +88,7 @@ class Embedded:
         await self._end()
 
     async def _launch(self, program: Path) -> None:
-        """Start the server on the port it had before, if that is free: whoever knows it finds it again."""
+        """Start the server on its previous port, if that is free, so that clients find it again."""
         self._port = _free_port(self._port or int(read_json(self._folder / "address").get("port", 0)))
         with (self._folder / LOG).open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
@@ -129,7 +129,7 @@ class Embedded:
         )
 
     async def _keep(self) -> None:
-        """Start it again whenever it dies, with backoff: 0.1 s, doubled up to 5 s."""
+        """Restart it whenever it dies, with backoff: 0.1 s, doubled up to 5 s."""
         pause = 0.1
         while True:
             code = await self._process.wait() if self._process is not None else None
@@ -157,10 +157,10 @@ class Embedded:
 
 @asynccontextmanager
 async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECONDS) -> AsyncIterator[str]:
-    """The URI of the embedded server in `folder`: the running one's, or our own for as long as we need it.
+    """The URI of the embedded server in `folder`: a running one, or one of our own while we need it.
 
-    `run` always has its own, and waits for another verb to end, which has a life of its own length. Else
-    StoreLockedError, after `patience` seconds, where another process keeps the folder; for a second `run` at
+    `run` always starts its own, and waits until another verb has ended, however long it takes. Otherwise
+    StoreLockedError after `patience` seconds if another process holds the folder; for a second `run` at
     once.
     """
     prepare(folder)
@@ -182,7 +182,7 @@ async def embedded_server(folder: Path, verb: str, patience: float = LOCK_SECOND
 
 
 async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lock | None, str]:
-    """The lock on the folder, or for other verbs than `run` the address of the server whose owner has it."""
+    """The lock on the folder, or, for verbs other than `run`, the address of the server that holds it."""
     now = asyncio.get_running_loop().time
     until, logged = now() + patience, False
     while True:
@@ -207,20 +207,20 @@ async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lo
 
 
 def _holder(folder: Path) -> str:
-    """The verb of whoever signed the lock; '' where that one is gone."""
+    """The verb of the process that signed the lock; '' if that process has ended."""
     owner = read_json(folder / "embedded.lock")
     return str(owner.get("verb", "")) if _alive(owner.get("pid")) else ""
 
 
 def served_port(folder: Path) -> int | None:
-    """The port in the folder's address file, if whoever wrote it is the one who signed the lock."""
+    """The port in the folder's address file, if the same process wrote it and signed the lock."""
     address, owner = read_json(folder / "address"), read_json(folder / "embedded.lock")
     port = address.get("port")
     return port if isinstance(port, int) and address.get("owner") == owner.get("pid") else None
 
 
 def _alive(pid: object) -> bool:
-    """Whether the process is there; one of another user counts."""
+    """Whether the process exists; one of another user counts."""
     if not isinstance(pid, int):
         return False
     try:
@@ -256,7 +256,7 @@ async def _pings(uri: str) -> bool:
 
 
 def embedded_uri(port: int) -> str:
-    """The one member is asked directly, whatever set it says it belongs to."""
+    """Connects to the one member directly, whatever replica set it reports."""
     return f"mongodb://{HOST}:{port}/?directConnection=true"
 
 
@@ -275,14 +275,14 @@ def _environment() -> dict[str, str]:
 
 
 def _empty_config(folder: Path) -> Path:
-    """A configuration of our own, so that none in the current or the home folder is picked up."""
+    """A configuration of our own, so that none in the current or the home folder is read."""
     path = folder / "secantusd.toml"
     path.touch()
     return path
 
 
 def _free_port(wanted: int) -> int:
-    """`wanted` where it is free, else any."""
+    """`wanted` if it is free, otherwise any."""
     for port in (wanted, 0):
         with socket.socket() as probe, contextlib.suppress(OSError):
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)

@@ -20,7 +20,7 @@ Document = dict[str, Any]
 
 
 class EventType(StrEnum):
-    """What was done. A later release may store other words: they are read as they are."""
+    """What was done. A later release may store other types: they are read as they are."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -54,9 +54,9 @@ def new_event_id() -> str:
 class Event:
     """One thing that was done, at `at` (UTC, whole milliseconds).
 
-    `key` and `room_id` are None where it is about no room. `participants` is how many people were inside
-    when it was done, None where nobody looked. `revision` is of the manifests, '' where none were read.
-    `seconds` is how long it took, `count` how often it happened (refuse alone).
+    `key` and `room_id` are None if it is about no room. `participants` is how many people were inside at that
+    time, None if unknown. `revision` is of the manifests, '' if none were read. `seconds` is how long it
+    took, `count` how often it happened (only for refuse).
     """
 
     at: datetime
@@ -79,7 +79,7 @@ class EventStore(Protocol):
     """The collection. Raises only StoreError's kinds. A damaged document is left out."""
 
     async def append(self, batch: Sequence[Event], *, pending: bool = False) -> None:
-        """Write them; one that is stored already stays as it is, so a lost reply costs nothing.
+        """Write them; an event that is already stored stays as it is, so a lost reply does no harm.
 
         `pending`: they are to be sent out.
         """
@@ -96,7 +96,7 @@ class EventStore(Protocol):
         ...
 
     async def keys(self, name: str) -> frozenset[str]:
-        """The keys that events know a room by: its key, its id, or its key as text shows it."""
+        """The keys of rooms in events that match `name`: a key, a room id, or a key as text shows it."""
         ...
 
     async def pending(self, limit: int) -> list[Event]:
@@ -104,15 +104,15 @@ class EventStore(Protocol):
         ...
 
     async def mark_sent(self, ids: Collection[str]) -> None:
-        """They are pending no more."""
+        """They are no longer pending."""
         ...
 
     async def drop_pending(self, before: datetime) -> int:
-        """Give up sending what is older than `before`; how many that were."""
+        """Stop sending events older than `before`; returns their number."""
         ...
 
     async def purge(self, before: datetime) -> int:
-        """Delete what is older than `before`; how many that were."""
+        """Delete events older than `before`; returns their number."""
         ...
 
 
@@ -138,7 +138,7 @@ def encode_event(event: Event, *, pending: bool) -> Document:
 
 
 def decode_event(document: Mapping[str, Any]) -> Event | None:
-    """The event in `document`; None where it is damaged. A field that is missing has its default."""
+    """The event in `document`; None if it is damaged. A missing field has its default."""
     at, kind, identity = document.get("at"), document.get("type"), document.get("_id")
     if not (isinstance(at, datetime) and isinstance(kind, str) and isinstance(identity, str)):
         return None
@@ -167,7 +167,7 @@ def event_dict(event: Event) -> dict[str, Any]:
 
 
 def newest_last(events: Collection[Event]) -> list[Event]:
-    """In the order in which they happened; those of one millisecond in the order of their ids."""
+    """Sorted by time, and within one millisecond by id."""
     return sorted(events, key=lambda event: (event.at, event.id))
 
 

@@ -23,7 +23,7 @@ async def open_store(access: StoreAccess, cache: RecordCache | None = None) -> A
     """The records, kept in `cache`; `refresh` connects.
 
     Raises StoreRefusedError, and for the embedded server StoreLockedError, StoreUnavailableError and
-    SettingsError; a server out of reach is no error before the first `refresh`.
+    SettingsError; an unreachable server is an error only at the first `refresh`.
     """
     async with AsyncExitStack() as stack:
 
@@ -50,9 +50,9 @@ async def open_lease(
     on_change: Callable[[bool], None] = lambda _: None,
     may_lead: Callable[[], bool] = lambda: True,
 ) -> AsyncIterator[MongoLease]:
-    """The lease on the records in `store`, not yet acquired; it is given back at the end."""
+    """The lease on the records in `store`, not yet acquired; it is released at the end."""
     if not isinstance(store, MongoStore) or store.access.read_only:
-        raise StoreRefusedError("the records were opened for reading only: there is no lease to be had")
+        raise StoreRefusedError("the records were opened for reading only, so there is no lease")
     with own_id(store.access.data_dir.absolute()) as folder_id:
         me = Candidate.here(folder_id, store.access.verb)
         lease = MongoLease(store.meta, store.where, me, on_change=on_change, may_lead=may_lead)

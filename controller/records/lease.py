@@ -1,8 +1,8 @@
 """The lease: who may write to LiveKit (rule 4 of the record).
 
 One document, {_id: "lease"}. Its holder raises `number` every 2 s and stops acting when its last success
-is 8 s old, reckoned from before that renewal was sent. Another takes over once it has seen one number
-stand still for 12 s, so the two never act at once, whatever their wall clocks say.
+is 8 s old, counted from before that renewal was sent. Another takes over once it has seen the number
+unchanged for 12 s, so the two never act at once, even if their wall clocks differ.
 """
 
 import asyncio
@@ -28,7 +28,7 @@ RENEW_INTERVAL_SECONDS: Final = 2.0
 RENEW_DEADLINE_SECONDS: Final = 8.0
 LEASE_DURATION_SECONDS: Final = 12.0
 RETRY_PERIOD_SECONDS: Final = 0.5
-"""Seconds: between renewals, how long one is good for, when a holder counts as dead, between looks."""
+"""Seconds: between renewals, how long one is valid, when a holder counts as dead, between reads."""
 
 RENEW_TIMEOUT_SECONDS: Final = 2.0
 """Seconds that one renewal may take: several fit into RENEW_DEADLINE_SECONDS."""
@@ -39,13 +39,13 @@ log = structlog.get_logger()
 
 
 def steady_clock() -> float:
-    """Seconds that also pass while the machine sleeps, where the system can tell."""
+    """A clock in seconds that includes the time while the machine sleeps, if the system has one."""
     return time.clock_gettime(time.CLOCK_BOOTTIME) if hasattr(time, "CLOCK_BOOTTIME") else time.monotonic()
 
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """This process as others see it. `exclusive`: `id` is the data folder's, proved ours alone."""
+    """This process as others see it. `exclusive`: `id` is the data folder's, which only we use."""
 
     id: str
     host: str
@@ -62,7 +62,7 @@ class Candidate:
 
 @dataclass(frozen=True, slots=True)
 class ObservedLease:
-    """What was last seen of another's lease: whose, its number, and since when it has stood there."""
+    """What was last read of another's lease: its holder, its number, and since when that has not changed."""
 
     session: str
     number: int
@@ -75,8 +75,8 @@ class ObservedLease:
 class MongoLease:
     """Lease on MongoDB. `lost` is set when another took it or its document is gone.
 
-    While renewals merely fail `held` is False after 8 s, and True again when one succeeds. `on_change` is
-    told whenever it is held (True) or is not any more. While `may_lead` says no it is not taken.
+    While renewals fail `held` is False after 8 s, and True again when one succeeds. `on_change` is called
+    with True when it is held and with False when it no longer is. It is not taken while `may_lead` is false.
     """
 
     def __init__(
@@ -109,7 +109,7 @@ class MongoLease:
             )
 
     async def acquire(self, wait: float | None) -> None:
-        """As the port says. With None a store that is out of reach, or refuses us, is waited for too."""
+        """As the port says. With None it also waits for a store that is unreachable or refuses us."""
         began, observed, claim = self._clock(), None, secrets.token_hex(12)
         while self._session is None:
             try:
@@ -125,7 +125,7 @@ class MongoLease:
             await self._sleep(RETRY_PERIOD_SECONDS)
 
     async def release(self) -> None:
-        """Give it back, so that another may have it at once; within 1.5 s, reachable or not."""
+        """Release it, so that another can take it at once; within 1.5 s, reachable or not."""
         session, self._session = self._session, None
         if self._task is not None:
             self._task.cancel()
@@ -146,13 +146,13 @@ class MongoLease:
     async def _attempt(
         self, claim: str, observed: ObservedLease | None, patient: bool
     ) -> ObservedLease | None:
-        """One look, and the lease where it may be had; else what was seen."""
+        """Read it once, and take it if it is free; otherwise return what was read."""
         if not self._may_lead():
             return observed
         now = self._clock()
         document = await self._read()
         if document is None and observed is not None and now - observed.since < LEASE_DURATION_SECONDS:
-            return observed  # the database is new, and its last holder is yet to notice
+            return observed  # the database is new, and its last holder has not noticed yet
         if document is None or self._free(document, claim, observed, now):
             await self._try_take(claim, document)
             return None
@@ -165,7 +165,7 @@ class MongoLease:
         return ObservedLease(document["session"], document["number"], self._clock())
 
     def _free(self, document: dict[str, Any], claim: str, observed: ObservedLease | None, now: float) -> bool:
-        """Whether it may be had. The claim stands in it already where the answer to a taking was lost."""
+        """Whether it can be taken. It already contains our claim if the reply to our write was lost."""
         if document["released"] or document["session"] == claim or self._is_left_behind(document):
             return True
         return (
@@ -175,7 +175,7 @@ class MongoLease:
         )
 
     def _is_left_behind(self, document: dict[str, Any]) -> bool:
-        """Whether a process before us on our data folder left it: it is dead, the folder being ours."""
+        """Whether an earlier process on our data folder left it: only we use the folder, so it has ended."""
         me = self.me
         return me.exclusive and (document["holder"], document["host"]) == (me.id, me.host)
 
@@ -216,15 +216,15 @@ class MongoLease:
     # Keeping it
 
     async def _renew_until_lost(self, session: str) -> None:
-        """Renew until another has it; a failed renewal is tried again at once, with a little backoff."""
+        """Renew until another has it; a failed renewal is retried at once, with a short backoff."""
         pause, reported = RENEW_INTERVAL_SECONDS, True
-        while self._session == session:  # given back: a cancellation may be swallowed on its way
+        while self._session == session:  # changes on release: a cancellation may get lost
             await self._sleep(pause)
             sent = self._clock()
             try:
                 ours = await self._renew(session)
             except StoreError as error:
-                log.debug("lease renewal failed", error=str(error))  # the loop says the outage
+                log.debug("lease renewal failed", error=str(error))  # the loop logs the outage
                 reported, pause = self._report_lapse(reported=reported), RETRY_PERIOD_SECONDS
                 continue
             if not ours:
@@ -232,11 +232,11 @@ class MongoLease:
                 return
             lapsed = not self.held
             self._renewed, pause, reported = sent, RENEW_INTERVAL_SECONDS, True
-            if lapsed:  # passes that came meanwhile did nothing
+            if lapsed:  # passes in the meantime did nothing
                 self._on_change(True)
 
     def _report_lapse(self, *, reported: bool) -> bool:
-        """Tell once that it ran out; whether it is still told to be held."""
+        """Call `on_change` once when it has run out; whether it is still reported as held."""
         if reported and not self.held:
             self._on_change(False)
         return reported and self.held

@@ -1,6 +1,6 @@
-"""The edge to pymongo: one client, deadlines, and foreign errors translated once into StoreError's kinds.
+"""The only use of pymongo: one client, deadlines, and its errors translated once into StoreError's kinds.
 
-Foreign texts are never passed on: they may hold the URI. The address is shown, its credentials never.
+Texts of pymongo are never passed on: they may contain the URI. The address is shown without credentials.
 """
 
 import os
@@ -67,17 +67,17 @@ _CAUSES: Final = (
         "the server closed the connection; if it requires TLS, add tls=true to MONGODB_URI",
     ),
 )
-"""What pymongo's text says of a server out of reach, and our sentence. Its text is never shown."""
+"""Parts of pymongo's text about an unreachable server, and the text that we show instead."""
 
 _DENIED: Final = frozenset({11, 13, 18, 8000})  # UserNotFound, Unauthorized, AuthenticationFailed, Atlas
 
 
 class ServerRespondedError(StoreUnavailableError):
-    """The server is there, and answered with an error that says nothing to us."""
+    """The server responded with an error that we do not know."""
 
 
 def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
-    """A client for `uri`; it connects at first use. StoreRefusedError where the URI cannot be used."""
+    """A client for `uri`; it connects at first use. StoreRefusedError if the URI cannot be used."""
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # pymongo's repeat the options' values
@@ -85,15 +85,15 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
                 uri,
                 appname="roomctl",
                 tz_aware=True,
-                retryWrites=False,  # a lost reply is settled by reading; a standalone server knows no retries
-                serverMonitoringMode="poll",  # one connection less, and none half open when it closes
+                retryWrites=False,  # after a lost reply we read; a standalone server has no retries
+                serverMonitoringMode="poll",  # one connection fewer, and none half open when it closes
                 serverSelectionTimeoutMS=2000,
                 connectTimeoutMS=3000,
                 socketTimeoutMS=5000,
                 **options,
             )
     except OSError as error:
-        why = os.strerror(error.errno or 0).lower()  # pymongo's own text says less
+        why = os.strerror(error.errno or 0).lower()  # pymongo's text is less precise
         raise StoreRefusedError(f"MONGODB_URI: cannot read a file of its TLS options: {why}") from None
     except (PyMongoError, ValueError, TypeError) as error:
         lacking = isinstance(error, ConfigurationError) and "dnspython" in str(error)
@@ -105,7 +105,7 @@ def connect(uri: str, **options: Any) -> AsyncMongoClient[dict[str, Any]]:
 
 
 async def close(client: AsyncMongoClient[dict[str, Any]]) -> None:
-    """Close it, with half a second for a farewell to a server that may be gone."""
+    """Close it, with at most half a second for ending sessions on a server that may be gone."""
     with pymongo.timeout(0.5):
         await client.close()
 
@@ -131,7 +131,7 @@ def address(uri: str) -> str:
 
 @contextmanager
 def translate_errors(where: str, deadline: float = MONGO_TIMEOUT_SECONDS) -> Iterator[None]:
-    """Calls to pymongo inside end within `deadline` seconds, and raise StoreError's kinds alone."""
+    """Calls to pymongo inside end within `deadline` seconds, and raise only StoreError's kinds."""
     try:
         with pymongo.timeout(deadline):
             yield
@@ -142,7 +142,7 @@ def translate_errors(where: str, deadline: float = MONGO_TIMEOUT_SECONDS) -> Ite
 def to_store_error(
     error: Exception, where: str
 ) -> StoreUnavailableError | StoreConflictError | StoreRefusedError:
-    """The error of ours that says what `error` means for the caller."""
+    """Our error for `error`."""
     if isinstance(error, DuplicateKeyError):
         return StoreConflictError("conflict: the record was modified by another process")
     if isinstance(error, ConnectionFailure) or _is_dns_failure(error):  # NotPrimaryError is one
@@ -158,17 +158,17 @@ def to_store_error(
 
 
 def _is_dns_failure(error: Exception) -> bool:
-    """Whether a mongodb+srv name cannot be looked up, which pymongo takes for a wrong option."""
+    """Whether a mongodb+srv name cannot be resolved, which pymongo reports as a wrong option."""
     return isinstance(error, ConfigurationError) and _cause(str(error)).endswith(_UNRESOLVED)
 
 
 def _cause(text: str) -> str:
-    """The first cause that `text` speaks of; "" for none."""
+    """The first cause that matches `text`; "" if none does."""
     return next((f": {cause}" for signs, cause in _CAUSES if any(sign in text for sign in signs)), "")
 
 
 def _refusal(error: Exception) -> str:
-    """Why trying again will not help; '' where it may."""
+    """Why a retry cannot help; '' if it may."""
     if isinstance(error, OperationFailure) and error.code in _DENIED:
         return "rejected the credentials: check user, password and role (readWrite) in MONGODB_URI"
     if isinstance(error, ConfigurationError):

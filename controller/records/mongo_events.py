@@ -27,7 +27,7 @@ from controller.records.mongo_client import MONGO_TIMEOUT_SECONDS, Documents, tr
 from controller.room import ID_PATTERN, redact_key
 
 FETCH_BATCH_SIZE: Final = 5_000
-"""Events that travel together."""
+"""Events in one write."""
 SECOND: Final = timedelta(seconds=1)
 _DUPLICATE: Final = 11000
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
@@ -53,9 +53,9 @@ class MongoEvents:
         self._asked_for_pending = False
 
     async def make_indexes(self) -> None:
-        """Without them all is as right, and slower. They are few: each costs as much as storing the event."""
+        """They only make reads faster. They are few: each costs as much as storing the event."""
         if not self._expires or not await self._index("at", expireAfterSeconds=EVENT_TTL // SECOND):
-            await self._index("at")  # then `purge` alone deletes what is old
+            await self._index("at")  # otherwise only `purge` deletes old events
         await self._index("key")
 
     async def _index(self, field: str, **options: Any) -> bool:
@@ -100,9 +100,9 @@ class MongoEvents:
         return newest_last(await self._read(cursor))
 
     async def keys(self, name: str) -> frozenset[str]:
-        """Only an id that is no API room's is looked for without an index."""
+        """Only the id of a room that is not an API room is searched without an index."""
         queries: list[dict[str, Any]] = [{"key": {"$in": [name, f"api/{name}"]}}]
-        if redact_key(name + "0") == name:  # cut short: the key goes on with an id's digits
+        if redact_key(name + "0") == name:  # cut: the rest of the key is the digits of an id
             queries.append({"key": {"$gte": name, "$lt": name + "g"}})
         elif re.match(ID_PATTERN, name):
             queries.append({"room_id": name})
@@ -116,7 +116,7 @@ class MongoEvents:
         return frozenset(key for key in found if isinstance(key, str))
 
     async def pending(self, limit: int) -> list[Event]:
-        if not self._asked_for_pending and not self._read_only:  # an index for those alone who send events
+        if not self._asked_for_pending and not self._read_only:  # an index only for those who send events
             self._asked_for_pending = True
             await self._index("pending", sparse=True)
         oldest = self._raw.find({"pending": True}).sort([("at", 1), ("_id", 1)]).limit(limit)
@@ -140,7 +140,7 @@ class MongoEvents:
             return (await self._events.delete_many({"at": {"$lt": before}})).deleted_count
 
     async def _read(self, cursor: AsyncCursor[Any]) -> list[Event]:
-        """Each document is decoded by itself: pymongo gives up the whole read where one is no BSON."""
+        """Decodes each document by itself: pymongo aborts the whole read if one is invalid BSON."""
         events: list[Event] = []
         while documents := await self._batch(cursor):
             events.extend(filter(None, (_decoded(bytes(document.raw)) for document in documents)))
@@ -163,7 +163,7 @@ def _decoded(raw: bytes) -> Event | None:
 
 
 def _only_duplicates(error: BulkWriteError) -> bool:
-    """Whether all that was not written is stored already."""
+    """Whether all events that were not written are already stored."""
     details = error.details or {}
     failed = details.get("writeErrors", ())
     return not details.get("writeConcernErrors") and all(one.get("code") == _DUPLICATE for one in failed)

@@ -25,7 +25,7 @@ from controller.records.recordings import (
 from controller.room import redact_key
 
 FETCH_BATCH_SIZE: Final = 2_000
-"""Rows that travel together."""
+"""Rows in one write."""
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 _AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(tz_aware=True)
 
@@ -42,7 +42,7 @@ class MongoRecordings:
         self._damaged: set[str] = set()
 
     async def make_indexes(self) -> None:
-        """Without them all is as right, and slower: what is asked for is then looked for in every row."""
+        """They only make reads faster: without them each search reads every row."""
         try:
             for field in ("state", "room_id", "key"):
                 with translate_errors(self._where, 3 * MONGO_TIMEOUT_SECONDS):
@@ -68,7 +68,7 @@ class MongoRecordings:
         return await self._find({} if room_ids is None else {"room_id": {"$in": sorted(room_ids)}})
 
     async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
-        """Asked one after the other: SecantusDB uses no index for an $or."""
+        """One query after the other: SecantusDB uses no index for an $or."""
         exact = {"$in": sorted(names)}
         redacted = [name for name in sorted(names) if redact_key(name + "0") == name]
         queries: list[dict[str, Any]] = [{"key": exact}, {"room_id": exact}]
@@ -79,7 +79,7 @@ class MongoRecordings:
         return latest_first(rows.values())
 
     async def _find(self, query: dict[str, Any]) -> list[RecordingRow]:
-        """Each document is decoded by itself: pymongo gives up the whole read where one is no BSON."""
+        """Decodes each document by itself: pymongo aborts the whole read if one is invalid BSON."""
         rows: list[RecordingRow] = []
         cursor = self._raw.find(query, batch_size=FETCH_BATCH_SIZE)
         while documents := await self._batch(cursor):
@@ -97,12 +97,12 @@ class MongoRecordings:
             document = bson.decode(raw, _AWARE)
             return decode_row(document)
         except (DamagedRowError, BSONError) as error:
-            reason = str(error) if isinstance(error, DamagedRowError) else "it is no BSON"
+            reason = str(error) if isinstance(error, DamagedRowError) else "it is invalid BSON"
             self._report(str(document.get("_id", ""))[:32], reason)
             return None
 
     def _report(self, egress: str, reason: str) -> None:
-        """Once for each: the collection is read again and again."""
+        """Log each only once: the collection is read again and again."""
         if egress not in self._damaged:
             self._damaged.add(egress)
             log.error("recording row unreadable", egress_id=egress, error=reason)

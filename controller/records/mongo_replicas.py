@@ -41,7 +41,7 @@ class MongoReplicas:
 
 
 def _read(document: Mapping[str, Any]) -> Replica | None:
-    """None: somebody else's document, or one that this release cannot read."""
+    """None: another kind of document, or one that this release cannot read."""
     try:
         return Replica.model_validate({**document, "id": document["_id"].removeprefix(_PREFIX)})
     except ValidationError:

@@ -1,4 +1,4 @@
-"""The records of an embedded store that does not run: until a controller starts it, away, or empty if new."""
+"""The records of an embedded store that does not run: unavailable until a controller starts it, or empty."""
 
 from collections.abc import Callable
 from dataclasses import replace
@@ -38,7 +38,7 @@ class OfflineStore(MongoStore):
 
 
 class NoServer:
-    """In place of a client, and of what pymongo makes of one, where there is no server: nothing is stored."""
+    """Stands in for pymongo's client and database if there is no server: nothing is stored."""
 
     def get_database(self, *_: object, **__: object) -> "NoServer":
         return self

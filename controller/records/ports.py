@@ -1,4 +1,4 @@
-"""What others may ask of the records: a port for each purpose, so that parts show what they use."""
+"""The interfaces of the records: a port for each purpose, so that each part shows what it uses."""
 
 import asyncio
 from collections.abc import Mapping
@@ -15,12 +15,12 @@ from controller.records.replicas import Replica
 
 @dataclass(frozen=True, slots=True)
 class StoreAccess:
-    """Which records are opened, by whom, and for what.
+    """Which records are opened, by which instance and verb, and for what.
 
-    `uri` is MongoDB's, '' for the embedded server in `data_dir`. By `fingerprint` a change of ROOMCTL_SECRET
-    is noticed; it is '' where the verb does not know the secret. `read_only` changes nothing at all: no
-    database, no index, no `data_dir`. `starts` False leaves the start of the embedded server to a `run`.
-    `embedded`: it is the embedded server's `uri`.
+    `uri` is MongoDB's, '' for the embedded server in `data_dir`. `fingerprint` shows a change of
+    ROOMCTL_SECRET; it is '' if the verb does not know the secret. `read_only` creates nothing: no database,
+    no index, no `data_dir`. If `starts` is False, only a `run` starts the embedded server. `embedded`: the
+    `uri` is the embedded server's.
     """
 
     uri: str = field(repr=False)
@@ -36,7 +36,7 @@ class StoreAccess:
 
 @dataclass(frozen=True, slots=True)
 class StoreIdentity:
-    """Whose database this is: `store` is its random id (written into live rooms' metadata)."""
+    """The identity of the database: `store` is its random id (written into live rooms' metadata)."""
 
     store: str
     instance: str
@@ -46,7 +46,7 @@ class StoreIdentity:
 
 @dataclass(frozen=True, slots=True)
 class RemovalApproval:
-    """Leave to remove these rooms although a guard would refuse; good once, until `expires`."""
+    """Permission to remove these rooms although a guard blocks it; valid once, until `expires`."""
 
     keys: frozenset[str]
     expires: datetime
@@ -65,7 +65,7 @@ class Holder:
 
     @classmethod
     def from_document(cls, document: Mapping[str, Any]) -> "Holder":
-        """The holder in the lease's document; what a stranger wrote there reads as unknown."""
+        """The holder in the lease's document; values of another type are read as unknown."""
         return cls(
             id=str(document.get("holder")),
             host=str(document.get("host")),
@@ -81,7 +81,7 @@ class Holder:
 
 @dataclass(frozen=True, slots=True)
 class ForwardedEvent:
-    """A webhook's hint as one replica hands it on to another: all that may mean work, nothing of people."""
+    """What one replica forwards of a webhook: what may need work, and nothing about people."""
 
     event: str
     room: str
@@ -90,32 +90,31 @@ class ForwardedEvent:
 
 
 class Relay(Protocol):
-    """Hints on their way from replicas that stand by to the holder of the lease, through the database.
+    """Forwards webhooks from replicas on standby to the holder of the lease, through the database.
 
-    Any may be lost, and costs a resync then.
+    Any may be lost; the next resync then finds what it was about.
     """
 
     def enqueue(self, event: ForwardedEvent) -> None:
-        """Have it handed on. Waits for nothing and never fails; equal ones that wait are handed on once."""
+        """Queue it. Does not wait and never fails; equal events in the queue are forwarded once."""
         ...
 
     async def flush_forever(self) -> None:
-        """Write the entries in batches until cancelled. An unavailable database is no error."""
+        """Write the entries in batches until cancelled. An unavailable database is not an error."""
         ...
 
     def pop_all(self) -> list[ForwardedEvent]:
-        """What was handed on, by whomever, as far as `has_remote_changes` has read it; each is
-        given once.
+        """What any replica forwarded and `has_remote_changes` has read; each is returned once.
 
-        Nothing that was handed on before `has_remote_changes` was first asked.
+        Excludes all that was forwarded before the first call of `has_remote_changes`.
         """
         ...
 
 
 class Records(Protocol):
-    """The records as this process knows them, tombstones included. Reading costs nothing.
+    """The records as this process knows them, tombstones included. They are read from memory.
 
-    Each mapping is of one moment: where a record changes it is replaced as a whole.
+    Each mapping is of one moment: when a record changes, the whole mapping is replaced.
     """
 
     @property
@@ -126,72 +125,72 @@ class Records(Protocol):
 
     @property
     def unusable(self) -> Mapping[str, UnusableRecord]:
-        """The records that this release must not act on, by id; a damaged one's last good stays above."""
+        """The records that this release must not act on, by id; `by_id` keeps their last good version."""
         ...
 
 
 class StoredRecords(Records, Protocol):
-    """The records, and whose database they are in."""
+    """The records, and the identity of their database."""
 
     @property
     def identity(self) -> StoreIdentity:
-        """`store` is '' before the first refresh, and on an empty database that was opened for reading."""
+        """`store` is '' before the first refresh, and for an empty database that was opened for reading."""
         ...
 
     @property
     def secret_changed(self) -> bool:
-        """Whether the database was made under another ROOMCTL_SECRET."""
+        """Whether the database was made with another ROOMCTL_SECRET."""
         ...
 
 
 class RecordReader(StoredRecords, Protocol):
-    """Takes in what others wrote. Raises only StoreError's kinds, as all the ports below."""
+    """Reads what others wrote. Raises only StoreError's kinds, as all the ports below."""
 
     async def refresh(self) -> bool:
-        """Take in what others wrote (primary, majority); True where anything changed.
+        """Read what others wrote (primary, majority); True if anything changed.
 
-        One small read while nobody else has written; a full read at the first call and after that.
+        A full read at the first call and after another's write, otherwise one small read.
         """
         ...
 
     def invalidate(self) -> None:
-        """Trust nothing in memory: the next refresh is a full read. A writer may have died half way."""
+        """Make the next refresh a full read: a writer may have died half way."""
         ...
 
     def next_change(self) -> asyncio.Event:
-        """Set once the records in memory are no longer those of now; ask for it before looking at them."""
+        """Set when the records in memory are replaced. Get it before you read them."""
         ...
 
 
 class RecordWriter(StoredRecords, Protocol):
     """Changes rooms.
 
-    Writes of concurrent callers travel together (group commit), are acknowledged by a majority with
-    journal, and stand in `by_id` before the caller goes on. A reply that was lost is settled by reading.
+    Writes of concurrent callers are sent together (group commit), are acknowledged by a majority with
+    journal, and are in `by_id` before the caller goes on. After a lost reply the record is read.
     """
 
     async def insert(self, record: RoomRecord) -> RoomRecord:
-        """A new record. StoreConflictError where its id or its key is taken (a lost reply is no conflict)."""
+        """A new record. StoreConflictError if its id or its key is taken (a lost reply is not a conflict)."""
         ...
 
     async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
-        """Write what differs between the two. StoreConflictError where another writer was faster.
+        """Write what differs between the two. StoreConflictError if another writer was faster.
 
         The desired half is compared on `generation` (and key), the live half on `live.name`; a status
-        older than the stored one (`observed_generation`) is refused. Nothing differs: nothing is sent.
-        The answer's other half may be newer than `after`'s.
+        older than the stored one (`observed_generation`) is refused. If nothing differs, nothing is sent.
+        The other half of the result may be newer than `after`'s.
         """
         ...
 
     async def restore(self, before: UnusableRecord, after: RoomRecord) -> RoomRecord:
-        """Write a damaged record again. StoreConflict where it is not damaged any more as it was seen.
+        """Write a damaged record again. StoreConflictError if its damage is no longer the same.
 
-        What can be read of it and is not this release's stays in its document.
+        Readable fields that this release does not know stay in the document.
         """
         ...
 
     async def forget(self, record: RoomRecord) -> None:
-        """Drop a tombstone for good; one that was revived meanwhile stays (StoreConflictError)."""
+        """Delete a tombstone; one that was revived meanwhile stays (StoreConflictError)."""
         ...
 
 
@@ -200,20 +199,20 @@ class RecordStore(RecordReader, RecordWriter, Protocol):
 
 
 class Replicas(Protocol):
-    """What each `run` on these records says of itself. Read and written each time, not kept in memory."""
+    """What each `run` on these records reports. Read and written each time, not kept in memory."""
 
     async def put(self, replica: Replica) -> None:
-        """Its document, in the place of the one before."""
+        """Write its document in place of the previous one."""
         ...
 
     async def all(self) -> list[Replica]:
-        """All of them, the oldest first; one that was killed stays for an hour."""
+        """All replicas, the oldest first; one that was killed stays for an hour."""
         ...
 
     async def remove(self, replica_id: str) -> None: ...
 
     async def forget_old(self, now: datetime) -> None:
-        """Drop the documents of replicas that were killed an hour ago."""
+        """Delete the documents of replicas that were killed an hour ago."""
         ...
 
 
@@ -229,7 +228,7 @@ class HeldRecords(RecordReader, Protocol):
 
 
 class RemovalApprovals(Protocol):
-    """Leave to remove rooms although a guard would refuse."""
+    """Permissions to remove rooms although a guard blocks it."""
 
     async def removal_approval(self) -> RemovalApproval | None: ...
 
@@ -239,7 +238,7 @@ class RemovalApprovals(Protocol):
 
 
 class StoredEvents(StoredRecords, Protocol):
-    """What was done, and whose database it is in."""
+    """The events, and the identity of their database."""
 
     @property
     def events(self) -> EventStore:
@@ -248,18 +247,18 @@ class StoredEvents(StoredRecords, Protocol):
 
 
 class RoomStore(RecordStore, HeldRecords, RemovalApprovals, StoredEvents, Protocol):
-    """All of it on one database, as it is opened."""
+    """All of these ports on one database."""
 
     async def has_remote_changes(self) -> bool:
-        """Whether another wrote since the last refresh: one small read, for asking often.
+        """Whether another wrote since the last refresh: one small read, made to be called often.
 
-        It brings along what was handed on, for `relay` to give.
+        It also reads what was forwarded, which `relay` then returns.
         """
         ...
 
     @property
     def relay(self) -> Relay:
-        """What replicas on these records tell each other."""
+        """What replicas on these records forward to each other."""
         ...
 
     @property
@@ -269,7 +268,7 @@ class RoomStore(RecordStore, HeldRecords, RemovalApprovals, StoredEvents, Protoc
 
 
 class Lease(Protocol):
-    """The right to write to LiveKit. Held only while renewals succeed; `lost` is set when another took it."""
+    """The right to write to LiveKit. Held only while renewals succeed; `lost`: another took it."""
 
     lost: asyncio.Event
 
@@ -279,19 +278,19 @@ class Lease(Protocol):
         ...
 
     def check(self) -> None:
-        """LeaseLostError where it is not held."""
+        """LeaseLostError if it is not held."""
         ...
 
     async def acquire(self, wait: float | None) -> None:
-        """Take it when it is free, ours by folder, or its number stood still for 12 s.
+        """Take it when it is free, ours by folder, or its number has not changed for 12 s.
 
-        LeaseHeldError after `wait` seconds, or at once when the number moves: its holder lives. None: for
-        ever.
+        LeaseHeldError after `wait` seconds, or at once if the number changes: its holder runs. None: wait
+        without limit.
         """
         ...
 
     async def release(self) -> None: ...
 
     async def give_up(self) -> None:
-        """Release it for another to take, and set `lost`: it is asked for again as if it had been lost."""
+        """Release it for another to take, and set `lost`: it is requested again as if it had been lost."""
         ...

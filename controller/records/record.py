@@ -24,7 +24,7 @@ class Origin(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class LiveName:
-    """The LiveKit room a record stands for; `sid` is None until CreateRoom has answered."""
+    """The LiveKit room of a record; `sid` is None until CreateRoom has answered."""
 
     name: str
     sid: str | None = None
@@ -32,9 +32,9 @@ class LiveName:
 
 @dataclass(frozen=True, slots=True)
 class Retired:
-    """A LiveKit name that was given up at `at`, and never becomes current again.
+    """A LiveKit name that was given up at `at`, and is never used again.
 
-    `unknown` is what a newer release has stored beside it, to be written back.
+    `unknown` holds fields that a newer release has stored, to be written back.
     """
 
     name: str
@@ -44,7 +44,7 @@ class Retired:
 
 @dataclass(frozen=True, slots=True)
 class Condition:
-    """One statement about a room, as Kubernetes means it; status is True, False or Unknown."""
+    """One statement about a room, as in Kubernetes; status is True, False or Unknown."""
 
     type: str
     status: str
@@ -55,7 +55,7 @@ class Condition:
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """What the reconciler last said of a room, and about which generation."""
+    """What the reconciler last reported about a room, and about which generation."""
 
     observed_generation: int = 0
     conditions: tuple[Condition, ...] = ()
@@ -66,10 +66,10 @@ class Status:
 
 @dataclass(frozen=True, slots=True)
 class Recording:
-    """What was last asked to be recorded of a room: written before Start is called, gone once it has ended.
+    """The current attempt to record a room: written before Start is called, removed once it has ended.
 
-    `room` is the LiveKit room, `file` where it goes (as people are told). While `egress_id` is None nobody
-    knows what came of the attempt. `empty_since`: nobody who counts has been inside since.
+    `room` is the LiveKit room, `file` the output (as shown to people). While `egress_id` is None the result
+    of the attempt is unknown. `empty_since`: since then no participant who counts has been inside.
     """
 
     attempt_at: datetime
@@ -84,9 +84,9 @@ class RoomRecord:
     """One room as stored. `id` is 24 hex digits; times are UTC with whole milliseconds.
 
     `file` is the manifest's path below rooms.d, None for a room made by API. `removed_at` makes the
-    record a tombstone. `sid` is the latest LiveKit sid, kept while inactive. An invite is good only while
-    `invite_epoch` is the one that it was made in. `reader` is the oldest schema that may act on the record.
-    `incomplete` names fields that the document lacks: they follow from others, and the next pass writes them.
+    record a tombstone. `sid` is the latest LiveKit sid, kept while inactive. An invite is valid only for
+    the `invite_epoch` in which it was made. `reader` is the oldest schema that may act on the record.
+    `incomplete` names fields missing from the document: they are derived, and the next pass writes them.
     """
 
     id: str
@@ -113,18 +113,18 @@ class RoomRecord:
 
     @property
     def should_be_live(self) -> bool:
-        """Whether a live room should stand for this record."""
+        """Whether this record should have a live room."""
         return self.spec.active and not self.removed
 
     @property
     def names(self) -> frozenset[str]:
-        """The LiveKit rooms that were or are the record's."""
+        """The current and retired LiveKit names of the record."""
         current = {self.live.name} if self.live is not None else set()
         recorded = {self.recording.room} if self.recording is not None else set()
         return frozenset(current | recorded | {old.name for old in self.retired})
 
     def with_spec(self, spec: RoomSpec, key: str, file: str | None, now: datetime) -> "RoomRecord":
-        """The desired half as a person changed it; `modified` and `generation` move only with the spec."""
+        """A changed desired half; `modified` and `generation` change only with the spec."""
         if spec == self.spec and not self.removed:
             return replace(self, key=key, file=file)
         return replace(
@@ -138,39 +138,39 @@ class RoomRecord:
         )
 
     def with_live_name(self, name: str, now: datetime) -> "RoomRecord":
-        """A fresh LiveKit name, written before CreateRoom, or an adopted one; the one before is retired."""
+        """A new LiveKit name, written before CreateRoom, or an adopted one; the previous one is retired."""
         return replace(self.without_live_name(now), live=LiveName(name))
 
     def without_live_name(self, now: datetime) -> "RoomRecord":
-        """No live room any more; its name is retired, written before DeleteRoom."""
+        """No live room; its name is retired. Written before DeleteRoom."""
         if self.live is None:
             return self
         return replace(self, live=None, retired=(*self.retired, Retired(self.live.name, now)))
 
     def with_sid(self, sid: str) -> "RoomRecord":
-        """CreateRoom (or a listing) told the sid of the current live room."""
+        """The sid of the current live room, from CreateRoom or a listing."""
         if self.live is None:
             return self
         return replace(self, live=LiveName(self.live.name, sid), sid=sid)
 
     def with_tombstone(self, now: datetime) -> "RoomRecord":
-        """The tombstone, before anything is taken down; the live name is retired in the same write."""
+        """The tombstone, written before anything is deleted; the same write retires the live name."""
         return replace(self.without_live_name(now), removed_at=now, generation=self.generation + 1)
 
     def with_api_removal(self, now: datetime) -> "RoomRecord":
-        """The desired half of a removal by API: the reconciler retires the live name, and does the rest."""
+        """The desired half of a removal by API; the reconciler retires the live name and does the rest."""
         return replace(self, removed_at=now, generation=self.generation + 1)
 
     def without_retired(self, names: frozenset[str]) -> "RoomRecord":
-        """Retired names that no token can reach any more are forgotten."""
+        """Without those retired names, to which no token is valid any more."""
         return replace(self, retired=tuple(r for r in self.retired if r.name not in names))
 
     def with_next_invite_epoch(self) -> "RoomRecord":
-        """All invites of before are void; the spec, and so `generation`, is what it was."""
+        """All earlier invites become invalid; the spec, and so `generation`, stays the same."""
         return replace(self, invite_epoch=self.invite_epoch + 1)
 
     def completed(self) -> "RoomRecord":
-        """The same record, with nothing absent from its document."""
+        """The same record with a complete document."""
         return replace(self, incomplete=frozenset())
 
     def with_recording(self, recording: Recording | None) -> "RoomRecord":
@@ -181,7 +181,7 @@ class RoomRecord:
 
 
 class Claim(Protocol):
-    """What a manifest says of its room."""
+    """What a manifest declares about its room."""
 
     @property
     def key(self) -> str: ...
@@ -201,15 +201,15 @@ class UnusableReason(StrEnum):
 
 
 _FROM_MANIFEST: Final = frozenset({"_id", "key", "origin", "spec", "removed_at"})
-"""What only a manifest can say again; the rest follows from what is live, or begins again."""
+"""What only a manifest can restore; the rest is derived from what is live, or starts anew."""
 
 
 @dataclass(frozen=True, slots=True)
 class UnusableRecord:
     """A document of `rooms` that this release shows, and must not act on.
 
-    `record` holds what can be read of it, and defaults elsewhere. `damage` is what cannot: by dotted path,
-    the stored value (None: nothing is stored).
+    `record` holds what can be read of it, and defaults elsewhere. `damage` holds what cannot: the stored
+    value by dotted path (None: nothing is stored).
     """
 
     record: RoomRecord
@@ -218,7 +218,7 @@ class UnusableRecord:
 
     @property
     def damaged_fields(self) -> frozenset[str]:
-        """The fields of the record and of its spec that cannot be read, without their path."""
+        """The fields of the record and its spec that cannot be read, without their path."""
         return frozenset(path.rpartition(".")[2] for path in self.damage)
 
     @property
@@ -227,17 +227,17 @@ class UnusableRecord:
 
     @property
     def is_restorable(self) -> bool:
-        """Whether it can be written again: it is damaged, and it is known which document it is."""
+        """Whether it can be written again: it is damaged, and its id is known."""
         return self.is_damaged and "_id" not in self.damage
 
     @property
     def needs_manifest(self) -> bool:
-        """Whether it can be written again only with the help of its manifest."""
+        """Whether it can be written again only with its manifest."""
         return any(path.partition(".")[0] in _FROM_MANIFEST for path in self.damage)
 
     @property
     def problem(self) -> str:
-        """What is wrong, in words; holds no stored value."""
+        """What is wrong, as text without any stored value."""
         if not self.is_damaged:
             return f"written by a newer release (schema {self.record.reader}); upgrade roomctl"
         missing = sorted(path for path, stored in self.damage.items() if stored is None)
@@ -249,10 +249,10 @@ class UnusableRecord:
         return "; ".join(filter(None, parts))
 
     def restored(self, manifest: Claim | None, now: datetime) -> RoomRecord:
-        """The record as it is written again: as its manifest has it, or with None as far as it can be read.
+        """The record to write: from its manifest, or with None from what can be read.
 
-        Id, live name and retired names stay as far as they can be read. An invite epoch that cannot be read
-        becomes one that no invite was made in.
+        Id, live name and retired names stay if they can be read. An unreadable invite epoch is replaced by
+        one in which no invite was made.
         """
         old, lost = self.record, self.damaged_fields
         if manifest is not None:
@@ -275,7 +275,7 @@ class UnusableRecord:
 
 
 TOMBSTONE_TTL = timedelta(hours=1)
-"""How long tombstones and retired names stay: longer than any token lives."""
+"""How long tombstones and retired names stay: longer than any token is valid."""
 
 
 def to_api_dict(record: RoomRecord) -> dict[str, Any]:

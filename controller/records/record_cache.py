@@ -1,4 +1,4 @@
-"""The records as this process knows them. Each state is a mapping that never changes once it was read."""
+"""The records as this process knows them. Each state is an immutable mapping."""
 
 import asyncio
 from collections.abc import Iterable, Mapping
@@ -9,27 +9,27 @@ from controller.records.record import RoomRecord, UnusableRecord
 
 @dataclass(slots=True)
 class RecordCache:
-    """All mappings are replaced as a whole: whoever iterates keeps the state of one moment.
+    """All mappings are replaced as a whole: an iteration keeps the state of one moment.
 
-    `unusable` are the records that this release must not act on, by id. Of a damaged one the last good
-    record, where there was one, stays in `by_id`: guests are answered from it.
+    `unusable` are the records that this release must not act on, by id. The last good version of a damaged
+    one, if any, stays in `by_id`: guests are answered from it.
     """
 
     by_id: Mapping[str, RoomRecord] = field(default_factory=dict)
     by_key: Mapping[str, RoomRecord] = field(default_factory=dict)
     unusable: Mapping[str, UnusableRecord] = field(default_factory=dict)
     next_change: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set when this state is replaced; the next state has an event of its own."""
+    """Set when this state is replaced; the next state has a new event."""
 
     def put(self, stored: Mapping[str, RoomRecord | None]) -> None:
-        """Take in what is stored now under these ids; None is gone."""
+        """Update what is now stored under these ids; None: deleted."""
         by_id = {**self.by_id, **{i: r for i, r in stored.items() if r is not None}}
         for room_id in [i for i, record in stored.items() if record is None]:
             by_id.pop(room_id, None)
         self._set(by_id, {i: record for i, record in self.unusable.items() if i not in stored})
 
     def replace(self, records: Iterable[RoomRecord], unusable: Iterable[UnusableRecord] = ()) -> bool:
-        """Take in a full read; whether anything differs. An equal record stays the object it was."""
+        """Take in a full read; whether anything differs. An equal record stays the same object."""
         known = self.by_id
         withheld = {each.record.id: each for each in unusable}
         last_good = (known[i] for i, each in withheld.items() if each.is_damaged and i in known)

@@ -1,4 +1,4 @@
-"""The recordings as MongoDB remembers them, longer than LiveKit does: the collection `recordings`. Pure."""
+"""The collection `recordings`, which MongoDB keeps longer than LiveKit does. Pure."""
 
 import math
 from collections.abc import Iterable, Mapping
@@ -11,11 +11,11 @@ Document = dict[str, Any]
 
 
 class DamagedRowError(ValueError):
-    """A document of `recordings` that is no row; the text names the field, and holds no value."""
+    """A document of `recordings` that is not a row; the text names the field and contains no value."""
 
 
 class RecordingState(StrEnum):
-    """What became of a recording; `lost`: its worker went without a word, and so perhaps did the file."""
+    """The state of a recording; `lost`: its worker disappeared, and the file may be missing."""
 
     RECORDING = "recording"
     COMPLETE = "complete"
@@ -28,7 +28,7 @@ class RecordingRow:
     """One egress of ours. `file` is a path as the egress worker sees it, or s3://BUCKET/KEY.
 
     Times are UTC with whole milliseconds. `recorded_from` is when the file begins, None while the worker is
-    still starting. `error` is a sentence of ours, '' where nothing went wrong.
+    still starting. `error` is a text of ours, '' if nothing failed.
     """
 
     egress_id: str
@@ -45,28 +45,28 @@ class RecordingRow:
 
 
 def seconds_between(since: datetime | None, until: datetime | None) -> float:
-    """0 where one of them is not known, or their clocks disagree."""
+    """0 if one of them is not known, or their clocks disagree."""
     if since is None or until is None:
         return 0.0
     return max(0.0, (until - since).total_seconds())
 
 
 class RecordingStore(Protocol):
-    """The collection. Raises only StoreError's kinds; written by the holder of the lease alone.
+    """The collection. Raises only StoreError's kinds; only the holder of the lease writes it.
 
-    A document that is no row is left alone and left out; the others are read as ever.
+    A document that is not a row is ignored; the others are read.
     """
 
     async def put(self, row: RecordingRow) -> None:
-        """Write the row, whatever stood under its egress id before."""
+        """Write the row; it replaces any earlier one of this egress id."""
         ...
 
     async def unfinished(self) -> list[RecordingRow]:
-        """The rows that still say `recording`."""
+        """The rows in the state `recording`."""
         ...
 
     async def lost(self) -> frozenset[str]:
-        """The egress ids of those that were lost."""
+        """The egress ids in the state `lost`."""
         ...
 
     async def find(self, room_ids: frozenset[str] | None = None) -> list[RecordingRow]:
@@ -74,12 +74,12 @@ class RecordingStore(Protocol):
         ...
 
     async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
-        """The rows whose room went by one of these names: its key, its id, or its key as text shows it."""
+        """The rows of rooms with one of these names: a key, a room id, or a key as text shows it."""
         ...
 
 
 _STORED_NAMES: Final = {"egress_id": "_id", "size": "bytes"}
-"""Where a field of the document is not named as the row's."""
+"""Document names of fields that differ from the row's."""
 
 
 def encode_row(row: RecordingRow) -> Document:
@@ -88,11 +88,11 @@ def encode_row(row: RecordingRow) -> Document:
 
 
 def decode_row(document: Mapping[str, Any]) -> RecordingRow:
-    """The row in `document`, absent fields as their defaults. DamagedRowError where it is none."""
+    """The row in `document`, absent fields with their defaults. DamagedRowError if it is not one."""
     started, ended = document.get("started"), document.get("ended")
     recorded_from = document.get("recorded_from")
     if not isinstance(started, datetime) or not isinstance(ended, datetime | None):
-        raise DamagedRowError("started or ended is no time")
+        raise DamagedRowError("started or ended is not a time")
     state = document.get("state")
     if state not in list(RecordingState):
         raise DamagedRowError("state has an unknown value")
@@ -112,19 +112,19 @@ def decode_row(document: Mapping[str, Any]) -> RecordingRow:
 
 
 def latest_first(rows: Iterable[RecordingRow]) -> list[RecordingRow]:
-    """In the order people read them; two of one moment by their ids."""
+    """Sorted by time, the latest first; those of the same time by id."""
     return sorted(rows, key=lambda row: (row.started, row.egress_id), reverse=True)
 
 
 def _text(document: Mapping[str, Any], field: str) -> str:
     value = document.get(field)
     if not isinstance(value, str):
-        raise DamagedRowError(f"{field} is no text")
+        raise DamagedRowError(f"{field} is not text")
     return value
 
 
 def _number(document: Mapping[str, Any], field: str) -> float:
     value = document.get(field) or 0
     if not isinstance(value, int | float) or not math.isfinite(value):
-        raise DamagedRowError(f"{field} is no number")
+        raise DamagedRowError(f"{field} is not a number")
     return value

@@ -1,8 +1,8 @@
-"""Hints that replicas which stand by hand on to the holder of the lease.
+"""Webhooks that replicas on standby forward to the holder of the lease.
 
-One document in `meta`, {_id: "hints"}: `count` counts all that were ever handed on, `list` has the last of
-them. Whoever reads it knows by the count what is new. It is written by compare-and-set on the count and not
-by $push, whose $slice FerretDB passes over without a word: there the list would grow for ever.
+One document in `meta`, {_id: "hints"}: `count` is the number of all that were ever forwarded, `list` has
+the last of them. The count shows a reader which are new. It is written by compare-and-set on the count and
+not by $push: FerretDB ignores its $slice without an error, so the list would grow without limit.
 """
 
 import asyncio
@@ -19,23 +19,23 @@ from controller.records.ports import ForwardedEvent
 
 EVENTS_DOCUMENT: Final = "hints"
 MAX_QUEUED_EVENTS: Final = 256
-"""Hints in the document, and in memory in either direction; those beyond it are lost, the eldest first."""
+"""Entries in the document, and in memory in each direction; beyond that the oldest are dropped."""
 FLUSH_INTERVAL_SECONDS: Final = 0.25
 """Seconds between two writes."""
 MAX_WRITE_ATTEMPTS: Final = 4
-"""How often a batch is tried beside other writers."""
+"""How often a batch is tried when other writers are faster."""
 
 log = structlog.get_logger()
 
 
 class MongoRelay:
-    """Relay on MongoDB; the port says what each call does. The store reads the document for it."""
+    """Relay on MongoDB; the port says what each call does. The store reads its document."""
 
     def __init__(self, meta: Documents, where: str) -> None:
         self._meta, self._where = meta, where
         self._waiting: dict[ForwardedEvent, None] = {}
         self._queued = asyncio.Event()
-        self._count: int | None = None  # how many had been told when the document was last read
+        self._count: int | None = None  # the count when the document was last read
         self._received: dict[ForwardedEvent, None] = {}
 
     def enqueue(self, event: ForwardedEvent) -> None:
@@ -61,14 +61,14 @@ class MongoRelay:
 
     @property
     def unread_filter(self) -> Mapping[str, Any]:
-        """The condition on which the document has to be read at all; other documents fulfil it."""
+        """The filter for reading the document only if it has changed; other documents match it."""
         return {"told": {"$ne": -1 if self._count is None else self._count}}
 
     def read_document(self, document: Mapping[str, Any] | None) -> None:
-        """The document where it was read; None where there is none, or nothing new in it.
+        """Process the document; None if there is none, or nothing new in it.
 
-        What stood in it at first is not ours to act on. A count below the last one is of another database:
-        lost, or put back.
+        The entries of the first read are ignored. A lower count than before means another database: the old
+        one was lost or restored.
         """
         before, count = self._count, _count(document)
         if document is None:
@@ -90,7 +90,7 @@ class MongoRelay:
         log.debug("webhook relay conflict", count=len(batch))
 
     async def _put(self, document: Mapping[str, Any] | None, batch: list[ForwardedEvent]) -> bool:
-        """Add them to what was `document`; False where another was faster."""
+        """Add them to `document`; False if another writer was faster."""
         hints = [*_listed(document), *batch][-MAX_QUEUED_EVENTS:]
         fields = {"told": _count(document) + len(batch), "list": [asdict(event) for event in hints]}
         if document is not None:
@@ -104,7 +104,7 @@ class MongoRelay:
 
 
 def _add(hints: dict[ForwardedEvent, None], more: Iterable[ForwardedEvent]) -> None:
-    """An equal one counts once; the eldest go where there are too many."""
+    """Equal ones are kept once; beyond the limit the oldest are dropped."""
     hints.update(dict.fromkeys(more))
     for eldest in list(hints)[:-MAX_QUEUED_EVENTS]:
         del hints[eldest]
@@ -116,7 +116,7 @@ def _count(document: Mapping[str, Any] | None) -> int:
 
 
 def _listed(document: Mapping[str, Any] | None) -> list[ForwardedEvent]:
-    """The hints in the document; what a hand made of it otherwise is passed over."""
+    """The entries in the document; values of another type, which people may have written, are skipped."""
     listed = (document or {}).get("list")
     entries = listed if isinstance(listed, list) else []
     return [_decoded(entry) for entry in entries if isinstance(entry, dict)]

@@ -1,6 +1,6 @@
-"""What each `roomctl run` on a database says of itself: who could lead, and what it sees.
+"""What each `roomctl run` on a database reports: whether it could lead, and what it sees.
 
-Ages are seconds by the writer's own clock, counted when it wrote: the clocks of two hosts may differ.
+Ages are seconds by the writer's clock at the time of writing: the clocks of two hosts may differ.
 """
 
 from datetime import datetime, timedelta
@@ -11,16 +11,16 @@ from pydantic import BaseModel, ConfigDict
 from controller.git import Commit
 
 FORGET_AFTER: Final = timedelta(hours=1)
-"""A replica that has written nothing for so long was killed, and its document is dropped."""
+"""A replica that has written nothing for this long was killed, and its document is deleted."""
 
 
 class Replica(BaseModel):
     """One replica. What a newer release adds is ignored, what an older one lacks has its default.
 
-    `number` is raised by each write. `revision` is of the manifests as it read them last ('': not yet).
+    Each write raises `number`. `revision` is of the manifests that it read last ('': not yet).
     `rooms_dir` is ok, empty, missing or unreadable; `rooms_dir_problem` says why it cannot be read.
-    `manifests_withheld`: it follows no manifests, because another replica may have newer ones.
-    `livekit_age_s` and `webhook_age_s` count from the last good ListRooms and the last verified webhook
+    `manifests_withheld`: it does not act on manifests, because another replica may have newer ones.
+    `livekit_age_s` and `webhook_age_s` count from the last successful ListRooms and the last verified webhook
     (None: none so far). `clock_ahead_s`: how far its clock is ahead of LiveKit's, None where unknown.
     """
 
@@ -45,7 +45,7 @@ class Replica(BaseModel):
     webhook_age_s: float | None = None
 
     def aged(self, age_s: float | None, now: datetime) -> float | None:
-        """One of its ages, as it is at `now` by the reader's clock."""
+        """One of its ages at `now`, by the reader's clock."""
         return None if age_s is None else age_s + max(0.0, (now - self.written).total_seconds())
 
     def __str__(self) -> str:

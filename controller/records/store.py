@@ -1,8 +1,8 @@
 """The records in MongoDB, kept in memory and written by compare-and-set.
 
 How others' writes are noticed: `meta` has a number that every batch raises after it was written. A refresh
-reads it first and the rooms after it, and only when it is not the number this process accounts for; so a
-room that was written between the two is read, and one that was written after them raises the number again.
+reads the number, and the rooms after it only if the number is not the one that this process knows. So it
+reads a room that was written in between, and a room that is written later raises the number again.
 """
 
 import asyncio
@@ -55,16 +55,16 @@ from controller.records.relay import EVENTS_DOCUMENT, MongoRelay
 from controller.room import redact_key
 
 SCHEMA: Final = 1
-"""The layout of the database, in `meta`: one of a higher number is refused as a whole. A record that older
-releases must leave alone carries a `reader` instead (codec.py)."""
+"""The layout of the database, in `meta`: a database with a higher number is refused. A record that older
+releases must not touch has a `reader` instead (codec.py)."""
 
 READ_BACK_TIMEOUT_SECONDS: Final = 1.5
-"""Seconds for reading back what became of a write whose answer was lost."""
+"""Seconds for reading back the result of a write whose reply was lost."""
 
 FULL_READ_SECONDS: Final = (4.0, 60.0)
 MAX_FULL_READ_FRACTION: Final = 0.01
-"""A full read is made every so often, and takes a hundredth of the time at most: a writer may have died
-before it raised the number, and a hand in the database raises none."""
+"""A full read is repeated at this interval, and takes at most a hundredth of the time: a writer may have
+died before it raised the number, and people who edit the database do not raise it."""
 
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 
@@ -74,7 +74,7 @@ log = structlog.get_logger()
 class MongoStore:
     """RoomStore on MongoDB; the port says what each call does.
 
-    The first `refresh` connects, and makes the database this instance's.
+    The first `refresh` connects, and claims the database for this instance.
     """
 
     def __init__(
@@ -91,7 +91,7 @@ class MongoStore:
         self._cache = cache or RecordCache()
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
-        self._unpublished = False  # a batch was written and the number not raised
+        self._unpublished = False  # a batch was written, but the number was not raised
         self._invalidated = False
         self._read_at = 0.0
         self._full_read_interval = 0.0  # seconds until the next full read
@@ -99,7 +99,7 @@ class MongoStore:
         self._commits = GroupCommit(self._flush)
 
     def _use(self, client: AsyncMongoClient[dict[str, Any]], where: str) -> None:
-        """Read and write there; `where` is the server's address, to be shown."""
+        """Use this client; `where` is the server's address, for messages."""
         base = database(client, self.access.database)
         self.where = where
         self.meta: Documents = base.get_collection("meta")
@@ -152,7 +152,7 @@ class MongoStore:
         self._invalidated = True
 
     async def has_remote_changes(self) -> bool:
-        busy = self._lock.locked()  # we are writing or reading ourselves: the next time tells
+        busy = self._lock.locked()  # we are writing or reading: the next call decides
         documents = await self._read_meta("changes", EVENTS_DOCUMENT, **self.relay.unread_filter)
         self.relay.read_document(documents[EVENTS_DOCUMENT])
         return (
@@ -163,13 +163,13 @@ class MongoStore:
         return self._cache.next_change
 
     async def _read_meta(self, *ids: str, **conditions: Any) -> dict[str, dict[str, Any] | None]:
-        """Of the small documents that say whether anything is new these, on those conditions."""
+        """These documents of `meta`, on those conditions; they show whether anything is new."""
         with translate_errors(self.where):
             found = await self.meta.find({"_id": {"$in": list(ids)}, **conditions}).to_list()
         return {**dict.fromkeys(ids), **{document["_id"]: document for document in found}}
 
     async def _initialize(self, document: dict[str, Any] | None) -> dict[str, Any] | None:
-        """Make a new database this instance's, once it is clear that it is nobody else's; and the index."""
+        """Claim a new database for this instance, if no other has claimed it, and make the index."""
         if self.access.read_only:
             return document
         if document is None:
@@ -197,7 +197,7 @@ class MongoStore:
         return mine
 
     def _identify(self, document: dict[str, Any] | None) -> None:
-        """Take the database's identity, and refuse what is not ours. None: it is empty."""
+        """Store the database's identity, and refuse one that is not ours. None: it is empty."""
         if document is None:
             self._identity = self._no_identity
             return
@@ -220,11 +220,11 @@ class MongoStore:
                 "stop its controllers and set `instance` in the document {_id: 'store'} of its `meta`"
             )
         if stored.store != self._identity.store:
-            self._number = None  # another database: lost, or put back
+            self._number = None  # another database: the old one was lost or restored
         self._identity = stored
 
     async def _read_all(self, number: int) -> bool:
-        """Every document; those whose bytes were seen before cost no decoding."""
+        """Read every document; unchanged bytes are not decoded again."""
         decoded: dict[int, RoomRecord] = {}
         unusable: list[UnusableRecord] = []
         self._number, self._invalidated, began = None, False, self._clock()
@@ -245,7 +245,7 @@ class MongoStore:
         return changed
 
     def _report(self, unusable: Iterable[UnusableRecord]) -> None:
-        """Log each once while it stays the same."""
+        """Log each once, until it changes."""
         for each in unusable:
             if self.unusable.get(each.record.id) != each:
                 log.error(
@@ -278,14 +278,14 @@ class MongoStore:
         return await self._commits.write(write)
 
     async def _flush(self, batch: list[Pending]) -> None:
-        """One batch, from the bulk write to the callers' answers. Callers go on once others can see it."""
+        """One batch, from the bulk write to the callers' results. Callers go on once others can see it."""
         writes = {pending.write.id: pending.write for pending in batch}
         async with self._lock:
             stored, failed = await self._send(writes)
             self._cache.put(stored)
             self._unpublished = True
             try:
-                if stored:  # else the server is away, and the number is raised when it is back
+                if stored:  # else the server is unavailable, and the number is raised later
                     await self._publish_change_number()
             except StoreError as error:
                 log.warning("change notification failed", error=str(error))
@@ -297,10 +297,10 @@ class MongoStore:
                 pending.done.set_result(stored[pending.write.id])
 
     async def _send(self, writes: dict[str, Write]) -> tuple[dict[str, Stored], dict[str, StoreError]]:
-        """Write, and settle what the answer leaves open; after a lost answer what did not land is sent again.
+        """Write, and read back what the reply does not prove; after a lost reply send missing writes again.
 
-        Sending again is harmless: what landed meanwhile loses its comparison, and is settled by reading. If
-        the server did answer each write goes alone then, so that a bad one does not hold the others back.
+        That is harmless: a write that arrived meanwhile fails its comparison, and is read back. If the server
+        did reply, each write is then sent alone, so that a bad one does not block the others.
         """
         stored, failed, lost = await self._attempt(writes)
         if lost is None or not failed or not stored:
@@ -321,7 +321,7 @@ class MongoStore:
     async def _attempt(
         self, writes: dict[str, Write]
     ) -> tuple[dict[str, Stored], dict[str, StoreError], StoreError | None]:
-        """One bulk write and its settling: what stands, what failed, and why the answer was lost, if so."""
+        """One bulk write: what is stored, what failed, and the error if the reply was lost."""
         doubts, lost = await self._bulk(list(writes.values()))
         stored = {i: w.result(self.by_id.get(i)) for i, w in writes.items() if i not in doubts}
         try:
@@ -334,7 +334,7 @@ class MongoStore:
         return stored | read_back, {i: lost or e for i, e in missed.items()}, lost
 
     async def _bulk(self, writes: list[Write]) -> tuple[dict[str, int], StoreError | None]:
-        """One bulk write: the writes in doubt, and the error where the answer was lost as a whole."""
+        """One bulk write: the writes in doubt, and the error if the whole reply was lost."""
         try:
             with translate_errors(self.where, MONGO_TIMEOUT_SECONDS + len(writes) / 200):
                 try:
@@ -350,7 +350,7 @@ class MongoStore:
         return unconfirmed_writes(writes, details), None
 
     async def _read(self, ids: list[str], deadline: float) -> dict[str, Stored]:
-        """What stands under these ids now; None where nothing does."""
+        """What is now stored under these ids; None: nothing."""
         stored: dict[str, Stored] = dict.fromkeys(ids)
         if not ids:
             return stored
@@ -364,7 +364,7 @@ class MongoStore:
         return stored
 
     async def _publish_change_number(self) -> None:
-        """Raise the number that tells others of our batches; one step from ours: nobody else wrote."""
+        """Raise the number by which others notice our batches. One step from ours: no other has written."""
         if not self._unpublished:
             return
         try:
@@ -373,14 +373,14 @@ class MongoStore:
                     {"_id": "changes"}, {"$inc": {"n": 1}}, upsert=True, return_document=ReturnDocument.AFTER
                 )
         except StoreError:
-            self._number = None  # it may have been raised or not: the next refresh reads everything
+            self._number = None  # it may or may not have been raised: the next refresh reads everything
             raise
         self._unpublished = False
         number = None if document is None else document["n"]
         alone = self._number is not None and number == self._number + 1
         self._number = number if alone else None
 
-    # Leave to remove, and the holder of the lease
+    # Permission to remove, and the holder of the lease
 
     async def removal_approval(self) -> RemovalApproval | None:
         document = (await self._read_meta("leave"))["leave"]
@@ -400,7 +400,7 @@ class MongoStore:
         return None if document is None else Holder.from_document(document)
 
     async def drain(self) -> None:
-        """Wait until every write that was asked for is sent and settled; 1.5 s at most."""
+        """Wait until the results of all requested writes are known; 1.5 s at most."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(READ_BACK_TIMEOUT_SECONDS):
                 await self._commits.drain()
@@ -408,7 +408,7 @@ class MongoStore:
 
 @contextlib.contextmanager
 def _without_gc() -> Iterator[None]:
-    """Without the garbage collector: it would look at thousands of new records again and again."""
+    """Without the garbage collector, which would scan thousands of new records again and again."""
     enabled = gc.isenabled()
     gc.disable()
     try:
@@ -419,7 +419,7 @@ def _without_gc() -> Iterator[None]:
 
 
 def _interval_after(cost: float) -> float:
-    """How long to go without a full read, after one that took `cost` seconds."""
+    """Seconds until the next full read, after one that took `cost` seconds."""
     least, most = FULL_READ_SECONDS
     return min(max(least, cost / MAX_FULL_READ_FRACTION), most)
 
