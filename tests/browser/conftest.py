@@ -7,6 +7,7 @@ import os
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from playwright.async_api import Browser
@@ -19,7 +20,8 @@ from tests.support.embedded import secantus
 from tests.support.livekit import LiveKitServer
 from tests.support.livekit_client import livekit_client
 
-Welcome = Callable[[], Awaitable[Visitor]]
+Welcome = Callable[..., Awaitable[Visitor]]
+"""Called with what the visitor's browser context has beyond the usual, as `locale="de"`."""
 
 
 @pytest.fixture(scope="session")
@@ -59,8 +61,9 @@ async def welcome(
     visitors: list[Visitor] = []
     async with AsyncExitStack() as stack:
 
-        async def another() -> Visitor:
-            context = await chromium.new_context(viewport={"width": 1280, "height": 800})
+        async def another(**context_options: Any) -> Visitor:
+            options: dict[str, Any] = {"viewport": {"width": 1280, "height": 800}, **context_options}
+            context = await chromium.new_context(**options)
             stack.push_async_callback(context.close)
             visitors.append(await Visitor.arriving(context, f"http://127.0.0.1:{house.public}", shots))
             return visitors[-1]

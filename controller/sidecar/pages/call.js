@@ -7,6 +7,7 @@ import { describeDeviceError } from "./errors.js";
 import { LiveKit, permissions, roomPolicy } from "./livekit.js";
 import { attachAudio, onRoomChange } from "./room-events.js";
 import { session } from "./session.js";
+import { t } from "./texts.js";
 import { tilesForCall } from "./tile-selection.js";
 import { Tiles } from "./tiles.js";
 
@@ -78,7 +79,8 @@ class CallSession {
     const { name, allow_webinar_mode: webinar } = roomPolicy(this.#room);
     if (name) byId("room-name").textContent = name;
     const count = this.#room.remoteParticipants.size + 1;
-    byId("people").textContent = `${count} participant${count === 1 ? "" : "s"}${webinar ? " · webinar" : ""}`;
+    const people = t("call.count", { count });
+    byId("people").textContent = webinar ? t("call.webinar", { count: people }) : people;
     setVisible(byId("sound"), !this.#room.canPlaybackAudio);
     this.#tiles.render();
     this.#controls.render();
@@ -105,6 +107,6 @@ class CallSession {
   }
 
   #showReconnecting() {
-    byId("trouble").textContent = "Connection lost. Reconnecting…";
+    byId("trouble").textContent = t("call.reconnecting");
   }
 }

@@ -3,6 +3,7 @@
 import { CHAT_TOPIC, inArrivalOrder, onTextStream } from "./chat-receiver.js";
 import { byId, createElement, createIcon, createUserText, setVisible, showNote } from "./dom.js";
 import { displayName } from "./livekit.js";
+import { t } from "./texts.js";
 
 const MAX_MESSAGES = 500;
 const MAX_NOTE_CHARS = 120;
@@ -51,16 +52,16 @@ export class Chat {
       byId("chat-text").value = "";
       this.#add(this.#room.localParticipant, text);
     } catch {
-      showNote("Message not sent. Try again.");
+      showNote(t("chat.not-sent"));
     }
   }
 
   #add(sender, text) {
     const isOwn = sender === this.#room.localParticipant;
     const item = createElement("li", isOwn ? "own" : "");
-    const name = isOwn ? "You" : displayName(sender);
+    const name = isOwn ? t("chat.you") : displayName(sender);
     if (this.#lastIdentity !== sender.identity) item.append(createUserText("b", name));
-    else item.setAttribute("aria-label", `${name}: ${text}`);
+    else item.setAttribute("aria-label", t("chat.message", { name, text }));
     item.append(createUserText("p", text));
     this.#lastIdentity = sender.identity;
     byId("messages").append(item);
@@ -68,7 +69,7 @@ export class Chat {
     byId("log").scrollTop = byId("log").scrollHeight;
     if (byId("chat").hidden && !isOwn) {
       this.#unread += 1;
-      showNote(`${name}: ${text.slice(0, MAX_NOTE_CHARS)}`);
+      showNote(t("chat.message", { name, text: text.slice(0, MAX_NOTE_CHARS) }));
     }
     this.#renderUnread();
   }
@@ -78,7 +79,7 @@ export class Chat {
     badge.id = "unread";
     badge.hidden = this.#unread === 0;
     byId("chat-open").replaceChildren(createIcon("chat"), badge);
-    const label = this.#unread ? `Chat, ${this.#unread} unread` : "Chat";
+    const label = this.#unread ? t("chat.open-unread", { count: this.#unread }) : t("chat.title");
     byId("chat-open").setAttribute("aria-label", label);
     byId("chat-open").title = label;
   }

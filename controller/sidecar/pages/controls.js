@@ -5,27 +5,27 @@ import { byId, renderToggle, setVisible, showNote } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { permissions } from "./livekit.js";
 import { session } from "./session.js";
+import { t } from "./texts.js";
 
 const BUTTONS = {
   mic: {
-    labels: ["Mute microphone", "Unmute microphone"], icons: ["mic", "mic-off"],
+    labels: [t("mic.mute"), t("mic.unmute")], icons: ["mic", "mic-off"],
     isOn: (self) => self.isMicrophoneEnabled, setOn: (self, on) => self.setMicrophoneEnabled(on),
-    granted: "You can now speak.", revoked: "You no longer have permission to speak. Your microphone is off.",
+    granted: t("mic.granted"), revoked: t("mic.revoked"),
   },
   camera: {
-    labels: ["Turn off camera", "Turn on camera"], icons: ["camera", "camera-off"],
+    labels: [t("camera.turn-off"), t("camera.turn-on")], icons: ["camera", "camera-off"],
     isOn: (self) => self.isCameraEnabled, setOn: (self, on) => self.setCameraEnabled(on),
-    granted: "You can now turn on your camera.",
-    revoked: "You no longer have permission to share video. Your camera is off.",
+    granted: t("camera.granted"), revoked: t("camera.revoked"),
   },
   share: {
-    labels: ["Stop sharing", "Share screen"], icons: ["share", "share"],
+    labels: [t("share.stop"), t("share.start")], icons: ["share", "share"],
     isOn: (self) => self.isScreenShareEnabled,
     setOn: (self, on, { shareAudio }) => self.setScreenShareEnabled(on, { audio: shareAudio }),
-    granted: "You can now share your screen.", revoked: "You no longer have permission to share your screen.",
+    granted: t("share.granted"), revoked: t("share.revoked"),
   },
 };
-const CHAT = { granted: "Chat is now available.", revoked: "Chat has been turned off." };
+const CHAT = { granted: t("chat.granted"), revoked: t("chat.revoked") };
 
 export class Controls {
   #room;

@@ -1,6 +1,8 @@
 // livekit-client, which the page loads before as a script of its own; undefined where it is not installed.
 // Its log is switched off: its messages may contain tokens.
 
+import { t } from "./texts.js";
+
 export const LiveKit = globalThis.LivekitClient;
 LiveKit?.setLogLevel("silent");
 
@@ -29,4 +31,4 @@ export function roomPolicy(room) {
   }
 }
 
-export const displayName = (participant) => participant?.name || "Guest";
+export const displayName = (participant) => participant?.name || t("participant.guest");

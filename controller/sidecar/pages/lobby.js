@@ -4,16 +4,17 @@ import { byId, renderToggle, setVisible } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { LiveKit } from "./livekit.js";
 import { session } from "./session.js";
+import { t } from "./texts.js";
 
 const DEVICES = {
   mic: {
     device: "audioinput", picker: "microphones", label: "pick-microphone", button: "look-mic",
-    labels: ["Mute microphone", "Unmute microphone"], icons: ["mic", "mic-off"],
+    labels: [t("mic.mute"), t("mic.unmute")], icons: ["mic", "mic-off"],
     createTrack: (options) => LiveKit.createLocalAudioTrack(options),
   },
   camera: {
     device: "videoinput", picker: "cameras", label: "pick-camera", button: "look-camera",
-    labels: ["Turn off camera", "Turn on camera"], icons: ["camera", "camera-off"],
+    labels: [t("camera.turn-off"), t("camera.turn-on")], icons: ["camera", "camera-off"],
     createTrack: (options) => LiveKit.createLocalVideoTrack(options),
   },
 };
@@ -126,6 +127,6 @@ export class Lobby {
     const camera = this.#tracks.camera;
     if (camera && camera.attachedElements.length === 0) camera.attach(byId("look-video"));
     setVisible(byId("look-video"), Boolean(camera));
-    byId("look-off").textContent = camera ? "" : this.#allowed.camera ? "Your camera is off" : "This is an audio-only room";
+    byId("look-off").textContent = camera ? "" : this.#allowed.camera ? t("lobby.camera-off") : t("lobby.audio-only");
   }
 }

@@ -2,10 +2,11 @@
 
 import { joinCall } from "./call.js";
 import { byId, createElement, setVisible, showView } from "./dom.js";
-import { ACTION_LABELS, describeError } from "./errors.js";
+import { describeError } from "./errors.js";
 import { LiveKit } from "./livekit.js";
 import { Lobby } from "./lobby.js";
 import { session } from "./session.js";
+import { t } from "./texts.js";
 import { isRoomOpen, requestToken, TokenError } from "./token.js";
 
 const MAX_RETRY_SECONDS = 60;
@@ -37,9 +38,9 @@ function openLobby() {
   session.save({ inside: false });
   const isWebinar = pageData.webinar === "true";
   const maySpeak = !isWebinar || session.invite !== "";
-  byId("about").textContent = !maySpeak ? "This is a webinar. You're joining as a viewer."
-    : isWebinar ? "This is a webinar. You're joining as a speaker." : "";
-  document.title = `Join ${pageData.name}`;
+  byId("about").textContent = !maySpeak ? t("lobby.viewer")
+    : isWebinar ? t("lobby.speaker") : "";
+  document.title = t("lobby.page-title", { room: pageData.name });
   showView("lobby");
   lobby.open({
     mic: maySpeak && pageData.media !== "MEDIA_TYPE_VIDEO_ONLY",
@@ -133,7 +134,7 @@ function showNotice(code) {
 }
 
 function createActionButton(action, code, isFirst) {
-  const button = createElement("button", isFirst ? "primary" : "secondary", ACTION_LABELS[action]);
+  const button = createElement("button", isFirst ? "primary" : "secondary", t(`action.${action}`));
   button.type = "button";
   button.dataset.action = action;
   button.addEventListener("click", () => ACTIONS[action](code));

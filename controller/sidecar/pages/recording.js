@@ -2,8 +2,8 @@
 
 import { inArrivalOrder, onChatPacket, onTextStream } from "./chat-receiver.js";
 import { byId, createElement, setVisible } from "./dom.js";
-import { describeError } from "./errors.js";
 import { LiveKit, roomPolicy } from "./livekit.js";
+import { RECORDING_ERRORS } from "./recording-errors.js";
 import { waitForFirstFrame } from "./recording-start.js";
 import { attachAudio, onRoomChange } from "./room-events.js";
 import { tilesForRecording } from "./tile-selection.js";
@@ -80,7 +80,7 @@ function errorCode(error) {
 }
 
 function showError(code) {
-  const { title, text } = describeError(code);
+  const { title, text } = RECORDING_ERRORS[code];
   const message = createElement("div", "error");
   message.append(createElement("h1", "", title), createElement("p", "", text));
   document.body.replaceChildren(message);

@@ -2,6 +2,7 @@
 // because there is no space, and `placeholder` is the text where there is nobody to show.
 
 import { permissions, roomPolicy } from "./livekit.js";
+import { t } from "./texts.js";
 
 const MAX_TILES = 25; // in more, no face can be recognised on a recording
 const MAX_TILES_BESIDE_SCREEN = 6;
@@ -12,8 +13,8 @@ export function tilesForCall(room, sharers) {
   const participants = [self, ...others.values()].filter((each) => isShown(room, each));
   const tileCount = participants.length + sharers.length;
   const isAlone = tileCount <= 1 && others.size === 0;
-  const placeholder = tileCount === 0 ? "Waiting for speakers. They'll appear here."
-    : isAlone ? "You're the first one here." : "";
+  const placeholder = tileCount === 0 ? t("call.no-speakers")
+    : isAlone ? t("call.alone") : "";
   return { participants, hiddenCount: 0, placeholder };
 }
 

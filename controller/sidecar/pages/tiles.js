@@ -3,6 +3,7 @@
 
 import { byId, createElement, createIcon, createUserText, setVisible } from "./dom.js";
 import { displayName, LiveKit } from "./livekit.js";
+import { t } from "./texts.js";
 
 const ASPECT_RATIOS = { landscape: [16 / 9, 4 / 3], portrait: [4 / 3, 1, 3 / 4] };
 const MIN_WIDTH_PX = 132; // the tiles scroll rather than get narrower
@@ -55,7 +56,7 @@ export class Tiles {
       created.addEventListener("resize", () => this.#layOut(), true); // the video's own event does not bubble
       return created;
     });
-    const name = isOwn ? `${displayName(participant)} (you)` : displayName(participant);
+    const name = isOwn ? t("participant.you", { name: displayName(participant) }) : displayName(participant);
     const isMuted = !participant.isMicrophoneEnabled;
     setName(tile, name, isMuted);
     tile.classList.toggle("speaking", participant.isSpeaking && !isMuted);
@@ -69,13 +70,13 @@ export class Tiles {
       created.dataset.screenOf = participant.identity;
       return created;
     });
-    setName(tile, `${displayName(participant)}'s screen`, false);
+    setName(tile, t("participant.screen", { name: displayName(participant) }), false);
     setVideo(tile, videoOf(participant, LiveKit.Track.Source.ScreenShare));
   }
 
   #renderHiddenCount(count) {
     const tile = this.#findOrCreate(COUNT_KEY, byId("tiles"), () => createElement("article", "tile more"));
-    setName(tile, `${count} more`, false);
+    setName(tile, t("participant.more", { count }), false);
     tile.querySelector(".avatar").textContent = `+${count}`;
   }
 
@@ -158,7 +159,7 @@ function setName(tile, name, isMuted) {
   const text = tile.querySelector(".label span");
   if (text.textContent !== name) text.textContent = name;
   tile.classList.toggle("muted", isMuted);
-  tile.setAttribute("aria-label", isMuted ? `${name}, muted` : name);
+  tile.setAttribute("aria-label", isMuted ? t("participant.muted", { name }) : name);
 }
 
 function initials(name) {
