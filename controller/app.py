@@ -7,24 +7,21 @@ stop (daemon.py).
 import asyncio
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from functools import partial
 
 from controller.clock import Clock
-from controller.companions.companion import Companion
-from controller.companions.recording.applier import RecordingApplier, RecordingConfig
+from controller.companions.companion import CompanionContext, CompanionFactory
 from controller.companions.recording.companion import RecordingCompanion
-from controller.companions.recording.failures import RecordingFailures
-from controller.companions.recording.ledger import EgressTracker, Ledger
+from controller.companions.recording.config import RecordingConfig
 from controller.events.log import EventLog
 from controller.git import GitReader
 from controller.live.client import (
-    MAX_CONCURRENT_RECORDING_CALLS,
+    MAX_CONCURRENT_COMPANION_CALLS,
     MAX_CONCURRENT_WRITES,
     ApiReader,
     ApiWriter,
     LiveKitConnection,
 )
-from controller.live.egress import S3Access
 from controller.live.ports import EgressReader, LiveKitWriter
 from controller.manifests import Cache, load
 from controller.manifests.snapshot import Desired
@@ -32,8 +29,8 @@ from controller.metrics import Metrics
 from controller.plan.model import PlanInputs
 from controller.reconcile.change_applier import ChangeApplier
 from controller.reconcile.companion_runner import CompanionRunner
-from controller.reconcile.fenced_writer import FencedWriter
-from controller.reconcile.observe import StateObserver
+from controller.reconcile.fenced_writer import fenced
+from controller.reconcile.observe import Listings, StateObserver
 from controller.reconcile.peers import Peers
 from controller.reconcile.reconciler import Planner, Reconciler
 from controller.reconcile.room_events import AuthorOf, RoomEvents, unknown_author
@@ -62,9 +59,9 @@ class Process:
     reader: EgressReader
     writer: LiveKitWriter
     inputs: PlanInputs
-    recording: RecordingConfig
     state: StateCache
     events: EventLog
+    companions: tuple[CompanionFactory, ...] = ()
     triggers: Triggers = field(default_factory=Triggers)
     metrics: Metrics = field(default_factory=Metrics)
     clock: Clock = field(default_factory=Clock)
@@ -92,9 +89,9 @@ class Process:
             reader=ApiReader(live),
             writer=ApiWriter(live),
             inputs=_plan_inputs(settings, prune_grace_seconds),
-            recording=_recording_config(settings),
             state=StateCache(records),
             events=EventLog(metrics, clock, send_out=bool(settings.events_url)),
+            companions=_companions(settings),
             triggers=triggers or Triggers(),
             metrics=metrics,
             clock=clock,
@@ -113,9 +110,10 @@ class ControllerParts:
     reconciler: Reconciler
 
 
-def build_planner(process: Process, store: RoomStore) -> Planner:
+def build_planner(process: Process, store: RoomStore, listings: Listings = ()) -> Planner:
     """Reads and plans; has no way to write."""
-    observer = StateObserver(process.read_manifests, process.reader, store, process.state, process.clock)
+    read = process.read_manifests
+    observer = StateObserver(read, process.reader, store, process.state, process.clock, listings)
     return Planner(process.inputs, observer, store, store, process.clock)
 
 
@@ -123,11 +121,11 @@ def build_controller(
     process: Process, store: RoomStore, lease: Lease, progress: Progress = silent
 ) -> ControllerParts:
     """All parts, for `run`, for `apply` and for tests."""
-    planner = build_planner(process, store)
-    limits = asyncio.Semaphore(MAX_CONCURRENT_WRITES), asyncio.Semaphore(MAX_CONCURRENT_RECORDING_CALLS)
-    writer = FencedWriter(process.writer, lease, *limits)
     reader, state, clock, triggers = process.reader, process.state, process.clock, process.triggers
-    companions = (_recording(process, store, writer),)
+    context = _companion_context(process, store, lease)
+    companions = tuple(factory(context) for factory in process.companions)
+    planner = build_planner(process, store, tuple(companion.observe for companion in companions))
+    writer = fenced(process.writer, lease, asyncio.Semaphore(MAX_CONCURRENT_WRITES))
     applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.instance, companions)
     status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
     events = RoomEvents(process.events, state, clock, process.author_of)
@@ -137,21 +135,22 @@ def build_controller(
     return ControllerParts(planner, applier, status_writer, task_runner, reconciler)
 
 
-def _recording(process: Process, store: RoomStore, writer: LiveKitWriter) -> Companion:
-    clock, metrics, later = process.clock, process.metrics, process.triggers.later
-    return RecordingCompanion(
-        RecordingApplier(
-            store,
-            writer,
-            process.reader,
-            process.state,
-            clock,
-            process.recording,
-            Ledger(store.recordings, clock, metrics, process.events),
-            RecordingFailures(clock, metrics, later),
-            EgressTracker(),
-            later,
-        )
+def _companions(settings: Settings) -> tuple[CompanionFactory, ...]:
+    """What serves rooms beside the plan."""
+    return (partial(RecordingCompanion, RecordingConfig.from_settings(settings)),)
+
+
+def _companion_context(process: Process, store: RoomStore, lease: Lease) -> CompanionContext:
+    """What companions write has a lane of its own: no room waits for it."""
+    return CompanionContext(
+        store=store,
+        reader=process.reader,
+        writer=fenced(process.writer, lease, asyncio.Semaphore(MAX_CONCURRENT_COMPANION_CALLS)),
+        state=process.state,
+        clock=process.clock,
+        metrics=process.metrics,
+        events=process.events,
+        later=process.triggers.later,
     )
 
 
@@ -164,19 +163,4 @@ def _plan_inputs(settings: Settings, prune_grace_seconds: float) -> PlanInputs:
         now=Clock().wall(),
         token_ttl=settings.token_ttl_seconds,
         prune_grace_seconds=prune_grace_seconds,
-    )
-
-
-def _recording_config(settings: Settings) -> RecordingConfig:
-    return RecordingConfig(
-        output=settings.recording_output,
-        idle=timedelta(seconds=settings.recording_idle_seconds),
-        preset=settings.recording_preset,
-        page_url=settings.recording_page_url,
-        s3=S3Access(
-            settings.recording_s3_endpoint,
-            settings.recording_s3_region,
-            settings.recording_s3_access_key,
-            settings.recording_s3_secret,
-        ),
     )

@@ -4,11 +4,9 @@ The HTTP servers answer only from here, so that nobody waits for MongoDB or for 
 Times are of a monotonic clock, in seconds.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 
-from controller.errors import LiveKitError
-from controller.live.egress import Egress
 from controller.live.room import LiveRoom
 from controller.records.ports import Records
 from controller.records.record import RoomRecord
@@ -32,25 +30,6 @@ class Dependency:
         self.up, self.error = False, str(error)
 
 
-@dataclass(frozen=True, slots=True)
-class EgressListing:
-    """The egresses that had not ended when LiveKit was asked, by room. `error`: why it did not say."""
-
-    by_room: Mapping[str, tuple[Egress, ...]] = field(default_factory=dict)
-    asked: float = float("-inf")
-    error: LiveKitError | None = None
-
-    @classmethod
-    def from_list(cls, listed: Iterable[Egress], asked: float) -> "EgressListing":
-        by_room: dict[str, list[Egress]] = {}
-        for egress in listed:
-            by_room.setdefault(egress.room, []).append(egress)
-        return cls({room: tuple(egresses) for room, egresses in by_room.items()}, asked)
-
-    def of_rooms(self, names: Iterable[str]) -> list[Egress]:
-        return [egress for name in names for egress in self.by_room.get(name, ())]
-
-
 @dataclass(slots=True)
 class StateCache:
     """The last known state. `records` is the store's own memory: our writes stand in it at once.
@@ -60,7 +39,6 @@ class StateCache:
     `last_pass_at` is when the loop last ended a pass, None before the first.
     `webhook_at` is when the last verified webhook came, `clock_ahead_s` how far our clock is ahead of
     LiveKit's.
-    `egress` is asked for where `lists_egress`: something is recorded, or was.
     """
 
     records: Records
@@ -72,8 +50,6 @@ class StateCache:
     webhook_at: float | None = None
     clock_ahead_s: float | None = None
     last_pass_at: float | None = None
-    egress: EgressListing = EgressListing()
-    lists_egress: bool = False
     _ours: dict[str, tuple[float, LiveRoom | None]] = field(default_factory=dict)
 
     def room(self, room_id: str) -> RoomRecord | None:
@@ -136,11 +112,3 @@ class StateCache:
     def record_pass(self, now: float) -> None:
         """The loop ended a pass, done or failed."""
         self.last_pass_at = now
-
-    def update_egress(self, egress: EgressListing) -> None:
-        """A listing of egresses, or why there is none."""
-        self.egress = egress
-
-    def request_egress(self, wanted: bool) -> None:
-        """Whether LiveKit has to be asked for egresses."""
-        self.lists_egress = wanted

@@ -3,17 +3,40 @@
 A companion decides purely what a room needs next (decision.py), writes an attempt to the record before the
 act, acts, looks again, and says how it stands as a condition. It knows neither the loop nor another
 companion: the reconciler drives them all (reconcile/companion_runner.py), and a fault in one never holds a
-room back.
+room back. app.py lists them all.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
+from controller.clock import Clock
 from controller.errors import LiveKitError
+from controller.events.log import EventLog
+from controller.live.ports import EgressReader, LiveKitWriter
+from controller.metrics import Metrics
 from controller.plan.model import Observed
+from controller.records.ports import RoomStore
 from controller.records.record import RoomRecord
+from controller.state_cache import StateCache
+
+
+@dataclass(frozen=True, slots=True)
+class CompanionContext:
+    """What companions are built with. `writer` writes only while the lease is held.
+
+    `later` asks for another pass in so many seconds.
+    """
+
+    store: RoomStore
+    reader: EgressReader
+    writer: LiveKitWriter
+    state: StateCache
+    clock: Clock
+    metrics: Metrics
+    events: EventLog
+    later: Callable[[float], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +56,13 @@ class Companion(Protocol):
     """
 
     name: str
+
+    async def observe(self) -> None:
+        """Ask LiveKit for what is listed once in each pass, beside its rooms and before the records are read.
+
+        Never fails: what LiveKit did not tell is remembered, and `due` and `condition` say so.
+        """
+        ...
 
     async def load(self) -> None:
         """Read what an earlier holder of the lease left. Called first in each pass."""
@@ -68,3 +98,7 @@ class Companion(Protocol):
     def on_standby(self) -> None:
         """Another holds the lease: what is remembered of rooms is read again when it is our turn."""
         ...
+
+
+CompanionFactory: TypeAlias = Callable[[CompanionContext], Companion]
+"""Makes a companion once the records are open."""

@@ -46,7 +46,7 @@ STOP_TIMEOUT_SECONDS: Final = 10.0
 MAX_CONCURRENT_WRITES: Final = 20
 MAX_CONCURRENT_READS: Final = 8
 MAX_CONCURRENT_GUEST_READS: Final = 4
-MAX_CONCURRENT_RECORDING_CALLS: Final = 32
+MAX_CONCURRENT_COMPANION_CALLS: Final = 32
 """Calls in flight, in lanes: a guest's look never queues behind a thousand creations, and neither waits for
 egress workers, which may be silent for half a minute."""
 
@@ -91,7 +91,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
                 limit=MAX_CONCURRENT_WRITES
                 + MAX_CONCURRENT_READS
                 + MAX_CONCURRENT_GUEST_READS
-                + MAX_CONCURRENT_RECORDING_CALLS
+                + MAX_CONCURRENT_COMPANION_CALLS
             ),
             # every call has its own deadline: the library switches the session's off
             timeout=aiohttp.ClientTimeout(total=None),

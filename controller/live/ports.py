@@ -10,6 +10,11 @@ from controller.live.room import LiveRoom, Participant, Permission
 class LiveKitReader(Protocol):
     """Reads. Every call has a deadline and raises only LiveKitError's kinds."""
 
+    @property
+    def clock_ahead_s(self) -> float | None:
+        """How far our clock is ahead of LiveKit's, in seconds; None while that is not known."""
+        ...
+
     async def rooms(self) -> list[LiveRoom]:
         """All live rooms, ours or not: one ListRooms."""
         ...
@@ -25,11 +30,6 @@ class LiveKitReader(Protocol):
 
 class EgressReader(LiveKitReader, Protocol):
     """Reads what is recorded, too."""
-
-    @property
-    def clock_ahead_s(self) -> float | None:
-        """How far our clock is ahead of LiveKit's, in seconds; None while that is not known."""
-        ...
 
     async def is_connected(self, name: str, identity: str) -> bool:
         """Whether a server answers now for somebody in the room `name`; no takes some seconds."""

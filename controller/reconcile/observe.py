@@ -3,17 +3,17 @@
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeAlias
 
 from controller.clock import Clock
 from controller.errors import LiveKitError, StoreError
-from controller.live.ports import EgressReader
+from controller.live.ports import LiveKitReader
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired
 from controller.plan.model import Observed
 from controller.records.ports import RecordReader
 from controller.records.record import RoomRecord
-from controller.state_cache import EgressListing, StateCache
+from controller.state_cache import StateCache
 
 STRAGGLER_TIMEOUT_SECONDS: Final = 0.5
 """Seconds without any further answer after which those who are still looked for count as inside."""
@@ -21,28 +21,34 @@ CONFIRM_SECONDS: Final = 1.0
 """Seconds until a list is asked for again from which many rooms are missing."""
 MIN_DOUBTFUL_ROOMS: Final = 5
 
+Listings: TypeAlias = tuple[Callable[[], Awaitable[None]], ...]
+
 
 @dataclass(frozen=True, slots=True)
 class StateObserver:
-    """Reads all three worlds; writes nothing but what this process knows."""
+    """Reads all three worlds; writes nothing but what this process knows.
+
+    `listings` are what else LiveKit is asked for in each pass; they never fail.
+    """
 
     read_manifests: Callable[[], Awaitable[Desired]]
-    reader: EgressReader
+    reader: LiveKitReader
     store: RecordReader
     state: StateCache
     clock: Clock
+    listings: Listings = ()
     straggler_timeout: float = STRAGGLER_TIMEOUT_SECONDS
     confirm_after: float = CONFIRM_SECONDS
 
     async def observe(self, desired: Desired | None) -> Observed:
         """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
 
-        ListRooms and ListEgress are answered before the records are read, so that what is listed of ours is
+        LiveKit's listings are answered before the records are read, so that what is listed of ours is
         always among the records (rule 3 of docs/records.md#rules). Raises LiveKitError's and StoreError's
         kinds; if both servers are unavailable, the one for LiveKit with MongoDB's as its cause.
         """
         try:
-            await asyncio.gather(self._listing(), self._recordings())
+            await asyncio.gather(self._rooms(), *(listing() for listing in self.listings))
         except LiveKitError as error:
             try:  # guests are answered from what MongoDB says while LiveKit is away, too
                 await self._records()
@@ -60,7 +66,7 @@ class StateObserver:
             return records
         return {room_id: record for room_id, record in records.items() if room_id not in unusable}
 
-    async def _listing(self) -> None:
+    async def _rooms(self) -> None:
         asked = self.clock.monotonic()
         try:
             rooms = await self.reader.rooms()
@@ -77,16 +83,6 @@ class StateObserver:
         known = self.state.live.keys()
         missing = len(known - {room.name for room in rooms})
         return missing >= MIN_DOUBTFUL_ROOMS and 2 * missing >= len(known)
-
-    async def _recordings(self) -> None:
-        """A failure is reported by the companions that use the listing; it does not stop the pass."""
-        if not self.state.lists_egress:
-            return
-        asked = self.clock.monotonic()
-        try:
-            self.state.update_egress(EgressListing.from_list(await self.reader.recordings(), asked))
-        except LiveKitError as error:
-            self.state.update_egress(EgressListing(asked=asked, error=error))
 
     async def _records(self) -> None:
         try:

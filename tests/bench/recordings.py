@@ -20,7 +20,7 @@ from typing import Final
 
 import structlog
 
-from controller.companions.recording.applier import RecordingConfig
+from controller.companions.recording.config import RecordingConfig
 from controller.live.egress import EgressStatus
 from controller.live.room import Permission
 from controller.recording_output import RecordingOutput

@@ -4,11 +4,14 @@ import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
 from itertools import count
 
 from controller.app import Process, build_controller
 from controller.clock import Clock
-from controller.companions.recording.applier import RecordingConfig
+from controller.companions.companion import CompanionFactory
+from controller.companions.recording.companion import RecordingCompanion
+from controller.companions.recording.config import RecordingConfig
 from controller.errors import LeaseLostError
 from controller.events.log import EventLog
 from controller.manifests.snapshot import Desired
@@ -88,7 +91,10 @@ class TellingTriggers(Triggers):
 
 
 class InProcess:
-    """One controller process. `manifests` is what rooms.d says; a second on its fakes is a restart."""
+    """One controller process. `manifests` is what rooms.d says; a second on its fakes is a restart.
+
+    `companions` serve beside recording.
+    """
 
     def __init__(
         self,
@@ -99,6 +105,7 @@ class InProcess:
         time: HandClock | None = None,
         prune_grace_seconds: float = 0.0,
         config: RecordingConfig | None = None,
+        companions: tuple[CompanionFactory, ...] = (),
     ) -> None:
         self.live = live or FakeLive()
         self.store = store or FakeStore(database)
@@ -115,9 +122,9 @@ class InProcess:
                 self.live,
                 self.live,
                 plan_inputs(prune_grace_seconds=prune_grace_seconds),
-                config or RecordingConfig(),
                 self.state,
                 self.events,
+                (partial(RecordingCompanion, config or RecordingConfig()), *companions),
                 self.triggers,
                 self.metrics,
                 self.time.clock(),

@@ -5,15 +5,15 @@ lost is settled by looking for that file, and no second Start is called meanwhil
 """
 
 import asyncio
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
+from dataclasses import replace
 from typing import Final, assert_never
 
 import structlog
 
-from controller.clock import Clock
+from controller.companions.companion import CompanionContext
+from controller.companions.recording.config import RecordingConfig
 from controller.companions.recording.decision import (
     START_OUTCOME_TIMEOUT,
     ProbeWorker,
@@ -32,6 +32,7 @@ from controller.companions.recording.decision import (
 )
 from controller.companions.recording.failures import RecordingFailures
 from controller.companions.recording.ledger import STOP_RETRY_SECONDS, EgressTracker, Ledger
+from controller.companions.recording.listing import EgressListing
 from controller.companions.recording.outcome import (
     RecordingFailure,
     ended_row,
@@ -47,14 +48,10 @@ from controller.errors import (
     NoEgressWorkerError,
     StoreError,
 )
-from controller.live.egress import Egress, RecordingRequest, S3Access
-from controller.live.ports import EgressReader, LiveKitWriter
-from controller.recording_output import RecordingOutput
-from controller.records.ports import RecordWriter
+from controller.live.egress import Egress, RecordingRequest
 from controller.records.record import Recording, RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState
 from controller.room import RecordMode, redact_key, redact_room_id
-from controller.state_cache import StateCache
 
 STOP_WAIT_SECONDS: Final = 4.0
 """Seconds that a live room which goes waits for its recording to end: who stops it by API waits for five."""
@@ -72,34 +69,23 @@ UNHEARD: Final = RecordingFailure(
 log = structlog.get_logger()
 
 
-@dataclass(frozen=True, slots=True)
-class RecordingConfig:
-    """How rooms are recorded. `output` None: not at all. `page_url` is where a worker reaches our pages."""
-
-    output: RecordingOutput | None = None
-    idle: timedelta = timedelta(seconds=60)
-    preset: str = "H264_720P_30"
-    page_url: str = ""
-    s3: S3Access = field(default_factory=S3Access)
-
-
-@dataclass(frozen=True, slots=True)
 class RecordingApplier:
-    """Carries out steps; `later` asks for another pass in so many seconds.
+    """Carries out steps. Raises StoreError's and LiveKitError's kinds, and LeaseLostError."""
 
-    Raises StoreError's and LiveKitError's kinds, and LeaseLostError.
-    """
-
-    store: RecordWriter
-    writer: LiveKitWriter
-    reader: EgressReader
-    state: StateCache
-    clock: Clock
-    config: RecordingConfig
-    ledger: Ledger
-    failures: RecordingFailures
-    tracker: EgressTracker
-    later: Callable[[float], None]
+    def __init__(
+        self,
+        context: CompanionContext,
+        config: RecordingConfig,
+        *,
+        listing: EgressListing,
+        ledger: Ledger,
+        failures: RecordingFailures,
+        tracker: EgressTracker,
+    ) -> None:
+        self.store, self.reader, self.writer = context.store, context.reader, context.writer
+        self.state, self.clock, self.later = context.state, context.clock, context.later
+        self.config, self.listing, self.ledger = config, listing, ledger
+        self.failures, self.tracker = failures, tracker
 
     def rules(self) -> RecordingRules:
         return RecordingRules(self.config.output, self.config.idle, self.clock.wall())
@@ -329,7 +315,7 @@ class RecordingApplier:
     def _may_be_recorded(self, record: RoomRecord, name: str) -> bool:
         current = self.store.by_id.get(record.id, record)
         noted = current.recording is not None and current.recording.room == name
-        return noted or name in self.state.egress.by_room
+        return noted or name in self.listing.by_room
 
     async def _stop_all(self, record: RoomRecord, name: str) -> None:
         """Each is asked once: LiveKit takes three seconds to say of a second time that it has ended."""

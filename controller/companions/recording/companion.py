@@ -7,8 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from typing import Final
 
-from controller.companions.companion import NewCondition
+from controller.companions.companion import CompanionContext, NewCondition
 from controller.companions.recording.applier import RecordingApplier
+from controller.companions.recording.config import RecordingConfig
 from controller.companions.recording.decision import (
     Occupancy,
     ProbeWorker,
@@ -22,7 +23,9 @@ from controller.companions.recording.decision import (
     next_step,
     not_recorded,
 )
-from controller.companions.recording.failures import RecordingBlockedLog
+from controller.companions.recording.failures import RecordingBlockedLog, RecordingFailures
+from controller.companions.recording.ledger import EgressTracker, Ledger
+from controller.companions.recording.listing import EgressListing
 from controller.companions.recording.occupancy import NOBODY, OccupancyTracker
 from controller.companions.recording.outcome import RecordingFailure, with_previous
 from controller.errors import LiveKitError
@@ -40,14 +43,30 @@ class RecordingCompanion:
 
     name = "recording"
 
-    def __init__(self, applier: RecordingApplier) -> None:
-        self._applier = applier
-        self._store, self._state, self._clock = applier.store, applier.state, applier.clock
-        self._ledger, self._failures, self._egress_tracker = applier.ledger, applier.failures, applier.tracker
-        self._occupancy = OccupancyTracker(applier.reader, self._state, self._clock)
-        self._blocked_log = RecordingBlockedLog(applier.config.output is not None, self._failures.metrics)
+    def __init__(self, config: RecordingConfig, context: CompanionContext) -> None:
+        self._config, self._context = config, context
+        self._store, self._state, self._clock = context.store, context.state, context.clock
+        self._listing = EgressListing(context.reader, self._clock)
+        self._ledger = Ledger(context.store.recordings, self._clock, context.metrics, context.events)
+        self._failures = RecordingFailures(self._clock, context.metrics, context.later)
+        self._tracker = EgressTracker()
+        self._applier = RecordingApplier(
+            context,
+            config,
+            listing=self._listing,
+            ledger=self._ledger,
+            failures=self._failures,
+            tracker=self._tracker,
+        )
+        self._occupancy = OccupancyTracker(context.reader, self._state, self._clock)
+        self._blocked_log = RecordingBlockedLog(config.output is not None, context.metrics)
         self._last_pass_at = self._clock.monotonic()
-        self._state.request_egress(True)
+        self._lists_egress = True
+
+    async def observe(self) -> None:
+        """Where nothing is recorded and nothing is to be, LiveKit is not asked."""
+        if self._lists_egress:
+            await self._listing.refresh()
 
     async def load(self) -> None:
         if self._clock.monotonic() - self._last_pass_at >= LEASE_GAP_SECONDS:
@@ -56,13 +75,12 @@ class RecordingCompanion:
         self._last_pass_at = self._clock.monotonic()
 
     def due(self, observed: Observed, queued: AbstractSet[str], *, audit: bool) -> AbstractSet[str] | None:
-        listing = self._state.egress
-        self._blocked_log.report(observed, listing.error)
-        if listing.error is not None:
+        self._blocked_log.report(observed, self._listing.error)
+        if self._listing.error is not None:
             return None
-        entries = self._entries()
+        entries = self._listing.all()
         reports = {one.id: (one.status, one.updated) for one in entries}
-        self._egress_tracker.observe(reports, self._clock.monotonic())
+        self._tracker.observe(reports, self._clock.monotonic())
         records = list(self._concerned(observed.records))
         self._occupancy.keep({record.id for record in records})
         self._failures.keep(self._store.by_id)
@@ -88,7 +106,7 @@ class RecordingCompanion:
 
     def on_standby(self) -> None:
         """Another controller is active, and counts."""
-        self._ledger.metrics.recording.set(0)
+        self._context.metrics.recording.set(0)
         self._ledger.forget()
         self._failures.forget()
         self._occupancy.clear()
@@ -99,15 +117,15 @@ class RecordingCompanion:
     def condition(self, record: RoomRecord) -> NewCondition | None:
         if not record.spec.record:
             return None
-        away, standing = self._state.egress.error, self._failures.get(record)
+        away, standing = self._listing.error, self._failures.get(record)
         if away is not None:
             standing = standing.with_current(RecordingFailure("NoEgressService", str(away)))
         inputs = self._inputs(record, self._occupancy.last(record))
-        return condition(inputs, self._applier.config.output, standing)
+        return condition(inputs, self._config.output, standing)
 
     def _concerned(self, records: Mapping[str, RoomRecord]) -> Iterator[RoomRecord]:
         """Rooms that are to be recorded, or are, whether or not they should."""
-        listed, wanted = self._state.egress.by_room.keys(), self._applier.config.output is not None
+        listed, wanted = self._listing.by_room.keys(), self._config.output is not None
         for record in records.values():
             if (
                 (wanted and asks(record))
@@ -116,17 +134,14 @@ class RecordingCompanion:
             ):
                 yield record
 
-    def _entries(self) -> list[Egress]:
-        return [egress for egresses in self._state.egress.by_room.values() for egress in egresses]
-
     def _unlisted(self) -> list[RecordingRow]:
-        ids = frozenset(egress.id for egress in self._entries())
-        return self._ledger.unlisted(ids, self._state.egress.asked)
+        ids = frozenset(egress.id for egress in self._listing.all())
+        return self._ledger.unlisted(ids, self._listing.asked)
 
     def _has_a_step(self, record: RoomRecord, rules: RecordingRules) -> bool:
         occupancy = self._occupancy.last(record)
         used = record.recording is not None or (occupancy is not None and occupancy.people > 0)
-        if not used and not has_live_name(record, self._state.egress.by_room.keys()):
+        if not used and not has_live_name(record, self._listing.by_room.keys()):
             return False  # most rooms, most of the time
         return next_step(self._inputs(record, occupancy), rules) is not None
 
@@ -152,15 +167,15 @@ class RecordingCompanion:
     async def _resume_lost(self, record: RoomRecord, occupancy: Occupancy) -> None:
         """A worker that was only frozen is back in the room, answers there, and so its recording goes on."""
         listed = (occupancy.recorders - occupancy.gone) & self._ledger.lost
-        for egress in self._state.egress.of_rooms(record.names) if listed else ():
-            if egress.id in listed and await self._applier.reader.is_connected(egress.room, egress.id):
+        for egress in self._listing.of_rooms(record.names) if listed else ():
+            if egress.id in listed and await self._context.reader.is_connected(egress.room, egress.id):
                 await self._applier.resume(record, egress)
 
     async def _note_begun(self, room_id: str, occupancy: Occupancy) -> None:
         """Since when each of its egresses records, and that a recorder is at work now."""
         seen = (occupancy.recorders - occupancy.gone) & self._ledger.open.keys()
-        self._egress_tracker.record_seen(seen, self._clock.wall())
-        for row in list(self._ledger.begun(self._entries())):
+        self._tracker.record_seen(seen, self._clock.wall())
+        for row in list(self._ledger.begun(self._listing.all())):
             if row.room_id == room_id:
                 await self._ledger.enter_begun(row)
 
@@ -168,12 +183,12 @@ class RecordingCompanion:
         before = self._occupancy.last(record)
         occupancy = await self._occupancy.check(record)
         if before is not None and before != occupancy:
-            self._applier.later(0.0)  # its status may say something else
+            self._context.later(0.0)  # its status may say something else
         return occupancy
 
     def _inputs(self, record: RoomRecord, occupancy: Occupancy | None) -> RecordingInputs:
-        now, tracker, room = self._clock.monotonic(), self._egress_tracker, self._state.live_room(record)
-        ours = self._applier.ours(record, self._state.egress.of_rooms(record.names))
+        now, tracker, room = self._clock.monotonic(), self._tracker, self._state.live_room(record)
+        ours = self._applier.ours(record, self._listing.of_rooms(record.names))
         egress_id = record.recording.egress_id if record.recording is not None else None
         return RecordingInputs(
             record=record,
@@ -194,7 +209,7 @@ class RecordingCompanion:
         """The gauge; and whether LiveKit has to be asked for egresses at all."""
         listed = {egress.id for egress in entries if egress.status is EgressStatus.ACTIVE}
         open_ = self._ledger.open.keys()
-        self._ledger.metrics.recording.set(len(listed & open_))
-        configured = self._applier.config.output is not None
+        self._context.metrics.recording.set(len(listed & open_))
+        configured = self._config.output is not None
         is_recorded = any(record.recording is not None for record in records)
-        self._state.request_egress(configured or bool(open_) or is_recorded)
+        self._lists_egress = configured or bool(open_) or is_recorded

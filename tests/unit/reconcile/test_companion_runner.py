@@ -27,6 +27,9 @@ class Agents:
     steps: list[str] = field(default_factory=list)
     name = "agents"
 
+    async def observe(self) -> None:
+        pass
+
     async def load(self) -> None:
         pass
 

@@ -8,8 +8,8 @@ from unittest.mock import AsyncMock
 
 import pytest
 
-from controller.companions.recording.applier import RecordingConfig
 from controller.companions.recording.companion import RecordingCompanion
+from controller.companions.recording.config import RecordingConfig
 from controller.companions.recording.occupancy import MAX_EMPTY_ROOM_CHECKS
 from controller.errors import (
     LiveKitUnavailableError,

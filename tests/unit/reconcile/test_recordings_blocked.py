@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 from structlog.testing import capture_logs
 
-from controller.companions.recording.applier import RecordingConfig
+from controller.companions.recording.config import RecordingConfig
 from controller.errors import LiveKitUnavailableError, NoEgressServiceError, NoEgressWorkerError
 from controller.live.egress import EgressStatus
 from tests.support.inprocess import InProcess

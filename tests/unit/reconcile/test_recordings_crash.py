@@ -13,7 +13,7 @@ from typing import Any, Final, TypeAlias
 
 import pytest
 
-from controller.companions.recording.applier import RecordingConfig
+from controller.companions.recording.config import RecordingConfig
 from controller.errors import LiveKitUnavailableError, StoreUnavailableError
 from controller.live.egress import Egress, EgressStatus, RecordingRequest
 from controller.live.room import Permission

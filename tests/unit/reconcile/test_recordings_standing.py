@@ -38,7 +38,7 @@ async def test_one_that_we_stop_before_it_starts_leaves_it_named() -> None:
     controller = harness()
     await failed(controller)
     egress = await starting(controller)
-    recording_of(controller)._egress_tracker.stop_requested_at[egress.id] = controller.time.seconds
+    recording_of(controller)._tracker.record_stop_requested(egress.id, controller.time.seconds)
     controller.live.becomes(egress.id, EgressStatus.ABORTED, error="page did not load")
     controller.live.go(egress.room, "ann")
     await still_failed(controller)
@@ -125,7 +125,7 @@ async def test_an_attempt_that_we_stopped_changes_no_delay() -> None:
     egress = await starting(controller)
     backoff = recording_of(controller)._failures.backoff
     before = backoff.count(controller.record("stage").id)
-    recording_of(controller)._egress_tracker.stop_requested_at[egress.id] = controller.time.seconds
+    recording_of(controller)._tracker.record_stop_requested(egress.id, controller.time.seconds)
     controller.live.becomes(egress.id, EgressStatus.ABORTED)
     await look(controller, 1)
     assert backoff.count(controller.record("stage").id) == before > 0
@@ -160,7 +160,7 @@ async def test_a_start_that_fails_after_a_minute_is_not_repeated_at_once() -> No
 async def test_a_lost_one_is_as_long_as_its_recorder_was_seen() -> None:
     controller = harness()
     egress = await recorded(controller)
-    tracker = recording_of(controller)._egress_tracker
+    tracker = recording_of(controller)._tracker
     first = tracker.last_seen[egress.id]
     controller.time.seconds += 40
     await look(controller)

@@ -79,6 +79,7 @@ class People:
     error: Exception | None = None
     held: asyncio.Event | None = None
     looks: int = 0
+    clock_ahead_s: float | None = None
     asked: asyncio.Event = field(default_factory=asyncio.Event)
 
     async def rooms(self) -> list[LiveRoom]:
