@@ -4,10 +4,10 @@
 import { byId, createElement, createIcon, createUserText, setVisible } from "./dom.js";
 import { displayName, LiveKit } from "./livekit.js";
 import { t } from "./texts.js";
+import { fitTiles, listTiles, rowTiles, scrollsSideways } from "./tile-layout.js";
 
-const ASPECT_RATIOS = { landscape: [16 / 9, 4 / 3], portrait: [4 / 3, 1, 3 / 4] };
+const ASPECT_RATIOS = { landscape: [4 / 3, 16 / 9], portrait: [3 / 4, 4 / 3] }; // narrowest, widest
 const MIN_WIDTH_PX = 132; // the tiles scroll rather than get narrower
-const GAP_PX = 10; // as in tiles.css
 
 export class Tiles {
   #room;
@@ -25,7 +25,7 @@ export class Tiles {
     this.#selectTiles = selectTiles;
     this.#minWidth = minWidth;
     this.#fitSingleVideo = fitSingleVideo;
-    this.#resizeObserver.observe(byId("tiles"));
+    this.#resizeObserver.observe(byId("tiles"), { box: "border-box" }); // the layout itself changes the padding
   }
 
   render() {
@@ -100,40 +100,37 @@ export class Tiles {
     this.#tiles.delete(key);
   }
 
-  // Sets the aspect ratio and the width with which the tiles fill most of the space.
+  // Sizes the tiles so that they fill most of the space, or scroll.
   #layOut() {
-    const { clientWidth: width, clientHeight: height, childElementCount: count } = byId("tiles");
-    const options = this.#aspectRatios(width, height).map((ratio) => ({ ratio, width: maxTileWidth(width, height, count, ratio) }));
-    const area = (option) => option.width ** 2 / option.ratio;
-    const best = options.reduce((one, other) => (area(other) > area(one) ? other : one));
-    byId("tiles").style.setProperty("--tile-width", `${Math.floor(Math.max(this.#minWidth, best.width))}px`);
-    byId("tiles").style.setProperty("--tile-ratio", String(best.ratio));
-    const { scrollWidth, scrollHeight } = byId("tiles");
-    byId("tiles").tabIndex = scrollHeight > height || scrollWidth > width ? 0 : -1; // a keyboard can scroll it
+    const tiles = byId("tiles");
+    const box = tiles.getBoundingClientRect(); // clientWidth is rounded, often up
+    const gap = parseFloat(getComputedStyle(tiles).columnGap);
+    const ratios = this.#aspectRatios(box);
+    const fitting = fitTiles(box, tiles.childElementCount, gap, ratios);
+    const scrolls = fitting.width < this.#minWidth;
+    const isRow = scrolls && scrollsSideways(box, this.#minWidth, gap, ratios);
+    tiles.classList.toggle("row", isRow);
+    tiles.classList.toggle("list", scrolls && !isRow);
+    const inner = { width: tiles.clientWidth, height: tiles.clientHeight }; // without a scrollbar
+    const size = !scrolls ? fitting : isRow ? rowTiles(inner, ratios) : listTiles(inner, this.#minWidth, gap, ratios);
+    const inset = scrolls ? 0 : Math.floor((box.width - size.columns * (size.width + gap) + gap) / 2);
+    tiles.style.setProperty("--tile-width", `${size.width}px`);
+    tiles.style.setProperty("--tile-height", `${size.height}px`);
+    tiles.style.setProperty("--tiles-inset", `${inset}px`); // so that no row has more tiles than `columns`
+    tiles.tabIndex = scrolls ? 0 : -1; // a keyboard can scroll it
   }
 
-  #aspectRatios(width, height) {
+  #aspectRatios({ width, height }) {
     const videos = this.#fitSingleVideo ? byId("tiles").querySelectorAll(".tile:only-child video") : [];
-    const own = [...videos].filter((each) => each.videoWidth > 0).map((each) => each.videoWidth / each.videoHeight);
-    return own.length ? own : ASPECT_RATIOS[width < height ? "portrait" : "landscape"];
+    const own = [...videos].find((each) => each.videoWidth > 0);
+    if (own) return [own.videoWidth / own.videoHeight, own.videoWidth / own.videoHeight];
+    return ASPECT_RATIOS[width < height ? "portrait" : "landscape"];
   }
 }
 
 const COUNT_KEY = "hidden count";
 const participantKey = (participant) => `participant ${participant.identity}`;
 const screenKey = (participant) => `screen ${participant.identity}`;
-
-// The largest width that `count` equal tiles can have in a box.
-function maxTileWidth(width, height, count, ratio) {
-  let best = 0;
-  for (let columns = 1; columns <= count; columns += 1) {
-    const rows = Math.ceil(count / columns);
-    const byWidth = (width - GAP_PX * (columns - 1)) / columns;
-    const byHeight = ((height - GAP_PX * (rows - 1)) / rows) * ratio;
-    best = Math.max(best, Math.min(byWidth, byHeight));
-  }
-  return best;
-}
 
 function videoOf(participant, source) {
   const publication = participant.getTrackPublication(source);
