@@ -62,42 +62,33 @@ class Companion(Protocol):
 
         Never fails: what LiveKit did not tell is remembered, and `due` and `condition` say so.
         """
-        ...
 
     async def load(self) -> None:
         """Read what an earlier holder of the lease left. Called first in each pass."""
-        ...
 
     def due(self, observed: Observed, queued: AbstractSet[str], *, audit: bool) -> AbstractSet[str] | None:
         """The ids of the rooms that need a look; None while nobody can look.
 
         `queued` are live rooms in which something happened. `audit`: quiet rooms have their turn as well.
         """
-        ...
 
     async def step(self, room_id: str) -> bool:
         """Look, decide, do one thing for the room; whether the next pass should look again at once."""
-        ...
 
     async def before_deletion(self, record: RoomRecord, name: str) -> None:
         """The live room `name` goes: what serves it there ends first. Waits 5 s at most, and never fails."""
-        ...
 
     def condition(self, record: RoomRecord) -> NewCondition | None:
         """What it says of a room; None where nothing is wanted of it."""
-        ...
 
     def conditions_without_livekit(self, error: LiveKitError) -> Iterable[tuple[RoomRecord, NewCondition]]:
         """What it says of which rooms while LiveKit tells nothing."""
-        ...
 
     def concerns(self, record: RoomRecord) -> bool:
         """Whether webhooks about its live room may mean work."""
-        ...
 
     def on_standby(self) -> None:
         """Another holds the lease: what is remembered of rooms is read again when it is our turn."""
-        ...
 
 
 CompanionFactory: TypeAlias = Callable[[CompanionContext], Companion]

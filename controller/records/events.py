@@ -83,7 +83,6 @@ class EventStore(Protocol):
 
         `pending`: they are to be sent out.
         """
-        ...
 
     async def find(
         self,
@@ -93,27 +92,21 @@ class EventStore(Protocol):
         limit: int | None = None,
     ) -> list[Event]:
         """The last `limit` events (None: all) of these rooms' keys and types since then, newest last."""
-        ...
 
     async def keys(self, name: str) -> frozenset[str]:
         """The keys of rooms in events that match `name`: a key, a room id, or a key as text shows it."""
-        ...
 
     async def pending(self, limit: int) -> list[Event]:
         """The oldest events that are to be sent out, oldest first."""
-        ...
 
     async def mark_sent(self, ids: Collection[str]) -> None:
         """They are no longer pending."""
-        ...
 
     async def drop_pending(self, before: datetime) -> int:
         """Stop sending events older than `before`; returns their number."""
-        ...
 
     async def purge(self, before: datetime) -> int:
         """Delete events older than `before`; returns their number."""
-        ...
 
 
 def encode_event(event: Event, *, pending: bool) -> Document:

@@ -97,18 +97,15 @@ class Relay(Protocol):
 
     def enqueue(self, event: ForwardedEvent) -> None:
         """Queue it. Does not wait and never fails; equal events in the queue are forwarded once."""
-        ...
 
     async def flush_forever(self) -> None:
         """Write the entries in batches until cancelled. An unavailable database is not an error."""
-        ...
 
     def pop_all(self) -> list[ForwardedEvent]:
         """What any replica forwarded and `has_remote_changes` has read; each is returned once.
 
         Excludes all that was forwarded before the first call of `has_remote_changes`.
         """
-        ...
 
 
 class Records(Protocol):
@@ -126,7 +123,6 @@ class Records(Protocol):
     @property
     def unusable(self) -> Mapping[str, UnusableRecord]:
         """The records that this release must not act on, by id; `by_id` keeps their last good version."""
-        ...
 
 
 class StoredRecords(Records, Protocol):
@@ -135,12 +131,10 @@ class StoredRecords(Records, Protocol):
     @property
     def identity(self) -> StoreIdentity:
         """`store` is '' before the first refresh, and for an empty database that was opened for reading."""
-        ...
 
     @property
     def secret_changed(self) -> bool:
         """Whether the database was made with another ROOMCTL_SECRET."""
-        ...
 
 
 class RecordReader(StoredRecords, Protocol):
@@ -151,15 +145,12 @@ class RecordReader(StoredRecords, Protocol):
 
         A full read at the first call and after another's write, otherwise one small read.
         """
-        ...
 
     def invalidate(self) -> None:
         """Make the next refresh a full read: a writer may have died half way."""
-        ...
 
     def next_change(self) -> asyncio.Event:
         """Set when the records in memory are replaced. Get it before you read them."""
-        ...
 
 
 class RecordWriter(StoredRecords, Protocol):
@@ -171,7 +162,6 @@ class RecordWriter(StoredRecords, Protocol):
 
     async def insert(self, record: RoomRecord) -> RoomRecord:
         """A new record. StoreConflictError if its id or its key is taken (a lost reply is not a conflict)."""
-        ...
 
     async def save(self, before: RoomRecord, after: RoomRecord) -> RoomRecord:
         """Write what differs between the two. StoreConflictError if another writer was faster.
@@ -180,18 +170,15 @@ class RecordWriter(StoredRecords, Protocol):
         older than the stored one (`observed_generation`) is refused. If nothing differs, nothing is sent.
         The other half of the result may be newer than `after`'s.
         """
-        ...
 
     async def restore(self, before: UnusableRecord, after: RoomRecord) -> RoomRecord:
         """Write a damaged record again. StoreConflictError if its damage is no longer the same.
 
         Readable fields that this release does not know stay in the document.
         """
-        ...
 
     async def forget(self, record: RoomRecord) -> None:
         """Delete a tombstone; one that was revived meanwhile stays (StoreConflictError)."""
-        ...
 
 
 class RecordStore(RecordReader, RecordWriter, Protocol):
@@ -203,17 +190,14 @@ class Replicas(Protocol):
 
     async def put(self, replica: Replica) -> None:
         """Write its document in place of the previous one."""
-        ...
 
     async def all(self) -> list[Replica]:
         """All replicas, the oldest first; one that was killed stays for an hour."""
-        ...
 
     async def remove(self, replica_id: str) -> None: ...
 
     async def forget_old(self, now: datetime) -> None:
         """Delete the documents of replicas that were killed an hour ago."""
-        ...
 
 
 class HeldRecords(RecordReader, Protocol):
@@ -221,7 +205,6 @@ class HeldRecords(RecordReader, Protocol):
 
     async def holder(self) -> Holder | None:
         """Who holds or last held the lease, read now."""
-        ...
 
     @property
     def replicas(self) -> Replicas: ...
@@ -243,7 +226,6 @@ class StoredEvents(StoredRecords, Protocol):
     @property
     def events(self) -> EventStore:
         """The events, in a collection of their own; read and written each time, not kept in memory."""
-        ...
 
 
 class RoomStore(RecordStore, HeldRecords, RemovalApprovals, StoredEvents, Protocol):
@@ -254,17 +236,14 @@ class RoomStore(RecordStore, HeldRecords, RemovalApprovals, StoredEvents, Protoc
 
         It also reads what was forwarded, which `relay` then returns.
         """
-        ...
 
     @property
     def relay(self) -> Relay:
         """What replicas on these records forward to each other."""
-        ...
 
     @property
     def recordings(self) -> RecordingStore:
         """The recordings, in a collection of their own; read and written each time, not kept in memory."""
-        ...
 
 
 class Lease(Protocol):
@@ -275,11 +254,9 @@ class Lease(Protocol):
     @property
     def held(self) -> bool:
         """Whether writing is allowed now: the last renewal is under 8 s old by our monotonic clock."""
-        ...
 
     def check(self) -> None:
         """LeaseLostError if it is not held."""
-        ...
 
     async def acquire(self, wait: float | None) -> None:
         """Take it when it is free, ours by folder, or its number has not changed for 12 s.
@@ -287,10 +264,8 @@ class Lease(Protocol):
         LeaseHeldError after `wait` seconds, or at once if the number changes: its holder runs. None: wait
         without limit.
         """
-        ...
 
     async def release(self) -> None: ...
 
     async def give_up(self) -> None:
         """Release it for another to take, and set `lost`: it is requested again as if it had been lost."""
-        ...

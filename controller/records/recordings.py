@@ -59,23 +59,18 @@ class RecordingStore(Protocol):
 
     async def put(self, row: RecordingRow) -> None:
         """Write the row; it replaces any earlier one of this egress id."""
-        ...
 
     async def unfinished(self) -> list[RecordingRow]:
         """The rows in the state `recording`."""
-        ...
 
     async def lost(self) -> frozenset[str]:
         """The egress ids in the state `lost`."""
-        ...
 
     async def find(self, room_ids: frozenset[str] | None = None) -> list[RecordingRow]:
         """The rows of these rooms (None: all), the latest first."""
-        ...
 
     async def find_by_names(self, names: frozenset[str]) -> list[RecordingRow]:
         """The rows of rooms with one of these names: a key, a room id, or a key as text shows it."""
-        ...
 
 
 _STORED_NAMES: Final = {"egress_id": "_id", "size": "bytes"}
