@@ -26,6 +26,7 @@ from controller.live.ports import EgressReader, LiveKitWriter
 from controller.manifests import Cache, load
 from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
+from controller.plan.metadata import Owner
 from controller.plan.model import PlanInputs
 from controller.reconcile.change_applier import ChangeApplier
 from controller.reconcile.companion_runner import CompanionRunner
@@ -126,7 +127,7 @@ def build_controller(
     companions = tuple(factory(context) for factory in process.companions)
     planner = build_planner(process, store, tuple(companion.observe for companion in companions))
     writer = fenced(process.writer, lease, asyncio.Semaphore(MAX_CONCURRENT_WRITES))
-    applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.instance, companions)
+    applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.owner, companions)
     status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
     events = RoomEvents(process.events, state, clock, process.author_of)
     task_runner = TaskRunner(applier, status_writer, events, triggers, process.metrics, progress)
@@ -157,7 +158,9 @@ def _companion_context(process: Process, store: RoomStore, lease: Lease) -> Comp
 def _plan_inputs(settings: Settings, prune_grace_seconds: float) -> PlanInputs:
     """What a plan fills in: the database's id, and the time."""
     return PlanInputs(
-        instance=settings.instance,
+        owner=Owner(
+            settings.instance, tuple(derive_key(secret, Purpose.OWNER_MARK) for secret in settings.secrets)
+        ),
         store="",
         id_key=derive_key(settings.secret, Purpose.ROOM_ID),
         now=Clock().wall(),

@@ -1,6 +1,7 @@
 """Time and randomness as arguments: what a pass needs of them, and nothing else asks the machine."""
 
 import random
+import secrets
 import time
 import uuid
 from collections.abc import Callable
@@ -17,9 +18,13 @@ CLOCK_LIMIT_SECONDS: Final = 60.0
 
 @dataclass(frozen=True, slots=True)
 class Clock:
-    """`wall` is UTC with whole milliseconds, `monotonic` seconds; `chance` lies in [0, 1)."""
+    """`wall` is UTC with whole milliseconds, `monotonic` seconds; `chance` lies in [0, 1).
+
+    `new_epoch` is the invite epoch of a new room: a random number that fits in 48 bits.
+    """
 
     wall: Callable[[], datetime] = lambda: truncate_to_millis(datetime.now(UTC))
     monotonic: Callable[[], float] = time.monotonic
     new_name: Callable[[], str] = lambda: str(uuid.uuid4())
     chance: Callable[[], float] = random.random
+    new_epoch: Callable[[], int] = lambda: secrets.randbits(48)

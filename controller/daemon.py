@@ -154,7 +154,7 @@ async def _control(
     async with open_lease(store, partial(_on_lease_change, process, stop), may_lead) as lease:
         parts = build_controller(process, store, lease)
         announcer = _announcer(process, parts, store, lease)
-        act, instance = parts.reconciler.on_webhook, process.inputs.instance
+        act, instance = parts.reconciler.on_webhook, process.inputs.owner.instance
         forwarder = WebhookForwarder(act, lease, process.state, store.relay, instance)
         loop = Loop(
             parts.reconciler,

@@ -9,7 +9,15 @@ from enum import StrEnum
 from functools import partial
 from typing import Annotated, Any, Final, Self, TypeAlias
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, WithJsonSchema
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    StringConstraints,
+    ValidationInfo,
+    WithJsonSchema,
+    field_validator,
+)
 from pydantic.fields import FieldInfo
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9 -]+\Z"
@@ -44,6 +52,13 @@ class RecordMode(StrEnum):
     AND_CHAT = "ROOM_COMPOSITE_AND_CHAT"
 
 
+class Join(StrEnum):
+    """Who may enter: everyone who knows the room's id (link), or only with a proof (invite)."""
+
+    LINK = "link"
+    INVITE = "invite"
+
+
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN),
@@ -53,6 +68,8 @@ UserId = Annotated[str, StringConstraints(min_length=1, max_length=128)]
 Media = Annotated[MediaType, Field(strict=False)]
 Participants = Annotated[int, Field(ge=1, le=MAX_PARTICIPANTS)]
 Mode = Annotated[RecordMode, Field(strict=False)]
+JoinMode = Annotated[Join, Field(strict=False)]
+ReservedSeats = Annotated[int, Field(ge=0, lt=MAX_PARTICIPANTS)]
 
 FieldKind: TypeAlias = type[str] | type[int] | type[bool] | type[StrEnum]
 
@@ -64,7 +81,9 @@ class RoomField:
     `description` is a sentence; `rule` says in words which values are allowed, and is derived from the type
     where it is empty. `in_find`: findLKRoomNameById returns the field. `in_metadata`: the live room's
     metadata carries it. `restricts(before, after)`: whether that change takes something away from the
-    people inside; both are JSON values. The rest is read off the model: `annotation` with its constraints,
+    people inside; both are JSON values. `is_ours`: the reference does not have the field, so a room is
+    returned with it only where it differs from its default. `reader`: the oldest schema of records that
+    may act on a room where it does. The rest is read off the model: `annotation` with its constraints,
     `kind` without, `default` as JSON has it.
     """
 
@@ -73,6 +92,8 @@ class RoomField:
     in_find: bool = False
     in_metadata: bool = False
     restricts: Callable[[Any, Any], bool] | None = None
+    is_ours: bool = False
+    reader: int = 1
     name: str = ""
     annotation: Any = None
     kind: FieldKind = str
@@ -117,11 +138,13 @@ def _narrowed(_before: Any, after: Any) -> bool:
 
 
 _shown_field = partial(RoomField, in_find=True, in_metadata=True)
+_our_restriction = partial(RoomField, is_ours=True, reader=2)
 
 
 class RoomSpec(BaseModel):
-    """What somebody wants of a room: the body of the reference's create call, defaults filled in.
+    """What somebody wants of a room: the body of the reference's create call, and our own keys.
 
+    Defaults are filled in.
     This is the one table of a room's fields: the record, the manifest reader, the JSON Schema, the API's
     bodies, filters and answers, the plan and the live metadata are all derived from it. Field names are the
     reference's own. Strict: "20" is no integer and 1 is no boolean.
@@ -172,6 +195,26 @@ class RoomSpec(BaseModel):
         RecordMode.GRID
     )
     active: Annotated[bool, RoomField("Whether the room is active right after provisioning.")] = True
+    join: Annotated[
+        JoinMode,
+        _our_restriction(
+            "Who may enter: link, everyone with the room's id; invite, only with an invite or access token."
+        ),
+    ] = Join.LINK
+    reserved_seats: Annotated[
+        ReservedSeats,
+        _our_restriction(
+            "Seats kept for participants with an invite or an access token.",
+            "an integer from 0 to max_participants - 1",
+        ),
+    ] = 0
+
+    @field_validator("reserved_seats")
+    @classmethod
+    def _leaves_a_seat(cls, seats: int, info: ValidationInfo) -> int:
+        if seats >= info.data.get("max_participants", MAX_PARTICIPANTS):
+            raise ValueError(cls.model_fields["reserved_seats"].metadata[-1].rule)
+        return seats
 
     def as_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values, in the reference's order of fields."""
@@ -181,10 +224,13 @@ class RoomSpec(BaseModel):
 FIELDS: Final[Mapping[str, RoomField]] = {
     name: RoomField.of_model(name, info) for name, info in RoomSpec.model_fields.items()
 }
-"""The ten fields of a room that a caller may write, by name, in the reference's order."""
+"""The fields of a room that a caller may write, by name: the reference's ten in its order, then ours."""
+
+OUR_FIELDS: Final = tuple(name for name, field in FIELDS.items() if field.is_ours)
+REFERENCE_FIELDS: Final = tuple(name for name in FIELDS if name not in OUR_FIELDS)
 
 ANSWER_ORDER: Final = (
-    *(name for name in FIELDS if name not in ("max_participants", "active")),
+    *(name for name in REFERENCE_FIELDS if name not in ("max_participants", "active")),
     *("max_participants", "sid", "active"),
 )
 """The fields in the order in which the reference prints a room, with `sid` among them."""
@@ -220,17 +266,30 @@ class FieldChange:
         return {"field": self.field, "from": self.before, "to": self.after}
 
 
+def our_values(spec: RoomSpec) -> dict[str, Any]:
+    """Our fields that differ from their defaults, as JSON values."""
+    values = {name: _plain(getattr(spec, name)) for name in OUR_FIELDS}
+    return {name: value for name, value in values.items() if value != FIELDS[name].default}
+
+
+def required_reader(spec: RoomSpec) -> int:
+    """The oldest schema of records that may act on a room of this spec."""
+    return max((FIELDS[name].reader for name in our_values(spec)), default=1)
+
+
 def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange, ...]:
-    """The fields that differ, in the reference's order; all of them, from None, where the room is new."""
+    """The fields that differ, in the order of FIELDS.
+
+    Where the room is new, those of the reference and those of ours that are set, from None.
+    """
     if before is after:
         return ()
     new = after.as_dict()
-    old: dict[str, Any] = before.as_dict() if before is not None else dict.fromkeys(FIELDS)
-    return tuple(
-        FieldChange(field, old[field], new[field])
-        for field in FIELDS
-        if before is None or old[field] != new[field]
-    )
+    if before is None:
+        given = (*REFERENCE_FIELDS, *our_values(after))
+        return tuple(FieldChange(field, None, new[field]) for field in given)
+    old = before.as_dict()
+    return tuple(FieldChange(field, old[field], new[field]) for field in FIELDS if old[field] != new[field])
 
 
 _STANDARD_TEAM: Final[Mapping[str, Any]] = {
@@ -271,6 +330,7 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
 class Purpose(StrEnum):
     """What a key derived from ROOMCTL_SECRET is for; each purpose has a key of its own."""
 
+    OWNER_MARK = "owner-mark"
     ROOM_ID = "room-id"
     INVITE = "invite"
     EGRESS = "egress"

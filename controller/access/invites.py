@@ -17,6 +17,9 @@ MAX_INVITE_TTL_SECONDS: Final = 30 * 24 * 3600
 MAX_EGRESS_TOKEN_TTL_SECONDS: Final = 15 * 60
 """How long an invite is good by default and at most, and an egress token at most, in seconds."""
 
+INVITE_ROLES: Final = (Role.SPEAKER, Role.GUEST)
+"""What an invite can prove. A guest's opens a room that is closed to those who have only the link."""
+
 _INVITE: Final = jwt.header("roomctl-invite+jwt")
 _EGRESS: Final = jwt.header("roomctl-egress+jwt")
 _INVITES: Final = "roomctl/invite"
@@ -60,13 +63,13 @@ def read_invite(token: str, key: bytes, now: int) -> Invite | None:
     """
     claims = jwt.read(token, _INVITE, key)
     room, epoch, identity = claims.get("room"), claims.get("epoch"), claims.get("sub")
-    if claims.get("aud") != _INVITES or claims.get("role") != Role.SPEAKER:
+    if claims.get("aud") != _INVITES or claims.get("role") not in INVITE_ROLES:
         return None
     if not isinstance(room, str) or type(epoch) is not int or not isinstance(identity, str | None):
         return None
     if not _in_time(claims, now, MAX_INVITE_TTL_SECONDS):
         return None
-    return Invite(room, Role.SPEAKER, epoch, claims["exp"], identity)
+    return Invite(room, Role(claims["role"]), epoch, claims["exp"], identity)
 
 
 def mint_egress(

@@ -18,6 +18,13 @@ from controller.room import MediaType, RoomSpec
 ROLE_ATTRIBUTE: Final = "role"
 """The name of the participant attribute that holds the role."""
 
+JTI_ATTRIBUTE: Final = "jti_sha256"
+"""The attribute that holds the SHA-256 of the `jti` of the participant's token."""
+
+SEAT_ATTRIBUTE: Final = "seat"
+RESERVED: Final = "reserved"
+"""The attribute, and its value, of a participant who may take a reserved seat."""
+
 MEDIA_ATTRIBUTE: Final = "media"
 WITHDRAWN: Final = "withdrawn"
 """The attribute, and its value, of one who published what the room must not carry under another's name.
@@ -84,11 +91,22 @@ def permission_correction(participant: Participant, spec: RoomSpec) -> Correctio
 
 
 def role_of(participant: Participant) -> Role | None:
-    """The role that was proven at minting; None for somebody who came with a token that is not ours."""
+    """The role that was proven at minting; None for a participant whose token is not ours.
+
+    What a participant can write proves nothing: with our tokens no one may change their own attributes.
+    """
+    if participant.permission.can_update_metadata:
+        return None
     try:
         return Role(participant.attributes.get(ROLE_ATTRIBUTE, ""))
     except ValueError:
         return None
+
+
+def has_reserved_seat(participant: Participant) -> bool:
+    """Whether the participant may take a reserved seat: see `role_of` for whose attributes count."""
+    attributes, permission = participant.attributes, participant.permission
+    return attributes.get(SEAT_ATTRIBUTE) == RESERVED and not permission.can_update_metadata
 
 
 def _has_mislabeled_track(participant: Participant, wanted: Permission, spec: RoomSpec) -> bool:

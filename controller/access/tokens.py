@@ -4,13 +4,14 @@ A token is minted on every join, so its claims are written out by hand, a permis
 the outcome against PyJWT and against livekit-server.
 """
 
+import hashlib
 import json
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any, Final
 
 from controller.access import jwt
-from controller.access.policy import ROLE_ATTRIBUTE, Role
+from controller.access.policy import JTI_ATTRIBUTE, RESERVED, ROLE_ATTRIBUTE, SEAT_ATTRIBUTE, Role
 from controller.live.room import Permission
 from controller.settings_parsers import ApiKey
 
@@ -22,6 +23,19 @@ _text = json.encoder.encode_basestring_ascii
 
 
 @dataclass(frozen=True, slots=True)
+class Badge:
+    """What the attributes of a participant say of their token.
+
+    `role` is what was proven. `token_id` is the random `jti`, which only its holder knows: the attribute is
+    its digest. `reserved`: an invite or an access token was shown, so a reserved seat may be taken.
+    """
+
+    role: Role
+    token_id: str
+    reserved: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Minter:
     """Signs with `key`; `ttl` is a token's life in seconds. A token of a `previous` key is still a proof."""
 
@@ -30,30 +44,42 @@ class Minter:
     previous: tuple[ApiKey, ...] = ()
 
     def mint(
-        self, room: str, identity: str, name: str | None, *, role: Role, may: Permission, now: int
+        self, room: str, identity: str, name: str | None, *, badge: Badge, may: Permission, now: int
     ) -> str:
         """A token for `identity` to join the LiveKit room `room`, good from `now` (epoch seconds) for `ttl`.
 
-        It can do nothing but join, with the permission `may` in full; `role` stands in its attributes.
+        It can do nothing but join, with the permission `may` in full.
         """
         shown = f'"name":{_text(name)},' if name is not None else ""
         claims = (
             f'{{"iss":{_text(self.key.name)},"sub":{_text(identity)},'
             f'"nbf":{now},"exp":{now + self.ttl},{shown}'
-            f'"attributes":{{"{ROLE_ATTRIBUTE}":"{role}"}},'
+            f'"jti":"{badge.token_id}","attributes":{_attributes(badge)},'
             f'"video":{{"roomJoin":true,"room":{_text(room)},{_grants(may)}}}}}'
         )
         return jwt.sign(_HEADER, claims, self.key.secret.encode())
 
-    def proves(self, token: str, room: str, identity: str, now: int) -> bool:
-        """Whether `token` is one of ours for `identity` in `room`, over by at most six hours."""
-        return any(_proves(token, key, room, identity, now) for key in (self.key, *self.previous))
+    def token_id(self, token: str, room: str, identity: str, now: int) -> str | None:
+        """The `jti` of `token`, if it is one of ours for `identity` in `room`, over by at most six hours."""
+        ids = (_token_id(token, key, room, identity, now) for key in (self.key, *self.previous))
+        return next((token_id for token_id in ids if token_id is not None), None)
 
 
-def _proves(token: str, key: ApiKey, room: str, identity: str, now: int) -> bool:
+def token_digest(token_id: str) -> str:
+    """What a participant's attribute shows of the `jti` of their token: enough to compare, not to forge."""
+    return hashlib.sha256(token_id.encode()).hexdigest()
+
+
+def _attributes(badge: Badge) -> str:
+    seat = f',"{SEAT_ATTRIBUTE}":"{RESERVED}"' if badge.reserved else ""
+    digest = token_digest(badge.token_id)
+    return f'{{"{ROLE_ATTRIBUTE}":"{badge.role}","{JTI_ATTRIBUTE}":"{digest}"{seat}}}'
+
+
+def _token_id(token: str, key: ApiKey, room: str, identity: str, now: int) -> str | None:
     claims = jwt.read(token, _HEADER, key.secret.encode())
-    grants = claims.get("video")
-    return (
+    grants, token_id = claims.get("video"), claims.get("jti")
+    proves = (
         isinstance(grants, dict)
         and grants.get("roomJoin") is True
         and grants.get("room") == room
@@ -61,6 +87,7 @@ def _proves(token: str, key: ApiKey, room: str, identity: str, now: int) -> bool
         and claims.get("sub") == identity
         and _in_time(claims, now)
     )
+    return token_id if proves and isinstance(token_id, str) else None
 
 
 def _in_time(claims: dict[str, Any], now: int) -> bool:

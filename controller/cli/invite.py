@@ -1,8 +1,8 @@
-"""roomctl invite: a link that lets a speaker in, or the token of a hidden participant."""
+"""roomctl invite: a link for a speaker or a guest, or the token of a hidden participant."""
 
 import time
 from datetime import UTC, datetime
-from typing import Annotated, Final, Literal
+from typing import Annotated, Final, Literal, NamedTuple
 
 import typer
 
@@ -19,7 +19,7 @@ from controller.access.policy import Role
 from controller.cli.console import Exit, print_data, print_info
 from controller.cli.flags import with_settings
 from controller.cli.record_event import record_event, warn_of_missing_event
-from controller.cli.rooms import one_room
+from controller.cli.rooms import change_record, one_room
 from controller.cli.wait_condition import parse_duration
 from controller.connect import connect_store
 from controller.errors import RoomctlError, StoreError
@@ -28,24 +28,33 @@ from controller.records.record import RoomRecord
 from controller.room import Purpose, derive_key, format_time, redact_key
 from controller.settings import SettingGroup, Settings
 
-Guest = Literal["speaker", "hidden"]
-"""As what somebody is invited."""
-_DEFAULT: Final = {"speaker": DEFAULT_INVITE_TTL_SECONDS, "hidden": MAX_EGRESS_TOKEN_TTL_SECONDS}
-_AT_MOST: Final = {"speaker": MAX_INVITE_TTL_SECONDS, "hidden": MAX_EGRESS_TOKEN_TTL_SECONDS}
-_RANGES: Final = {
-    "speaker": "an invite can last 1s to 30d",
-    "hidden": "a hidden participant's token can last 1s to 15m",
-}
+InvitedRole = Literal["speaker", "guest", "hidden"]
+MAX_BOUND_IDENTITIES: Final = 1_000
+"""For one room at a time: each request for a token goes through them."""
+
+
+class _Lifetime(NamedTuple):
+    """In seconds; `rule` is the error of a duration that is out of range."""
+
+    default: int
+    at_most: int
+    rule: str
+
+
+_INVITE: Final = _Lifetime(DEFAULT_INVITE_TTL_SECONDS, MAX_INVITE_TTL_SECONDS, "an invite can last 1s to 30d")
+_EGRESS: Final = _Lifetime(
+    *(MAX_EGRESS_TOKEN_TTL_SECONDS,) * 2, "a hidden participant's token can last 1s to 15m"
+)
 
 
 @with_settings(SettingGroup.DATABASE | SettingGroup.INVITES | SettingGroup.EVENTS)
 async def invite(
     settings: Settings,
     room: Annotated[str, typer.Argument(metavar="KEY|ID", help="Room to join.")],
-    role: Annotated[Guest, typer.Option(help="Role to grant: speaker prints a link, hidden prints a token.")],
+    role: Annotated[InvitedRole, typer.Option(help="Role: speaker or guest for a link, hidden for a token.")],
     identity: Annotated[
         str | None,
-        typer.Option(metavar="ID", help="Restrict the invite to this participant_id.", show_default=False),
+        typer.Option(metavar="ID", help="Keep this participant_id for the invite.", show_default=False),
     ] = None,
     expires: Annotated[
         str | None,
@@ -67,16 +76,37 @@ async def invite(
                 "unless `roomctl run` has the same, the link will not work"
             )
         now = int(time.time())
+        if identity is not None:
+            record = await _bind(settings, room, identity, now + seconds)
         if role == "hidden":
             text = egress_token(record, settings.secret, now, seconds)
         else:
-            text = link(record, settings, now, seconds, identity)
+            invited = Invite(record.id, Role(role), record.invite_epoch, now + seconds, identity)
+            text = link(invited, settings, now)
         await _record(settings, record, role, now + seconds)
     print_data(text)
     return Exit.FINE
 
 
-async def _record(settings: Settings, record: RoomRecord, role: Guest, expires: int) -> None:
+async def _bind(settings: Settings, room: str, identity: str, expires: int) -> RoomRecord:
+    """Keep the identity for the invite. RoomctlError where too many are kept already."""
+
+    def bound(record: RoomRecord) -> RoomRecord:
+        now = datetime.now(UTC)
+        after = record.with_bound_identity(identity, datetime.fromtimestamp(expires, UTC), now)
+        if len(after.bound) > MAX_BOUND_IDENTITIES:
+            key = redact_key(record.key)
+            raise RoomctlError(
+                f"{key} has {MAX_BOUND_IDENTITIES} invites with --identity; "
+                f"wait until one ends, or end all with `roomctl revoke {key}`"
+            )
+        return after
+
+    async with connect_store(settings, verb="invite", read_only=False) as store:
+        return await change_record(store, room, bound)
+
+
+async def _record(settings: Settings, record: RoomRecord, role: InvitedRole, expires: int) -> None:
     """The event, without the link and the identity. Who may only read may invite all the same."""
     reason = f"{role}, valid until {format_time(datetime.fromtimestamp(expires, UTC))}"
     try:
@@ -86,19 +116,20 @@ async def _record(settings: Settings, record: RoomRecord, role: Guest, expires: 
         warn_of_missing_event(error)
 
 
-def _seconds(role: Guest, expires: str | None) -> int:
+def _seconds(role: InvitedRole, expires: str | None) -> int:
+    lifetime = _EGRESS if role == "hidden" else _INVITE
     if expires is None:
-        return _DEFAULT[role]
+        return lifetime.default
     try:
         seconds = int(parse_duration(expires))
     except ValueError as error:
         raise typer.BadParameter(str(error), param_hint="--expires") from None
-    if not 0 < seconds <= _AT_MOST[role]:
-        raise typer.BadParameter(f"{expires} is out of range; {_RANGES[role]}", param_hint="--expires")
+    if not 0 < seconds <= lifetime.at_most:
+        raise typer.BadParameter(f"{expires} is out of range; {lifetime.rule}", param_hint="--expires")
     return seconds
 
 
-def _check_identity(role: Guest, identity: str | None) -> None:
+def _check_identity(role: InvitedRole, identity: str | None) -> None:
     if identity is None:
         return
     if role == "hidden":
@@ -107,11 +138,10 @@ def _check_identity(role: Guest, identity: str | None) -> None:
         raise typer.BadParameter(problem, param_hint="--identity")
 
 
-def link(record: RoomRecord, settings: Settings, now: int, seconds: int, identity: str | None) -> str:
-    """The link for a speaker; the invite is in its fragment, which no server sees and no log."""
-    invited = Invite(record.id, Role.SPEAKER, record.invite_epoch, now + seconds, identity)
+def link(invited: Invite, settings: Settings, now: int) -> str:
+    """The link to the join page; the invite is in its fragment, which no server sees and no log."""
     token = mint_invite(invited, derive_key(settings.secret, Purpose.INVITE), now)
-    return f"{settings.public_url}/join/{record.id}#invite={token}"
+    return f"{settings.public_url}/join/{invited.room_id}#invite={token}"
 
 
 def egress_token(record: RoomRecord, secret: str, now: int, seconds: int) -> str:

@@ -1,22 +1,18 @@
 """roomctl revoke: the invites of a room that were given out so far let nobody in any more."""
 
-from typing import Annotated, Final
+from typing import Annotated
 
 import typer
 
 from controller.cli.console import Exit, print_info
 from controller.cli.flags import with_settings
 from controller.cli.record_event import record_event
-from controller.cli.rooms import one_room
+from controller.cli.rooms import change_record, one_room
 from controller.connect import connect_store
-from controller.errors import RoomctlError, StoreConflictError
 from controller.records.events import EventType
-from controller.records.ports import RecordStore
 from controller.records.record import RoomRecord
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
-
-ATTEMPTS: Final = 20
 
 
 @with_settings(SettingGroup.DATABASE | SettingGroup.EVENTS)
@@ -31,19 +27,8 @@ async def revoke(
     async with connect_store(settings, verb="revoke", read_only=True) as seen:
         one_room(seen, room)  # nothing is made or started for writing before the room is known
         async with connect_store(settings, verb="revoke", read_only=False) as store:
-            record = await raised(store, room)
+            record = await change_record(store, room, RoomRecord.with_next_invite_epoch)
             await record_event(store, settings, EventType.REVOKE, record, "all invites revoked")
     key = redact_key(record.key)
     print_info(f"{key}: all invites revoked; run `roomctl invite {key} --role speaker` to create a new one")
     return Exit.FINE
-
-
-async def raised(store: RecordStore, name: str) -> RoomRecord:
-    """Raise the room's invite epoch, whoever else writes its record meanwhile."""
-    for _ in range(ATTEMPTS):
-        record = one_room(store, name)
-        try:
-            return await store.save(record, record.with_next_invite_epoch())
-        except StoreConflictError:
-            await store.refresh()
-    raise RoomctlError(f"could not update {redact_key(record.key)}: the record keeps changing; try again")

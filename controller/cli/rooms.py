@@ -1,16 +1,16 @@
 """The rooms that a verb is for: which they are, how each stands right now, and the text if there is none."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from controller.cli.console import Exit, print_error
 from controller.cli.leader import Leader
-from controller.errors import RoomctlError
+from controller.errors import RoomctlError, StoreConflictError
 from controller.plan.unusable import advice
 from controller.reconcile.status import unseen, unusable_condition
-from controller.records.ports import Holder, Records
+from controller.records.ports import Holder, Records, RecordStore
 from controller.records.record import Condition, Origin, RoomRecord, UnusableRecord, to_api_dict
 from controller.room import format_time, redact_key
 from controller.settings import Settings
@@ -18,6 +18,7 @@ from controller.settings_parsers import mongodb_address
 from controller.text import quote_excerpt, suggestion
 
 CONTROLLER_AWAY: Final = "ControllerAway"
+MAX_WRITE_ATTEMPTS: Final = 20
 _ALWAYS: Final = ("Ready", "Live", "ManifestValid")
 
 
@@ -137,6 +138,19 @@ def one_room(records: Records, name: str) -> RoomRecord:
     if matches:
         return matches[0]
     raise RoomctlError(not_found(records, name))
+
+
+async def change_record(
+    store: RecordStore, name: str, change: Callable[[RoomRecord], RoomRecord]
+) -> RoomRecord:
+    """Write a change of the room's record, even if others write it at the same time. RoomctlError."""
+    for _ in range(MAX_WRITE_ATTEMPTS):
+        record = one_room(store, name)
+        try:
+            return await store.save(record, change(record))
+        except StoreConflictError:
+            await store.refresh()
+    raise RoomctlError(f"could not update {redact_key(record.key)}: the record keeps changing; try again")
 
 
 def not_found(records: Records, name: str) -> str:

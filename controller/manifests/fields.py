@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any, Final
 
 from pydantic import ValidationError
@@ -31,7 +32,6 @@ _ID: Final = re.compile(ID_PATTERN)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _MAX_INTEGER_DIGITS: Final = 18
 _TRUE: Final = frozenset(("true", "yes", "on", "y", "1"))
-_INTEGERS: Final = FIELDS["max_participants"].rule
 _FALSE: Final = frozenset(("false", "no", "off", "n", "0"))
 
 
@@ -186,19 +186,19 @@ def _boolean(value: ScalarEvent) -> bool:
     raise _InvalidValueError(f"expected true or false, got {quote_excerpt(text)}{instead}")
 
 
-def _integer(value: ScalarEvent) -> int:
+def _integer(rule: str, value: ScalarEvent) -> int:
     text = value.value
     if _INTEGER.match(text) is None:
         stripped = text.replace("_", "").replace(",", "").removeprefix("+").lstrip("0")
         near = _INTEGER.match(stripped) is not None and len(stripped) <= len(str(MAX_PARTICIPANTS))
         instead = f"; use {stripped}" if near else ""
-        raise _InvalidValueError(f"expected {_INTEGERS}, got {quote_excerpt(text)}{instead}")
+        raise _InvalidValueError(f"expected {rule}, got {quote_excerpt(text)}{instead}")
     if not is_plain(value):
         raise _InvalidValueError(
             f"expected an integer, got the string {quote_excerpt(text)}; remove the quotes"
         )
     if len(text) > _MAX_INTEGER_DIGITS:
-        raise _InvalidValueError(f"expected {_INTEGERS}, got {quote_excerpt(text)}")
+        raise _InvalidValueError(f"expected {rule}, got {quote_excerpt(text)}")
     return int(text)
 
 
@@ -225,7 +225,7 @@ def _id(value: ScalarEvent) -> str:
 
 def _reader(field: str) -> Callable[[ScalarEvent], Any]:
     kind = FIELDS[field].kind
-    return _boolean if kind is bool else _integer if kind is int else _text
+    return _boolean if kind is bool else partial(_integer, FIELDS[field].rule) if kind is int else _text
 
 
 _READERS: Final[Mapping[str, Callable[[ScalarEvent], Any]]] = {

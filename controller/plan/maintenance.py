@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
-from controller.access.invites import MAX_INVITE_TTL_SECONDS
 from controller.plan.matching import Matching
 from controller.plan.model import (
     Chore,
@@ -44,21 +43,8 @@ def _for_tombstone(record: RoomRecord, observed: Observed, inputs: PlanInputs) -
     listed = sorted({old.name for old in record.retired} & observed.live.keys())
     yield from (DeleteTombstonedRoom(record, name) for name in listed)
     unsettled = listed or record.recording is not None
-    if (
-        not unsettled
-        and record.removed_at is not None
-        and inputs.now - record.removed_at >= _tombstone_ttl(record)
-    ):
+    if not unsettled and record.removed_at is not None and inputs.now - record.removed_at >= TOMBSTONE_TTL:
         yield PurgeTombstone(record)
-
-
-def _tombstone_ttl(record: RoomRecord) -> timedelta:
-    """For how long a tombstone stays: where invites were revoked, until none of them could come back to life.
-
-    A manifest that comes back has its room's id again; without the tombstone its epoch would begin again.
-    """
-    revoked = record.origin is Origin.MANIFEST and record.invite_epoch
-    return timedelta(seconds=MAX_INVITE_TTL_SECONDS) if revoked else TOMBSTONE_TTL
 
 
 def _has_live_side(record: RoomRecord) -> bool:

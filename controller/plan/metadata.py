@@ -1,5 +1,10 @@
-"""What we write into a live room's metadata: whose it is, and what its guests may know of it. Pure."""
+"""What we write into a live room's metadata: whose it is, and what its guests may know of it. Pure.
 
+All participants can read it, so ids are in it as keyed hashes: a room's id is the permission to join it.
+"""
+
+import hashlib
+import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -11,28 +16,56 @@ from controller.room import FIELDS, RoomSpec
 
 @dataclass(frozen=True, slots=True)
 class OwnerMark:
-    """Who made a live room, as its metadata says. Anybody with the API secret can write one."""
+    """Who made a live room, as its metadata says. Anybody with the API secret can write one.
+
+    `store` and `room` are hashes by `Owner`; in metadata of the first release, the ids themselves.
+    """
 
     instance: str
     store: str
-    room_id: str
+    room: str
+
+
+@dataclass(frozen=True, slots=True)
+class Owner:
+    """Makes and recognizes the marks of one instance.
+
+    `keys` are the derived keys of OWNER_MARK: the first one makes marks, the others made earlier ones.
+    """
+
+    instance: str
+    keys: tuple[bytes, ...]
+
+    def room_marks(self, room_id: str) -> tuple[str, ...]:
+        """What may stand for the room in a mark; first what does now."""
+        return (*(_hashed(key, "room", room_id) for key in self.keys), room_id)
+
+    def store_marks(self, store: str) -> tuple[str, ...]:
+        """What may stand for the database in a mark; first what does now."""
+        return (*(_hashed(key, "store", store) for key in self.keys), store)
+
+
+def _hashed(key: bytes, kind: str, identifier: str) -> str:
+    return hmac.digest(key, f"{kind} {identifier}".encode(), hashlib.sha256)[:16].hex()
 
 
 _PREFIX: Final = "roomctl/"
+_IDS: Final = (("store", "store"), ("room", "room_id"))
+"""What a mark is about, and the name under which the first release wrote its id."""
 _SHOWN: Final = tuple(name for name, field in FIELDS.items() if field.in_metadata)
 _POLICY: Final = tuple(name for name, field in FIELDS.items() if field.restricts is not None)
 
 
 @lru_cache(maxsize=1 << 15)
-def room_metadata(spec: RoomSpec, room_id: str, instance: str, store: str) -> str:
+def room_metadata(spec: RoomSpec, room_id: str, owner: Owner, store: str) -> str:
     """The metadata of a room's live room: canonical JSON, so that equal text means equal content.
 
     Remembered, since each pass compares every room's.
     """
     content = {
-        "managed_by": _PREFIX + instance,
-        "store": store,
-        "room_id": room_id,
+        "managed_by": _PREFIX + owner.instance,
+        "store_hash": owner.store_marks(store)[0],
+        "room_hash": owner.room_marks(room_id)[0],
         **{name: getattr(spec, name) for name in _SHOWN},
     }
     return json.dumps(content, separators=(",", ":"))
@@ -47,11 +80,12 @@ def owner_mark(metadata: str) -> OwnerMark | None:
     if _PREFIX not in metadata:
         return None
     content = _content(metadata)
-    managed_by, store, room_id = (content.get(name) for name in ("managed_by", "store", "room_id"))
-    if not (isinstance(managed_by, str) and isinstance(store, str) and isinstance(room_id, str)):
+    managed_by = content.get("managed_by")
+    store, room = (content.get(f"{what}_hash", content.get(old)) for what, old in _IDS)
+    if not (isinstance(managed_by, str) and isinstance(store, str) and isinstance(room, str)):
         return None
     instance = managed_by.removeprefix(_PREFIX)
-    return OwnerMark(instance, store, room_id) if instance != managed_by else None
+    return OwnerMark(instance, store, room) if instance != managed_by else None
 
 
 def policy_from_metadata(metadata: str) -> Mapping[str, object]:

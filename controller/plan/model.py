@@ -10,6 +10,7 @@ from typing import Final, TypeAlias
 from controller.git import Commit
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
+from controller.plan.metadata import Owner
 from controller.records.record import RoomRecord, UnusableRecord
 from controller.room import Disruption, FieldChange
 from controller.text import pluralize
@@ -324,7 +325,7 @@ class PlanInputs:
     a guard would refuse. `ripe_orphans` are live names seen empty twice.
     """
 
-    instance: str
+    owner: Owner
     store: str
     id_key: bytes
     now: datetime

@@ -16,9 +16,9 @@ from controller.records.record import RoomRecord
 class Ownership:
     """The live rooms that concern us.
 
-    `retired` by record id: the names listed although they were given up. `unknown` by room id: rooms with
-    our mark under a name that no record has, the best one to adopt first. `orphans`: of those, the ones
-    that our own database made (whether one is adopted after all is for the planner to say).
+    `retired` by record id: the names listed although they were given up. `unknown` by the room of their
+    mark: rooms with our mark under a name that no record has, the best one to adopt first. `orphans`: of
+    those, the ones that our own database made; the planner decides whether one is adopted after all.
     """
 
     retired: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
@@ -39,14 +39,14 @@ def classify_rooms(observed: Observed, inputs: PlanInputs) -> Ownership:
     retired = _retired(strangers, records)
     known = {name for names in retired.values() for name in names}
     marked = [(live[name], mark) for name in strangers - known if (mark := owner_mark(live[name].metadata))]
-    ours = [(room, mark) for room, mark in marked if mark.instance == inputs.instance]
+    ours = [(room, mark) for room, mark in marked if mark.instance == inputs.owner.instance]
+    stores = inputs.owner.store_marks(inputs.store)
+    unusable = {mark for room_id in observed.unusable for mark in inputs.owner.room_marks(room_id)}
     return Ownership(
         retired=retired,
-        unknown=_by_room_id(ours),
+        unknown=_by_room(ours),
         orphans=frozenset(
-            room.name
-            for room, mark in ours
-            if mark.store == inputs.store and mark.room_id not in observed.unusable
+            room.name for room, mark in ours if mark.store in stores and mark.room not in unusable
         ),
     )
 
@@ -60,10 +60,10 @@ def _retired(listed: Collection[str], records: Iterable[RoomRecord]) -> dict[str
     return {room_id: names for room_id, names in names_by_id if names}
 
 
-def _by_room_id(ours: Iterable[tuple[LiveRoom, OwnerMark]]) -> dict[str, tuple[LiveRoom, ...]]:
+def _by_room(ours: Iterable[tuple[LiveRoom, OwnerMark]]) -> dict[str, tuple[LiveRoom, ...]]:
     grouped: dict[str, tuple[LiveRoom, ...]] = {}
     for room, mark in sorted(
         ours, key=lambda our: (-our[0].num_participants, our[0].created_at, our[0].name)
     ):
-        grouped[mark.room_id] = (*grouped.get(mark.room_id, ()), room)
+        grouped[mark.room] = (*grouped.get(mark.room, ()), room)
     return grouped

@@ -102,6 +102,12 @@ class _PlanContext:
     owners: Ownership
     inputs: PlanInputs
 
+    def adoptable(self, room_id: str) -> LiveRoom | None:
+        """The live room with our mark of this room, under a name that no record has."""
+        unknown = self.owners.unknown
+        marks = self.inputs.owner.room_marks(room_id) if unknown else ()
+        return next((unknown[mark][0] for mark in marks if mark in unknown), None)
+
 
 @dataclass(frozen=True, slots=True)
 class _Need:
@@ -167,16 +173,16 @@ def _live_steps(
     context: _PlanContext, room_id: str, spec: RoomSpec, record: RoomRecord | None
 ) -> Iterator[_Step]:
     """Stage 2: what the live side of one room needs, given the spec it has after stage 1."""
-    live, unknown = context.observed.live, context.owners.unknown
+    live = context.observed.live
     current = record.live if record is not None else None
     if not spec.active:
         if current is not None:
             yield Stop(), "room is inactive"
     elif current is not None and current.name in live:
         yield from _drift_steps(live[current.name], spec, room_id, context.inputs)
-    elif room_id in unknown:
-        yield Adopt(unknown[room_id][0].name), "adopts an existing LiveKit room of this instance"
-        yield from _drift_steps(unknown[room_id][0], spec, room_id, context.inputs)
+    elif (found := context.adoptable(room_id)) is not None:
+        yield Adopt(found.name), "adopts an existing LiveKit room of this instance"
+        yield from _drift_steps(found, spec, room_id, context.inputs)
     elif current is not None:
         yield (
             Heal(current.name),
@@ -189,7 +195,7 @@ def _live_steps(
 
 
 def _drift_steps(room: LiveRoom, spec: RoomSpec, room_id: str, inputs: PlanInputs) -> Iterator[_Step]:
-    if room.metadata != room_metadata(spec, room_id, inputs.instance, inputs.store):
+    if room.metadata != room_metadata(spec, room_id, inputs.owner, inputs.store):
         yield Repair(room.name), "LiveKit room metadata is out of date"
     if room.max_participants != spec.max_participants:
         yield Recreate(), "max_participants cannot be changed on a live room"

@@ -17,7 +17,7 @@ from controller.companions.companion import Companion
 from controller.errors import LiveKitNotFoundError, StoreConflictError
 from controller.live.ports import LiveKitReader, LiveKitWriter
 from controller.live.room import Participant
-from controller.plan.metadata import room_metadata
+from controller.plan.metadata import Owner, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
@@ -41,7 +41,7 @@ from controller.plan.model import (
     Update,
 )
 from controller.records.ports import RecordWriter
-from controller.records.record import Origin, RoomRecord
+from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
 
 MAX_CONCURRENT_PERMISSION_UPDATES: Final = 10
@@ -68,7 +68,7 @@ class ChangeApplier:
     reader: LiveKitReader
     state: StateCache
     clock: Clock
-    instance: str
+    owner: Owner
     companions: tuple[Companion, ...]
 
     async def apply_change(self, change: RoomChange, on_done: Callable[[Action], None]) -> ApplyResult:
@@ -113,8 +113,17 @@ class ChangeApplier:
             case RestoreRecord(damaged, manifest):
                 return await self.store.restore(damaged, damaged.restored(manifest, now))
         if before is None:
-            return await self.store.insert(self._after(_new(actions[0], now), actions[1:], now))
+            return await self.store.insert(self._after(self._new(actions[0], now), actions[1:], now))
         return await self.store.save(before, self._after(before, actions, now))
+
+    def _new(self, action: Action, now: datetime) -> RoomRecord:
+        """The record of a room that had none; the plan begins such a room with Create."""
+        if not isinstance(action, Create):
+            raise StoreConflictError("a room without a record can only be created; it is planned again")
+        manifest, epoch = action.manifest, self.clock.new_epoch()
+        return RoomRecord.new(
+            action.id, manifest.key, manifest.file, manifest.spec, now=now, invite_epoch=epoch
+        )
 
     def _after(self, record: RoomRecord, actions: tuple[Action, ...], now: datetime) -> RoomRecord:
         for action in actions:
@@ -193,7 +202,7 @@ class ChangeApplier:
         self.state.record_deleted(name, self.clock.monotonic())
 
     def _metadata(self, record: RoomRecord) -> str:
-        return room_metadata(record.spec, record.id, self.instance, self.store.identity.store)
+        return room_metadata(record.spec, record.id, self.owner, self.store.identity.store)
 
     async def enforce(self, record: RoomRecord) -> int:
         """Bring everybody inside to what role and policy give; how many were changed.
@@ -267,19 +276,3 @@ class ChangeApplier:
         if current is None:
             raise StoreConflictError(f"the record of {record.key} is gone")
         await self.store.save(current, current.without_retired(names))
-
-
-def _new(action: Action, now: datetime) -> RoomRecord:
-    """The record of a room that had none; the plan begins such a room with Create."""
-    if not isinstance(action, Create):
-        raise StoreConflictError("a room without a record can only be created; it is planned again")
-    manifest = action.manifest
-    return RoomRecord(
-        id=action.id,
-        key=manifest.key,
-        origin=Origin.MANIFEST,
-        file=manifest.file,
-        spec=manifest.spec,
-        created=now,
-        modified=now,
-    )

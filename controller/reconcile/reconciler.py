@@ -263,5 +263,5 @@ class Reconciler:
             people=frozenset(enforced | changing),
             restricted=frozenset(name for name, record in current.items() if is_restricted(record)),
             served=frozenset(name for name, record in current.items() if self.companions.concern(record)),
-            instance=self.planner.inputs.instance,
+            instance=self.planner.inputs.owner.instance,
         )

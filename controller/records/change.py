@@ -7,7 +7,7 @@ An update sets only what differs, each field of a part by its own path. So field
 written, and this one does not know, stay as they are.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, TypeAlias
 
@@ -99,8 +99,9 @@ class Change:
         if LIVE & self.fields.keys():
             live = self.before.live
             query |= {"live": None} if live is None else {"live.name": live.name}
-        if "retired" in self.fields:
-            query |= _retired_query(self.before)
+        for name, keys in _LISTS.items():
+            if name in self.fields:
+                query |= _list_query(name, getattr(self.before, name), keys)
         if "recording" in self.fields:
             query |= _attempt_query(self.before)
         if "status" in self.fields:  # also if there is none
@@ -191,15 +192,24 @@ def _epoch_query(before: RoomRecord) -> Document:
     return {"invite_epoch": before.invite_epoch or {"$in": [0, None]}}
 
 
-def _retired_query(before: RoomRecord) -> Document:
-    """Names are only appended, each once, or dropped: so number and last name identify a list.
+_LISTS: Final[Mapping[str, tuple[str, ...]]] = {
+    "retired": ("name",),
+    "bound": ("identity", "until"),
+    "kicked": ("identity", "until"),
+}
+"""The fields that are lists, and what tells two entries of each apart."""
 
-    Needed if live.name does not show a change: none before, another's start and stop, none now.
+
+def _list_query(name: str, before: Sequence[Any], keys: tuple[str, ...]) -> Document:
+    """Entries are only appended, each once, or dropped: so number and last entry identify a list.
+
+    Needed for `retired` if live.name does not show a change: none before, another's start and stop, none now.
     """
-    if not before.retired:  # or no list at all
-        return {"retired.0": {"$exists": False}}
-    count, last = len(before.retired), before.retired[-1].name
-    return {"retired": {"$size": count}, f"retired.{count - 1}.name": last}
+    if not before:  # or no list at all
+        return {f"{name}.0": {"$exists": False}}
+    last = len(before) - 1
+    entry = {f"{name}.{last}.{key}": getattr(before[-1], key) for key in keys}
+    return {name: {"$size": len(before)}, **entry}
 
 
 def _attempt_query(before: RoomRecord) -> Document:

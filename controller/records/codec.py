@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from controller.records.record import (
     Condition,
+    IdentityRule,
     LiveName,
     Origin,
     Recording,
@@ -30,7 +31,7 @@ from controller.records.record import (
 )
 from controller.room import FIELDS, RoomSpec
 
-RECORD_SCHEMA: Final = 1
+RECORD_SCHEMA: Final = 2
 """The schema of records that this release understands: it acts on a record whose `reader` is no higher."""
 
 Document = dict[str, Any]
@@ -162,6 +163,23 @@ def _write_retired(retired: tuple[Retired, ...]) -> list[Document]:
     return [{**old.unknown, "name": old.name, "at": old.at} for old in retired]
 
 
+def _read_rules(stored: Any) -> tuple[IdentityRule, ...]:
+    if not isinstance(stored, list):
+        raise UnreadablePartError
+    return tuple(
+        IdentityRule(
+            _name(rule["identity"]),
+            _time(rule["until"]),
+            {k: rule[k] for k in rule.keys() - {"identity", "until"}},
+        )
+        for rule in stored
+    )
+
+
+def _write_rules(rules: tuple[IdentityRule, ...]) -> list[Document]:
+    return [{**rule.unknown, "identity": rule.identity, "until": rule.until} for rule in rules]
+
+
 def _read_recording(stored: Any) -> Recording:
     return Recording(
         attempt_at=_time(stored["attempt_at"]),
@@ -228,6 +246,8 @@ STORED_FIELDS: Final[Mapping[str, StoredField]] = {
     "modified": StoredField(_time, None),
     "generation": StoredField(_whole, None),
     "invite_epoch": StoredField(_whole, 0),
+    "bound": StoredField(_read_rules, (), _write_rules),
+    "kicked": StoredField(_read_rules, (), _write_rules),
     "reader": StoredField(_whole, 1),
     "removed_at": StoredField(_time, None, nullable=True),
     "live": StoredField(_read_live, None, _write_part, nullable=True),
@@ -238,7 +258,7 @@ STORED_FIELDS: Final[Mapping[str, StoredField]] = {
 }
 """The document, field by field. A default of None that is not a value is derived from other fields."""
 
-_NOT_REWRITTEN: Final = frozenset({"invite_epoch", "reader"})
+_NOT_REWRITTEN: Final = frozenset({"invite_epoch", "bound", "kicked", "reader"})
 """Absent in records of older releases, and read as their default wherever they are compared."""
 
 

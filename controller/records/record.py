@@ -12,7 +12,17 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, Protocol
 
-from controller.room import ANSWER_ORDER, RoomSpec, format_time, next_modified
+from controller.room import (
+    ANSWER_ORDER,
+    RoomSpec,
+    format_time,
+    next_modified,
+    our_values,
+    required_reader,
+)
+
+KICK_READER: Final = 2
+"""The oldest schema of records that knows kicks."""
 
 
 class Origin(StrEnum):
@@ -39,6 +49,15 @@ class Retired:
 
     name: str
     at: datetime
+    unknown: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class IdentityRule:
+    """A rule for one identity in the room, in force until `until`. `unknown`: as in `Retired`."""
+
+    identity: str
+    until: datetime
     unknown: Mapping[str, Any] = field(default_factory=dict, compare=False)
 
 
@@ -85,7 +104,8 @@ class RoomRecord:
 
     `file` is the manifest's path below rooms.d, None for a room made by API. `removed_at` makes the
     record a tombstone. `sid` is the latest LiveKit sid, kept while inactive. An invite is valid only for
-    the `invite_epoch` in which it was made. `reader` is the oldest schema that may act on the record.
+    the `invite_epoch` in which it was made. `bound`: the identities that valid invites name. `kicked`: the
+    identities that may not enter. `reader` is the oldest schema that may act on the record.
     `incomplete` names fields missing from the document: they are derived, and the next pass writes them.
     """
 
@@ -98,6 +118,8 @@ class RoomRecord:
     modified: datetime
     generation: int = 1
     invite_epoch: int = 0
+    bound: tuple[IdentityRule, ...] = ()
+    kicked: tuple[IdentityRule, ...] = ()
     reader: int = 1
     removed_at: datetime | None = None
     live: LiveName | None = None
@@ -106,6 +128,18 @@ class RoomRecord:
     recording: Recording | None = None
     status: Status = Status()
     incomplete: frozenset[str] = frozenset()
+
+    @classmethod
+    def new(
+        cls, room_id: str, key: str, file: str | None, spec: RoomSpec, *, now: datetime, invite_epoch: int
+    ) -> "RoomRecord":
+        """The record of a new room; without a `file` it is made by API.
+
+        `invite_epoch` is random: no invite from before the database was lost is valid for the room.
+        """
+        origin = Origin.API if file is None else Origin.MANIFEST
+        record = cls(room_id, key, origin, file, spec, created=now, modified=now, invite_epoch=invite_epoch)
+        return _with_reader(record)
 
     @property
     def removed(self) -> bool:
@@ -127,7 +161,7 @@ class RoomRecord:
         """A changed desired half; `modified` and `generation` change only with the spec."""
         if spec == self.spec and not self.removed:
             return replace(self, key=key, file=file)
-        return replace(
+        changed = replace(
             self,
             spec=spec,
             key=key,
@@ -136,6 +170,7 @@ class RoomRecord:
             modified=next_modified(self.modified, now),
             generation=self.generation + 1,
         )
+        return _with_reader(changed)
 
     def with_live_name(self, name: str, now: datetime) -> "RoomRecord":
         """A new LiveKit name, written before CreateRoom, or an adopted one; the previous one is retired."""
@@ -167,7 +202,26 @@ class RoomRecord:
 
     def with_next_invite_epoch(self) -> "RoomRecord":
         """All earlier invites become invalid; the spec, and so `generation`, stays the same."""
-        return replace(self, invite_epoch=self.invite_epoch + 1)
+        return replace(self, invite_epoch=self.invite_epoch + 1, bound=())
+
+    def with_bound_identity(self, identity: str, until: datetime, now: datetime) -> "RoomRecord":
+        """An invite names `identity` until then: without it no one else gets a token for the identity."""
+        return replace(self, bound=_with_rule(self.bound, identity, until, now))
+
+    def with_kick(self, identity: str, until: datetime, now: datetime) -> "RoomRecord":
+        """`identity` may not be in the room until then."""
+        return _with_reader(replace(self, kicked=_with_rule(self.kicked, identity, until, now)))
+
+    def without_old_kicks(self, now: datetime) -> "RoomRecord":
+        """Kicks that are over are forgotten."""
+        return _with_reader(replace(self, kicked=tuple(kick for kick in self.kicked if kick.until > now)))
+
+    def is_bound(self, identity: str, now: datetime) -> bool:
+        """Whether a valid invite names the identity."""
+        return _is_in_force(self.bound, identity, now)
+
+    def is_kicked(self, identity: str, now: datetime) -> bool:
+        return _is_in_force(self.kicked, identity, now)
 
     def completed(self) -> "RoomRecord":
         """The same record with a complete document."""
@@ -178,6 +232,25 @@ class RoomRecord:
 
     def with_status(self, status: Status) -> "RoomRecord":
         return replace(self, status=status)
+
+
+def _with_reader(record: RoomRecord) -> RoomRecord:
+    """An older release, which would ignore what restricts access, must not act on the record."""
+    reader = max(required_reader(record.spec), KICK_READER if record.kicked else 1)
+    return record if reader == record.reader else replace(record, reader=reader)
+
+
+def _with_rule(
+    rules: tuple[IdentityRule, ...], identity: str, until: datetime, now: datetime
+) -> tuple[IdentityRule, ...]:
+    """The rules that are in force, and last the one for `identity`, until the later of its two ends."""
+    before = [rule for rule in rules if rule.identity == identity]
+    rule = IdentityRule(identity, max([until, *(rule.until for rule in before)]))
+    return (*(rule for rule in rules if rule.until > now and rule.identity != identity), rule)
+
+
+def _is_in_force(rules: tuple[IdentityRule, ...], identity: str, now: datetime) -> bool:
+    return any(rule.identity == identity and rule.until > now for rule in rules)
 
 
 class Claim(Protocol):
@@ -279,7 +352,7 @@ TOMBSTONE_TTL = timedelta(hours=1)
 
 
 def to_api_dict(record: RoomRecord) -> dict[str, Any]:
-    """The room as the reference's calls return it, field for field."""
+    """The room as the reference's calls return it, field for field, and our fields where they are set."""
     fields = record.spec.as_dict() | {"sid": record.sid}
     return {
         "_id": record.id,
@@ -287,5 +360,6 @@ def to_api_dict(record: RoomRecord) -> dict[str, Any]:
         **{name: fields[name] for name in ANSWER_ORDER},
         "created": format_time(record.created),
         "modified": format_time(record.modified),
+        **our_values(record.spec),
         "success": True,
     }

@@ -25,7 +25,11 @@ _GUEST: Final = "/api/conferences-public/"
 _KNOWN: Final = (Code.STARTING, Code.UNAVAILABLE)
 _CHANGING: Final = (Code.ROOM_NOT_FOUND, Code.MANAGED_BY_MANIFEST)
 _JOINING: Final = (*_KNOWN, Code.ROOM_NOT_FOUND, Code.ROOM_NOT_READY)
-_TOKEN: Final = (*_JOINING, Code.PROOF_INVALID, Code.IDENTITY_IN_USE, Code.ROOM_FULL, Code.TOO_MANY_REQUESTS)
+_TOKEN: Final = (
+    *_JOINING,
+    *(Code.PROOF_INVALID, Code.INVITE_REQUIRED, Code.KICKED),
+    *(Code.IDENTITY_IN_USE, Code.ROOM_FULL, Code.TOO_MANY_REQUESTS),
+)
 _UNAVAILABLE: Final = HTTPStatus.SERVICE_UNAVAILABLE
 
 _ID_IN_PATH: Final = Parameter("id", "path", "The room's id.", pattern="^[A-Za-z0-9_-]+$")

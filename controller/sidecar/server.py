@@ -38,10 +38,10 @@ class Sidecar:
         self.public, self.private = settings.public_listen, settings.private_listen
         self._metrics = context.metrics
         self.access_tokens = AccessTokens(settings.access_tokens_file, context.clock)
-        self._join_handlers = JoinHandlers(context, self.access_tokens)
         self._rooms = RoomHandlers(context, self.access_tokens)
         cors = Cors(settings.cors_origins)
         limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
+        self._join_handlers = JoinHandlers(context, self.access_tokens, limit.client_of)
         parts = (self._rooms, self._join_handlers, Pages(context), Operations(context))
         public = routes(CALLS, "public", (*parts, OpenApiPage(document("public", CALLS))), cors)
         private = routes(CALLS, "private", (*parts, OpenApiPage(document("private", CALLS))))

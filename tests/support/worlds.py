@@ -12,7 +12,7 @@ from typing import Any, assert_never
 
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState, SourcePosition
-from controller.plan.metadata import room_metadata
+from controller.plan.metadata import Owner, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
@@ -44,6 +44,7 @@ from controller.room import RoomSpec, room_id
 NOW = datetime(2026, 3, 24, 16, 0, tzinfo=UTC)
 ID_KEY = b"a key for ids, in tests only....."
 INSTANCE, STORE = "default", "feedfeedfeedfeedfeedfeed"
+OWNER = Owner(INSTANCE, (b"a key that marks are made with",))
 
 
 @lru_cache(maxsize=4096)
@@ -96,7 +97,7 @@ def live_room(room: RoomRecord, name: str | None = None, *, store: str = STORE, 
     wanted = LiveRoom(
         name=called,
         sid=f"RM_{called}",
-        metadata=room_metadata(room.spec, room.id, INSTANCE, store),
+        metadata=room_metadata(room.spec, room.id, OWNER, store),
         max_participants=room.spec.max_participants,
         empty_timeout=EMPTY_TIMEOUT_SECONDS,
         departure_timeout=EMPTY_TIMEOUT_SECONDS,
@@ -105,7 +106,7 @@ def live_room(room: RoomRecord, name: str | None = None, *, store: str = STORE, 
 
 
 def plan_inputs(**fields: Any) -> PlanInputs:
-    return PlanInputs(**{"instance": INSTANCE, "store": STORE, "id_key": ID_KEY, "now": NOW, **fields})
+    return PlanInputs(**{"owner": OWNER, "store": STORE, "id_key": ID_KEY, "now": NOW, **fields})
 
 
 def planned(
@@ -252,7 +253,7 @@ class World:
                 self.live.setdefault(after.live.name, live_room(after))
                 self.records[after.id] = after.with_sid(self.live[after.live.name].sid)
             case Repair(name) if name in self.live:
-                metadata = room_metadata(after.spec, after.id, INSTANCE, STORE)
+                metadata = room_metadata(after.spec, after.id, OWNER, STORE)
                 self.live[name] = replace(self.live[name], metadata=metadata)
             case DeleteRetiredRoom(name):
                 self.vanish(name)

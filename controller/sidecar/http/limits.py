@@ -20,7 +20,7 @@ class RateLimiter:
     Kept as the one moment at which a bucket is full again, so that an idle key costs nothing for long.
     """
 
-    def __init__(self, rate: int) -> None:
+    def __init__(self, rate: float) -> None:
         self._interval = 1 / rate if rate else 0.0
         self._full_at: dict[str, float] = {}
 
@@ -51,10 +51,13 @@ class AddressLimit:
 
     def admit(self, request: web.BaseRequest) -> None:
         """ApiError (TOO_MANY_REQUESTS) if the client sends too many requests."""
+        self._rate_limiter.take(self.client_of(request), self._clock())
+
+    def client_of(self, request: web.BaseRequest) -> str:
+        """The address that a request is counted under."""
         connection = request.protocol
         peer = connection.address if isinstance(connection, Connection) else ""
-        client = self.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
-        self._rate_limiter.take(client, self._clock())
+        return self.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
         """The address to count: the nearest that is not a trusted proxy. IPv6 is counted by its /64."""

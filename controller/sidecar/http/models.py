@@ -1,6 +1,6 @@
 """Bodies as models: what a call takes is checked by its model, and OpenAPI is drawn from it."""
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cache
 from typing import Any, ClassVar, Final, Literal, TypeVar
 from urllib.parse import parse_qsl
@@ -29,7 +29,7 @@ class RequestBody(BaseModel):
 
     `rules` says in words which values a field may have; without one, its type says so. `examples` are shown
     in OpenAPI by their titles. `max_depth` limits how deep the JSON nests. `in_query` says that the fields
-    may stand in the query instead.
+    may be in the query instead. `clearable` fields may be null, which is not the same as an absent one.
     """
 
     model_config = ConfigDict(
@@ -40,6 +40,7 @@ class RequestBody(BaseModel):
     examples: ClassVar[Mapping[str, Any]] = {}
     max_depth: ClassVar[int] = MAX_JSON_DEPTH
     in_query: ClassVar[bool] = False
+    clearable: ClassVar[Collection[str]] = ()
 
 
 class ResponseBody(BaseModel):
@@ -70,11 +71,11 @@ B = TypeVar("B", bound=RequestBody)
 
 
 def checked(model: type[B], content: Mapping[str, Any]) -> B:
-    """The body as `model`; null in a known field is the same as an absent one.
+    """The body as `model`; null in a known field is the same as an absent one, unless it is clearable.
 
     ApiError (INVALID_FIELD) names the first unknown field, else the first that is wrong.
     """
-    names = field_names(model)
+    names = set(field_names(model)).difference(model.clearable)
     try:
         return model.model_validate({k: v for k, v in content.items() if v is not None or k not in names})
     except ValidationError as error:

@@ -38,12 +38,18 @@ class Code(StrEnum):
         401,
         "The invite in Authorization is invalid, expired, revoked or for another room; get a new one",
     )
+    INVITE_REQUIRED = (
+        "INVITE_REQUIRED",
+        401,
+        "The room can be joined only with an invite; ask the organizer for a link with one",
+    )
     UNAUTHORIZED = "UNAUTHORIZED", 401, "The access token is unknown, or the webhook's signature is invalid"
     HIDDEN_NOT_ALLOWED = (
         "HIDDEN_NOT_ALLOWED",
         403,
         "Hidden participants need a valid egress_mode_token for this room; create one with roomctl invite",
     )
+    KICKED = "KICKED", 403, "The participant was removed from the room, and cannot join it for now"
     NOT_FOUND = "NOT_FOUND", 404, "Unknown path; /openapi.json lists the calls of this server"
     ROOM_NOT_FOUND = (
         "ROOM_NOT_FOUND",

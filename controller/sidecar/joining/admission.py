@@ -3,14 +3,16 @@
 Every call that issues a token uses them, so that all have the same rights.
 """
 
+from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
 from multidict import CIMultiDictProxy
 
 from controller.access.policy import Role, permission_for
-from controller.access.tokens import Minter
+from controller.access.tokens import Badge, Minter, token_digest
 from controller.live.room import LiveRoom
 from controller.records.record import RoomRecord
+from controller.room import Join
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.context import Context
 from controller.sidecar.http.limits import RateLimiter
@@ -19,6 +21,18 @@ from controller.sidecar.joining.credentials import CredentialVerifier, VerifiedC
 from controller.sidecar.joining.participant_cache import ParticipantCache, RoomOccupants
 
 _IDENTITY_BYTES: Final = 12
+_TOKEN_ID_BYTES: Final = 16
+_SHARE: Final = 1 / 4
+"""Of a room's allowance, what one address or one proof may use."""
+
+_BOUND: Final = "The identity is kept for the holder of an invite; use another one, or send that invite"
+
+
+class Caller(NamedTuple):
+    """Who sends a request: its headers, which may prove something, and the address that is counted."""
+
+    headers: CIMultiDictProxy[str]
+    address: str
 
 
 class JoinRequest(NamedTuple):
@@ -44,6 +58,7 @@ class Admission:
         self._minter = Minter(key, settings.token_ttl_seconds, tuple(previous))
         self._credentials = CredentialVerifier(settings, access_tokens, self._minter)
         self._rates = RateLimiter(settings.room_tokens_per_second)
+        self._shares = RateLimiter(settings.room_tokens_per_second * _SHARE)
         self._minted = {role: metrics.tokens.labels(role) for role in Role}
         self._skipped = metrics.participant_checks_skipped
         self.participants = ParticipantCache(context.reader, context.clock)
@@ -61,69 +76,107 @@ class Admission:
             raise ApiError(Code.ROOM_NOT_READY)
         return record, room
 
-    async def admit(self, join_request: JoinRequest, headers: CIMultiDictProxy[str]) -> str:
+    async def admit(self, join_request: JoinRequest, caller: Caller) -> str:
         """The token for `join_request`, or the first reason against it."""
         record, room = self.live(join_request.room_id)
         if join_request.room_name is not None and join_request.room_name != room.name:
             raise ApiError(Code.ROOM_NAME_STALE)
         now = int(self._wall())
-        claims = self._credentials.verify(headers, record, join_request.identity, now)
+        claims = self._credentials.verify(caller.headers, record, join_request.identity, now)
         role = self._role(join_request, record, room, claims, now)
-        self._rates.take(record.id, self._clock())
         identity = join_request.identity or claims.identity or self._entropy(_IDENTITY_BYTES).hex()
-        await self._check_occupants(identity, record, room, claims, headers)
-        return self._issue_token(identity, join_request.shown_name, record, room, role)
+        _check_identity(identity, record, claims, now)
+        self._take_allowance(record.id, claims, caller.address)
+        admitted = _Admitted(identity, record, room, claims)
+        token_id = await self._check_occupants(admitted, caller.headers)
+        badge = Badge(role, token_id or self._entropy(_TOKEN_ID_BYTES).hex(), reserved=bool(claims.proof))
+        return self._issue_token(admitted, join_request.shown_name, badge)
 
     def _role(
         self, join_request: JoinRequest, record: RoomRecord, room: LiveRoom, claims: VerifiedClaims, now: int
     ) -> Role:
-        """The proven role; without a proof it is guest. No invite or access token makes anybody hidden."""
+        """The proven role. No invite or access token makes anybody hidden.
+
+        ApiError (INVITE_REQUIRED, HIDDEN_NOT_ALLOWED) without the proof that the room asks for.
+        """
+        token = join_request.egress_token if join_request.hidden else None
+        proven = token is not None and self._credentials.admits_hidden(token, record.id, room.name, now)
+        if record.spec.join is Join.INVITE and not (claims.proof or proven):
+            raise ApiError(Code.INVITE_REQUIRED, headers={"WWW-Authenticate": "Bearer"})
         if not join_request.hidden:
-            return Role.SPEAKER if claims.speaker else Role.GUEST
-        if record.spec.allow_webinar_mode or self._settings.hidden_requires_token:
-            token = join_request.egress_token
-            if token is None or not self._credentials.admits_hidden(token, record.id, room.name, now):
-                raise ApiError(Code.HIDDEN_NOT_ALLOWED)
+            return claims.role
+        if not proven and (record.spec.allow_webinar_mode or self._settings.hidden_requires_token):
+            raise ApiError(Code.HIDDEN_NOT_ALLOWED)
         return Role.HIDDEN
 
-    async def _check_occupants(
-        self,
-        identity: str,
-        record: RoomRecord,
-        room: LiveRoom,
-        claims: VerifiedClaims,
-        headers: CIMultiDictProxy[str],
-    ) -> None:
+    def _take_allowance(self, room_id: str, claims: VerifiedClaims, address: str) -> None:
+        """One address may use a quarter of the room's allowance; each proof has an allowance of its own.
+
+        ApiError (TOO_MANY_REQUESTS) if it is used up.
+        """
+        now = self._clock()
+        self._shares.take(f"{room_id} {claims.proof or address}", now)
+        if not claims.proof:
+            self._rates.take(room_id, now)
+
+    async def _check_occupants(self, admitted: "_Admitted", headers: CIMultiDictProxy[str]) -> str | None:
+        """The `jti` of the participant inside, if the caller proves to be that participant.
+
+        ApiError (IDENTITY_IN_USE, ROOM_FULL).
+        """
+        identity, room = admitted.identity, admitted.room
         occupants = await self.participants.occupants(room.name)
         if occupants is None:
             self._skipped.inc()
-        elif identity in occupants.identities:
-            if not self._may_take_over(identity, room, claims, headers):
-                raise ApiError(Code.IDENTITY_IN_USE)
-        elif _is_full(occupants, record, room):
-            raise ApiError(Code.ROOM_FULL)
+            return None
+        inside = occupants.digests.get(identity)
+        if inside is None:
+            if _is_full(occupants, admitted):
+                raise ApiError(Code.ROOM_FULL)
+            return None
+        token_id = self._credentials.previous_token_id(identity, headers, room.name, int(self._wall()))
+        if token_id is not None and token_digest(token_id) == inside:
+            return token_id
+        if admitted.claims.proves(identity) or self._settings.identity_takeover == "allow":
+            return None
+        raise ApiError(Code.IDENTITY_IN_USE)
 
-    def _may_take_over(
-        self, identity: str, room: LiveRoom, claims: VerifiedClaims, headers: CIMultiDictProxy[str]
-    ) -> bool:
-        return (
-            self._settings.identity_takeover == "allow"
-            or claims.anybody
-            or claims.identity == identity
-            or self._credentials.proves_identity(identity, headers, room.name, int(self._wall()))
-        )
-
-    def _issue_token(
-        self, identity: str, shown_name: str | None, record: RoomRecord, room: LiveRoom, role: Role
-    ) -> str:
-        may = permission_for(role, record.spec)
+    def _issue_token(self, admitted: "_Admitted", shown_name: str | None, badge: Badge) -> str:
+        may = permission_for(badge.role, admitted.record.spec)
         now = int(self._wall())  # again: LiveKit may have been asked in between
-        token = self._minter.mint(room.name, identity, shown_name, role=role, may=may, now=now)
-        self._minted[role].inc()
+        name, identity = admitted.room.name, admitted.identity
+        token = self._minter.mint(name, identity, shown_name, badge=badge, may=may, now=now)
+        self._minted[badge.role].inc()
         return token
 
 
-def _is_full(occupants: RoomOccupants, record: RoomRecord, room: LiveRoom) -> bool:
-    """By the smaller of the limit in the spec and the limit of the LiveKit room."""
-    limit = record.spec.max_participants
-    return occupants.people >= (min(limit, room.max_participants) if room.max_participants else limit)
+class _Admitted(NamedTuple):
+    """A request whose checks that need no LiveKit have passed."""
+
+    identity: str
+    record: RoomRecord
+    room: LiveRoom
+    claims: VerifiedClaims
+
+
+def _check_identity(identity: str, record: RoomRecord, claims: VerifiedClaims, now: int) -> None:
+    """ApiError: KICKED; IDENTITY_IN_USE if an invite of somebody else names the identity."""
+    if not (record.kicked or record.bound):
+        return
+    moment = datetime.fromtimestamp(now, UTC)
+    if record.is_kicked(identity, moment):
+        raise ApiError(Code.KICKED)
+    if record.is_bound(identity, moment) and not claims.proves(identity):
+        raise ApiError(Code.IDENTITY_IN_USE, _BOUND)
+
+
+def _is_full(occupants: RoomOccupants, admitted: _Admitted) -> bool:
+    """By the smaller of the limit in the spec and the limit of the LiveKit room.
+
+    Reserved seats are only for those with a proof.
+    """
+    spec, room = admitted.record.spec, admitted.room
+    limit = min(spec.max_participants, room.max_participants or spec.max_participants)
+    if occupants.people >= limit:
+        return True
+    return not admitted.claims.proof and occupants.unreserved >= limit - spec.reserved_seats

@@ -11,7 +11,8 @@ from aiohttp import hdrs
 from multidict import CIMultiDictProxy
 
 from controller.access.invites import Invite, admits_hidden, read_invite
-from controller.access.tokens import Minter
+from controller.access.policy import Role
+from controller.access.tokens import Minter, token_digest
 from controller.records.record import RoomRecord
 from controller.room import Purpose, derive_key
 from controller.settings import Settings
@@ -23,15 +24,22 @@ PREVIOUS_TOKEN: Final = "X-Previous-Token"  # noqa: S105 - the name of a header
 
 @dataclass(frozen=True, slots=True)
 class VerifiedClaims:
-    """`speaker`: may be a speaker. `anybody`: may use any identity. `identity`: may use this one."""
+    """What was proven: `role`; `anybody`: may use any identity; `identity`: may use this one.
 
-    speaker: bool = False
+    `proof` tells one invite or access token from another, and is "" without either.
+    """
+
+    role: Role = Role.GUEST
     anybody: bool = False
     identity: str | None = None
+    proof: str = ""
+
+    def proves(self, identity: str) -> bool:
+        """Whether the identity is the caller's to use, whoever is inside."""
+        return self.anybody or self.identity == identity
 
 
 _NOTHING: Final = VerifiedClaims()
-_OWNER: Final = VerifiedClaims(speaker=True, anybody=True)
 
 
 class CredentialVerifier:
@@ -54,16 +62,20 @@ class CredentialVerifier:
             self._verify_invite(headers, record, identity, now) if hdrs.AUTHORIZATION in headers else _NOTHING
         )
         caller = self._access_tokens.authenticate(headers)
-        return _OWNER if caller is not None and caller.owns(record) else invited
+        if caller is not None and caller.owns(record):
+            return VerifiedClaims(Role.SPEAKER, anybody=True, proof=f"user {caller.user_id}")
+        return invited
 
     def admits_hidden(self, token: str, room_id: str, room_name: str, now: int) -> bool:
         """Whether an egress_mode_token is good for the room under its LiveKit name."""
         return any(admits_hidden(token, room_id, room_name, key, now) for key in self._egress_keys)
 
-    def proves_identity(self, identity: str, headers: Mapping[str, str], room_name: str, now: int) -> bool:
-        """Whether the previous token proves that the caller is `identity`; one of another room is ignored."""
+    def previous_token_id(
+        self, identity: str, headers: Mapping[str, str], room_name: str, now: int
+    ) -> str | None:
+        """The `jti` of the previous token, if it is one for `identity` in this room; else it is ignored."""
         previous = headers.get(PREVIOUS_TOKEN)
-        return previous is not None and self._minter.proves(previous, room_name, identity, now)
+        return None if previous is None else self._minter.token_id(previous, room_name, identity, now)
 
     def _verify_invite(
         self, headers: CIMultiDictProxy[str], record: RoomRecord, identity: str | None, now: int
@@ -78,7 +90,7 @@ class CredentialVerifier:
         invite = self._read_invite(bearers[0], now) if len(bearers) == 1 else None
         if invite is None or not _fits(invite, record, identity):
             raise ApiError(Code.PROOF_INVALID, headers={"WWW-Authenticate": "Bearer"})
-        return VerifiedClaims(speaker=True, identity=invite.identity)
+        return VerifiedClaims(invite.role, identity=invite.identity, proof=token_digest(bearers[0]))
 
     def _read_invite(self, token: str, now: int) -> Invite | None:
         read = (read_invite(token, key, now) for key in self._invite_keys)

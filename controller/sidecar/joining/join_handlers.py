@@ -4,11 +4,11 @@ Answered from cached state (docs/http-api.md#public-calls); admission.py checks 
 """
 
 import json
+from collections.abc import Callable
 from http import HTTPStatus
 from typing import Any, Final
 
 from aiohttp import web
-from multidict import CIMultiDictProxy
 from prometheus_client import Histogram
 
 from controller.records.record import RoomRecord
@@ -16,7 +16,7 @@ from controller.room import FIELDS
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.context import Context
 from controller.sidecar.http.response import ApiError, Code, Response
-from controller.sidecar.joining.admission import Admission, JoinRequest
+from controller.sidecar.joining.admission import Admission, Caller, JoinRequest
 from controller.sidecar.joining.bodies import EndpointBody, FindBody, TokenBody
 
 MAX_TOKEN_REQUESTS_IN_FLIGHT: Final = 256
@@ -26,8 +26,11 @@ _IN_FIND: Final = tuple(name for name, field in FIELDS.items() if field.in_find)
 class JoinHandlers:
     """The handlers of the public calls."""
 
-    def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
+    def __init__(
+        self, context: Context, access_tokens: AccessTokens, address_of: Callable[[web.BaseRequest], str]
+    ) -> None:
         self._admission, self._clock = Admission(context, access_tokens), context.clock
+        self._address_of = address_of
         self._state_error = context.state_error
         self._events, self._state = context.events, context.state
         self._in_flight = 0
@@ -36,13 +39,13 @@ class JoinHandlers:
         self._find_seconds = seconds.labels("findLKRoomNameById")
         self._token_seconds, self._endpoint_seconds = seconds.labels("createToken"), seconds.labels("token")
 
-    def accept(self, request: web.BaseRequest) -> CIMultiDictProxy[str]:
-        """The headers, which may prove something. ApiError (STARTING, UNAVAILABLE) while nothing is known."""
+    def accept(self, request: web.BaseRequest) -> Caller:
+        """Who calls. ApiError (STARTING, UNAVAILABLE) while nothing is known."""
         if error := self._state_error():
             raise error
-        return request.headers
+        return Caller(request.headers, self._address_of(request))
 
-    async def find(self, _: CIMultiDictProxy[str], body: FindBody) -> Response:
+    async def find(self, _: Caller, body: FindBody) -> Response:
         """Find a room's LiveKit name.
 
         The first of the two calls that a join page makes. The name changes when the room is restarted.
@@ -57,7 +60,7 @@ class JoinHandlers:
         self._find_seconds.observe(self._clock() - began)
         return answer
 
-    async def create_token(self, headers: CIMultiDictProxy[str], body: TokenBody) -> Response:
+    async def create_token(self, caller: Caller, body: TokenBody) -> Response:
         """Get a participant's token.
 
         The second of the two calls that a join page makes. In webinar mode, a speaker needs an invite, or the
@@ -71,17 +74,17 @@ class JoinHandlers:
             body.egress_mode_token,
             body.LKRoomName,
         )
-        token = await self._admit(headers, join_request, self._token_seconds)
+        token = await self._admit(caller, join_request, self._token_seconds)
         name = json.dumps(body.LKRoomName)  # the room's current one, else there is no token
         return Response(f'{{"participant_token": "{token}", "LKRoomName": {name}, "success": true}}'.encode())
 
-    async def endpoint(self, headers: CIMultiDictProxy[str], body: EndpointBody) -> Response:
+    async def endpoint(self, caller: Caller, body: EndpointBody) -> Response:
         """LiveKit's standard token endpoint.
 
         What the SDKs' TokenSource.endpoint calls: createToken in one step, by the same proofs and rights.
         """
         join_request = JoinRequest(body.room_name, body.participant_identity, body.participant_name)
-        token = await self._admit(headers, join_request, self._endpoint_seconds)
+        token = await self._admit(caller, join_request, self._endpoint_seconds)
         answer = f'{{"server_url": {self._server_url}, "participant_token": "{token}"}}'
         return Response(answer.encode(), HTTPStatus.CREATED)
 
@@ -89,15 +92,13 @@ class JoinHandlers:
         """Cancel the requests to LiveKit."""
         await self._admission.participants.close()
 
-    async def _admit(
-        self, headers: CIMultiDictProxy[str], join_request: JoinRequest, seconds: Histogram
-    ) -> str:
+    async def _admit(self, caller: Caller, join_request: JoinRequest, seconds: Histogram) -> str:
         if self._in_flight >= MAX_TOKEN_REQUESTS_IN_FLIGHT:
             raise ApiError(Code.UNAVAILABLE, "Too many concurrent token requests", retry_after=1)
         began = self._clock()
         self._in_flight += 1
         try:
-            return await self._admission.admit(join_request, headers)
+            return await self._admission.admit(join_request, caller)
         except ApiError as refusal:
             self._record_refusal(join_request.room_id, refusal)
             raise

@@ -1,11 +1,12 @@
 """The participants of a room, read once per second at most and shared by concurrent requests."""
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from controller.access.people import is_person
+from controller.access.policy import JTI_ATTRIBUTE, has_reserved_seat
 from controller.errors import LiveKitError
 from controller.live.ports import LiveKitReader
 
@@ -16,10 +17,14 @@ MAX_TRACKED_ROOMS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class RoomOccupants:
-    """The identities in a room, and the number of people (with hidden ones; without agents and recorders)."""
+    """Who is in a room: by identity, the digest of the token's `jti` ("" where the token is not ours).
 
-    identities: frozenset[str]
+    `people` counts hidden ones too, agents and recorders not; `unreserved` those of them without a proof.
+    """
+
+    digests: Mapping[str, str]
     people: int
+    unreserved: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,5 +68,9 @@ class ParticipantCache:
             participants = await self._reader.participants(room, within=READ_TIMEOUT_SECONDS)
         except LiveKitError:
             return None
-        there = frozenset(p.identity for p in participants if not p.gone)
-        return RoomOccupants(there, sum(is_person(p) for p in participants))
+        people = [one for one in participants if is_person(one)]
+        return RoomOccupants(
+            {one.identity: one.attributes.get(JTI_ATTRIBUTE, "") for one in participants if not one.gone},
+            len(people),
+            sum(not has_reserved_seat(one) for one in people),
+        )

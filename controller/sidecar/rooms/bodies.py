@@ -3,13 +3,14 @@
 Field names are the reference's; a body with an unknown field is refused.
 """
 
+from collections.abc import Mapping
 from enum import StrEnum
 from typing import Any, Final
 
-from pydantic import ConfigDict, Field, create_model
+from pydantic import ConfigDict, Field, ValidationError, create_model
 
-from controller.room import ANSWER_ORDER, FIELDS, PRESETS, RoomField
-from controller.sidecar.http.body import MAX_FILTER_JSON_DEPTH
+from controller.room import ANSWER_ORDER, FIELDS, OUR_FIELDS, PRESETS, RoomField, RoomSpec
+from controller.sidecar.http.body import MAX_FILTER_JSON_DEPTH, invalid
 from controller.sidecar.http.models import RequestBody, ResponseBody
 
 _IGNORED: Final = "Returned with a room, and ignored when it is sent back."
@@ -83,7 +84,11 @@ class _SentBack(_Body):
     def given(self) -> dict[str, Any]:
         """The fields of the room that were sent."""
         sent = self.model_fields_set - {"user_id"}
-        return {name: getattr(self, name) for name in FIELDS if name in sent}
+        return {
+            name: FIELDS[name].default if (value := getattr(self, name)) is None else value
+            for name in FIELDS
+            if name in sent
+        }
 
 
 class _Created(_SentBack):
@@ -100,6 +105,7 @@ class _Created(_SentBack):
 
 class _Updated(_SentBack):
     examples = {"The whole room": {**_BY_ID, **_MAIN_STAGE}}
+    clearable = OUR_FIELDS
 
     id: str = Field(description="Identifier of the room being updated.")
 
@@ -129,9 +135,19 @@ CreateRoom = create_model(
 UpdateRoom = create_model(
     "UpdateRoom",
     __base__=_Updated,
-    __doc__="The body of update: the room's id and the fields to change. Absent or null fields stay.",
+    __doc__="The body of update: the room's id and the fields to change. Absent or null fields stay; "
+    f"null sets {' and '.join(OUR_FIELDS)} to the default.",
     **_room_fields(required=False, default=False, active="The same intent as start (true) and stop (false)."),
 )
+
+
+def checked_spec(values: Mapping[str, Any]) -> RoomSpec:
+    """The spec of these fields, each of which is valid by itself. ApiError if they do not fit together."""
+    try:
+        return RoomSpec(**values)
+    except ValidationError as error:
+        name = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
+        raise invalid(name, _RULES[name]) from None
 
 
 class RoomId(_Body):
@@ -194,6 +210,13 @@ class _Returned(ResponseBody):
 
 _RETURNED: Final[dict[str, Any]] = {
     **{name: (field.annotation, Field(description=field.description)) for name, field in FIELDS.items()},
+    **{
+        name: (
+            FIELDS[name].annotation | None,
+            Field(None, description=f"{FIELDS[name].description} Absent while it has its default."),
+        )
+        for name in OUR_FIELDS
+    },
     "active": (bool, Field(description="Whether the room is meant to be live.")),
     "sid": (
         str | None,
@@ -206,7 +229,7 @@ Room = create_model(
     __doc__="A room as the reference returns it.",
     returned_id=(str, Field(alias="_id", description="Mongo-style identifier of the room object.")),
     id=(str, Field(description="Convenience alias for _id.")),
-    **{name: _RETURNED[name] for name in ANSWER_ORDER},
+    **{name: _RETURNED[name] for name in (*ANSWER_ORDER, *OUR_FIELDS)},
     created=(str, Field(description="UTC, three decimals, Z.")),
     modified=(str, Field(description="When a person last changed the room: UTC, three decimals, Z.")),
     success=(bool, Field(description="true, in every room that is returned.")),

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final, TypeAlias
 from pydantic import AfterValidator, Field, TypeAdapter, ValidationError, WithJsonSchema
 
 from controller.records.record import RoomRecord
-from controller.room import FIELDS
+from controller.room import FIELDS, REFERENCE_FIELDS
 from controller.sidecar.http.body import invalid
 from controller.sidecar.http.models import problem, unknown
 
@@ -92,7 +92,7 @@ def _field(path: str, kind: type = str, *, is_nullable: bool = False) -> QueryFi
 QUERY_FIELDS: Final[Mapping[str, QueryField]] = {
     "_id": _field("id"),
     "id": _field("id"),
-    **{name: _field(f"spec.{name}", field.kind) for name, field in FIELDS.items()},
+    **{name: _field(f"spec.{name}", FIELDS[name].kind) for name in REFERENCE_FIELDS},
     "sid": _field("sid", is_nullable=True),
     "created": _field("created", datetime),
     "modified": _field("modified", datetime),

@@ -5,7 +5,6 @@ checks: the access token (401), the body (400), the room (404), its origin (409)
 """
 
 import asyncio
-import secrets
 from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
@@ -55,7 +54,7 @@ class RoomHandlers:
     """The handlers of the private API."""
 
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
-        self._access_tokens, self._wall = access_tokens, context.wall
+        self._access_tokens, self._wall, self._entropy = access_tokens, context.wall, context.entropy
         self._state, self._events = context.state, context.events
         self._responses = ResponseCache()
         self._desired_state = DesiredStateWriter(context)
@@ -78,9 +77,9 @@ class RoomHandlers:
         The room belongs to the access token's user, whatever user_id says. Answers when the room is stored
         and, if it is active, live; after 5 seconds at most, then with a null sid.
         """
-        spec = RoomSpec(**body.given, user_id=caller.user_id)
+        spec = bodies.checked_spec({**body.given, "user_id": caller.user_id})
         store = await self._desired_state.for_writing()
-        record = _new(spec, self._now())
+        record = self._new(spec)
         await self._desired_state.insert(store, record)
         self._record("create", "room created", record, caller, _created(record))
         return await self._when_reconciled(store, caller, record)
@@ -183,7 +182,8 @@ class RoomHandlers:
         now, before = self._now(), managed_by_api(own_room(store, caller, room_id))
 
         def changed(room: RoomRecord) -> RoomRecord:
-            return room.with_spec(RoomSpec(**{**room.spec.as_dict(), **given}), room.key, room.file, now)
+            spec = bodies.checked_spec({**room.spec.as_dict(), **given})
+            return room.with_spec(spec, room.key, room.file, now)
 
         record = await self._desired_state.write(store, caller, room_id, changed)
         if record.generation != before.generation:
@@ -231,6 +231,11 @@ class RoomHandlers:
             raise _not_yet("stopping")
         return Response(_DONE)
 
+    def _new(self, spec: RoomSpec) -> RoomRecord:
+        """A new room. Who knows its id may join, so all of the id is random."""
+        room_id, epoch = self._entropy(12).hex(), int.from_bytes(self._entropy(6))
+        return RoomRecord.new(room_id, f"api/{room_id}", None, spec, now=self._now(), invite_epoch=epoch)
+
     def _now(self) -> datetime:
         return truncate_to_millis(datetime.fromtimestamp(self._wall(), UTC))
 
@@ -240,12 +245,6 @@ async def _batches(records: Sequence[RoomRecord]) -> AsyncIterator[Sequence[Room
     for first in range(0, len(records), RECORDS_PER_YIELD):
         yield records[first : first + RECORDS_PER_YIELD]
         await asyncio.sleep(0)
-
-
-def _new(spec: RoomSpec, now: datetime) -> RoomRecord:
-    """A new room. Who knows its id may join, so all of the id is random."""
-    room_id = secrets.token_hex(12)
-    return RoomRecord(room_id, f"api/{room_id}", Origin.API, None, spec, now, now)
 
 
 def _is_being_removed(store: Records, caller: ApiCaller, room_id: str) -> bool:

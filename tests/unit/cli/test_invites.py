@@ -4,10 +4,10 @@ from dataclasses import replace
 
 import pytest
 
-from controller.access.invites import admits_hidden, read_invite
+from controller.access.invites import Invite, admits_hidden, read_invite
+from controller.access.policy import Role
 from controller.cli.invite import egress_token, link
-from controller.cli.revoke import raised
-from controller.cli.rooms import one_room
+from controller.cli.rooms import change_record, one_room
 from controller.errors import RoomctlError, StoreConflictError
 from controller.records.record import LiveName, Origin, RoomRecord
 from controller.room import Purpose, derive_key
@@ -45,7 +45,8 @@ def test_a_removed_room_is_nobodys() -> None:
 
 def test_a_link_holds_an_invite_of_the_rooms_epoch() -> None:
     record = room(1).with_next_invite_epoch().with_next_invite_epoch()
-    base, _, token = link(record, SETTINGS, NOW, 60, "jane").partition("#invite=")
+    invited = Invite(record.id, Role.SPEAKER, record.invite_epoch, NOW + 60, "jane")
+    base, _, token = link(invited, SETTINGS, NOW).partition("#invite=")
     assert base == f"https://meet.example/join/{record.id}"
     invite = read_invite(token, derive_key(SETTINGS.secret, Purpose.INVITE), NOW)
     assert invite is not None
@@ -82,7 +83,7 @@ async def test_a_revoke_is_made_again_after_another_write() -> None:
     await FakeStore(database).insert(room(1))
     store = Contested(database, 3)
     await store.refresh()
-    assert (await raised(store, room(1).id)).key == room(1).key
+    assert (await change_record(store, room(1).id, RoomRecord.with_next_invite_epoch)).key == room(1).key
     assert database.rooms[room(1).id].invite_epoch == 4
 
 
@@ -92,4 +93,4 @@ async def test_a_record_that_never_stands_still_is_said() -> None:
     store = Contested(database, 1000)
     await store.refresh()
     with pytest.raises(RoomctlError, match=r"^could not update events/room-1: the record keeps changing"):
-        await raised(store, room(1).key)
+        await change_record(store, room(1).key, RoomRecord.with_next_invite_epoch)

@@ -1,7 +1,7 @@
 """A manifest that has no record becomes a room."""
 
 from controller.plan.model import ActionName
-from controller.room import FIELDS, Disruption, room_id
+from controller.room import REFERENCE_FIELDS, Disruption, room_id
 from tests.support.worlds import ID_KEY, desired, kinds, manifest, only, planned, spec
 
 
@@ -30,10 +30,16 @@ def test_a_pinned_id_wins() -> None:
 
 def test_every_field_is_listed_from_nothing() -> None:
     change = only(planned(desired(manifest("a", allow_chat=True))))
-    assert [f.field for f in change.fields] == list(FIELDS)
+    assert [f.field for f in change.fields] == list(REFERENCE_FIELDS)
     assert all(f.before is None for f in change.fields)
-    assert {f.field: f.after for f in change.fields} == spec(allow_chat=True).as_dict()
+    after = spec(allow_chat=True).as_dict()
+    assert {f.field: f.after for f in change.fields} == {name: after[name] for name in REFERENCE_FIELDS}
     assert change.disruption is Disruption.NONE
+
+
+def test_our_fields_are_listed_where_they_are_set() -> None:
+    change = only(planned(desired(manifest("a", join="invite"))))
+    assert [f.field for f in change.fields] == [*REFERENCE_FIELDS, "join"]
 
 
 def test_changes_stand_in_the_order_of_their_keys() -> None:

@@ -50,16 +50,6 @@ def test_a_tombstones_room_is_buried_and_the_tombstone_dropped_after_an_hour() -
     assert later.chores == (DeleteTombstonedRoom(gone, "x"),)
 
 
-def test_a_tombstone_remembers_revoked_invites_for_as_long_as_one_could_be_good() -> None:
-    gone = record("a").with_next_invite_epoch().with_tombstone(NOW)
-    assert planned(desired(manifest("b")), (gone,), now=NOW + timedelta(days=29)).chores == ()
-    assert planned(desired(manifest("b")), (gone,), now=NOW + timedelta(days=30)).chores == (
-        PurgeTombstone(gone),
-    )
-    back = planned(desired(manifest("a")), (gone,), now=NOW + timedelta(days=29))
-    assert back.changes[0].record == gone
-
-
 def test_an_orphan_goes_only_once_it_is_ripe() -> None:
     keep, lost = record("b", active=False), record("a")
     wanted, live = desired(manifest("b", active=False)), (live_room(lost, "x"),)

@@ -37,7 +37,7 @@ from tests.support.histories import (
     remove_by_api,
     worlds,
 )
-from tests.support.worlds import ID_KEY, INSTANCE, STORE, World, plan_inputs
+from tests.support.worlds import ID_KEY, OWNER, STORE, World, plan_inputs
 
 T = TypeVar("T")
 
@@ -73,7 +73,7 @@ def test_rooms_come_out_as_they_should_whatever_happens_in_between(
         assert (room.live is not None) == room.should_be_live
         if room.live is not None:
             live = world.live[room.live.name]
-            assert live.metadata == room_metadata(room.spec, room.id, INSTANCE, STORE)
+            assert live.metadata == room_metadata(room.spec, room.id, OWNER, STORE)
     keys = [room.key for room in world.records.values()]
     assert len(keys) == len(set(keys))
 

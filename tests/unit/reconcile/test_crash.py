@@ -107,7 +107,7 @@ async def settled_right(process: InProcess, names: Mapping[str, str], ids: Mappi
     current = {room.live.name for room in rooms.values() if room.live is not None}
     listed = await process.listed()
     assert listed == current
-    marks = Counter(mark.room_id for r in await process.live.rooms() if (mark := owner_mark(r.metadata)))
+    marks = Counter(mark.room for r in await process.live.rooms() if (mark := owner_mark(r.metadata)))
     assert set(marks.values()) == {1}
     for key, name in names.items():
         assert process.name(key) == name

@@ -78,7 +78,7 @@ async def test_whatever_overlaps_the_end_is_as_wanted(seed: int) -> None:
     assert {room.key for room in rooms if room.live} == wanted
     listed = await FakeLive.rooms(live)
     assert {room.name for room in listed} == {room.live.name for room in rooms if room.live}
-    assert len({mark.room_id for room in listed if (mark := owner_mark(room.metadata))}) == len(listed)
+    assert len({mark.room for room in listed if (mark := owner_mark(room.metadata))}) == len(listed)
     assert process.name("stays") == stays
     assert len(await live.participants(stays)) == 1
     assert all(

@@ -14,7 +14,7 @@ from controller.reconcile.task_runner import HEAL_RECHECK_SECONDS, UPDATE_RECHEC
 from controller.records.record import RoomRecord
 from tests.support.fake_store import FakeStore
 from tests.support.inprocess import InProcess
-from tests.support.worlds import NOW, desired, live_room, manifest
+from tests.support.worlds import NOW, OWNER, desired, live_room, manifest
 
 TWO = desired(manifest("a"), manifest("b"))
 
@@ -37,7 +37,7 @@ async def test_manifests_become_live_rooms_with_records_that_say_so() -> None:
         room = process.record(key)
         live = process.live._rooms[process.name(key)]
         assert room.sid == live.sid == (room.live and room.live.sid)
-        assert json.loads(live.metadata)["room_id"] == room.id
+        assert json.loads(live.metadata)["room_hash"] == OWNER.room_marks(room.id)[0]
         assert conditions(room)["Ready"] == "True AsSpecified"
         assert room.status.observed_generation == room.generation == 1
 

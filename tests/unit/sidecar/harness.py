@@ -9,6 +9,9 @@ from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any
 
+import jwt
+
+from controller.access.tokens import token_digest
 from controller.clock import Clock as MachineClock
 from controller.errors import LiveKitUnavailableError
 from controller.events.log import EventLog
@@ -32,6 +35,7 @@ KEY, SECRET = "APIkey", "a-secret-of-at-least-32-characters"
 ROOM_ID = "69f013c1aa11bb22cc33dd44"
 ROOM_NAME = "34d4f497-f95b-4543-8d15-fde0b77d8abc"
 NOW = 1_795_000_000
+JTI = "0123456789abcdef0123456789abcdef"
 FIELD = "|".join({name for call in CALLS if call.body for name in field_names(call.body)})
 SENTENCE = re.compile(rf"([A-Z]|({FIELD})\b)([^.\n]|\.(?! [A-Z]))*[.?]")
 """One sentence, which may begin with the name of a field; one that asks `did you mean` ends so."""
@@ -119,6 +123,17 @@ class Reply:
         assert self.headers["content-type"] == "application/json"
         assert ("retry-after" in self.headers) == (content["code"] in RETRIED)
         return str(content["code"])
+
+
+def person(identity: str, jti: str = JTI, **attributes: str) -> Participant:
+    """A participant who joined with a token of ours that has this `jti`."""
+    return Participant(identity, attributes={"role": "guest", "jti_sha256": token_digest(jti), **attributes})
+
+
+def token_claims(reply: Reply) -> Any:
+    """The claims of the token in an answer, its signature checked."""
+    token = reply.json["participant_token"]
+    return jwt.decode(token, SECRET, algorithms=["HS256"], options={"verify_exp": False, "verify_nbf": False})
 
 
 def spec(**fields: Any) -> RoomSpec:
