@@ -69,6 +69,8 @@ class Metrics:
         "reason",
     )
     connections_refused = _counter("HTTP connections rejected because the limit was reached", "listener")
+    connections_closed = _counter("HTTP connections closed for a newcomer at the limit", "listener")
+    untrusted_forwarded = _counter("Requests with X-Forwarded-For from an address that is no trusted proxy")
     recording = _gauge("Recordings in progress")
     recordings = _counter("Finished recordings, by final state", "state")
     recording_failures = _counter("Recordings that failed or could not start, by reason", "reason")

@@ -38,7 +38,8 @@ class StateCache:
     process holds the lease. `manifests_withheld`: it follows none, for another replica may have newer ones.
     `last_pass_at` is when the loop last ended a pass, None before the first.
     `webhook_at` is when the last verified webhook came, `clock_ahead_s` how far our clock is ahead of
-    LiveKit's.
+    LiveKit's. `untrusted_proxy` is who last sent X-Forwarded-For without being a trusted proxy, and
+    `untrusted_proxy_at` when.
     """
 
     records: Records
@@ -49,6 +50,8 @@ class StateCache:
     manifests_withheld: bool = False
     webhook_at: float | None = None
     clock_ahead_s: float | None = None
+    untrusted_proxy: str = ""
+    untrusted_proxy_at: float | None = None
     last_pass_at: float | None = None
     _ours: dict[str, tuple[float, LiveRoom | None]] = field(default_factory=dict)
 
@@ -108,6 +111,10 @@ class StateCache:
     def record_webhook(self, now: float) -> None:
         """A webhook came that LiveKit signed."""
         self.webhook_at = now
+
+    def record_untrusted_proxy(self, address: str, now: float) -> None:
+        """`address`, which is no trusted proxy, sent X-Forwarded-For."""
+        self.untrusted_proxy, self.untrusted_proxy_at = address, now
 
     def record_pass(self, now: float) -> None:
         """The loop ended a pass, done or failed."""

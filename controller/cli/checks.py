@@ -1,6 +1,6 @@
 """Results of checks, a line each: what `doctor` and `status` print."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
@@ -93,3 +93,16 @@ def last_webhook_age(replicas: Sequence[Replica], now: datetime) -> float | None
     """How long ago any replica had a webhook, in seconds; None: none did."""
     ages = (each.aged(each.webhook_age_s, now) for each in replicas)
     return min((age for age in ages if age is not None), default=None)
+
+
+def about_proxies(replicas: Sequence[Replica], now: datetime) -> Iterator[CheckResult]:
+    """A line for each address that sent a controller X-Forwarded-For without being a trusted proxy."""
+    seen = {each.untrusted_proxy: each.aged(each.untrusted_proxy_age_s, now) for each in replicas}
+    for address, age in sorted(seen.items()):
+        if address and age is not None:
+            yield warn(
+                "proxies",
+                f"X-Forwarded-For from {address} is ignored, last {format_age(age)} ago; "
+                "if that is your reverse proxy, add it to ROOMCTL_TRUSTED_PROXIES: "
+                "all participants behind it count as one address",
+            )

@@ -13,6 +13,7 @@ from controller.cli.checks import (
     CheckResult,
     Severity,
     about_clock,
+    about_proxies,
     about_webhook,
     checks_code,
     fail,
@@ -269,7 +270,10 @@ async def _database(settings: Settings) -> AsyncIterator[CheckResult]:
             if settings.secret and (store.by_id or store.unusable):
                 yield about_secret(settings, changed=store.secret_changed)
             yield about_controller(await store.holder())
-            yield about_webhook(await store.replicas.all(), datetime.now(UTC))
+            replicas, now = await store.replicas.all(), datetime.now(UTC)
+            yield about_webhook(replicas, now)
+            for proxy in about_proxies(replicas, now):
+                yield proxy
     except StoreError as error:
         away = settings.mongodb_uri and isinstance(error, StoreUnavailableError)
         fix = "; start MongoDB or correct MONGODB_URI" if away and "MONGODB_URI" not in str(error) else ""

@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 from controller.cli.checks import (
     CheckResult,
     about_clock,
+    about_proxies,
     about_webhook,
     checks_code,
     fail,
@@ -116,6 +117,7 @@ def check(overview: Overview) -> Iterator[CheckResult]:
         yield about_clock(me.clock_ahead_s)
     yield ok("mongodb", overview.database)
     yield about_webhook(overview.replicas, overview.now)
+    yield from about_proxies(overview.replicas, overview.now)
     yield _rooms(overview.conditions)
     if overview.failures:
         yield _failures(overview.failures)
@@ -231,4 +233,5 @@ def _replica(each: Replica | None, now: datetime) -> dict[str, Any]:
         "livekit_seconds_ago": each.aged(each.livekit_age_s, now),
         "livekit_error": each.livekit_error,
         "clock_ahead_seconds": each.clock_ahead_s,
+        "untrusted_proxy": each.untrusted_proxy,
     }

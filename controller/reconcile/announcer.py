@@ -84,6 +84,8 @@ class Announcer:
                 "livekit_error": state.livekit.error,
                 "webhook_age_s": _age(state.webhook_at, now),
                 "clock_ahead_s": state.clock_ahead_s,
+                "untrusted_proxy": state.untrusted_proxy,
+                "untrusted_proxy_age_s": _age(state.untrusted_proxy_at, now),
             }
         )
 

@@ -22,6 +22,8 @@ class Replica(BaseModel):
     `manifests_withheld`: it does not act on manifests, because another replica may have newer ones.
     `livekit_age_s` and `webhook_age_s` count from the last successful ListRooms and the last verified webhook
     (None: none so far). `clock_ahead_s`: how far its clock is ahead of LiveKit's, None where unknown.
+    `untrusted_proxy`: the address that last sent it X-Forwarded-For without being a trusted proxy ('': none),
+    `untrusted_proxy_age_s` ago.
     """
 
     model_config = ConfigDict(frozen=True)
@@ -43,6 +45,8 @@ class Replica(BaseModel):
     livekit_error: str = ""
     clock_ahead_s: float | None = None
     webhook_age_s: float | None = None
+    untrusted_proxy: str = ""
+    untrusted_proxy_age_s: float | None = None
 
     def aged(self, age_s: float | None, now: datetime) -> float | None:
         """One of its ages at `now`, by the reader's clock."""

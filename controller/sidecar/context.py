@@ -57,3 +57,8 @@ class Context:
         if not self.state.is_fresh(self.clock()):
             return ApiError(Code.UNAVAILABLE, "The known state of the rooms is too old")
         return None
+
+    def note_untrusted_proxy(self, address: str) -> None:
+        """X-Forwarded-For came from `address`, which is no trusted proxy; `status` and `doctor` say so."""
+        self.state.record_untrusted_proxy(address, self.clock())
+        self.metrics.untrusted_forwarded.inc()

@@ -40,7 +40,8 @@ class Sidecar:
         self.access_tokens = AccessTokens(settings.access_tokens_file, context.clock)
         self._rooms = RoomHandlers(context, self.access_tokens)
         cors = Cors(settings.cors_origins)
-        limit = AddressLimit(settings.address_requests_per_second, settings.trusted_proxies, context.clock)
+        rate, proxies = settings.address_requests_per_second, settings.trusted_proxies
+        limit = AddressLimit(rate, proxies, context.clock, context.note_untrusted_proxy)
         self._join_handlers = JoinHandlers(context, self.access_tokens, limit.client_of)
         parts = (self._rooms, self._join_handlers, Pages(context), Operations(context))
         public = routes(CALLS, "public", (*parts, OpenApiPage(document("public", CALLS))), cors)
@@ -63,8 +64,9 @@ class Sidecar:
             await self._rooms.close()
 
     async def _bind(self, name: str, address: Address, router: Handler) -> "_Bound":
+        on_closed = self._metrics.connections_closed.labels(name).inc
         on_refused = self._metrics.connections_refused.labels(name).inc
-        listener = Listener(router, on_refused, self._max_connections)
+        listener = Listener(router, on_closed, on_refused, self._max_connections)
         server = await _listening(listener, name, address)
         return _Bound(listener, server, asyncio.create_task(listener.watch()))
 

@@ -2,12 +2,12 @@
 
 import math
 from collections.abc import Callable, Iterable, Sequence
-from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Final
 
 from aiohttp import hdrs, web
 
-from controller.sidecar.http.protocol import Connection, plain
+from controller.sidecar.http.protocol import Connection, counted, plain
 from controller.sidecar.http.response import ApiError, Code
 
 BURST_SECONDS: Final = 10.0
@@ -43,21 +43,32 @@ class RateLimiter:
 
 
 class AddressLimit:
-    """Counts each request under its client's address. `proxies`: those whose X-Forwarded-For is used."""
+    """Counts each request under its client's address. `proxies`: those whose X-Forwarded-For is used.
 
-    def __init__(self, rate: int, proxies: Iterable[str], clock: Callable[[], float]) -> None:
-        self._rate_limiter, self._clock = RateLimiter(rate), clock
+    `on_untrusted` is called with the address of anybody else that sends this header: clients behind a proxy
+    that is not one of `proxies` are all counted as that one address.
+    """
+
+    def __init__(
+        self,
+        rate: int,
+        proxies: Iterable[str],
+        clock: Callable[[], float],
+        on_untrusted: Callable[[str], None] = lambda _: None,
+    ) -> None:
+        self._rate_limiter, self._clock, self._on_untrusted = RateLimiter(rate), clock, on_untrusted
         self._proxies: Sequence[IPv4Network | IPv6Network] = [ip_network(n, strict=False) for n in proxies]
 
     def admit(self, request: web.BaseRequest) -> None:
         """ApiError (TOO_MANY_REQUESTS) if the client sends too many requests."""
-        self._rate_limiter.take(self.client_of(request), self._clock())
+        peer, forwarded = _hops(request)
+        if forwarded and not self._is_proxy(peer):
+            self._on_untrusted(peer)
+        self._rate_limiter.take(self.client(peer, forwarded), self._clock())
 
     def client_of(self, request: web.BaseRequest) -> str:
         """The address that a request is counted under."""
-        connection = request.protocol
-        peer = connection.address if isinstance(connection, Connection) else ""
-        return self.client(peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ()))
+        return self.client(*_hops(request))
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
         """The address to count: the nearest that is not a trusted proxy. IPv6 is counted by its /64."""
@@ -68,10 +79,19 @@ class AddressLimit:
                 client = plain(_without_port(hop))
             except ValueError:
                 break
-            address = ip_address(client)
-            if not any(address in network for network in self._proxies):
+            if not self._is_proxy(client):
                 break
-        return _counted(client)
+        return counted(client)
+
+    def _is_proxy(self, address: str) -> bool:
+        return bool(self._proxies) and any(ip_address(address) in network for network in self._proxies)
+
+
+def _hops(request: web.BaseRequest) -> tuple[str, Sequence[str]]:
+    """Who sent the request, and for whom by its own words."""
+    connection = request.protocol
+    peer = connection.address if isinstance(connection, Connection) else ""
+    return peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ())
 
 
 def _without_port(hop: str) -> str:
@@ -79,9 +99,3 @@ def _without_port(hop: str) -> str:
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
-
-
-def _counted(address: str) -> str:
-    if ":" not in address:
-        return address
-    return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))

@@ -6,15 +6,18 @@ no spelling of a path (`//`, `..`, encoded slashes) means another path.
 
 import asyncio
 from collections.abc import Awaitable, Callable
-from ipaddress import IPv6Address, ip_address
+from ipaddress import IPv6Address, IPv6Network, ip_address
 from typing import Any, Final
 
 from aiohttp import web
 
+from controller.sidecar.http.open_connections import OpenConnections
 from controller.sidecar.http.response import ApiError, Code, Response, error_response
 
 MAX_CONNECTIONS: Final = 1024
 READ_SECONDS: Final = 10.0
+"""How long a request may take to arrive, and a new connection to send anything."""
+
 WRITE_TIMEOUT_SECONDS: Final = 10.0
 """How long a client may not read its answer."""
 
@@ -29,9 +32,19 @@ class Connection(web.RequestHandler):
     """One connection. `reading_since` is when the request being read began, None between requests.
 
     `untaken_since` is when the client was first seen not to read its answer, None while it does.
+    `silent_since` is when it was opened, None once it has sent something. It is counted under its `network`.
     """
 
-    __slots__ = ("_listener", "_now", "_wire", "address", "reading_since", "untaken_since")
+    __slots__ = (
+        "_now",
+        "_wire",
+        "address",
+        "listener",
+        "network",
+        "reading_since",
+        "silent_since",
+        "untaken_since",
+    )
 
     def __init__(self, listener: "Listener") -> None:
         loop = asyncio.get_running_loop()
@@ -43,8 +56,9 @@ class Connection(web.RequestHandler):
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
         )
-        self._listener, self._now, self.address = listener, loop.time, ""
+        self.listener, self._now, self.address, self.network = listener, loop.time, "", ""
         self.reading_since: float | None = None
+        self.silent_since: float | None = self._now()
         self.untaken_since: float | None = None
         self._wire: asyncio.Transport | None = None
 
@@ -53,31 +67,44 @@ class Connection(web.RequestHandler):
         super().connection_made(transport)
         self._wire = self.transport  # aiohttp drops its reference before the connection is closed
         self.address = peer_address(transport.get_extra_info("peername"))
-        if len(self._listener.open) >= self._listener.max_connections:
-            self._listener.on_refused()
+        self.network = counted(self.address)
+        if not self.listener.accepts(self):
             self._end(_BUSY)
-        else:
-            self._listener.open.add(self)
 
     def connection_lost(self, exc: BaseException | None) -> None:
-        self._listener.open.discard(self)
+        self.listener.open.discard(self)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
         if data and self.reading_since is None:
             self.reading_since = self._now()
+        if data:
+            self.silent_since = None
+            self.listener.open.mark_busy(self)
         super().data_received(data)
+
+    @property
+    def unsent(self) -> bool:
+        """Whether the client has not read all of its answers."""
+        return self._wire is not None and self._wire.get_write_buffer_size() > 0
+
+    def abort(self) -> None:
+        """End it at once; an answer that its client has not read yet is lost."""
+        if self._wire is not None:
+            self._wire.abort()
 
     def check(self, now: float) -> None:
         """Close it where its request does not arrive, or its answer is not read, in time."""
+        if self.silent_since is not None and now - self.silent_since > READ_SECONDS:
+            self.force_close()  # without an answer, which a client could take for that of a later request
         if self.reading_since is not None and now - self.reading_since > READ_SECONDS:
             self._end(_SLOW)
-        if self._wire is None or not self._wire.get_write_buffer_size():
+        if not self.unsent:
             self.untaken_since = None
         elif self.untaken_since is None:
             self.untaken_since = now
         elif now - self.untaken_since > WRITE_TIMEOUT_SECONDS:
-            self._wire.abort()
+            self.abort()
 
     def _end(self, refusal: ApiError) -> None:
         if self.transport is not None:
@@ -99,17 +126,38 @@ class Connection(web.RequestHandler):
 
 
 class Listener(web.Server):
-    """The connections of one address; `on_refused` is called for each one beyond `max_connections`."""
+    """The connections of one address, at most `max_connections`.
+
+    When it is full, `on_closed` is called for each connection that is closed for a newcomer, and `on_refused`
+    for each newcomer that is refused.
+    """
 
     def __init__(
-        self, handler: Handler, on_refused: Callable[[], None], max_connections: int = MAX_CONNECTIONS
+        self,
+        handler: Handler,
+        on_closed: Callable[[], None],
+        on_refused: Callable[[], None],
+        max_connections: int = MAX_CONNECTIONS,
     ) -> None:
         super().__init__(handler)
-        self.on_refused, self.max_connections = on_refused, max_connections
-        self.open: set[Connection] = set()
+        self._on_closed, self._on_refused, self._max_connections = on_closed, on_refused, max_connections
+        self.open: OpenConnections[Connection] = OpenConnections()
 
     def __call__(self) -> Connection:
         return Connection(self)
+
+    def accepts(self, newcomer: Connection) -> bool:
+        """Whether there is a place for it, which may be that of another connection."""
+        if len(self.open) >= self._max_connections:
+            closed = self.open.to_close_for(newcomer.network)
+            if closed is None:
+                self._on_refused()
+                return False
+            self.open.discard(closed)
+            closed.abort()
+            self._on_closed()
+        self.open.add(newcomer)
+        return True
 
     async def watch(self) -> None:
         """Check every connection each second, until cancelled."""
@@ -117,14 +165,27 @@ class Listener(web.Server):
         while True:
             await asyncio.sleep(1)
             now = loop.time()
-            for connection in list(self.open):
+            for connection in self.open:
                 connection.check(now)
+
+
+def mark_request_begun(request: web.BaseRequest) -> None:
+    """The request is being answered; it may have arrived together with the one before."""
+    if isinstance(request.protocol, Connection):
+        request.protocol.listener.open.mark_busy(request.protocol)
 
 
 def mark_request_read(request: web.BaseRequest) -> None:
     """The request has arrived completely: no timeout ends it any more."""
     if isinstance(request.protocol, Connection):
         request.protocol.reading_since = None
+
+
+def mark_request_answered(request: web.BaseRequest) -> None:
+    """The answer is about to be written: the connection waits for the next request then."""
+    mark_request_read(request)
+    if isinstance(request.protocol, Connection):
+        request.protocol.listener.open.mark_idle(request.protocol)
 
 
 def peer_address(peer: Any) -> str:
@@ -137,6 +198,13 @@ def plain(address: str) -> str:
     parsed = ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
     return str(mapped or parsed)
+
+
+def counted(address: str) -> str:
+    """Whom a client's address is counted under: IPv4 is counted by itself, IPv6 by its /64."""
+    if ":" not in address:
+        return address
+    return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))
 
 
 _NOT_HTTP: Final = "The request is not valid HTTP; check the client"

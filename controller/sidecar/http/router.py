@@ -10,7 +10,7 @@ from aiohttp import hdrs, web
 from controller.metrics import Metrics
 from controller.sidecar.http.call import Call, ListenerName
 from controller.sidecar.http.limits import AddressLimit
-from controller.sidecar.http.protocol import Handler, mark_request_read
+from controller.sidecar.http.protocol import Handler, mark_request_answered, mark_request_begun
 from controller.sidecar.http.response import ApiError, Code, Response, error_response
 
 Routes = Mapping[str, Mapping[str, Handler]]
@@ -69,12 +69,13 @@ class Router:
         self._routes, self._metrics, self._limit, self._cors = routes, metrics, limit, cors
 
     async def __call__(self, request: web.BaseRequest) -> Response:
+        mark_request_begun(request)
         answer = await self._answer(request)
         if self._cors is not None:
             answer.more += self._cors.lines(request)
         if not request.content.is_eof():
             answer.ends = True  # the rest of an unread body is no request
-        mark_request_read(request)
+        mark_request_answered(request)
         return answer
 
     async def _answer(self, request: web.BaseRequest) -> Response:

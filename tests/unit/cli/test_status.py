@@ -96,6 +96,12 @@ def test_without_a_controller_it_says_how_to_start_one() -> None:
         ({"manifests_withheld": True}, "rooms.d", "held", "RevisionDiffers"),
         ({"clock_ahead_s": -600.0}, "clock", "FAIL", "differs from LiveKit's clock by 600 s"),
         ({"webhook_age_s": None}, "webhook", "warn", "none received"),
+        (
+            {"untrusted_proxy": "10.0.0.9", "untrusted_proxy_age_s": 90.0},
+            "proxies",
+            "warn",
+            "X-Forwarded-For from 10.0.0.9 is ignored, last 90 s ago; if that is your reverse proxy, add it",
+        ),
     ],
 )
 def test_what_is_wrong_is_said(fields: dict[str, object], about: str, severity: str, text: str) -> None:

@@ -391,3 +391,12 @@ class TestRates:
                 await harness.post("/x", {}, {"X-Forwarded-For": f"198.51.100.{n}"}) for n in range(11)
             ]
             assert [r.status for r in replies] == [404] * 10 + [429]
+            state, metrics = harness.state, harness.metrics.text()
+            assert (state.untrusted_proxy, state.untrusted_proxy_at) == ("127.0.0.1", harness.clock.now)
+            assert b"roomctl_untrusted_forwarded_total 11.0" in metrics
+
+    async def test_trusted_proxy_and_direct_client_are_not_reported(self) -> None:
+        async with serving(replace(SETTINGS, trusted_proxies=("127.0.0.1",))) as harness:
+            await harness.post("/x", {}, {"X-Forwarded-For": "198.51.100.1"})
+            await harness.post("/x", {})
+            assert harness.state.untrusted_proxy_at is None

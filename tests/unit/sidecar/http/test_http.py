@@ -359,16 +359,6 @@ class TestConnections:
         async with serving() as harness, connected(harness.sidecar.public) as reader:
             assert await reader.read() == b""
 
-    async def test_connections_beyond_the_limit_are_told_to_come_back(self) -> None:
-        async with serving(max_connections=2) as harness:
-            address = harness.sidecar.public
-            async with connected(address), connected(address), connected(address) as third:
-                answer = reply(await third.read())
-                assert (answer.status, answer.code) == (503, "UNAVAILABLE")
-                assert answer.headers["retry-after"] == "1"
-                assert (await ask(harness.sidecar.private, "GET", "/healthz")).status == 200
-            assert b'connections_refused_total{listener="public"} 1.0' in harness.metrics.text()
-
     async def test_a_body_that_nobody_read_ends_the_connection(self) -> None:
         """What comes after it would be taken for a request."""
         async with serving() as harness:
