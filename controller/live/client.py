@@ -1,4 +1,4 @@
-"""LiveKit over the wire: one connection, and two faces of it, one that reads and one that writes."""
+"""Calls to LiveKit: one connection, a reader and a writer on it."""
 
 import asyncio
 import time
@@ -37,32 +37,32 @@ from controller.live.wire import (
 )
 
 LIVEKIT_TIMEOUT_SECONDS: Final = 5.0
-"""Seconds a call may take once it is on its way."""
+"""Seconds a call may take after it was sent."""
 
 START_TIMEOUT_SECONDS: Final = 30.0
 STOP_TIMEOUT_SECONDS: Final = 10.0
-"""Seconds that a recording's Start and Stop may take: LiveKit itself looks 23 and 5 s for a worker."""
+"""Seconds for Start and Stop of a recording: LiveKit searches 23 and 5 s for a worker."""
 
 MAX_CONCURRENT_WRITES: Final = 20
 MAX_CONCURRENT_READS: Final = 8
 MAX_CONCURRENT_GUEST_READS: Final = 4
 MAX_CONCURRENT_COMPANION_CALLS: Final = 32
-"""Calls in flight, in lanes: a guest's look never queues behind a thousand creations, and neither waits for
-egress workers, which may be silent for half a minute."""
+"""Concurrent calls per kind: a guest's read never waits for a thousand creations, and neither waits for
+egress workers, which may take half a minute to respond."""
 
 _AUTO_CREATES: Final[Mapping[int, bool]] = {HTTPStatus.OK: True, HTTPStatus.NOT_FOUND: False}
-"""Whether LiveKit makes rooms, by its answer to a question about joining one that is not there."""
+"""Shows whether LiveKit creates rooms, by its answer to a request to join a missing one."""
 
 T = TypeVar("T")
 R = TypeVar("R")
 Method: TypeAlias = Callable[[R], Awaitable[T]]
-"""A method of LiveKit's client, which has the name of the call."""
+"""A method of LiveKit's client; its name is the name of the call."""
 
 
 class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
     """A session with one LiveKit server; `url` is http(s) or ws(s). Made and closed inside a running loop.
 
-    Opening it contacts nobody: a server that is away shows at the first call.
+    Opening it does not connect: an unavailable server fails the first call.
     """
 
     def __init__(
@@ -93,7 +93,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
                 + MAX_CONCURRENT_GUEST_READS
                 + MAX_CONCURRENT_COMPANION_CALLS
             ),
-            # every call has its own deadline: the library switches the session's off
+            # every call has its own deadline; the library disables the session's
             timeout=aiohttp.ClientTimeout(total=None),
         )
         self._api = LiveKitAPI(url, key, secret, session=self._session, failover=False)
@@ -113,7 +113,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
 
         Raises LiveKitError's kinds and nothing else.
         """
-        name = method.__name__.title().replace("_", "")  # LiveKit's own name of it
+        name = method.__name__.title().replace("_", "")  # LiveKit's name of the call
         try:
             async with asyncio.timeout(self.deadline if within is None else within):
                 return await method(request)
@@ -127,7 +127,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
             raise failure from None
 
     async def is_connected(self, room: str, identity: str) -> bool:
-        """Whether a server answers for somebody. A list may be Redis's, an answer to an update is not."""
+        """Whether a server has the participant. A list may come from Redis, the answer to an update does not."""
         request = UpdateParticipantRequest(room=room, identity=identity)
         try:
             await self.call(self.service.update_participant, request)
@@ -136,7 +136,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         return True
 
     async def auto_creates(self) -> bool | None:
-        """Whether LiveKit makes a room for whoever joins one that is not there; None: it did not say."""
+        """Whether LiveKit creates a missing room when a participant joins; None: unknown."""
         grants = VideoGrants(room_join=True, room=f"roomctl-{uuid4()}")
         token = AccessToken(*self._keys).with_identity("roomctl").with_grants(grants).to_jwt()
         try:
@@ -149,7 +149,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
             return None
 
     def reader(self) -> "ApiReader":
-        """The face that reads."""
+        """A reader on this connection."""
         return ApiReader(self)
 
     async def close(self) -> None:
@@ -161,7 +161,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
 
 
 def _address(url: str) -> str:
-    """host:port, and nothing else of `url`: what errors and logs may name."""
+    """Only host:port of `url`: errors and logs may show it."""
     parts = urlsplit(url)
     host = parts.hostname or ""
     port = parts.port or (443 if parts.scheme in ("https", "wss") else 80)
@@ -169,7 +169,7 @@ def _address(url: str) -> str:
 
 
 class ApiReader:
-    """EgressReader; the port says what each call does. What has not changed is the same object again."""
+    """EgressReader; the port says what each call does. Unchanged data is returned as the same object."""
 
     def __init__(self, connection: LiveKitConnection) -> None:
         self._connection = connection
@@ -186,7 +186,7 @@ class ApiReader:
         return self._connection.server_clock.ahead_s
 
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
-        """As the port says; `within` includes the wait for a free slot, in a lane of its own."""
+        """As the port says; `within` includes the wait for a free slot of its kind."""
         if within is None:
             async with self._connection.read_limit:
                 return await self._participants(name, None)
@@ -206,7 +206,7 @@ class ApiReader:
         return connection.presence.mark_gone(name, [read_participant(info) for info in listed])
 
     async def is_connected(self, name: str, identity: str) -> bool:
-        """As the port says. No takes 3 s, for which no other read is kept waiting."""
+        """As the port says. False takes 3 s, during which other reads do not wait."""
         return await self._connection.is_connected(name, identity)
 
     async def recordings(self) -> list[Egress]:
@@ -257,8 +257,8 @@ class ApiWriter:
     async def delete_room(self, name: str) -> None:
         """As the port says.
 
-        With Redis a room whose server was restarted stays listed, and nobody can delete it until a server has
-        it again, which CreateRoom brings about.
+        With Redis a room whose server was restarted stays listed, and cannot be deleted until a server has it
+        again, which CreateRoom achieves.
         """
         call, request = self._connection.call, DeleteRoomRequest(room=name)
         async with self._connection.write_limit:

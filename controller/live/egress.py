@@ -1,7 +1,7 @@
-"""What LiveKit shows of recordings, and what it is asked for, as frozen data of ours. Pure.
+"""Recordings as LiveKit lists them, and requests for new ones, as frozen data. Pure.
 
-The texts of an egress worker are never kept: they may hold a token or a credential. What went wrong is told
-in a sentence of ours, chosen by what they say.
+Texts of an egress worker are never kept: they may contain a token or a credential. They only select one of
+our error texts.
 """
 
 from dataclasses import dataclass, field
@@ -10,7 +10,7 @@ from enum import StrEnum
 
 
 class EgressStatus(StrEnum):
-    """LiveKit's own, without its prefix."""
+    """LiveKit's names without their prefix."""
 
     STARTING = "STARTING"
     ACTIVE = "ACTIVE"
@@ -26,7 +26,7 @@ class EgressStatus(StrEnum):
 
 
 class Layout(StrEnum):
-    """LiveKit's layouts that we ask for."""
+    """The layouts of LiveKit that we use."""
 
     GRID = "grid"
     SPEAKER = "speaker"
@@ -36,11 +36,11 @@ class Layout(StrEnum):
 class Egress:
     """One entry of ListEgress.
 
-    `room` is the LiveKit room's name; `file` where it is written, as was asked for (a path as the worker sees
-    it, or s3://BUCKET/KEY), '' where it is no file. `layout` and `page` (custom_base_url) as asked for.
+    `room` is the LiveKit room's name; `file` the requested output (a path as the worker sees it, or
+    s3://BUCKET/KEY), '' if it is not a file. `layout` and `page` (custom_base_url) as requested.
     `recorded_from` is when the file begins, None while the worker is still starting.
-    `updated` is when the worker last spoke, in nanoseconds of its own clock: compare it with itself alone.
-    `seconds` and `size` (bytes) are of the file, 0 until it is there. `error`: our sentence, or ''.
+    `updated` is the worker's last update, in nanoseconds of its own clock: compare it only with itself.
+    `seconds` and `size` (bytes) are of the file, 0 until it exists. `error`: our text, or ''.
     """
 
     id: str
@@ -60,7 +60,7 @@ class Egress:
 
 @dataclass(frozen=True, slots=True)
 class S3Access:
-    """How the egress worker reaches a bucket; '' is left to what AWS's library finds there."""
+    """How the egress worker reaches a bucket; for '' the worker's AWS library uses its own defaults."""
 
     endpoint: str = ""
     region: str = ""
@@ -70,7 +70,7 @@ class S3Access:
 
 @dataclass(frozen=True, slots=True)
 class RecordingRequest:
-    """A room composite to be started: `path` in `bucket`, or a file where that is ''.
+    """A room composite to start: `path` in `bucket`, or a file if that is ''.
 
     `page` is the template page to open, '' for LiveKit's own layouts; `preset` LiveKit's name of an encoding.
     """

@@ -1,4 +1,4 @@
-"""Foreign errors become LiveKitError's kinds, once. Their texts are never passed on: one may hold a token."""
+"""Translates errors of LiveKit's client. Their texts are never passed on: one may contain a token."""
 
 from http import HTTPStatus
 from typing import Final
@@ -19,19 +19,19 @@ from controller.errors import (
 )
 
 FOREIGN: Final = (ServerError, aiohttp.ClientError, OSError, DecodeError)
-"""What LiveKit's client raises: TimeoutError is an OSError."""
+"""What LiveKit's client raises. TimeoutError is an OSError."""
 
 _DENIED: Final = (HTTPStatus.UNAUTHORIZED, HTTPStatus.FORBIDDEN)
 _UNKNOWN_CALL: Final = (HTTPStatus.NOT_FOUND, HTTPStatus.METHOD_NOT_ALLOWED)
 _NO_EGRESS: Final = "egress not connected"
-"""How LiveKit says that it runs without Redis: a 500 like others, but for its text."""
+"""LiveKit's text if it runs without Redis; the status is 500, as for other errors."""
 START_RECORDING: Final = "StartRoomCompositeEgress"
 _REFUSED_START: Final = ": check ROOMCTL_RECORDING_OUTPUT, and see the egress worker log"
 _PASSING: Final = (HTTPStatus.REQUEST_TIMEOUT, HTTPStatus.TOO_MANY_REQUESTS)
 
 
 def to_livekit_error(error: Exception, address: str, call: str) -> LiveKitError:
-    """The error of ours for one of FOREIGN, met in `call` (LiveKit's own name of it) at host:port."""
+    """Our error for one of FOREIGN, raised by `call` (LiveKit's name of it) at host:port."""
     if isinstance(error, ServerError):
         return _refused(error, address, call)
     if isinstance(error, DecodeError):
@@ -40,7 +40,7 @@ def to_livekit_error(error: Exception, address: str, call: str) -> LiveKitError:
 
 
 def _refused(error: ServerError, address: str, call: str) -> LiveKitError:
-    """By HTTP status first: a wrong key is answered in plain text, without a code."""
+    """Check the HTTP status first: the answer to a wrong key is plain text, without a code."""
     status = error.status
     if status in _DENIED:
         return LiveKitAuthError(
@@ -60,7 +60,7 @@ def _refused(error: ServerError, address: str, call: str) -> LiveKitError:
 
 
 def _lacking(error: ServerError, address: str, call: str) -> LiveKitError | None:
-    """Who does not answer LiveKit itself; None where that is not what it says."""
+    """The error for a part that LiveKit lacks (Redis, an egress worker, a node); None for other errors."""
     if _NO_EGRESS in error.message:
         return NoEgressServiceError(
             f"LiveKit at {address} runs without Redis, so it has no egress service ({call}): "
@@ -78,7 +78,7 @@ def _lacking(error: ServerError, address: str, call: str) -> LiveKitError | None
 
 
 def _no_livekit(address: str, call: str) -> LiveKitUnavailableError:
-    """Something else answers there (a proxy's page, say): no reason to believe that a room is gone."""
+    """Another server answers, for example a proxy. It does not mean that a room is gone."""
     return LiveKitUnavailableError(f"the server at {address} is not LiveKit ({call}): check LIVEKIT_URL")
 
 

@@ -1,4 +1,4 @@
-"""The two faces of LiveKit: one reads and one writes. What only observes is handed no way to write."""
+"""The interfaces of LiveKit: a reader and a writer. A part that only observes gets no writer."""
 
 from collections.abc import Mapping
 from typing import Protocol
@@ -12,32 +12,32 @@ class LiveKitReader(Protocol):
 
     @property
     def clock_ahead_s(self) -> float | None:
-        """How far our clock is ahead of LiveKit's, in seconds; None while that is not known."""
+        """How far our clock is ahead of LiveKit's, in seconds; None while unknown."""
 
     async def rooms(self) -> list[LiveRoom]:
         """All live rooms, ours or not: one ListRooms."""
 
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
-        """Who is inside `name` right now; [] where the room is not live.
+        """The participants in `name` now; [] if the room is not live.
 
-        Whom a crashed server left listed is marked as gone, within a minute of the crash.
-        `within`: at most so many seconds, for a guest who waits (default: the deadline of every call).
+        Those whom a crashed server left listed are marked as gone, within a minute of the crash.
+        `within`: the deadline in seconds, for a guest who waits (default: the deadline of every call).
         """
 
 
 class EgressReader(LiveKitReader, Protocol):
-    """Reads what is recorded, too."""
+    """Also reads recordings."""
 
     async def is_connected(self, name: str, identity: str) -> bool:
-        """Whether a server answers now for somebody in the room `name`; no takes some seconds."""
+        """Whether a server has this participant of the room `name` now; False takes some seconds."""
 
     async def recordings(self) -> list[Egress]:
-        """All egresses that have not ended, whoever's: one ListEgress. NoEgressServiceError without Redis."""
+        """All egresses that have not ended, ours or not: one ListEgress. NoEgressServiceError without Redis."""
 
     async def recording(self, egress_id: str) -> Egress:
         """One egress, ended or not.
 
-        LiveKitNotFoundError where LiveKit knows it no more (24 h after its end).
+        LiveKitNotFoundError if LiveKit no longer knows it (24 h after its end).
         """
 
     async def recordings_of(self, name: str) -> list[Egress]:
@@ -51,33 +51,33 @@ class LiveKitWriter(Protocol):
     """
 
     async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
-        """Make the room, or get it untouched where it is live: compare the answer with what was asked."""
+        """Create the room, or return it unchanged if it is live: compare the result with the request."""
 
     async def delete_room(self, name: str) -> None:
-        """Disconnect everybody and delete the room; one that is not there is done already."""
+        """Disconnect everybody and delete the room; a missing room is not an error."""
 
     async def update_metadata(self, name: str, metadata: str) -> None:
-        """Replace the room's metadata. LiveKitNotFoundError where it is not live."""
+        """Replace the room's metadata. LiveKitNotFoundError if it is not live."""
 
     async def update_permission(
         self, name: str, identity: str, permission: Permission, attributes: Mapping[str, str] | None = None
     ) -> None:
-        """Replace a participant's permission as a whole. LiveKitNotFoundError where they have left.
+        """Replace a participant's permission as a whole. LiveKitNotFoundError if they have left.
 
-        `attributes` are set beside it, and the others stay; "" takes one away.
+        `attributes` are set too, others stay; "" removes one.
         """
 
     async def start_recording(self, request: RecordingRequest) -> Egress:
-        """Start recording a room. The one call that must not be repeated blindly: each makes a recording.
+        """Start recording a room. Do not repeat it without a check: each call starts a recording.
 
         LiveKitNotFoundError (the room is not live), LiveKitRejectedError, NoEgressServiceError and
-        NoEgressWorkerError: nothing was started. LiveKitUnavailableError: nobody knows, look for it by its
+        NoEgressWorkerError: nothing was started. LiveKitUnavailableError: unknown, search for it by its
         path.
         """
 
     async def stop_recording(self, egress_id: str) -> None:
-        """Ask for its end. LiveKitRejectedError where it has ended already, LiveKitNotFoundError where nobody
-        knows it.
+        """Request its end. LiveKitRejectedError if it has already ended, LiveKitNotFoundError if it is
+        unknown.
 
-        LiveKitUnavailableError where its worker does not answer, after some seconds.
+        LiveKitUnavailableError, after some seconds, if its worker does not respond.
         """

@@ -1,7 +1,7 @@
-"""Who of those that LiveKit lists is there.
+"""Which of the participants that LiveKit lists are connected.
 
-With Redis, whoever was inside when a server crashed stays listed for ever: their room would seem full, their
-names taken, and it could never be removed. A server answers for those it has, and for them alone.
+With Redis, participants who were inside when a server crashed stay listed for ever: their room would seem
+full, their names taken, and it could never be removed. A server responds only for those whom it has.
 """
 
 import asyncio
@@ -15,21 +15,21 @@ from controller.errors import LiveKitError
 from controller.live.room import Participant
 
 PRESENCE_TTL_SECONDS: Final = 30.0
-"""For how long a room's people are believed to be there, or gone, before one of them is asked for again."""
+"""How long the result of a check of a room is valid."""
 PROBE_CONFIRM_SECONDS: Final = 10.0
-"""Between the two questions that both stay without an answer for somebody who is gone: a server may stall."""
+"""Between the two checks that a participant must fail to count as gone: a server may stall."""
 MAX_TRACKED_ROOMS: Final = 20_000
-"""Rooms that something is remembered of; the one that was looked into least lately is forgotten first."""
+"""Rooms in memory; the least recently checked one is dropped first."""
 MAX_CONCURRENT_PROBES: Final = 16
-"""Questions on their way: one that nobody answers takes LiveKit three seconds."""
+"""Concurrent checks: one without an answer takes LiveKit three seconds."""
 
 Probe = Callable[[str, str], Awaitable[bool]]
-"""Whether a server answers for somebody (room, identity). Raises LiveKitError's kinds."""
+"""Whether a server has a participant (room, identity). Raises LiveKitError's kinds."""
 
 
 @dataclass(slots=True)
 class _TrackedRoom:
-    """What is known of one room: whom it was asked for last, by session, and who is gone."""
+    """What is known of one room: the participants last checked, by session, and those who are gone."""
 
     at: float = float("-inf")
     first: str = ""
@@ -48,11 +48,11 @@ class _TrackedRoom:
 
 @dataclass(slots=True)
 class Presence:
-    """Asks in the background, so that no caller waits. `on_change` gets the name of a room that changed.
+    """Checks in the background, so that no caller waits. `on_change` gets the name of a room that changed.
 
-    Without `on_change` it does not ask: a verb ends before an answer comes. All participants of a room are on
-    one server, so those whom a crash left behind are older than all who are there. That is why one answer,
-    for the oldest entry, is enough for the room; an entry counts as gone after it was asked for alone, twice.
+    Without `on_change` it does not check: a verb ends before an answer comes. All participants of a room are
+    on one server, so those who are gone joined before all who are connected. So a positive answer for the
+    oldest one is enough for the room; one counts as gone after two checks without an answer.
     """
 
     probe: Probe
@@ -64,7 +64,7 @@ class Presence:
     _lane: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_CONCURRENT_PROBES))
 
     def mark_gone(self, room: str, listed: Sequence[Participant]) -> list[Participant]:
-        """The same people, those marked as gone of whom that is known by now."""
+        """The same participants; those known to be gone are marked."""
         if self.on_change is None:
             return list(listed)
         tracked = self._track(room)
@@ -76,12 +76,12 @@ class Presence:
         return [replace(one, gone=True) if one.sid in tracked.gone else one for one in listed]
 
     def invalidate(self) -> None:
-        """A server was out of reach, and may have crashed: who is there has to be found out again."""
+        """Check all again: a server was unreachable, and may have crashed."""
         for tracked in self._rooms.values():
             tracked.invalidate()
 
     async def close(self) -> None:
-        """End what is under way."""
+        """Cancel the checks in progress."""
         calls = list(self._calls.values())
         for call in calls:
             call.cancel()
@@ -95,19 +95,19 @@ class Presence:
         return tracked
 
     def _is_due(self, tracked: _TrackedRoom, here: Sequence[Participant]) -> bool:
-        """Who came after the one that answered is there as well; others have to be asked for."""
+        """Participants who joined after a confirmed one are connected too; others need a check."""
         if self.clock() - tracked.at >= PRESENCE_TTL_SECONDS:
             return True
         return bool(here) and tracked.first not in {one.sid for one in here}
 
     async def _call(self, room: str, tracked: _TrackedRoom, listed: Sequence[Participant]) -> None:
-        with suppress(LiveKitError):  # out of reach: all stays as it was, and the next look asks again
+        with suppress(LiveKitError):  # unreachable: nothing changes, and the next read checks again
             await self._probe_room(room, tracked, listed)
 
     async def _probe_room(self, room: str, tracked: _TrackedRoom, listed: Sequence[Participant]) -> None:
         gone = [one for one in listed if one.sid in tracked.gone]
         if gone and await self._is_connected(room, gone[-1]):
-            gone = []  # its server had stalled for long, with all of them
+            gone = []  # the server had only stalled
         here = [one for one in listed if one not in gone]
         silent = await self._unanswered(room, here)
         if silent:
@@ -119,7 +119,7 @@ class Presence:
             self.on_change(room)
 
     async def _unanswered(self, room: str, people: Sequence[Participant]) -> list[Participant]:
-        """For whom nobody answers; nobody of them where somebody does for the first, who came before all."""
+        """Those without an answer; [] if the first one, who joined before all others, is confirmed."""
         if not people or await self._is_connected(room, people[0]):
             return []
         answers = await asyncio.gather(*(self._is_connected(room, one) for one in people[1:]))

@@ -1,18 +1,18 @@
-"""What LiveKit shows of its rooms, as frozen data of ours. Pure."""
+"""LiveKit's rooms, participants and permissions as frozen data. Pure."""
 
 from dataclasses import dataclass, field
 from typing import Final
 
 EMPTY_TIMEOUT_SECONDS: Final = 10 * 365 * 24 * 3600
-"""empty_timeout and departure_timeout of our rooms: LiveKit has no 'for ever', so ten years."""
+"""empty_timeout and departure_timeout of our rooms: ten years, since LiveKit has no unlimited value."""
 
 
 @dataclass(frozen=True, slots=True)
 class LiveRoom:
-    """A room as ListRooms or CreateRoom answers it.
+    """A room as ListRooms or CreateRoom returns it.
 
-    `num_participants` lags by seconds (docs/livekit.md#rooms): never decide by it alone that a room is empty.
-    `created_at` is in milliseconds since the epoch. The room's TURN password is dropped on reading.
+    `num_participants` lags by seconds (docs/livekit.md#rooms): it does not prove that a room is empty.
+    `created_at` is in milliseconds since the epoch. The room's TURN password is not kept.
     """
 
     name: str
@@ -28,10 +28,10 @@ class LiveRoom:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """A participant's permission in LiveKit's terms, every bool set.
+    """A participant's permission in LiveKit's terms; every bool is set.
 
     `sources` holds TrackSource names in canonical order (CAMERA, MICROPHONE, SCREEN_SHARE,
-    SCREEN_SHARE_AUDIO); LiveKit reads an empty list as 'all', so nothing to publish means can_publish False.
+    SCREEN_SHARE_AUDIO); for LiveKit an empty list means all, so for no source can_publish is False.
     """
 
     can_subscribe: bool = True
@@ -44,10 +44,10 @@ class Permission:
 
 @dataclass(frozen=True, slots=True)
 class Track:
-    """What somebody publishes, in LiveKit's terms.
+    """A published track, in LiveKit's terms.
 
-    `type` is what it carries: AUDIO, VIDEO or DATA. `source` is what its publisher calls it (CAMERA,
-    MICROPHONE, …), and nothing binds the one to the other (docs/livekit.md#participants).
+    `type` is what it carries: AUDIO, VIDEO or DATA. `source` is what its publisher declares (CAMERA,
+    MICROPHONE, …); LiveKit does not check that they agree (docs/livekit.md#participants).
     """
 
     type: str
@@ -56,10 +56,10 @@ class Track:
 
 @dataclass(frozen=True, slots=True)
 class Participant:
-    """Somebody inside a room, by ListParticipants.
+    """A participant as ListParticipants returns it.
 
-    `kind` is LiveKit's own: STANDARD, AGENT, EGRESS, INGRESS, SIP. `joined_at` is in milliseconds since the
-    epoch. `gone`: listed, and not there any more (presence.py).
+    `kind` is LiveKit's: STANDARD, AGENT, EGRESS, INGRESS, SIP. `joined_at` is in milliseconds since the
+    epoch. `gone`: listed, but no longer connected (presence.py).
     """
 
     identity: str

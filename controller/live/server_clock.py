@@ -1,4 +1,4 @@
-"""How far our clock is ahead of LiveKit's, by the Date of its answers."""
+"""How far our clock is ahead of LiveKit's, by the Date header of its responses."""
 
 import time
 from collections.abc import Callable
@@ -9,18 +9,18 @@ from typing import Final
 import aiohttp
 
 MAX_DELAY_SECONDS: Final = 2.0
-"""An answer that took longer says too little about the time at which it was written."""
+"""The Date of a response that took longer is too imprecise."""
 
 
 class ServerClock:
-    """`ahead_s` in seconds, None while no answer had a Date. To whole seconds half of one is added."""
+    """`ahead_s` in seconds, None before the first Date. Half a second is added to its whole seconds."""
 
     def __init__(self, wall: Callable[[], float] = time.time) -> None:
         self._wall = wall
         self.ahead_s: float | None = None
 
     def observe(self, date: str, took: float) -> None:
-        """The Date of an answer that came just now, `took` seconds after it was asked for."""
+        """The Date of a response that just arrived, `took` seconds after the request."""
         try:
             theirs = parsedate_to_datetime(date).timestamp() + 0.5
         except ValueError:
@@ -29,7 +29,7 @@ class ServerClock:
             self.ahead_s = self._wall() - took / 2 - theirs
 
     def trace(self) -> aiohttp.TraceConfig:
-        """For a session of aiohttp: every answer is observed."""
+        """For a session of aiohttp: observes every response."""
         config = aiohttp.TraceConfig()
         config.on_request_start.append(_started)
         config.on_request_end.append(self._ended)

@@ -1,6 +1,6 @@
-"""LiveKit's webhooks: proof that one is genuine, and what it hints at. Pure, given the time.
+"""LiveKit's webhooks: verification and parsing. Pure; the time is an argument.
 
-A webhook is lossy, unordered and may come twice, so it only says where to look; it carries no facts.
+Webhooks get lost, come twice or out of order. So one only says which room to read; it carries no facts.
 """
 
 import base64
@@ -24,7 +24,7 @@ LEEWAY_SECONDS: Final = 60
 
 
 class RejectionReason(StrEnum):
-    """What of a webhook is wrong, as the metric counts it."""
+    """Why a webhook is rejected, as the metric counts it."""
 
     KEY = "key"
     BODY = "body"
@@ -32,7 +32,7 @@ class RejectionReason(StrEnum):
 
 
 class WebhookRejectedError(LiveKitError):
-    """Not proven to come from our LiveKit, or not readable: answered with 401."""
+    """Not proven to come from our LiveKit, or not readable: the response is 401."""
 
     def __init__(self, reason: RejectionReason, message: str) -> None:
         super().__init__(message)
@@ -41,7 +41,7 @@ class WebhookRejectedError(LiveKitError):
 
 @dataclass(frozen=True, slots=True)
 class WebhookEvent:
-    """Something happened in a room (`room` its name, `sid` its SID), perhaps to a participant.
+    """An event in a room (`room` is its name, `sid` its SID), maybe about a participant.
 
     Fields that the event does not have are "".
     """
@@ -55,10 +55,10 @@ class WebhookEvent:
 
 
 def verify_signature(authorization: str, keys: Iterable[ApiKey], now: float) -> Mapping[str, Any]:
-    """What our LiveKit signed, a hash of the body among it: known before the body is read.
+    """The claims that our LiveKit signed, including a hash of the body. Checked before the body is read.
 
-    `authorization` is the header as it came, a bare JWT, signed with any of `keys`; `now` is in seconds since
-    the epoch. Raises WebhookRejectedError, whose sentence never quotes header or body.
+    `authorization` is the unchanged header, a bare JWT, signed with any of `keys`; `now` is in seconds since
+    the epoch. Raises WebhookRejectedError, whose text never quotes header or body.
     """
     claims = _claims(authorization, keys)
     if not _in_time(claims, now):
@@ -70,7 +70,7 @@ def verify_signature(authorization: str, keys: Iterable[ApiKey], now: float) -> 
 
 
 def parse_event(body: bytes, claims: Mapping[str, Any]) -> WebhookEvent:
-    """The hint in `body`. WebhookRejectedError where it is not the one of the claims."""
+    """The event in `body`. WebhookRejectedError if it does not match the claims."""
     if not _covers(claims, body):
         raise WebhookRejectedError(
             RejectionReason.BODY,
@@ -80,10 +80,10 @@ def parse_event(body: bytes, claims: Mapping[str, Any]) -> WebhookEvent:
 
 
 def _claims(token: str, keys: Iterable[ApiKey]) -> dict[str, Any]:
-    """Signature and issuer; the times are looked at apart, by the caller's clock."""
+    """Checks signature and issuer; the times are checked separately, with the caller's clock."""
     options: Any = {"verify_exp": False, "verify_nbf": False, "verify_iat": False, "verify_aud": False}
     for key in keys:
-        with suppress(jwt.PyJWTError, RecursionError):  # older PyJWT lets a deeply nested header through
+        with suppress(jwt.PyJWTError, RecursionError):  # older PyJWT does not catch a deeply nested header
             return dict(jwt.decode(token, key.secret, ["HS256"], options, issuer=key.name))
     raise WebhookRejectedError(
         RejectionReason.KEY,
@@ -93,7 +93,7 @@ def _claims(token: str, keys: Iterable[ApiKey]) -> dict[str, Any]:
 
 
 def _in_time(claims: Mapping[str, Any], now: float) -> bool:
-    """An `exp` is required; `nbf` counts where it stands."""
+    """`exp` is required, `nbf` optional."""
     start, end = claims.get("nbf", 0), claims.get("exp")
     if not isinstance(start, int | float) or not isinstance(end, int | float):
         return False
@@ -109,7 +109,7 @@ def _covers(claims: Mapping[str, Any], body: bytes) -> bool:
 
 
 def _read_event(body: bytes) -> WebhookEvent:
-    """What was signed is LiveKit's own, but may be of a version with other fields."""
+    """The body is LiveKit's, since the signature matches, but another version may have other fields."""
     try:
         content = json.loads(body)
     except (ValueError, RecursionError):

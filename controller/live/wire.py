@@ -1,4 +1,4 @@
-"""LiveKit's protobuf messages to our frozen data and back. Pure."""
+"""Converts LiveKit's protobuf messages to our frozen data and back. Pure."""
 
 from dataclasses import asdict, fields
 from datetime import UTC, datetime, timedelta
@@ -22,14 +22,14 @@ from controller.live.room import LiveRoom, Participant, Permission, Track
 _SOURCES: Final = {number: name for name, number in TrackSource.items() if number}
 _TYPES: Final = {number: name for name, number in TrackType.items()}
 _COPIED: Final = tuple(each.name for each in fields(LiveRoom) if each.name != "created_at")
-"""What a room has by the same name. A name and a SID are of one creation, so the time of it needs no look."""
+"""Fields with the same name in both. Name and SID identify one creation, so its time is not compared."""
 _copy: Final = attrgetter(*_COPIED)
 _FLAGS: Final = tuple(each.name for each in fields(Permission) if each.name != "sources")
 _KINDS: Final = {number: name for name, number in ParticipantInfo.Kind.items()}
 
 
 def read_room(room: Room, before: LiveRoom | None = None) -> LiveRoom:
-    """A listed room; `before` itself where nothing changed, so that identity is a fast path upstream."""
+    """A listed room; `before` itself if nothing changed, so that callers can compare by identity."""
     copied = _copy(room)
     if before is not None and copied == _copy(before):
         return before
@@ -38,7 +38,7 @@ def read_room(room: Room, before: LiveRoom | None = None) -> LiveRoom:
 
 
 def read_participant(info: ParticipantInfo) -> Participant:
-    """Somebody listed; the deprecated bools `agent` and `recorder` say what `kind` says nowadays."""
+    """A listed participant. A permission's deprecated `agent` and `recorder` are read besides `kind`."""
     kind = _KINDS.get(info.kind, str(info.kind))
     return Participant(
         identity=info.identity,
@@ -57,27 +57,27 @@ def read_participant(info: ParticipantInfo) -> Participant:
 
 
 def read_permission(permission: ParticipantPermission) -> Permission:
-    """Sources come in canonical order (LiveKit's own numbers), each once."""
+    """Sources are sorted by LiveKit's numbers, each once."""
     numbers = sorted(set(permission.can_publish_sources))
     sources = tuple(_SOURCES.get(source, str(source)) for source in numbers)
     return Permission(**_flags(permission), sources=sources)
 
 
 def write_permission(permission: Permission) -> ParticipantPermission:
-    """The whole permission: what LiveKit is not told, it takes away."""
+    """The whole permission: LiveKit revokes what is missing."""
     return ParticipantPermission(**_flags(permission), can_publish_sources=permission.sources)
 
 
 def _flags(permission: Permission | ParticipantPermission) -> dict[str, Any]:
-    """What a permission has by the same name on both sides."""
+    """The fields with the same name on both sides."""
     return {name: getattr(permission, name) for name in _FLAGS}
 
 
 _STATUSES: Final = {WireStatus.Value(f"EGRESS_{status}"): status for status in EgressStatus}
 _WORKER_ENDED: Final = ("Process killed", "server is shutting down")
-"""How a worker says that it was told to end. A file that it completed all the same has a location."""
+"""A worker's texts when its process was asked to end. A file that it still completed has a location."""
 _OUTPUT: Final = "could not write the output: "
-_WHY: Final = (  # the first that is said
+_WHY: Final = (  # the first match counts
     (
         ("no space left", "storagefull", "statuscode: 507", "quota exceeded"),
         _OUTPUT + "the disk or storage is full; free some space",
@@ -124,7 +124,7 @@ _WHY: Final = (  # the first that is said
 
 
 def read_egress(info: EgressInfo) -> Egress:
-    """A listed egress. Of the request only path, layout and page are kept, of the error only its kind."""
+    """A listed egress. Only path, layout and page of the request are kept, and the kind of the error."""
     asked = info.room_composite
     done = info.file_results[0] if info.file_results else FileInfo()
     status = _status(info, done)
@@ -146,7 +146,7 @@ def read_egress(info: EgressInfo) -> Egress:
 
 
 def _status(info: EgressInfo, done: FileInfo) -> EgressStatus:
-    """A worker that was told to end calls its recordings failed, also those whose files it completed."""
+    """A worker whose process is asked to end reports all its recordings as failed, even completed ones."""
     status = _STATUSES.get(info.status, EgressStatus.FAILED)
     was_told = any(words in info.details or words in info.error for words in _WORKER_ENDED)
     if status is EgressStatus.FAILED and was_told and done.location and done.size:
@@ -161,14 +161,14 @@ def _location(asked: RoomCompositeEgressRequest) -> str:
 
 
 def _moment(nanoseconds: int) -> datetime | None:
-    """LiveKit's nanoseconds since the epoch; 0 is not yet."""
+    """LiveKit's nanoseconds since the epoch; 0: not yet."""
     if nanoseconds <= 0:
         return None
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=nanoseconds // 1_000_000)
 
 
 def _why(status: EgressStatus, reason: str, egress_id: str) -> str:
-    """A sentence of ours for what the worker says of a failure."""
+    """Our text for a worker's failure."""
     if status not in (EgressStatus.FAILED, EgressStatus.ABORTED):
         return ""
     text = reason.lower()
@@ -193,5 +193,5 @@ def write_recording(request: RecordingRequest) -> RoomCompositeEgressRequest:
 
 
 def _s3(bucket: str, access: S3Access) -> S3Upload:
-    """Hosts other than Amazon's are addressed by path: few of them have a name for each bucket."""
+    """Hosts other than Amazon's are addressed by path: few have a host name for each bucket."""
     return S3Upload(bucket=bucket, **asdict(access), force_path_style=bool(access.endpoint))

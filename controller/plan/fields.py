@@ -1,4 +1,4 @@
-"""What changes in a spec, and what that does to people who are inside (docs/safety.md)."""
+"""Which fields of a spec change, and the effect on the people inside (docs/safety.md)."""
 
 from collections.abc import Iterable
 
@@ -8,7 +8,7 @@ from controller.room import Disruption, FieldChange, RoomSpec
 
 
 def drift(metadata: str, after: RoomSpec) -> tuple[FieldChange, ...]:
-    """What people inside were told otherwise: a change on record that was not carried to them yet."""
+    """Fields with another value in the live room: the record has changed, and the room not yet."""
     new = after.as_dict()
     published = policy_from_metadata(metadata)
     return tuple(
@@ -19,7 +19,7 @@ def drift(metadata: str, after: RoomSpec) -> tuple[FieldChange, ...]:
 
 
 def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disruption:
-    """The change's class, even if nobody is inside."""
+    """The class of the change, even if the room is empty."""
     if any(isinstance(action, Stop | DeleteRetiredRoom) for action in actions):
         return Disruption.DISCONNECTS
     if any(change.restricts for change in fields):

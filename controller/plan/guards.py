@@ -19,7 +19,7 @@ from controller.plan.model import (
 from controller.records.record import Origin
 
 MIN_ROOMS_FOR_GUARD: Final = 10
-"""Below this many manifest rooms the share of missing ones says nothing."""
+"""With fewer manifest rooms the share of missing ones is not checked."""
 MAX_MISSING_FRACTION: Final = 0.3
 """The share of manifest rooms that may be missing at once."""
 
@@ -27,7 +27,7 @@ MAX_MISSING_FRACTION: Final = 0.3
 def apply_guards(
     changes: Sequence[RoomChange], matching: Matching, observed: Observed, inputs: PlanInputs
 ) -> tuple[RoomChange, ...]:
-    """The same changes, with every removal that is not safe refused, and why."""
+    """The same changes; unsafe removals are blocked, with the reason."""
     if not matching.gone:
         return tuple(changes)
     block_reason = _common_block_reason(matching, observed)
@@ -35,7 +35,7 @@ def apply_guards(
 
 
 def guarded_rooms(changes: Sequence[RoomChange], observed: Observed) -> Mapping[str, BlockReason]:
-    """By key, the rooms that stay although their manifest is gone, and why. Ten seconds are no guard."""
+    """By key, the rooms that a guard keeps although their manifest is gone. Ten seconds are not a guard."""
     if observed.desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
         kept = (r.key for r in observed.records.values() if r.origin is Origin.MANIFEST and not r.removed)
         return dict.fromkeys(kept, BlockReason.NO_ROOMS_DIR)
@@ -44,12 +44,12 @@ def guarded_rooms(changes: Sequence[RoomChange], observed: Observed) -> Mapping[
 
 
 def too_many(missing: int, total: int) -> bool:
-    """Whether so many of the manifest rooms are missing that a mistake is likelier than an intent."""
+    """Whether so many manifest rooms are missing that it looks like a mistake."""
     return total >= MIN_ROOMS_FOR_GUARD and missing > MAX_MISSING_FRACTION * total
 
 
 def _common_block_reason(matching: Matching, observed: Observed) -> BlockReason | None:
-    """The refusal that holds for every missing room without leave to go."""
+    """The reason that blocks every missing room whose removal is not approved."""
     if matching.blocked:
         return BlockReason.UNREAD_MANIFEST
     if observed.desired.state is RoomsDirState.EMPTY:
@@ -70,14 +70,14 @@ def _guard_change(change: RoomChange, block_reason: BlockReason | None, inputs: 
 
 
 def _removed_alone(change: RoomChange) -> RoomChange:
-    """A room that goes now is not healed first."""
+    """A room that is removed now is not healed first."""
     actions = tuple(action for action in change.actions if isinstance(action, DeleteRetiredRoom | Remove))
     reason = change.reason.rpartition("; ")[2]
     return replace(change, actions=actions, reason=reason, disruption=disruption(actions, ()))
 
 
 def people_inside(name: str | None, observed: Observed) -> int | None:
-    """How many people are in the live room `name`; None where nobody looked."""
+    """How many people are in the live room `name`; None if unknown."""
     if name is None or name not in observed.live:
         return 0
     if name not in observed.people:

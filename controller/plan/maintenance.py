@@ -1,4 +1,4 @@
-"""Housekeeping that no user of a room sees: tombstones, retired names, orphans, looks at who is inside."""
+"""Work that participants do not notice: tombstones, retired names, orphans, checks of permissions."""
 
 from collections.abc import Iterator
 from datetime import timedelta
@@ -18,13 +18,13 @@ from controller.plan.model import (
 from controller.records.record import TOMBSTONE_TTL, Origin, RoomRecord
 
 ENFORCE_MARGIN = timedelta(seconds=60)
-"""How long after the last old token could have been used the people inside are still looked at."""
+"""How long the permissions inside are still checked after the last old token has expired."""
 
 
 def plan_chores(
     observed: Observed, inputs: PlanInputs, matching: Matching, orphans: frozenset[str]
 ) -> Iterator[Chore]:
-    """All of it, in the order of the records."""
+    """All chores, in the order of the records."""
     revived = {matched.record.id for matched in matching.matches if matched.record is not None}
     for record in observed.records.values():
         if record.removed and record.id not in revived:
@@ -48,7 +48,7 @@ def _for_tombstone(record: RoomRecord, observed: Observed, inputs: PlanInputs) -
 
 
 def _has_live_side(record: RoomRecord) -> bool:
-    """Whether its live side is still to go: the API marks a room removed, and we say when that is so."""
+    """Whether its live side must still be deleted: the API only marks the room as removed."""
     unsaid = record.status.observed_generation < record.generation
     return record.live is not None or (record.origin is Origin.API and unsaid)
 
@@ -64,7 +64,7 @@ def _retired_names_to_prune(record: RoomRecord, observed: Observed, inputs: Plan
 
 
 def _needs_enforcement(record: RoomRecord, observed: Observed, inputs: PlanInputs) -> bool:
-    """Whether somebody inside, or still to come with an older token, may hold rights of an older policy."""
+    """Whether a participant, now or later with an older token, may have rights of an older policy."""
     if record.generation == 1 or not record.should_be_live:
         return False
     if record.live is None or record.live.name not in observed.live:

@@ -11,7 +11,7 @@ from controller.room import redact_key, room_id
 
 @dataclass(frozen=True, slots=True)
 class Match:
-    """A manifest and the record it is for; no record for a new room, a tombstone for one that is back."""
+    """A manifest and its record: None for a new room, a tombstone for a restored one."""
 
     manifest: ManifestRoom
     id: str
@@ -20,11 +20,11 @@ class Match:
 
 @dataclass(frozen=True, slots=True)
 class Matching:
-    """The outcome of stage 1.
+    """The result of stage 1.
 
-    `untouched`: records that no manifest speaks for now: made by API, in error, or the folder is away.
-    `stale`: by key, the error that keeps a record at its last good spec. `gone`: their manifest is missing.
-    `blocked`: an error stands for no room on record, so nothing at all may be removed.
+    `untouched`: records without a manifest now: made by API, in error, or the rooms directory is missing.
+    `stale`: by key, the error that keeps a record at its last valid spec. `gone`: their manifest is missing.
+    `blocked`: an error belongs to no known room, so nothing may be removed.
     """
 
     matches: tuple[Match, ...] = ()
@@ -41,9 +41,9 @@ def match(
     id_key: bytes,
     withheld: Collection[RoomRecord] = (),
 ) -> Matching:
-    """Match by key; a new key by its pinned id, where that record's own manifest is gone.
+    """Match by key; a new key by its pinned id, if the manifest of that record is gone.
 
-    `withheld` are records that nothing is planned for; an error may stand for one of them.
+    `withheld` are records for which nothing is planned; an error may belong to one of them.
     """
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE, RoomsDirState.WITHHELD):
         return Matching(untouched=tuple(r for r in records.values() if not r.removed), errors=desired.errors)
@@ -58,7 +58,7 @@ def match(
 
 
 def _is_blocked(matching: Matching, withheld: Collection[RoomRecord]) -> bool:
-    """Whether an error stands for no room on record."""
+    """Whether an error belongs to no known room."""
     if not matching.errors:
         return False
     rest = [*matching.untouched, *matching.gone, *(r for r in withheld if not r.removed)]
@@ -69,7 +69,7 @@ def _is_blocked(matching: Matching, withheld: Collection[RoomRecord]) -> bool:
 
 @dataclass(frozen=True, slots=True)
 class _Holders:
-    """Who holds which key and id; `present` are the keys that a manifest, right or wrong, speaks for."""
+    """The records by key and id; `present` are the keys of all manifests, valid or not."""
 
     by_key: Mapping[str, RoomRecord]
     by_id: Mapping[str, RoomRecord]
@@ -109,7 +109,7 @@ def _owner(holder: RoomRecord) -> str:
 
 
 def _spoken_for(errors: Collection[ManifestError], records: Iterable[RoomRecord]) -> dict[str, ManifestError]:
-    """By key, the first error that stands for a room."""
+    """By key, the first error that belongs to a room."""
     if not errors:
         return {}
     by_file: dict[str, list[str]] = {}
@@ -124,7 +124,7 @@ def _spoken_for(errors: Collection[ManifestError], records: Iterable[RoomRecord]
 
 
 def _paths(record: RoomRecord) -> tuple[str, ...]:
-    """The record's file and the folders above it: an error of a folder stands for all that lies in it."""
+    """The record's file and the folders above it: an error of a folder belongs to all files in it."""
     parts = record.file.split("/") if record.file is not None else []
     return tuple("/".join(parts[:depth]) for depth in range(1, len(parts) + 1))
 
@@ -154,7 +154,7 @@ def _to_matching(
 
 
 def _without_shared_ids(matches: list[Match]) -> tuple[list[Match], list[ManifestError]]:
-    """Of two manifests that come to one id (one pins what the other derives) neither is applied."""
+    """If two manifests have the same id (one pins what the other derives), neither is applied."""
     if len({matched.id for matched in matches}) == len(matches):
         return matches, []
     owners: dict[str, list[Match]] = {}

@@ -60,7 +60,7 @@ _POLICY: Final = tuple(name for name, field in FIELDS.items() if field.restricts
 def room_metadata(spec: RoomSpec, room_id: str, owner: Owner, store: str) -> str:
     """The metadata of a room's live room: canonical JSON, so that equal text means equal content.
 
-    Remembered, since each pass compares every room's.
+    Cached, since each pass compares that of every room.
     """
     content = {
         "managed_by": _PREFIX + owner.instance,
@@ -73,9 +73,9 @@ def room_metadata(spec: RoomSpec, room_id: str, owner: Owner, store: str) -> str
 
 @lru_cache(maxsize=1 << 15)
 def owner_mark(metadata: str) -> OwnerMark | None:
-    """The mark in a room's metadata; None where there is none of ours (foreign metadata may be anything).
+    """The mark in a room's metadata; None if it has none (foreign metadata may be anything).
 
-    Remembered, since what is another's is listed at each pass.
+    Cached, since foreign rooms are listed at each pass.
     """
     if _PREFIX not in metadata:
         return None
@@ -89,13 +89,13 @@ def owner_mark(metadata: str) -> OwnerMark | None:
 
 
 def policy_from_metadata(metadata: str) -> Mapping[str, object]:
-    """What a room's metadata tells of the fields that decide what people may do, as it stands there."""
+    """The policy fields in a room's metadata, unchecked."""
     content = _content(metadata)
     return {name: content[name] for name in _POLICY if name in content}
 
 
 def _content(metadata: str) -> Mapping[str, object]:
-    """The object that a room's metadata is; empty where it is none."""
+    """The JSON object in a room's metadata; empty if it is not one."""
     try:
         content = json.loads(metadata)
     except (ValueError, RecursionError):

@@ -17,7 +17,7 @@ from controller.text import pluralize
 
 
 class ActionName(StrEnum):
-    """What an action is called in front of people: the reference's words, and `recreate`."""
+    """The names of actions as users see them: those of the reference, and `recreate`."""
 
     CREATE = "create"
     UPDATE = "update"
@@ -29,7 +29,7 @@ class ActionName(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Create:
-    """A record for a manifest that has none; a tombstone of the same key is revived instead."""
+    """Insert a record for a new manifest, or revive the tombstone of its key."""
 
     manifest: ManifestRoom
     id: str
@@ -39,7 +39,7 @@ class Create:
 
 @dataclass(frozen=True, slots=True)
 class Update:
-    """The record's desired half follows its manifest; spec, key and file may differ."""
+    """Change the record's desired half to its manifest; spec, key and file may differ."""
 
     manifest: ManifestRoom
     action_name = ActionName.UPDATE
@@ -48,7 +48,7 @@ class Update:
 
 @dataclass(frozen=True, slots=True)
 class RestoreRecord:
-    """A damaged record is written again; from its manifest, or with None from what can be read of it."""
+    """Write a damaged record again; from its manifest, or with None from what can be read of it."""
 
     damaged: UnusableRecord
     manifest: ManifestRoom | None
@@ -58,7 +58,7 @@ class RestoreRecord:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """A live room under a fresh name."""
+    """Create a live room under a new name."""
 
     action_name = ActionName.START
     label = "start"
@@ -66,7 +66,7 @@ class Start:
 
 @dataclass(frozen=True, slots=True)
 class Heal:
-    """The live room comes back under the name it has: it expired, was deleted by hand, or never got made."""
+    """Create the live room again under its name: it expired, was deleted, or was never created."""
 
     name: str
     action_name = ActionName.START
@@ -75,7 +75,7 @@ class Heal:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """A live room that carries our mark becomes the record's: the database was restored."""
+    """Take over a live room with our mark for the record: the database was restored."""
 
     name: str
     action_name = ActionName.START
@@ -84,7 +84,7 @@ class Adopt:
 
 @dataclass(frozen=True, slots=True)
 class Repair:
-    """The live room's metadata is put right, in place."""
+    """Correct the metadata of the live room."""
 
     name: str
     action_name = ActionName.UPDATE
@@ -93,7 +93,7 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """The live room goes, at once, whoever is inside: `active: false` says so."""
+    """Delete the live room at once, even if participants are inside: `active: false`."""
 
     action_name = ActionName.STOP
     label = "stop"
@@ -101,7 +101,7 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Recreate:
-    """A live room that cannot be changed in place is replaced under a fresh name, once it is empty."""
+    """Replace a live room that cannot be changed in place by one of a new name, once it is empty."""
 
     action_name = ActionName.RECREATE
     label = "recreate"
@@ -109,7 +109,7 @@ class Recreate:
 
 @dataclass(frozen=True, slots=True)
 class DeleteRetiredRoom:
-    """A room still listed under a retired name is deleted: a stop or a recreate that was interrupted."""
+    """Delete a room still listed under a retired name: a stop or a recreate was interrupted."""
 
     name: str
     action_name = ActionName.STOP
@@ -118,7 +118,7 @@ class DeleteRetiredRoom:
 
 @dataclass(frozen=True, slots=True)
 class Remove:
-    """The record is marked, the live room deleted; a tombstone stays for an hour."""
+    """Mark the record as removed and delete the live room; a tombstone stays for an hour."""
 
     action_name = ActionName.REMOVE
     label = "remove"
@@ -137,14 +137,14 @@ Action: TypeAlias = (
     | DeleteRetiredRoom
     | Remove
 )
-"""`label` is what `roomctl_actions_total` counts it as: it stays when the class is renamed."""
+"""`label` is the label of `roomctl_actions_total`: it stays if the class is renamed."""
 
 Deferrable: TypeAlias = Recreate | Remove
-"""What waits until nobody is inside."""
+"""What waits until the room is empty."""
 
 
 class BlockReason(StrEnum):
-    """Why a removal is blocked: the reason of the condition Guarded, but for NOT_YET, which is no guard."""
+    """Why a removal is blocked: the reason of the condition Guarded, except NOT_YET, which is not a guard."""
 
     UNREAD_MANIFEST = "UnreadManifest"
     NOT_YET = "NotYet"
@@ -153,7 +153,7 @@ class BlockReason(StrEnum):
     NO_ROOMS_DIR = "RoomsDirMissing"
 
     def message(self, missing: int) -> str:
-        """Why the room stays, and last the command that changes it; so many rooms have no manifest."""
+        """Why the room stays, and the command that changes it; `missing` rooms have no manifest."""
         return _BLOCKED[self].format(allow=f"roomctl apply --allow-removals {missing} --yes", missing=missing)
 
 
@@ -168,12 +168,12 @@ _BLOCKED: Final = {
 
 @dataclass(frozen=True, slots=True)
 class RoomChange:
-    """All that happens to one room, in order.
+    """All actions for one room, in order.
 
-    `record` is the record as planned on, None where there is none; `live_name` the live room it is about.
-    `participants` are the people inside by ListParticipants. `deferred`: it waits until they have left.
-    `blocked_by`: a guard holds it back. Held-back actions stand in `actions` too; `due` gives those to do
-    now.
+    `record` is the record that was planned for, None for a new room; `live_name` its live room.
+    `participants` is the number of people inside by ListParticipants. `deferred`: it waits until they have
+    left. `blocked_by`: the guard that blocks it. `actions` includes deferred and blocked ones; `due` does
+    not.
     """
 
     key: str
@@ -191,24 +191,24 @@ class RoomChange:
 
     @property
     def due(self) -> tuple[Action, ...]:
-        """What may be done now: all but a removal or a recreate that is held back."""
+        """The actions to do now: all except a deferred or blocked removal or recreate."""
         if self.blocked_by is not None or self.deferred:
             return tuple(a for a in self.actions if not isinstance(a, Deferrable))
         return self.actions
 
     @property
     def removes(self) -> bool:
-        """Whether its manifest is gone, whether or not it may go."""
+        """Whether its manifest is gone, even if the removal is blocked."""
         return any(isinstance(action, Remove) for action in self.actions)
 
     @property
     def waiting(self) -> str:
-        """What of it a deferral or a guard holds back, in words."""
+        """What is deferred or blocked, as text."""
         return " and ".join(a.action_name for a in self.actions if isinstance(a, Deferrable))
 
     @property
     def people(self) -> str:
-        """How many are inside, in words."""
+        """How many are inside, as text."""
         return pluralize(self.participants, "participant")
 
     @property
@@ -217,27 +217,27 @@ class RoomChange:
 
     @property
     def action_names(self) -> tuple[ActionName, ...]:
-        """The actions' words, each once, in order."""
+        """The names of the actions, each once, in order."""
         return tuple(dict.fromkeys(action.action_name for action in self.actions))
 
 
 @dataclass(frozen=True, slots=True)
 class EnforcePermissions:
-    """The people inside are looked at: each one's permission is brought to what role and policy give."""
+    """Correct the permission of each participant to what role and policy give."""
 
     record: RoomRecord
 
 
 @dataclass(frozen=True, slots=True)
 class FinalizeApiRemoval:
-    """A room removed by API: its live name is retired and its live room deleted, whoever is inside."""
+    """For a room removed by API: retire its live name and delete its live room, even if it is not empty."""
 
     record: RoomRecord
 
 
 @dataclass(frozen=True, slots=True)
 class DeleteTombstonedRoom:
-    """A live room still listed under a tombstone's name is deleted."""
+    """Delete a live room still listed under a tombstone's name."""
 
     record: RoomRecord
     name: str
@@ -245,21 +245,21 @@ class DeleteTombstonedRoom:
 
 @dataclass(frozen=True, slots=True)
 class DeleteOrphan:
-    """A live room with our store's mark that nobody knows, seen empty twice, is deleted."""
+    """Delete a live room with our store's mark and no record, after two checks found it empty."""
 
     name: str
 
 
 @dataclass(frozen=True, slots=True)
 class PurgeTombstone:
-    """A tombstone whose hour has passed and whose names are unlisted goes for good."""
+    """Delete a tombstone after its hour, if its names are not listed."""
 
     record: RoomRecord
 
 
 @dataclass(frozen=True, slots=True)
 class PruneRetiredNames:
-    """Retired names that are an hour old and unlisted are dropped from the record."""
+    """Drop retired names from the record that are an hour old and not listed."""
 
     record: RoomRecord
     names: frozenset[str]
@@ -269,16 +269,16 @@ Housekeeping: TypeAlias = (
     EnforcePermissions | DeleteTombstonedRoom | DeleteOrphan | PurgeTombstone | PruneRetiredNames
 )
 Chore: TypeAlias = Housekeeping | FinalizeApiRemoval
-"""Housekeeping: no change of any room as its users see it, so it stands in no plan output."""
+"""Work that does not change a room for its users, so no plan output shows it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """What a pass would do, ordered by key. `invalid` holds errors of files and of planning alike.
+    """What a pass would do, ordered by key. `invalid` holds errors of files and of planning.
 
-    `stale` names rooms whose manifest is in error: their record's key, and the first error for it. `guarded`
-    holds, by key, the rooms that stay although their manifest is gone, and the guard that keeps them.
-    `orphans` are live rooms that our database made and nobody knows; one goes once it was seen empty twice.
+    `stale` are rooms whose manifest is in error: the key of their record, and the first error. `guarded` are,
+    by key, the rooms that stay although their manifest is gone, and the guard that keeps them. `orphans` are
+    live rooms that our database made and no record has; one is deleted after two checks found it empty.
     """
 
     changes: tuple[RoomChange, ...] = ()
@@ -298,31 +298,31 @@ class Plan:
 
     @property
     def missing(self) -> frozenset[str]:
-        """The rooms whose manifest is gone, by key, whether or not they may go."""
+        """The keys of rooms whose manifest is gone, even if their removal is blocked."""
         return frozenset(change.key for change in self.changes if change.removes)
 
     def block_message(self, change: RoomChange) -> str:
-        """Why something of the change is blocked; '' where nothing is."""
+        """Why a part of the change is blocked; '' if none is."""
         return "" if change.blocked_by is None else change.blocked_by.message(len(self.missing))
 
     def counts(self) -> Counter[ActionName]:
-        """How often each action occurs; a room under several words counts in each."""
+        """The number of rooms with each action; a room may have several."""
         return Counter(action_name for change in self.changes for action_name in change.action_names)
 
     @property
     def held_back(self) -> Iterator[RoomChange]:
-        """Changes of which something waits or is refused."""
+        """Changes of which a part is deferred or blocked."""
         return (change for change in self.changes if change.deferred or change.blocked_by is not None)
 
 
 @dataclass(frozen=True, slots=True)
 class PlanInputs:
-    """What planning must know besides the three worlds.
+    """What planning needs besides the observed state.
 
-    `id_key` is the derived key for room ids; `missing_for_seconds` by key, in seconds, is how long a manifest
-    has been absent from every snapshot that counts (absent from it: just now); `prune_grace_seconds` is how
-    long it must have been (0 for `apply`, 10 for `run`); `approved_removals` names rooms that may go although
-    a guard would refuse. `ripe_orphans` are live names seen empty twice.
+    `id_key` is the derived key for room ids. `missing_for_seconds`, by key, is how long a manifest has been
+    missing in every valid snapshot (no entry: just now); `prune_grace_seconds` how long it must have been
+    missing (0 for `apply`, 10 for `run`). `approved_removals` are rooms that may be removed although a guard
+    blocks it. `ripe_orphans` are live names that two checks found empty.
     """
 
     owner: Owner
@@ -338,10 +338,10 @@ class PlanInputs:
 
 @dataclass(frozen=True, slots=True)
 class Observed:
-    """The three worlds at one moment: manifests, records by id (tombstones included), live rooms by name.
+    """Manifests, records by id (tombstones included) and live rooms by name, at one moment.
 
-    `unusable` are the records that must not be acted on, by id; none of them is among `records`.
-    `people` holds ListParticipants of the rooms that were looked at; planning asks for those it needs.
+    `unusable` are the records that must not be acted on, by id; `records` excludes them.
+    `people` is ListParticipants of the rooms that were read; planning names those it needs.
     """
 
     desired: Desired

@@ -1,6 +1,6 @@
-"""Whose is a live room: current, retired, adoptable, orphan or foreign (docs/safety.md).
+"""Sorts the live rooms: current, retired, adoptable, orphan or foreign (docs/safety.md).
 
-What is foreign is in none of the answers, so nothing after this step can touch or count it.
+Foreign rooms are not in the result, so nothing after this step can touch or count them.
 """
 
 from collections.abc import Collection, Iterable, Mapping
@@ -27,9 +27,9 @@ class Ownership:
 
 
 def classify_rooms(observed: Observed, inputs: PlanInputs) -> Ownership:
-    """Sort the listing by owner; costs a set difference where every listed room is a current one.
+    """Sort the listing by owner; only a set difference if every listed room is a current one.
 
-    The live rooms of an unusable record are nobody's to touch until it can be used.
+    Live rooms of an unusable record are not touched until it can be used.
     """
     live, records = observed.live, observed.records.values()
     strangers = live.keys() - {record.live.name for record in records if record.live is not None}

@@ -1,7 +1,7 @@
-"""The planner: what is observed and the rules -> one plan for all rooms. Pure.
+"""The planner: observed state and rules -> one plan for all rooms. Pure.
 
-Stage 1 (matching.py) says which manifest is which record; stage 2 here says what each room needs to be
-as its spec wants it; guards.py refuses removals that are not safe, and defers what would cut people off.
+Stage 1 (matching.py) finds the record of each manifest. Stage 2 (here) decides what each room needs to
+match its spec. guards.py blocks unsafe removals, and defers what would disconnect people.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -47,8 +47,8 @@ _Step: TypeAlias = tuple[Action, str]
 def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     """Everything that a pass should do, ordered by key.
 
-    Who is inside is needed for some changes only: plan once, look at `names_to_check` of that draft,
-    and plan again with those people; a room whose people are not known counts as occupied.
+    Only some changes depend on who is inside: plan once, read the rooms in `names_to_check` of that draft,
+    and plan again with those people. A room whose people are not known counts as occupied.
     """
     owners = classify_rooms(observed, inputs)
     claimed = claims(observed, inputs.id_key)
@@ -75,7 +75,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
 
 
 def _match(observed: Observed, inputs: PlanInputs, claimed: Mapping[str, ManifestRoom]) -> Matching:
-    """Stage 1 for the rooms whose record can be used."""
+    """Stage 1 for the rooms with a usable record."""
     desired = observed.desired
     if claimed:
         theirs = {manifest.key for manifest in claimed.values()}
@@ -85,7 +85,7 @@ def _match(observed: Observed, inputs: PlanInputs, claimed: Mapping[str, Manifes
 
 
 def names_to_check(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
-    """The live rooms whose people decide something; `everyone`: those of all rooms that change."""
+    """The live rooms for which it matters who is inside; `everyone`: all rooms that change."""
     return frozenset(
         change.live_name
         for change in plan.changes
@@ -96,7 +96,7 @@ def names_to_check(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
 
 @dataclass(frozen=True, slots=True)
 class _PlanContext:
-    """What every room is judged by."""
+    """The inputs that all rooms share."""
 
     observed: Observed
     owners: Ownership
@@ -111,7 +111,7 @@ class _PlanContext:
 
 @dataclass(frozen=True, slots=True)
 class _Need:
-    """One room that is not as it should be: who it is, what it should be, and the first steps to that."""
+    """A room that differs from its spec, and the first steps to correct it."""
 
     key: str
     id: str
@@ -131,13 +131,13 @@ def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
             yield _Need(record.key, record.id, record.spec, record, steps)
     for record in matching.gone:
         live = _live_steps(context, record.id, record.spec, record)
-        # what it needs while its removal is held back; replacing it is not worth it any more
+        # what it needs while its removal is blocked; it is not replaced any more
         serve = [step for step in live if not isinstance(step[0], Recreate)]
         yield _Need(record.key, record.id, record.spec, record, (*serve, (Remove(), "manifest deleted")))
 
 
 def _restoration(action: RestoreRecord) -> _Need:
-    """What else such a room needs is planned once its record can be used."""
+    """Everything else for this room is planned once its record can be used."""
     record = action.damaged.record
     wanted = action.manifest or record
     step = (action, f"damaged record: {action.damaged.problem}")
@@ -145,7 +145,7 @@ def _restoration(action: RestoreRecord) -> _Need:
 
 
 def _follow_manifest(matched: Match) -> tuple[_Step, ...]:
-    """Stage 1: the record follows its manifest."""
+    """Stage 1: change the record to its manifest."""
     manifest, record = matched.manifest, matched.record
     if record is None:
         return ((Create(manifest, matched.id), "manifest added"),)
@@ -161,7 +161,7 @@ def _follow_manifest(matched: Match) -> tuple[_Step, ...]:
 
 
 def _what_changed(record: RoomRecord, spec: RoomSpec) -> str:
-    """A new layout takes a new file; whether anybody is inside decides nothing here."""
+    """A new layout needs a new file, even if the room is empty."""
     is_recorded = record.recording is not None and spec.record and spec.active
     if not is_recorded or spec.record_mode is record.spec.record_mode:
         return "manifest changed"
@@ -172,7 +172,7 @@ def _what_changed(record: RoomRecord, spec: RoomSpec) -> str:
 def _live_steps(
     context: _PlanContext, room_id: str, spec: RoomSpec, record: RoomRecord | None
 ) -> Iterator[_Step]:
-    """Stage 2: what the live side of one room needs, given the spec it has after stage 1."""
+    """Stage 2: what the live side of one room needs for the spec after stage 1."""
     live = context.observed.live
     current = record.live if record is not None else None
     if not spec.active:
@@ -223,13 +223,13 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
         disruption=disruption(actions, felt),
         live_name=live_name,
         participants=people or 0,
-        # one that nobody looked into may not be empty
+        # a room that was not read may not be empty
         deferred=people != 0 and any(isinstance(action, Deferrable) for action in actions),
     )
 
 
 def _live_name(actions: Sequence[Action], record: RoomRecord | None) -> str | None:
-    """The live room that the actions are about."""
+    """The live room of the actions."""
     adopted = next((action.name for action in actions if isinstance(action, Adopt)), None)
     current = record.live.name if record is not None and record.live is not None else None
     given_up = next((action.name for action in actions if isinstance(action, DeleteRetiredRoom)), None)
@@ -237,7 +237,7 @@ def _live_name(actions: Sequence[Action], record: RoomRecord | None) -> str | No
 
 
 def _moves(changes: Sequence[RoomChange]) -> Iterator[str]:
-    """Where rooms of equal spec go and come: a file that moved takes a new key, and so a new id."""
+    """Notes on a removed and a new room of equal spec: a moved file gets a new key, and so a new id."""
     created: Mapping[RoomSpec, Create] = {
         action.manifest.spec: action
         for change in changes

@@ -1,6 +1,6 @@
-"""A plan in front of people and of programs: text and JSON (docs/cli.md#plan). Pure: text in, text out.
+"""A plan as text and as JSON (docs/cli.md#plan). Pure.
 
-Text names rooms by key, an API room's cut short: an id is a capability, so ids stand in the JSON alone.
+Text names rooms by key, shortened for an API room: an id lets people join, so only the JSON has ids.
 """
 
 import json
@@ -12,7 +12,7 @@ from controller.manifests.report import Place, error_dict, error_text, same
 from controller.plan.model import ActionName, Plan, RoomChange
 from controller.room import Disruption, FieldChange, format_time, redact_key
 
-_SIGN_OF: Final = (  # the first that fits
+_SIGN_OF: Final = (  # the first match counts
     ("±", {ActionName.RECREATE}),
     ("-", {ActionName.STOP, ActionName.REMOVE}),
     ("+", {ActionName.CREATE, ActionName.START}),
@@ -21,12 +21,12 @@ _SIGN_OF: Final = (  # the first that fits
 
 
 def as_text(plan: Plan, place: Place = same) -> str:
-    """One line a room, its fields beneath it; last the counts, or `No changes.`; ends without a newline."""
+    """A line per room, its fields below it; then the counts, or `No changes.`; no newline at the end."""
     return "\n".join(_lines(plan, place))
 
 
 def as_json(plan: Plan, generated_at: datetime, place: Place = same) -> str:
-    """The document of `plan -o json`, in the order of docs/cli.md#plan--o-json; ends without a newline."""
+    """The document of `plan -o json`, in the order of docs/cli.md#plan--o-json; no newline at the end."""
     return json.dumps(as_dict(plan, generated_at, place), indent=2, ensure_ascii=False)
 
 
@@ -93,7 +93,7 @@ def _sign(change: RoomChange) -> str:
 
 
 def _effect(change: RoomChange) -> str:
-    """What it means for the people inside, '' where it means nothing to them."""
+    """The effect on the people inside, '' if there is none."""
     felt = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {change.people}"
     return f"{felt} - {change.waiting} {change.deferral}" if change.deferred else felt
 

@@ -1,4 +1,4 @@
-"""Records that this release must not act on: whose manifests are theirs, and how they are restored. Pure."""
+"""Records that this release must not act on: their manifests, and how to restore them. Pure."""
 
 from collections.abc import Iterator, Mapping
 
@@ -19,7 +19,7 @@ def claims(observed: Observed, id_key: bytes) -> dict[str, ManifestRoom]:
 
 
 def restorations(observed: Observed, claimed: Mapping[str, ManifestRoom]) -> Iterator[RestoreRecord]:
-    """The damaged records that can be written again; a manifest that pins another id is not theirs."""
+    """The damaged records that can be written again; a manifest with another pinned `id:` is not used."""
     for owner, each in observed.unusable.items():
         manifest = claimed.get(owner)
         if not each.is_restorable:
@@ -31,7 +31,7 @@ def restorations(observed: Observed, claimed: Mapping[str, ManifestRoom]) -> Ite
 
 
 def notes(observed: Observed, restored: Mapping[str, RestoreRecord]) -> Iterator[str]:
-    """A line for each record that is left alone."""
+    """A line for each record that is not restored."""
     for owner, each in observed.unusable.items():
         if owner not in restored:
             yield f"{redact_key(each.record.key)}: {advice(each)}"
