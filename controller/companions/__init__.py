@@ -1,1 +1,1 @@
-"""What serves a room beside the plan while people are inside: recording. companion.py is the frame."""
+"""Services for a room with people inside, next to the plan: recording. companion.py is the interface."""

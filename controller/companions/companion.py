@@ -1,9 +1,8 @@
-"""The frame of a companion: what serves a room beside the plan while people are inside.
+"""The interface of a companion: a service for a room with people inside, next to the plan.
 
-A companion decides purely what a room needs next (decision.py), writes an attempt to the record before the
-act, acts, looks again, and says how it stands as a condition. It knows neither the loop nor another
-companion: the reconciler drives them all (reconcile/companion_runner.py), and a fault in one never holds a
-room back. app.py lists them all.
+A companion decides in a pure function what a room needs next (decision.py), writes an attempt to the record
+before it acts, checks the result, and reports a condition. It knows neither the loop nor another companion:
+reconcile/companion_runner.py runs them all, and a fault in one never delays a room. app.py lists them.
 """
 
 from collections.abc import Callable, Iterable
@@ -26,7 +25,7 @@ from controller.state_cache import StateCache
 class CompanionContext:
     """What companions are built with. `writer` writes only while the lease is held.
 
-    `later` asks for another pass in so many seconds.
+    `later` requests another pass after a number of seconds.
     """
 
     store: RoomStore
@@ -41,7 +40,7 @@ class CompanionContext:
 
 @dataclass(frozen=True, slots=True)
 class NewCondition:
-    """What there is to say of a room now; since when is added by who writes the status."""
+    """A condition of a room now; the status writer adds the time of its last transition."""
 
     type: str
     status: str
@@ -50,45 +49,45 @@ class NewCondition:
 
 
 class Companion(Protocol):
-    """One kind of service. What is awaited raises StoreError's and LiveKitError's kinds, and LeaseLostError.
+    """One kind of service. Coroutines raise StoreError's and LiveKitError's kinds, and LeaseLostError.
 
-    `name` is the word for it in the log and in the names of its tasks.
+    `name` is its name in the log and in its tasks' names.
     """
 
     name: str
 
     async def observe(self) -> None:
-        """Ask LiveKit for what is listed once in each pass, beside its rooms and before the records are read.
+        """Read LiveKit's listing in each pass, at the same time as its rooms and before the records.
 
-        Never fails: what LiveKit did not tell is remembered, and `due` and `condition` say so.
+        Never fails: an error is remembered, and `due` and `condition` show it.
         """
 
     async def load(self) -> None:
         """Read what an earlier holder of the lease left. Called first in each pass."""
 
     def due(self, observed: Observed, queued: AbstractSet[str], *, audit: bool) -> AbstractSet[str] | None:
-        """The ids of the rooms that need a look; None while nobody can look.
+        """The ids of the rooms to check; None while that is impossible.
 
-        `queued` are live rooms in which something happened. `audit`: quiet rooms have their turn as well.
+        `queued` are live rooms with new events. `audit`: some rooms without events are checked too.
         """
 
     async def step(self, room_id: str) -> bool:
-        """Look, decide, do one thing for the room; whether the next pass should look again at once."""
+        """Read, decide, take one step for the room; whether the next pass should check it again at once."""
 
     async def before_deletion(self, record: RoomRecord, name: str) -> None:
-        """The live room `name` goes: what serves it there ends first. Waits 5 s at most, and never fails."""
+        """End the service before the live room `name` is deleted. Waits at most 5 s, and never fails."""
 
     def condition(self, record: RoomRecord) -> NewCondition | None:
-        """What it says of a room; None where nothing is wanted of it."""
+        """The condition of a room; None if the room does not need the service."""
 
     def conditions_without_livekit(self, error: LiveKitError) -> Iterable[tuple[RoomRecord, NewCondition]]:
-        """What it says of which rooms while LiveKit tells nothing."""
+        """The conditions of rooms while LiveKit is unavailable."""
 
     def concerns(self, record: RoomRecord) -> bool:
-        """Whether webhooks about its live room may mean work."""
+        """Whether webhooks about its live room may need work."""
 
     def on_standby(self) -> None:
-        """Another holds the lease: what is remembered of rooms is read again when it is our turn."""
+        """Another controller holds the lease: forget all, and read it again when we hold the lease."""
 
 
 CompanionFactory: TypeAlias = Callable[[CompanionContext], Companion]

@@ -1,1 +1,1 @@
-"""Recording: the pure decision, the steps, the ledger of what was begun, and what is remembered between."""
+"""Recording: the pure decision, the steps, the ledger of recordings, and the state between passes."""

@@ -1,7 +1,7 @@
-"""What each step does to a recording: first the record, then LiveKit, then the ledger, then the record again.
+"""Carries out steps: first the record, then LiveKit, then the ledger, then the record again.
 
-An attempt stands in the record before Start is called, with the file that it goes to: so an answer that was
-lost is settled by looking for that file, and no second Start is called meanwhile.
+An attempt is in the record before Start is called, with its output file. So after a lost response we search
+for that file, and no second Start is called meanwhile.
 """
 
 import asyncio
@@ -54,7 +54,7 @@ from controller.records.recordings import RecordingRow, RecordingState
 from controller.room import RecordMode, redact_key, redact_room_id
 
 STOP_WAIT_SECONDS: Final = 4.0
-"""Seconds that a live room which goes waits for its recording to end: who stops it by API waits for five."""
+"""Seconds to wait for the end of a recording before its live room is deleted: API calls wait for five."""
 STOP_POLL_SECONDS: Final = 0.1
 TEMPLATE: Final = "/recording/template"
 FORGOTTEN: Final = "LiveKit no longer knows this egress: its Redis data was lost"
@@ -135,18 +135,18 @@ class RecordingApplier:
             await self._on_refused(record, attempt, error)
         except LiveKitError:
             self.failures.record_reason(record, UNANSWERED)
-            unknown_since = replace(attempt, attempt_at=self.clock.wall())  # it may have queued for long
+            unknown_since = replace(attempt, attempt_at=self.clock.wall())  # the write may have waited for long
             await self._replace(record.id, attempt, unknown_since)
             raise
         else:
             await self._on_started(record, attempt, egress)
 
     async def _may_start(self, record: RoomRecord, attempt: Recording) -> bool:
-        """Whether Start may be called: nothing of ours runs there, and the room is wanted as it was."""
+        """Whether Start may be called: we have no recording there, and the record has not changed."""
         ours = self.ours(record, await self.reader.recordings())
         live = self.state.live
         if any(is_recording(one) and not is_on_deleted_room(one, record, live) for one in ours):
-            return False  # the next look takes it
+            return False  # the next check finds it
         current = self.store.by_id.get(record.id)
         if current is None or current.recording != attempt:
             return False
@@ -156,7 +156,7 @@ class RecordingApplier:
         return False
 
     def ours(self, record: RoomRecord, listed: Iterable[Egress]) -> tuple[Egress, ...]:
-        """The room's egresses that have not ended, as far as anybody answers for them; the eldest first."""
+        """The room's running egresses, without lost ones; the oldest first."""
         ours = ours_on(record, listed, self.config.output)
         return tuple(one for one in ours if one.id not in self.ledger.lost)
 
@@ -181,22 +181,22 @@ class RecordingApplier:
         self.failures.started(record)
 
     async def _on_refused(self, record: RoomRecord, attempt: Recording, error: LiveKitError) -> None:
-        """LiveKit says that nothing was started, and is not believed before it was looked up.
+        """LiveKit reports that nothing was started. That may be wrong, so check it.
 
-        It calls a worker again whose answer is late, and then says what came of the last call: that there is
-        such an egress already, or that no worker was free, because the one that began it is full with it.
+        If a worker responds late, LiveKit calls it again and reports the result of the last call: that the
+        egress already exists, or that no worker is free, because the one that started it is busy with it.
         """
         if await self._find_started(record, attempt) is None:
             self.failures.failed(record, RecordingFailure(_REASONS.get(type(error), "Failed"), str(error)))
             await self._replace(record.id, attempt, None)
 
     async def _resolve_start(self, record: RoomRecord) -> None:
-        """A Start whose outcome nobody knows: found, or given up once it cannot come about any more."""
+        """Search the recording of a Start without a result, or give up when it can no longer start."""
         attempt = record.recording
         if attempt is None or await self._find_started(record, attempt) is not None:
             return
         waited = self.clock.wall() - attempt.attempt_at
-        if abs(waited) < START_OUTCOME_TIMEOUT:  # the clock of whoever called Start may be ahead of ours
+        if abs(waited) < START_OUTCOME_TIMEOUT:  # the clock of the replica that called Start may be ahead
             self.failures.record_reason(record, UNANSWERED)
             self.later((START_OUTCOME_TIMEOUT - waited).total_seconds())
         else:
@@ -204,7 +204,7 @@ class RecordingApplier:
             await self._replace(record.id, attempt, None)
 
     async def _find_started(self, record: RoomRecord, attempt: Recording) -> Egress | None:
-        """The egress that goes to the attempt's file, noted where it was found."""
+        """The egress with the attempt's file; one that is found is saved in the record."""
         listed = await self.reader.recordings_of(attempt.room)
         egress = next((one for one in listed if one.file == attempt.file), None)
         if egress is None:
@@ -215,37 +215,37 @@ class RecordingApplier:
         return egress
 
     async def _replace(self, room_id: str, before: Recording, after: Recording | None) -> None:
-        """Only where the record still says what we went out from: else somebody knows better."""
+        """Only if the record still has `before`; otherwise another writer's state is newer."""
         current = self.store.by_id.get(room_id)
         if current is not None and current.recording == before:
             await self.store.save(current, current.with_recording(after))
 
     async def _stop(self, record: RoomRecord, egress: Egress, why: str) -> None:
-        """It is written down first: one that somebody else began may not be known yet."""
+        """Enter it into the ledger first: one that another controller started may be missing there."""
         await self.ledger.enter(self._row_of(record, egress))
         if egress.id not in self.tracker.stop_requested_at:
             log.info("recording stopping", key=redact_key(record.key), egress_id=egress.id, reason=why)
         await self._request_stop(egress.id)
 
     async def _request_stop(self, egress_id: str) -> None:
-        """Repeats the call; that nobody answers is reported once."""
+        """May be called again; a missing response is logged once."""
         first = self.tracker.record_stop_requested(egress_id, self.clock.monotonic())
         self.later(STOP_RETRY_SECONDS)
         try:
             await self.writer.stop_recording(egress_id)
         except (LiveKitNotFoundError, LiveKitRejectedError):
-            pass  # it has ended by itself: the listing will tell
+            pass  # it has already ended: the listing will show it
         except LiveKitError as error:
             if first:
                 log.warning("recording stop failed", egress_id=egress_id, error=str(error), retrying=True)
             raise
 
     async def _probe_worker(self, record: RoomRecord, egress: Egress) -> None:
-        """A living worker answers, and is let end; of a dead one the recording is lost."""
+        """A running worker responds, and may finish; if it does not respond the recording is lost."""
         try:
             await self.writer.stop_recording(egress.id)
         except LiveKitError:
-            now = await self.reader.recording(egress.id)  # raises where LiveKit itself is away
+            now = await self.reader.recording(egress.id)  # raises if LiveKit is unavailable
             if now.status.ended or now.updated != egress.updated:
                 return
         else:
@@ -255,10 +255,10 @@ class RecordingApplier:
         await self._mark_lost(row, worker_lost(egress.id))
 
     async def resolve_unlisted(self, row: RecordingRow, recorders: frozenset[str]) -> None:
-        """An open row that LiveKit does not list any more. `recorders` are inside the room now.
+        """An open row that LiveKit no longer lists. `recorders` are now inside the room.
 
-        Where its Redis lost the entry the worker may still be at work, though nobody sees its recorder
-        either: it is asked to end, and a Stop reaches it all the same.
+        If LiveKit's Redis lost the entry, the worker may still record, even if its recorder is not listed:
+        so Stop is called, which still reaches it.
         """
         try:
             egress = await self.reader.recording(row.egress_id)
@@ -274,7 +274,7 @@ class RecordingApplier:
             self.ledger.seen(row.egress_id)
 
     async def resume(self, record: RoomRecord, egress: Egress) -> None:
-        """One that was lost goes on after all: it is ours again, and of two the younger ends."""
+        """A lost egress still records: track it again, and stop the newer one if there are two."""
         log.warning("lost recording resumed", key=redact_key(record.key), egress_id=egress.id)
         await self.ledger.resume(self._row_of(record, egress))
 
@@ -303,9 +303,9 @@ class RecordingApplier:
         self.tracker.forget(row.egress_id)
 
     async def before_deletion(self, record: RoomRecord, name: str) -> None:
-        """Whatever of ours is recorded in the live room `name` ends before the room does; 5 s are waited.
+        """Stop our recordings of the live room `name` before it is deleted; waits 5 s.
 
-        Nothing that goes wrong with it holds the room back.
+        An error in this does not delay the room.
         """
         if self._may_be_recorded(record, name):
             with suppress(TimeoutError, LiveKitError, StoreError):
@@ -318,7 +318,7 @@ class RecordingApplier:
         return noted or name in self.listing.by_room
 
     async def _stop_all(self, record: RoomRecord, name: str) -> None:
-        """Each is asked once: LiveKit takes three seconds to say of a second time that it has ended."""
+        """Call Stop once for each: for a second call LiveKit takes three seconds to report that it has ended."""
         while running := await self._running(record, name):
             for egress in running:
                 if not self.tracker.is_stop_requested(egress.id, self.clock.monotonic()):

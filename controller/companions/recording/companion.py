@@ -1,6 +1,6 @@
-"""Recording as a companion: whose turn it is, who is inside, what is decided (decision.py) and carried out.
+"""Recording as a companion: selects rooms, reads who is inside, decides (decision.py) and applies steps.
 
-What is known of egresses comes from the listing that each pass begins with.
+The state of egresses comes from the listing at the start of each pass.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -35,11 +35,11 @@ from controller.records.record import RoomRecord
 from controller.records.recordings import RecordingRow
 
 LEASE_GAP_SECONDS: Final = 8.0
-"""Seconds without a turn after which another may have been at work: so long a lease lasts unrenewed."""
+"""Seconds between two passes after which another controller may have acted: a lease lasts this long."""
 
 
 class RecordingCompanion:
-    """One controller's recordings, while it holds the lease."""
+    """The recordings of a controller that holds the lease."""
 
     name = "recording"
 
@@ -97,15 +97,15 @@ class RecordingCompanion:
         await self._applier.before_deletion(record, name)
 
     def conditions_without_livekit(self, error: LiveKitError) -> Iterator[tuple[RoomRecord, NewCondition]]:
-        """Its Redis may be unavailable: whether anything is recorded is unknown."""
+        """LiveKit's Redis may be unavailable: it is unknown whether anything is recorded."""
         unknown = not_recorded("NoEgressService", f"whether it is recorded cannot be said: {error}")
         for record in self._store.by_id.values():
             if record.recording is not None and record.spec.record:
-                # it is taken from the condition before that says something else
+                # read from the previous condition before it is replaced
                 yield record, with_previous(unknown, self._failures.get(record).failed)
 
     def on_standby(self) -> None:
-        """Another controller is active, and counts."""
+        """Another controller is active, and reports the number of recordings."""
         self._context.metrics.recording.set(0)
         self._ledger.forget()
         self._failures.forget()
@@ -124,7 +124,7 @@ class RecordingCompanion:
         return condition(inputs, self._config.output, standing)
 
     def _concerned(self, records: Mapping[str, RoomRecord]) -> Iterator[RoomRecord]:
-        """Rooms that are to be recorded, or are, whether or not they should."""
+        """Rooms that should be recorded, and rooms that are."""
         listed, wanted = self._listing.by_room.keys(), self._config.output is not None
         for record in records.values():
             if (
@@ -146,7 +146,7 @@ class RecordingCompanion:
         return next_step(self._inputs(record, occupancy), rules) is not None
 
     async def step(self, room_id: str) -> bool:
-        """Settle what has ended, look, decide, do; whether anything was done."""
+        """Close ended recordings, read, decide, apply; whether anything was done."""
         record = self._store.by_id.get(room_id)
         occupancy = await self._check_occupancy(record) if record is not None else NOBODY
         rows = [row for row in self._unlisted() if row.room_id == room_id]
@@ -165,14 +165,14 @@ class RecordingCompanion:
         return closed or moved or isinstance(step, StopRecording | ProbeWorker)
 
     async def _resume_lost(self, record: RoomRecord, occupancy: Occupancy) -> None:
-        """A worker that was only frozen is back in the room, answers there, and so its recording goes on."""
+        """Track lost recordings again whose recorder is in the room: the worker was only frozen."""
         listed = (occupancy.recorders - occupancy.gone) & self._ledger.lost
         for egress in self._listing.of_rooms(record.names) if listed else ():
             if egress.id in listed and await self._context.reader.is_connected(egress.room, egress.id):
                 await self._applier.resume(record, egress)
 
     async def _note_begun(self, room_id: str, occupancy: Occupancy) -> None:
-        """Since when each of its egresses records, and that a recorder is at work now."""
+        """Save when each of its egresses began to record, and that its recorder is present."""
         seen = (occupancy.recorders - occupancy.gone) & self._ledger.open.keys()
         self._tracker.record_seen(seen, self._clock.wall())
         for row in list(self._ledger.begun(self._listing.all())):
@@ -183,7 +183,7 @@ class RecordingCompanion:
         before = self._occupancy.last(record)
         occupancy = await self._occupancy.check(record)
         if before is not None and before != occupancy:
-            self._context.later(0.0)  # its status may say something else
+            self._context.later(0.0)  # its status may change
         return occupancy
 
     def _inputs(self, record: RoomRecord, occupancy: Occupancy | None) -> RecordingInputs:
@@ -206,7 +206,7 @@ class RecordingCompanion:
         )
 
     def _update_gauge(self, records: Iterable[RoomRecord], entries: Iterable[Egress]) -> None:
-        """The gauge; and whether LiveKit has to be asked for egresses at all."""
+        """Set the gauge, and whether LiveKit's egresses must be listed."""
         listed = {egress.id for egress in entries if egress.status is EgressStatus.ACTIVE}
         open_ = self._ledger.open.keys()
         self._context.metrics.recording.set(len(listed & open_))

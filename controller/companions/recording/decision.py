@@ -1,7 +1,7 @@
-"""What the recording of one room needs next, decided from what is known of it. Pure (docs/recording.md).
+"""Decides the next step for the recording of one room. Pure (docs/recording.md).
 
-Level-triggered like the rest: one step at a time, each of which may be lost or done twice, and the next look
-decides again. A Start is never repeated blindly: while its result is unknown, the step is to find it out.
+Level-triggered: one step at a time, which may get lost or be repeated, since the next check decides again.
+Only Start must not be repeated: while its result is unknown, the step is to find it.
 """
 
 from collections.abc import Container, Iterable, Mapping, Sequence
@@ -20,36 +20,36 @@ from controller.records.record import Recording, RoomRecord
 from controller.room import RecordMode, format_time, redact_room_id
 
 START_OUTCOME_TIMEOUT: Final = timedelta(seconds=60)
-"""For how long a Start whose outcome nobody knows may still become a recording."""
+"""For how long a Start with unknown result may still become a recording."""
 WORKER_SILENCE_SECONDS: Final = 60.0
-"""Seconds for which an egress must have been silent before it may be a ghost."""
+"""Seconds without an update after which the worker of an egress may be dead."""
 STOP_GRACE_SECONDS: Final = 10.0
-"""Seconds that one which ends is waited for before another begins: an upload may take longer."""
+"""Seconds to wait for the end of a recording before another starts: an upload may take longer."""
 PERSISTENT_REASONS: Final = frozenset({"NoEgressService", "NoWorker", "Failed", "WorkerLost"})
-"""What is said of an empty room as well: who looks in the morning finds why there is no recording."""
+"""Also reported for an empty room, so that operators can see later why there is no recording."""
 SILENT: Final = "no update from the egress worker for 60 s; checking whether it is running"
 
 
 @dataclass(frozen=True, slots=True)
 class UpdateRecordingRecord:
-    """The record is brought to what is so: an egress that was found, nobody inside any more, an end."""
+    """Update the record: an egress was found, the room became empty, or the recording ended."""
 
     recording: Recording | None
 
 
 @dataclass(frozen=True, slots=True)
 class StartRecording:
-    """A recording is started."""
+    """Start a recording."""
 
 
 @dataclass(frozen=True, slots=True)
 class ResolveStart:
-    """What came of a Start is looked up by its file, ended ones included."""
+    """Find the result of a Start by its file, ended egresses included."""
 
 
 @dataclass(frozen=True, slots=True)
 class StopRecording:
-    """A recording is asked to end."""
+    """Stop a recording."""
 
     egress: Egress
     why: str
@@ -57,7 +57,7 @@ class StopRecording:
 
 @dataclass(frozen=True, slots=True)
 class ProbeWorker:
-    """One that seems to be a ghost is asked to end: if nobody answers, it is lost."""
+    """Call Stop for an egress whose worker seems dead: if it does not respond, the recording is lost."""
 
     egress: Egress
 
@@ -67,9 +67,9 @@ Step: TypeAlias = UpdateRecordingRecord | StartRecording | ResolveStart | StopRe
 
 @dataclass(frozen=True, slots=True)
 class Occupancy:
-    """Who is inside a live room as far as its recording goes: people who count, recorders by identity.
+    """Who is inside a live room: the number of people who count, and recorders by identity.
 
-    `gone` are recorders who are listed, and for whom no server answers.
+    `gone` are recorders who are listed but no longer connected.
     """
 
     people: int
@@ -79,13 +79,13 @@ class Occupancy:
 
 @dataclass(frozen=True, slots=True)
 class RecordingInputs:
-    """All that is known of one room's recording.
+    """All that is known of the recording of one room.
 
-    `listed`: its live room is there; `livekit_says_recording`: LiveKit says that it is recorded. `ours` are
-    egresses of ours on any of its names that have not ended, the eldest first. `occupancy`: None where nobody
-    looked. `silent_seconds`: for how many seconds each of them has been silent, by id. `is_closed`: the
-    record's own has ended, and that is written down. `is_backing_off`: it failed not long ago.
-    `stop_requested`: those that were asked to end a moment ago.
+    `listed`: its live room exists; `livekit_says_recording`: LiveKit reports it as recorded. `ours` are our
+    running egresses on any of its names, the oldest first. `occupancy`: None if it was not read.
+    `silent_seconds`: by id, the seconds without an update. `is_closed`: the record's recording has ended, and
+    the ledger has its end. `is_backing_off`: it failed recently. `stop_requested`: those for which Stop was
+    called recently.
     """
 
     record: RoomRecord
@@ -102,7 +102,7 @@ class RecordingInputs:
 
 @dataclass(frozen=True, slots=True)
 class RecordingRules:
-    """`output` None: nothing is recorded. `idle`: how long a recording goes on with nobody inside."""
+    """`output` None: recording is disabled. `idle`: how long a recording continues in an empty room."""
 
     output: RecordingOutput | None
     idle: timedelta
@@ -110,7 +110,7 @@ class RecordingRules:
 
 
 def next_step(inputs: RecordingInputs, rules: RecordingRules) -> Step | None:
-    """The next step; None where all is as it should be, or something has to be waited for."""
+    """The next step; None if there is nothing to do, or only to wait."""
     for egress in inputs.ours:
         if _seems_ghost(egress, inputs):
             return ProbeWorker(egress)
@@ -146,7 +146,7 @@ def _end(egress: Egress, why: str, inputs: RecordingInputs) -> StopRecording | N
 
 
 def entry_for_egress(egress: Egress, recording: Recording | None, now: datetime) -> Recording:
-    """The record's entry for an egress that turned up: the attempt's own, or one of another life of ours."""
+    """The record's entry for an egress that was found: that of the attempt, or of an earlier process."""
     attempt_at = egress.started or now
     if recording is not None and recording.file == egress.file:
         attempt_at = recording.attempt_at
@@ -154,7 +154,7 @@ def entry_for_egress(egress: Egress, recording: Recording | None, now: datetime)
 
 
 def _stop_reason(egress: Egress, recording: Recording, inputs: RecordingInputs, rules: RecordingRules) -> str:
-    """Why a recording should end; '' while it should not."""
+    """Why a recording should end; '' if it should not."""
     record = inputs.record
     if rules.output is None:
         return "ROOMCTL_RECORDING_OUTPUT is no longer set"
@@ -171,7 +171,7 @@ def _stop_reason(egress: Egress, recording: Recording, inputs: RecordingInputs, 
 
 
 def _next_without_recording(inputs: RecordingInputs, rules: RecordingRules) -> Step | None:
-    """Nothing of ours is running; what lingers at its end is waited for no more, and its row stays open."""
+    """No recording is running. One that takes too long to end is no longer waited for; its row stays open."""
     recording = inputs.record.recording
     if recording is None:
         return StartRecording() if _should_start(inputs, rules) else None
@@ -187,12 +187,12 @@ def _should_start(inputs: RecordingInputs, rules: RecordingRules) -> bool:
 
 
 def asks(record: RoomRecord) -> bool:
-    """Whether the room is to be recorded while people are inside."""
+    """Whether the room should be recorded while people are inside."""
     return record.spec.record and record.should_be_live
 
 
 def _seems_ghost(egress: Egress, inputs: RecordingInputs) -> bool:
-    """Whether its worker may have gone without a word. One that ends leaves the room, and uploads after."""
+    """Whether its worker may be dead. One that finishes leaves the room, and then uploads."""
     if inputs.silent_seconds[egress.id] < WORKER_SILENCE_SECONDS:
         return False
     seen = inputs.occupancy
@@ -200,24 +200,24 @@ def _seems_ghost(egress: Egress, inputs: RecordingInputs) -> bool:
         return True
     if seen is None:
         return not inputs.listed and not inputs.livekit_says_recording
-    # LiveKit's word that the room is recorded may be about another: that counts as well
+    # LiveKit may report the room as recorded because of another egress: that counts too
     is_recorded = inputs.livekit_says_recording and not seen.recorders - seen.gone
     return egress.id not in seen.recorders and not is_recorded
 
 
 def is_recording(egress: Egress) -> bool:
-    """Whether it still records: one that ends has left the room, and uploads."""
+    """Whether it still records: one that finishes has left the room, and uploads."""
     return egress.status is not EgressStatus.ENDING
 
 
 def is_on_deleted_room(egress: Egress, record: RoomRecord, live: Container[str]) -> bool:
-    """Whether LiveKit room was replaced or stopped and is gone; `live` are the names of all live rooms."""
+    """Whether its LiveKit room was replaced or stopped, and deleted; `live` are all live rooms' names."""
     current = record.live.name if record.live is not None else None
     return egress.room != current and egress.room not in live
 
 
 def mode_of(egress: Egress) -> RecordMode:
-    """The record_mode that it was started for."""
+    """The record_mode for which it was started."""
     if egress.page:
         return RecordMode.AND_CHAT
     return RecordMode.SPEAKER if egress.layout.startswith(Layout.SPEAKER) else RecordMode.GRID
@@ -232,7 +232,7 @@ def counts(one: Participant) -> bool:
 
 
 def occupancy_of(inside: Sequence[Participant], unlisted: int = 0) -> Occupancy:
-    """Hidden ones, agents and recorders are nobody, and whom a crash left listed. `unlisted` are people."""
+    """Without hidden participants, agents, recorders and those who are gone, plus `unlisted` people."""
     recorders = [one for one in inside if one.kind == "EGRESS" or one.recorder]
     return Occupancy(
         people=sum(counts(one) for one in inside) or unlisted,
@@ -244,10 +244,10 @@ def occupancy_of(inside: Sequence[Participant], unlisted: int = 0) -> Occupancy:
 def ours_on(
     record: RoomRecord, listed: Iterable[Egress], output: RecordingOutput | None
 ) -> tuple[Egress, ...]:
-    """The egresses of ours on the room's names, the eldest first; a foreign one is nobody's business.
+    """Our egresses on the room's names, the oldest first; foreign ones are ignored.
 
-    Ours is what stands in the record, and what goes where recordings of this room go: where the template has
-    neither key nor id, others' go there as well. One that has no start yet is younger than all that have.
+    Ours are the one in the record, and those whose output fits the template of this room: if the template
+    has neither key nor id, others' do too. One without a start time counts as the newest.
     """
     names = record.names
     mine = (egress for egress in listed if egress.room in names and _is_ours(egress, record, output))
@@ -262,7 +262,7 @@ def _is_ours(egress: Egress, record: RoomRecord, output: RecordingOutput | None)
 
 
 def has_live_name(record: RoomRecord, names: AbstractSet[str]) -> bool:
-    """Whether one of `names` was or is the record's. Most records have their current name alone."""
+    """Whether one of `names` is or was the record's. Most records have only their current name."""
     if record.live is not None and record.live.name in names:
         return True
     more = bool(record.retired) or record.recording is not None
@@ -278,8 +278,8 @@ def condition(
 ) -> NewCondition:
     """The condition of a room with `record: true`.
 
-    What prevents a recording is said until one is under way, and what is not PERSISTENT_REASONS only while
-    somebody is inside. How the last one failed is said until one succeeds, also while the next one runs.
+    What prevents a recording is reported until one runs; reasons that are not in PERSISTENT_REASONS only
+    while people are inside. How the last one failed is reported until one succeeds, also while one runs.
     """
     if output is None:
         return not_recorded("NotConfigured", "recording is disabled; set ROOMCTL_RECORDING_OUTPUT")
@@ -287,7 +287,7 @@ def condition(
 
 
 def _under_way(inputs: RecordingInputs) -> NewCondition | None:
-    """What is said of the egresses there are; None where none says enough."""
+    """The condition from the running egresses; None if they do not determine it."""
     for egress in inputs.ours:
         if is_recording(egress) and _seems_ghost(egress, inputs):
             return not_recorded("WorkerLost", f"{egress.id}: {SILENT}")
@@ -308,7 +308,7 @@ def _missing(inputs: RecordingInputs, standing: StandingFailures) -> NewConditio
 
 
 def _most_important(standing: StandingFailures) -> RecordingFailure | None:
-    """An attempt that has proved nothing yet hides no recording that failed."""
+    """An attempt without a result does not hide a failed recording."""
     current = standing.current
     if current is not None and current.reason in PERSISTENT_REASONS:
         return current
@@ -322,7 +322,7 @@ def _ending(inputs: RecordingInputs) -> NewCondition | None:
 
 
 def _has_people(inputs: RecordingInputs) -> bool:
-    """As far as we know."""
+    """Whether people are known to be inside."""
     return inputs.occupancy is not None and inputs.occupancy.people > 0
 
 

@@ -1,4 +1,4 @@
-"""What went wrong last with each room's recording, when another is tried, and what keeps all from it."""
+"""The last failure of each room's recording, when the next is tried, and what prevents all of them."""
 
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
@@ -18,7 +18,7 @@ from controller.records.recordings import RecordingRow
 from controller.room import redact_key
 
 NO_BACKOFF_AFTER_SECONDS: Final = 60.0
-"""A recording that failed after so many seconds is no reason to wait before the next."""
+"""A recording that failed after this many seconds does not delay the next one."""
 FIX: Final = "set ROOMCTL_RECORDING_OUTPUT"
 
 log = structlog.get_logger()
@@ -26,10 +26,10 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class RecordingFailures:
-    """By room id; `later` asks for another pass in so many seconds, `backoff` says when one may be tried.
+    """By room id; `later` requests another pass after a number of seconds, `backoff` delays attempts.
 
-    What somebody should find in the morning stands in the room's record as its condition, and is taken from
-    there where nothing else is known: so it outlives this process, and the one that had the lease before.
+    Failures are also in the condition of the room's record, and are read from there if they are not known.
+    So they survive a restart and a change of the lease's holder.
     """
 
     clock: Clock
@@ -43,36 +43,36 @@ class RecordingFailures:
         if record.id not in self._standing and condition is not None:
             standing = standing_in(condition)
             if standing != StandingFailures():
-                self._standing[record.id] = standing  # the next condition may say something else first
+                self._standing[record.id] = standing  # before the condition is replaced
         return self._standing.get(record.id, StandingFailures())
 
     def record_reason(self, record: RoomRecord, failure: RecordingFailure) -> None:
-        """Said once while it stays the same."""
+        """Logged once while it stays the same."""
         self._change(record, self.get(record).with_current(failure), failure)
 
     def failed(self, record: RoomRecord, failure: RecordingFailure) -> None:
-        """None began: try again, later."""
+        """No recording started: try again later."""
         self.record_reason(record, failure)
         self._retry_later(record, failure.reason)
 
     def recording_failed(self, record: RoomRecord, row: RecordingRow) -> None:
-        """It ended as `row` says: try again, soon where it had gone on for long."""
+        """It ended as in `row`: try again, soon if it had run for long."""
         if row.seconds >= NO_BACKOFF_AFTER_SECONDS:
             self.backoff.succeeded(record.id)
         self._change(record, self.get(record).after_failed(row), RecordingFailure("Failed", row.error))
         self._retry_later(record, "Failed")
 
     def succeeded(self, room_id: str) -> None:
-        """Nothing is wrong any more, whatever the record says."""
+        """No failure any more, even if the record still has one."""
         self.backoff.succeeded(room_id)
         self._standing[room_id] = StandingFailures()
 
     def worker_lost(self, record: RoomRecord, message: str) -> None:
-        """Another may begin at once."""
+        """The next one may start at once."""
         self._standing[record.id] = self.get(record).with_current(RecordingFailure("WorkerLost", message))
 
     def started(self, record: RoomRecord) -> None:
-        """A worker took it."""
+        """A worker has started it."""
         before = self.get(record)
         if (standing := before.after_start()) != before:
             self._standing[record.id] = standing
@@ -95,15 +95,15 @@ class RecordingFailures:
             del self._standing[room_id]
 
     def forget(self) -> None:
-        """Another says from now on what is wrong."""
+        """Another controller reports failures from now on."""
         self._standing.clear()
 
 
 @dataclass(slots=True)
 class RecordingBlockedLog:
-    """Says what keeps all rooms from being recorded, while somebody is in one of them or wants it to be.
+    """Logs what prevents all recordings.
 
-    Each room is told of once while it lasts. `configured`: recordings have somewhere to go.
+    Each room is logged once while it lasts. `configured`: an output for recordings is set.
     """
 
     configured: bool
@@ -112,7 +112,7 @@ class RecordingBlockedLog:
     _counted: Mapping[str, RoomRecord] | None = None
 
     def report(self, observed: Observed, failure: LiveKitError | None) -> None:
-        """`failure` is why LiveKit does not say what is recorded; None where it does."""
+        """`failure` is why LiveKit does not list recordings; None if it does."""
         if not self.configured:
             self._report_missing_output(observed)
         elif failure is None:
@@ -124,9 +124,9 @@ class RecordingBlockedLog:
                     self._log(record, failure)
 
     def _report_missing_output(self, observed: Observed) -> None:
-        """Once, and for all rooms together: nothing of it changes before the next start."""
+        """Once, and for all rooms together: it cannot change before the next start."""
         if not self._logged and observed.records is not self._counted:
-            self._counted = observed.records  # replaced as a whole where one of them changes
+            self._counted = observed.records  # the mapping is replaced when a record changes
             self._logged = {record.id for record in observed.records.values() if asks(record)}
             if self._logged:
                 log.warning("recording disabled", room_count=len(self._logged), hint=FIX)
@@ -139,6 +139,6 @@ class RecordingBlockedLog:
 
 
 def _has_people(record: RoomRecord, observed: Observed) -> bool:
-    """As far as the listing tells: it is good enough for a line in the log."""
+    """By the listing, which is precise enough for the log."""
     room = observed.live.get(record.live.name) if asks(record) and record.live is not None else None
     return room is not None and room.num_participants > 0

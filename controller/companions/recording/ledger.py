@@ -1,7 +1,7 @@
-"""What was begun and has not ended, in memory as in the collection `recordings`; what ended is told once.
+"""The recordings that have not ended, in memory and in the collection `recordings`; an end is reported once.
 
-A row is open before anything else tells of its egress, and stays so until LiveKit has said how it ended: so
-no recording is lost without being named, whatever crashes.
+A row is inserted before anything else reports its egress, and stays open until LiveKit reports how it ended.
+So a lost recording is always reported, whatever crashes.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,7 +20,7 @@ from controller.records.recordings import RecordingRow, RecordingState, Recordin
 from controller.room import redact_key, redact_room_id
 
 STOP_RETRY_SECONDS: Final = 5.0
-"""Seconds after which an egress that was asked to end, and has not, is asked again."""
+"""Seconds after which Stop is called again for an egress that has not ended."""
 
 STARTED: Final = "started"
 
@@ -29,10 +29,10 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class EgressTracker:
-    """For how long each egress has said nothing new, by our clock: the worker's own may be wrong.
+    """How long each egress has had no update, by our clock: the worker's may be wrong.
 
-    `stop_requested_at` by egress id is when it was asked to end, `last_seen` when its recorder was last in
-    the room.
+    By egress id, `stop_requested_at` is when Stop was called, `last_seen` when its recorder was last in the
+    room.
     """
 
     stop_requested_at: dict[str, float] = field(default_factory=dict)
@@ -40,7 +40,7 @@ class EgressTracker:
     _since: dict[str, tuple[object, float]] = field(default_factory=dict)
 
     def observe(self, reports: Mapping[str, object], now: float) -> None:
-        """What each of the listed ones says now, by id; of others nothing is remembered."""
+        """The current updates of all listed egresses, by id; others are forgotten."""
         before = self._since
         self._since = {
             key: before[key] if key in before and before[key][0] == word else (word, now)
@@ -52,7 +52,7 @@ class EgressTracker:
         self.last_seen |= dict.fromkeys(egress_ids, at)
 
     def heard_from(self, key: str, now: float) -> None:
-        """It answered us."""
+        """It has responded."""
         if key in self._since:
             self._since[key] = self._since[key][0], now
 
@@ -76,7 +76,7 @@ class EgressTracker:
 
 @dataclass(slots=True)
 class Ledger:
-    """`open` by egress id, with the monotonic time since when we know of it; `lost` are egress ids."""
+    """`open` by egress id, with the monotonic time when we learned of it; `lost` are egress ids."""
 
     store: RecordingStore
     clock: Clock
@@ -98,11 +98,11 @@ class Ledger:
         self._loaded = True
 
     def forget(self) -> None:
-        """Another writes from now on."""
+        """Another controller writes from now on."""
         self._loaded = False
 
     async def enter(self, row: RecordingRow) -> None:
-        """An egress that is new to us; one that was lost stays so, however long LiveKit lists it."""
+        """Open a row for a new egress; a lost one stays lost, even while LiveKit lists it."""
         if row.egress_id in self.open or row.egress_id in self.lost:
             return
         await self.store.put(row)
@@ -110,29 +110,29 @@ class Ledger:
         self._record(row, STARTED)
 
     async def resume(self, row: RecordingRow) -> None:
-        """One that was lost is found to go on."""
+        """A lost recording still runs."""
         self.lost.discard(row.egress_id)
         await self.enter(row)
 
     def seen(self, egress_id: str) -> None:
-        """It has not ended by now, whatever an older listing says."""
+        """It has not ended yet; older listings do not count."""
         row, _ = self.open[egress_id]
         self.open[egress_id] = row, self.clock.monotonic()
 
     def begun(self, listed: Iterable[Egress]) -> Iterator[RecordingRow]:
-        """The open rows of those that record by now, with the time since when, where the row lacks it."""
+        """The open rows of those that have begun to record since, with the time when they did."""
         for egress in listed:
             row, _ = self.open.get(egress.id, (None, 0.0))
             if row is not None and row.recorded_from is None and egress.recorded_from is not None:
                 yield replace(row, recorded_from=egress.recorded_from)
 
     async def enter_begun(self, row: RecordingRow) -> None:
-        """It records by now, as `row` says."""
+        """It has begun to record, as in `row`."""
         await self.store.put(row)
         self.open[row.egress_id] = row, self.open[row.egress_id][1]
 
     async def close_row(self, row: RecordingRow) -> None:
-        """It has ended, as `row` says: written down, counted, and told."""
+        """It has ended, as in `row`: write, count and report it."""
         await self.store.put(row)
         self.open.pop(row.egress_id, None)
         if row.state is RecordingState.LOST:
@@ -157,7 +157,7 @@ class Ledger:
         )
 
     def unlisted(self, listed: frozenset[str], asked: float) -> list[RecordingRow]:
-        """The open rows that a listing asked for at `asked` does not know."""
+        """The open rows that are missing in a listing requested at `asked`."""
         return [row for key, (row, since) in self.open.items() if key not in listed and since < asked]
 
 

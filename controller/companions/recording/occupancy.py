@@ -1,7 +1,7 @@
-"""Who is inside the rooms that are to be recorded, and whose turn it is to be looked into.
+"""Who is inside the rooms that should be recorded, and which rooms to read next.
 
-The number of people that a listing of rooms has lags by seconds, so it only says where to look; and now and
-then a look is made without.
+The number of people in a listing of rooms lags by seconds, so it only shows which rooms to read; sometimes
+others are read too.
 """
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,17 +18,17 @@ from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
 
 MAX_EMPTY_ROOM_CHECKS: Final = 200
-"""Rooms that seem empty and are looked into at one resync, at most."""
+"""Maximum of seemingly empty rooms that are read at one resync."""
 OCCUPANCY_RECHECK_SECONDS: Final = 30.0
-"""Seconds after which a room is looked into although its listing says nothing new."""
+"""Seconds after which a room is read although its listing has not changed."""
 UNLISTED_SECONDS: Final = 10.0
-"""Seconds after which people are believed to be inside whom the room counts, and nobody lists."""
+"""Seconds after which people whom the room counts, but does not list, are taken to be inside."""
 NOBODY: Final = Occupancy(0)
 
 
 @dataclass(frozen=True, slots=True)
 class _Seen:
-    """What a look found and when, how many the room counted, and since when it counts people unlisted."""
+    """The last read and its time, the room's count, and since when it counts unlisted people."""
 
     occupancy: Occupancy
     counted: int
@@ -38,7 +38,7 @@ class _Seen:
 
 @dataclass(slots=True)
 class OccupancyTracker:
-    """The looks that were made, by room id; raises LiveKitError's kinds."""
+    """The last reads, by room id; raises LiveKitError's kinds."""
 
     reader: LiveKitReader
     state: StateCache
@@ -46,7 +46,7 @@ class OccupancyTracker:
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
     def last(self, record: RoomRecord) -> Occupancy | None:
-        """What the last look found; None where nobody looked."""
+        """The last read; None if there is none."""
         seen = self._seen.get(record.id)
         return seen.occupancy if seen is not None else None
 
@@ -60,9 +60,9 @@ class OccupancyTracker:
     def due(
         self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom], *, audit: bool
     ) -> Iterator[str]:
-        """Rooms that list people and that nobody has looked into.
+        """Rooms that list people and were not read yet.
 
-        At an audit also those whose number of people is news, or that are in use; and the quiet ones in turn.
+        At an audit also those whose number of people has changed, or that are in use, and some others.
         """
         now, quiet = self.clock.monotonic(), []
         for record in records:
@@ -80,7 +80,7 @@ class OccupancyTracker:
         yield from (room_id for _, room_id in nsmallest(MAX_EMPTY_ROOM_CHECKS, quiet))
 
     async def check(self, record: RoomRecord) -> Occupancy:
-        """Who is inside its live room now: nobody, where it is not live."""
+        """Who is inside its live room now; empty if it is not live."""
         room = self.state.live_room(record)
         if room is None or not (record.spec.record or record.recording is not None):
             return NOBODY
@@ -89,7 +89,7 @@ class OccupancyTracker:
         return seen.occupancy
 
     def _from_listing(self, room: LiveRoom, inside: Sequence[Participant], before: _Seen | None) -> _Seen:
-        """The number lags behind the list by less than it takes to believe it."""
+        """The count lags behind the list by less than the time after which it is believed."""
         now, count = self.clock.monotonic(), unlisted(room, inside)
         if not count:
             return _Seen(occupancy_of(inside), room.num_participants, now)
@@ -99,7 +99,7 @@ class OccupancyTracker:
 
 
 def _is_news(record: RoomRecord, room: LiveRoom, seen: _Seen | None, now: float) -> bool:
-    """Whether the listing counts others than at the last look; or that is long ago, and the room in use."""
+    """Whether the listing's count has changed since the last read, or that is old and the room in use."""
     if seen is None:
         return room.num_participants > 0 or record.recording is not None
     if seen.counted != room.num_participants:

@@ -1,4 +1,4 @@
-"""How a recording ended, how long it is, and which failures stand afterwards. Pure (docs/recording.md)."""
+"""How a recording ended, how long it is, and which failures remain. Pure (docs/recording.md)."""
 
 from dataclasses import dataclass, replace
 from datetime import datetime
@@ -11,17 +11,17 @@ from controller.records.recordings import RecordingRow, RecordingState, seconds_
 
 LOST: Final = "egress worker stopped responding; a partial file may be in its {folder} until it restarts"
 WORK_FOLDER: Final = "/home/egress/tmp/{egress_id}"
-"""Where a worker writes until the end of a recording. Its image empties the folder at each start."""
+"""The folder of a worker for unfinished recordings. Its image empties the folder at each start."""
 STOPPED_EARLY: Final = "stopped before it started"
 PREVIOUS: Final = "; the previous recording failed: "
-"""Joins a condition's message to what still stands: a new process separates them again."""
+"""Joins a condition's message and the last failure; a new process splits them again."""
 _OF_STARTS: Final = frozenset({"NoEgressService", "NoWorker", "Starting"})
 _KEPT: Final = frozenset({"NoWorker", "Failed", "WorkerLost"})
 
 
 @dataclass(frozen=True, slots=True)
 class RecordingFailure:
-    """What went wrong, as the condition says it: `reason` is one of docs/conditions.md#recording."""
+    """A failure as in the condition: `reason` is one of docs/conditions.md#recording."""
 
     reason: str
     message: str
@@ -29,10 +29,10 @@ class RecordingFailure:
 
 @dataclass(frozen=True, slots=True)
 class StandingFailures:
-    """What is wrong with a room's recording until the next one succeeds.
+    """The failures of a room's recording until the next one succeeds.
 
-    `current` is why there is none, or how its worker was lost. `failed` is how the last one failed that had
-    begun to record: only one that succeeds clears it.
+    `current` is why there is none, or how its worker was lost. `failed` is how the last one that had begun
+    to record failed: only a successful one clears it.
     """
 
     current: RecordingFailure | None = None
@@ -42,19 +42,19 @@ class StandingFailures:
         return replace(self, current=failure)
 
     def after_start(self) -> "StandingFailures":
-        """A worker took it: what prevented that is over."""
+        """A worker has started it: what prevented that is over."""
         if self.current is None or self.current.reason not in _OF_STARTS:
             return self
         return replace(self, current=None)
 
     def after_failed(self, row: RecordingRow) -> "StandingFailures":
-        """One that recorded nothing says nothing about the output."""
+        """A recording without any content proves nothing about the output."""
         failure = RecordingFailure("Failed", row.error)
         return StandingFailures(failed=failure) if row.seconds else self.with_current(failure)
 
 
 def standing_in(condition: Condition) -> StandingFailures:
-    """The failures that a condition of an earlier process names; of the service each listing tells anew."""
+    """The failures in a condition of an earlier process; those of the service come from each listing."""
     message, _, previous = condition.message.partition(PREVIOUS)
     failed = RecordingFailure("Failed", previous) if previous else None
     current = RecordingFailure(condition.reason, message) if condition.reason in _KEPT else None
@@ -64,19 +64,19 @@ def standing_in(condition: Condition) -> StandingFailures:
 
 
 def with_previous(condition: NewCondition, failed: RecordingFailure | None) -> NewCondition:
-    """The condition, and how the last recording failed, unless it says that already."""
+    """The condition, and how the last recording failed, unless it already contains that."""
     if failed is None or condition.message == failed.message:
         return condition
     return replace(condition, message=f"{condition.message}{PREVIOUS}{failed.message}")
 
 
 def is_stopped_early(egress: Egress, stop_requested: bool) -> bool:
-    """Whether we ended it before it began to record: that proves nothing, neither good nor bad."""
+    """Whether we stopped it before it began to record: this is neither a success nor a failure."""
     return egress.status is EgressStatus.ABORTED and stop_requested
 
 
 def ended_row(row: RecordingRow, egress: Egress, stop_requested: bool, now: datetime) -> RecordingRow:
-    """The row of an egress that has ended; `now` where LiveKit does not say when."""
+    """The row of an egress that has ended; at `now` if LiveKit does not know when."""
     fine = egress.status in (EgressStatus.COMPLETE, EgressStatus.LIMIT_REACHED)
     ended, recorded_from = egress.ended or now, egress.recorded_from or row.recorded_from
     return replace(
@@ -92,7 +92,7 @@ def ended_row(row: RecordingRow, egress: Egress, stop_requested: bool, now: date
 
 
 def lost_row(row: RecordingRow, why: str, last_seen: datetime | None, now: datetime) -> RecordingRow:
-    """The row of an egress that nobody knows the end of; its recorder was last inside at `last_seen`."""
+    """The row of an egress with unknown end; its recorder was last inside at `last_seen`."""
     seconds = seconds_between(row.recorded_from, last_seen)
     return replace(row, ended=now, seconds=seconds, state=RecordingState.LOST, error=why)
 
