@@ -16,8 +16,8 @@ from controller.text import quote_excerpt
 
 
 def main() -> None:
-    """The program `roomctl`: never returns, and shows no traceback."""
-    warnings.filterwarnings("ignore", message=".*HMAC key")  # LiveKit's own `--dev` secret is a short one
+    """The program `roomctl`: exits the process, and shows no traceback."""
+    warnings.filterwarnings("ignore", message=".*HMAC key")  # the secret of LiveKit's `--dev` is short
     _open_closed_streams()
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, TextIOWrapper):
@@ -26,17 +26,17 @@ def main() -> None:
 
 
 def _open_closed_streams() -> None:
-    """Open streams that the caller closed: else the next file that is opened would get their number."""
+    """Open streams that the caller closed: otherwise the next opened file would get their number."""
     for number, name in enumerate(("stdin", "stdout", "stderr")):
         try:
             os.fstat(number)
         except OSError:
-            os.open(os.devnull, os.O_RDWR)  # the lowest number that is free
+            os.open(os.devnull, os.O_RDWR)  # gets the lowest free number
             setattr(sys, name, os.fdopen(number, "r" if number == 0 else "w", closefd=False))
 
 
 def run_verb(arguments: list[str]) -> int:
-    """Run one command line and give its exit code."""
+    """Run one command line and return its exit code."""
     try:
         return int(
             command().main(arguments, prog_name="roomctl", complete_var="", standalone_mode=False)
@@ -63,7 +63,7 @@ def run_verb(arguments: list[str]) -> int:
 
 
 def _unexpected(error: Exception) -> str:
-    """A missing permission is no bug of ours."""
+    """The text of an unexpected error. A missing permission is not our bug."""
     if isinstance(error, PermissionError):
         what = quote_excerpt(str(error.filename)) if error.filename else "a file or an address"
         return f"cannot access {what}: permission denied"
@@ -71,13 +71,13 @@ def _unexpected(error: Exception) -> str:
 
 
 def _where(error: Exception) -> str:
-    """File and line of where it broke, innermost last; never the message."""
+    """File and line of the error, innermost last; never its message."""
     frames = traceback.extract_tb(error.__traceback__)[-3:]
     return ", ".join(f"{frame.filename}:{frame.lineno}" for frame in frames)
 
 
 def _usage(message: str) -> str:
-    """Typer's message in one line, without the words of the library that checks types."""
+    """Typer's message in one line, without the terms of its library for types."""
     line = " ".join(message.split())
     line = re.sub(r"Input should be a valid integer.*", "must be an integer", line)
     line = re.sub(r"No such option: (\S+)", r"unknown option \1", line)

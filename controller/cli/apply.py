@@ -1,4 +1,4 @@
-"""roomctl apply: converge in the foreground, asking first on a terminal."""
+"""roomctl apply: converge once, after a confirmation on a terminal."""
 
 import signal
 import sys
@@ -64,7 +64,7 @@ async def apply(
 
 
 def _agreed() -> bool:
-    """The answer. Ctrl-C ends it as a no: asyncio's own handler would only take note, and go on waiting."""
+    """The answer. Ctrl-C means no: asyncio's handler would only note it, and continue to wait."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         return typer.confirm("Apply these changes?", err=True)
@@ -93,9 +93,9 @@ def print_report(report: ApplyReport, settings: Settings) -> Exit:
 
 
 def apply_code(report: ApplyReport) -> Exit:
-    """1 if anything failed or is invalid, else 3 if anything was deferred or blocked.
+    """1 if anything failed or is invalid, otherwise 3 if anything was deferred or blocked.
 
-    Where a running controller got the approval to remove rooms, nothing else was asked for: 0.
+    0 if a running controller got an approval for removals, since nothing else was requested.
     """
     if report.granted:
         return Exit.FINE

@@ -15,7 +15,7 @@ from controller.text import format_age
 
 
 class Severity(StrEnum):
-    """The result of a check. SKIP: another check has to succeed first. HELD: left as it is on purpose."""
+    """The result of a check. SKIP: another check has to succeed first. HELD: not changed on purpose."""
 
     OK = "ok"
     WARN = "warn"
@@ -50,13 +50,13 @@ fail = partial(CheckResult, Severity.FAIL)
 
 
 def print_check(result: CheckResult) -> None:
-    """One line, its first word in the colour of the severity."""
+    """One line; its first word has the colour of the severity."""
     severity = painted(f"{result.severity:<4}", _STYLES[result.severity])
     print_data(f"{severity}  {result.about:<10}  {result.text}")
 
 
 def checks_code(severities: Iterable[Severity]) -> Exit:
-    """1 where anything is wrong, else 3 where anything is left on purpose."""
+    """1 if anything is wrong, otherwise 3 if anything is not changed on purpose."""
     given = set(severities)
     if Severity.FAIL in given:
         return Exit.FAILED
@@ -64,7 +64,7 @@ def checks_code(severities: Iterable[Severity]) -> Exit:
 
 
 def about_clock(ahead_s: float | None) -> CheckResult:
-    """Our clock compared with LiveKit's, by its answer; None where it gave none with a Date."""
+    """Our clock compared with LiveKit's; None if its response had no Date."""
     if ahead_s is None:
         return skip("clock", "not checked; LiveKit's response has no Date header")
     apart = abs(ahead_s)
@@ -78,7 +78,7 @@ def about_clock(ahead_s: float | None) -> CheckResult:
 
 
 def about_webhook(replicas: Sequence[Replica], now: datetime) -> CheckResult:
-    """When a controller had its last webhook that was signed with our key."""
+    """When a controller received its last webhook signed with our key."""
     if not replicas:
         return skip("webhook", "not checked; no controller is running")
     age = last_webhook_age(replicas, now)
@@ -90,7 +90,7 @@ def about_webhook(replicas: Sequence[Replica], now: datetime) -> CheckResult:
 
 
 def last_webhook_age(replicas: Sequence[Replica], now: datetime) -> float | None:
-    """How long ago any replica had a webhook, in seconds; None: none did."""
+    """How long ago any replica received a webhook, in seconds; None: never."""
     ages = (each.aged(each.webhook_age_s, now) for each in replicas)
     return min((age for age in ages if age is not None), default=None)
 

@@ -1,6 +1,6 @@
-"""What a verb gives: data to stdout, everything else to stderr, and an exit code.
+"""A verb's output: data to stdout, everything else to stderr, and an exit code.
 
-Colour is for a terminal alone, and there is none with NO_COLOR.
+Colours only on a terminal, and not with NO_COLOR.
 """
 
 import asyncio
@@ -19,9 +19,9 @@ import yaml
 
 
 class Exit(IntEnum):
-    """The exit codes (docs/cli.md#exit-codes); a verb that was interrupted ends with the shell's own 130.
+    """The exit codes (docs/cli.md#exit-codes); an interrupted verb exits with the shell's 130.
 
-    1 beats 3 beats 2.
+    1 takes precedence over 3, and 3 over 2.
     """
 
     FINE = 0
@@ -33,7 +33,7 @@ class Exit(IntEnum):
 
 
 def no_color() -> bool:
-    """Whether NO_COLOR asks for none."""
+    """Whether NO_COLOR is set."""
     return bool(os.environ.get("NO_COLOR"))
 
 
@@ -43,20 +43,20 @@ def print_data(text: str) -> None:
 
 
 def to_yaml(document: Any) -> str:
-    """Plain values as YAML, each text on one line, to be copied."""
+    """Plain values as YAML, each text on one line, so that it can be copied."""
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=math.inf)
     return str(text).rstrip("\n")
 
 
 def print_lines(lines: Iterable[str]) -> None:
-    """Many of them: a thousand go out in one write, for each wakes whoever reads."""
+    """Many lines: a thousand per write, since each write wakes the reader."""
     rest = iter(lines)
     while batch := list(islice(rest, 1_000)):
         print_data("\n".join(batch))
 
 
 def json_array(items: Sequence[Any]) -> Iterator[str]:
-    """The lines of the array as json.dumps would write it, piece by piece: there may be very many items."""
+    """The lines of the array as json.dumps would write it, one by one: there may be very many items."""
     if not items:
         yield "[]"
         return
@@ -68,31 +68,31 @@ def json_array(items: Sequence[Any]) -> Iterator[str]:
 
 
 def print_info(text: str) -> None:
-    """Something for people, beside the data."""
+    """Text for people, apart from the data."""
     typer.echo(text, err=True, color=colored(sys.stderr))
 
 
 def print_error(text: str) -> None:
-    """One error per line, each with its mark."""
+    """One error per line, each with a prefix."""
     mark = typer.style("error:", fg="red", bold=True) if colored(sys.stderr) else "error:"
     for line in text.splitlines():
         print_info(f"{mark} {line}")
 
 
 def colored(stream: TextIO) -> bool:
-    """Whether `stream` shows colours."""
+    """Whether to use colours on `stream`."""
     return stream.isatty() and not no_color()
 
 
 def below(rooms_dir: Path) -> Callable[[str], str]:
-    """Shows a file below `rooms_dir` relative to the current folder, as a person at the prompt would."""
+    """Shows a file below `rooms_dir` relative to the current folder."""
     return lambda file: os.path.relpath(rooms_dir / file)
 
 
 async def pause(seconds: float) -> None:
-    """Sleep until the next look. CancelledError where Ctrl-C came before, and was swallowed on its way.
+    """Sleep until the next read. CancelledError if an earlier Ctrl-C got lost.
 
-    Python 3.11's wait_for may do that (python/cpython#86296), in pymongo as well; the task remembers it.
+    Python 3.11's wait_for may lose it (python/cpython#86296), also in pymongo; the task still knows of it.
     """
     task = asyncio.current_task()
     if task is not None and task.cancelling():

@@ -31,7 +31,7 @@ from controller.text import format_age
 
 LAST_EVENTS: Final = 10
 ASK_SECONDS: Final = 3.0
-"""For how long LiveKit is asked who is inside."""
+"""Timeout for reading from LiveKit who is inside."""
 _STATUS_STYLES: Final = {"True": "green", "False": "red", "Unknown": "yellow"}
 
 DescribeFormat = Literal["text", "json", "yaml"]
@@ -39,7 +39,7 @@ DescribeFormat = Literal["text", "json", "yaml"]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The room's manifest as it is in the caller's rooms directory; `room` is None where it is not there."""
+    """The room's manifest in the caller's rooms directory; `room` is None if it is missing."""
 
     file: str
     room: ManifestRoom | None = None
@@ -48,7 +48,7 @@ class Manifest:
 
 @dataclass(frozen=True, slots=True)
 class Description:
-    """All that is known of a room at `now`. `people` is None where LiveKit did not say; times are UTC."""
+    """All that is known of a room at `now`. `people` is None if LiveKit did not respond; times are UTC."""
 
     room: RoomStatus
     manifest: Manifest | None
@@ -123,7 +123,7 @@ def _manifest(rooms_dir: Path, record: RoomRecord) -> Manifest | None:
 
 
 async def _people(settings: Settings, record: RoomRecord) -> list[Participant] | None:
-    """Who is inside; None where LiveKit's settings are not there, or it does not say in time."""
+    """Who is inside; None if LiveKit's settings are missing, or it does not respond in time."""
     if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
         return None
     if record.live is None:
@@ -146,7 +146,7 @@ def _show(described: Description) -> None:
 
 
 def _width(title: str) -> int:
-    """Colours take no column."""
+    """The visible width: colours have none."""
     return 14 + len(painted(f"{title}:", "bold")) - len(f"{title}:")
 
 
@@ -221,7 +221,7 @@ def _ago(at: datetime, now: datetime) -> str:
 
 
 def to_dict(described: Description) -> dict[str, Any]:
-    """The document of `describe -o json`: the room as `get` gives it, and what is beside it."""
+    """The document of `describe -o json`: the room as in `get`, and the rest."""
     manifest, people = described.manifest, described.people
     room = manifest.room if manifest is not None else None
     commit = manifest.commit if manifest is not None else None

@@ -65,7 +65,7 @@ async def doctor(settings: Settings, problems: Mapping[str, str], unknown: Mappi
 async def run_checks(
     settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]
 ) -> AsyncIterator[CheckResult]:
-    """All of them; what depends on a setting that is missing or invalid is skipped."""
+    """All checks; those that depend on a missing or invalid setting are skipped."""
     for result in (
         *about_settings(problems, unknown),
         about_hidden(settings),
@@ -92,7 +92,7 @@ async def run_checks(
 
 
 def about_settings(problems: Mapping[str, str], unknown: Mapping[str, str]) -> Iterator[CheckResult]:
-    """A line for each setting that is missing or invalid, and for each variable that is none."""
+    """A line for each missing or invalid setting, and for each unknown variable."""
     for problem in problems.values():
         yield fail("settings", problem)
     for variable, hint in unknown.items():
@@ -125,7 +125,7 @@ async def _livekit_checks(settings: Settings, desired: Desired) -> AsyncIterator
 
 
 async def _public_url(settings: Settings) -> CheckResult:
-    """Whether the URL that browsers get leads to the same LiveKit, as far as this host can tell."""
+    """Whether the URL for browsers leads to the same LiveKit, seen from this host."""
     public = settings.livekit_public_url
     if ws_url(settings.livekit_url) == public:
         return ok("public_url", f"browsers connect to {public}")
@@ -138,7 +138,7 @@ async def _public_url(settings: Settings) -> CheckResult:
 
 
 def about_auto_create(creates: bool | None) -> CheckResult:
-    """Whether LiveKit makes a room for whoever joins; None where it did not say."""
+    """Whether LiveKit creates a missing room when a participant joins; None if unknown."""
     if creates is None:
         return skip("auto_create", "not checked; LiveKit did not answer")
     if not creates:
@@ -172,7 +172,7 @@ def about_key(settings: Settings) -> Iterator[CheckResult]:
 
 
 def about_page(missing: Sequence[str]) -> CheckResult:
-    """Whether the npm packages of the pages are installed; all else works without them."""
+    """Whether the npm packages of the pages are installed; everything else works without them."""
     if not missing:
         return ok("page", "livekit-client and swagger-ui-dist are installed")
     need = {"livekit-client": "the join page", "swagger-ui-dist": "the OpenAPI page"}

@@ -1,4 +1,4 @@
-"""roomctl events: what was done to rooms, why, and by whom. Reads the records alone."""
+"""roomctl events: what was done to rooms, why, and by whom. Reads only the database."""
 
 import asyncio
 import json
@@ -23,7 +23,7 @@ from controller.settings import SettingGroup, Settings
 
 POLL_INTERVAL_SECONDS: Final = 1.0
 OVERLAP: Final = timedelta(seconds=60)
-"""How far back each look goes: others write their events a little later, and by clocks of their own."""
+"""How far back each read goes: others write their events a little later, and with other clocks."""
 _STYLES: Final[Mapping[str, str]] = {
     **dict.fromkeys((EventType.FAIL, EventType.REFUSE), "red"),
     **dict.fromkeys((EventType.GUARD, EventType.DEFER, EventType.HOLD), "yellow"),
@@ -74,13 +74,13 @@ def events(
         return asyncio.run(_events(settings, query, output))
     try:
         return asyncio.run(_watch(settings, query, output))
-    except KeyboardInterrupt:  # how a watch ends
+    except KeyboardInterrupt:  # ends a watch
         return Exit.FINE
 
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """Which events are asked for: of the rooms called so, since then, of these types (None: all)."""
+    """The requested events: of the rooms with these names, since this time, of these types (None: all)."""
 
     names: tuple[str, ...]
     since: datetime | None
@@ -89,7 +89,7 @@ class _Query:
     async def find(
         self, events: EventStore, keys: Collection[str] | None, since: datetime | None = None
     ) -> list[Event]:
-        """Those of these keys; with `since` none that is older than that."""
+        """The events of these keys; with `since` only newer ones."""
         return await events.find(keys, max(filter(None, (since, self.since)), default=None), self.types)
 
 
@@ -105,7 +105,7 @@ async def _events(settings: Settings, query: _Query, output: EventsFormat) -> Ex
 
 
 async def _watch(settings: Settings, query: _Query, output: EventsFormat) -> Exit:
-    """All that is asked for once, then what is new. An outage of the database is reported once."""
+    """Print all requested events, then new ones. An outage of the database is reported once."""
     async with connect_store(settings, verb="events", read_only=True) as store:
         keys, unknown = await find_keys(store, query.names)
         if code := report_unknown(store, unknown):
@@ -132,10 +132,10 @@ async def _watch(settings: Settings, query: _Query, output: EventsFormat) -> Exi
 
 
 async def find_keys(store: StoredEvents, names: tuple[str, ...]) -> tuple[frozenset[str] | None, list[str]]:
-    """The keys of the rooms that `names` (keys or ids) mean, None for all, and the names that mean none.
+    """The keys of the rooms with these names (keys or ids), None for all, and the unknown names.
 
-    A room that is gone is known by its events, an API room's short name only while it means one room. A room
-    that a manifest took over from the API has events under its earlier key as well.
+    A removed room is found by its events, an API room by its short name if that is unique. A room that a
+    manifest took over from the API also has events under its earlier key.
     """
     if not names:
         return None, []
@@ -161,7 +161,7 @@ _HEADER: Final = ("TIME", "KEY", "TYPE", "WHAT", "BY")
 
 
 def cells(event: Event) -> tuple[str, ...]:
-    """One row of the table; the time is UTC. No room's id among them: it is a capability."""
+    """One row of the table; the time is UTC. It has no room id, since an id lets people join."""
     return (
         f"{event.at.astimezone(UTC):%m-%d %H:%M:%S}",
         redact_key(event.key) if event.key else "-",

@@ -29,17 +29,17 @@ Verb = Callable[..., int | Coroutine[Any, Any, int]]
 """Takes the settings, then its own arguments; returns the exit code."""
 OUTPUT: Final = typer.Option("--output", "-o", help="Output format.")
 EPILOG: Final = "epilog"
-"""The attribute of a verb that holds the text below its help."""
+"""The attribute of a verb with the text below its help."""
 
 
 def with_settings(
     groups: SettingGroup, *, chatty: bool = False, tolerant: bool = False
 ) -> Callable[[Verb], Callable[..., int]]:
-    """Pass a verb the settings that `groups` names, read from its flags and the environment.
+    """Pass a verb the settings in `groups`, read from its flags and the environment.
 
-    Only a `chatty` verb logs its progress; the others print their own output, and log warnings only unless
-    ROOMCTL_LOG_LEVEL asks for more. A `tolerant` verb also takes the problems of its settings and the unknown
-    variables, both by variable; for the others a problem is a SettingsError, and what is unknown a warning.
+    Only a `chatty` verb logs its progress; the others print their output, and log only warnings unless
+    ROOMCTL_LOG_LEVEL is set. A `tolerant` verb also gets the problems of its settings and the unknown
+    variables, both by variable; for others a problem is a SettingsError, and an unknown variable a warning.
     """
     offered = [
         setting for setting in SETTINGS if setting.flag and setting.groups & (groups | SettingGroup.LOGS)
@@ -71,7 +71,7 @@ def with_settings(
 
 
 def _strict(settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]) -> Settings:
-    """`settings`, if nothing is wrong with them. A problem may come from a name that is misspelled."""
+    """`settings`, if they are valid. A misspelled name may be the cause of a problem."""
     for variable, hint in unknown.items():
         log.warning("unknown setting", variable=variable, hint=hint)
     if problems:
@@ -85,7 +85,7 @@ def rooms_argument(text: str) -> Any:
 
 
 def _secrets(groups: SettingGroup) -> str:
-    """The secrets that a verb uses: they have no flag."""
+    """The help text on the secrets that a verb uses, which have no flag."""
     names = [setting.variable for setting in SETTINGS if setting.secret and setting.groups & groups]
     if not names:
         return ""
@@ -108,7 +108,7 @@ def _option(setting: Setting) -> inspect.Parameter:
 
 
 def _describe(command: Any, parameters: list[inspect.Parameter]) -> None:
-    """Make `command` look to typer as if it had been written with `parameters`."""
+    """Give `command` these parameters as its signature, for typer."""
     shown = [parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY) for parameter in parameters]
     command.__signature__ = inspect.Signature(shown, return_annotation=int)
     hints: Mapping[str, Any] = {parameter.name: parameter.annotation for parameter in shown}

@@ -35,7 +35,7 @@ _STYLES: Final = {"True": "green", "False": "red", "Unknown": "yellow"}
 
 
 COUNT_TIMEOUT_SECONDS: Final = 3.0
-"""Seconds in all: whoever asks for rooms does not wait for LiveKit."""
+"""Seconds in all, so that the output does not wait long for LiveKit."""
 RoomsFormat = Literal["table", "json", "yaml", "wide"]
 
 
@@ -54,7 +54,7 @@ def get(
         return asyncio.run(_get(settings, names, output))
     try:
         return asyncio.run(_watch(settings, names, output))
-    except KeyboardInterrupt:  # how a watch ends
+    except KeyboardInterrupt:  # ends a watch
         return Exit.FINE
 
 
@@ -69,7 +69,7 @@ async def _get(settings: Settings, names: tuple[str, ...], output: RoomsFormat) 
 
 
 async def _watch(settings: Settings, names: tuple[str, ...], output: RoomsFormat) -> Exit:
-    """All rooms once, then those that changed. An outage of the database is reported once."""
+    """Print all rooms, then those that change. An outage of the database is reported once."""
     away = False
     async with connect_store(settings, verb="get", read_only=True) as store:
         matches, unknown = await read_rooms(settings, store, names)
@@ -104,7 +104,7 @@ def _show_changes(before: Sequence[RoomStatus], now: Sequence[RoomStatus], outpu
 async def read_rooms(
     settings: Settings, store: HeldRecords, names: tuple[str, ...]
 ) -> tuple[list[RoomStatus], list[str]]:
-    """How the rooms that `names` mean stand now, by key, and the names that mean none."""
+    """The status now of the rooms with these names, by key, and the unknown names."""
     records, unknown = select_rooms(store, names)
     rooms = statuses(store, records, await read_leader(store))
     people = await count_people(settings, records)
@@ -112,7 +112,7 @@ async def read_rooms(
 
 
 async def count_people(settings: Settings, records: Sequence[RoomRecord]) -> Mapping[str, int]:
-    """People by room id; a room of which it is not known is absent. Never fails."""
+    """People by room id, without rooms where that is unknown. Never fails."""
     if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
         return {}
     async with connection(settings, deadline=COUNT_TIMEOUT_SECONDS) as opened:
@@ -120,7 +120,7 @@ async def count_people(settings: Settings, records: Sequence[RoomRecord]) -> Map
 
 
 async def count_inside(reader: LiveKitReader, records: Sequence[RoomRecord]) -> Mapping[str, int]:
-    """The same by an observer; ListParticipants for each live room, since ListRooms lags by seconds."""
+    """The same with a reader; ListParticipants for each live room, since ListRooms lags by seconds."""
     counts: dict[str, int] = {}
 
     async def count(record: RoomRecord, name: str) -> None:
@@ -152,7 +152,7 @@ def _show(rooms: Sequence[RoomStatus], output: RoomsFormat) -> None:
 
 _HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE", "NOTE")
 _WIDE_HEADER: Final = ("RECORDING", "NAME", "FILE", "LKROOMNAME")
-_NOTES: Final = (  # the first that a room has: condition, its status, the word for it
+_NOTES: Final = (  # the first that applies: condition, its status, the note
     ("Held", "True", "Held"),
     ("Guarded", "True", "Guarded"),
     ("Deferred", "True", "Deferred"),
@@ -162,7 +162,7 @@ _NOTES: Final = (  # the first that a room has: condition, its status, the word 
 
 
 def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
-    """One room's cells. No id among them: it is a capability."""
+    """One room's cells. They have no id, since an id lets people join."""
     record, ready, live = room.record, room.condition("Ready"), room.condition("Live")
     people = "-" if room.participants is None else f"{room.participants}/{record.spec.max_participants}"
     cells = (
@@ -186,7 +186,7 @@ def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
 
 
 def _note(room: RoomStatus) -> str:
-    """The word for what most needs to be known of the room."""
+    """The most important note on the room."""
     said = {(condition.type, condition.status) for condition in room.conditions}
     ready = room.condition("Ready")
     closed = "Closed" if ready is not None and ready.reason == "Closed" else "-"

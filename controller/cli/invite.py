@@ -107,7 +107,7 @@ async def _bind(settings: Settings, room: str, identity: str, expires: int) -> R
 
 
 async def _record(settings: Settings, record: RoomRecord, role: InvitedRole, expires: int) -> None:
-    """The event, without the link and the identity. Who may only read may invite all the same."""
+    """Record the event, without link and identity. With read-only access inviting still works."""
     reason = f"{role}, valid until {format_time(datetime.fromtimestamp(expires, UTC))}"
     try:
         async with connect_store(settings, verb="invite", read_only=False) as store:
@@ -145,7 +145,7 @@ def link(invited: Invite, settings: Settings, now: int) -> str:
 
 
 def egress_token(record: RoomRecord, secret: str, now: int, seconds: int) -> str:
-    """The token to join hidden, for the live room that stands now. RoomctlError where none does."""
+    """The token to join the current live room as hidden. RoomctlError if there is none."""
     key = redact_key(record.key)
     if not record.spec.active:
         raise RoomctlError(f"{key} is not active, so nobody can join it; set `active: true` and retry")

@@ -1,4 +1,4 @@
-"""Who acts on the records, and what it can see: no condition is newer than that. Pure, but for one read."""
+"""The controller that acts on the records, and whether its reports are current. Pure, except one read."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -11,23 +11,23 @@ from controller.records.ports import HeldRecords, Holder
 from controller.records.replicas import Replica
 
 CONTROLLER_STALE_AFTER: Final = timedelta(seconds=30)
-"""So long after the last sign of a controller what was said of a room is no longer known to be so."""
+"""After this time without an update from a controller, reported conditions count as unknown."""
 
 
 @dataclass(frozen=True, slots=True)
 class Leader:
-    """The holder of the lease, and its own document. `apply` has none: all is taken to be well then."""
+    """The holder of the lease, and its replica document. `apply` has none, and counts as healthy."""
 
     holder: Holder | None = None
     replica: Replica | None = None
 
     def is_stale(self, now: datetime) -> bool:
-        """Whether no controller has been at work for 30 s."""
+        """Whether no controller has been active for 30 s."""
         return self.holder is None or now - self.holder.renewed > CONTROLLER_STALE_AFTER
 
     @property
     def blind_since(self) -> datetime | None:
-        """Since when it has not seen LiveKit, once that is 15 s ago; None while it sees it."""
+        """Since when LiveKit has not responded to it, if that is 15 s or more; otherwise None."""
         me = self.replica
         if me is None:
             return None
@@ -36,7 +36,7 @@ class Leader:
 
     @property
     def problem(self) -> str:
-        """Why nothing that it says can be relied on; '' where it sees what it has to."""
+        """Why its reports are not reliable; '' if they are."""
         if self.blind_since is not None:
             return self.blindness
         me = self.replica
@@ -46,7 +46,7 @@ class Leader:
 
     @property
     def blindness(self) -> str:
-        """Why LiveKit is not seen."""
+        """Why it has no response from LiveKit."""
         error = self.replica.livekit_error if self.replica is not None else ""
         return f"the controller has had no answer from LiveKit for 15 s or more: {error or 'none yet'}"
 

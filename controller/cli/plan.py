@@ -1,4 +1,4 @@
-"""roomctl plan: what apply would do now. Changes nothing at all."""
+"""roomctl plan: what apply would do now. Changes nothing."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Literal
@@ -46,7 +46,7 @@ async def plan(
 
 
 def plan_code(made: Plan, *, detailed: bool) -> Exit:
-    """1 where a manifest is invalid; else 2 where `detailed` is asked for and anything would change."""
+    """1 if a manifest is invalid; otherwise 2 if `detailed` and anything would change."""
     if made.invalid:
         return Exit.FAILED
     return Exit.CHANGES if detailed and made.changes else Exit.FINE
@@ -60,6 +60,6 @@ def plan_text(made: Plan, place: Place) -> str:
 
 
 def invalid_files(made: Plan, place: Place) -> str:
-    """Which files keep the plan from being whole."""
+    """The invalid files, because of which the plan is incomplete."""
     files = sorted({place(error.file) for error in made.invalid})
     return f"{pluralize(len(files), 'manifest file is', 'manifest files are')} invalid: {', '.join(files)}"

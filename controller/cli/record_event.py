@@ -1,4 +1,4 @@
-"""The events of verbs: who ran them, and what for."""
+"""The events of verbs, with their author and reason."""
 
 import os
 import pwd
@@ -17,7 +17,7 @@ from controller.settings import Settings
 async def record_event(
     store: StoredEvents, settings: Settings, kind: EventType, room: RoomRecord, reason: str
 ) -> None:
-    """Record what a verb did to a room. It is done all the same where that fails: then a warning says so."""
+    """Record what a verb did to a room. If that fails, only a warning is printed."""
     event = Event(
         at=truncate_to_millis(datetime.now(UTC)),
         type=kind,
@@ -37,7 +37,7 @@ def warn_of_missing_event(error: StoreError) -> None:
 
 
 def command_author() -> str:
-    """Who runs this process, and where."""
+    """The user and host of this process."""
     try:
         user = pwd.getpwuid(os.getuid()).pw_name
     except KeyError:  # a container's user may have no name

@@ -1,4 +1,4 @@
-"""roomctl recordings: what was recorded, and what became of it. Reads the records alone."""
+"""roomctl recordings: the recordings and their state. Reads only the database."""
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -45,10 +45,10 @@ async def recordings(
 async def of_rooms(
     records: Records, recordings: RecordingStore, names: tuple[str, ...]
 ) -> tuple[list[RecordingRow], list[str]]:
-    """The rows of the rooms that `names` (keys or ids; none: all) mean, and the names that mean none.
+    """The rows of the rooms with these names (keys or ids; none: all), and the unknown names.
 
-    A name means the room that has it, and those that had it when they were recorded: a removed room's
-    recordings stay, and so does its name.
+    A name means the room that has it now, and those that had it when they were recorded: recordings of a
+    removed room stay, with its name.
     """
     if not names:
         return await recordings.find(), []
@@ -60,7 +60,7 @@ async def of_rooms(
 
 
 def _by_name(rows: Iterable[RecordingRow]) -> Mapping[str, set[str]]:
-    """Room ids by what the rows call their rooms; an API room's short name only while it means one room."""
+    """Room ids by the names in the rows; an API room's short name only if it is unique."""
     short: dict[str, set[str]] = defaultdict(set)
     full: dict[str, set[str]] = defaultdict(set)
     for row in rows:
@@ -84,7 +84,7 @@ def as_json(rows: Sequence[RecordingRow], now: datetime) -> Iterator[str]:
 
 
 def as_dict(row: RecordingRow, now: datetime) -> dict[str, Any]:
-    """One element of `recordings -o json`; `seconds` of one that goes on are counted up to `now`."""
+    """One element of `recordings -o json`; `seconds` of one that still runs are counted until `now`."""
     return {
         "key": row.key,
         "room_id": row.room_id,
@@ -109,7 +109,7 @@ _HEADER: Final = ("KEY", "STATE", "STARTED", "LENGTH", "SIZE", "FILE", "ERROR")
 
 
 def cells(row: RecordingRow, now: datetime) -> tuple[str, ...]:
-    """One row of the table. No room's id among them, also where a file is named by it: it is a capability."""
+    """One row of the table. It has no room id, also not in a file name, since an id lets people join."""
     return (
         redact_key(row.key),
         str(row.state),

@@ -1,4 +1,4 @@
-"""roomctl revoke: the invites of a room that were given out so far let nobody in any more."""
+"""roomctl revoke: makes all earlier invites of a room invalid."""
 
 from typing import Annotated
 
@@ -25,7 +25,7 @@ async def revoke(
     Participants in the room stay connected.
     """
     async with connect_store(settings, verb="revoke", read_only=True) as seen:
-        one_room(seen, room)  # nothing is made or started for writing before the room is known
+        one_room(seen, room)  # before anything is created or started for writing
         async with connect_store(settings, verb="revoke", read_only=False) as store:
             record = await change_record(store, room, RoomRecord.with_next_invite_epoch)
             await record_event(store, settings, EventType.REVOKE, record, "all invites revoked")

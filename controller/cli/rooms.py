@@ -1,4 +1,4 @@
-"""The rooms that a verb is for: which they are, how each stands right now, and the text if there is none."""
+"""The rooms of a verb: their selection and current status, and the error if there is none."""
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
@@ -24,7 +24,7 @@ _ALWAYS: Final = ("Ready", "Live", "ManifestValid")
 
 @dataclass(frozen=True, slots=True)
 class RoomStatus:
-    """One room; `participants` is None where it is not known, `unreadable` names damaged fields."""
+    """One room; `participants` is None if unknown, `unreadable` names damaged fields."""
 
     record: RoomRecord
     conditions: tuple[Condition, ...]
@@ -38,9 +38,9 @@ class RoomStatus:
 def room_status(
     record: RoomRecord, leader: Leader, now: datetime, unusable: UnusableRecord | None = None
 ) -> RoomStatus:
-    """How `record` stands; conditions are Unknown while no controller is at work, or it does not see LiveKit.
+    """The status of `record`; conditions are Unknown if no controller is active, or it cannot reach LiveKit.
 
-    `unusable`: where it must not be acted on. That is seen here and now, whoever is at work.
+    `unusable`: set if the record must not be acted on, which this process finds itself.
     """
     if unusable is not None:
         return RoomStatus(record, (unusable_condition(unusable),), unreadable=unusable.damaged_fields)
@@ -53,13 +53,13 @@ def room_status(
 
 
 def statuses(store: Records, records: Sequence[RoomRecord], leader: Leader) -> list[RoomStatus]:
-    """How each of `records` stands at this moment."""
+    """The status of each record now."""
     now = datetime.now(UTC)
     return [room_status(record, leader, now, store.unusable.get(record.id)) for record in records]
 
 
 def _reported(record: RoomRecord) -> tuple[Condition, ...]:
-    """What the controller said, and Unknown for what it always says and has not said yet."""
+    """The reported conditions, and Unknown for each that is always reported but not yet present."""
     kinds = _ALWAYS if record.origin is Origin.MANIFEST else _ALWAYS[:2]
     missing = [kind for kind in kinds if record.status.condition(kind) is None]
     pending = [
@@ -80,10 +80,10 @@ def _unknown(condition: Condition, holder: Holder | None) -> Condition:
 
 
 def select_rooms(records: Records, names: tuple[str, ...]) -> tuple[list[RoomRecord], list[str]]:
-    """The rooms that `names` (keys or ids; none: all) mean, by key, and the names that mean none.
+    """The rooms with these names (keys or ids; none: all), by key, and the unknown names.
 
-    Those whose record must not be acted on are among them, as far as they can be read. An API room may also
-    be named as text shows it, by `api/` and six digits, while that means one room.
+    Includes unusable records, as far as they can be read. The short name of an API room in text (`api/` and
+    six digits) also works if it is unique.
     """
     shown = {**records.by_id, **{room_id: each.record for room_id, each in records.unusable.items()}}
     alive = [record for record in shown.values() if not record.removed]
@@ -102,7 +102,7 @@ def _by_name(records: list[RoomRecord]) -> Mapping[str, RoomRecord]:
 
 
 def as_dict(room: RoomStatus) -> dict[str, Any]:
-    """One element of `get -o json`: the reference's room object, and what is ours; null what is damaged."""
+    """One element of `get -o json`: the reference's room object and our fields; damaged ones are null."""
     record = room.record
     shown = {
         **to_api_dict(record),
@@ -154,14 +154,14 @@ async def change_record(
 
 
 def not_found(records: Records, name: str) -> str:
-    """That no room has this key or id, with the nearest key if there is one."""
+    """The error that no room has this key or id, with the nearest key if there is one."""
     keys = [redact_key(record.key) for record in select_rooms(records, ())[0]]
     hint = suggestion(name, keys, "run `roomctl get` to list the rooms")
     return f"room {quote_excerpt(redact_key(name))} not found; {hint}"
 
 
 def report_unknown(records: Records, unknown: Sequence[str]) -> Exit:
-    """Print an error for each name that means no room; the exit code."""
+    """Print an error for each unknown name; returns the exit code."""
     for name in unknown:
         print_error(not_found(records, name))
     return Exit.FAILED if unknown else Exit.FINE

@@ -1,4 +1,4 @@
-"""roomctl status: the controller on one page. Reads the records alone."""
+"""roomctl status: the controller on one page. Reads only the database."""
 
 import json
 from collections import Counter
@@ -35,7 +35,7 @@ from controller.text import format_age, pluralize
 
 MAX_KEYS: Final = 5
 MAX_ERRORS: Final = 3
-"""Keys of rooms, and errors, that one line names."""
+"""Keys of rooms, or errors, shown in one line."""
 FAILURES_OF: Final = timedelta(hours=1)
 
 StatusFormat = Literal["table", "json"]
@@ -43,11 +43,7 @@ StatusFormat = Literal["table", "json"]
 
 @dataclass(frozen=True, slots=True)
 class Overview:
-    """All that is said of the controller at `now`.
-
-    `database` is where the records are, `failures` are
-    of the last hour.
-    """
+    """What is shown at `now`. `database` is its address, `failures` are of the last hour."""
 
     leader: Leader
     replicas: Sequence[Replica]
@@ -58,7 +54,7 @@ class Overview:
 
     @property
     def candidates(self) -> list[Replica]:
-        """The other replicas that are alive."""
+        """The other running replicas."""
         holder = self.leader.holder
         others = (each for each in self.replicas if holder is None or each.id != holder.id)
         return [each for each in others if self.now - each.written <= CONTROLLER_STALE_AFTER]
@@ -75,7 +71,7 @@ class Overview:
 
     @property
     def conditions(self) -> Counter[tuple[str, str]]:
-        """How many rooms say what, by type and status."""
+        """The number of rooms by type and status of conditions."""
         return Counter((c.type, c.status) for room in self.rooms for c in room.conditions)
 
 
@@ -107,7 +103,7 @@ async def read_overview(store: RoomStore, database: str) -> Overview:
 
 
 def check(overview: Overview) -> Iterator[CheckResult]:
-    """The lines, in their order. Pure."""
+    """The lines in order. Pure."""
     me = overview.leader.replica
     yield _controller(overview)
     yield from (_candidate(each, me, overview.now) for each in overview.candidates)

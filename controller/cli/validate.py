@@ -1,4 +1,4 @@
-"""roomctl validate: are the manifests right? Offline: it reads files, and nothing else."""
+"""roomctl validate: checks manifests. Offline: it only reads files."""
 
 import json
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""All verbs under one name. A verb's module is imported when it is asked for: `validate` knows no MongoDB."""
+"""The group of all verbs. A verb's module is imported when it is used: `validate` needs no MongoDB."""
 
 from importlib import import_module, metadata
 from typing import Annotated, Any, Final

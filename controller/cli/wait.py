@@ -1,4 +1,4 @@
-"""roomctl wait: until a condition holds of each room."""
+"""roomctl wait: until each room meets a condition."""
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
@@ -25,12 +25,12 @@ from controller.text import pluralize
 
 POLL_INTERVAL_SECONDS: Final = 0.25
 _NO_ID_KEY: Final = b""
-"""`wait` does not ask for the secret: ids that are written are compared, those that are derived cannot be."""
+"""`wait` does not need the secret: it compares pinned ids, and cannot compare derived ones."""
 _INVALID: Final = WaitCondition("ManifestValid", negated=True)
 
 
 def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
-    """Refuses as wrong usage what `read` refuses."""
+    """Turns a ValueError of `read` into a usage error."""
 
     def check(text: str) -> str:
         try:
@@ -82,7 +82,7 @@ async def wait(
             return Exit.FAILED
         watch.any_target(store)
         met = await watch.met_within(0, store)
-    if not met:  # only a controller changes anything, and the embedded store has to be free for it
+    if not met:  # only a controller can change it, and it needs the embedded store
         async with connect_store_for_watch(settings, verb="wait") as store:
             met = await watch.met_within(seconds, store)
     if met:
@@ -95,7 +95,7 @@ async def wait(
 
 @dataclass(slots=True)
 class WaitProgress:
-    """What is waited for, of which rooms, and how far it is; `missing` says why for each not there."""
+    """The condition, the rooms and the progress; `missing` is the reason for each that is not ready."""
 
     condition: WaitCondition
     desired: Desired
@@ -106,7 +106,7 @@ class WaitProgress:
     met: int = 0
 
     def report(self) -> Exit:
-        """Say what holds, or of which rooms only a guard keeps it."""
+        """Print the result; the exit code is 3 if only a guard prevents it."""
         if not self.guarded:
             state = "deleted" if self.condition.deletes else str(self.condition)
             print_data(pluralize(self.met, f"room is {state}", f"rooms are {state}"))
@@ -123,14 +123,14 @@ class WaitProgress:
         return f"{pluralize(number, 'room does', 'rooms do')} not meet condition {self.condition}"
 
     def wrong(self, records: Records) -> list[ManifestError]:
-        """The errors of the manifests that are waited for: their rooms will not come to be as written."""
+        """The errors of these manifests: their rooms cannot become as written."""
         if self.condition.deletes or self.condition == _INVALID:
             return []
         errors = match(self.desired, records.by_id, _NO_ID_KEY).errors
         return [e for e in errors if not self.names or self._named(e, records)]
 
     def _named(self, error: ManifestError, records: Records) -> bool:
-        """Whether an error stands for a room of `names`; without a key: for all rooms of its file."""
+        """Whether an error belongs to a room of `names`; without a key: to any room of its file."""
         matches, _ = select_rooms(records, self.names)
         if error.key is not None:
             return error.key in self.names or error.key in {record.key for record in matches}
@@ -139,7 +139,7 @@ class WaitProgress:
         return of_file in self.names or any(file.is_relative_to(error.file) for file in files)
 
     def targets(self, records: Records) -> list[Target]:
-        """The rooms to look at: those named, else those of rooms.d, else (there is none) those on record."""
+        """The rooms to check: the named ones, or those of rooms.d, or of the database if that is missing."""
         if self.names:
             return [self._target(name, records) for name in self.names]
         if self.desired.state is not RoomsDirState.MISSING:
@@ -153,7 +153,7 @@ class WaitProgress:
         return Target(key, manifest.spec if manifest is not None else None)
 
     def _guards(self, targets: Sequence[Target], rooms: Mapping[str, RoomStatus]) -> dict[str, str]:
-        """What a guard keeps of the rooms that are waited for; without names, of all rooms."""
+        """The rooms kept by a guard, among these rooms; without names, among all rooms."""
         if self.condition.type in ("delete", "Guarded"):
             return {}
         keys = {target.name for target in targets} if self.names else rooms.keys()
@@ -161,7 +161,7 @@ class WaitProgress:
         return {redact_key(key): c.message for key, c in guards if c is not None and c.status == "True"}
 
     async def met_within(self, seconds: float, store: HeldRecords) -> bool:
-        """Look, once at least, until nothing is missing; a database that goes away is waited for."""
+        """Check, at least once, until nothing is missing; wait while the database is unavailable."""
         clock = asyncio.get_running_loop().time
         end = clock() + seconds
         while True:
@@ -175,7 +175,7 @@ class WaitProgress:
             await pause(min(left, POLL_INTERVAL_SECONDS))
 
     def any_target(self, records: Records) -> None:
-        """Say so where there is nothing to wait for. RoomctlError: there is no folder either."""
+        """Print a note if there are no rooms. RoomctlError: there is no rooms directory either."""
         if self.targets(records):
             return
         if self.desired.state is RoomsDirState.MISSING:
@@ -191,7 +191,7 @@ class WaitProgress:
             self.missing["the controller"] = leader.problem
 
     def update(self, targets: Sequence[Target], rooms: Mapping[str, RoomStatus]) -> None:
-        """One look: what is missing now; a room that waits for its people is named, once."""
+        """Note what is missing now; a room that is deferred is reported once."""
         reasons = {t.name: unmet_reason(self.condition, t, rooms.get(t.name)) for t in targets}
         self.missing = {redact_key(name): why for name, why in reasons.items() if why}
         self.met, self.guarded = len(targets), self._guards(targets, rooms)

@@ -1,4 +1,4 @@
-"""What `wait` waits for, and whether it holds of a room. Pure."""
+"""The condition of `wait`, and whether a room meets it. Pure."""
 
 import re
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ _DURATION: Final = re.compile(
 
 @dataclass(frozen=True, slots=True)
 class WaitCondition:
-    """A condition that should be True (`Ready`), should not be (`!Ready`), or `delete`: no such room."""
+    """A condition that must be True (`Ready`), must not be (`!Ready`), or `delete`: no such room."""
 
     type: str = "Ready"
     negated: bool = False
@@ -54,9 +54,9 @@ def parse_duration(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One room to wait for: `name` as people know it; `spec` of its manifest, None where that is unknown.
+    """One room to wait for: `name` as shown; `spec` of its manifest, None if unknown.
 
-    `gone`: it is on record, and the caller's directory has no manifest for it.
+    `gone`: it has a record, but no manifest in the caller's directory.
     """
 
     name: str

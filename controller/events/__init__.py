@@ -1,1 +1,1 @@
-"""Events on their way: into the database (`log`), and out of it to a receiver (`cloud`, `sender`)."""
+"""Writes events to the database (`log`), and sends them from there to a receiver (`cloud`, `sender`)."""

@@ -1,4 +1,4 @@
-"""Events as others receive them: CloudEvents 1.0 in structured mode, signed as Standard Webhooks are. Pure.
+"""Events as receivers get them: CloudEvents 1.0 in structured mode, signed as Standard Webhooks. Pure.
 
 https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/formats/json-format.md
 https://github.com/standard-webhooks/standard-webhooks/blob/main/spec/standard-webhooks.md

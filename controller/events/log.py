@@ -1,4 +1,4 @@
-"""What was done, until it is written to the database: recording an event never waits and never fails."""
+"""Keeps events until they are written to the database: recording an event never waits and never fails."""
 
 import asyncio
 from collections import Counter, deque
@@ -17,13 +17,13 @@ from controller.records.ports import Lease, StoredEvents
 from controller.records.record import RoomRecord
 
 MAX_WAITING: Final = 10_000
-"""Events that wait in memory while MongoDB is away; beyond that the oldest are lost, and counted."""
+"""Events kept in memory while MongoDB is unavailable; beyond that the oldest are dropped, and counted."""
 MAX_BATCH: Final = 1_000
 """Events in one write."""
 FLUSH_INTERVAL_SECONDS: Final = 0.5
 PURGE_INTERVAL_SECONDS: Final = 600.0
 LAST_FLUSH_SECONDS: Final = 1.0
-"""Seconds that the end of a process waits for the last batch."""
+"""Seconds to wait for the last batch when the process ends."""
 
 log = structlog.get_logger()
 
@@ -36,22 +36,22 @@ class EventLog:
         self._waiting: deque[Event] = deque(maxlen=MAX_WAITING)
         self._batch: list[Event] = []  # what is being written
         self._refusals: Counter[tuple[str, str, str]] = Counter()  # by room id, key and code
-        self._minute: datetime | None = None  # the one that they are of
+        self._minute: datetime | None = None  # the minute of these refusals
 
     def record(self, event: Event) -> None:
-        """Have it written."""
+        """Queue it for writing."""
         if len(self._waiting) == MAX_WAITING:
             self._lost.inc()
         self._waiting.append(event)
 
     def record_refusal(self, room: RoomRecord, code: str) -> None:
-        """Count a request that was refused: one event for a room, a code and a minute."""
+        """Count a refused request: one event per room, code and minute."""
         self._end_minute()
         self._refusals[room.id, room.key, code] += 1
 
     @asynccontextmanager
     async def written_to(self, store: StoredEvents) -> AsyncIterator[None]:
-        """Write what is recorded to the store, in batches, until the block is left."""
+        """Write recorded events to the store, in batches, until the block ends."""
         writing = asyncio.create_task(self._flush_forever(store))
         try:
             yield
@@ -64,9 +64,9 @@ class EventLog:
                     await self.flush(store)
 
     async def flush(self, store: StoredEvents) -> None:
-        """Write all that waits. Raises StoreError's kinds; what could not be written is kept.
+        """Write all queued events. Raises StoreError's kinds; events that could not be written are kept.
 
-        Nothing of a database is touched before it is known to be ours.
+        Writes nothing to a database before it is known to be ours.
         """
         while store.identity.store and (self._batch or self._waiting):
             while self._waiting and len(self._batch) < MAX_BATCH:
@@ -81,7 +81,7 @@ class EventLog:
             try:
                 await self.flush(store)
             except StoreError as error:
-                log.debug("event write failed", error=str(error))  # the loop says the outage
+                log.debug("event write failed", error=str(error))  # the loop logs the outage
             except Exception:
                 log.exception("events lost", count=len(self._batch))
                 self._lost.inc(len(self._batch))
@@ -109,9 +109,9 @@ class EventLog:
 
 
 async def purge_forever(store: StoredEvents, lease: Lease, clock: Clock) -> None:
-    """Delete old events while this process holds the lease, where no TTL index does."""
+    """Delete old events while this process holds the lease, if no TTL index does."""
     while True:
         await asyncio.sleep(PURGE_INTERVAL_SECONDS)
         if lease.held:
-            with suppress(StoreError):  # the loop says the outage
+            with suppress(StoreError):  # the loop logs the outage
                 await store.events.purge(clock.wall() - EVENT_TTL)

@@ -19,26 +19,26 @@ from controller.records.events import Event, EventStore
 from controller.records.ports import Lease
 
 MAX_AGE: Final = timedelta(hours=24)
-"""How long it is tried to send an event."""
+"""How long sending an event is retried."""
 REQUEST_TIMEOUT_SECONDS: Final = 10.0
 POLL_INTERVAL_SECONDS: Final = 1.0
-"""Seconds between two looks for events that are to be sent."""
+"""Seconds between two reads of events to send."""
 MAX_LOOKED_AT: Final = 100
 MAX_UNMARKED: Final = 10
-"""Events that are looked at together, and that are sent before what was sent is marked: a process that dies
-has so many sent again."""
+"""Events that are read together and sent before they are marked: after a crash at most this many are sent
+again."""
 MAX_BACKOFF_SECONDS: Final = 60.0
 _ABOUT_THE_EVENT: Final = frozenset({400, 413, 422})
-"""Answers that are about one event: the others need not wait for it."""
+"""Responses that concern only one event: the others need not wait."""
 _RECEIVER: Final = "receiver"
-"""The key under which the receiver as a whole is given time."""
+"""The backoff key of the receiver itself."""
 
 log = structlog.get_logger()
 
 
 @dataclass(frozen=True, slots=True)
 class Receiver:
-    """Where events are sent. `key` signs them; `instance` is named as their source."""
+    """Where events are sent. `key` signs them; `instance` is their source."""
 
     url: str
     key: bytes = field(repr=False)
@@ -46,12 +46,12 @@ class Receiver:
 
     @property
     def host(self) -> str:
-        """What logs may show of the URL."""
+        """The part of the URL that logs may show."""
         return urlsplit(self.url).netloc
 
 
 class EventSender:
-    """Sends what is pending while this process holds the lease. Nothing that the receiver does ends it."""
+    """Sends pending events while this process holds the lease. No error of the receiver ends it."""
 
     def __init__(
         self, receiver: Receiver, store: EventStore, lease: Lease, metrics: Metrics, clock: Clock
@@ -59,11 +59,11 @@ class EventSender:
         self._receiver, self._store, self._lease, self._clock = receiver, store, lease, clock
         self._count = metrics.event_deliveries
         self._backoff = Backoff(first=1.0, cap=MAX_BACKOFF_SECONDS)
-        self._sent: set[str] = set()  # received, and still pending on record
-        self._failing = ""  # why the receiver took nothing last
+        self._sent: set[str] = set()  # received, but still pending in the database
+        self._failing = ""  # the last failure
 
     async def run(self) -> None:
-        """Send, for ever."""
+        """Send until cancelled."""
         timeout = aiohttp.ClientTimeout(total=REQUEST_TIMEOUT_SECONDS)
         agent = {"User-Agent": f"roomctl/{metadata.version('roomctl')}"}
         async with aiohttp.ClientSession(timeout=timeout, headers=agent) as session:
@@ -72,11 +72,11 @@ class EventSender:
                     if self._lease.held:
                         await self._send_pending(session)
                 except StoreError as error:
-                    log.debug("event sending paused", error=str(error))  # the loop says the outage
+                    log.debug("event sending paused", error=str(error))  # the loop logs the outage
                 await asyncio.sleep(POLL_INTERVAL_SECONDS)
 
     async def _send_pending(self, session: aiohttp.ClientSession) -> None:
-        """Send all that may be sent now."""
+        """Send all events that are due."""
         while batch := await self._due():
             for event in batch:
                 if not self._lease.held:
@@ -86,7 +86,7 @@ class EventSender:
             await self._mark_sent()
 
     async def _due(self) -> list[Event]:
-        """The next events to send; none while the receiver is given time."""
+        """The next events to send; none during the receiver's backoff."""
         await self._mark_sent()
         now = self._clock.monotonic()
         if self._backoff.is_backing_off(_RECEIVER, now):
@@ -115,7 +115,7 @@ class EventSender:
         return about_event
 
     async def _post(self, session: aiohttp.ClientSession, event: Event) -> tuple[str, int]:
-        """What went wrong, '' for nothing, and the status. The body of the answer is not read."""
+        """The failure, '' for none, and the status. The response body is not read."""
         body = encode_cloud_event(event, self._receiver.instance)
         headers = signed_headers(event.id, body, self._receiver.key, self._clock.wall().timestamp())
         try:
@@ -139,7 +139,7 @@ class EventSender:
         log.warning("events dropped", receiver=self._receiver.host, count=count, reason="older than 24 hours")
 
     def _say_failed(self, event: Event, problem: str) -> None:
-        """Once while it stays the same."""
+        """Logged once while it stays the same."""
         if problem != self._failing:
             self._failing = problem
             log.warning(

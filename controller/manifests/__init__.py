@@ -1,4 +1,4 @@
-"""rooms.d -> Desired: the rooms as people wrote them, and every error with its place."""
+"""rooms.d -> Desired: the rooms in the manifests, and every error with its position."""
 
 from controller.manifests.load import Cache, load, load_paths
 from controller.manifests.schema import manifest_schema

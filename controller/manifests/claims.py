@@ -1,4 +1,4 @@
-"""Two manifests must not be one room: of those that claim one key, id or path neither is applied. Pure."""
+"""Finds manifests with the same key, id or path, of which none is applied. Pure."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -12,10 +12,10 @@ _NAMED = 3
 
 
 def resolve_claims(files: Sequence[Parsed]) -> tuple[Mapping[str, ManifestRoom], list[ManifestError]]:
-    """The rooms by key that nobody else claims, and an error for each claim that is shared.
+    """The rooms with unique claims by key, and an error for each claim that is shared.
 
-    A document that is wrong claims its key and its id all the same: what it will say is not known. A file
-    claims its path in every case and Unicode form: some file systems keep only one of them.
+    An invalid document also claims its key and id: its correction may keep them. A file claims its path in
+    every case and Unicode form: some file systems keep only one of them.
     """
     claims = [claim for file in files for claim in file.claims]
     shared_paths = _shared_paths(files)
@@ -59,7 +59,7 @@ def _errors(
 
 
 def _shared_paths(files: Sequence[Parsed]) -> dict[str, str]:
-    """By file another one whose path differs only in case or Unicode form."""
+    """By file, another file whose path differs only in case or Unicode form."""
     groups: dict[str, list[str]] = {}
     for file in {each.file: None for each in files}:
         groups.setdefault(unicodedata.normalize("NFC", file.lower()), []).append(file)
@@ -68,7 +68,7 @@ def _shared_paths(files: Sequence[Parsed]) -> dict[str, str]:
 
 
 def _path_errors(file: Parsed, others: Mapping[str, str]) -> Iterable[ManifestError]:
-    """An error for each document of the file, for each stands for another key."""
+    """An error for each document of the file, since each has another key."""
     other = others[file.file]
     here, there = _difference(file.file, other), _difference(other, file.file)
     message = (
@@ -81,7 +81,7 @@ def _path_errors(file: Parsed, others: Mapping[str, str]) -> Iterable[ManifestEr
 
 
 def _difference(path: str, other: str) -> str:
-    """The first character of `path` that `other` does not have there, with its code points: "é" U+00E9."""
+    """The first character in which `path` differs from `other`, with its code points: "é" U+00E9."""
     start = next(index for index, (a, b) in enumerate(zip(path, other, strict=False)) if a != b)
     char = path[start] + "".join(takewhile(unicodedata.combining, path[start + 1 :]))
     return " ".join([f'"{char}"', *(f"U+{ord(point):04X}" for point in char)])

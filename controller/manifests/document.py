@@ -1,7 +1,7 @@
-"""YAML and JSON as manifests may use them: a stream of flat mappings, read from the parser's events. Pure.
+"""YAML and JSON of manifests: a stream of flat mappings, read from the parser's events. Pure.
 
-Nothing is composed or constructed: events come from the parser one at a time, so 60,000 nested brackets or a
-billion laughs end at the first event that goes too far. Scalars stay what was written, with their place.
+No objects are constructed: events come from the parser one at a time, so reading 60,000 nested brackets or a
+billion laughs stops at the first event over a limit. Scalars keep their text and position.
 """
 
 import re
@@ -28,7 +28,7 @@ MAX_DEPTH: Final = 4
 MAX_DOCUMENTS: Final = 1_000
 
 NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
-"""What a plain scalar says when it says nothing."""
+"""Plain scalars that mean null."""
 
 _TOO_DEEP: Final = f"nesting too deep (maximum {MAX_DEPTH}); a manifest is a flat mapping of `field: value`"
 _NO_YAML: Final = "invalid YAML; write one `field: value` per line"
@@ -45,14 +45,14 @@ LINE_BREAK = re.compile(r"\r\n|[\n\r\x85\u2028\u2029]")
 
 
 class Diagnostic(NamedTuple):
-    """One thing wrong with one document."""
+    """One error in one document."""
 
     position: SourcePosition
     message: str
 
 
 class UnreadableError(Exception):
-    """The file as a whole cannot be read, or breaks a limit: no document of it counts."""
+    """The file cannot be read, or exceeds a limit: none of its documents counts."""
 
     def __init__(self, position: SourcePosition | None, message: str) -> None:
         self.position = position
@@ -61,7 +61,7 @@ class UnreadableError(Exception):
 
 
 class Entry(NamedTuple):
-    """A key and its value; `value` is None where it was refused already."""
+    """A key and its value; `value` is None if it was already refused."""
 
     key: ScalarEvent
     value: Event | None
@@ -69,7 +69,7 @@ class Entry(NamedTuple):
 
 @dataclass(slots=True)
 class Document:
-    """One mapping: its entries by key as they stand, and what is wrong with its form.
+    """One mapping: its entries by key, and the errors in its form.
 
     `offset` is where it begins in the text, in characters.
     """
@@ -85,13 +85,13 @@ class Document:
 
 
 def position_of(event: Event) -> SourcePosition:
-    """Where the event begins."""
+    """The position of the event's start."""
     start = event.start_mark
     return SourcePosition(start.line + 1, start.column + 1) if start is not None else SourcePosition(1, 1)
 
 
 def is_plain(scalar: ScalarEvent) -> bool:
-    """Whether it stands without quotes and not as a block."""
+    """Whether it is neither quoted nor a block."""
     return not scalar.style
 
 
@@ -100,7 +100,7 @@ def is_null(scalar: ScalarEvent) -> bool:
 
 
 def decoded(content: bytes) -> str:
-    """The text without byte order marks; UnreadableError where it is no UTF-8 or holds control characters."""
+    """The text without byte order marks; UnreadableError if it is not UTF-8 or has control characters."""
     try:
         text = _without_marks(content.decode())
     except UnicodeDecodeError as wrong:
@@ -120,7 +120,7 @@ def _without_marks(text: str) -> str:
 
 
 def yaml_events(text: str) -> Iterator[Event]:
-    """The events of libyaml. UnreadableError, at its place, where the YAML ends."""
+    """The events of libyaml. UnreadableError at the position of invalid YAML."""
     try:
         yield from yaml.parse(text, Loader=yaml.CSafeLoader)
     except yaml.MarkedYAMLError as wrong:
@@ -130,7 +130,7 @@ def yaml_events(text: str) -> Iterator[Event]:
 
 
 def documents(events: Iterator[Event]) -> Iterator[Document]:
-    """The documents that hold something, in order. UnreadableError where the events end, or go too far."""
+    """The documents that are not empty, in order. UnreadableError for invalid YAML or an exceeded limit."""
     count = 0
     for event in events:
         if not isinstance(event, DocumentStartEvent):
@@ -147,7 +147,7 @@ def documents(events: Iterator[Event]) -> Iterator[Document]:
 
 
 def _document(root: Event, events: Iterator[Event]) -> Document | None:
-    """The document that begins with `root`; None where it is empty."""
+    """The document that begins with `root`; None if it is empty."""
     if isinstance(root, ScalarEvent) and is_null(root) and root.anchor is None and root.tag is None:
         return None
     offset = root.start_mark.index if root.start_mark is not None else 0
@@ -166,7 +166,7 @@ def _document(root: Event, events: Iterator[Event]) -> Document | None:
 
 
 def _entry(document: Document, key: Event, events: Iterator[Event]) -> None:
-    """Take the key and its value from the events into the document."""
+    """Read the key and its value from the events into the document."""
     if not isinstance(key, ScalarEvent):
         _pass_over(key, events)
         document.wrong(key, "field names must be plain strings; use `field: value`")
@@ -190,9 +190,9 @@ def _entry(document: Document, key: Event, events: Iterator[Event]) -> None:
 
 
 def _pass_over(event: Event, events: Iterator[Event], depth: int = 1) -> None:
-    """Read on to the end of a nested value, which no field may have.
+    """Skip a nested value, which no field may have.
 
-    UnreadableError where it goes too deep.
+    UnreadableError if it is nested too deep.
     """
     nested = 0
     while True:
@@ -208,7 +208,7 @@ def _pass_over(event: Event, events: Iterator[Event], depth: int = 1) -> None:
 
 
 def _refuse_properties(document: Document, event: Event) -> bool:
-    """Whether the node is free of anchors, aliases and tags; where not, the document says so."""
+    """Whether the node has no anchor, alias or tag; if it has, add an error to the document."""
     if isinstance(event, AliasEvent):
         document.wrong(
             event,
@@ -255,7 +255,7 @@ _FIXES: Final = (
 
 
 def _no_yaml(wrong: yaml.MarkedYAMLError, text: str) -> UnreadableError:
-    """The error of the parser in our words, with the text at its position."""
+    """The parser's error as our text, with the characters at its position."""
     lines = LINE_BREAK.split(text)
     problem = wrong.problem or ""
     line, column = _place(wrong, lines)
@@ -267,7 +267,7 @@ def _no_yaml(wrong: yaml.MarkedYAMLError, text: str) -> UnreadableError:
 
 
 def _place(wrong: yaml.MarkedYAMLError, lines: Sequence[str]) -> tuple[int, int]:
-    """The position, counted from 0: of what was never closed it is where it was opened."""
+    """The position, counted from 0; for an unclosed quote or bracket that of its start."""
     opened = wrong.context_mark
     place = wrong.problem_mark or opened
     at_end = place is None or place.line >= len(lines) or not lines[place.line][place.column :]
@@ -288,6 +288,6 @@ def _fix(problem: str, char: str) -> str:
 
 
 def position_after(before: str) -> SourcePosition:
-    """The place of the character that follows `before`."""
+    """The position of the character after `before`."""
     lines = LINE_BREAK.split(before)
     return SourcePosition(len(lines), len(lines[-1]) + 1)

@@ -1,4 +1,4 @@
-"""From a document to a room: the rules of each key, every error with its position and a fix. Pure."""
+"""Reads a room from a document: the rules of each key, every error with its position and a fix. Pure."""
 
 import re
 from collections.abc import Callable, Mapping
@@ -23,10 +23,10 @@ from controller.room import (
 from controller.text import closest_match, quote_excerpt, suggestion
 
 OURS: Final = ("preset", "key", "id")
-"""The keys beside the reference's fields, which the API does not know."""
+"""The keys that the reference and the API do not have."""
 
 MAX_DIAGNOSTICS: Final = 100
-"""More faults of one document are not listed: they say nothing new."""
+"""Errors listed per document."""
 
 _ID: Final = re.compile(ID_PATTERN)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
@@ -36,15 +36,15 @@ _FALSE: Final = frozenset(("false", "no", "off", "n", "0"))
 
 
 class _InvalidValueError(Exception):
-    """What is wrong with one value, and what to write instead."""
+    """The error of one value, and its fix."""
 
 
 @dataclass(frozen=True, slots=True)
 class ParsedFields:
-    """What one document says. `spec` is None where something is wrong with it.
+    """The content of one document. `spec` is None if it has an error.
 
-    `key` and `id` are None where they are not written, or wrong; `key_is_known` is False where the key that
-    was meant cannot be known (it is wrong, written twice, or perhaps misspelt).
+    `key` and `id` are None if they are missing or invalid; `key_is_known` is False if the intended key
+    cannot be known (it is invalid, written twice, or maybe misspelled).
     """
 
     position: SourcePosition
@@ -58,7 +58,7 @@ class ParsedFields:
 
 
 def read_fields(document: Document) -> ParsedFields:
-    """Every key of the document by its rule."""
+    """Check every key of the document by its rule."""
     if not document.is_mapping:
         return ParsedFields(
             document.position, None, None, None, False, None, None, tuple(document.diagnostics)
@@ -79,7 +79,7 @@ def read_fields(document: Document) -> ParsedFields:
 
 
 class _Reading:
-    """One document's values so far, and the keys that are wrong or say nothing."""
+    """The values of one document, and the keys that are invalid or null."""
 
     def __init__(self, document: Document) -> None:
         self.document = document
@@ -96,14 +96,14 @@ class _Reading:
         self.key_is_known &= "key" not in self.wrong
 
     def position(self, name: str) -> SourcePosition | None:
-        """Where the value of `name` stands, where it says something."""
+        """The position of the value of `name`; None if it is missing or null."""
         if name not in self.values:
             return None
         value = self.document.entries[name].value
         return position_of(value) if value is not None else None
 
     def spec(self) -> RoomSpec | None:
-        """The room, defaults filled in; what keeps it from being one is told to the document."""
+        """The room with its defaults; None if it has errors, which are added to the document."""
         fields = dict(PRESETS.get(self.values.get("preset", ""), {}))
         fields |= {name: value for name, value in self.values.items() if name in FIELDS}
         try:
@@ -123,7 +123,7 @@ class _Reading:
             self.document.wrong(value, f"{name}: {wrong}")
 
     def _unknown(self, name: str, key: ScalarEvent) -> None:
-        # no more are listed, and each search costs
+        # no more are listed, and each search takes time
         crowded = len(self.document.diagnostics) > MAX_DIAGNOSTICS
         meant = closest_match(name, (*FIELDS, *OURS)) if not crowded else None
         self.key_is_known &= meant != "key" and not crowded
@@ -131,7 +131,7 @@ class _Reading:
         self.document.wrong(key, f"unknown field {quote_excerpt(name)}; {instead}")
 
     def _refused(self, name: str) -> None:
-        """The model refused a field: what was written is wrong, or nothing was."""
+        """The model refused a field: its value is invalid, or it is missing."""
         if name in self.wrong or (name == "max_participants" and "preset" in self.wrong):
             return
         entry = self.document.entries.get(name)

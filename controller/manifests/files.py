@@ -1,7 +1,7 @@
-"""Which files are manifests, and their bytes: regular files whose real path lies below that of rooms.d.
+"""Finds and reads manifests: regular files whose real path is below that of rooms.d.
 
-What is not such a file is never opened: links are resolved first, a FIFO or a device is known by its
-mode, and what was listed is opened without following links and without waiting.
+Other files are never opened: links are resolved first, the mode shows a FIFO or a device, and listed files
+are opened without following links and without waiting.
 """
 
 import os
@@ -23,20 +23,20 @@ MAX_BYTES: Final = 64 * 1024 * 1024
 _FLAGS: Final = os.O_RDONLY | os.O_NONBLOCK | os.O_NOFOLLOW | os.O_CLOEXEC
 _READS: Final = 5
 _SWAPPED: Final = "..data"
-"""The link that Kubernetes turns from one state of a mounted ConfigMap to the next."""
+"""The link that Kubernetes switches from one state of a mounted ConfigMap to the next."""
 
 Stat: TypeAlias = tuple[int, int, int, int, int]
-"""What tells one content of a file from another: device, inode, size, mtime and ctime in nanoseconds."""
+"""Identifies a content of a file: device, inode, size, mtime and ctime in nanoseconds."""
 
 
 class TreeChangedError(Exception):
-    """The folder changed under the reader: what was read may be a mixture, and is read again."""
+    """The folder changed while it was read: the result may be inconsistent, so it is read again."""
 
 
 class ManifestFile(NamedTuple):
-    """A manifest as listed. `file` is its path below rooms.d, `path` where it is opened.
+    """A listed manifest. `file` is its path below rooms.d, `path` the one to open.
 
-    `problem` says why it is not read; then `stat` is None.
+    `problem` is why it is not read; then `stat` is None.
     """
 
     file: str
@@ -47,7 +47,7 @@ class ManifestFile(NamedTuple):
 
 @dataclass(slots=True)
 class ManifestListing:
-    """All manifests below a folder, and the links that led to them, as they stood.
+    """All manifests below a folder, and the state of the links that led to them.
 
     `near_misses` are files that are not read, with the path under which they would be.
     """
@@ -57,7 +57,7 @@ class ManifestListing:
     links: dict[str, tuple[int, int, str]] = field(default_factory=dict)
 
     def has_changed(self) -> bool:
-        """Whether a link on the way leads elsewhere than it did."""
+        """Whether one of these links has changed."""
         return any(_link(path) != before for path, before in self.links.items())
 
 
@@ -66,15 +66,15 @@ def stat_of(status: os.stat_result) -> Stat:
 
 
 def list_manifests(root: str, start: str = "") -> ManifestListing:
-    """The manifests below `root`, a real path, from its folder `start` on.
+    """The manifests in the folder `start` below `root`, a real path.
 
-    RoomsDirError where the folder itself cannot be read, or there is more in it than rooms.d may hold.
+    RoomsDirError if the folder cannot be read, or contains more than the limits allow.
     """
     return _Walk(root).walk(start)
 
 
 def list_one(root: str, file: str) -> ManifestListing:
-    """The one manifest `file` below `root`, a real path, whatever its name."""
+    """The one manifest `file` below `root`, a real path, with any name."""
     walk = _Walk(root)
     walk.follow(str(Path(root, file)), file, (), manifest=True)
     walk.pass_over(file)
@@ -82,7 +82,7 @@ def list_one(root: str, file: str) -> ManifestListing:
 
 
 def read_manifest(path: str) -> tuple[bytes, Stat]:
-    """The file's bytes and the state they belong to. UnreadableError where they are not to be had; Moved."""
+    """The file's bytes and their state. UnreadableError if it cannot be read, or TreeChangedError."""
     try:
         descriptor = os.open(path, _FLAGS)
     except (FileNotFoundError, NotADirectoryError) as gone:
@@ -98,7 +98,7 @@ def read_manifest(path: str) -> tuple[bytes, Stat]:
 
 
 def _read(descriptor: int) -> tuple[bytes, Stat]:
-    """Bytes of one state: a file that is written meanwhile is read again."""
+    """Bytes of one state: a file that changes meanwhile is read again."""
     for _ in range(_READS):
         status = os.fstat(descriptor)
         if not stat.S_ISREG(status.st_mode):
@@ -133,7 +133,7 @@ _NO_LINK: Final = (0, 0, "")
 
 
 def _link(path: str) -> tuple[int, int, str]:
-    """What tells one state of a link from another; a link that is gone is like no other."""
+    """Identifies a state of a link; a missing link differs from all others."""
     try:
         status = os.lstat(path)
         return status.st_ino, status.st_ctime_ns, str(Path(path).readlink())
@@ -142,7 +142,7 @@ def _link(path: str) -> tuple[int, int, str]:
 
 
 class _Walk:
-    """One walk below one real path."""
+    """One walk through the folders below one real path."""
 
     def __init__(self, root: str) -> None:
         self.root = root
@@ -163,7 +163,7 @@ class _Walk:
 
     def _folder(self, path: str, prefix: str, chain: tuple[str, ...]) -> None:
         swapped = f"{path}/{_SWAPPED}"
-        before = _link(swapped)  # before anything is followed through it
+        before = _link(swapped)  # before it is followed
         if before != _NO_LINK:
             self.listing.links[swapped] = before
         try:
@@ -192,12 +192,12 @@ class _Walk:
             self.pass_over(file)
 
     def pass_over(self, file: str) -> None:
-        """A file that is no manifest by its name."""
+        """A file whose name is not a manifest's."""
         if meant := meant_path(file):
             self.listing.near_misses.append((file, meant))
 
     def follow(self, path: str, file: str, chain: tuple[str, ...], *, manifest: bool) -> None:
-        """Take what a link, or a path that was named, leads to."""
+        """Take the target of a link or of a path on the command line."""
         before = _link(path)
         real = os.path.realpath(path)
         try:
@@ -230,7 +230,7 @@ class _Walk:
         self.folders.append((real, prefix, (*chain, real)))
 
     def _take(self, file: str, path: str, status: os.stat_result) -> None:
-        """Add a manifest, or say why it is not one that is read."""
+        """Add a manifest, or the reason why it is not read."""
         if not stat.S_ISREG(status.st_mode):
             self._refuse(file, path, _FOLDER if stat.S_ISDIR(status.st_mode) else _NO_FILE)
         elif not file.isprintable():

@@ -1,6 +1,6 @@
-r"""JSON as the events that libyaml would give for it, so that one reader holds for both. Pure.
+r"""Parses JSON into the events of libyaml, so that both have the same reader. Pure.
 
-libyaml itself reads more than JSON (comments, single quotes, `name: A`), and less: `\/`, surrogate pairs.
+libyaml accepts more than JSON (comments, single quotes, `name: A`), but not `\/` and surrogate pairs.
 """
 
 import json
@@ -49,12 +49,12 @@ _COMMA: Final = "JSON has no trailing commas; remove it"
 
 
 def json_events(text: str) -> Iterator[Event]:
-    """The events of one JSON document. UnreadableError, at its place, where the JSON ends."""
+    """The events of one JSON document. UnreadableError at the position of invalid JSON."""
     return _Json(text).document()
 
 
 class _Json:
-    """One text, and the lexeme that comes next: "" at the end. Whoever reads the events limits the depth."""
+    """One text, and its next lexeme: "" at the end. The reader of the events limits the depth."""
 
     def __init__(self, text: str) -> None:
         self._text = text
@@ -98,7 +98,7 @@ class _Json:
         return name
 
     def _end_item(self, bracket: str) -> None:
-        """Either a comma before another item, or the end of the collection."""
+        """A comma before another item, or the end of the collection."""
         comma = self._offset
         if self._lexeme == ",":
             self._advance()
@@ -139,7 +139,7 @@ class _Json:
         return Mark("", offset, line, offset - self._lines[line], None, 0)
 
     def _refuse(self, message: str, offset: int | None = None) -> NoReturn:
-        """An error at the lexeme; at the end of the text, at the bracket that was never closed."""
+        """An error at the lexeme, or at the unclosed bracket if the text has ended."""
         offset = self._offset if offset is None else offset
         if not self._lexeme and self._opened:
             offset, message = self._opened[-1], NO_BRACKET

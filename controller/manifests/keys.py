@@ -1,4 +1,4 @@
-"""The stable name of a manifest's room: what may stand in it, and what the path below rooms.d gives. Pure."""
+"""The key of a manifest's room: its syntax, and the default from the path below rooms.d. Pure."""
 
 import re
 from typing import Final
@@ -18,19 +18,19 @@ _NEAR_ENDING: Final = re.compile(
 
 
 def is_key(text: str) -> bool:
-    """Whether `text` may be the key of a manifest's room."""
+    """Whether `text` is a valid key for a manifest."""
     return len(text) <= KEY_LENGTH and _KEY.match(text) is not None
 
 
 def path_key(file: str) -> str:
-    """What the path below rooms.d, without its ending, would give as key; it need not be a valid one."""
+    """The key from the path below rooms.d, without its extension; it may be invalid."""
     return next((file.removesuffix(ending) for ending in ENDINGS if file.endswith(ending)), file)
 
 
 def meant_path(file: str) -> str | None:
-    """Where a file that looks meant would be read: `a.yaml` for `a.YAML`, `a.yaml.j2`; None for other files.
+    """The path under which a similar name would be read: `a.yaml` for `a.YAML`, `a.yaml.j2`; None for others.
 
-    What ends in `~` or `#` is an editor's backup, and not meant.
+    Names that end in `~` or `#` are an editor's backups, and ignored.
     """
     match = _NEAR_ENDING.fullmatch(file)
     if match is None or file.endswith(ENDINGS):

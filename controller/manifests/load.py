@@ -1,7 +1,7 @@
-"""rooms.d as one consistent snapshot: `Desired`. A file is parsed once per content, not once per pass.
+"""Reads rooms.d as one consistent snapshot: `Desired`. A file is parsed once per content, not once per pass.
 
-Kubernetes turns a mounted ConfigMap by its `..data` link, git-sync a worktree by a link above it: the
-links on the way are looked at before and after reading, and where one moved everything is read again.
+Kubernetes switches a mounted ConfigMap by its `..data` link, git-sync a worktree by a link above it. So the
+links on the path are read before and after the files, and if one has changed everything is read again.
 """
 
 import hashlib
@@ -31,15 +31,15 @@ from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.text import escape_unprintable
 
 MAX_SNAPSHOT_ATTEMPTS: Final = 20
-"""How often a folder that moves while it is read is read again, before it counts as unreadable."""
+"""How often a folder that changes while it is read is read again, before it counts as unreadable."""
 
 RECENT_CHANGE_NS: Final = 2_000_000_000
-"""Nanoseconds: a file that changed so shortly before it was read may change again under the same times."""
+"""Nanoseconds: a file that changed this recently may change again with the same time stamps."""
 
 
 @dataclass(slots=True)
 class _Entry:
-    """What a file said in one state. It is trusted where a further change would show in `stat`."""
+    """A file's content in one state. It is trusted if a later change would show in `stat`."""
 
     stat: Stat
     trusted: bool
@@ -47,9 +47,9 @@ class _Entry:
 
 
 class Cache:
-    """What the passes before have read; one thread at a time uses it, others wait.
+    """What earlier passes have read; one thread at a time uses it, others wait.
 
-    `now` gives the time of day in nanoseconds, as file systems stamp it.
+    `now` returns the time of day in nanoseconds, as in file time stamps.
     """
 
     def __init__(self, now: Callable[[], int] = time.time_ns) -> None:
@@ -61,7 +61,7 @@ class Cache:
         self._desired: Desired | None = None
 
     def desired(self, listing: ManifestListing) -> Desired:
-        """What the listed files say: the very same object while nothing changed."""
+        """The content of the listed files; the same object while nothing has changed."""
         seen = (listing.files, listing.near_misses)
         if self._desired is not None and self._listed == seen:
             return self._desired
@@ -72,7 +72,7 @@ class Cache:
         unread = _unread(listing)
         if self._desired is None or not same or self._desired.unread != unread:
             self._parsed, self._desired = parsed, _desired(parsed, unread)
-        # While one entry is not trusted its file must be read again: no listing may pass for this one.
+        # While an entry is not trusted its file must be read again: no listing may count as unchanged.
         all_trusted = all(entry.trusted for entry in self._entries.values())
         self._listed = seen if all_trusted else None
         return self._desired
@@ -105,9 +105,9 @@ class Cache:
 
 
 def load(rooms_dir: Path, cache: Cache | None = None) -> Desired:
-    """One consistent snapshot of `rooms_dir`. Never raises: what is wrong stands in the answer.
+    """One consistent snapshot of `rooms_dir`. Never raises: errors are part of the result.
 
-    Blocks on the disk: call it in a thread. With a `cache` only files that changed are read.
+    Blocks on the disk: call it in a thread. With a `cache` only changed files are read.
     """
     cache = cache or Cache()
     try:
@@ -130,10 +130,10 @@ def load(rooms_dir: Path, cache: Cache | None = None) -> Desired:
 
 
 def load_paths(paths: Sequence[Path], rooms_dir: Path) -> Desired:
-    """What the manifests at `paths` say (none: all of `rooms_dir`), for `validate`. Never raises.
+    """The manifests at `paths` (none: all of `rooms_dir`), for `validate`. Never raises.
 
-    In errors and rooms alike `file` is relative to the current folder. Default keys come from `rooms_dir`
-    for a path inside it, else from the path itself. EMPTY where no manifest was found.
+    In errors and rooms `file` is relative to the current folder. Default keys are relative to `rooms_dir`
+    for a path inside it, otherwise to the path itself. EMPTY if no manifest was found.
     """
     parsed: dict[str, Parsed] = {}
     unread: dict[ManifestError, None] = {}
@@ -159,7 +159,7 @@ def _no_folder(rooms_dir: Path, state: RoomsDirState, problem: str) -> Desired:
 
 
 def _desired(parsed: Sequence[Parsed], unread: tuple[ManifestError, ...]) -> Desired:
-    """All files together: rooms that claim one key, one id or one path fall out, with an error each."""
+    """All files together; rooms that share a key, id or path are left out, with an error each."""
     rooms, clashes = resolve_claims(parsed)
     errors = sorted([*(error for file in parsed for error in file.errors), *clashes], key=_place)
     state = RoomsDirState.OK if parsed else RoomsDirState.EMPTY
@@ -167,7 +167,7 @@ def _desired(parsed: Sequence[Parsed], unread: tuple[ManifestError, ...]) -> Des
 
 
 def _unread(listing: ManifestListing, base: Path | None = None) -> tuple[ManifestError, ...]:
-    """The files that look meant, but for copies of a manifest that is read: backups, templates, signatures.
+    """Unread files with similar names, except copies of a manifest that is read (backups, templates).
 
     Paths are relative to the current folder if they are below `base`.
     """
@@ -194,7 +194,7 @@ def _revision(parsed: Iterable[Parsed]) -> str:
 
 
 def _path(path: Path, rooms_dir: Path) -> tuple[list[Parsed], tuple[ManifestError, ...]]:
-    """The manifests at one path that was named on the command line, and what is not read there."""
+    """The manifests at one path of the command line, and similar files that are not read."""
     try:
         base, file = _base(path, rooms_dir)
         path.lstat()
@@ -213,7 +213,7 @@ def _path(path: Path, rooms_dir: Path) -> tuple[list[Parsed], tuple[ManifestErro
 
 
 def _base(path: Path, rooms_dir: Path) -> tuple[Path, str]:
-    """The folder from which keys count, and the path below it ('' for the folder itself)."""
+    """The folder to which keys are relative, and the path below it ('' for the folder itself)."""
     rooms, named = _absolute(rooms_dir), _absolute(path)
     for top, below in ((rooms, named), (_real(rooms), _real(named))):
         if below.is_relative_to(top):

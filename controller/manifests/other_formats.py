@@ -1,4 +1,4 @@
-"""What a file is that is no manifest: one sentence in place of the errors that follow from it. Pure."""
+"""Recognizes files that are not manifests: one text in place of the errors that follow from it. Pure."""
 
 import re
 from typing import Final
@@ -24,13 +24,13 @@ _FORMATS: Final = (
         "Kubernetes object, not a manifest; move the fields of the room to the top level, remove the rest",
     ),
 )
-"""What shows each format, and the sentence. Each search is linear in the length of the text."""
+"""The pattern of each format, and its text. Each search is linear in the length of the text."""
 
 
 def other_format(text: str, start: int | None = None) -> Diagnostic | None:
-    """What the text, or its document that begins at `start`, is if it is no manifest, where that shows.
+    """The other format of the text, or of its document that begins at `start`, if it has one.
 
-    To be asked of what has an error: in a valid manifest a text field can look like anything.
+    Only for invalid documents: in a valid manifest a text field can look like anything.
     """
     end = text.find("\n---", start) if start is not None else -1
     for pattern, message in _FORMATS:

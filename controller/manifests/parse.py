@@ -1,4 +1,4 @@
-"""From one file's bytes to what it says: rooms, errors, and what each document lays claim to. Pure."""
+"""Parses one file: its rooms, its errors, and the keys and ids that each document claims. Pure."""
 
 import hashlib
 from collections.abc import Sequence
@@ -22,7 +22,7 @@ from controller.text import quote_excerpt
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """A document that says whose manifest it is; `room` is None where something else in it is wrong."""
+    """The key and id of a document; `room` is None if it has another error."""
 
     file: str
     position: SourcePosition
@@ -35,7 +35,7 @@ class Claim:
 
 @dataclass(frozen=True, slots=True)
 class Parsed:
-    """One file's content. `digest` is the SHA-256 (hex) of its bytes, '' where it was not read."""
+    """One file's content. `digest` is the SHA-256 (hex) of its bytes, '' if it was not read."""
 
     file: str
     digest: str = ""
@@ -44,7 +44,7 @@ class Parsed:
 
 
 def parse(content: bytes, file: str, default_key: str) -> Parsed:
-    """What `content` says. `file` is what errors call it; `default_key` what its path would give as key.
+    """Parse `content`. `file` is its name in errors, `default_key` the key from its path.
 
     A file whose name ends in .json is read as JSON, any other as YAML.
     """

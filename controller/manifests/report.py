@@ -1,4 +1,4 @@
-"""Errors of manifests in front of people and of programs: one form for every verb. Pure."""
+"""Errors of manifests as text and as JSON, the same for every verb. Pure."""
 
 from collections.abc import Callable
 from typing import Any
@@ -10,12 +10,12 @@ Place = Callable[[str], str]
 
 
 def same(file: str) -> str:
-    """The place that changes nothing."""
+    """Returns the path unchanged."""
     return file
 
 
 def error_dict(error: ManifestError, place: Place = same) -> dict[str, Any]:
-    """One error as JSON values; an error of a file as a whole has the position of its beginning."""
+    """One error as JSON values; an error of a whole file has the position of its start."""
     line, column = (error.position.line, error.position.column) if error.position else (1, 1)
     return {"file": place(error.file), "line": line, "column": column, "message": error.message}
 

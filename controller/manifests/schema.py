@@ -1,4 +1,4 @@
-"""The JSON Schema of a manifest, for editors: drawn from the same tables that the loader reads."""
+"""The JSON Schema of a manifest, for editors, made from the loader's tables."""
 
 from enum import StrEnum
 from typing import Any, Final
@@ -17,11 +17,11 @@ from controller.room import (
 )
 
 _TEXT: Final = ("string", "number", "boolean")
-"""What YAML makes of a scalar whose text counts: `name: 007`, `key: 1.5` and `id: 12e4` need no quotes."""
+"""Types of a scalar whose text counts: `name: 007`, `key: 1.5` and `id: 12e4` need no quotes."""
 
 
 def manifest_schema() -> dict[str, Any]:
-    """JSON Schema, draft 2020-12, of one document; how a scalar is written, or other files, it cannot say."""
+    """JSON Schema, draft 2020-12, of one document; it cannot check the form of scalars, or other files."""
     return {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "title": "Room manifest",
@@ -54,7 +54,7 @@ def manifest_schema() -> dict[str, Any]:
 
 
 def _field(field: RoomField) -> dict[str, Any]:
-    """One field of the reference; null is absent, so only the required name must say something."""
+    """One field of the reference; null means absent, so only the required `name` must not be null."""
     schema: dict[str, Any] = {"description": _description(field)}
     if field.kind is bool:
         schema |= {"type": ["boolean", "null"]}
@@ -87,10 +87,10 @@ def _returned(name: str) -> dict[str, Any]:
 
 
 def _given(name: str) -> dict[str, Any]:
-    """The key is there, and says something."""
+    """The key is present and not null."""
     return {"required": [name], "properties": {name: {"not": {"type": "null"}}}}
 
 
 def _portable(pattern: str) -> str:
-    """A pattern of ours as ECMA-262 writes it: there `$` is the very end."""
+    """Our pattern in the syntax of ECMA-262, in which `$` is the very end."""
     return pattern.replace(r"\Z", "$")

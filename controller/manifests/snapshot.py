@@ -1,4 +1,4 @@
-"""What rooms.d says: the rooms that are right, and the errors of those that are not. Frozen data."""
+"""The content of rooms.d: the valid rooms, and the errors of others. Frozen data."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
@@ -10,7 +10,7 @@ from controller.room import RoomSpec
 
 @dataclass(frozen=True, slots=True)
 class SourcePosition:
-    """A place in a file; line and column count from 1."""
+    """A position in a file; line and column count from 1."""
 
     line: int
     column: int
@@ -21,7 +21,7 @@ class ManifestRoom:
     """One valid document.
 
     `key` is its stable name, `file` its path below rooms.d with forward slashes (`events/keynote.yaml`),
-    `pinned_id` the text of `id:` where it is written (24 hex digits), at `id_position`.
+    `pinned_id` the text of `id:` (24 hex digits), if it has one, at `id_position`.
     """
 
     key: str
@@ -34,11 +34,11 @@ class ManifestRoom:
 
 @dataclass(frozen=True, slots=True)
 class ManifestError:
-    """One thing wrong with one file.
+    """One error in one file.
 
-    `key` is the room that the failed document stands for, None where that cannot be known: then it stands
-    for every room whose record names `file`. `position` is None if the error is about the file as a whole;
-    `exists` is False if there is no line to show: a path that was named is not there, or is not read.
+    `key` is the room of the invalid document, None if that cannot be known: then it belongs to every room
+    whose record has `file`. `position` is None if the error is about the whole file; `exists` is False if
+    there is no line to show: a given path is missing, or is not read.
     """
 
     file: str
@@ -49,9 +49,9 @@ class ManifestError:
 
 
 class RoomsDirState(StrEnum):
-    """Whether a snapshot may be believed when it says that a room is absent.
+    """Whether rooms that are missing in a snapshot are really removed.
 
-    WITHHELD: a newer one may exist, so nothing of it is followed.
+    WITHHELD: a newer one may exist, so it is not applied.
     """
 
     OK = "ok"
@@ -66,8 +66,8 @@ class Desired:
     """One consistent snapshot of rooms.d.
 
     `rooms` by key; `revision` is the SHA-256 (hex) of the manifests read, independent of their order;
-    `problem` says why the folder itself is MISSING or UNREADABLE. `unread` are files that look like manifests
-    and are not read because of their name: no errors. `history` is what git knows of the folder.
+    `problem` is why the folder is MISSING or UNREADABLE. `unread` are files with names similar to those of
+    manifests: not errors. `history` is the folder's Git history.
     """
 
     rooms: Mapping[str, ManifestRoom]
@@ -79,5 +79,5 @@ class Desired:
     history: History = field(default_factory=History)
 
     def withheld(self) -> "Desired":
-        """The same snapshot, with no manifest to follow: each room stays as it is on record."""
+        """The same snapshot without its manifests: each room stays as it is in its record."""
         return replace(self, rooms={}, errors=(), state=RoomsDirState.WITHHELD)

@@ -1,4 +1,4 @@
-"""Wakes when something below rooms.d may have changed. It carries no facts: whoever is woken reads again."""
+"""Watches rooms.d. An item only means that something may have changed; the receiver reads the folder."""
 
 import asyncio
 import contextlib
@@ -14,23 +14,23 @@ from watchfiles.main import FileChange
 log = structlog.get_logger()
 
 IDENTITY_POLL_SECONDS: Final = 0.5
-"""Seconds between two looks at what no event shows: the folder itself gone, back, or swapped by a link."""
+"""Seconds between checks for what no event shows: the folder was deleted, created, or switched by a link."""
 
 DEBOUNCE_MS: Final = 200
 DEBOUNCE_STEP_MS: Final = 50
-"""Milliseconds: events are gathered until none has come for DEBOUNCE_STEP_MS, for DEBOUNCE_MS at most."""
+"""Milliseconds: events are collected until none has come for DEBOUNCE_STEP_MS, at most DEBOUNCE_MS."""
 
 Identity: TypeAlias = tuple[str, int, int] | None
-"""Which folder it is: real path, device, inode; None while there is none."""
+"""Identifies the folder: real path, device, inode; None if it does not exist."""
 
 
 class ManifestWatcher:
     """`async for _ in ManifestWatcher(rooms_dir, stop)`: an item when something may have changed, until
     `stop` is set.
 
-    It never raises. The folder may be missing, come later, go, be swapped by a link (git-sync) or hold one
-    that is (a ConfigMap). Each start of a watch gives an item of its own, for what changed before it. Where
-    the operating system gives no events, the resync is the net.
+    It never raises. The folder may be missing, be created later, be deleted, be switched by a link (git-sync)
+    or contain such a link (a ConfigMap). Each start of a watch yields an item, for earlier changes. If the
+    operating system reports no events, the resync finds changes.
     """
 
     def __init__(
@@ -43,7 +43,7 @@ class ManifestWatcher:
         self._said = ""
 
     def restart(self) -> None:
-        """Watch again: this watch was silent while a resync found a change."""
+        """Start a new watch: this one had no event for a change that a resync found."""
         self._round.set()
 
     async def __aiter__(self) -> AsyncIterator[None]:
@@ -62,7 +62,7 @@ class ManifestWatcher:
                 await self._rest()
 
     async def _events(self, watched: tuple[str, int, int]) -> AsyncGenerator[None]:
-        """Items from one watch, until it has to be restarted."""
+        """Items from one watch, until it must be restarted."""
         root = watched[0]
         fresh = True
         try:
@@ -78,7 +78,7 @@ class ManifestWatcher:
             self._failed(wrong)
 
     def _awatch(self, root: str) -> AsyncGenerator[set[FileChange]]:
-        """Batches of changes, and an empty one whenever it is time to look at the folder itself."""
+        """Batches of changes, and an empty one whenever it is time to check the folder itself."""
         return awatch(
             root,
             watch_filter=_below(root),
@@ -96,7 +96,7 @@ class ManifestWatcher:
                 await self._stop.wait()
 
     def _failed(self, wrong: Exception) -> None:
-        """Said once for each kind of failure, not twice a second."""
+        """Logged once for each kind of failure, not twice a second."""
         kind = type(wrong).__name__
         if kind != self._said and not isinstance(wrong, FileNotFoundError):
             log.warning("manifest watch failed", error_type=kind)
@@ -104,7 +104,7 @@ class ManifestWatcher:
 
 
 def identity(folder: Path) -> Identity:
-    """Which folder stands at `folder` now."""
+    """Which folder is at this path now."""
     try:
         status = folder.stat()
     except OSError:
@@ -113,7 +113,7 @@ def identity(folder: Path) -> Identity:
 
 
 class _Round(asyncio.Event):
-    """The end of one watch: set to restart, and set as well when all is to stop."""
+    """The end of one watch: set for a restart, and for the final stop."""
 
     def __init__(self, stop: asyncio.Event) -> None:
         super().__init__()
@@ -124,7 +124,7 @@ class _Round(asyncio.Event):
 
 
 def _below(root: str) -> Callable[[Change, str], bool]:
-    """Whether a path may be a manifest, or lead to one: what git does in its own folder is no change."""
+    """Whether a path may be a manifest, or lead to one; changes in `.git` do not count."""
 
     def counts(_change: Change, path: str) -> bool:
         return "/.git/" not in path.removeprefix(root)
