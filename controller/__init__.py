@@ -17,7 +17,7 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
    live/wire.py turns messages into frozen data), the records (records/store.py, which reads them again
    only if a number says that they changed), and the rooms directory. There manifests/files.py finds the
    files, document.py parses YAML and json_events.py JSON, fields.py checks each field, other_formats.py
-   knows files that are no manifests, claims.py finds duplicate keys, ids and paths, and load.py puts it
+   recognizes files that are not manifests, claims.py finds duplicate keys, ids and paths, and load.py puts it
    together. Errors are part of the result, next to the valid rooms: an error never looks like a deleted
    room.
 
@@ -41,29 +41,29 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
 
 6. Serve. The new room is in state_cache.py, from which sidecar/ answers. A participant opens the join
    page (sidecar/pages/), which requests a token. sidecar/joining/admission.py makes the checks in their
-   order, credentials.py says what the request proves, access/policy.py gives the rights of that role, and
+   order, credentials.py checks what the request proves, access/policy.py gives the rights of that role, and
    access/tokens.py signs the token.
 
-Rooms over the API enter at step 2: sidecar/rooms/ checks the access token and the body, writes what is
-wanted into the record, wakes the loop, and waits for the status of step 5. It calls no LiveKit write.
+Rooms over the API enter at step 2: sidecar/rooms/ checks the access token and the body, writes the
+desired state into the record, wakes the loop, and waits for the status of step 5. It calls no LiveKit write.
 
 A changed policy is an update of the record, of the LiveKit room's metadata, and of the permissions of
 everybody inside (access/policy.py compares). Participants who join later with an older token are checked
 when LiveKit reports them, and reconcile/trackers.py chooses some occupied rooms to check at each resync.
 
-Several `roomctl run` may share a database. Each tells the others what it has read and sees
-(reconcile/announcer.py, records/replicas.py); reconcile/peers.py decides from that who gives the lease up,
-and whose manifests may be the older ones.
+Several `roomctl run` may share a database. Each announces what it has read and sees
+(reconcile/announcer.py, records/replicas.py); from that reconcile/peers.py decides which one gives the
+lease up, and whose manifests may be older.
 
 A room that disappears from LiveKit is created again under its name. If the manifest is deleted, the room
 is removed after ten seconds and once it is empty; a tombstone keeps its names for an hour.
 
-Recordings run next to the plan, so that a fault in one never delays its room. companions/companion.py says
-what such a companion of a room must do; reconcile/companion_runner.py runs them. For recordings a pure
+Recordings run next to the plan, so that a fault in one never delays its room. companions/companion.py is the
+interface of such a companion; reconcile/companion_runner.py runs them. For recordings a pure
 function (companions/recording/decision.py) decides the next step from what LiveKit lists and who is inside,
 and applier.py carries it out.
 
-git.py names the commit that a manifest comes from; `plan`, `status`, `describe` and events show it.
+git.py finds the commit of a manifest; `plan`, `status`, `describe` and events show it.
 
 errors.py has the tree of errors, settings.py all settings, metrics.py and logs.py what operators see.
 Each verb is a module in cli/.

@@ -1,7 +1,6 @@
 """The composition root: settings -> clients, records, reconciler. The only place that builds them.
 
-What is built here runs in two ways: for a while in the foreground (one_shot.py), or until it is told to
-stop (daemon.py).
+What is built here runs once in the foreground (one_shot.py), or until it is stopped (daemon.py).
 """
 
 import asyncio
@@ -51,9 +50,9 @@ def silent(_key: str, _word: str, _outcome: str) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Process:
-    """What one process is built from: clients of its servers, state, metrics and triggers.
+    """The parts of one process: clients of its servers, state, metrics and triggers.
 
-    In tests these are fakes. `inputs` holds what never changes from plan to plan.
+    In tests these are fakes. `inputs` holds the inputs that all plans share.
     """
 
     read_manifests: Callable[[], Awaitable[Desired]]
@@ -79,7 +78,7 @@ class Process:
         prune_grace_seconds: float = 0.0,
         triggers: Triggers | None = None,
     ) -> "Process":
-        """On real servers. `records` are those that `state` shows."""
+        """With real servers. `records` are those in `state`."""
         cache, metrics, clock, git = Cache(), Metrics(), Clock(), GitReader(settings.rooms_dir)
 
         def read() -> Desired:
@@ -112,7 +111,7 @@ class ControllerParts:
 
 
 def build_planner(process: Process, store: RoomStore, listings: Listings = ()) -> Planner:
-    """Reads and plans; has no way to write."""
+    """A planner, which reads and cannot write."""
     read = process.read_manifests
     observer = StateObserver(read, process.reader, store, process.state, process.clock, listings)
     return Planner(process.inputs, observer, store, store, process.clock)
@@ -156,7 +155,7 @@ def _companion_context(process: Process, store: RoomStore, lease: Lease) -> Comp
 
 
 def _plan_inputs(settings: Settings, prune_grace_seconds: float) -> PlanInputs:
-    """What a plan fills in: the database's id, and the time."""
+    """The inputs; each plan adds the database's id and the time."""
     return PlanInputs(
         owner=Owner(
             settings.instance, tuple(derive_key(secret, Purpose.OWNER_MARK) for secret in settings.secrets)

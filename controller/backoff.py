@@ -1,8 +1,8 @@
-"""When what failed may be tried again. Pure; times are monotonic, in seconds."""
+"""When to retry after a failure. Pure; times are monotonic, in seconds."""
 
 
 class Backoff:
-    """When a key that failed may be tried again: doubling, capped, with jitter, forgotten on success."""
+    """When a failed key may be retried: doubling, capped, with jitter, reset on success."""
 
     def __init__(self, first: float = 0.5, cap: float = 10.0) -> None:
         self._first, self._cap = first, cap
@@ -19,7 +19,7 @@ class Backoff:
         self._failed.pop(key, None)
 
     def clear(self) -> None:
-        """The server is available again: everybody may try at once."""
+        """The server is available again: all keys may be retried at once."""
         self._failed.clear()
 
     def is_backing_off(self, key: str, now: float) -> bool:

@@ -1,4 +1,4 @@
-"""Time and randomness as arguments: what a pass needs of them, and nothing else asks the machine."""
+"""Time and randomness as arguments: only this module reads them from the machine."""
 
 import random
 import secrets
@@ -13,7 +13,7 @@ from controller.room import truncate_to_millis
 
 CLOCK_WARNING_SECONDS: Final = 10.0
 CLOCK_LIMIT_SECONDS: Final = 60.0
-"""Between our clock and LiveKit's: what a token's times bear with room to spare, and at all."""
+"""Difference between our clock and LiveKit's: safe for tokens, and the maximum with which they work."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,4 +1,4 @@
-"""Opens the records and LiveKit from the settings: for verbs that need no controller, and so load none."""
+"""Opens the records and LiveKit from the settings, for verbs that do not load the controller."""
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -21,8 +21,8 @@ def connection(
     on_presence_change: "Callable[[str], None] | None" = None,
     on_unavailable: "Callable[[], None]" = lambda: None,
 ) -> "LiveKitConnection":
-    """A session with the LiveKit of `settings`; a call takes `deadline` seconds at most, 5 by default."""
-    # loaded only where it is used: it is half of the time that a verb takes
+    """A session with the LiveKit of `settings`; `deadline` of a call in seconds, 5 by default."""
+    # imported only if it is used: it takes half of a verb's time
     from controller.live.client import LIVEKIT_TIMEOUT_SECONDS, LiveKitConnection  # noqa: PLC0415
 
     deadline = LIVEKIT_TIMEOUT_SECONDS if deadline is None else deadline
@@ -39,21 +39,21 @@ def connection(
 
 @asynccontextmanager
 async def connect_store(settings: Settings, *, verb: str, read_only: bool) -> AsyncIterator[RoomStore]:
-    """The records, read once: MongoDB's, or the embedded server's, which is started where it does not run."""
+    """The records, read once: from MongoDB, or the embedded server, which is started if it does not run."""
     async with open_store(store_access(settings, verb, read_only=read_only)) as store:
         await store.refresh()
         yield store
 
 
 def connect_store_for_watch(settings: Settings, *, verb: str) -> AbstractAsyncContextManager[RoomStore]:
-    """The records for whoever looks at them for long: the embedded server is left to a controller."""
+    """The records for a long watch: only a controller starts the embedded server."""
     return open_store(store_access(settings, verb, read_only=True, starts=False))
 
 
 def store_access(
     settings: Settings, verb: str, *, read_only: bool = False, starts: bool = True
 ) -> StoreAccess:
-    """Where the records of `settings` are, and as whom `verb` opens them."""
+    """Where the records of `settings` are, and how `verb` opens them."""
     uri, database, data_dir = settings.mongodb_uri, settings.mongodb_database, settings.data_dir
     secret = settings.secret
     fingerprint = derive_key(secret, Purpose.FINGERPRINT).hex()[:16] if secret else ""

@@ -40,18 +40,18 @@ from controller.sidecar.pages.assets import install_command, missing_packages
 
 SHUTDOWN_GRACE_SECONDS: Final = 1.0
 SHUTDOWN_TIMEOUT_SECONDS: Final = 4.5
-"""Seconds that rooms under way are given at the end, and that all of the ending may take."""
+"""Seconds for running tasks at the end, and for the whole shutdown."""
 RESTART_DELAY_SECONDS: Final = 0.5
-"""Seconds before something in the background is tried again."""
+"""Seconds before a background task is restarted."""
 FOLLOW_SECONDS: Final = 1.0
-"""Seconds between two questions whether another process wrote to the records, or handed a webhook on."""
+"""Seconds between two checks whether another process wrote records or forwarded a webhook."""
 OTHER_IDS: Final = "new rooms get different ids, and invites need ROOMCTL_SECRET_PREVIOUS"
 GC_THRESHOLDS: Final = (50_000, 20, 50)
-"""Thresholds of the garbage collector: with ten thousand rooms a full collection costs as much as a pass."""
+"""Thresholds of the garbage collector: with ten thousand rooms a full collection takes as long as a pass."""
 RESERVED_FILES: Final = 512
-"""For rooms.d, LiveKit, MongoDB, and connections that are about to be refused."""
+"""For rooms.d, LiveKit, MongoDB, and connections that will be refused."""
 OPEN_FILES: Final = 2 * MAX_CONNECTIONS + 2 * RESERVED_FILES
-"""For both listeners full of guests and all the rest; the usual limit of 1,024 is what one of them takes."""
+"""For two full listeners and all the rest; one listener alone takes the usual limit of 1,024."""
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
@@ -61,7 +61,7 @@ log = structlog.get_logger()
 async def run(settings: Settings) -> int:
     """The controller and the sidecar, until a signal ends them; the exit code.
 
-    Both listeners are bound first. RoomctlError where they, or the embedded store, cannot be had.
+    Both listeners are bound first. RoomctlError if they, or the embedded store, are not available.
     """
     stop = asyncio.Event()
     gc.set_threshold(*GC_THRESHOLDS)
@@ -100,7 +100,7 @@ async def run(settings: Settings) -> int:
 async def _listening(
     settings: Settings, process: Process, max_connections: int
 ) -> AsyncIterator[ReconcilerHandle]:
-    """Both servers answer; what they need of the reconciler is given to them later."""
+    """Both servers respond; the reconciler's part is set later."""
     handle = ReconcilerHandle(wake=process.triggers.wake)
     state, reader, metrics, events = process.state, process.reader, process.metrics, process.events
     sidecar = Sidecar(Context(settings, state, reader, metrics, events, handle), max_connections)
@@ -114,13 +114,13 @@ async def _listening(
 
 
 def connections_within(open_files: int) -> int:
-    """How many connections each listener takes, so that guests leave descriptors for all the rest."""
+    """How many connections each listener accepts, so that file descriptors remain for all the rest."""
     reserved = min(RESERVED_FILES, open_files // 2)
     return max(1, min(MAX_CONNECTIONS, (open_files - reserved) // 2))
 
 
 def _raise_open_files() -> int:
-    """The limit of open files that this process has now: what it needs, if that is allowed."""
+    """Raise the limit of open files to what is needed, if that is allowed; returns the limit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = OPEN_FILES if hard == resource.RLIM_INFINITY else min(OPEN_FILES, hard)
     if soft != resource.RLIM_INFINITY and soft < wanted:
@@ -148,7 +148,7 @@ async def _control(
     reconciler_handle: ReconcilerHandle,
     stop: asyncio.Event,
 ) -> None:
-    """Reconcile while the lease is ours, stand by while it is another's."""
+    """Reconcile while we hold the lease, be on standby while another does."""
     watch, triggers = ManifestWatcher(settings.rooms_dir, stop), process.triggers
     may_lead = partial(_may_lead, process)
     async with open_lease(store, partial(_on_lease_change, process, stop), may_lead) as lease:
@@ -177,7 +177,7 @@ async def _control(
         )
         background = [asyncio.create_task(_for_ever(work)) for work in works]
         try:
-            await _unless(stop, loop.run(stop))  # no pass that hangs is waited for
+            await _unless(stop, loop.run(stop))  # do not wait for a pass that hangs
         finally:
             reconciler_handle.disconnect()
             triggers.close()
@@ -206,7 +206,7 @@ def _announcer(process: Process, parts: ControllerParts, store: RoomStore, lease
 
 
 def _senders(settings: Settings, process: Process, store: RoomStore, lease: Lease) -> tuple[Work, ...]:
-    """What sends events out, where a receiver is set."""
+    """The senders of events, if a receiver is set."""
     if not settings.events_url:
         return ()
     receiver = Receiver(settings.events_url, settings.events_secret, settings.instance)
@@ -245,19 +245,19 @@ async def _announce(store: RecordReader, announcer: Announcer) -> None:
 
 
 async def _until_ours(store: RecordReader) -> None:
-    """Nothing of a database is touched before it is known to be ours."""
+    """Wait until the database is known to be ours; nothing is written before."""
     while not store.identity.store:
-        with suppress(StoreError):  # the loop says what is wrong
+        with suppress(StoreError):  # the loop logs it
             await store.refresh()
             break
         await asyncio.sleep(RESTART_DELAY_SECONDS)
 
 
 async def _lead(lease: Lease, store: RecordReader, announcer: Announcer, fix: str) -> None:
-    """Take the lease whenever it can be had; what stands in memory is not trusted then."""
+    """Take the lease whenever it is free; the memory is then read again."""
     await _until_ours(store)
     while True:
-        with suppress(StoreError):  # whom to give way to is known before it is asked for
+        with suppress(StoreError):  # know the other replicas before requesting the lease
             await announcer.announce()
         await lease.acquire(None)
         announcer.peers.start_leading(announcer.clock.monotonic())
@@ -276,9 +276,9 @@ async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:
 
 
 async def _follow(store: RoomStore, process: Process, forwarder: WebhookForwarder) -> None:
-    """Wake the loop soon after another process wrote: a room by API, or a live name that guests ask for.
+    """Wake the loop soon after another process wrote: a room by API, or a live name that guests need.
 
-    And act on the webhooks that another was told of, from the very start on: the first look shows from where.
+    Also act on webhooks that others forward, from the first read on.
     """
     while True:
         try:
@@ -296,7 +296,7 @@ T = TypeVar("T")
 
 
 async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None:
-    """The result of `work`, or None where `stop` came first."""
+    """The result of `work`, or None if `stop` is set first."""
     working, stopping = asyncio.ensure_future(work), asyncio.create_task(stop.wait())
     try:
         await asyncio.wait({working, stopping}, return_when=asyncio.FIRST_COMPLETED)
@@ -308,7 +308,7 @@ async def _unless(stop: asyncio.Event, work: Coroutine[Any, Any, T]) -> T | None
 
 
 def _end_on_signals(stop: asyncio.Event, triggers: Triggers) -> None:
-    """End gently on SIGTERM, SIGINT and SIGHUP; what hangs is cut off: a crash costs nothing either."""
+    """Shut down on SIGTERM, SIGINT and SIGHUP; what hangs is cancelled, which is as safe as a crash."""
 
     def end() -> None:
         stop.set()

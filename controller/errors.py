@@ -1,24 +1,24 @@
-"""Every error the controller raises on purpose. Foreign errors are translated into these once, at the edge.
+"""Every error that the controller raises. Errors of libraries are translated into these once.
 
 RoomctlError                             the message is one sentence: what, where, and what to do
 |-- SettingsError                        a setting is missing or wrong: one line per setting
 |-- RoomsDirError                        the rooms folder is missing or cannot be read
 |-- StoreError                           MongoDB
-|   |-- StoreUnavailableError            out of reach, or no primary: retried with backoff
-|   |-- StoreConflictError               a compare-and-set was lost: the room is planned again
+|   |-- StoreUnavailableError            unreachable, or no primary: retried with backoff
+|   |-- StoreConflictError               a compare-and-set failed: the room is planned again
 |   |-- StoreRefusedError                wrong credentials, or what MongoDB does not let us do
-|   |   `-- StoreMismatchError           another instance's database, or a newer schema: waiting will not help
+|   |   `-- StoreMismatchError           another instance's database, or a newer schema: a retry does not help
 |   `-- StoreLockedError                 the embedded store is in use by another process
 |-- LiveKitError                         LiveKit
-|   |-- LiveKitUnavailableError          out of reach, too slow, or 5xx: retried with backoff
-|   |   `-- LiveKitNodeUnavailableError  no server answers for this one room: it was restarted, or it died
+|   |-- LiveKitUnavailableError          unreachable, too slow, or 5xx: retried with backoff
+|   |   `-- LiveKitNodeUnavailableError  the server of this one room was restarted, or died
 |   |-- LiveKitAuthError                 the API key or the secret is wrong (401, 403)
 |   |-- LiveKitNotFoundError             no such room, participant or egress (404)
-|   |-- LiveKitRejectedError             this one call is refused (400, 409, 412): repeating it will not help
+|   |-- LiveKitRejectedError             this one call is refused (400, 409, 412): a retry does not help
 |   |-- NoEgressServiceError             LiveKit runs without Redis, so nothing can be recorded
-|   `-- NoEgressWorkerError              no worker took a recording: none is there, or all are full
-|-- LeaseHeldError                       another controller is at work on these records
-|   `-- RemovalNotApprovedError          and more rooms are missing than it may be given leave to remove
+|   `-- NoEgressWorkerError              no worker accepted a recording: there is none, or all are full
+|-- LeaseHeldError                       another controller is active on these records
+|   `-- RemovalNotApprovedError          and more rooms are missing than --allow-removals permits
 `-- LeaseLostError                       this process no longer holds the lease and must not write
 """
 
@@ -27,10 +27,10 @@ from typing import ClassVar
 
 
 class RoomctlError(Exception):
-    """Base of all errors raised on purpose. `str()` of one is safe to show: it holds no secret."""
+    """Base of all errors of the controller. `str()` of one is safe to show: it holds no secret."""
 
     kind: ClassVar[str] = "RoomctlError"
-    """What `roomctl_errors_total` counts it as: it stays when the class is renamed."""
+    """Its label in `roomctl_errors_total`: it stays if the class is renamed."""
 
 
 class SettingsError(RoomctlError):

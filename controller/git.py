@@ -1,7 +1,7 @@
-"""Which git commit a directory is at, and which one last touched each file in it.
+"""The Git commit of a directory, and the last commit of each file in it.
 
-Git is asked to read, and nothing else: the repository's own settings cannot make it run a program or open a
-connection. Without git, or outside a work tree, nothing is known, and that is no error.
+Git only reads: the repository's settings cannot make it run a program or open a connection. Without Git, or
+outside a work tree, the history is unknown, which is not an error.
 """
 
 import os
@@ -16,9 +16,9 @@ from typing import Final
 from controller.text import format_age
 
 MAX_COMMITS: Final = 5_000
-"""How far back the history is read for the last commits of files."""
+"""How many commits are searched for the last one of each file."""
 GIT_TIMEOUT_SECONDS: Final = 2.0
-"""Seconds for one question: the manifests wait for it."""
+"""Seconds for one call of Git: the manifests wait for it."""
 _SAFE: Final = (
     "--no-pager",
     "-c", "safe.directory=*",  # a mounted checkout belongs to another user
@@ -71,14 +71,14 @@ class GitReader:
     """Reads the history of one folder; again only when HEAD has moved. Blocks: call it in a thread."""
 
     def __init__(self, folder: Path, path: str | None = None) -> None:
-        """`path` is a PATH to look for git in, by default the one of this process."""
+        """`path` is the PATH on which to find git, by default that of this process."""
         self._folder, self._program = folder, shutil.which("git", path=path)
         self._place: Path | None = None
         self._position: tuple[str, ...] = ()
         self._history = History()
 
     def history(self) -> History:
-        """The history as it is now; what was read before where HEAD has not moved."""
+        """The current history; the cached one if HEAD has not moved."""
         place = Path(os.path.realpath(self._folder))
         if place != self._place:
             self._place, self._position, self._history = place, (), History()
@@ -88,12 +88,12 @@ class GitReader:
         return self._history
 
     def author_of(self, file: str) -> str | None:
-        """`git COMMIT AUTHOR` of the last commit of `file`, as the history was read last; None if unknown."""
+        """`git COMMIT AUTHOR` of the last commit of `file`, by the last read; None if unknown."""
         commit = self._history.files.get(file)
         return None if commit is None else f"git {commit.short} {commit.author}"
 
     def last_commit(self, file: str) -> Commit | None:
-        """The last commit of one file, without the history of the others; None where it is not known."""
+        """The last commit of one file, without the history of the others; None if unknown."""
         place = Path(os.path.realpath(self._folder))
         if not self._current_position(place):
             return None
@@ -102,7 +102,7 @@ class GitReader:
         )
 
     def _current_position(self, place: Path) -> tuple[str, ...]:
-        """What changes when HEAD moves; () outside a work tree. Costs no process."""
+        """Values that change when HEAD moves; () outside a work tree. Starts no process."""
         folder = next((each for each in (place, *place.parents) if (each / ".git").exists()), None)
         if folder is None:
             return ()
@@ -117,7 +117,7 @@ class GitReader:
         return str(own), head, _text(reference) if head.startswith("ref:") else "", _modified(packed)
 
     def _read(self, place: Path) -> History:
-        """HEAD, and for each file the last commit; of a history that only went on, what is new in it."""
+        """HEAD, and the last commit of each file; reads only new commits if the known ones are ancestors."""
         head = next((commit for commit, _ in _parse(self._run(place, "log", "-1", _FORMAT))), None)
         before = self._history
         goes_on = before.head is not None and self._is_ancestor(place, before.head)
@@ -130,11 +130,11 @@ class GitReader:
         return History(head, {**before.files, **files} if goes_on else files)
 
     def _is_ancestor(self, place: Path, commit: Commit) -> bool:
-        """Whether HEAD goes on from there: a branch that was rewritten does not."""
+        """Whether the commit is an ancestor of HEAD: not after the branch was rewritten."""
         return self._run(place, "rev-list", "--count", f"HEAD..{commit.id}").strip() == "0"
 
     def _run(self, place: Path, *arguments: str) -> str:
-        """What git prints; of a history that takes too long, the part that was read; '' without git."""
+        """The output of Git; after a timeout the part that was read; '' without Git."""
         if self._program is None:
             return ""
         try:
@@ -165,14 +165,14 @@ def _parse(log: str) -> Iterator[tuple[Commit, list[str]]]:
 
 
 def _git_folder(place: Path) -> Path:
-    """The folder that holds HEAD: `.git` itself, or where a work tree's `.git` file points."""
+    """The folder with HEAD: `.git` itself, or the target of a work tree's `.git` file."""
     if place.is_dir():
         return place
     return (place.parent / place.read_text("utf-8").removeprefix("gitdir:").strip()).resolve()
 
 
 def _common_folder(own: Path) -> Path:
-    """The folder that holds the branches, which the work trees of one repository share."""
+    """The folder with the branches, which all work trees of a repository share."""
     pointer = own / "commondir"
     return (own / pointer.read_text("utf-8").strip()).resolve() if pointer.exists() else own
 

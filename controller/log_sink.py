@@ -1,6 +1,6 @@
-"""Where log lines go: a thread writes them, so that a sink that blocks or fails delays nothing else.
+"""Writes log lines in a thread, so that an output that blocks or fails delays nothing else.
 
-A pipe that nobody reads, a full disk, a reader that has gone: lines are dropped then, and counted.
+If a pipe is not read, a disk is full or a reader has ended, lines are dropped and counted.
 """
 
 import atexit
@@ -14,11 +14,11 @@ from typing import Final
 
 MAX_WAITING_LINES: Final = 10_000
 FLUSH_SECONDS: Final = 0.5
-"""Seconds that the lines of the end are waited for, at the end."""
+"""Seconds to wait for the last lines when the process ends."""
 
 
 class LogSink(io.TextIOBase):
-    """Text for a file descriptor, written by a thread of its own. Taking it never blocks, and never fails."""
+    """Text for a file descriptor, written by a thread. `write` never blocks and never fails."""
 
     def __init__(self, fd: int, write: Callable[[int, bytes], int] = os.write) -> None:
         self._fd, self._write = fd, write
@@ -29,7 +29,7 @@ class LogSink(io.TextIOBase):
         threading.Thread(target=self._write_forever, name="log", daemon=True).start()
 
     def write(self, text: str) -> int:
-        """Have `text`, whole lines, written; it is dropped where too many wait already."""
+        """Queue `text`, whole lines, for writing; it is dropped if too many wait."""
         with self._changed:
             if len(self._waiting) >= MAX_WAITING_LINES:
                 self.dropped += 1
@@ -66,7 +66,7 @@ class LogSink(io.TextIOBase):
 
 @functools.cache
 def stderr_sink() -> LogSink:
-    """The sink of this process; what waits in it at the end is written, as far as that takes no time."""
+    """The sink of this process; waiting lines are written at exit, if that is quick."""
     sink = LogSink(2)
     atexit.register(sink.drain)
     return sink

@@ -1,4 +1,4 @@
-"""Logs by structlog, on stderr: one line for each thing done. Tracebacks are plain and never print locals."""
+"""Logs by structlog, on stderr: one line per event. Tracebacks are plain and never print locals."""
 
 import logging
 import re
@@ -47,7 +47,7 @@ def configure(
 
 
 def redact_secrets(_logger: WrappedLogger, _method: str, event: EventDict) -> EventDict:
-    """The last net: no value under a telling name, no token and no user part of a URL in any text."""
+    """Removes values of secret names, tokens and the user part of URLs, if any reach a log."""
     return {key: _hidden(key, value) for key, value in event.items()}
 
 
@@ -69,12 +69,12 @@ def _console(*, colors: bool) -> Processor:
         exception_formatter=structlog.dev.plain_traceback,
         pad_event_to=0,
         pad_level=True,
-        sort_keys=False,  # in the order of the call: the room first, the error last
+        sort_keys=False,  # in the order of the call: room first, error last
     )
 
 
 def _route_foreign(out: TextIO, threshold: int, shared: list[Processor], render: Processor) -> None:
-    """What libraries log through `logging` becomes lines of ours, from warnings up."""
+    """Turn what libraries log through `logging` into our lines, from warnings up."""
     handler = logging.StreamHandler(out)
     handler.setFormatter(
         structlog.stdlib.ProcessorFormatter(

@@ -1,6 +1,6 @@
-"""Every metric of one controller process, in a registry of its own; served by `/metrics`.
+"""Every metric of one controller process, in its own registry; served by `/metrics`.
 
-docs/monitoring.md#metrics says what each counts, and which values its labels have.
+docs/monitoring.md#metrics lists them, and the values of their labels.
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -41,7 +41,7 @@ def _histogram(
 
 
 class Metrics:
-    """The metrics as attributes; one instance for each process (tests make their own)."""
+    """The metrics as attributes; one instance per process (tests make their own)."""
 
     passes = _counter("Reconcile passes, by outcome", "outcome")
     pass_seconds = _histogram("Duration of a reconcile pass in seconds")
@@ -88,12 +88,12 @@ class Metrics:
         self.registry.register(self.log_lines_dropped)
 
     def text(self) -> bytes:
-        """All of it in Prometheus' text format (`text/plain; version=0.0.4`)."""
+        """All metrics in Prometheus' text format (`text/plain; version=0.0.4`)."""
         return generate_latest(self.registry)
 
 
 class _DroppedLogLines(Collector):
-    """Asked for when the metrics are read: the logs count for themselves, and log nothing of it."""
+    """Read when the metrics are read, since the logs count dropped lines themselves."""
 
     def collect(self) -> Iterator[Metric]:
         description = "Log lines dropped because they could not be written in time"

@@ -1,4 +1,4 @@
-"""plan and apply: one look at the three worlds, and one converging in the foreground."""
+"""plan and apply: observes once, and converges once in the foreground."""
 
 import asyncio
 from collections.abc import Callable, Mapping
@@ -21,13 +21,13 @@ from controller.settings import Settings
 LEASE_WAIT_SECONDS: Final = 15.0
 REMOVAL_APPROVAL_TTL: Final = timedelta(minutes=15)
 MAX_UNSURE_CHECKS: Final = 4
-"""How often `apply` waits for people whom a room counts and nobody lists: mostly they have just left."""
+"""How often `apply` waits for people whom a room counts but does not list: mostly they have just left."""
 MAX_APPLY_ROUNDS: Final = 5
-"""How often `apply` looks again at the rooms of its plan that are not as they should be."""
+"""How often `apply` plans again for rooms that still differ from their spec."""
 
 
 async def make_plan(settings: Settings) -> Plan:
-    """What `apply` would do now. Changes nothing at all. RoomctlError where it cannot be said."""
+    """What `apply` would do now. Changes nothing. RoomctlError if that cannot be determined."""
     async with connection(settings) as live, connect_store(settings, verb="plan", read_only=True) as store:
         plans = build_planner(Process.create(settings, live, store), store)
         return await _planned(plans)
@@ -38,7 +38,7 @@ async def _planned(plans: Planner) -> Plan:
 
 
 async def _observed(plans: Planner) -> Observed:
-    """The three worlds, with a rooms.d that can be read."""
+    """The observed state. RoomsDirError if rooms.d cannot be read."""
     observed = await plans.observer.observe(None)
     desired = observed.desired
     if desired.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
@@ -48,10 +48,10 @@ async def _observed(plans: Planner) -> Observed:
 
 @dataclass(frozen=True, slots=True)
 class ApplyReport:
-    """What came of `apply`: the plan it set out with, what failed by key, and what it left on purpose.
+    """The result of `apply`: its first plan, failures by key, and what it did not do on purpose.
 
-    `granted` holds the keys that a running controller was given leave to remove. `confirmed` is False
-    where nothing was done because the answer was no.
+    `granted` are the keys whose removal was approved for a running controller. `confirmed` is False if the
+    user declined.
     """
 
     plan: Plan
@@ -89,7 +89,7 @@ async def apply(
             foreground = _Foreground(process, store, lease, progress)
             plan = await foreground.plan(allow_removals)
             if not plan.empty:
-                await lease.release()  # nobody is kept waiting while somebody thinks
+                await lease.release()  # others need not wait for the user's answer
                 if not confirm(plan):
                     return ApplyReport(plan, confirmed=False)
                 await lease.acquire(LEASE_WAIT_SECONDS)
@@ -100,7 +100,7 @@ async def apply(
 async def _grant(
     plan: Plan, approvals: RemovalApprovals, process: Process, confirm: Callable[[Plan], bool]
 ) -> ApplyReport:
-    """Record leave for the rooms that are missing now, for the active controller."""
+    """Record an approval for the rooms that are missing now, for the active controller."""
     if not confirm(plan):
         return ApplyReport(plan, confirmed=False)
     await approvals.grant_removal_approval(
@@ -110,7 +110,7 @@ async def _grant(
 
 
 class _Foreground:
-    """`apply`: one confirmed plan, carried out with a look after each round until nothing of it is due."""
+    """`apply`: one confirmed plan, applied in rounds, with a new plan after each, until nothing is due."""
 
     def __init__(self, process: Process, store: RoomStore, lease: Lease, progress: Progress) -> None:
         self._failed: dict[str, str] = {}
@@ -127,9 +127,9 @@ class _Foreground:
         self._report_progress(key, word, outcome)
 
     async def plan(self, allow_removals: int | None) -> Plan:
-        """The plan, with leave for the rooms that are missing now where they are few enough.
+        """The plan, with an approval for the rooms that are missing now, if they are few enough.
 
-        A room counts whoever has left for seconds, and nobody looks again later: so it is waited for.
+        A room counts people for some seconds after they have left. No later pass follows, so it waits.
         """
         for _ in range(MAX_UNSURE_CHECKS):
             plan = await self._plan(allow_removals)
@@ -149,7 +149,7 @@ class _Foreground:
         return await plans.plan(observed, everyone=True, approved_removals=self._approved)
 
     async def converge(self, plan: Plan) -> ApplyReport:
-        """Rounds over the rooms of `plan` alone, as rooms.d stood then, until nothing of it is due."""
+        """Rounds for only the rooms of `plan`, with its snapshot of rooms.d, until nothing is due."""
         agreed = frozenset(change.id for change in plan.changes)
         now = plan
         for _ in range(MAX_APPLY_ROUNDS):
@@ -176,5 +176,5 @@ class _Foreground:
 
 
 def _removals_by_api(plan: Plan) -> list[str]:
-    """The rooms that the API marked removed, by key, whose live side is still to go."""
+    """The keys of rooms that were removed by API and still have a LiveKit room."""
     return [chore.record.key for chore in plan.chores if isinstance(chore, FinalizeApiRemoval)]

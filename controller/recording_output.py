@@ -1,7 +1,7 @@
-"""ROOMCTL_RECORDING_OUTPUT, and the file names that are made of it (docs/recording.md#output). Pure.
+"""ROOMCTL_RECORDING_OUTPUT, and the file names made from it (docs/recording.md#output). Pure.
 
-A name holds its room and a random part, so names never collide, and a recording that LiveKit lists is known
-by its name to be ours.
+A name contains its room and a random part, so names never collide, and the name of a listed recording shows
+whether it is ours.
 """
 
 import re
@@ -27,14 +27,14 @@ _START: Final = "%Y%m%dT%H%M%SZ"
 
 @dataclass(frozen=True, slots=True)
 class RecordingOutput:
-    """`bucket` is '' for a file; `template` is the path, from / for a file, and has {id} in it."""
+    """`bucket` is '' for a file; `template` is the path, from / for a file; it contains {id}."""
 
     bucket: str
     template: str
 
     @classmethod
     def read(cls, text: str) -> "RecordingOutput":
-        """ValueError says what is wrong with `text`, and what to write."""
+        """Parse `text`. ValueError has the problem and the fix."""
         scheme, _, rest = text.partition("://")
         match scheme:
             case "file":
@@ -47,17 +47,17 @@ class RecordingOutput:
         return cls(bucket, path if "{id}" in path else f"{path.removesuffix(ENDING)}-{{id}}{ENDING}")
 
     def path(self, key: str, room_id: str, start: datetime, chance: str) -> str:
-        """The path of a new recording; `chance` is some random word of letters and digits."""
+        """The path of a new recording; `chance` is a random word of letters and digits."""
         began = start.astimezone(UTC).strftime(_START)
         words = {"{key}": key, "{room_id}": room_id, "{start}": began, "{id}": chance}
         return _filled(self.template, words, str)
 
     def location(self, path: str) -> str:
-        """The path as people are told of it: an S3 object with its bucket."""
+        """The path as it is shown: an S3 object with its bucket."""
         return f"s3://{self.bucket}/{path}" if self.bucket else path
 
     def is_of(self, location: str, key: str, room_id: str) -> bool:
-        """Whether a recording that goes to `location` was made for this room."""
+        """Whether a recording at `location` was made for this room."""
         return _pattern(self.location(self.template), key, room_id).fullmatch(location) is not None
 
 
@@ -76,7 +76,7 @@ def _check(scheme: str, bucket: str, path: str) -> None:
 
 
 def _odd(path: str) -> str:
-    """What is not plain in a path without its first /: a character, or a part like `/../`; else ''."""
+    """What is not allowed in a path without its first /: a character, or a part like `/../`; or ''."""
     if match := _NOT_PLAIN.search(_PART.sub("", path)):
         return match[0]
     return next((f"/{part}/" for part in path.split("/") if part in {"", ".", ".."}), "")
@@ -84,14 +84,14 @@ def _odd(path: str) -> str:
 
 @lru_cache(maxsize=1 << 14)
 def _pattern(template: str, key: str, room_id: str) -> re.Pattern[str]:
-    """What all names of one room look like; lenient in {start} and {id}, which may be another version's.
+    """The pattern of a room's names; accepts other forms of {start} and {id}, for other versions.
 
-    Both are one word, so that `a` is not mistaken for `a-b`.
+    Each is one word, so that `a` does not match `a-b`.
     """
     words = {"{key}": re.escape(key), "{room_id}": re.escape(room_id), "{start}": _WORD, "{id}": _WORD}
     return re.compile(_filled(template, words, re.escape))
 
 
 def _filled(template: str, words: Mapping[str, str], plain: Callable[[str], str]) -> str:
-    """`template` with its known parts replaced, and `plain` applied to what is between them."""
+    """`template` with its known parts replaced, and `plain` applied to the text between them."""
     return "".join(words[text] if text in words else plain(text) for text in _PART.split(template))

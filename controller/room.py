@@ -22,7 +22,7 @@ from pydantic.fields import FieldInfo
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9 -]+\Z"
 TRIMMED_NAME_PATTERN: Final = r"^\s*[A-Za-z0-9-]([A-Za-z0-9 -]{0,98}[A-Za-z0-9-])?\s*$"
-"""Which names are allowed, as they are written: they are trimmed before they are checked."""
+"""The allowed names, before trimming: they are trimmed before they are checked."""
 ID_PATTERN: Final = r"^[0-9a-f]{24}\Z"
 DEFAULT_USER_ID: Final = "rooms"
 MAX_PARTICIPANTS: Final = 100_000
@@ -102,7 +102,7 @@ class RoomField:
 
     @classmethod
     def of_model(cls, name: str, info: FieldInfo) -> Self:
-        """The field as `RoomSpec` declares it."""
+        """The field as declared in `RoomSpec`."""
         declared = next(part for part in info.metadata if isinstance(part, cls))
         kind: Any = info.annotation
         return replace(
@@ -121,7 +121,7 @@ def _rule(kind: type) -> str:
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON has it."""
+    """The value as JSON."""
     return str(value) if isinstance(value, StrEnum) else value
 
 
@@ -155,7 +155,7 @@ class RoomSpec(BaseModel):
         strict=True,
         extra="forbid",
         hide_input_in_errors=True,
-        regex_engine="python-re",  # the default engine knows no \Z, and `$` would let a newline pass
+        regex_engine="python-re",  # the default engine has no \Z, and `$` accepts a final newline
     )
 
     name: Annotated[
@@ -236,11 +236,11 @@ ANSWER_ORDER: Final = (
 """The fields in the order in which the reference prints a room, with `sid` among them."""
 
 READ_ONLY_FIELDS: Final = ("_id", "sid", "created", "modified", "success")
-"""What the API returns besides: a room that was read from it may be written as it is, so they are ignored."""
+"""Other fields that the API returns. They are ignored in a body, so that a read room can be written back."""
 
 
 class Disruption(StrEnum):
-    """What a change does to people who are inside, whether or not anybody is."""
+    """What a change does to people inside, even if there are none."""
 
     NONE = "none"
     RESTRICTS = "restricts"
@@ -257,12 +257,12 @@ class FieldChange:
 
     @property
     def restricts(self) -> bool:
-        """Whether it takes something away from the people inside."""
+        """Whether it takes rights away from the people inside."""
         restricts = FIELDS[self.field].restricts
         return restricts is not None and self.before is not None and restricts(self.before, self.after)
 
     def as_dict(self) -> dict[str, Any]:
-        """The change as JSON has it, in plans and in events."""
+        """The change as JSON, in plans and in events."""
         return {"field": self.field, "from": self.before, "to": self.after}
 
 
@@ -324,11 +324,11 @@ PRESETS: Final[Mapping[str, Mapping[str, Any]]] = {
         "record_mode": "ROOM_COMPOSITE_SPEAKER",
     },
 }
-"""The reference's four create payloads as defaults, name and user_id excepted."""
+"""The reference's four create payloads as defaults, without name and user_id."""
 
 
 class Purpose(StrEnum):
-    """What a key derived from ROOMCTL_SECRET is for; each purpose has a key of its own."""
+    """The purpose of a key derived from ROOMCTL_SECRET; each purpose has its own key."""
 
     OWNER_MARK = "owner-mark"
     ROOM_ID = "room-id"
@@ -349,12 +349,12 @@ def room_id(key: str, id_key: bytes) -> str:
 
 
 def redact_key(key: str) -> str:
-    """The key as people may see it: an API room's holds its id, a capability, so it is cut to six digits."""
+    """The key for display: an API room's contains its id, which lets people join, so it is cut to six digits."""
     return key[: len("api/") + 6] if key.startswith("api/") else key
 
 
 def redact_room_id(text: str, room_id: str) -> str:
-    """`text` as people may see it, with the room's id, a capability, cut to six digits."""
+    """`text` for display, with the room's id cut to six digits."""
     return text.replace(room_id, f"{room_id[:6]}…")
 
 
@@ -370,5 +370,5 @@ def format_time(moment: datetime) -> str:
 
 
 def next_modified(previous: datetime, now: datetime) -> datetime:
-    """The time of a person's change: now, but at least 1 ms after the one before, never backwards."""
+    """The time of a change: now, but at least 1 ms after the previous one, never backwards."""
     return max(truncate_to_millis(now), previous + timedelta(milliseconds=1))

@@ -1,7 +1,7 @@
 """Every setting, once (docs/settings.md): its variable, its default, how its text is read, its help.
 
 The class is the table: loading, the flags of the verbs and their help all come from it. Values are read from
-flags and from a mapping that stands for the environment, never from the environment itself.
+flags and from a mapping of environment variables, never from the environment itself.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -39,7 +39,7 @@ T = TypeVar("T")
 
 
 class SettingGroup(Flag):
-    """The parts of the settings a verb uses: what it does not use, it does not check."""
+    """The parts of the settings that a verb uses; only these are checked."""
 
     NOTHING = 0
     ROOMS = auto()
@@ -52,7 +52,7 @@ class SettingGroup(Flag):
     ALL = ROOMS | DATABASE | LIVEKIT | SIDECAR | LOGS | EVENTS
 
     def setting(self, metavar: str, read: Callable[[str], T], about: str, default: str) -> T:
-        """The field of a setting whose default value is what `read` makes of `default`."""
+        """The field of a setting whose default value is `read(default)`."""
         return self.unset(metavar, read, about, default, value=read(default))
 
     def unset(
@@ -66,7 +66,7 @@ class SettingGroup(Flag):
         example: str = "",
         secret: bool = False,
     ) -> T:
-        """The same for one that has `value` while it is not set; `default` says what that means."""
+        """The same for one that is `value` if it is not set; `default` describes that."""
         row = (self, metavar, read, about, default, example, secret)
         return field(default=value, repr=not secret, metadata={"row": row})
 
@@ -78,10 +78,10 @@ class SettingGroup(Flag):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """One setting. `read` turns its text into its value; its ValueError says what is wrong and how to fix it.
+    """One setting. `read` turns its text into its value; its ValueError has the problem and the fix.
 
     `default` describes the default value. A required setting has none, and has an `example` instead.
-    `metavar` stands for the value in the help of its flag; a secret has no flag.
+    `metavar` is the placeholder in the help of its flag; a secret has no flag.
     """
 
     attribute: str
@@ -100,12 +100,12 @@ class Setting:
 
     @property
     def variables(self) -> tuple[str, ...]:
-        """The variables that set it: for a secret also the one with the path of its file."""
+        """Its variables: for a secret also the one with the path of its file."""
         return (self.variable, self.variable + "_FILE") if self.secret else (self.variable,)
 
     @property
     def exact(self) -> bool:
-        """Whether every character counts, so that an invisible one at an edge is a mistake."""
+        """Whether every character counts, so that an invisible one at the start or end is an error."""
         return self.secret or self.metavar in ("KEY", "URL")
 
     @property
@@ -283,11 +283,11 @@ class Settings:
 
 
 SETTINGS: Final = tuple(Setting(each.name, *each.metadata["row"]) for each in fields(Settings))
-"""All of them, in the order of docs/settings.md."""
+"""All settings, in the order of docs/settings.md."""
 
 
 def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], groups: SettingGroup) -> Settings:
-    """The same as `check_settings`. SettingsError names all that is missing or wrong within `groups`."""
+    """The same as `check_settings`. SettingsError lists all missing and invalid ones within `groups`."""
     settings, problems = check_settings(flags, environ, groups)
     if problems:
         raise SettingsError(tuple(problems.values()))
@@ -297,10 +297,10 @@ def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], groups: 
 def check_settings(
     flags: Mapping[str, str], environ: Mapping[str, str], groups: SettingGroup
 ) -> tuple[Settings, dict[str, str]]:
-    """Settings from `flags` (by variable; they win) and `environ`, and the problems by variable.
+    """Settings from `flags` (by variable; they take precedence) and `environ`, and problems by variable.
 
-    A setting that is missing or wrong has its default. Within `groups` it is a problem, in one line that
-    never shows the value of a secret.
+    A missing or invalid setting has its default. Within `groups` it is a problem, in one line that never
+    shows the value of a secret.
     """
     values: dict[str, Any] = {}
     problems: dict[str, str] = {}
@@ -328,7 +328,7 @@ def _value(setting: Setting, text: str) -> Any:
 
 
 def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
-    """The variables that begin with ROOMCTL_ and that nothing reads, each with what to do about it.
+    """Unknown variables that begin with ROOMCTL_, each with a fix.
 
     The variables that Kubernetes sets for a Service named roomctl-… are not meant for roomctl.
     """
@@ -346,7 +346,7 @@ def unknown_variables(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _suggested(name: str, names: Sequence[str]) -> str:
-    """The nearest known name; the prefix, which most have, makes none nearer."""
+    """The nearest known name, compared without the common prefix."""
     known = {each.removeprefix(_PREFIX): each for each in names}
     near = closest_match(name.removeprefix(_PREFIX), known)
     return f"did you mean {known[near]}?" if near else "remove it; `roomctl run --help` lists the settings"
@@ -414,7 +414,7 @@ def _from_file(variable: str, path: Path) -> str:
 
 
 def _with_derived_defaults(values: dict[str, Any]) -> dict[str, Any]:
-    """Defaults that follow from other settings."""
+    """Adds defaults that depend on other settings."""
     if "livekit_url" in values:
         values.setdefault("livekit_public_url", read.ws_url(values["livekit_url"]))
     if "livekit_api_secret" in values and "secret" not in values:
@@ -428,7 +428,7 @@ def _with_derived_defaults(values: dict[str, Any]) -> dict[str, Any]:
 def _cross_setting_errors(
     settings: Settings, environ: Mapping[str, str], groups: SettingGroup
 ) -> Iterator[str]:
-    """What is wrong only in combination with another setting: the variable, a colon, and the problem."""
+    """Errors in combination with another setting: the variable, a colon, and the problem."""
     unset = not (environ.get("MONGODB_URI") or environ.get("MONGODB_URI_FILE"))
     if groups & SettingGroup.DATABASE and unset and find_spec(_EMBEDDED) is None:
         yield (

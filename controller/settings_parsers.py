@@ -1,4 +1,4 @@
-"""How the text of a setting is read: text -> value, or ValueError with the problem and a fix. Pure.
+"""Parsers of settings: text -> value, or ValueError with the problem and a fix. Pure.
 
 A message quotes the invalid text only if it cannot contain a secret: never a URL.
 """
@@ -50,7 +50,7 @@ def shown(text: str) -> str:
 
 
 def check_edges(text: str) -> None:
-    """A secret, a key or a URL that was copied together with something invisible is an error."""
+    """A secret, a key or a URL with an invisible character at its start or end is an error."""
     for place, character in (("begin", text[:1]), ("end", text[-1:])):
         if character.isspace() or not character.isprintable():
             raise ValueError(f"must not {place} with {_invisible(character)}; remove it")
@@ -66,29 +66,29 @@ def _invisible(character: str) -> str:
 
 
 def word(text: str) -> str:
-    """One printable word. Not shown: people paste secrets into the wrong variable."""
+    """One printable word. Errors do not show it: people paste secrets into the wrong variable."""
     if not text.isprintable() or len(text.split()) != 1:
         raise ValueError("must not contain spaces or control characters")
     return text
 
 
 def http_url(text: str) -> str:
-    """http(s) or ws(s), given back as http(s) without a trailing slash."""
+    """http(s) or ws(s), returned as http(s) without a trailing slash."""
     return _url(text, {"http": "http", "https": "https", "ws": "http", "wss": "https"})
 
 
 def ws_url(text: str) -> str:
-    """The same, given back as ws(s)."""
+    """The same, returned as ws(s)."""
     return _url(text, {"http": "ws", "https": "wss", "ws": "ws", "wss": "wss"})
 
 
 def web_url(text: str) -> str:
-    """http(s) alone: what a browser opens."""
+    """Only http(s), for browsers."""
     return _url(text, {"http": "http", "https": "https"})
 
 
 def receiver_url(text: str) -> str:
-    """http(s), kept as it is written: a slash at the end and a query are part of a receiver's address."""
+    """http(s), unchanged: a final slash and a query are part of a receiver's address."""
     web_url(text.partition("?")[0])
     return word(text)
 
@@ -110,7 +110,7 @@ def signing_key(text: str) -> bytes:
 
 
 def _url(text: str, schemes: dict[str, str]) -> str:
-    """`text` with its scheme as `schemes` says. A user name, query or fragment is an error, unquoted."""
+    """`text` with its scheme mapped by `schemes`. A user name, query or fragment is an error, not quoted."""
     *_, best = schemes
     fix = f"use {_one_of(tuple(schemes))}, for example {best}://example.com"
     parts = _split(text)
@@ -124,14 +124,14 @@ def _url(text: str, schemes: dict[str, str]) -> str:
 def _split(text: str) -> SplitResult | None:
     try:
         parts = urlsplit(word(text))
-        _ = parts.port  # read here, where a wrong one is a ValueError
+        _ = parts.port  # an invalid port raises ValueError
     except ValueError:
         return None
     return parts
 
 
 def mongodb_text(text: str) -> str:
-    """A MongoDB connection string, looked at only so far as to name its hosts."""
+    """A MongoDB connection string, checked only as far as needed to show its hosts."""
     matched = _MONGODB.fullmatch(text)
     if matched is None or not text.isprintable() or " " in text:
         raise ValueError(f"invalid connection string; {_MONGODB_FIX}")
@@ -156,9 +156,9 @@ def _mongodb_host(text: str) -> None:
 
 
 def mongodb_address(uri: str) -> str:
-    """host:port of a connection string that was read by `mongodb_text`: what messages may show of it.
+    """host:port of a connection string that `mongodb_text` has checked: messages may show it.
 
-    Several have commas between.
+    Several are separated by commas.
     """
     scheme, _, rest = uri.partition("://")
     hosts = re.split(r"[/?]", rest, maxsplit=1)[0].rpartition("@")[2].split(",")
@@ -196,12 +196,12 @@ def listen_address(text: str) -> Address:
 
 
 def whole(least: int, most: int) -> Callable[[str], int]:
-    """Reads a whole number within the two."""
+    """Reads an integer from `least` to `most`."""
     return _number(_WHOLE, int, least, most, f"an integer from {least} to {most}")
 
 
 def seconds(least: float, most: float) -> Callable[[str], float]:
-    """Reads seconds within the two; decimals are fine."""
+    """Reads seconds from `least` to `most`; decimals are allowed."""
     return _number(_DECIMAL, float, least, most, f"{least:g} to {most:g} seconds")
 
 
@@ -236,7 +236,7 @@ def _one_of(words: tuple[str, ...]) -> str:
 
 
 def networks(text: str) -> tuple[str, ...]:
-    """Addresses and networks with commas or spaces between, each as CIDR."""
+    """Addresses and networks, separated by commas or spaces, each as CIDR."""
     return tuple(_network(item) for item in _items(text))
 
 
@@ -253,7 +253,7 @@ def _network(text: str) -> str:
 
 
 def origins(text: str) -> tuple[str, ...]:
-    """Exact origins as browsers send them, or `*` alone."""
+    """Exact origins as browsers send them, or only `*`."""
     items = _items(text)
     if items == ("*",):
         return items

@@ -1,6 +1,6 @@
-"""What this process knows right now: written by the reconciler, read by the sidecar, kept in memory.
+"""The state in memory: written by the reconciler, read by the sidecar.
 
-The HTTP servers answer only from here, so that nobody waits for MongoDB or for a listing of LiveKit.
+The HTTP servers answer only from here, so that no request waits for MongoDB or for a listing of LiveKit.
 Times are of a monotonic clock, in seconds.
 """
 
@@ -17,7 +17,7 @@ STATE_MAX_AGE_SECONDS = 300.0
 
 @dataclass(slots=True)
 class Dependency:
-    """One server that we lean on: whether it answered last, when it last did, and why it does not now."""
+    """One server that we depend on: whether the last call succeeded, when one last did, and the error."""
 
     up: bool = False
     seen: float | None = None
@@ -32,10 +32,10 @@ class Dependency:
 
 @dataclass(slots=True)
 class StateCache:
-    """The last known state. `records` is the store's own memory: our writes stand in it at once.
+    """The last known state. `records` is the store's memory: it contains our writes at once.
 
     `live` is the last listing by LiveKit name, with our own creations and deletions since. `leader`: this
-    process holds the lease. `manifests_withheld`: it follows none, for another replica may have newer ones.
+    process holds the lease. `manifests_withheld`: it applies none, since another replica may have newer ones.
     `last_pass_at` is when the loop last ended a pass, None before the first.
     `webhook_at` is when the last verified webhook came, `clock_ahead_s` how far our clock is ahead of
     LiveKit's. `untrusted_proxy` is who last sent X-Forwarded-For without being a trusted proxy, and
@@ -61,11 +61,11 @@ class StateCache:
         return record if record is not None and record.should_be_live else None
 
     def live_room(self, record: RoomRecord) -> LiveRoom | None:
-        """The live room that stands for `record`, or None while there is none yet."""
+        """The live room of `record`, or None if there is none yet."""
         return self.live.get(record.live.name) if record.live is not None else None
 
     def is_fresh(self, now: float) -> bool:
-        """Whether to answer participants: there was a full read, and no state is older than five minutes."""
+        """Whether to answer participants: there was a full read, and nothing is older than five minutes."""
         return self.started and all(
             dependency.seen is not None and now - dependency.seen <= STATE_MAX_AGE_SECONDS
             for dependency in (self.livekit, self.mongodb)
@@ -79,7 +79,7 @@ class StateCache:
     def update_listing(
         self, rooms: Iterable[LiveRoom], asked: float, now: float, clock_ahead_s: float | None = None
     ) -> None:
-        """A listing of LiveKit that was asked for at `asked`; what we changed since then stands over it."""
+        """A listing of LiveKit requested at `asked`; our later changes take precedence."""
         fresh = {room.name: room for room in rooms}
         self._ours = {name: change for name, change in self._ours.items() if change[0] >= asked}
         for name, (_, room) in self._ours.items():
@@ -105,11 +105,11 @@ class StateCache:
         self.leader = leads
 
     def record_withheld_manifests(self, withheld: bool) -> None:
-        """The manifests of this process are followed from now on, or are not."""
+        """Whether the manifests of this process are withheld from now on."""
         self.manifests_withheld = withheld
 
     def record_webhook(self, now: float) -> None:
-        """A webhook came that LiveKit signed."""
+        """A verified webhook came."""
         self.webhook_at = now
 
     def record_untrusted_proxy(self, address: str, now: float) -> None:
@@ -117,5 +117,5 @@ class StateCache:
         self.untrusted_proxy, self.untrusted_proxy_at = address, now
 
     def record_pass(self, now: float) -> None:
-        """The loop ended a pass, done or failed."""
+        """The loop ended a pass, successful or not."""
         self.last_pass_at = now

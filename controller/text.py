@@ -1,11 +1,11 @@
-"""How an error speaks of what somebody wrote: cut, escaped, and with the nearest word that is known. Pure."""
+"""Quotes invalid input in errors: shortened, escaped, and with the nearest known word. Pure."""
 
 import difflib
 from collections.abc import Iterable
 from typing import Final
 
 MAX_QUOTED_CHARS: Final = 80
-"""The most characters of what was written that an error repeats."""
+"""The maximum of characters that an error quotes."""
 
 
 def escape_unprintable(text: str) -> str:
@@ -14,20 +14,20 @@ def escape_unprintable(text: str) -> str:
 
 
 def quote_excerpt(text: str) -> str:
-    """The offending text as an error shows it: escaped, and cut to 80 characters."""
+    """The invalid text as an error shows it: escaped, and cut to 80 characters."""
     shown = escape_unprintable(text[: MAX_QUOTED_CHARS + 1])
     return f'"{shown}"' if len(shown) <= MAX_QUOTED_CHARS else f'"{shown[: MAX_QUOTED_CHARS - 1]}…"'
 
 
 def closest_match(word: str, known: Iterable[str]) -> str | None:
-    """The known word that was probably meant, or None where none is near."""
+    """The known word that was probably meant, or None if none is similar."""
     folded = {_fold(each): each for each in known}
     near = difflib.get_close_matches(_fold(word[:MAX_QUOTED_CHARS]), folded, n=1, cutoff=0.6)
     return folded[near[0]] if near else None
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str) -> str:
-    """The fix of an unknown word: the known one that was probably meant, or `otherwise`."""
+    """The fix for an unknown word: the known one that was probably meant, or `otherwise`."""
     near = closest_match(word, known)
     return f"did you mean {near}?" if near else otherwise
 
@@ -46,7 +46,7 @@ def pluralize(number: int, thing: str, things: str = "") -> str:
 
 
 def format_age(seconds: float) -> str:
-    """A span of time in its largest unit: `4 s`, `12 min`, `3 h`, `8 d`."""
+    """A duration in its largest unit: `4 s`, `12 min`, `3 h`, `8 d`."""
     whole = max(0, round(seconds))
     for unit, size in (("d", 86_400), ("h", 3_600), ("min", 60)):
         if whole >= 2 * size:

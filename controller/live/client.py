@@ -127,7 +127,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
             raise failure from None
 
     async def is_connected(self, room: str, identity: str) -> bool:
-        """Whether a server has the participant. A list may come from Redis, the answer to an update does not."""
+        """Whether a server has the participant. A list may be Redis's, the answer to an update is not."""
         request = UpdateParticipantRequest(room=room, identity=identity)
         try:
             await self.call(self.service.update_participant, request)

@@ -1,4 +1,4 @@
-"""Tells the other replicas what this one sees, hears from them, and gives way to one that can do the work."""
+"""Shares this replica's state with the others, and gives the lease up if only another reaches LiveKit."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -17,7 +17,7 @@ from controller.records.replicas import Replica
 from controller.state_cache import StateCache
 
 GIVE_WAY_TIMEOUT_SECONDS: Final = 35.0
-"""Seconds that calls under way have to end before the lease goes: each has a deadline below it."""
+"""Seconds for running calls to end before the lease is released: the deadline of each is shorter."""
 WITHDRAW_TIMEOUT_SECONDS: Final = 1.0
 
 log = structlog.get_logger()
@@ -25,7 +25,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class Announcer:
-    """One replica's voice. `me` holds what does not change; its `number` counts the documents."""
+    """Announces one replica. `me` holds what does not change; its `number` counts the documents."""
 
     me: Replica
     replicas: Replicas
@@ -37,7 +37,7 @@ class Announcer:
     wait_until_idle: Callable[[], Awaitable[None]]
 
     async def run_forever(self) -> None:
-        """Renew the document every 2 s, at once for a new revision. A database that is away is no error."""
+        """Renew the document every 2 s, at once for a new revision. Outages of the database are no error."""
         with suppress(StoreError):
             await self.replicas.forget_old(self.clock.wall())
         while True:
@@ -57,7 +57,7 @@ class Announcer:
         self.peers.observe(others, self.clock.monotonic(), self.clock.wall())
 
     async def withdraw(self) -> None:
-        """The document goes: this replica ends on purpose, and waits a second at most for it."""
+        """Delete the document, since this replica ends; waits at most a second."""
         with suppress(StoreError, TimeoutError):
             async with asyncio.timeout(WITHDRAW_TIMEOUT_SECONDS):
                 await self.replicas.remove(self.me.id)

@@ -1,7 +1,7 @@
-"""What each action does to a room: first to its record, in one write, then to LiveKit, then the record again.
+"""Applies actions to a room: first its record, in one write, then LiveKit, then the record again.
 
-A name is in the record before CreateRoom and retired before DeleteRoom (rule 2 of docs/records.md#rules), so
-that a crash between any two lines here leaves something that the next plan repairs.
+A name is in the record before CreateRoom and retired before DeleteRoom (rule 2 of docs/records.md#rules).
+So after a crash between any two lines here, the next plan repairs the room.
 """
 
 import asyncio
@@ -45,15 +45,15 @@ from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
 
 MAX_CONCURRENT_PERMISSION_UPDATES: Final = 10
-"""People of one room whose permissions are changed side by side; other rooms' calls go in between."""
+"""People of one room whose permissions are changed concurrently; calls for other rooms go in between."""
 
 Recorded: TypeAlias = Create | Update | RestoreRecord | Stop | Remove
-"""Actions that are not planned again once they stand in the record."""
+"""Actions that are not planned again once they are in the record."""
 
 
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
-    """The record as it stands now (None where it left people's sight), and what was done of the change."""
+    """The current record (None if it was removed), and the actions that were done."""
 
     record: RoomRecord | None
     done: tuple[Action, ...]
@@ -74,15 +74,15 @@ class ChangeApplier:
     async def apply_change(self, change: RoomChange, on_done: Callable[[Action], None]) -> ApplyResult:
         """One room's due actions, in order.
 
-        `on_done` is told of each that is done, perhaps twice; also of those that stand in the record where
-        LiveKit failed.
+        `on_done` gets each action that is done, maybe twice; if LiveKit failed, also those that are in the
+        record.
         """
         actions = await self._still_due(change)
         if not actions:
             return ApplyResult(change.record, ())
         record = await self._write_record(change, actions)
         if record.removed and not any(isinstance(action, Remove) for action in actions):
-            return ApplyResult(None, ())  # by API, meanwhile: the next plan takes it down
+            return ApplyResult(None, ())  # removed by API meanwhile: the next plan deletes it
         try:
             for action in actions:
                 record = await self._apply_to_livekit(action, change.record, record)
@@ -92,11 +92,11 @@ class ChangeApplier:
                 if isinstance(action, Recorded):
                     on_done(action)
         if any(isinstance(action, Update | Adopt | Repair) for action in actions):
-            await self.enforce(record)  # metadata out of date: the policy changed, by API perhaps
+            await self.enforce(record)  # metadata out of date: the policy changed, maybe by API
         return ApplyResult(None if record.removed else record, actions)
 
     async def _still_due(self, change: RoomChange) -> tuple[Action, ...]:
-        """Whoever came in since planning still defers a removal or a recreate: look again before the act."""
+        """Without removals and recreates if participants have joined since planning: read again."""
         if not any(isinstance(action, Deferrable) for action in change.due):
             return change.due
         if change.live_name is None or not await self._people(change.live_name):
@@ -107,7 +107,7 @@ class ChangeApplier:
         return people_in(self.state.live.get(name), await self.reader.participants(name))
 
     async def _write_record(self, change: RoomChange, actions: tuple[Action, ...]) -> RoomRecord:
-        """The one write before LiveKit is asked for anything."""
+        """The one write before any call to LiveKit."""
         now, before = self.clock.wall(), change.record
         match actions[0]:
             case RestoreRecord(damaged, manifest):
@@ -117,7 +117,7 @@ class ChangeApplier:
         return await self.store.save(before, self._after(before, actions, now))
 
     def _new(self, action: Action, now: datetime) -> RoomRecord:
-        """The record of a room that had none; the plan begins such a room with Create."""
+        """The record of a new room; the plan for it begins with Create."""
         if not isinstance(action, Create):
             raise StoreConflictError("a room without a record can only be created; it is planned again")
         manifest, epoch = action.manifest, self.clock.new_epoch()
@@ -147,7 +147,7 @@ class ChangeApplier:
     async def _apply_to_livekit(
         self, action: Action, before: RoomRecord | None, record: RoomRecord
     ) -> RoomRecord:
-        """LiveKit's side of one action; `before` is the record as planned on."""
+        """LiveKit's part of one action; `before` is the record that was planned for."""
         match action:
             case Start() | Heal():
                 return await self._ensure_room(record)
@@ -170,7 +170,7 @@ class ChangeApplier:
         return record
 
     async def _ensure_room(self, record: RoomRecord) -> RoomRecord:
-        """CreateRoom, and its answer compared: a room that was there already is answered untouched."""
+        """CreateRoom, and a check of its result: an existing room is returned unchanged."""
         if record.live is None:
             return record
         metadata = self._metadata(record)
@@ -205,9 +205,9 @@ class ChangeApplier:
         return room_metadata(record.spec, record.id, self.owner, self.store.identity.store)
 
     async def enforce(self, record: RoomRecord) -> int:
-        """Bring everybody inside to what role and policy give; how many were changed.
+        """Correct everybody's permissions to what role and policy give; how many were changed.
 
-        The policy is the one in force by then: an older look must not undo what a newer one did.
+        The policy is read just before each change, so that an older check does not undo a newer one.
         """
         room = self.state.live_room(record) if record.should_be_live else None
         if room is None:
@@ -237,7 +237,7 @@ class ChangeApplier:
         return 1
 
     async def maintain(self, chore: Housekeeping) -> int:
-        """One piece of housekeeping; how many things it changed."""
+        """Do one chore; how many things it changed."""
         match chore:
             case EnforcePermissions(record):
                 return await self.enforce(record)
@@ -254,7 +254,7 @@ class ChangeApplier:
         return 1
 
     async def finalize_api_removal(self, room_id: str) -> RoomRecord | None:
-        """As stop; the record whose live side is gone by now, None where it is removed no more."""
+        """As stop; the record without its live room, None if it is no longer removed."""
         current = self.store.by_id.get(room_id)
         if current is None or not current.removed:
             return None
@@ -267,7 +267,7 @@ class ChangeApplier:
     async def _delete_orphan_if_empty(self, name: str) -> int:
         people = await self._people(name)
         if people or any(r.live is not None and r.live.name == name for r in self.store.by_id.values()):
-            return 0  # somebody came, or it was adopted since it was found to be an orphan
+            return 0  # people have joined, or it was adopted meanwhile
         await self._delete(name)
         return 1
 

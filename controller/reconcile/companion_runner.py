@@ -1,4 +1,4 @@
-"""Drives the companions: who is due gets a task of its own, beside the plan."""
+"""Runs the companions: each room that is due gets a task, next to the plan."""
 
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
@@ -15,9 +15,9 @@ from controller.records.ports import Records
 from controller.records.record import RoomRecord
 
 CONFLICT_RETRY_SECONDS: Final = 0.5
-"""Seconds until a room is looked at again whose record somebody else wrote meanwhile."""
+"""Seconds until a room is checked again after another writer changed its record."""
 RETRY_SECONDS: Final = 5.0
-"""Seconds until a companion looks again after a server failed it."""
+"""Seconds until a companion checks again after a server failed."""
 
 log = structlog.get_logger()
 
@@ -32,7 +32,7 @@ class CompanionRunner:
     records: Records
 
     async def run_pass(self, observed: Observed, *, audit: bool) -> None:
-        """Begin what is due, waiting for none of it. StoreError's kinds, where a companion cannot load."""
+        """Start what is due without waiting for it. StoreError's kinds if a companion cannot load."""
         for companion in self.companions:
             await companion.load()
         queued = self.triggers.drain_companion_checks()
@@ -45,7 +45,7 @@ class CompanionRunner:
                 self._start(companion, room_id, queued)
 
     def on_livekit_unavailable(self, error: LiveKitError) -> None:
-        """What companions say of rooms while LiveKit tells nothing stands in their status."""
+        """Write the conditions of companions while LiveKit is unavailable."""
         for companion in self.companions:
             for record, condition in companion.conditions_without_livekit(error):
                 key = _task_key(companion, record.id)
@@ -58,11 +58,11 @@ class CompanionRunner:
             companion.on_standby()
 
     def concern(self, record: RoomRecord) -> bool:
-        """Whether webhooks about its live room may mean work for one of them."""
+        """Whether webhooks about its live room may need work of a companion."""
         return any(companion.concerns(record) for companion in self.companions)
 
     def _start(self, companion: Companion, room_id: str, queued: AbstractSet[str]) -> None:
-        """Give the room a task; one that is under way may have missed what made it due."""
+        """Give the room a task; a running one may have missed what made it due."""
         key = _task_key(companion, room_id)
         if key not in self.task_runner.busy:
             self.task_runner.start(key, self._step(companion, room_id))
@@ -77,7 +77,7 @@ class CompanionRunner:
             if await companion.step(room_id):
                 self.triggers.wake()
         except (LeaseLostError, StoreConflictError):
-            self.triggers.later(CONFLICT_RETRY_SECONDS)  # the next look decides by what stands then
+            self.triggers.later(CONFLICT_RETRY_SECONDS)  # the next check reads again
         except RoomctlError as error:
             log.debug(
                 "companion step failed",

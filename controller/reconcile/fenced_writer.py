@@ -1,4 +1,4 @@
-"""The actor that writes only while the lease is held (rule 4 of docs/records.md#rules)."""
+"""A writer that writes only while the lease is held (rule 4 of docs/records.md#rules)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -12,17 +12,17 @@ _Writer = TypeVar("_Writer")
 
 
 def fenced(writer: _Writer, lease: Lease, limit: asyncio.Semaphore) -> _Writer:
-    """The same writer; each of its calls raises LeaseLostError instead where the lease is not held.
+    """The same writer; each of its calls raises LeaseLostError if the lease is not held.
 
-    Calls queue in `limit`, and the lease is looked at when their turn has come: while LiveKit hangs a
-    thousand may wait for minutes, and another controller may be at work by then.
+    Calls queue in `limit`, and the lease is checked when their turn has come: while LiveKit hangs a thousand
+    may wait for minutes, and another controller may be active by then.
     """
     return cast("_Writer", _Fence(writer, lease, limit))
 
 
 @dataclass(frozen=True, slots=True)
 class _Fence:
-    """Any writer, so that no call can be left outside."""
+    """Wraps any writer, so that every call is checked."""
 
     writer: object
     lease: Lease

@@ -1,4 +1,4 @@
-"""Pass after pass: woken by triggers, paced, and patient while a server is away."""
+"""Runs passes: woken by triggers, at a limited rate, with retries while a server is unavailable."""
 
 import asyncio
 from collections import Counter
@@ -21,7 +21,7 @@ from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
 
 MIN_PASS_INTERVAL_SECONDS: Final = 0.05
-"""Seconds between two passes at least; a pass that took longer is given as long a rest as it took."""
+"""Minimum seconds between two passes; after a longer pass, the pause is as long as the pass."""
 MAX_PASS_PAUSE_SECONDS: Final = 1.0
 
 _SYNCHRONIZE: Final = "LiveKit may reject tokens; synchronize both hosts with NTP"
@@ -31,7 +31,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class OutageLog:
-    """Says once that a server is away, and once that it is back."""
+    """Logs once that a server is unavailable, and once that it is available again."""
 
     away: set[str] = field(default_factory=set)
 
@@ -41,7 +41,7 @@ class OutageLog:
             log.error("dependency unavailable", dependency=server.lower(), error=str(error), retrying=True)
 
     def record_success(self, server: str) -> bool:
-        """Whether it had been away."""
+        """Whether it was unavailable before."""
         if server not in self.away:
             return False
         self.away.discard(server)
@@ -51,7 +51,7 @@ class OutageLog:
 
 @dataclass(slots=True)
 class ClockLog:
-    """Says once that our clock and LiveKit's are far apart, while they are."""
+    """Logs once that our clock and LiveKit's differ too much, while they do."""
 
     apart: bool = False
 
@@ -63,7 +63,7 @@ class ClockLog:
 
 @dataclass(slots=True)
 class ManifestErrorLog:
-    """Says each wrong manifest, each file not read, and each state of the folder, once while it lasts."""
+    """Logs each invalid manifest, unread file and state of the folder once while it lasts."""
 
     _errors: frozenset[ManifestError] = frozenset()
     _unread: frozenset[ManifestError] = frozenset()
@@ -84,10 +84,10 @@ class ManifestErrorLog:
 
 @dataclass(slots=True)
 class Loop:
-    """Runs the reconciler until told to stop. Nothing that a server does or leaves undone ends it.
+    """Runs the reconciler until it is stopped. No failure of a server ends it.
 
-    `resync`: seconds between two passes at most. `watch_was_silent` is called where a resync found a change
-    of rooms.d that nothing told of.
+    `resync`: maximum seconds between two passes. `watch_was_silent` is called if a resync found a change of
+    rooms.d that the watch did not report.
     """
 
     reconciler: Reconciler
@@ -105,7 +105,7 @@ class Loop:
     _watch_missed_change: bool = False
 
     async def run(self, stop: asyncio.Event) -> None:
-        """Pass after pass; `stop` ends it once the loop is woken."""
+        """Run passes; `stop` ends it once the loop is woken."""
         resync_at = self.clock.monotonic()
         while not stop.is_set():
             begun = self.clock.monotonic()
@@ -115,7 +115,7 @@ class Loop:
             rest = await self._run_pass(resync_due=resync_due)
             took = self.clock.monotonic() - begun
             self.metrics.pass_seconds.observe(took)
-            # the pace, not a wait for something
+            # limits the rate, waits for no event
             await asyncio.sleep(max(MIN_PASS_INTERVAL_SECONDS, min(took, MAX_PASS_PAUSE_SECONDS)))
             await self.triggers.wait(min(rest, max(0.0, resync_at - self.clock.monotonic())))
 
@@ -128,7 +128,7 @@ class Loop:
             plan = await self.reconciler.reconcile(read_files=watch_reported or resync_due, audit=resync_due)
         except RoomctlError as error:
             if isinstance(error, StoreMismatchError) and self.state.mongodb.seen is None:
-                raise  # at the start it is a mistake in the settings, and waiting will not mend it
+                raise  # at the start it is a wrong setting, and waiting does not help
             return self._handle_unavailable(error, watch_reported=watch_reported)
         except Exception as error:
             log.exception("reconcile pass crashed")
@@ -142,7 +142,7 @@ class Loop:
         return self.resync
 
     def _judge_watch(self, *, watch_reported: bool, resync_due: bool) -> None:
-        """A resync may see a change before the watch tells of it: silent is one that never told."""
+        """A resync may see a change before the watch reports it: only one that never does is silent."""
         if self._watch_missed_change and resync_due and not watch_reported:
             self.watch_was_silent()
         if watch_reported or resync_due:
@@ -157,7 +157,7 @@ class Loop:
         return self._record_failure(error, watch_reported=watch_reported)
 
     def _record_failure(self, error: Exception, *, watch_reported: bool) -> float:
-        """A pass that failed; how long to wait for the next."""
+        """Record a failed pass; how long to wait for the next."""
         if watch_reported:
             self.triggers.files_stay_changed()
         self.metrics.passes.labels("failed").inc()
@@ -178,8 +178,8 @@ class Loop:
         self.state.record_pass(self.clock.monotonic())
 
     def _count_rooms(self) -> None:
-        """Rooms by condition; counted again only when a record changed."""
-        records = self.state.records.by_id  # replaced as a whole where one of them changes
+        """Count rooms by condition, only when a record has changed."""
+        records = self.state.records.by_id  # the mapping is replaced when a record changes
         away = self.state.leader and is_away(self.state.livekit.seen, self.clock.monotonic())
         if self._counted is not None and self._counted[0] is records and self._counted[1] is away:
             return

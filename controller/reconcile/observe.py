@@ -1,4 +1,4 @@
-"""The gathering half of a pass: manifests, live rooms, records, in the order that keeps them consistent."""
+"""Reads manifests, live rooms and records for a pass, in the order that keeps them consistent."""
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -16,9 +16,9 @@ from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
 
 STRAGGLER_TIMEOUT_SECONDS: Final = 0.5
-"""Seconds without any further answer after which those who are still looked for count as inside."""
+"""Seconds without a further response after which the missing rooms count as occupied."""
 CONFIRM_SECONDS: Final = 1.0
-"""Seconds until a list is asked for again from which many rooms are missing."""
+"""Seconds until a list is read again if many rooms are missing in it."""
 MIN_DOUBTFUL_ROOMS: Final = 5
 
 Listings: TypeAlias = tuple[Callable[[], Awaitable[None]], ...]
@@ -26,9 +26,9 @@ Listings: TypeAlias = tuple[Callable[[], Awaitable[None]], ...]
 
 @dataclass(frozen=True, slots=True)
 class StateObserver:
-    """Reads all three worlds; writes nothing but what this process knows.
+    """Reads manifests, live rooms and records; writes only the state cache.
 
-    `listings` are what else LiveKit is asked for in each pass; they never fail.
+    `listings` are the other reads of LiveKit in each pass; they never fail.
     """
 
     read_manifests: Callable[[], Awaitable[Desired]]
@@ -41,16 +41,16 @@ class StateObserver:
     confirm_after: float = CONFIRM_SECONDS
 
     async def observe(self, desired: Desired | None) -> Observed:
-        """The three worlds. `desired` is the snapshot to use again, None to read rooms.d.
+        """The observed state. `desired` is the snapshot to use again, None to read rooms.d.
 
-        LiveKit's listings are answered before the records are read, so that what is listed of ours is
-        always among the records (rule 3 of docs/records.md#rules). Raises LiveKitError's and StoreError's
+        LiveKit's listings end before the records are read, so that each listed room of ours is always
+        among the records (rule 3 of docs/records.md#rules). Raises LiveKitError's and StoreError's
         kinds; if both servers are unavailable, the one for LiveKit with MongoDB's as its cause.
         """
         try:
             await asyncio.gather(self._rooms(), *(listing() for listing in self.listings))
         except LiveKitError as error:
-            try:  # guests are answered from what MongoDB says while LiveKit is away, too
+            try:  # while LiveKit is unavailable guests still get answers from the records
                 await self._records()
             except StoreError as other:
                 raise error from other
@@ -60,7 +60,7 @@ class StateObserver:
         return Observed(snapshot, self._usable(), dict(self.state.live), unusable=self.store.unusable)
 
     def _usable(self) -> Mapping[str, RoomRecord]:
-        """The records to act on; the last good one of a damaged record is for answering guests alone."""
+        """The records to act on; the last good version of a damaged one is only for answering guests."""
         records, unusable = self.store.by_id, self.store.unusable
         if not unusable:
             return records
@@ -79,7 +79,7 @@ class StateObserver:
         self.state.update_listing(rooms, asked, self.clock.monotonic(), self.reader.clock_ahead_s)
 
     def _is_doubtful(self, rooms: Iterable[LiveRoom]) -> bool:
-        """Whether half of the rooms or more are missing at once: the second list is believed."""
+        """Whether half of the rooms or more are missing at once: then the list is read a second time."""
         known = self.state.live.keys()
         missing = len(known - {room.name for room in rooms})
         return missing >= MIN_DOUBTFUL_ROOMS and 2 * missing >= len(known)
@@ -93,9 +93,9 @@ class StateObserver:
         self.state.mongodb.record_success(self.clock.monotonic())
 
     async def people(self, names: Iterable[str]) -> dict[str, tuple[Participant, ...]]:
-        """Who is inside each; a room that cannot be looked into is left out, and so counts as occupied.
+        """The participants of each; a room that cannot be read is left out, and so counts as occupied.
 
-        One whose answer hangs is not waited for once the others have come: it must not delay their rooms.
+        Once the others have responded, a hanging call is not waited for: it must not delay their rooms.
         """
         reads = {asyncio.create_task(self._read_participants(name)): name for name in sorted(names)}
         waiting = set(reads)

@@ -1,7 +1,7 @@
-"""The other replicas on the same database: what they see, and who of us should lead. Does no I/O.
+"""The other replicas on the same database: what they see, and which one should lead. Does no I/O.
 
-Each replica renews its document every 2 s (records/replicas.py). Whether one is alive is judged by its
-number, which moves, and by our own monotonic clock in seconds: the clocks of two hosts may differ.
+Each replica renews its document every 2 s (records/replicas.py). It is alive if its number changes within
+a time of our own monotonic clock, in seconds: the clocks of two hosts may differ.
 """
 
 import asyncio
@@ -16,16 +16,16 @@ RENEW_SECONDS: Final = 2.0
 """Seconds between two documents of one replica."""
 ALIVE_SECONDS: Final = 3 * RENEW_SECONDS
 LIVEKIT_AWAY_SECONDS: Final = 15.0
-"""Without a good ListRooms for so long, what was seen is no longer known to be so."""
+"""Without a successful ListRooms for this long, the last listing counts as outdated."""
 LIVEKIT_SEEN_SECONDS: Final = 5.0
-"""A candidate whose last good ListRooms is no older sees LiveKit."""
+"""A candidate whose last successful ListRooms is not older reaches LiveKit."""
 SETTLE_SECONDS: Final = 300.0
-"""For so long a new holder, and the document of another replica, count where revisions differ."""
+"""How long a new holder, and another replica's document, count if revisions differ."""
 
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """Another replica; when its number moved last, and since when it has had its revision."""
+    """Another replica; when its number last changed, and since when it has its revision."""
 
     replica: Replica
     moved_at: float
@@ -43,8 +43,8 @@ class Peer:
 class Peers:
     """What this replica knows of the others, and of itself.
 
-    `revision_changed` is set when there is something new to tell the others. `_lead_since` is since when
-    this replica holds the lease, None while it does not.
+    `revision_changed` is set when the others should get our new revision. `_lead_since` is since when this
+    replica holds the lease, None while it does not.
     """
 
     revision_changed: asyncio.Event = field(default_factory=asyncio.Event)
@@ -62,29 +62,29 @@ class Peers:
         self._lead_since = None
 
     def observe(self, others: Iterable[Replica], now: float, wall: datetime) -> None:
-        """The documents of the others, as they stand now. `wall` judges one that is new to us."""
+        """The current documents of the others. `wall` is for the age of a new one."""
         self._peers = {each.id: _followed(self._peers.get(each.id), each, now, wall) for each in others}
 
     def observe_revision(self, revision: str, now: float) -> None:
-        """Our own manifests, as they were just read. Those of the start are no change."""
+        """The revision that was just read. The first one is not a change."""
         if revision != self._revision:
             self._revision_at = now if self._revision else float("-inf")
             self._revision = revision
             self.revision_changed.set()
 
     def may_lead(self, livekit_seen: float | None, now: float) -> bool:
-        """Whether to take a lease that is free: not while another sees LiveKit and we do not."""
+        """Whether to take a free lease: not while another reaches LiveKit and we do not."""
         return not is_away(livekit_seen, now) or not self._sees_livekit(now)
 
     def should_give_way(self, livekit_seen: float | None, now: float) -> bool:
-        """Whether to give the lease up: LiveKit is away for us alone."""
+        """Whether to give the lease up: LiveKit is unreachable only for us."""
         return is_away(livekit_seen, now) and self._sees_livekit(now)
 
     def other_revision(self, now: float) -> Replica | None:
-        """The replica whose manifests differ, while ours may be the older ones; None: ours may be followed.
+        """The replica whose manifests differ while ours may be older; None: ours may be applied.
 
-        Only a holder of less than 5 minutes has to ask. One who saw its own manifests change while the other
-        already had its revision knows that its own are newer.
+        Only in the first 5 minutes of the lease. If our manifests changed while the other already had its
+        revision, ours are newer.
         """
         if self._lead_since is None or now - self._lead_since >= SETTLE_SECONDS or not self._revision:
             return None
@@ -99,7 +99,7 @@ class Peers:
 
 
 def is_away(livekit_seen: float | None, now: float) -> bool:
-    """Whether LiveKit has given no good list for so long that what is known of it is old."""
+    """Whether the last successful listing of LiveKit is too old."""
     return livekit_seen is None or now - livekit_seen > LIVEKIT_AWAY_SECONDS
 
 

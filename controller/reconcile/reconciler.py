@@ -1,7 +1,7 @@
-"""The reconciler: observe, plan, act, say. Level-triggered: what woke it does not matter.
+"""The reconciler: observe, plan, apply, write status. Level-triggered: the trigger does not matter.
 
-One pass looks at everything and plans everything, then gives each room that needs something to a task of
-its own (task_runner.py) and waits for none of them. What fails is planned again, after a backoff of its own.
+One pass reads and plans everything, then starts a task for each room that needs one (task_runner.py) without
+waiting for it. What fails is planned again, after its own backoff.
 """
 
 from collections import Counter
@@ -33,10 +33,10 @@ from controller.reconcile.webhooks import (
 from controller.records.ports import Lease, RecordReader, RemovalApproval, RemovalApprovals
 
 EMPTY_PLAN_TTL_SECONDS: Final = 60.0
-"""For how long a plan with nothing to do stands, where only the passing of time could change it."""
+"""How long an empty plan is kept if only time could change it."""
 
 RECHECK_OCCUPANCY_SECONDS: Final = 2.0
-"""Seconds after which it is looked again whether the last has left: the number of people lags by four."""
+"""Seconds until the next check whether the last person has left: the number of people lags by four."""
 
 _DIFFERS: Final = "bring both replicas to one revision; after 5 minutes this one follows its own manifests"
 
@@ -45,7 +45,7 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class _EmptyPlan:
-    """A plan with nothing to do, and the worlds it was made for."""
+    """An empty plan, and the observed state that it was made for."""
 
     observed: Observed
     plan: Plan
@@ -54,10 +54,10 @@ class _EmptyPlan:
 
 @dataclass(slots=True)
 class Planner:
-    """Plans for what is observed, with what is remembered of earlier passes.
+    """Plans for the observed state, with the state of earlier passes.
 
-    `inputs` holds what never changes; each plan fills in the rest. `unsure`: the last plan holds something
-    back for people whom a room counts and nobody lists; mostly they have just left.
+    `inputs` holds what never changes; each plan fills in the rest. `unsure`: the last plan defers something
+    for people whom a room counts but does not list; mostly they have just left.
     """
 
     inputs: PlanInputs
@@ -79,9 +79,9 @@ class Planner:
         everyone: bool = False,
         approved_removals: frozenset[str] = frozenset(),
     ) -> Plan:
-        """The plan; looks inside the rooms where people decide. The very same one while nothing changes.
+        """The plan; reads the participants of rooms where they matter. The same object while nothing changes.
 
-        `everyone`: inside each room that changes, for a plan that is shown to somebody. Writes nothing.
+        `everyone`: of each room that changes, for a plan that is shown. Writes nothing.
         """
         now = self.clock.monotonic()
         last = self._empty_plan
@@ -117,23 +117,23 @@ class Planner:
         return plan
 
     async def _read_approved_removals(self, now: datetime) -> frozenset[str]:
-        """The rooms that `apply --allow-removals` gave leave to remove, while that is good."""
+        """The rooms whose removal `apply --allow-removals` approved, while that is valid."""
         approval = await self.approvals.removal_approval()
         self._approval, self._approval_known = approval, True
         return approval.keys if approval is not None and approval.expires > now else frozenset()
 
     async def consume_removal_approval(self, plan: Plan, observed: Observed) -> None:
-        """Leave is used once: it ends when none of its rooms is missing any more, gone or back."""
+        """Delete the approval once none of its rooms is missing any more: removed, or restored."""
         if observed.desired.state not in (RoomsDirState.OK, RoomsDirState.EMPTY):
             return
-        if not self._approval_known:  # a controller before us may have used it and died
+        if not self._approval_known:  # an earlier controller may have used it and died
             await self._read_approved_removals(self.clock.wall())
         if self._approval is not None and not self._approval.keys & plan.missing:
             await self.approvals.consume_removal_approval()
             self._approval = None
 
     def remember(self, plan: Plan, observed: Observed) -> float | None:
-        """Take in what this plan says of absence; in how many seconds a removal becomes due."""
+        """Update since when manifests are missing; in how many seconds a removal becomes due."""
         now = self.clock.monotonic()
         refused = {change.blocked_by for change in plan.changes}
         counts = observed.desired.state is RoomsDirState.OK and BlockReason.UNREAD_MANIFEST not in refused
@@ -142,12 +142,12 @@ class Planner:
         return due - now if due is not None and BlockReason.NOT_YET in refused else None
 
     def on_standby(self) -> None:
-        """Another is at work: whatever was missing meanwhile, the wait begins again when it is our turn."""
+        """Another controller is active: waiting for missing manifests starts again when we lead."""
         self.absence.observe((), counts=False, now=self.clock.monotonic())
         self._approval_known = False
 
     async def check_orphans(self, plan: Plan) -> None:
-        """The first and the second look at rooms that are ours and nobody knows."""
+        """The first and the second check of orphans."""
         now = self.clock.monotonic()
         names = self.orphans.due_for_check(plan.orphans, now)
         for name, people in (await self.observer.people(names)).items():
@@ -156,7 +156,7 @@ class Planner:
 
 @dataclass(slots=True)
 class Reconciler:
-    """Makes rooms as their specs want them, and keeps them so, while it holds the lease.
+    """Keeps rooms as their specs describe them, while it holds the lease.
 
     `desired` is the last snapshot of rooms.d.
     """
@@ -175,8 +175,8 @@ class Reconciler:
     async def reconcile(self, *, read_files: bool, audit: bool = False) -> Plan | None:
         """One pass; None while another holds the lease. Raises LiveKitError's and StoreError's kinds.
 
-        What the plan wants is under way when this returns. `audit`: rooms that people are in are looked into,
-        and all whose policy changed of late; else those alone that something made suspect.
+        When it returns, the tasks of the plan run. `audit`: check permissions in occupied rooms, and in all
+        whose policy changed recently; otherwise only in rooms that were queued for it.
         """
         try:
             observed = await self.planner.observer.observe(None if read_files else self.desired)
@@ -208,12 +208,12 @@ class Reconciler:
         return plan
 
     async def write_statuses(self, plan: Plan) -> None:
-        """The statuses that `plan` leaves to be said, and wait until they are."""
+        """Write the outdated statuses of `plan`, and wait until they are written."""
         self.task_runner.start_statuses(plan, self.planner.records.by_id)
         await self.task_runner.wait_until_idle()
 
     def on_webhook(self, event: WebhookEvent) -> None:
-        """A verified webhook: wakes the loop where it may mean work."""
+        """A verified webhook: wakes the loop if it may need work."""
         live = self.planner.observer.state.live
         if not self.lease.held:
             return
@@ -225,9 +225,9 @@ class Reconciler:
             self.triggers.queue_companion_check(event.room)
 
     def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
-        """The rooms that something made suspect, and at an audit a share of those that people are in."""
+        """Check the queued rooms, and at an audit some of the occupied ones."""
         if queued := self.triggers.drain_permission_checks():
-            for record in self.planner.records.by_id.values():  # by now: one made since may be among them
+            for record in self.planner.records.by_id.values():  # read now, to include new ones
                 if record.live is None or record.live.name not in queued or not record.should_be_live:
                     continue
                 if not self.task_runner.start_maintenance(EnforcePermissions(record), again=True):
@@ -237,7 +237,7 @@ class Reconciler:
                 self.task_runner.start_maintenance(EnforcePermissions(record))
 
     def _withhold_manifests(self, observed: Observed, now: float) -> Observed:
-        """Those of this replica, while another one may have newer ones (docs/availability.md#revisions)."""
+        """Withhold our manifests if another replica may have newer ones (docs/availability.md#revisions)."""
         state, other = self.planner.observer.state, self.peers.other_revision(now)
         if other is not None and not state.manifests_withheld:
             reason = "RevisionDiffers"
@@ -246,7 +246,7 @@ class Reconciler:
         return observed if other is None else replace(observed, desired=observed.desired.withheld())
 
     def _log_blocked(self, plan: Plan) -> None:
-        """Once, when a guard begins to hold removals back."""
+        """Logged once, when a guard begins to block removals."""
         counts = Counter(plan.guarded.values())
         for guard in counts.keys() - self._guards:
             hint = guard.message(len(plan.missing))

@@ -1,4 +1,4 @@
-"""What is recorded of the reconciler's work on rooms: each thing that was done, failed, or has to wait."""
+"""Records events of the reconciler's work on rooms: each action that was done, failed, or has to wait."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -25,22 +25,22 @@ from controller.records.events import Event, EventType
 from controller.state_cache import StateCache
 
 AuthorOf = Callable[[str], str | None]
-"""Who last changed a manifest, by its path below rooms.d: `git COMMIT AUTHOR`; None where it is unknown."""
+"""The last author of a manifest, by its path below rooms.d: `git COMMIT AUTHOR`; None if unknown."""
 
 CONTROLLER: Final = "controller"
 _OURS_ON_API_ROOMS: Final = frozenset({EventType.HEAL, EventType.ADOPT, EventType.RECREATE})
-"""All else that is done to a room of the API is recorded by the call that asked for it."""
+"""Other actions on an API room are recorded by the call that requested them."""
 
 
 def unknown_author(_file: str) -> None:
-    """Where no history is read."""
+    """For use without a Git history."""
 
 
 @dataclass(slots=True)
 class RoomEvents:
     """Records the work on rooms, while this process holds the lease.
 
-    `_failed` has the last error by room id, `_held_back` what blocks a change, None where it is deferred.
+    `_failed` has the last error by room id, `_held_back` what blocks a change, None if it is deferred.
     """
 
     log: EventLog
@@ -51,7 +51,7 @@ class RoomEvents:
     _held_back: dict[str, BlockReason | None] = field(default_factory=dict)
 
     def recorder(self, change: RoomChange, revision: str) -> Callable[[Action], None]:
-        """To be told of each action of the change when it is done: several of one type are one event."""
+        """A callback for each action that is done: several of one type are one event."""
         begun, file, recorded = self.clock.monotonic(), manifest_file(change), set[EventType]()
         listed = self.state.live.get(change.live_name or "")
 
@@ -73,11 +73,11 @@ class RoomEvents:
         return on_done
 
     def succeeded(self, change: RoomChange) -> None:
-        """The change as a whole is done: the next failure is a new one."""
+        """The whole change is done: the next failure is a new one."""
         self._failed.pop(change.id, None)
 
     def failed(self, change: RoomChange, error: str, revision: str) -> None:
-        """Once while the same error lasts."""
+        """Recorded once while the same error lasts."""
         ready = change.record.status.condition("Ready") if change.record is not None else None
         known = ready.message if ready is not None and ready.reason == "Failed" else None
         if self._failed.get(change.id, known) != error:
@@ -86,7 +86,7 @@ class RoomEvents:
         self._failed[change.id] = error
 
     def compare(self, plan: Plan) -> None:
-        """Record what has to wait from this plan on."""
+        """Record what waits since this plan."""
         if self._failed:
             changing = {change.id for change in plan.changes}
             self._failed = {one: error for one, error in self._failed.items() if one in changing}
@@ -101,7 +101,7 @@ class RoomEvents:
         self._held_back = {room_id: change.blocked_by for room_id, change in held_back.items()}
 
     def _begins(self, change: RoomChange) -> bool:
-        """Whether it was not held back so before; of a time before ours the room's status tells."""
+        """Whether it has begun to wait; after a restart the room's status shows this."""
         if change.id in self._held_back:
             return self._held_back[change.id] is not change.blocked_by
         conditions = change.record.status.conditions if change.record is not None else ()
@@ -125,7 +125,7 @@ class RoomEvents:
         )
 
     def _author(self, change: RoomChange, action: Action) -> str:
-        """Whose wish it is: a manifest's, or ours, where a room is only brought back to what was wished."""
+        """The author: that of the manifest, or the controller if it only repairs the room."""
         file, heals = manifest_file(change), isinstance(action, Heal) and vanished(change)
         if file is None or heals or isinstance(action, Adopt | Repair | RestoreRecord | DeleteRetiredRoom):
             return CONTROLLER
@@ -133,7 +133,7 @@ class RoomEvents:
 
 
 def event_type(action: Action, change: RoomChange) -> EventType:
-    """What an action is called in events: by the action's word, but where a room is brought back."""
+    """The event's type: the name of the action, except for a restored room."""
     match action:
         case Adopt():
             return EventType.ADOPT
@@ -144,7 +144,7 @@ def event_type(action: Action, change: RoomChange) -> EventType:
 
 
 def manifest_file(change: RoomChange) -> str | None:
-    """The manifest that the room follows; None for a room of the API."""
+    """The room's manifest; None for an API room."""
     for action in change.actions:
         match action:
             case Create(manifest) | Update(manifest):

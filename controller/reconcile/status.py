@@ -1,4 +1,4 @@
-"""What is said of a room: conditions, made by one pure function from what was found and what came of it."""
+"""A room's conditions, made by one pure function from the observed state and the last results."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
@@ -20,11 +20,11 @@ _SEEN_ON_LIVEKIT: Final = ("Ready", "Live")
 
 @dataclass(frozen=True, slots=True)
 class StatusInputs:
-    """What there is to say of a room besides its record.
+    """The inputs of a room's status besides its record.
 
-    `live`: its current live room is there. `failure`: why the last try failed, one sentence. `change`: what
-    still has to happen to it. `guard`: what keeps it although its manifest is gone. `stale`: the error that
-    keeps it at its last good spec. `companions`: what they say of it.
+    `live`: its live room exists. `failure`: why the last try failed, one sentence. `change`: what is still
+    to do. `guard`: what keeps it although its manifest is gone. `stale`: the error that keeps it at its last
+    valid spec. `companions`: their conditions.
     """
 
     live: bool
@@ -37,13 +37,13 @@ class StatusInputs:
 
 
 def status_of(record: RoomRecord, inputs: StatusInputs, now: datetime) -> Status:
-    """The room's status for its present generation; a condition keeps its time while its status stays."""
+    """The status for the current generation; a condition keeps its time while its status stays the same."""
     conditions = (_kept(record.status, new, now) for new in _conditions(record, inputs))
     return Status(record.generation, tuple(conditions))
 
 
 def with_condition(status: Status, new: NewCondition, now: datetime) -> Status:
-    """`status` with another word of a companion, where it has one; the rest stays as it was said."""
+    """`status` with a companion's new condition, if it has one; the others stay."""
     conditions = (_kept(status, new, now) if old.type == new.type else old for old in status.conditions)
     return replace(status, conditions=tuple(conditions))
 
@@ -89,12 +89,12 @@ def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
 
 
 def guarded(reason: BlockReason, missing: int) -> NewCondition:
-    """The condition of a room that stays although its manifest, as those of `missing` rooms, is gone."""
+    """The condition of a room that a guard keeps; `missing` is the number of rooms without a manifest."""
     return NewCondition("Guarded", TRUE, str(reason), reason.message(missing))
 
 
 def _given_up(change: RoomChange | None) -> bool:
-    """Whether a live room under a retired name still stands."""
+    """Whether a live room with a retired name still exists."""
     return change is not None and any(isinstance(action, DeleteRetiredRoom) for action in change.actions)
 
 
@@ -122,7 +122,7 @@ def vanished(change: RoomChange) -> bool:
 
 
 def unusable_condition(each: UnusableRecord) -> Condition:
-    """What is said of a record that must not be acted on: derived by whoever shows it, never written."""
+    """The condition of an unusable record: derived when it is shown, never written."""
     status = FALSE if each.is_damaged else "Unknown"
     return Condition("Ready", status, str(each.reason), advice(each), each.record.modified)
 
@@ -130,7 +130,7 @@ def unusable_condition(each: UnusableRecord) -> Condition:
 def count_conditions(
     records: Iterable[RoomRecord], unusable: Mapping[str, UnusableRecord], *, livekit_away: bool
 ) -> Counter[tuple[str, str]]:
-    """How many rooms say what, by condition type and status; `unusable` ones must not be acted on."""
+    """The number of rooms by condition type and status; `unusable` ones must not be acted on."""
     usable = (record for record in records if not record.removed and record.id not in unusable)
     said = chain.from_iterable(record.status.conditions for record in usable)
     counts = Counter((c.type, c.status) for c in chain(said, map(unusable_condition, unusable.values())))
@@ -143,7 +143,7 @@ def count_conditions(
 
 
 def unseen(condition: Condition, message: str, since: datetime) -> Condition:
-    """What a condition says while LiveKit is away: those that only LiveKit can tell are Unknown."""
+    """The condition while LiveKit is unavailable: Unknown if it depends on LiveKit."""
     if condition.type not in _SEEN_ON_LIVEKIT:
         return condition
     return Condition(condition.type, "Unknown", "LiveKitAway", message, since)

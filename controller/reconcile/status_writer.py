@@ -1,4 +1,4 @@
-"""Says of each room how it is: the status in its record, written once, and only when it changed."""
+"""Writes the status of rooms into their records, only when it has changed."""
 
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
@@ -16,7 +16,7 @@ from controller.state_cache import StateCache
 
 @dataclass(slots=True)
 class StatusWriter:
-    """`_failures` holds, by room id, why the last try failed where the room itself was refused."""
+    """`_failures` holds, by room id, why the last try failed, if LiveKit refused this room."""
 
     store: RecordWriter
     state: StateCache
@@ -27,9 +27,9 @@ class StatusWriter:
     _right: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = field(default_factory=dict)
 
     async def write_status(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
-        """The record's sid and status after something was done; `left` is what still has to happen.
+        """Write the record's sid and status after an action; `left` is what is still to do.
 
-        The status is for the generation that was worked on, and never covers a newer one.
+        The status is for the generation that was applied, never for a newer one.
         """
         current = self.store.by_id.get(record.id)
         if current is None or current.removed:
@@ -45,14 +45,14 @@ class StatusWriter:
     def outdated(
         self, plan: Plan, records: Mapping[str, RoomRecord], busy: AbstractSet[str]
     ) -> list[tuple[RoomRecord, RoomChange | None]]:
-        """Whose status is to be written, and what still has to happen to each: rooms that are not `busy`.
+        """The rooms with an outdated status, without `busy` ones, and what is still to do for each.
 
-        A room that nothing is planned for, and of which companions say the same as last time, costs nothing.
+        A room without a planned change and with unchanged conditions of companions is not computed again.
         """
         outdated: list[tuple[RoomRecord, RoomChange | None]] = []
         changes = {change.id: change for change in plan.changes}
         for room_id in self._failures.keys() - changes.keys() - busy:
-            del self._failures[room_id]  # what had failed is wanted no more, or came about without us
+            del self._failures[room_id]  # what had failed is not wanted any more, or is done
         right: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = {}
         for record in records.values():
             if record.removed or record.id in busy:
@@ -70,20 +70,20 @@ class StatusWriter:
         return outdated
 
     def record_failure(self, room_id: str, error: Exception) -> None:
-        """LiveKit refused the room: the next status says so."""
+        """LiveKit refused the room: the next status shows it."""
         self._failures[room_id] = str(error)
 
     def record_success(self, room_id: str) -> None:
-        """What the room needed was done."""
+        """The room's actions were done."""
         self._failures.pop(room_id, None)
 
     async def write_condition(self, record: RoomRecord, new: NewCondition) -> None:
-        """One companion's word alone; the rest stays as it was said. StoreError's kinds."""
+        """Write only one companion's condition; the others stay. StoreError's kinds."""
         status = with_condition(record.status, new, self.clock.wall())
         await self.store.save(record, record.with_status(status))
 
     async def write_removed(self, record: RoomRecord) -> None:
-        """As stop, and the status is of this generation: whoever removed it by API sees that it is so."""
+        """As stop, and the status is of this generation, which the caller of the API waits for."""
         status = replace(record.status, observed_generation=record.generation)
         await self.store.save(record, record.with_status(status))
 
@@ -95,12 +95,12 @@ class StatusWriter:
         return self.flapping.stalled(record.id, self.clock.monotonic())
 
     def _said(self, record: RoomRecord) -> tuple[NewCondition, ...]:
-        """What companions say of the room."""
+        """The conditions of companions."""
         said = [companion.condition(record) for companion in self.companions]
         return tuple([condition for condition in said if condition is not None])
 
     def _sid_is_right(self, record: RoomRecord) -> bool:
-        """False where we died before it was written down, or somebody made the room again under its name."""
+        """False if we died before it was written, or the room was created again under its name."""
         room = self.state.live_room(record)
         return room is None or room.sid == record.sid
 

@@ -1,6 +1,6 @@
-"""Rooms side by side, a room's own steps in order: one task for each, with a backoff of its own.
+"""Runs one task per room, with its own backoff: rooms concurrently, the steps of a room in order.
 
-A room that fails never delays another; nothing that is under way is begun twice.
+A failing room never delays another; a running task is not started twice.
 """
 
 import asyncio
@@ -48,18 +48,18 @@ from controller.records.record import RoomRecord
 from controller.room import redact_key
 
 HEAL_RECHECK_SECONDS: Final = 2.0
-"""A healed room is looked at again after so many seconds."""
+"""Seconds until a healed room is checked again."""
 UPDATE_RECHECK_SECONDS: Final = 0.5
-"""And an updated one: whoever came in with an older token meanwhile is found then, and watched for after."""
+"""Seconds until an updated room is checked again, for participants who joined with an older token."""
 
 MAX_OUTAGE_RETRIES: Final = 3
-"""A room that finds a server away so often while passes find it there has a trouble of its own."""
+"""A room for which a server fails this often, while passes reach it, has its own problem."""
 
 MAX_CONFLICT_RETRIES: Final = 5
-"""A room that loses its write so often in a row stands in conflict with something."""
+"""A room whose write fails this often in a row is in a permanent conflict."""
 
 Progress = Callable[[str, str, str], None]
-"""Told of each thing done: key, the action's word, and `done` or what went wrong."""
+"""Called for each action: key, name of the action, and `done` or the error."""
 
 _AWAY: Final = LiveKitUnavailableError | StoreUnavailableError
 
@@ -68,7 +68,7 @@ log = structlog.get_logger()
 
 @dataclass(slots=True)
 class TaskRunner:
-    """Carries out plans. Wakes the loop when something has to be planned again."""
+    """Applies plans. Wakes the loop when a room must be planned again."""
 
     applier: ChangeApplier
     status_writer: StatusWriter
@@ -86,13 +86,13 @@ class TaskRunner:
 
     @property
     def busy(self) -> AbstractSet[str]:
-        """The rooms (by id) and chores that something is under way for."""
+        """The rooms (by id) and chores with a running task."""
         return self._tasks.keys()
 
     def start_changes(self, plan: Plan, *, looks: bool = True) -> None:
-        """Begin what is due, rooms with people in them first, waiting for nothing.
+        """Start what is due, occupied rooms first, without waiting.
 
-        Without `looks` nobody looks into rooms that nothing changes in.
+        Without `looks` the participants of unchanged rooms are not read.
         """
         now = self._now()
         for change in sorted(plan.changes, key=lambda change: self._seems_empty(change.live_name)):
@@ -106,14 +106,14 @@ class TaskRunner:
                 self.start_maintenance(chore, again=isinstance(chore, FinalizeApiRemoval))
 
     def _seems_empty(self, name: str | None) -> bool:
-        """By the listing, which lags: good enough for an order."""
+        """By the listing, which lags: precise enough for an order."""
         room = self.applier.state.live.get(name) if name is not None else None
         return room is None or not room.num_participants
 
     def start_maintenance(self, chore: Chore, *, again: bool = False) -> bool:
-        """Give a piece of housekeeping its task; False where that is under way, or waits after a failure.
+        """Start a chore; False if it runs already, or waits after a failure.
 
-        `again`: what is under way may have missed something, so the loop is woken once it has ended.
+        `again`: a running one may have missed something, so the loop is woken when it ends.
         """
         key, task = _backoff_key(chore), _task_key(chore)
         if task not in self._tasks and not self._backoff.is_backing_off(key, self._now()):
@@ -124,24 +124,24 @@ class TaskRunner:
         return False
 
     def start_statuses(self, plan: Plan, records: Mapping[str, RoomRecord]) -> None:
-        """Write the statuses that `plan` leaves to be said, of rooms that nothing is under way for."""
+        """Write the outdated statuses of rooms without a running task."""
         self.events.compare(plan)
         for record, left in self.status_writer.outdated(plan, records, self.busy):
             self.start(record.id, self.status_writer.write_status(record, plan, left))
 
     def requeue(self, key: str) -> None:
-        """Wake the loop once what is under way for `key` has ended: the world moved on meanwhile."""
+        """Wake the loop when the task of `key` ends, because something changed meanwhile."""
         if key in self._tasks:
             self._requeued.add(key)
 
     def start(self, key: str, work: Coroutine[Any, Any, None], *, retry: str | None = None) -> None:
-        """Give `work` a task of its own, under `key`; after a fault it waits under `retry` [`key`]."""
+        """Start `work` as the task of `key`; after a failure `retry` [`key`] has a backoff."""
         self._tasks[key] = asyncio.create_task(self._guarded(key, work, retry or key))
 
     def _note(self, change: RoomChange) -> None:
-        """Where the world moved on while the room is worked on, it is planned again right afterwards.
+        """If something changed while the room's task runs, plan the room again right after it.
 
-        Work under way shows as a live room to make or to finish; that is no news.
+        A room that is still to be created or finished is not such a change: the task does it.
         """
         doing = self._doing.get(change.id)
         if doing is None:
@@ -152,16 +152,16 @@ class TaskRunner:
             self._requeued.add(change.id)
 
     def reset_backoff(self) -> None:
-        """What was away is back: nobody waits any longer."""
+        """A server is available again: retry everything now."""
         self._backoff.clear()
 
     async def wait_until_idle(self) -> None:
-        """Until nothing is under way."""
+        """Wait until no task runs."""
         while self._tasks:
             await asyncio.wait(list(self._tasks.values()))
 
     async def close(self, grace: float) -> None:
-        """Let what is under way end for `grace` seconds, then cut it off: the next start puts it right."""
+        """Wait `grace` seconds for running tasks, then cancel them: the next start repairs their rooms."""
         if not self._tasks:
             return
         _, pending = await asyncio.wait(list(self._tasks.values()), timeout=grace)
@@ -175,11 +175,11 @@ class TaskRunner:
         return not vanished(change) or self.status_writer.flapping.may_heal(change.id, now)
 
     async def _guarded(self, key: str, work: Coroutine[Any, Any, None], retry: str) -> None:
-        """A fault in one room's work is that room's alone."""
+        """Keep a failure of one room from affecting others."""
         try:
             await work
         except RoomctlError:
-            pass  # a status that could not be written is found missing by the next pass
+            pass  # the next pass writes the status
         except Exception:
             self.metrics.errors.labels("Unexpected").inc()
             log.exception("task crashed", retry_in_seconds=round(self._retry(retry), 1))
@@ -221,13 +221,13 @@ class TaskRunner:
         if any(isinstance(action, Heal) for action in result.done):
             self.triggers.later(HEAL_RECHECK_SECONDS)
         if any(isinstance(action, RestoreRecord) for action in result.done):
-            self.triggers.wake()  # what else the room needs can be planned now
+            self.triggers.wake()  # the rest of the room can be planned now
         if any(isinstance(action, Update | Repair) for action in result.done):
             self._queue_permission_check(change)
             self.triggers.later(UPDATE_RECHECK_SECONDS)
 
     def _failed(self, change: RoomChange, error: RoomctlError, revision: str) -> None:
-        """Plan the room again, later; where the room itself was refused, its status says so."""
+        """Plan the room again later; if LiveKit refused the room, its status shows it."""
         self.metrics.errors.labels(error.kind).inc()
         self._queue_permission_check(change)
         delay = self._retry(change.id)
@@ -237,7 +237,7 @@ class TaskRunner:
         for action in change.due:
             self.metrics.actions.labels(action.label, "failed").inc()
         self.progress(change.key, change.action_names[0], str(error))
-        # an outage is said once, by the loop, not by each room
+        # the loop logs an outage once, for all rooms
         away = isinstance(error, _AWAY) and self._backoff.count(change.id) < MAX_OUTAGE_RETRIES
         write_line = log.debug if away else log.warning
         if not away:
@@ -251,16 +251,16 @@ class TaskRunner:
         )
         if isinstance(error, LiveKitError) and not isinstance(error, LiveKitUnavailableError):
             self.status_writer.record_failure(change.id, error)
-            self.triggers.wake()  # the next pass says so in the room's status
+            self.triggers.wake()  # the next pass writes it into the room's status
 
     def _is_race(self, change: RoomChange, error: RoomctlError) -> bool:
-        """Whether the next plan settles it: a comparison that is lost again and again is no race."""
+        """Whether the next plan resolves it: a comparison that fails again and again is not a race."""
         if isinstance(error, StoreConflictError):
             return self._backoff.count(change.id) < MAX_CONFLICT_RETRIES
         return isinstance(error, LeaseLostError)
 
     def _queue_permission_check(self, change: RoomChange) -> None:
-        """Have the next pass look inside: the policy changed, and not everybody may have been told."""
+        """Have the next pass check permissions: the policy changed, and some may not be updated."""
         if change.live_name is not None:
             self.triggers.permission_checks.add(change.live_name)
 
@@ -319,7 +319,7 @@ def _backoff_key(chore: Chore) -> str:
 
 
 def _task_key(chore: Chore) -> str:
-    """A room is not taken down while another step of its own is under way: CreateRoom might come after."""
+    """A room is not deleted while another task of it runs: CreateRoom might come after."""
     return chore.record.id if isinstance(chore, FinalizeApiRemoval) else _backoff_key(chore)
 
 

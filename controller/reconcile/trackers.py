@@ -1,6 +1,6 @@
-"""What the loop remembers from pass to pass, as small machines over a monotonic clock in seconds. Pure.
+"""What the loop remembers between passes, as small state machines; monotonic clock in seconds. Pure.
 
-None of it is stored: after a restart every count begins again, which only ever makes us slower to act.
+Nothing is stored: after a restart every count starts again, which only delays actions.
 """
 
 from collections import deque
@@ -12,45 +12,45 @@ from controller.records.record import RoomRecord
 from controller.room import MediaType
 
 PRUNE_GRACE_SECONDS: Final = 10.0
-"""How long a manifest must be absent from every snapshot before its room goes."""
+"""How long a manifest must be missing in every snapshot before its room is removed."""
 ORPHAN_CONFIRM_SECONDS: Final = 30.0
-"""How far apart the two looks lie that must find an orphan empty."""
+"""Time between the two checks that must find an orphan empty."""
 FLAP_THRESHOLD: Final = 5
 FLAP_WINDOW_SECONDS: Final = 600.0
 FLAP_HEAL_INTERVAL_SECONDS: Final = 60.0
 MAX_ROOMS_PER_AUDIT: Final = 100
-"""Rooms looked into at one resync, at most."""
+"""Maximum of rooms checked at one resync."""
 MIN_UNRESTRICTED_ROOMS_PER_AUDIT: Final = 20
-"""Of these, how many occupied rooms that may carry all media get, however many restricted ones there are."""
+"""The share of these for occupied rooms that may carry all media, even if there are many restricted ones."""
 
 
 class AbsenceTracker:
-    """Since when each missing manifest has been missing from every snapshot that counts."""
+    """Since when each missing manifest has been missing in every valid snapshot."""
 
     def __init__(self) -> None:
         self._since: dict[str, float] = {}
 
     def observe(self, missing: Collection[str], *, counts: bool, now: float) -> None:
-        """A snapshot; one that does not count makes the waiting begin again."""
+        """A snapshot; one that does not count restarts the waiting."""
         self._since = {key: self._since.get(key, now) for key in missing} if counts else {}
 
     def missing_for_seconds(self, now: float) -> Mapping[str, float]:
         return {key: now - since for key, since in self._since.items()}
 
     def next_due(self, now: float) -> float | None:
-        """When the next of them will have been missing for long enough; None where all have been."""
+        """When the next of them has been missing for long enough; None if all have."""
         due = (since + PRUNE_GRACE_SECONDS for since in self._since.values())
         return min((time for time in due if time > now), default=None)
 
 
 class OrphanTracker:
-    """When each orphan was looked at last, and since when it was seen empty; None where people are inside."""
+    """When each orphan was checked last, and since when it is empty; None if people are inside."""
 
     def __init__(self) -> None:
         self._looks: dict[str, tuple[float, float | None]] = {}
 
     def due_for_check(self, orphans: Collection[str], now: float) -> list[str]:
-        """Those not looked at within the gap; what is no orphan any more is forgotten."""
+        """Those not checked within the gap; rooms that are no longer orphans are forgotten."""
         self._looks = {name: look for name, look in self._looks.items() if name in orphans}
         recent = {name for name, (at, _) in self._looks.items() if now - at < ORPHAN_CONFIRM_SECONDS}
         return sorted(name for name in orphans if name not in recent)
@@ -60,20 +60,20 @@ class OrphanTracker:
         self._looks[name] = now, None if people else now if since is None else since
 
     def ripe(self) -> frozenset[str]:
-        """Those that two looks, far enough apart, found empty."""
+        """Those that two checks, far enough apart, found empty."""
         empty = ((name, at, since) for name, (at, since) in self._looks.items() if since is not None)
         return frozenset(name for name, at, since in empty if at - since >= ORPHAN_CONFIRM_SECONDS)
 
 
 class FlapDetector:
-    """Rooms that vanish again and again: stalled after five times in ten minutes, until one lives ten."""
+    """Rooms that vanish again and again: stalled after five times in ten minutes, until one lasts ten."""
 
     def __init__(self) -> None:
         self._vanished: dict[str, deque[float]] = {}
         self._stalled: set[str] = set()
 
     def vanished(self, key: str, now: float) -> bool:
-        """Count it; whether the room is stalled from now on."""
+        """Count it; whether the room is now stalled."""
         before = self.stalled(key, now)
         times = self._vanished.setdefault(key, deque(maxlen=FLAP_THRESHOLD))
         times.append(now)
@@ -92,18 +92,18 @@ class FlapDetector:
 
 
 def is_restricted(record: RoomRecord) -> bool:
-    """Whether the room must not carry every kind of media."""
+    """Whether the room may not carry all media."""
     return record.spec.mediaType is not MediaType.VIDEO_AUDIO
 
 
 class Audit:
-    """Which rooms are looked into although no change and no webhook asks for it: a few at each resync.
+    """Chooses rooms whose permissions are checked without a change or a webhook: a few at each resync.
 
-    Permissions that a hand changed show in no listing, and webhooks get lost. Whom to look at is read off
-    the listing, whose `num_participants` lags by up to five seconds (`num_publishers` no less: measured). So
-    rooms that must not carry every kind of media are looked into while they seem empty, too, as far as the
-    number of looks goes; elsewhere what happens in somebody's first seconds is found one resync later. Which
-    rooms were looked into is remembered, so that all get their turn.
+    No listing shows permissions that others changed, and webhooks get lost. Rooms are chosen by the listing,
+    whose `num_participants` and `num_publishers` lag by up to five seconds (measured). So rooms that may not
+    carry all media are also checked while they seem empty, within the limit; in others, what happens in a
+    participant's first seconds is found one resync later. Checked rooms are remembered, so that all are
+    checked in turn.
     """
 
     def __init__(self) -> None:
@@ -111,9 +111,9 @@ class Audit:
         self._round = 0
 
     def choose(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> list[RoomRecord]:
-        """The rooms to look into now, of those with a listed live room.
+        """The rooms to check now, of those with a listed live room.
 
-        All occupied ones while they are few; else restricted ones first, and the longest not looked into.
+        All occupied ones if they are few; otherwise restricted ones first, and the least recently checked.
         """
         occupied, quiet = _by_people(records, live)
         restricted = self._in_turn(room for room in occupied if is_restricted(room))
@@ -128,7 +128,7 @@ class Audit:
         return sorted(rooms, key=lambda room: (self._checked.get(room.id, 0), room.id))
 
     def _remember(self, chosen: Iterable[RoomRecord], rooms: Collection[RoomRecord]) -> None:
-        """Remember the turn of `chosen`, and nothing of rooms that are no more among `rooms`."""
+        """Remember the turn of `chosen`, and forget rooms that are not among `rooms`."""
         self._round += 1
         before = {room.id: self._checked[room.id] for room in rooms if room.id in self._checked}
         self._checked = before | {room.id: self._round for room in chosen}
@@ -137,7 +137,7 @@ class Audit:
 def _by_people(
     records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]
 ) -> tuple[list[RoomRecord], list[RoomRecord]]:
-    """The rooms listed with people in them, and the restricted ones that seem empty."""
+    """The occupied rooms by the listing, and the restricted ones that seem empty."""
     occupied: list[RoomRecord] = []
     quiet: list[RoomRecord] = []
     for record in records:

@@ -1,4 +1,4 @@
-"""What wakes the loop: a file change, a webhook, a timer. A trigger only wakes; it carries no facts."""
+"""Wakes the loop after a file change, a webhook or a timer. A trigger carries no facts."""
 
 import asyncio
 import math
@@ -10,10 +10,10 @@ _Slot: TypeAlias = tuple[int, Callable[[], None]]
 
 
 class Triggers:
-    """Wakes one waiting loop; wakes that come while a pass is under way count for the next.
+    """Wakes one waiting loop; a wake during a pass counts for the next.
 
-    `permission_checks` and `companion_checks` are the live rooms that a pass is to look at, by name. What is
-    added there without a wake is looked at by a later one.
+    `permission_checks` and `companion_checks` are the names of live rooms that a pass must check. One that
+    is added without a wake is checked by a later pass.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class Triggers:
         self._woken.set()
 
     def files_changed(self) -> None:
-        """Something below rooms.d may have changed: the next pass reads it again."""
+        """Have the next pass read rooms.d: it may have changed."""
         self._files = True
         self._woken.set()
 
@@ -37,17 +37,17 @@ class Triggers:
         self._woken.set()
 
     def drain_permission_checks(self) -> AbstractSet[str]:
-        """The live rooms marked since the last time this was asked."""
+        """The live rooms queued since the last call."""
         queued, self.permission_checks = self.permission_checks, set()
         return queued
 
     def queue_companion_check(self, name: str) -> None:
-        """Somebody came to or left the live room `name`, or what serves it changed: the next pass looks."""
+        """Participants of the live room `name`, or its recording, may have changed: the next pass checks."""
         self.companion_checks.add(name)
         self._woken.set()
 
     def drain_companion_checks(self) -> AbstractSet[str]:
-        """The live rooms that companions are to look at, since the last time this was asked."""
+        """The live rooms queued for companions since the last call."""
         queued, self.companion_checks = self.companion_checks, set()
         return queued
 
@@ -56,11 +56,11 @@ class Triggers:
         self._at(delay, self.wake)
 
     def files_later(self, delay: float) -> None:
-        """Wake it in `delay` seconds, and have rooms.d read again: nothing is removed on an old snapshot."""
+        """Wake it in `delay` seconds and read rooms.d: removals need a new snapshot."""
         self._at(delay, self.files_changed)
 
     def _at(self, delay: float, call: Callable[[], None]) -> None:
-        """One timer for each tenth of a second is enough, however many rooms ask for it."""
+        """One timer per tenth of a second is enough, for any number of rooms."""
         loop = asyncio.get_running_loop()
         slot = math.ceil((loop.time() + max(0.0, delay)) * 10), call
         if slot not in self._timers:
@@ -71,7 +71,7 @@ class Triggers:
         slot[1]()
 
     async def wait(self, seconds: float) -> bool:
-        """Until woken, or for `seconds`; whether something woke it."""
+        """Wait until woken, at most `seconds`; whether it was woken."""
         try:
             async with asyncio.timeout(seconds):
                 await self._woken.wait()
@@ -82,12 +82,12 @@ class Triggers:
         return True
 
     def drain_files_changed(self) -> bool:
-        """Whether rooms.d was said to have changed since the last time this was asked."""
+        """Whether rooms.d was reported as changed since the last call."""
         changed, self._files = self._files, False
         return changed
 
     def files_stay_changed(self) -> None:
-        """The pass that took the change came to nothing: the next one reads rooms.d as well."""
+        """The pass for this change failed: the next one reads rooms.d, too."""
         self._files = True
 
     def close(self) -> None:

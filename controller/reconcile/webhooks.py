@@ -1,4 +1,4 @@
-"""What a webhook may mean; and how it finds the holder of the lease, whichever replica LiveKit told."""
+"""Decides what a webhook requires, and forwards it from a replica on standby to the holder of the lease."""
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -19,11 +19,11 @@ _HEEDED: Final = _PEOPLE | _EGRESS | {"room_started", "room_finished", "track_pu
 
 @dataclass(frozen=True, slots=True)
 class WatchedRooms:
-    """The live names that webhooks are about, as of the last pass.
+    """The live names for which webhooks matter, as of the last pass.
 
-    `ours` are all current names; `people` those where who is inside decides something: a change that is
-    recent, under way or deferred; `restricted` those that must not carry every kind of media; `served`
-    those that concern a companion. A room made since then is known by the mark of our `instance`.
+    `ours` are all current names; `people` those where it matters who is inside: a change is recent, running
+    or deferred; `restricted` those that may not carry all media; `served` those with a companion. A room
+    created since then is recognized by the mark of our `instance`.
     """
 
     ours: frozenset[str] = frozenset()
@@ -34,7 +34,7 @@ class WatchedRooms:
 
 
 def needs_pass(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
-    """Whether a webhook may mean work: a room of ours came or went, or people left where that decides."""
+    """Whether a pass is needed: a room of ours was created or ended, or people left where that matters."""
     room = live.get(event.room)
     if not _is_ours(event, room, watched):
         return False
@@ -47,10 +47,10 @@ def needs_pass(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: Watch
 
 
 def needs_permission_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
-    """Whether a webhook tells of somebody who may be in the room with more than its policy gives.
+    """Whether a webhook is about a participant who may have more rights than the policy gives.
 
-    That is one who joins where an older token may still be used, and media where they may be of a kind
-    that the room must not carry. Of a room made since the last pass nothing is known but that it is ours.
+    That is one who joins where an older token may still be valid, or who publishes in a room that may not
+    carry all media. Of a room created since the last pass only the owner is known.
     """
     match event.event:
         case "participant_joined":
@@ -64,7 +64,7 @@ def needs_permission_check(event: WebhookEvent, live: Mapping[str, LiveRoom], wa
 
 
 def needs_companion_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
-    """Whether a webhook may mean work for a companion; the recorder itself is nobody."""
+    """Whether a webhook may need work of a companion; events of the recorder itself do not count."""
     if event.room not in watched.served and (
         event.room in watched.ours or not _is_ours(event, live.get(event.room), watched)
     ):
@@ -73,7 +73,7 @@ def needs_companion_check(event: WebhookEvent, live: Mapping[str, LiveRoom], wat
 
 
 def is_relevant(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
-    """Whether a webhook may mean work at all: for who knows which rooms are `ours`, and nothing more."""
+    """Whether a webhook may need work at all, for a replica that only knows which rooms are `ours`."""
     return event.event in _HEEDED and _is_ours(event, live.get(event.room), watched)
 
 
@@ -83,7 +83,7 @@ def _is_ours(event: WebhookEvent, room: LiveRoom | None, watched: WatchedRooms) 
 
 
 class WebhookForwarder:
-    """Hints of one process: acted on (`act`) while it holds the lease, handed on while it stands by."""
+    """Webhooks of one process: calls `act` while it holds the lease, forwards them while on standby."""
 
     def __init__(
         self,
@@ -98,21 +98,21 @@ class WebhookForwarder:
         self._records: Mapping[str, RoomRecord] | None = None
 
     def on_webhook(self, event: WebhookEvent) -> None:
-        """A verified webhook. Waits for nothing and never fails; while MongoDB is away a standby drops it."""
+        """A verified webhook. Does not wait and never fails; on standby it is dropped without MongoDB."""
         if self._lease.held:
             self._act(event)
         elif self._state.mongodb.up and is_relevant(event, self._state.live, self._rooms()):
             self._relay.enqueue(ForwardedEvent(event.event, event.room, event.sid, event.kind))
 
     def forward_received(self) -> None:
-        """Act on what was handed on. One that stands by lets it go: whoever acts has read it too."""
+        """Act on forwarded webhooks. A replica on standby drops them: the holder of the lease reads them."""
         for event in self._relay.pop_all():
             if self._lease.held:
                 self._act(WebhookEvent(event.event, room=event.room, sid=event.sid, kind=event.kind))
 
     def _rooms(self) -> WatchedRooms:
-        """The rooms that are ours; gathered again only when a record changed."""
-        records = self._state.records.by_id  # replaced as a whole where one of them changes
+        """Our rooms; computed again only when a record has changed."""
+        records = self._state.records.by_id  # the mapping is replaced when a record changes
         if records is not self._records:
             names = frozenset(record.live.name for record in records.values() if record.live is not None)
             self._records, self._watched = records, WatchedRooms(ours=names, instance=self._watched.instance)

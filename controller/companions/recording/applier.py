@@ -135,7 +135,7 @@ class RecordingApplier:
             await self._on_refused(record, attempt, error)
         except LiveKitError:
             self.failures.record_reason(record, UNANSWERED)
-            unknown_since = replace(attempt, attempt_at=self.clock.wall())  # the write may have waited for long
+            unknown_since = replace(attempt, attempt_at=self.clock.wall())  # the write may have waited
             await self._replace(record.id, attempt, unknown_since)
             raise
         else:
@@ -318,7 +318,7 @@ class RecordingApplier:
         return noted or name in self.listing.by_room
 
     async def _stop_all(self, record: RoomRecord, name: str) -> None:
-        """Call Stop once for each: for a second call LiveKit takes three seconds to report that it has ended."""
+        """Call Stop once for each: a second call takes LiveKit three seconds if it has ended."""
         while running := await self._running(record, name):
             for egress in running:
                 if not self.tracker.is_stop_requested(egress.id, self.clock.monotonic()):
