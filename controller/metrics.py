@@ -19,7 +19,7 @@ _HELPER_BUCKETS = (0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0
 
 @dataclass(frozen=True, slots=True)
 class _Declared:
-    """A metric as it stands in the table below; each process makes its own of it."""
+    """A metric in the table below; each process makes its own from it."""
 
     make: Callable[..., Any]
     description: str

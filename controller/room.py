@@ -76,15 +76,14 @@ FieldKind: TypeAlias = type[str] | type[int] | type[bool] | type[StrEnum]
 
 @dataclass(frozen=True, slots=True)
 class RoomField:
-    """What is declared of a room's field beside its type and default: the metadata of its annotation.
+    """A room's field besides its type and default: the metadata of its annotation.
 
-    `description` is a sentence; `rule` says in words which values are allowed, and is derived from the type
-    where it is empty. `in_find`: findLKRoomNameById returns the field. `in_metadata`: the live room's
-    metadata carries it. `restricts(before, after)`: whether that change takes something away from the
-    people inside; both are JSON values. `is_ours`: the reference does not have the field, so a room is
-    returned with it only where it differs from its default. `reader`: the oldest schema of records that
-    may act on a room where it does. The rest is read off the model: `annotation` with its constraints,
-    `kind` without, `default` as JSON has it.
+    `description` is a sentence; `rule` describes the allowed values, and is derived from the type if it is
+    empty. `in_find`: findLKRoomNameById returns the field. `in_metadata`: the live room's metadata contains
+    it. `restricts(before, after)`: whether the change takes rights away from the people inside; both are JSON
+    values. `is_ours`: the reference does not have the field, so a room is returned with it only if it differs
+    from its default. `reader`: the oldest schema of records that may act on such a room. The rest comes from
+    the model: `annotation` with its constraints, `kind` without, `default` as JSON.
     """
 
     description: str
@@ -142,12 +141,11 @@ _our_restriction = partial(RoomField, is_ours=True, reader=2)
 
 
 class RoomSpec(BaseModel):
-    """What somebody wants of a room: the body of the reference's create call, and our own keys.
+    """The desired configuration of a room: the reference's create body and our fields, with defaults.
 
-    Defaults are filled in.
-    This is the one table of a room's fields: the record, the manifest reader, the JSON Schema, the API's
-    bodies, filters and answers, the plan and the live metadata are all derived from it. Field names are the
-    reference's own. Strict: "20" is no integer and 1 is no boolean.
+    This is the only table of a room's fields: the record, the manifest reader, the JSON Schema, the API's
+    bodies, filters and responses, the plan and the live metadata are derived from it. Field names are those
+    of the reference. Strict: "20" is not an integer and 1 is not a boolean.
     """
 
     model_config = ConfigDict(
@@ -224,7 +222,7 @@ class RoomSpec(BaseModel):
 FIELDS: Final[Mapping[str, RoomField]] = {
     name: RoomField.of_model(name, info) for name, info in RoomSpec.model_fields.items()
 }
-"""The fields of a room that a caller may write, by name: the reference's ten in its order, then ours."""
+"""The fields of a room that a caller can set, by name: the reference's ten in its order, then ours."""
 
 OUR_FIELDS: Final = tuple(name for name, field in FIELDS.items() if field.is_ours)
 REFERENCE_FIELDS: Final = tuple(name for name in FIELDS if name not in OUR_FIELDS)
@@ -280,7 +278,7 @@ def required_reader(spec: RoomSpec) -> int:
 def field_changes(before: RoomSpec | None, after: RoomSpec) -> tuple[FieldChange, ...]:
     """The fields that differ, in the order of FIELDS.
 
-    Where the room is new, those of the reference and those of ours that are set, from None.
+    For a new room, those of the reference and those of ours that are set, from None.
     """
     if before is after:
         return ()
@@ -349,7 +347,7 @@ def room_id(key: str, id_key: bytes) -> str:
 
 
 def redact_key(key: str) -> str:
-    """The key for display: an API room's contains its id, which lets people join, so it is cut to six digits."""
+    """The key for display: an API room's contains its id, with which people can join: cut to six digits."""
     return key[: len("api/") + 6] if key.startswith("api/") else key
 
 

@@ -1,4 +1,4 @@
-"""roomctl invite: a link for a speaker or a guest, or the token of a hidden participant."""
+"""roomctl invite: a link for a speaker or a guest, or a token for a hidden participant."""
 
 import time
 from datetime import UTC, datetime
@@ -30,7 +30,7 @@ from controller.settings import SettingGroup, Settings
 
 InvitedRole = Literal["speaker", "guest", "hidden"]
 MAX_BOUND_IDENTITIES: Final = 1_000
-"""For one room at a time: each request for a token goes through them."""
+"""Per room: each request for a token searches them."""
 
 
 class _Lifetime(NamedTuple):
@@ -89,7 +89,7 @@ async def invite(
 
 
 async def _bind(settings: Settings, room: str, identity: str, expires: int) -> RoomRecord:
-    """Keep the identity for the invite. RoomctlError where too many are kept already."""
+    """Reserve the identity for the invite. RoomctlError if too many are reserved."""
 
     def bound(record: RoomRecord) -> RoomRecord:
         now = datetime.now(UTC)
@@ -139,7 +139,7 @@ def _check_identity(role: InvitedRole, identity: str | None) -> None:
 
 
 def link(invited: Invite, settings: Settings, now: int) -> str:
-    """The link to the join page; the invite is in its fragment, which no server sees and no log."""
+    """The link to the join page; the invite is in its fragment, which no server gets and no log shows."""
     token = mint_invite(invited, derive_key(settings.secret, Purpose.INVITE), now)
     return f"{settings.public_url}/join/{invited.room_id}#invite={token}"
 

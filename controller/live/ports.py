@@ -32,7 +32,7 @@ class EgressReader(LiveKitReader, Protocol):
         """Whether a server has this participant of the room `name` now; False takes some seconds."""
 
     async def recordings(self) -> list[Egress]:
-        """All egresses that have not ended, ours or not: one ListEgress. NoEgressServiceError without Redis."""
+        """All unended egresses, ours or not: one ListEgress. NoEgressServiceError without Redis."""
 
     async def recording(self, egress_id: str) -> Egress:
         """One egress, ended or not.

@@ -1,6 +1,6 @@
-"""What we write into a live room's metadata: whose it is, and what its guests may know of it. Pure.
+"""The metadata that we write into a live room: its owner, and what its guests may know. Pure.
 
-All participants can read it, so ids are in it as keyed hashes: a room's id is the permission to join it.
+All participants can read it, so it contains ids as keyed hashes: anyone with a room's id can join it.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from controller.room import FIELDS, RoomSpec
 
 @dataclass(frozen=True, slots=True)
 class OwnerMark:
-    """Who made a live room, as its metadata says. Anybody with the API secret can write one.
+    """The creator of a live room, from its metadata. Anybody with the API secret can write one.
 
     `store` and `room` are hashes by `Owner`; in metadata of the first release, the ids themselves.
     """
@@ -30,18 +30,18 @@ class OwnerMark:
 class Owner:
     """Makes and recognizes the marks of one instance.
 
-    `keys` are the derived keys of OWNER_MARK: the first one makes marks, the others made earlier ones.
+    `keys` are the derived keys of OWNER_MARK: the first one makes marks, the others recognize earlier ones.
     """
 
     instance: str
     keys: tuple[bytes, ...]
 
     def room_marks(self, room_id: str) -> tuple[str, ...]:
-        """What may stand for the room in a mark; first what does now."""
+        """The possible values for the room in a mark, the current one first."""
         return (*(_hashed(key, "room", room_id) for key in self.keys), room_id)
 
     def store_marks(self, store: str) -> tuple[str, ...]:
-        """What may stand for the database in a mark; first what does now."""
+        """The possible values for the database in a mark, the current one first."""
         return (*(_hashed(key, "store", store) for key in self.keys), store)
 
 
@@ -51,7 +51,7 @@ def _hashed(key: bytes, kind: str, identifier: str) -> str:
 
 _PREFIX: Final = "roomctl/"
 _IDS: Final = (("store", "store"), ("room", "room_id"))
-"""What a mark is about, and the name under which the first release wrote its id."""
+"""The parts of a mark, and the names under which the first release wrote their ids."""
 _SHOWN: Final = tuple(name for name, field in FIELDS.items() if field.in_metadata)
 _POLICY: Final = tuple(name for name, field in FIELDS.items() if field.restricts is not None)
 

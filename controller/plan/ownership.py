@@ -14,11 +14,11 @@ from controller.records.record import RoomRecord
 
 @dataclass(frozen=True, slots=True)
 class Ownership:
-    """The live rooms that concern us.
+    """Our live rooms.
 
-    `retired` by record id: the names listed although they were given up. `unknown` by the room of their
-    mark: rooms with our mark under a name that no record has, the best one to adopt first. `orphans`: of
-    those, the ones that our own database made; the planner decides whether one is adopted after all.
+    `retired`, by record id: retired names that are still listed. `unknown`, by the room in their mark: rooms
+    with our mark under a name that no record has, the best one to adopt first. `orphans`: those of them that
+    our own database made; the planner may still adopt one.
     """
 
     retired: Mapping[str, tuple[str, ...]] = field(default_factory=dict)

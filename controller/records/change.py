@@ -197,7 +197,7 @@ _LISTS: Final[Mapping[str, tuple[str, ...]]] = {
     "bound": ("identity", "until"),
     "kicked": ("identity", "until"),
 }
-"""The fields that are lists, and what tells two entries of each apart."""
+"""The fields that are lists, and the key of their entries."""
 
 
 def _list_query(name: str, before: Sequence[Any], keys: tuple[str, ...]) -> Document:

@@ -22,7 +22,7 @@ from controller.room import (
 )
 
 KICK_READER: Final = 2
-"""The oldest schema of records that knows kicks."""
+"""The oldest schema of records that has kicks."""
 
 
 class Origin(StrEnum):
@@ -213,7 +213,7 @@ class RoomRecord:
         return _with_reader(replace(self, kicked=_with_rule(self.kicked, identity, until, now)))
 
     def without_old_kicks(self, now: datetime) -> "RoomRecord":
-        """Kicks that are over are forgotten."""
+        """Without kicks that have ended."""
         return _with_reader(replace(self, kicked=tuple(kick for kick in self.kicked if kick.until > now)))
 
     def is_bound(self, identity: str, now: datetime) -> bool:
@@ -235,7 +235,7 @@ class RoomRecord:
 
 
 def _with_reader(record: RoomRecord) -> RoomRecord:
-    """An older release, which would ignore what restricts access, must not act on the record."""
+    """A `reader` that keeps older releases, which would ignore access rules, from acting on the record."""
     reader = max(required_reader(record.spec), KICK_READER if record.kicked else 1)
     return record if reader == record.reader else replace(record, reader=reader)
 
@@ -243,7 +243,7 @@ def _with_reader(record: RoomRecord) -> RoomRecord:
 def _with_rule(
     rules: tuple[IdentityRule, ...], identity: str, until: datetime, now: datetime
 ) -> tuple[IdentityRule, ...]:
-    """The rules that are in force, and last the one for `identity`, until the later of its two ends."""
+    """The current rules, and last the one for `identity`, until the later of its two ends."""
     before = [rule for rule in rules if rule.identity == identity]
     rule = IdentityRule(identity, max([until, *(rule.until for rule in before)]))
     return (*(rule for rule in rules if rule.until > now and rule.identity != identity), rule)
@@ -352,7 +352,7 @@ TOMBSTONE_TTL = timedelta(hours=1)
 
 
 def to_api_dict(record: RoomRecord) -> dict[str, Any]:
-    """The room as the reference's calls return it, field for field, and our fields where they are set."""
+    """The room as the reference's calls return it, and our fields if they are set."""
     fields = record.spec.as_dict() | {"sid": record.sid}
     return {
         "_id": record.id,
