@@ -2,6 +2,8 @@
 
 import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
+import { CallSettings } from "./call-settings.js";
+import { hasMediaDevices } from "./devices.js";
 import { byId, setVisible, showNote } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { LiveKit, permissions, roomPolicy } from "./livekit.js";
@@ -15,7 +17,14 @@ import { Tiles } from "./tiles.js";
 // Throws where `signal` aborts the attempt; then the participant is not in the room.
 export async function joinCall({ url, token }, tracks, onEnded, signal) {
   signal.throwIfAborted();
-  const room = new LiveKit.Room({ adaptiveStream: true, dynacast: true });
+  const { mic, camera, speaker } = session.devices;
+  const room = new LiveKit.Room({
+    adaptiveStream: true,
+    dynacast: true,
+    audioCaptureDefaults: { ...(mic && { deviceId: mic }) },
+    videoCaptureDefaults: { ...(camera && { deviceId: camera }) },
+    audioOutput: { ...(speaker && { deviceId: speaker }) },
+  });
   const callSession = new CallSession(room);
   signal.addEventListener("abort", () => room.disconnect());
   try {
@@ -37,19 +46,18 @@ export async function joinCall({ url, token }, tracks, onEnded, signal) {
 async function publish(room, { mic, camera }) {
   const allowed = permissions(room);
   const self = room.localParticipant;
-  const hasDevices = Boolean(navigator.mediaDevices?.getUserMedia);
   await Promise.all([
-    publishDevice(allowed.mic && hasDevices && session.mic, mic, () => self.setMicrophoneEnabled(true)),
-    publishDevice(allowed.camera && hasDevices && session.camera, camera, () => self.setCameraEnabled(true)),
+    publishDevice("mic", mic, () => self.setMicrophoneEnabled(true)),
+    publishDevice("camera", camera, () => self.setCameraEnabled(true)),
   ]);
 
-  async function publishDevice(isWanted, track, enable) {
-    if (!isWanted) return track?.stop();
+  async function publishDevice(device, track, enable) {
+    if (!allowed[device] || !hasMediaDevices() || !session[device]) return track?.stop();
     try {
       await (track ? self.publishTrack(track) : enable());
     } catch (error) {
       track?.stop();
-      showNote(describeDeviceError(error));
+      showNote(describeDeviceError(device, error));
     }
   }
 }
@@ -58,6 +66,7 @@ class CallSession {
   #room;
   #tiles;
   #controls;
+  #settings;
   #cancelRender;
   #isClosed = false;
 
@@ -66,6 +75,7 @@ class CallSession {
     this.#tiles = new Tiles(room, tilesForCall);
     const chat = new Chat(room);
     this.#controls = new Controls(room, chat);
+    this.#settings = new CallSettings(room);
     this.#listen();
     byId("leave").onclick = () => {
       session.save({ inside: false }); // a page that is only reloaded rejoins
@@ -95,6 +105,7 @@ class CallSession {
     byId("trouble").textContent = "";
     showNote(""); // a note about the call
     byId("chat").hidden = true;
+    this.#settings.close();
   }
 
   #listen() {

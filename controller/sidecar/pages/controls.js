@@ -1,9 +1,10 @@
 // The buttons for microphone, camera and screen sharing. A button is there only while its use is permitted; a note
 // tells of each permission that is granted or revoked.
 
+import { canFlipCamera, flipCamera, hasMediaDevices } from "./devices.js";
 import { byId, renderToggle, setVisible, showNote } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
-import { permissions } from "./livekit.js";
+import { LiveKit, permissions } from "./livekit.js";
 import { session } from "./session.js";
 import { t } from "./texts.js";
 
@@ -37,6 +38,7 @@ export class Controls {
     this.#room = room;
     this.#chat = chat;
     for (const kind of Object.keys(BUTTONS)) byId(kind).onclick = () => this.#toggle(kind);
+    byId("flip").onclick = () => this.#use("camera", () => flipCamera(this.#cameraTrack()));
   }
 
   render() {
@@ -46,6 +48,7 @@ export class Controls {
       setVisible(byId(kind), allowed[kind]);
       renderToggle(byId(kind), isOn(self), labels, icons);
     }
+    this.#renderFlip();
     this.#chat.setAllowed(allowed.chat);
     this.#announceChanges(allowed);
   }
@@ -53,13 +56,11 @@ export class Controls {
   // The permissions that this browser can use.
   #usablePermissions() {
     const allowed = permissions(this.#room);
-    const devices = navigator.mediaDevices;
-    const hasDevices = Boolean(devices?.getUserMedia);
     return {
       ...allowed,
-      mic: allowed.mic && hasDevices,
-      camera: allowed.camera && hasDevices,
-      share: allowed.share && Boolean(devices?.getDisplayMedia),
+      mic: allowed.mic && hasMediaDevices(),
+      camera: allowed.camera && hasMediaDevices(),
+      share: allowed.share && Boolean(navigator.mediaDevices?.getDisplayMedia),
     };
   }
 
@@ -73,20 +74,35 @@ export class Controls {
     if (texts.length) showNote(texts.join(" "));
   }
 
-  // Ignores a press while the one before is pending. The button is not disabled, because it would lose the focus.
-  async #toggle(kind) {
-    if (this.#pending.has(kind)) return;
-    this.#pending.add(kind);
+  #toggle(kind) {
     const { isOn, setOn } = BUTTONS[kind];
     const self = this.#room.localParticipant;
     const on = !isOn(self);
-    try {
+    return this.#use(kind, async () => {
       await setOn(self, on, permissions(this.#room));
       if (kind in session) session.save({ [kind]: on });
+    });
+  }
+
+  // Ignores a press while the one before is pending. The button is not disabled, because it would lose the focus.
+  async #use(kind, change) {
+    if (this.#pending.has(kind)) return;
+    this.#pending.add(kind);
+    try {
+      await change();
     } catch (error) {
-      if (kind !== "share") showNote(describeDeviceError(error)); // to cancel the choice of a screen is no error
+      if (kind !== "share") showNote(describeDeviceError(kind, error)); // to cancel the choice of a screen is no error
     }
     this.#pending.delete(kind);
     this.render();
+  }
+
+  async #renderFlip() {
+    const canFlip = await canFlipCamera();
+    setVisible(byId("flip"), canFlip && this.#room.localParticipant.isCameraEnabled);
+  }
+
+  #cameraTrack() {
+    return this.#room.localParticipant.getTrackPublication(LiveKit.Track.Source.Camera).videoTrack;
   }
 }

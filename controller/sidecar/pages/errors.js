@@ -33,12 +33,16 @@ export function describeError(code) {
   return { ...ERRORS[known], title: t(`error.${known}.title`), text: t(`error.${known}.text`) };
 }
 
-const DEVICE_ERRORS = {
-  NotAllowedError: t("device.NotAllowedError"),
-  NotFoundError: t("device.NotFoundError"),
-  NotReadableError: t("device.NotReadableError"),
-  INSECURE: t("device.INSECURE"),
+const DEVICE_REASONS = {
+  NotAllowedError: "blocked",
+  NotFoundError: "missing",
+  OverconstrainedError: "missing",
+  NotReadableError: "busy",
+  AbortError: "busy",
 };
 
-// `error` is an exception of the browser, or INSECURE.
-export const describeDeviceError = (error) => DEVICE_ERRORS[error?.name] ?? DEVICE_ERRORS[error] ?? t("device.unknown");
+// Why the device, mic or camera, doesn't start, and what to do. `error` is an exception of the browser.
+export function describeDeviceError(device, error) {
+  const reason = DEVICE_REASONS[error?.name] ?? "unknown";
+  return t(`device.${device}.${reason}`);
+}

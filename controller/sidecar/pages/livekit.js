@@ -32,3 +32,6 @@ export function roomPolicy(room) {
 }
 
 export const displayName = (participant) => participant?.name || t("participant.guest");
+
+// Whether it is the camera that faces the user, as of a laptop; a phone has another one.
+export const facesUser = (cameraTrack) => LiveKit.facingModeFromLocalTrack(cameraTrack).facingMode !== "environment";

@@ -3,7 +3,7 @@
 
 export const roomId = location.pathname.split("/").at(-1);
 const STORAGE_KEY = `roomctl/${roomId}`;
-const STORED_FIELDS = ["identity", "token", "invite", "name", "inside", "mic", "camera"];
+const STORED_FIELDS = ["identity", "token", "invite", "name", "inside", "mic", "camera", "devices"];
 
 function readStored() {
   try {
@@ -21,6 +21,7 @@ class Session {
   inside = false; // a reload rejoins without the lobby
   mic = true;
   camera = true;
+  devices = {}; // the ids of the selected mic, camera and speaker
 
   constructor() {
     Object.assign(this, readStored());

@@ -2,7 +2,7 @@
 // it reads the room, and changes only what is different.
 
 import { byId, createElement, createIcon, createUserText, setVisible } from "./dom.js";
-import { displayName, LiveKit } from "./livekit.js";
+import { displayName, facesUser, LiveKit } from "./livekit.js";
 import { t } from "./texts.js";
 import { fitTiles, listTiles, rowTiles, scrollsSideways } from "./tile-layout.js";
 
@@ -61,7 +61,9 @@ export class Tiles {
     setName(tile, name, isMuted);
     tile.classList.toggle("speaking", participant.isSpeaking && !isMuted);
     tile.querySelector(".avatar").textContent = initials(displayName(participant));
-    setVideo(tile, videoOf(participant, LiveKit.Track.Source.Camera));
+    const camera = videoOf(participant, LiveKit.Track.Source.Camera);
+    setVideo(tile, camera);
+    tile.classList.toggle("mirrored", isOwn && Boolean(camera) && facesUser(camera)); // as in a mirror
   }
 
   #renderScreen(participant) {
