@@ -126,9 +126,10 @@ def build_controller(
     companions = tuple(factory(context) for factory in process.companions)
     planner = build_planner(process, store, tuple(companion.observe for companion in companions))
     writer = fenced(process.writer, lease, asyncio.Semaphore(MAX_CONCURRENT_WRITES))
-    applier = ChangeApplier(store, writer, reader, state, clock, process.inputs.owner, companions)
-    status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
     events = RoomEvents(process.events, state, clock, process.author_of)
+    owner = process.inputs.owner
+    applier = ChangeApplier(store, writer, reader, state, clock, owner, companions, events.removed)
+    status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
     task_runner = TaskRunner(applier, status_writer, events, triggers, process.metrics, progress)
     runner = CompanionRunner(companions, task_runner, triggers, store)
     reconciler = Reconciler(planner, task_runner, runner, lease, triggers, process.peers)

@@ -7,7 +7,7 @@ import resource
 import signal
 import socket
 import threading
-from collections.abc import AsyncIterator, Callable, Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from functools import partial
 from importlib.metadata import version
@@ -20,9 +20,11 @@ from controller.connect import connection, store_access
 from controller.errors import StoreError
 from controller.events.log import purge_forever
 from controller.events.sender import EventSender, Receiver
+from controller.live.webhook import WebhookEvent
 from controller.manifests.watch import ManifestWatcher
 from controller.reconcile.announcer import Announcer
 from controller.reconcile.loop import Loop
+from controller.reconcile.takeovers import Takeovers
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhooks import WebhookForwarder
@@ -165,7 +167,8 @@ async def _control(
             settings.resync_seconds,
             partial(_restart_watch, process, watch),
         )
-        reconciler_handle.connect(store, forwarder.on_webhook)
+        takeovers = Takeovers(process.state, process.events, process.clock)
+        reconciler_handle.connect(store, partial(_to_all, (takeovers.on_webhook, forwarder.on_webhook)))
         works: tuple[Work, ...] = (
             partial(_lead, lease, store, announcer, restore_secret(settings)),
             partial(_announce, store, announcer),
@@ -185,6 +188,11 @@ async def _control(
                 task.cancel()
             await asyncio.gather(*background, return_exceptions=True)
             await asyncio.gather(announcer.withdraw(), parts.task_runner.close(SHUTDOWN_GRACE_SECONDS))
+
+
+def _to_all(listeners: Sequence[Callable[[WebhookEvent], None]], event: WebhookEvent) -> None:
+    for listener in listeners:
+        listener(event)
 
 
 def _may_lead(process: Process) -> bool:

@@ -2,7 +2,8 @@
 
 import hashlib
 import hmac
-from collections.abc import Callable, Mapping
+import operator
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -80,10 +81,11 @@ class RoomField:
 
     `description` is a sentence; `rule` describes the allowed values, and is derived from the type if it is
     empty. `in_find`: findLKRoomNameById returns the field. `in_metadata`: the live room's metadata contains
-    it. `restricts(before, after)`: whether the change takes rights away from the people inside; both are JSON
-    values. `is_ours`: the reference does not have the field, so a room is returned with it only if it differs
-    from its default. `reader`: the oldest schema of records that may act on such a room. The rest comes from
-    the model: `annotation` with its constraints, `kind` without, `default` as JSON.
+    it. `restricts(before, after)`: whether the change takes rights away from the people inside, and
+    `disconnects` whether it may remove some; both are JSON values. `is_ours`: the reference does not have the
+    field, so a room is returned with it only if it differs from its default. `reader`: the oldest schema of
+    records that may act on such a room. The rest comes from the model: `annotation` with its constraints,
+    `kind` without, `default` as JSON.
     """
 
     description: str
@@ -91,6 +93,7 @@ class RoomField:
     in_find: bool = False
     in_metadata: bool = False
     restricts: Callable[[Any, Any], bool] | None = None
+    disconnects: Callable[[Any, Any], bool] | None = None
     is_ours: bool = False
     reader: int = 1
     name: str = ""
@@ -204,6 +207,7 @@ class RoomSpec(BaseModel):
         _our_restriction(
             "Seats kept for participants with an invite or an access token.",
             "an integer from 0 to max_participants - 1",
+            disconnects=operator.lt,
         ),
     ] = 0
 
@@ -238,11 +242,16 @@ READ_ONLY_FIELDS: Final = ("_id", "sid", "created", "modified", "success")
 
 
 class Disruption(StrEnum):
-    """What a change does to people inside, even if there are none."""
+    """What a change does to people inside, even if there are none; the worst is last."""
 
     NONE = "none"
     RESTRICTS = "restricts"
     DISCONNECTS = "disconnects"
+
+    @classmethod
+    def worst(cls, kinds: Iterable["Disruption"]) -> "Disruption":
+        """The worst of these; none of none."""
+        return max(kinds, key=list(cls).index, default=cls.NONE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -254,10 +263,16 @@ class FieldChange:
     after: Any
 
     @property
-    def restricts(self) -> bool:
-        """Whether it takes rights away from the people inside."""
-        restricts = FIELDS[self.field].restricts
-        return restricts is not None and self.before is not None and restricts(self.before, self.after)
+    def disruption(self) -> Disruption:
+        """What it does to the people inside."""
+        field = FIELDS[self.field]
+        for happens, kind in (
+            (field.disconnects, Disruption.DISCONNECTS),
+            (field.restricts, Disruption.RESTRICTS),
+        ):
+            if happens is not None and self.before is not None and happens(self.before, self.after):
+                return kind
+        return Disruption.NONE
 
     def as_dict(self) -> dict[str, Any]:
         """The change as JSON, in plans and in events."""

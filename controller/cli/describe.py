@@ -14,6 +14,7 @@ from controller.cli.console import Exit, print_data, print_error, to_yaml
 from controller.cli.events import describe as describe_event
 from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.leader import read_leader
+from controller.cli.people import HEADER, person_dict, person_row
 from controller.cli.rooms import RoomStatus, as_dict, not_found, room_status, select_rooms
 from controller.cli.table import painted, print_table
 from controller.connect import connect_store, connection
@@ -140,7 +141,7 @@ def _show(described: Description) -> None:
     _section("Conditions", _CONDITIONS, [*_conditions(described)], "none", {"STATUS": _STATUS_STYLES})
     people = described.people
     none = "unknown: LiveKit was not asked, or did not answer" if people is None else "nobody"
-    _section("People", _PEOPLE, [_person(each, described.now) for each in people or ()], none)
+    _section("People", HEADER, [person_row(each, described.now) for each in people or ()], none)
     _section("Last events", _EVENTS, [_event(each, described.now) for each in described.events], "none")
     _section("Last refusals", _EVENTS, [_event(each, described.now) for each in described.refusals], "none")
 
@@ -159,6 +160,9 @@ def _facts(described: Description) -> Iterator[tuple[str, str]]:
     fields = record.spec.as_dict()
     yield "Spec", ", ".join(f"{name} {_value(value)}" for name, value in fields.items() if name != "name")
     yield "Generation", f"{record.generation}, modified {_ago(record.modified, described.now)}"
+    for kick in record.kicked:
+        if kick.until > described.now:
+            yield "Kicked", f"{kick.identity}, until {format_time(kick.until)}"
     for waits in described.pending or ["nothing"]:
         yield "Pending", waits
 
@@ -192,7 +196,6 @@ def _section(
 
 
 _CONDITIONS: Final = ("TYPE", "STATUS", "REASON", "AGE", "MESSAGE")
-_PEOPLE: Final = ("IDENTITY", "NAME", "KIND", "ROLE", "SINCE", "PUBLISHES")
 _EVENTS: Final = ("WHEN", "TYPE", "WHAT", "BY")
 
 
@@ -200,16 +203,6 @@ def _conditions(described: Description) -> Iterator[tuple[str, ...]]:
     for each in described.room.conditions:
         age = format_age((described.now - each.last_transition).total_seconds())
         yield each.type, each.status, each.reason, age, each.message or "-"
-
-
-def _person(each: Participant, now: datetime) -> tuple[str, ...]:
-    since = format_age(now.timestamp() - each.joined_at / 1000)
-    publishes = ", ".join(track.source.lower() for track in each.tracks) or "-"
-    return each.identity, each.name or "-", each.kind.lower(), _role(each), since, publishes
-
-
-def _role(each: Participant) -> str:
-    return each.attributes.get("role", "-")
 
 
 def _event(each: Event, now: datetime) -> tuple[str, ...]:
@@ -236,18 +229,7 @@ def to_dict(described: Description) -> dict[str, Any]:
             "commit": None if commit is None else commit.as_dict(),
         },
         "pending": described.pending,
-        "people": None if people is None else [_person_dict(each) for each in people],
+        "people": None if people is None else [person_dict(each) for each in people],
         "events": [event_dict(each) for each in described.events],
         "refusals": [event_dict(each) for each in described.refusals],
-    }
-
-
-def _person_dict(each: Participant) -> dict[str, Any]:
-    return {
-        "identity": each.identity,
-        "name": each.name,
-        "kind": each.kind,
-        "role": each.attributes.get("role"),
-        "since": format_time(datetime.fromtimestamp(each.joined_at / 1000, UTC)),
-        "publishes": [track.source for track in each.tracks],
     }

@@ -12,7 +12,7 @@ from controller.text import quote_excerpt, suggestion
 
 VERBS: Final = (
     *("run", "validate", "plan", "apply", "get", "wait", "status", "describe", "events", "recordings"),
-    *("schema", "invite", "revoke", "doctor"),
+    *("participants", "invite", "revoke", "kick", "schema", "doctor"),
 )
 
 _PLAIN: Final[dict[str, Any]] = {

@@ -18,6 +18,7 @@ from livekit.protocol.room import (
     DeleteRoomRequest,
     ListParticipantsRequest,
     ListRoomsRequest,
+    RoomParticipantIdentity,
     UpdateParticipantRequest,
     UpdateRoomMetadataRequest,
 )
@@ -282,6 +283,10 @@ class ApiWriter:
             room=name, identity=identity, permission=write_permission(permission), attributes=attributes
         )
         await self._connection.write(self._service.update_participant, request)
+
+    async def remove_participant(self, name: str, identity: str) -> None:
+        request = RoomParticipantIdentity(room=name, identity=identity)
+        await self._connection.write(self._service.remove_participant, request)
 
     async def start_recording(self, request: RecordingRequest) -> Egress:
         start = self._egress.start_room_composite_egress

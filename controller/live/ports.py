@@ -67,6 +67,12 @@ class LiveKitWriter(Protocol):
         `attributes` are set too, others stay; "" removes one.
         """
 
+    async def remove_participant(self, name: str, identity: str) -> None:
+        """Disconnect a participant; a valid token lets them back in.
+
+        LiveKitNotFoundError if they have left.
+        """
+
     async def start_recording(self, request: RecordingRequest) -> Egress:
         """Start recording a room. Do not repeat it without a check: each call starts a recording.
 

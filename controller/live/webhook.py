@@ -10,7 +10,7 @@ import hmac
 import json
 from collections.abc import Iterable, Mapping
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any, Final
 
@@ -52,6 +52,8 @@ class WebhookEvent:
     sid: str = ""
     identity: str = ""
     kind: str = ""
+    attributes: Mapping[str, str] = field(default_factory=dict, hash=False)
+    disconnect_reason: str = ""
 
 
 def verify_signature(authorization: str, keys: Iterable[ApiKey], now: float) -> Mapping[str, Any]:
@@ -125,6 +127,8 @@ def _read_event(body: bytes) -> WebhookEvent:
         sid=_text(room, "sid"),
         identity=_text(participant, "identity"),
         kind=_text(participant, "kind") or ("STANDARD" if participant else ""),
+        attributes={k: v for k, v in _part(participant, "attributes").items() if isinstance(v, str)},
+        disconnect_reason=_text(participant, "disconnectReason"),
     )
 
 

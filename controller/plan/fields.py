@@ -22,6 +22,4 @@ def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disr
     """The class of the change, even if the room is empty."""
     if any(isinstance(action, Stop | DeleteRetiredRoom) for action in actions):
         return Disruption.DISCONNECTS
-    if any(change.restricts for change in fields):
-        return Disruption.RESTRICTS
-    return Disruption.NONE
+    return Disruption.worst(change.disruption for change in fields)

@@ -3,6 +3,8 @@
 from collections.abc import Iterator
 from datetime import timedelta
 
+from controller.access.occupancy import unreserved_seats
+from controller.live.room import LiveRoom
 from controller.plan.matching import Matching
 from controller.plan.model import (
     Chore,
@@ -12,6 +14,7 @@ from controller.plan.model import (
     FinalizeApiRemoval,
     Observed,
     PlanInputs,
+    PruneKicks,
     PruneRetiredNames,
     PurgeTombstone,
 )
@@ -33,6 +36,8 @@ def plan_chores(
             yield from _retired_names_to_prune(record, observed, inputs)
         if _needs_enforcement(record, observed, inputs):
             yield EnforcePermissions(record)
+        if any(kick.until <= inputs.now for kick in record.kicked):
+            yield PruneKicks(record)
     yield from (DeleteOrphan(name) for name in sorted(orphans & inputs.ripe_orphans))
 
 
@@ -63,11 +68,21 @@ def _retired_names_to_prune(record: RoomRecord, observed: Observed, inputs: Plan
         yield PruneRetiredNames(record, old)
 
 
+def _may_lack_seats(record: RoomRecord, room: LiveRoom) -> bool:
+    """Whether so many are inside that some may sit on reserved seats; the number lags by seconds."""
+    spec = record.spec
+    free = unreserved_seats(spec, room.max_participants)
+    return bool(spec.reserved_seats) and room.num_participants > free
+
+
 def _needs_enforcement(record: RoomRecord, observed: Observed, inputs: PlanInputs) -> bool:
-    """Whether a participant, now or later with an older token, may have rights of an older policy."""
-    if record.generation == 1 or not record.should_be_live:
+    """Whether a participant, now or later with an older token, may have old rights or have to leave."""
+    room = observed.live.get(record.live.name) if record.live is not None else None
+    if room is None or not record.should_be_live:
         return False
-    if record.live is None or record.live.name not in observed.live:
+    if record.kicked or _may_lack_seats(record, room):
+        return True
+    if record.generation == 1:
         return False
     recent = inputs.now - record.modified <= timedelta(seconds=inputs.token_ttl) + ENFORCE_MARGIN
     return recent or record.status.observed_generation < record.generation

@@ -265,8 +265,15 @@ class PruneRetiredNames:
     names: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True)
+class PruneKicks:
+    """Kicks that are over are dropped from the record."""
+
+    record: RoomRecord
+
+
 Housekeeping: TypeAlias = (
-    EnforcePermissions | DeleteTombstonedRoom | DeleteOrphan | PurgeTombstone | PruneRetiredNames
+    EnforcePermissions | DeleteTombstonedRoom | DeleteOrphan | PurgeTombstone | PruneRetiredNames | PruneKicks
 )
 Chore: TypeAlias = Housekeeping | FinalizeApiRemoval
 """Work that does not change a room for its users, so no plan output shows it."""

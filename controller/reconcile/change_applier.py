@@ -5,11 +5,13 @@ So after a crash between any two lines here, the next plan repairs the room.
 """
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final, TypeAlias, assert_never
+from functools import partial
+from typing import Final, TypeAlias, TypeVar, assert_never
 
+from controller.access.occupancy import Removal, removals
 from controller.access.people import people_in
 from controller.access.policy import Correction, permission_correction
 from controller.clock import Clock
@@ -29,6 +31,7 @@ from controller.plan.model import (
     EnforcePermissions,
     Heal,
     Housekeeping,
+    PruneKicks,
     PruneRetiredNames,
     PurgeTombstone,
     Recreate,
@@ -51,6 +54,9 @@ Recorded: TypeAlias = Create | Update | RestoreRecord | Stop | Remove
 """Actions that are not planned again once they are in the record."""
 
 
+_T = TypeVar("_T")
+
+
 @dataclass(frozen=True, slots=True)
 class ApplyResult:
     """The current record (None if it was removed), and the actions that were done."""
@@ -70,6 +76,7 @@ class ChangeApplier:
     clock: Clock
     owner: Owner
     companions: tuple[Companion, ...]
+    on_removed: Callable[[RoomRecord, Sequence[Removal]], None]
 
     async def apply_change(self, change: RoomChange, on_done: Callable[[Action], None]) -> ApplyResult:
         """One room's due actions, in order.
@@ -205,22 +212,35 @@ class ChangeApplier:
         return room_metadata(record.spec, record.id, self.owner, self.store.identity.store)
 
     async def enforce(self, record: RoomRecord) -> int:
-        """Correct everybody's permissions to what role and policy give; how many were changed.
+        """Correct everybody's permissions to what role and policy give, and remove who must leave.
 
-        The policy is read just before each change, so that an older check does not undo a newer one.
+        Returns how many were changed or removed. The policy is read just before each change, so that an older
+        check does not undo a newer one.
         """
         room = self.state.live_room(record) if record.should_be_live else None
         if room is None:
             return 0
         people = await self.reader.participants(room.name)
+        leaving = self._removals(record, people)
         wrong = [someone for someone in people if self._correction(record, someone) is not None]
-        changed = 0
-        for first in range(0, len(wrong), MAX_CONCURRENT_PERMISSION_UPDATES):
-            some = wrong[first : first + MAX_CONCURRENT_PERMISSION_UPDATES]
-            changed += sum(
-                await asyncio.gather(*(self._correct_permission(record, room.name, one) for one in some))
-            )
-        return changed
+        removed = await _in_parts(partial(self._remove, room.name), leaving)
+        if done := [removal for removal, is_done in zip(leaving, removed, strict=True) if is_done]:
+            self.on_removed(record, done)
+        corrected = await _in_parts(partial(self._correct_permission, record, room.name), wrong)
+        return sum(removed) + sum(corrected)
+
+    def _removals(self, record: RoomRecord, people: Collection[Participant]) -> list[Removal]:
+        current = self.store.by_id.get(record.id, record)
+        room = self.state.live_room(current)
+        limit = room.max_participants if room is not None else 0
+        return removals(people, current.spec, limit, current.kicked_at(self.clock.wall()))
+
+    async def _remove(self, name: str, removal: Removal) -> int:
+        try:
+            await self.writer.remove_participant(name, removal.identity)
+        except LiveKitNotFoundError:
+            return 0  # they have left meanwhile
+        return 1
 
     def _correction(self, record: RoomRecord, someone: Participant) -> Correction | None:
         return permission_correction(someone, self.store.by_id.get(record.id, record).spec)
@@ -248,7 +268,10 @@ class ChangeApplier:
             case PurgeTombstone(record):
                 await self.store.forget(record)
             case PruneRetiredNames(record, names):
-                await self._prune_retired_names(record, names)
+                await self._update(record, lambda current: current.without_retired(names))
+            case PruneKicks(record):
+                now = self.clock.wall()
+                await self._update(record, lambda current: current.without_old_kicks(now))
             case _:
                 assert_never(chore)
         return 1
@@ -271,8 +294,17 @@ class ChangeApplier:
         await self._delete(name)
         return 1
 
-    async def _prune_retired_names(self, record: RoomRecord, names: frozenset[str]) -> None:
+    async def _update(self, record: RoomRecord, change: Callable[[RoomRecord], RoomRecord]) -> None:
         current = self.store.by_id.get(record.id)
         if current is None:
             raise StoreConflictError(f"the record of {record.key} is gone")
-        await self.store.save(current, current.without_retired(names))
+        await self.store.save(current, change(current))
+
+
+async def _in_parts(call: Callable[[_T], Awaitable[int]], of: Sequence[_T]) -> list[int]:
+    """The results of the calls, in order; a few run side by side."""
+    results: list[int] = []
+    for first in range(0, len(of), MAX_CONCURRENT_PERMISSION_UPDATES):
+        part = of[first : first + MAX_CONCURRENT_PERMISSION_UPDATES]
+        results += await asyncio.gather(*map(call, part))
+    return results

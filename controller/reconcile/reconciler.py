@@ -5,6 +5,7 @@ waiting for it. What fails is planned again, after its own backoff.
 """
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
@@ -22,7 +23,7 @@ from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.observe import StateObserver
 from controller.reconcile.peers import Peers
 from controller.reconcile.task_runner import TaskRunner
-from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker, is_restricted
+from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker, is_limited, is_restricted
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhooks import (
     WatchedRooms,
@@ -31,6 +32,7 @@ from controller.reconcile.webhooks import (
     needs_permission_check,
 )
 from controller.records.ports import Lease, RecordReader, RemovalApproval, RemovalApprovals
+from controller.records.record import IdentityRule
 
 EMPTY_PLAN_TTL_SECONDS: Final = 60.0
 """How long an empty plan is kept if only time could change it."""
@@ -169,6 +171,7 @@ class Reconciler:
     peers: Peers
     desired: Desired | None = None
     _guards: frozenset[BlockReason] = frozenset()
+    _kicks: Mapping[str, tuple[IdentityRule, ...]] = field(default_factory=dict)
     _watched: WatchedRooms = field(default_factory=WatchedRooms)
     _audit: Audit = field(default_factory=Audit)
 
@@ -226,7 +229,7 @@ class Reconciler:
 
     def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
         """Check the queued rooms, and at an audit some of the occupied ones."""
-        if queued := self.triggers.drain_permission_checks():
+        if queued := self.triggers.drain_permission_checks() | self._newly_kicked(observed):
             for record in self.planner.records.by_id.values():  # read now, to include new ones
                 if record.live is None or record.live.name not in queued or not record.should_be_live:
                     continue
@@ -235,6 +238,12 @@ class Reconciler:
         if audit:
             for record in self._audit.choose(observed.records.values(), observed.live):
                 self.task_runner.start_maintenance(EnforcePermissions(record))
+
+    def _newly_kicked(self, observed: Observed) -> frozenset[str]:
+        """The live names of rooms whose kicks changed since the last pass."""
+        before, self._kicks = self._kicks, {r.id: r.kicked for r in observed.records.values() if r.kicked}
+        changed = (observed.records[each] for each, kicks in self._kicks.items() if before.get(each) != kicks)
+        return frozenset(record.live.name for record in changed if record.live is not None)
 
     def _withhold_manifests(self, observed: Observed, now: float) -> Observed:
         """Withhold our manifests if another replica may have newer ones (docs/availability.md#revisions)."""
@@ -261,6 +270,7 @@ class Reconciler:
         return WatchedRooms(
             ours=frozenset(current),
             people=frozenset(enforced | changing),
+            limited=frozenset(name for name, record in current.items() if is_limited(record)),
             restricted=frozenset(name for name, record in current.items() if is_restricted(record)),
             served=frozenset(name for name, record in current.items() if self.companions.concern(record)),
             instance=self.planner.inputs.owner.instance,

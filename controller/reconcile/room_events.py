@@ -1,9 +1,13 @@
 """Records events of the reconciler's work on rooms: each action that was done, failed, or has to wait."""
 
-from collections.abc import Callable
+from collections import Counter
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
+import structlog
+
+from controller.access.occupancy import Removal
 from controller.clock import Clock
 from controller.events.log import EventLog
 from controller.plan.model import (
@@ -22,12 +26,16 @@ from controller.plan.model import (
 )
 from controller.reconcile.status import vanished
 from controller.records.events import Event, EventType
+from controller.records.record import RoomRecord
+from controller.room import redact_key
 from controller.state_cache import StateCache
+from controller.text import pluralize
 
 AuthorOf = Callable[[str], str | None]
 """The last author of a manifest, by its path below rooms.d: `git COMMIT AUTHOR`; None if unknown."""
 
 CONTROLLER: Final = "controller"
+log = structlog.get_logger()
 _OURS_ON_API_ROOMS: Final = frozenset({EventType.HEAL, EventType.ADOPT, EventType.RECREATE})
 """Other actions on an API room are recorded by the call that requested them."""
 
@@ -84,6 +92,17 @@ class RoomEvents:
             reason = f"{', '.join(change.action_names)}: {change.reason}"
             self.log.record(self._event(change, EventType.FAIL, reason, revision, error=error))
         self._failed[change.id] = error
+
+    def removed(self, record: RoomRecord, removals: Sequence[Removal]) -> None:
+        """Participants had to leave the room."""
+        for reason, count in sorted(Counter(removal.reason for removal in removals).items()):
+            people = pluralize(count, "participant")
+            log.info("participants removed", key=redact_key(record.key), count=count, reason=str(reason))
+            text = f"{people} removed: {reason}"
+            event = Event(
+                at=self.clock.wall(), type=EventType.KICK, key=record.key, room_id=record.id, reason=text
+            )
+            self.log.record(event)
 
     def compare(self, plan: Plan) -> None:
         """Record what waits since this plan."""

@@ -32,6 +32,7 @@ from controller.plan.model import (
     FinalizeApiRemoval,
     Heal,
     Plan,
+    PruneKicks,
     PruneRetiredNames,
     PurgeTombstone,
     Repair,
@@ -310,6 +311,7 @@ _MAINTENANCE_LOG: Final = {
     DeleteOrphan: "orphan room deleted",
     PurgeTombstone: "tombstone purged",
     PruneRetiredNames: "retired names purged",
+    PruneKicks: "old kicks purged",
 }
 
 

@@ -96,6 +96,11 @@ def is_restricted(record: RoomRecord) -> bool:
     return record.spec.mediaType is not MediaType.VIDEO_AUDIO
 
 
+def is_limited(record: RoomRecord) -> bool:
+    """Whether not everyone who joins the room may stay."""
+    return bool(record.kicked or record.spec.reserved_seats)
+
+
 class Audit:
     """Chooses rooms whose permissions are checked without a change or a webhook: a few at each resync.
 

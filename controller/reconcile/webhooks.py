@@ -22,12 +22,14 @@ class WatchedRooms:
     """The live names for which webhooks matter, as of the last pass.
 
     `ours` are all current names; `people` those where it matters who is inside: a change is recent, running
-    or deferred; `restricted` those that may not carry all media; `served` those with a companion. A room
-    created since then is recognized by the mark of our `instance`.
+    or deferred; `limited` those in which not everyone may stay; `restricted` those that may not carry all
+    media; `served` those with a companion. A room created since then is recognized by the mark of our
+    `instance`.
     """
 
     ours: frozenset[str] = frozenset()
     people: frozenset[str] = frozenset()
+    limited: frozenset[str] = frozenset()
     restricted: frozenset[str] = frozenset()
     served: frozenset[str] = frozenset()
     instance: str = ""
@@ -54,7 +56,7 @@ def needs_permission_check(event: WebhookEvent, live: Mapping[str, LiveRoom], wa
     """
     match event.event:
         case "participant_joined":
-            return event.room in watched.people
+            return event.room in watched.people or event.room in watched.limited
         case "track_published" if event.room in watched.ours:
             return event.room in watched.restricted or event.room in watched.people
         case "track_published":

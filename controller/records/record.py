@@ -216,12 +216,13 @@ class RoomRecord:
         """Without kicks that have ended."""
         return _with_reader(replace(self, kicked=tuple(kick for kick in self.kicked if kick.until > now)))
 
-    def is_bound(self, identity: str, now: datetime) -> bool:
-        """Whether a valid invite names the identity."""
-        return _is_in_force(self.bound, identity, now)
+    def bound_at(self, now: datetime) -> frozenset[str]:
+        """The identities that valid invites name."""
+        return _in_force(self.bound, now)
 
-    def is_kicked(self, identity: str, now: datetime) -> bool:
-        return _is_in_force(self.kicked, identity, now)
+    def kicked_at(self, now: datetime) -> frozenset[str]:
+        """The identities that may not be in the room."""
+        return _in_force(self.kicked, now)
 
     def completed(self) -> "RoomRecord":
         """The same record with a complete document."""
@@ -249,8 +250,8 @@ def _with_rule(
     return (*(rule for rule in rules if rule.until > now and rule.identity != identity), rule)
 
 
-def _is_in_force(rules: tuple[IdentityRule, ...], identity: str, now: datetime) -> bool:
-    return any(rule.identity == identity and rule.until > now for rule in rules)
+def _in_force(rules: tuple[IdentityRule, ...], now: datetime) -> frozenset[str]:
+    return frozenset(rule.identity for rule in rules if rule.until > now)
 
 
 class Claim(Protocol):

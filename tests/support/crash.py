@@ -14,6 +14,7 @@ READS_AND_WRITES: Final = frozenset(
         "delete_room",
         "update_metadata",
         "update_permission",
+        "remove_participant",
         "refresh",
         "insert",
         "save",

@@ -97,6 +97,11 @@ class FakeLive:
             tracks=tuple(track for track in someone.tracks if _may_publish(permission, track)),
         )
 
+    async def remove_participant(self, name: str, identity: str) -> None:
+        self._called("remove_participant", name)
+        if self._inside.get(name, {}).pop(identity, None) is None:
+            raise LiveKitNotFoundError("the fake knows no such participant (RemoveParticipant)")
+
     async def is_connected(self, name: str, identity: str) -> bool:
         self._called("is_connected", name)
         return identity in self._inside.get(name, {}) and identity not in self.ghosts

@@ -33,6 +33,7 @@ WRITES = (
     "delete_room",
     "update_metadata",
     "update_permission",
+    "remove_participant",
 )
 _names = count(1)
 

@@ -8,6 +8,7 @@ from typing import Final, NamedTuple
 
 from multidict import CIMultiDictProxy
 
+from controller.access.occupancy import unreserved_seats
 from controller.access.policy import Role, permission_for
 from controller.access.tokens import Badge, Minter, token_digest
 from controller.live.room import LiveRoom
@@ -164,9 +165,9 @@ def _check_identity(identity: str, record: RoomRecord, claims: VerifiedClaims, n
     if not (record.kicked or record.bound):
         return
     moment = datetime.fromtimestamp(now, UTC)
-    if record.is_kicked(identity, moment):
+    if identity in record.kicked_at(moment):
         raise ApiError(Code.KICKED)
-    if record.is_bound(identity, moment) and not claims.proves(identity):
+    if identity in record.bound_at(moment) and not claims.proves(identity):
         raise ApiError(Code.IDENTITY_IN_USE, _BOUND)
 
 
@@ -179,4 +180,4 @@ def _is_full(occupants: RoomOccupants, admitted: _Admitted) -> bool:
     limit = min(spec.max_participants, room.max_participants or spec.max_participants)
     if occupants.people >= limit:
         return True
-    return not admitted.claims.proof and occupants.unreserved >= limit - spec.reserved_seats
+    return not admitted.claims.proof and occupants.unreserved >= unreserved_seats(spec, room.max_participants)

@@ -279,4 +279,4 @@ def _changed(before: RoomRecord, after: RoomRecord) -> Iterator[_Change]:
 def _disruption(kind: EventType, fields: tuple[FieldChange, ...]) -> Disruption:
     if kind in (EventType.STOP, EventType.REMOVE):
         return Disruption.DISCONNECTS
-    return Disruption.RESTRICTS if any(change.restricts for change in fields) else Disruption.NONE
+    return Disruption.worst(change.disruption for change in fields)

@@ -218,6 +218,26 @@ async def test_attributes_are_set_beside_a_permission_and_the_others_stay(live: 
         assert (ada.attributes, ada.permission) == (left, GUEST)
 
 
+async def test_removed_participant_is_out_and_the_others_stay(live: Live, name: str) -> None:
+    await live.writer.create_room(name, "", 5)
+    await live.enter(name, "ada")
+    await live.enter(name, "ben")
+    await live.writer.remove_participant(name, "ada")
+
+    async def only_ben() -> bool:
+        return [one.identity for one in await live.reader.participants(name)] == ["ben"]
+
+    await until(only_ben)
+
+
+@pytest.mark.parametrize("exists", [True, False])
+async def test_removal_of_somebody_missing_is_not_found(live: Live, name: str, exists: bool) -> None:
+    if exists:
+        await live.writer.create_room(name, "", 5)
+    with pytest.raises(LiveKitNotFoundError):
+        await live.writer.remove_participant(name, "nobody")
+
+
 @pytest.mark.parametrize("exists", [True, False])
 async def test_a_permission_of_somebody_missing_is_not_found(live: Live, name: str, exists: bool) -> None:
     if exists:

@@ -99,6 +99,7 @@ def test_document_is_the_room_of_get_with_more_keys() -> None:
         "name": "Ann",
         "kind": "STANDARD",
         "role": "speaker",
+        "reserved_seat": False,
         "since": "2026-03-24T15:58:00.123Z",
         "publishes": ["CAMERA", "MICROPHONE"],
     }

@@ -203,7 +203,7 @@ async def test_while_the_database_is_away_a_standby_keeps_nothing(pair: Pair) ->
 def test_a_standby_drops_no_event_that_a_holder_minds(event: str, fields: dict[str, Any]) -> None:
     room = live_room(record("a"), "ours")
     names, live = frozenset({"ours"}), {"ours": room}
-    minds = WatchedRooms(names, names, names, names, INSTANCE)
+    minds = WatchedRooms(names, names, names, names, names, INSTANCE)
     hint = WebhookEvent(event, room="ours", **fields)
     minded = [ask(hint, live, minds) for ask in (needs_pass, needs_permission_check, needs_companion_check)]
     assert is_relevant(hint, live, WatchedRooms(ours=names)) or not any(minded)
