@@ -1,7 +1,7 @@
-"""Invites and egress tokens (docs/access.md#invites), each signed with a key for its purpose alone.
+"""Invites and egress tokens (docs/access.md#invites), each signed with its own key.
 
-Neither can be taken for the other, nor for a LiveKit token: each has a key, a `typ` and an `aud` of its own,
-and no `video` claim. Pure; times are in whole seconds since the epoch.
+Neither is valid as the other or as a LiveKit token: each has its own key, `typ` and `aud`, and no `video`
+claim. Pure; times are in whole seconds since the epoch.
 """
 
 import json
@@ -15,10 +15,10 @@ from controller.access.policy import Role
 DEFAULT_INVITE_TTL_SECONDS: Final = 24 * 3600
 MAX_INVITE_TTL_SECONDS: Final = 30 * 24 * 3600
 MAX_EGRESS_TOKEN_TTL_SECONDS: Final = 15 * 60
-"""How long an invite is good by default and at most, and an egress token at most, in seconds."""
+"""Default and maximum lifetime of an invite, and maximum of an egress token, in seconds."""
 
 INVITE_ROLES: Final = (Role.SPEAKER, Role.GUEST)
-"""What an invite can prove. A guest's opens a room that is closed to those who have only the link."""
+"""The roles in invites. A guest's invite is for rooms that cannot be joined with only the link."""
 
 _INVITE: Final = jwt.header("roomctl-invite+jwt")
 _EGRESS: Final = jwt.header("roomctl-egress+jwt")
@@ -28,9 +28,9 @@ _EGRESSES: Final = "roomctl/egress"
 
 @dataclass(frozen=True, slots=True)
 class Invite:
-    """What an invite proves: `role` in the room `room_id`, for `identity` alone where that is given.
+    """What an invite proves: `role` in the room `room_id`, only for `identity` if that is given.
 
-    It is good until `expires`, and only while the room's invite epoch is `epoch`.
+    It is valid until `expires`, and only while the room's invite epoch is `epoch`.
     """
 
     room_id: str
@@ -41,7 +41,7 @@ class Invite:
 
 
 def mint_invite(invite: Invite, key: bytes, now: int) -> str:
-    """The invite as text; `key` is the derived one of Purpose.INVITE. ValueError beyond 30 days."""
+    """The invite as text; `key` is the derived key of Purpose.INVITE. ValueError beyond 30 days."""
     if not now < invite.expires <= now + MAX_INVITE_TTL_SECONDS:
         raise ValueError("an invite is good for 1 second to 30 days")
     claims = {
@@ -57,9 +57,9 @@ def mint_invite(invite: Invite, key: bytes, now: int) -> str:
 
 
 def read_invite(token: str, key: bytes, now: int) -> Invite | None:
-    """The invite that `token` is; None where it is none of ours, or not good at `now`.
+    """The invite in `token`; None if it is not ours, or not valid at `now`.
 
-    Whether it is for this room, this epoch and this identity is the caller's to compare.
+    The caller must compare room, epoch and identity.
     """
     claims = jwt.read(token, _INVITE, key)
     room, epoch, identity = claims.get("room"), claims.get("epoch"), claims.get("sub")
@@ -75,13 +75,13 @@ def read_invite(token: str, key: bytes, now: int) -> Invite | None:
 def mint_egress(
     room_id: str, room_name: str, key: bytes, now: int, seconds: int = MAX_EGRESS_TOKEN_TTL_SECONDS
 ) -> str:
-    """An egress_mode_token for one activation of a room; `key` is the derived one of Purpose.EGRESS."""
+    """An egress_mode_token for one activation of a room; `key` is the derived key of Purpose.EGRESS."""
     claims = {"aud": _EGRESSES, "room": room_id, "name": room_name, "iat": now, "exp": now + seconds}
     return jwt.sign(_EGRESS, json.dumps(claims, separators=(",", ":")), key)
 
 
 def admits_hidden(token: str, room_id: str, room_name: str, key: bytes, now: int) -> bool:
-    """Whether `token` is an egress token for this room under this LiveKit name, good at `now`."""
+    """Whether `token` is an egress token for this room under this LiveKit name, valid at `now`."""
     claims = jwt.read(token, _EGRESS, key)
     return (
         claims.get("aud") == _EGRESSES

@@ -1,7 +1,7 @@
-"""JSON Web Tokens as we sign and read them: HS256, and nothing else, whatever a header says. Pure.
+"""Signs and reads JSON Web Tokens: only HS256, for any header. Pure.
 
-Written out by hand, for a token is minted on every join: a header never changes, and what is left is one
-HMAC. Tests hold the outcome against PyJWT.
+Without a library, since a token is minted on every join: the header is constant, so only one HMAC remains.
+Tests compare the result with PyJWT.
 """
 
 import binascii
@@ -11,7 +11,7 @@ import json
 from typing import Any, Final
 
 CLOCK_LEEWAY_SECONDS: Final = 60
-"""How far a clock of somebody else may be ahead, in seconds."""
+"""How far another host's clock may be ahead, in seconds."""
 
 MAX_TOKEN_LENGTH: Final = 8 * 1024
 """A longer text is not one of our tokens, and is not parsed."""
@@ -38,7 +38,7 @@ def read(token: str, head: bytes, key: bytes) -> dict[str, Any]:
         if len(token) > MAX_TOKEN_LENGTH or not hmac.compare_digest(
             _encoded(_signature(signed, key)), signature
         ):
-            return {}  # compared as text, for other texts mean the same bytes
+            return {}  # compared as text, since other texts decode to the same bytes
         began, _, claims = signed.partition(b".")
         content = json.loads(_decoded(claims)) if began == head else None
     except (ValueError, RecursionError):

@@ -1,8 +1,8 @@
 """Who may do what inside a room (docs/access.md#roles-and-rights): role and policy -> permission. Pure.
 
-A role is what somebody has proven, and stands in the participant's attributes, where its holder cannot
-change it. Rights are never stored: they are computed from role and policy when a token is minted, and
-again for the people inside whenever the policy changes.
+A role is what a participant has proven. It is in the participant's attributes, which the participant cannot
+change. Rights are never stored: they are computed from role and policy when a token is minted, and again for
+the people inside when the policy changes.
 """
 
 from collections.abc import Mapping
@@ -27,17 +27,17 @@ RESERVED: Final = "reserved"
 
 MEDIA_ATTRIBUTE: Final = "media"
 WITHDRAWN: Final = "withdrawn"
-"""The attribute, and its value, of one who published what the room must not carry under another's name.
+"""The attribute of a participant who published forbidden media under an allowed source.
 
-LiveKit keeps it for as long as that participant is connected, and its holder cannot change it.
+LiveKit keeps it while the participant is connected, and the participant cannot change it.
 """
 
 SOURCES: Final = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
-"""LiveKit's track sources in the one order in which we write and compare them."""
+"""LiveKit's track sources in the order in which we write and compare them."""
 
 
 class Role(StrEnum):
-    """What a participant has proven when the token was minted."""
+    """What a participant proved when the token was minted."""
 
     SPEAKER = "speaker"
     GUEST = "guest"
@@ -59,9 +59,9 @@ def permission_for(role: Role, spec: RoomSpec) -> Permission:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """What somebody inside is to be given: a permission as a whole, and attributes beside it.
+    """The change for a participant: a whole permission, and attributes.
 
-    The other attributes stay; "" takes one away.
+    Other attributes stay; "" removes one.
     """
 
     permission: Permission
@@ -69,11 +69,11 @@ class Correction:
 
 
 def permission_correction(participant: Participant, spec: RoomSpec) -> Correction | None:
-    """What somebody inside should be given; None where what they have is right already.
+    """The correction for a participant; None if their permission is right.
 
-    Agents, egress and recorders are left alone. `hidden` cannot be changed on a connected participant, so
-    it stays what it is. One without a role of ours is only narrowed, by mediaType. Who lies about what a
-    track carries may publish nothing any more, until the room carries everything or they rejoin.
+    Agents, egress and recorders are not changed. `hidden` cannot be changed on a connected participant, so
+    it stays. One without our role is only restricted, by mediaType. One who publishes forbidden media under
+    an allowed source may not publish any more, until the room carries everything or they rejoin.
     """
     if not is_person(participant):
         return None
@@ -93,7 +93,7 @@ def permission_correction(participant: Participant, spec: RoomSpec) -> Correctio
 def role_of(participant: Participant) -> Role | None:
     """The role that was proven at minting; None for a participant whose token is not ours.
 
-    What a participant can write proves nothing: with our tokens no one may change their own attributes.
+    Our tokens do not let participants change their own attributes; other tokens may.
     """
     if participant.permission.can_update_metadata:
         return None
@@ -110,9 +110,9 @@ def has_reserved_seat(participant: Participant) -> bool:
 
 
 def _has_mislabeled_track(participant: Participant, wanted: Permission, spec: RoomSpec) -> bool:
-    """Whether a track carries what the room must not, under a source that stays allowed.
+    """Whether a track carries forbidden media under a source that stays allowed.
 
-    One whose source is not allowed goes with the permission, and its publisher may only be late.
+    A track with a forbidden source ends with the permission, and its publisher may only be late.
     """
     return wanted.can_publish and any(
         track.source in wanted.sources and not _carries(spec.mediaType, track) for track in participant.tracks
@@ -131,7 +131,7 @@ def _sources(media: MediaType, share_screen: bool) -> tuple[str, ...]:
 
 
 def _narrowed(now: Permission, media: MediaType) -> Permission:
-    """What is left of a permission that we did not give; LiveKit reads no sources as all of them."""
+    """A foreign permission, restricted to `media`; for LiveKit an empty list of sources means all."""
     if not now.can_publish or media is MediaType.VIDEO_AUDIO:
         return now
     allowed = _sources(media, share_screen=True)
@@ -140,7 +140,7 @@ def _narrowed(now: Permission, media: MediaType) -> Permission:
 
 
 def _effect(permission: Permission) -> Permission:
-    """The permission by what it does: sources in canonical order, and none where nothing may be published."""
+    """The permission in canonical form: sources in order, and none if nothing may be published."""
     sources = permission.sources if permission.can_publish else ()
     return replace(permission, sources=tuple(sorted(set(sources), key=_place)))
 

@@ -1,7 +1,7 @@
-"""LiveKit access tokens: minted, and read back as proof of identity. Pure given clock and secret.
+"""LiveKit access tokens: mints them, and reads them as proofs of identity. Pure.
 
-A token is minted on every join, so its claims are written out by hand, a permission's grants once. Tests hold
-the outcome against PyJWT and against livekit-server.
+A token is minted on every join, so its claims are built as text, a permission's grants only once. Tests
+compare the result with PyJWT and livekit-server.
 """
 
 import hashlib
@@ -16,7 +16,7 @@ from controller.live.room import Permission
 from controller.settings_parsers import ApiKey
 
 PREVIOUS_TOKEN_GRACE_SECONDS: Final = 6 * 3600
-"""For how long after its end a token still proves whose it was, in seconds."""
+"""How long after its expiry a token still proves an identity, in seconds."""
 
 _HEADER: Final = jwt.header("JWT")
 _text = json.encoder.encode_basestring_ascii
@@ -24,10 +24,10 @@ _text = json.encoder.encode_basestring_ascii
 
 @dataclass(frozen=True, slots=True)
 class Badge:
-    """What the attributes of a participant say of their token.
+    """What the attributes of a participant contain about their token.
 
-    `role` is what was proven. `token_id` is the random `jti`, which only its holder knows: the attribute is
-    its digest. `reserved`: an invite or an access token was shown, so a reserved seat may be taken.
+    `role` is the proven one. `token_id` is the random `jti`, which only its holder knows: the attribute is
+    its digest. `reserved`: proven by an invite or an access token, so a reserved seat may be taken.
     """
 
     role: Role
@@ -37,7 +37,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class Minter:
-    """Signs with `key`; `ttl` is a token's life in seconds. A token of a `previous` key is still a proof."""
+    """Signs with `key`; `ttl` is a token's lifetime in seconds. Tokens of `previous` keys are still proofs."""
 
     key: ApiKey
     ttl: int
@@ -46,9 +46,9 @@ class Minter:
     def mint(
         self, room: str, identity: str, name: str | None, *, badge: Badge, may: Permission, now: int
     ) -> str:
-        """A token for `identity` to join the LiveKit room `room`, good from `now` (epoch seconds) for `ttl`.
+        """A token for `identity` to join the LiveKit room `room`, valid from `now` (epoch seconds) for `ttl`.
 
-        It can do nothing but join, with the permission `may` in full.
+        It only permits to join, with the whole permission `may`.
         """
         shown = f'"name":{_text(name)},' if name is not None else ""
         claims = (
@@ -60,13 +60,13 @@ class Minter:
         return jwt.sign(_HEADER, claims, self.key.secret.encode())
 
     def token_id(self, token: str, room: str, identity: str, now: int) -> str | None:
-        """The `jti` of `token`, if it is one of ours for `identity` in `room`, over by at most six hours."""
+        """The `jti` of `token`, if it is ours for `identity` in `room`, and expired at most six hours ago."""
         ids = (_token_id(token, key, room, identity, now) for key in (self.key, *self.previous))
         return next((token_id for token_id in ids if token_id is not None), None)
 
 
 def token_digest(token_id: str) -> str:
-    """What a participant's attribute shows of the `jti` of their token: enough to compare, not to forge."""
+    """The digest of a `jti` in the participant's attributes: it can be compared, but proves nothing."""
     return hashlib.sha256(token_id.encode()).hexdigest()
 
 
@@ -99,7 +99,7 @@ def _in_time(claims: dict[str, Any], now: int) -> bool:
 
 @lru_cache(maxsize=256)
 def _grants(may: Permission) -> str:
-    """Every permission of a join in LiveKit's spelling: what is left out would mean yes."""
+    """All permissions of a join with LiveKit's names: a missing one would mean yes."""
     grants = {
         "canSubscribe": may.can_subscribe,
         "canPublish": may.can_publish,

@@ -1,6 +1,6 @@
-"""Who calls: the access tokens' file (docs/http-api.md#access-tokens), followed while it changes.
+"""The callers in the access tokens' file (docs/http-api.md#access-tokens), reloaded when it changes.
 
-A token itself is never kept, only its SHA-256; the last good file stays in force while a newer one is wrong.
+Only the SHA-256 of a token is kept; the last valid file stays in use while a newer one is invalid.
 """
 
 import hashlib
@@ -20,7 +20,7 @@ from controller.sidecar.token_file import FILE_LIMIT, TokenFileError, read_token
 ACCESS_TOKEN: Final = "x-access-token"  # noqa: S105 - the name of a header
 VARIABLE: Final = "ROOMCTL_ACCESS_TOKENS_FILE"
 RELOAD_INTERVAL_SECONDS: Final = 1.0
-"""The file is looked at this often at most, in seconds."""
+"""Minimum seconds between two checks of the file."""
 
 _UNSEEN: Final = (0, 0, 0, 0)
 
@@ -29,20 +29,20 @@ log = structlog.get_logger()
 
 @dataclass(frozen=True, slots=True)
 class ApiCaller:
-    """Whoever holds a known access token. An admin has every room for their own."""
+    """The user of a known access token. An admin owns every room."""
 
     user_id: str
     admin: bool = False
 
     def owns(self, record: RoomRecord) -> bool:
-        """Whether they may see and change the room."""
+        """Whether the caller may see and change the room."""
         return self.admin or record.spec.user_id == self.user_id
 
 
 class AccessTokens:
     """The callers by the hash of their tokens. `clock` is monotonic, in seconds.
 
-    SettingsError where the file cannot be used at the start; later the last good one stays in force.
+    SettingsError if the file is invalid at the start; later the last valid one stays in use.
     """
 
     def __init__(self, path: Path | None, clock: Callable[[], float]) -> None:
@@ -61,7 +61,7 @@ class AccessTokens:
         return len(self._by_hash)
 
     def authenticate(self, headers: Mapping[str, str]) -> ApiCaller | None:
-        """Who sent these headers; None without a token that is known."""
+        """The caller who sent these headers; None without a known token."""
         token = headers.get(ACCESS_TOKEN)
         if not token:
             return None
@@ -69,13 +69,13 @@ class AccessTokens:
         return self._by_hash.get(hashlib.sha256(token.encode(errors="surrogateescape")).digest())
 
     def _reload_if_changed(self) -> None:
-        """Read the file again where it is another than the one that was seen."""
+        """Read the file again if it has changed."""
         now = self._clock()
         if self._path is None or now - self._checked_at < RELOAD_INTERVAL_SECONDS:
             return
         self._checked_at = now
         try:
-            stamp = _file_stamp(self._path.stat())  # before reading: what is written meanwhile makes another
+            stamp = _file_stamp(self._path.stat())  # before reading: a write meanwhile changes it
             if stamp != self._seen:
                 self._seen = stamp
                 self._by_hash, self._logged = _load(self._path), ""
@@ -83,11 +83,11 @@ class AccessTokens:
         except TokenFileError as wrong:
             self._log_error(_reason(wrong))
         except (OSError, ValueError) as error:
-            self._seen = _UNSEEN  # what kept us from reading may go away without another state
+            self._seen = _UNSEEN  # the cause may end without a new stamp
             self._log_error(_reason(error))
 
     def _log_error(self, wrong: str) -> None:
-        """Once for each fault: it stays until somebody mends the file."""
+        """Logged once for each error, which lasts until the file is corrected."""
         if wrong != self._logged:
             self._logged = wrong
             log.error("access tokens file invalid", error=wrong, hint="the previous tokens stay in force")
@@ -97,13 +97,13 @@ FileStamp = tuple[int, int, int, int]
 
 
 def _file_stamp(status: os.stat_result) -> FileStamp:
-    """What tells one state of a file from another, through any link."""
+    """Identifies a state of a file, through any link."""
     return status.st_dev, status.st_ino, status.st_mtime_ns, status.st_size
 
 
 def _load(path: Path) -> Mapping[bytes, ApiCaller]:
-    """The callers in the file. TokenFileError says what is wrong with it."""
-    if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would wait
+    """The callers in the file. TokenFileError has the problem."""
+    if not stat.S_ISREG(path.stat().st_mode):  # opening a FIFO would block
         raise TokenFileError("not a regular file; set it to the path of a YAML file")
     with path.open("rb") as file:
         content = file.read(FILE_LIMIT + 1)
@@ -111,7 +111,7 @@ def _load(path: Path) -> Mapping[bytes, ApiCaller]:
 
 
 def _reason(error: Exception) -> str:
-    """What is wrong, without the path, which a setting's error names by its variable."""
+    """The problem, without the path: the error names the setting's variable."""
     if isinstance(error, TokenFileError):
         return str(error)
     why = (error.strerror or "").lower() if isinstance(error, OSError) else "invalid path"

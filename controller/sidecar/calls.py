@@ -1,4 +1,4 @@
-"""The table of all HTTP calls. What is not in it is not served (docs/http-api.md)."""
+"""The table of all HTTP calls; others are not served (docs/http-api.md)."""
 
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
@@ -100,7 +100,7 @@ CALLS: Final = (
     ),
     _get("/join/assets/{name}", "", Pages.asset, _HTML, _PUBLIC),
     _get("/recording/template", "Recording", Pages.recorded, _HTML, _PUBLIC, parameters=_WORKER),
-    # the same files: an egress worker needs to reach nothing but what begins with /recording/
+    # the same files, so that an egress worker only needs paths below /recording/
     _get("/recording/assets/{name}", "", Pages.asset, _HTML, _PUBLIC),
     Call(
         "POST",

@@ -1,4 +1,4 @@
-"""What the sidecar is built from, and the reconciler, which starts later."""
+"""The parts of the sidecar, and the reconciler, which starts later."""
 
 import os
 import time
@@ -17,9 +17,9 @@ from controller.state_cache import StateCache
 
 @dataclass(slots=True)
 class ReconcilerHandle:
-    """The reconciler's side of the process, filled in once it is there: both listeners are bound before.
+    """The reconciler's part of the process, set when it starts: both listeners are bound before.
 
-    `store` writes desire, `wake` makes the reconciler look at it soon, `on_webhook` passes a webhook on.
+    `store` writes the desired state, `wake` starts a pass soon, `on_webhook` passes a webhook on.
     """
 
     store: RecordStore | None = None
@@ -35,9 +35,9 @@ class ReconcilerHandle:
 
 @dataclass(frozen=True, slots=True)
 class Context:
-    """What all answers need. `clock` is monotonic, the one of Known's times; `wall` the time of day.
+    """What all handlers need. `clock` is the monotonic one of StateCache; `wall` is the time of day.
 
-    `entropy` gives that many bytes which nobody can foretell.
+    `entropy` returns this many unpredictable bytes.
     """
 
     settings: Settings
@@ -51,7 +51,7 @@ class Context:
     entropy: Callable[[int], bytes] = os.urandom
 
     def state_error(self) -> ApiError | None:
-        """Why nothing can be answered from the cached state (STARTING, UNAVAILABLE), or None if it can."""
+        """Why the cached state cannot be used (STARTING, UNAVAILABLE), or None if it can."""
         if not self.state.started:
             return ApiError(Code.STARTING)
         if not self.state.is_fresh(self.clock()):

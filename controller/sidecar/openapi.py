@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of a listener, drawn from its calls. Pure: the same text every time."""
+"""The OpenAPI 3.1 document of a listener, made from its calls. Pure: always the same text."""
 
 from collections.abc import Mapping, Sequence
 from functools import cache
@@ -56,7 +56,7 @@ _BODY_CODES: Final = (Code.BAD_REQUEST, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED
 
 @cache
 def document(listener: ListenerName, calls: tuple[Call, ...]) -> Document:
-    """What the listener has, and nothing else. Drawn once: nobody may change it."""
+    """The document of this listener's calls. Made once; do not change it."""
     shown = [call for call in calls if listener in call.listeners and call.group]
     used = {proof for call in shown for proof in call.proofs}
     return {
@@ -120,7 +120,7 @@ def _request_body(body: type[RequestBody], body_type: str, *, required: bool) ->
 
 
 def _codes(call: Call, listener: ListenerName) -> set[Code]:
-    """The codes of the call, and those that follow from what it takes."""
+    """The codes of the call, and those that follow from its input."""
     codes = {Code.INTERNAL, *call.codes}
     if call.body or call.raw_body:
         codes |= {*_BODY_CODES}
@@ -129,7 +129,7 @@ def _codes(call: Call, listener: ListenerName) -> set[Code]:
     if "" not in call.proofs:
         codes.add(Code.UNAUTHORIZED)
     if listener == "public":
-        codes.add(Code.TOO_MANY_REQUESTS)  # any request may be one too many of its address
+        codes.add(Code.TOO_MANY_REQUESTS)  # any request may exceed the limit of its address
     return codes
 
 
@@ -175,7 +175,7 @@ def _media(schema: Schema, examples: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _failure(codes: Sequence[Code]) -> dict[str, Any]:
-    """Our form, with just the codes that this status of the call may have."""
+    """The body of a failure, with only the codes of this status of the call."""
     description = "; ".join(f"{code}: {code.meaning}" for code in codes)
     names = [str(code) for code in codes]
     schema = {"allOf": [ref("Failure"), {"properties": {"code": {"enum": names}}}]}
@@ -205,7 +205,7 @@ def ref(model: type[BaseModel] | str) -> Schema:
 def components(
     bodies: Sequence[type[RequestBody]], answers: Sequence[type[ResponseBody]]
 ) -> dict[str, Schema]:
-    """Pydantic's own schemas, without what says nothing (titles, null as default)."""
+    """Pydantic's schemas, without titles and null as default."""
     answers = [Failure, *answers]
     _, drawn = models_json_schema(
         [*((model, "validation") for model in bodies), *((model, "serialization") for model in answers)],
@@ -233,7 +233,7 @@ def _says_nothing(key: str, value: Any) -> bool:
 
 
 def _refer(schema: Schema, field: str, name: str) -> None:
-    """The field is what the component says, or null."""
+    """Make the field a reference to the component, or null."""
     description = schema["properties"][field]["description"]
     schema["properties"][field] = {"anyOf": [ref(name), {"type": "null"}], "description": description}
 
@@ -256,7 +256,7 @@ def _filter() -> Schema:
 
 
 def _compared(field: query.QueryField) -> Schema:
-    """A value, or an object of operators; what has no order has no ranges."""
+    """A value, or an object of operators; without ranges if it is not ordered."""
     value = field.operand.json_schema()
     value_or_null = {"anyOf": [value, {"type": "null"}]} if field.is_nullable else value
     several = {"type": "array", "items": value_or_null}

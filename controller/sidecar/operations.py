@@ -1,4 +1,4 @@
-"""Operation, on the private listener alone: LiveKit's webhook, health, readiness, metrics."""
+"""Operation, only on the private listener: LiveKit's webhook, health, readiness, metrics."""
 
 import json
 from collections.abc import Mapping
@@ -39,7 +39,7 @@ class Readiness(ResponseBody):
 
 
 class Operations:
-    """Answers to LiveKit, orchestrator and Prometheus."""
+    """The handlers for LiveKit, orchestrators and Prometheus."""
 
     def __init__(self, context: Context) -> None:
         self._settings, self._state, self._metrics = context.settings, context.state, context.metrics
@@ -54,7 +54,7 @@ class Operations:
         """
         check(request, MAX_WEBHOOK_BYTES)
         try:
-            claims = self._signed(request)  # before the body: whoever signs nothing sends none either
+            claims = self._signed(request)  # before the body is read: an unsigned one is not read
             event = parse_event(await read(request, MAX_WEBHOOK_BYTES), claims)
         except WebhookRejectedError as error:
             self._metrics.webhooks.labels("unknown", "refused", error.reason).inc()
@@ -71,7 +71,7 @@ class Operations:
         return verify_signature(authorization if authorization.isascii() else "", keys, self._wall())
 
     def _log_refused(self, reason: str) -> None:
-        """Once for each reason: a LiveKit with another key goes on sending, and so may anybody."""
+        """Logged once for each reason: a LiveKit with another key keeps sending, and so may others."""
         if reason not in self._logged:
             self._logged.add(reason)
             log.warning("webhook rejected", error=reason)

@@ -1,4 +1,4 @@
-"""The sidecar: two listeners over what is known. Bound before anything is known, gone within two seconds."""
+"""The sidecar: two listeners on the cached state. Bound before any read, closed within two seconds."""
 
 import asyncio
 import os
@@ -23,13 +23,13 @@ from controller.sidecar.rooms.room_handlers import RoomHandlers
 
 _BACKLOG = 1024
 _GRACE = 0.8
-"""aiohttp waits it up to twice for the requests under way, in seconds."""
+"""aiohttp waits up to twice this time for running requests, in seconds."""
 
 
 class Sidecar:
-    """The helpers on both listeners, the rooms' and the operators' calls on the private one.
+    """The listeners: public calls on both, calls for rooms and operation on the private one.
 
-    `public` and `private` are the addresses once they are bound. Each takes `max_connections`.
+    `public` and `private` are the bound addresses. Each accepts `max_connections`.
     """
 
     def __init__(self, context: Context, max_connections: int = MAX_CONNECTIONS) -> None:
@@ -51,7 +51,7 @@ class Sidecar:
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Sidecar"]:
-        """Serve until the block is left. RoomctlError where an address cannot be bound."""
+        """Serve until the block ends. RoomctlError if an address cannot be bound."""
         bound: list[_Bound] = []
         try:
             bound.append(await self._bind("public", self.public, self._public_router))
@@ -84,7 +84,7 @@ class _Bound:
         return Address(*self.server.sockets[0].getsockname()[:2])
 
     async def close(self) -> None:
-        """Take no more, let what is under way end, and close what only idles."""
+        """Accept no more, let running requests end, and close idle connections."""
         self.server.close()
         self.listener.pre_shutdown()
         await self.listener.shutdown(_GRACE)

@@ -1,6 +1,6 @@
-"""The access tokens' file: a YAML list of {token_sha256, user_id, admin}, strictly by its events. Pure.
+"""The access tokens' file: a YAML list of {token_sha256, user_id, admin}, parsed strictly. Pure.
 
-An error says the line and what is wrong, and never what stands there.
+An error has the line and the problem, but no content of the file.
 """
 
 import hashlib
@@ -25,11 +25,11 @@ _FORM: Final = "expected a list of `- {token_sha256: HEX, user_id: TEXT, admin: 
 
 
 class TokenFileError(ValueError):
-    """What is wrong with the file, and where; it shows nothing of the content."""
+    """The problem with the file, and its line, without any content."""
 
 
 def read_tokens(content: bytes) -> dict[bytes, TokenOwner]:
-    """Whose each token is, by its SHA-256; `[]` is nobody. TokenFileError if any of it is wrong."""
+    """The owners by SHA-256 of the token; `[]` means none. TokenFileError if anything is invalid."""
     if len(content) > FILE_LIMIT:
         raise TokenFileError(f"the file is longer than {FILE_LIMIT // 1024} KiB")
     try:

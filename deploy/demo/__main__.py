@@ -1,14 +1,14 @@
-"""roomctl on one machine: the rooms of rooms.d live on a real LiveKit, ready for guests, until Ctrl-C.
+"""roomctl on one machine: the rooms of rooms.d are live on a real LiveKit until Ctrl-C.
 
-LiveKit is the one in LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET if they are set, else a
-livekit-server on the PATH, else one that Go builds (once). Everything listens on loopback alone. Keys, ids
-and records are fresh in each run, and gone after it; what was installed is kept in the user's cache, or in
-the folder that ROOMCTL_QUICKSTART_CACHE names.
+LiveKit is the one in LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET if they are set, otherwise a
+livekit-server on the PATH, otherwise one that Go builds (once). Everything listens only on loopback. Keys,
+ids and records are new in each run, and deleted after it; installed files stay in the user's cache, or in
+the folder ROOMCTL_QUICKSTART_CACHE.
 
-Recording takes a LiveKit with Redis and an egress worker, in LIVEKIT_URL. With --record rooms with
+Recording needs a LiveKit with Redis and an egress worker, in LIVEKIT_URL. With --record rooms with
 `record: true` are recorded there, to ROOMCTL_RECORDING_OUTPUT, or below /recordings as the worker sees it;
-all ROOMCTL_RECORDING_* are passed on. Where Redis is missing this is said, and the rest goes on. Whether a
-worker is there, a recording shows: --check --record tries one, and what is missing is the reason for a 1.
+all ROOMCTL_RECORDING_* are passed on. If Redis is missing, a message says so, and the rest runs. Only a
+recording shows whether there is a worker: --check --record starts one, and ends with 1 if that fails.
 """
 
 import argparse
@@ -36,7 +36,7 @@ USAGE: Final = 64
 CHECK_SECONDS: Final = 45.0
 LINK_COLUMN: Final = 18
 IN_THE_WAY: Final = re.compile(r"^ *(?:FAIL  (?:livekit|settings)|error:) *(.+)", re.MULTILINE)
-"""What `doctor` says of LiveKit and of wrong settings, or instead of all checks."""
+"""The lines of `doctor` on LiveKit and invalid settings, or its error."""
 
 GUEST_CALLS: Final = """\
   curl -s {guests}/api/conferences-public/findLKRoomNameById \\
@@ -57,13 +57,13 @@ OPERATORS_CALL: Final = """\
 
 
 async def quickstart(*, check: bool, record: bool) -> None:
-    """From nothing to rooms and guests; what was started ends with this, however it ends."""
+    """Start everything and run until Ctrl-C; all started processes end with this one."""
     given = given_livekit()
     server = None if given else await livekit_server()
     await install()
     await npm_packages()
     async with contextlib.AsyncExitStack() as stack:
-        async with locked():  # of two at once the second sees which ports the first has taken
+        async with locked():  # a second quickstart sees which ports are used
             more = recording_settings() if record else {}
             site, controller, processes = await start_all(stack, server, more)
         await all_ready(site, strict=check)
@@ -77,7 +77,7 @@ async def quickstart(*, check: bool, record: bool) -> None:
         show_calls(site, rooms)
         show_what_next(site)
         controller.shown = True
-        with contextlib.suppress(asyncio.CancelledError):  # how it is meant to end
+        with contextlib.suppress(asyncio.CancelledError):  # ended by Ctrl-C
             await until_one_ends(processes)
         print_info("\n  Stopping…")
 
@@ -85,7 +85,7 @@ async def quickstart(*, check: bool, record: bool) -> None:
 async def start_all(
     stack: contextlib.AsyncExitStack, server: Path | None, more: Mapping[str, str]
 ) -> tuple[Site, Controller, list[Process]]:
-    """LiveKit (without `server`: the one that is given) and the controller, until `stack` is closed."""
+    """LiveKit (without `server`: the one of LIVEKIT_URL) and the controller, until `stack` is closed."""
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="roomctl-")))
     ports = free_ports(PORTS if server else ("guests", "operators"))
     site = Site(folder, ports, settings(folder, ports, more, given=server is None))
@@ -101,8 +101,8 @@ async def start_all(
 
 
 async def try_given(site: Site) -> None:
-    """Failure at once where the LiveKit that is given does not let us in: `run` would wait for it. Likewise
-    where a setting is wrong: nothing was made then that would have to be removed.
+    """DemoError if the given LiveKit refuses us, for which `run` would wait, or if a setting is invalid: then
+    nothing was created that must be removed.
     """
     try:
         await site.roomctl("doctor")
@@ -114,7 +114,7 @@ async def try_given(site: Site) -> None:
 
 
 async def all_ready(site: Site, *, strict: bool) -> None:
-    """Wait for every room. What is wrong with one ends a check; else it is said, and the rest goes on."""
+    """Wait for every room. A failing room ends a check; otherwise it is printed, and the rest runs."""
     try:
         await site.roomctl("wait", "--timeout", "60s")
     except DemoError as failure:
@@ -136,7 +136,7 @@ async def live_rooms(site: Site) -> list[dict[str, Any]]:
 
 
 async def show_links(site: Site, rooms: Sequence[Mapping[str, Any]]) -> None:
-    """Each room's page, and a speaker's way into each webinar."""
+    """Print each room's page, and a speaker's link for each webinar."""
     webinars = [room["key"] for room in rooms if room["allow_webinar_mode"]]
     invited = await asyncio.gather(*(site.roomctl("invite", key, "--role", "speaker") for key in webinars))
     speakers = dict(zip(webinars, invited, strict=True))
@@ -149,7 +149,7 @@ async def show_links(site: Site, rooms: Sequence[Mapping[str, Any]]) -> None:
 
 
 def a_room(rooms: Sequence[Mapping[str, Any]]) -> Mapping[str, Any]:
-    """The room that guests are shown: the standard team's, else the first that is live."""
+    """The room for the examples: the standard team's, otherwise the first live one."""
     if not rooms:
         raise DemoError("no room of rooms.d is live; `roomctl validate` says whether a manifest is wrong")
     return min(rooms, key=lambda room: room["key"] != "standard-team")
@@ -176,7 +176,7 @@ def show_what_next(site: Site) -> None:
 
 
 async def walk_in(site: Site, *, record: bool) -> None:
-    """A guest resolves a room, gets a token, and joins with it; with `record` until the room is recorded."""
+    """A guest finds a room, gets a token, and joins with it; with `record` until the room is recorded."""
     rooms = await recorded_rooms(site) if record else []
     room = rooms[0] if rooms else a_room(await live_rooms(site))
     wishes = ("recorded",) if rooms else ()
@@ -187,7 +187,7 @@ async def walk_in(site: Site, *, record: bool) -> None:
 
 
 async def remove_rooms(site: Site) -> None:
-    """From a LiveKit that is not ours the rooms go the controller's own way: who is inside is not cut off."""
+    """Remove the rooms from a given LiveKit by the controller, which does not disconnect people."""
     nothing = site.folder / "nothing.d"
     nothing.mkdir()
     try:
@@ -197,7 +197,7 @@ async def remove_rooms(site: Site) -> None:
 
 
 async def until_one_ends(processes: Sequence[Process]) -> None:
-    """None of them ends by itself; Failure where one does."""
+    """DemoError when one of them ends by itself."""
     waits = [asyncio.create_task(process.wait()) for process in processes]
     try:
         await asyncio.wait(waits, return_when=asyncio.FIRST_COMPLETED)
@@ -212,7 +212,7 @@ def main() -> int:
         prog="deploy/quickstart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument(
-        "--check", action="store_true", help="let a guest walk into a room, then end: 0, or 1"
+        "--check", action="store_true", help="join a room as a guest, then end: 0, or 1"
     )
     parser.add_argument(
         "--record",
@@ -236,7 +236,7 @@ def main() -> int:
 
 
 class Parser(argparse.ArgumentParser):
-    """Ends with roomctl's own exit code where it is used wrongly."""
+    """Exits with roomctl's code for wrong usage."""
 
     def error(self, message: str) -> Any:
         self.exit(USAGE, f"quickstart: {message}; see deploy/quickstart --help\n")

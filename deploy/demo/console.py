@@ -1,4 +1,4 @@
-"""What a person sees: progress and problems on stderr, what was asked for on stdout."""
+"""Output: progress and problems on stderr, results on stdout."""
 
 import asyncio
 import contextlib
@@ -22,13 +22,13 @@ def bold(text: str) -> str:
 
 
 def last_lines(lines: Iterable[str]) -> str:
-    """The end of what a process wrote: all that `doctor` says fits in."""
+    """The last lines of a process; the output of `doctor` fits in."""
     return "\n".join(f"    {line}" for line in list(lines)[-20:])
 
 
 @contextlib.asynccontextmanager
 async def progress(what: str) -> AsyncIterator[None]:
-    """Shows that `what` goes on, by the second on a terminal, else by ten; and how long it took."""
+    """Shows that `what` runs, each second on a terminal, otherwise each ten; and how long it took."""
     began, terminal = time.monotonic(), sys.stderr.isatty()
 
     async def tick() -> None:

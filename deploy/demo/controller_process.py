@@ -1,4 +1,4 @@
-"""The controller for one run: its environment, its start, its end, and its other verbs."""
+"""The controller for one run: its environment, start and end, and other verbs."""
 
 import asyncio
 import contextlib
@@ -21,13 +21,13 @@ from environment import ROOT, environment
 from processes import HOST, DemoError, end, run, start, until
 
 START_SECONDS: Final = 25.0
-"""A fresh controller with both servers in reach takes two or three."""
+"""Seconds; a new controller that reaches both servers takes two or three."""
 
 VERB_SECONDS: Final = 90.0
 STOP_SECONDS: Final = 6.0
 
 KEPT_BACK: Final = ("ROOMCTL_RECORDING_S3_ACCESS_KEY", "ROOMCTL_RECORDING_S3_SECRET")
-"""What no other verb needs of our environment, and no file should hold."""
+"""Variables that no other verb needs, and no file should contain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +64,7 @@ class Site:
         )
 
     async def roomctl(self, *arguments: str) -> str:
-        """Another verb beside `run`; what it said."""
+        """Run another verb; returns its output."""
         return await run(program(), *arguments, within=VERB_SECONDS, env=self.env)
 
 
@@ -73,7 +73,7 @@ def program() -> Path:
 
 
 def given_livekit() -> bool:
-    """Whether our environment names a LiveKit to use; Failure where it does so by half."""
+    """Whether our environment has a LiveKit to use; DemoError if only a part is set."""
     if not os.environ.get("LIVEKIT_URL"):
         return False
     secret = os.environ.get("LIVEKIT_API_SECRET") or os.environ.get("LIVEKIT_API_SECRET_FILE")
@@ -85,19 +85,19 @@ def given_livekit() -> bool:
 
 
 def _foreign() -> tuple[str, ...]:
-    """How settings begin that are somebody else's: all but those of a LiveKit that we are given."""
+    """The prefixes of settings to drop: all except those of a given LiveKit."""
     return ("ROOMCTL_", "MONGODB_", *(() if os.environ.get("LIVEKIT_URL") else ("LIVEKIT_",)))
 
 
 def settings(
     folder: Path, ports: Mapping[str, int], more: Mapping[str, str], *, given: bool
 ) -> dict[str, str]:
-    """The environment of a run. No other setting than these and `more` reaches it, whatever ours holds."""
+    """The environment of a run. It has only these settings and `more`, none of ours."""
     env = {name: value for name, value in os.environ.items() if not name.startswith(_foreign())}
     if not given:
         env["LIVEKIT_URL"] = f"ws://{HOST}:{ports['LiveKit']}"
         env["LIVEKIT_API_KEY"], env["LIVEKIT_API_SECRET"] = "quickstart", secrets.token_hex(24)
-        env |= _operator(folder)  # on somebody's LiveKit rooms made by API would outlive this run
+        env |= _operator(folder)  # on a given LiveKit rooms made by API would stay after this run
     return env | {
         "PATH": f"{program().parent}{os.pathsep}{os.environ.get('PATH', os.defpath)}",
         "ROOMCTL_ROOMS_DIR": str(ROOT / "rooms.d"),
@@ -111,7 +111,7 @@ def settings(
 
 
 def _operator(folder: Path) -> dict[str, str]:
-    """An access token of this run for the private API, and the file that says whose it is."""
+    """An access token of this run for the private API, and its file."""
     token, file = secrets.token_hex(16), folder / "tokens.yaml"
     proof = hashlib.sha256(token.encode()).hexdigest()
     file.write_text(f"- token_sha256: {proof}\n  user_id: quickstart\n  admin: true\n")
@@ -120,7 +120,7 @@ def _operator(folder: Path) -> dict[str, str]:
 
 @dataclass(slots=True)
 class Controller:
-    """`roomctl run`, and what it logs: kept for an error, and shown while `shown` is true."""
+    """`roomctl run`, and its log: kept for an error, and shown while `shown` is true."""
 
     process: Process
     shown: bool = False
@@ -136,7 +136,7 @@ class Controller:
 
 @contextlib.asynccontextmanager
 async def controlling(site: Site) -> AsyncIterator[Controller]:
-    """The controller, once it can answer guests, until the block is left."""
+    """The controller, once it can answer guests, until the block ends."""
     pipe, out = subprocess.PIPE, subprocess.STDOUT
     process = await start(program(), "run", orphan_gets="TERM", env=site.env, stdout=pipe, stderr=out)
     controller = Controller(process)

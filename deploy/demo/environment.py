@@ -1,4 +1,4 @@
-"""What is kept from run to run, in the user's cache: a virtual environment for each checkout."""
+"""The user's cache, which stays between runs: a virtual environment for each checkout."""
 
 import asyncio
 import contextlib
@@ -19,19 +19,19 @@ SECONDS: Final = 900.0
 
 
 def cache() -> Path:
-    """The folder: ROOMCTL_QUICKSTART_CACHE, else `roomctl-quickstart` in the user's cache."""
+    """The folder: ROOMCTL_QUICKSTART_CACHE, otherwise `roomctl-quickstart` in the user's cache."""
     home = os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache"
     return Path(os.environ.get("ROOMCTL_QUICKSTART_CACHE") or Path(home) / "roomctl-quickstart").absolute()
 
 
 def environment() -> Path:
-    """Where this checkout's environment for this Python is, or will be."""
+    """The path of this checkout's environment for this Python."""
     mark = hashlib.sha256(f"{ROOT}\n{sys.base_prefix}\n{sys.version}".encode()).hexdigest()[:12]
     return cache() / f"venv-{mark}"
 
 
 async def install() -> None:
-    """Roomctl with the embedded store, in editable form; anew when pyproject.toml changed."""
+    """Install roomctl with the embedded store, editable; again if pyproject.toml has changed."""
     venv, wanted = environment(), (ROOT / "pyproject.toml").read_bytes()
     installed = venv / "installed"
     async with locked():
@@ -57,14 +57,14 @@ async def _pip(venv: Path, *arguments: str) -> None:
 
 
 def _drop_old() -> None:
-    """Environments whose checkout is gone."""
+    """Delete environments whose checkout is gone."""
     for made in cache().glob("venv-*/checkout"):
         if not Path(made.read_text()).is_dir():
             shutil.rmtree(made.parent, ignore_errors=True)
 
 
 def _short(path: Path) -> str:
-    """`path` as a person writes it."""
+    """`path` for display."""
     return f"~/{path.relative_to(Path.home())}" if path.is_relative_to(Path.home()) else str(path)
 
 

@@ -1,9 +1,9 @@
-"""A guest walks in: both public helpers, then a join on the real server. For `deploy/quickstart --check`.
+"""Joins a room as a guest: both public calls, then a join on the server. For `deploy/quickstart --check`.
 
     python deploy/demo/guest.py http://127.0.0.1:8080 ROOM_ID [recorded]
 
-With LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET it looks at who is inside. With `recorded` the guest
-stays until LiveKit lists a recording of the room. 0, or 1 with the reason.
+With LIVEKIT_URL, LIVEKIT_API_KEY and LIVEKIT_API_SECRET it lists who is inside. With `recorded` the guest
+stays until LiveKit lists a recording of the room. Exits with 0, or 1 and the reason.
 Run by the environment that roomctl is installed in.
 """
 
@@ -27,13 +27,13 @@ from controller.settings import SettingGroup, Settings, load_settings
 WITHIN: Final = aiohttp.ClientTimeout(total=10)
 LISTED_SECONDS: Final = 5.0
 RECORDED_SECONDS: Final = 30.0
-"""LiveKit itself looks for a worker for up to 23 s."""
+"""LiveKit searches for a worker for up to 23 s."""
 
 WHO: Final = "quickstart-guest"
 
 
 class GuestRefusedError(Exception):
-    """Somebody did not let the guest in; the message is the reason."""
+    """The guest could not join; the message is the reason."""
 
 
 async def walk_in(helpers: str, room_id: str, settings: Settings, *, recorded: bool) -> None:
@@ -66,7 +66,7 @@ async def _open_page(session: aiohttp.ClientSession, url: str) -> None:
 async def _join(
     session: aiohttp.ClientSession, settings: Settings, name: str, token: str, *, recorded: bool
 ) -> None:
-    """Join as a browser begins to, see ourselves in LiveKit's list, and leave."""
+    """Join as a browser does, find ourselves in LiveKit's list, and leave."""
     query = {"access_token": token, "protocol": "16", "sdk": "python", "auto_subscribe": "0"}
     try:
         socket = await session.ws_connect(f"{settings.livekit_public_url}/rtc", params=query)
@@ -85,7 +85,7 @@ async def _join(
 
 
 async def _see_inside(settings: Settings, name: str) -> None:
-    """LiveKit answers a join a moment before it lists who has joined."""
+    """Wait until LiveKit lists the guest, which is shortly after it has answered the join."""
     try:
         async with _connected(settings) as connection, asyncio.timeout(LISTED_SECONDS):
             await _listed(ApiReader(connection), name)
@@ -103,7 +103,7 @@ async def _listed(reader: ApiReader, name: str) -> None:
 
 @contextlib.asynccontextmanager
 async def _listening(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[None]:
-    """Read on: whoever answers no ping is put out after a few seconds."""
+    """Keep reading: LiveKit disconnects a client that does not answer pings."""
 
     async def listen() -> None:
         async for _ in socket:
@@ -118,7 +118,7 @@ async def _listening(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[N
 
 
 async def _see_recorded(settings: Settings, name: str) -> None:
-    """Stay until LiveKit lists an egress of the room that is under way."""
+    """Stay until LiveKit lists a running egress of the room."""
     try:
         async with _connected(settings) as connection, asyncio.timeout(RECORDED_SECONDS):
             await _recorded(ApiReader(connection), name)
@@ -152,7 +152,7 @@ def main() -> int:
     except (GuestRefusedError, RoomctlError) as error:
         return print_error(str(error))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:
-        return print_error(f"no answer: {type(error).__name__}")  # its text may hold the token
+        return print_error(f"no answer: {type(error).__name__}")  # its text may contain the token
     return 0
 
 

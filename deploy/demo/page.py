@@ -16,7 +16,7 @@ COMMAND: Final = ("npm", "ci", "--ignore-scripts", "--no-audit", "--no-fund")
 
 
 async def npm_packages() -> None:
-    """Install missing packages. All else works without them, so a failure is only reported."""
+    """Install missing packages. Everything else works without them, so a failure is only reported."""
     async with locked():
         wanted = json.loads((FOLDER / "package.json").read_text())["dependencies"]
         if wanted == {name: _installed(name) for name in wanted}:
@@ -36,6 +36,6 @@ async def npm_packages() -> None:
 
 
 def _installed(name: str) -> Any:
-    """The version that npm has installed, None where there is none."""
+    """The version that npm has installed, None if there is none."""
     package: Path = FOLDER / "node_modules" / name / "package.json"
     return json.loads(package.read_text())["version"] if package.is_file() else None

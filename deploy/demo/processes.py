@@ -1,4 +1,4 @@
-"""Children that end with us, and nothing else that does; and ports for them."""
+"""Child processes that end with us, and ports for them."""
 
 import asyncio
 import contextlib
@@ -23,11 +23,11 @@ PORTS: Final = {
     "media by TCP": 7881,
     "media by UDP": 7882,
 }
-"""The ports that are used where they are free, all on loopback."""
+"""The preferred ports, all on loopback."""
 
 
 class DemoError(Exception):
-    """Why it cannot go on: a sentence with what to do."""
+    """Why it cannot continue: a sentence with a fix."""
 
 
 class StoppedError(Exception):
@@ -35,9 +35,9 @@ class StoppedError(Exception):
 
 
 async def start(*command: str | Path, orphan_gets: str = "KILL", **options: Any) -> Process:
-    """A child in a session of its own, so that the terminal's Ctrl-C is for us alone.
+    """A child in its own session, so that only we get the terminal's Ctrl-C.
 
-    Where the system can, it gets the signal `orphan_gets` if we are killed.
+    If the system supports it, it gets the signal `orphan_gets` when we are killed.
     """
     setpriv = shutil.which("setpriv")
     prefix = (setpriv, "--pdeathsig", orphan_gets, "--") if setpriv else ()
@@ -47,7 +47,7 @@ async def start(*command: str | Path, orphan_gets: str = "KILL", **options: Any)
 
 
 async def end(process: Process, grace: float) -> None:
-    """SIGTERM, and after `grace` seconds SIGKILL to what is left of its session."""
+    """SIGTERM, and after `grace` seconds SIGKILL to its whole session."""
     if process.returncode is None:
         process.terminate()
         with contextlib.suppress(TimeoutError):
@@ -59,7 +59,7 @@ async def end(process: Process, grace: float) -> None:
 
 
 async def run(*command: str | Path, within: float, **options: Any) -> str:
-    """Run to the end; what it wrote. Failure, with its last lines, where it fails or takes too long."""
+    """Run to the end; returns the output. DemoError, with its last lines, if it fails or takes too long."""
     name = " ".join([Path(command[0]).name, *map(str, command[1:4]), *(["..."] if command[4:] else [])])
     process = await start(*command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, **options)
     try:
@@ -76,13 +76,13 @@ async def run(*command: str | Path, within: float, **options: Any) -> str:
 
 
 async def run_tidily(*command: str | Path, within: float, env: Mapping[str, str], **options: Any) -> None:
-    """The same for what leaves temporary files behind when it is interrupted."""
+    """The same for a command that leaves temporary files when it is interrupted."""
     with tempfile.TemporaryDirectory(prefix="roomctl-") as scratch:
         await run(*command, within=within, env={**env, "TMPDIR": scratch}, **options)
 
 
 async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work`. The first signal cancels it, so that it ends what it started; then Stopped is raised."""
+    """Await `work`. The first signal cancels it, so that it ends what it started. Raises StoppedError then."""
     task, stopping = asyncio.ensure_future(work), False
 
     def stop() -> None:
@@ -100,7 +100,7 @@ async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
 
 
 def free_ports(purposes: Iterable[str]) -> dict[str, int]:
-    """A port for each: the usual one, or any other where that is taken."""
+    """A port for each: the preferred one, or any other if that is used."""
     return {what: _free_port(what) for what in purposes}
 
 
@@ -127,7 +127,7 @@ def _bound(what: str, port: int) -> socket.socket:
 
 
 async def until(holds: Callable[[], bool], process: Process, within: float) -> bool:
-    """Whether `holds` came true while the process lived, within so many seconds."""
+    """Whether `holds` became true within this time, while the process ran."""
     with contextlib.suppress(TimeoutError):
         async with asyncio.timeout(within):
             while process.returncode is None:

@@ -1,4 +1,4 @@
-"""Whether this run records, and in plain words what is missing where it does not."""
+"""Whether this run records, and what is missing if it does not."""
 
 import json
 import os
@@ -13,13 +13,13 @@ PREFIX: Final = "ROOMCTL_RECORDING_"
 
 
 def recording_settings() -> dict[str, str]:
-    """Our environment's settings for recordings, and an output where it has none."""
+    """Our environment's settings for recordings, and a default output."""
     given = {name: value for name, value in os.environ.items() if name.startswith(PREFIX) and value}
     return {f"{PREFIX}OUTPUT": OUTPUT} | given
 
 
 async def tell_recording(site: Site, *, record: bool, strict: bool) -> None:
-    """What becomes of rooms with `record: true`. With `strict` Failure where `record` cannot be had."""
+    """Print whether rooms are recorded. With `strict` DemoError if `record` is not possible."""
     why = await missing(site) if record else _not_asked_for()
     if not why:
         print_data(
@@ -46,7 +46,7 @@ def _not_asked_for() -> str:
 
 
 async def missing(site: Site) -> str:
-    """What keeps rooms from being recorded, as the controller says it; '' where nothing does."""
+    """Why rooms are not recorded, as the controller reports it; '' if they are."""
     for room in await recorded_rooms(site):
         for condition in room["status"]["conditions"]:
             if condition["type"] == "Recording" and condition["reason"] in (

@@ -20,7 +20,7 @@ MODULE: Final = f"github.com/livekit/livekit-server/cmd/server@v{VERSION}"
 BUILD_SECONDS: Final = 1800.0
 START_SECONDS: Final = 30.0
 STOP_SECONDS: Final = 2.0
-"""From SIGTERM to SIGKILL: it would wait for the people inside."""
+"""Seconds from SIGTERM to SIGKILL: it would wait for the people inside."""
 
 NO_LIVEKIT: Final = """\
 there is no LiveKit to be had. One of these will do:
@@ -60,7 +60,7 @@ async def _build(binary: Path) -> None:
 
 
 async def _suitable_go() -> str:
-    """The command: Go 1.26, or one from 1.21 on that fetches the newer one itself."""
+    """The command: Go 1.26, or one from 1.21 on that downloads it."""
     go = shutil.which("go")
     if go is None:
         raise DemoError(NO_LIVEKIT)
@@ -77,7 +77,7 @@ async def _suitable_go() -> str:
 async def serving(
     program: Path, folder: Path, ports: Mapping[str, int], key: str, secret: str
 ) -> AsyncIterator[Process]:
-    """The server, once it answers, until the block is left."""
+    """The server, once it responds, until the block ends."""
     config, log = folder / "livekit.json", folder / "livekit.log"
     config.write_text(json.dumps(_config(ports, key, secret)))  # JSON is YAML
     with log.open("wb") as output:
@@ -100,7 +100,7 @@ def _answers(port: int) -> bool:
 
 
 def _config(ports: Mapping[str, int], key: str, secret: str) -> dict[str, Any]:
-    """Loopback alone, no room but the controller's, and a webhook to it."""
+    """Only loopback, only rooms of the controller, and a webhook to it."""
     return {
         "port": ports["LiveKit"],
         "bind_addresses": [HOST],

@@ -1,4 +1,4 @@
-"""How rooms are recorded, as the settings say."""
+"""The settings for recordings."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -10,7 +10,7 @@ from controller.settings import Settings
 
 @dataclass(frozen=True, slots=True)
 class RecordingConfig:
-    """How rooms are recorded. `output` None: not at all. `page_url` is where a worker reaches our pages."""
+    """How rooms are recorded. `output` None: not at all. A worker reaches our pages at `page_url`."""
 
     output: RecordingOutput | None = None
     idle: timedelta = timedelta(seconds=60)

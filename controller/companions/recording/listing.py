@@ -1,4 +1,4 @@
-"""What LiveKit lists of egresses, as each pass begins with it."""
+"""LiveKit's listing of egresses, read at the start of each pass."""
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from controller.live.ports import EgressReader
 
 @dataclass(slots=True)
 class EgressListing:
-    """The egresses that had not ended when LiveKit was `asked`, by room. `error`: why it did not say."""
+    """The egresses that had not ended at `asked`, by room. `error`: why the listing failed."""
 
     reader: EgressReader
     clock: Clock
@@ -20,7 +20,7 @@ class EgressListing:
     error: LiveKitError | None = None
 
     async def refresh(self) -> None:
-        """Ask LiveKit; that it does not answer is remembered, not raised."""
+        """Read it from LiveKit; an error is kept, not raised."""
         asked = self.clock.monotonic()
         try:
             listed, self.error = await self.reader.recordings(), None

@@ -1,1 +1,1 @@
-"""HTTP: connections, bodies, routing, limits, and the form of answers."""
+"""HTTP: connections, bodies, routing, limits, and the form of responses."""

@@ -18,7 +18,7 @@ MAX_FILTER_JSON_DEPTH: Final = 10
 _INT64: Final = range(-(2**63), 2**63)
 _INT64_LENGTH: Final = len(str(-(2**63)))
 _STRING: Final = re.compile(r'"(?:[^"\\]|\\.)*+"?', re.DOTALL)
-"""A string, one without its end too: else each quote in it would be tried as a beginning."""
+"""A string, even an unterminated one: otherwise each quote in it would be tried as a start."""
 
 _JSON_TYPE: Final = re.compile(
     r'application/(?:[a-z0-9.+-]+\+)?json *(?:; *charset *= *"?utf-?8"? *)?;?', re.IGNORECASE
@@ -34,7 +34,7 @@ async def read(request: web.BaseRequest, limit: int) -> bytes:
 
 
 def check(request: web.BaseRequest, limit: int) -> None:
-    """ApiError if the headers alone say that the body is not accepted."""
+    """ApiError if the headers already show that the body is not accepted."""
     headers = request.headers
     kind = headers.get(hdrs.CONTENT_TYPE, "")
     plain = not kind or kind == "application/json" or not request.body_exists  # no body has no type
@@ -73,7 +73,7 @@ def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
             raise ApiError(Code.BAD_REQUEST, f"The request body is nested deeper than {deepest} levels")
         content = _DECODER.decode(text)
         if "\\u" in text:
-            json.dumps(content, ensure_ascii=False).encode()  # a lone surrogate is no text
+            json.dumps(content, ensure_ascii=False).encode()  # refuses a lone surrogate
     except ValueError as error:
         raise ApiError(Code.BAD_REQUEST, f"The request body is not valid JSON: {_reason(error)}") from None
     if type(content) is not dict:
@@ -82,7 +82,7 @@ def parse(body: bytes, deepest: int = MAX_JSON_DEPTH) -> dict[str, Any]:
 
 
 def _depth(text: str) -> int:
-    """How deep the brackets nest, counted before the text is parsed."""
+    """The nesting depth, counted before the text is parsed."""
     if text.count("{") + text.count("[") <= MAX_JSON_DEPTH:
         return 0
     depth = deepest = 0

@@ -1,4 +1,4 @@
-"""What is declared of an HTTP call: routing, the check of its body, and OpenAPI are derived from it."""
+"""The declaration of an HTTP call: routing, the check of its body and OpenAPI are derived from it."""
 
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
@@ -36,13 +36,13 @@ class Call:
 
     `path` may end in a variable, such as {id}. Without a `group` the call is not in OpenAPI.
 
-    `handler` is a method of the object that answers. If it has a parameter `body`, of a model, it gets what
-    accept(request) of that object returned, called before the body is read, and then the checked body; else
-    it gets the request, and may read a body of `raw_type` by itself, which `raw_body` describes.
+    `handler` is a method. If it has a parameter `body`, of a model, it gets the result of accept(request) of
+    its object, which is called before the body is read, and the checked body. Otherwise it gets the request,
+    and may read a body of `raw_type` itself, which `raw_body` describes.
 
     `answer` is the model of the content, a list of that model, or the media type of a text; `status` and
-    `other_statuses` have this content. `codes` are the errors of this call alone: those that follow from
-    its other attributes are added. `proofs` are the schemes of which one proves who calls; "" is none.
+    `other_statuses` have this content. `codes` are the errors of only this call: those that follow from
+    its other attributes are added. `proofs` are the accepted schemes of authentication; "" is none.
     """
 
     method: str
@@ -67,7 +67,7 @@ class Call:
 
     @property
     def methods(self) -> tuple[str, ...]:
-        """A GET takes HEAD too."""
+        """GET includes HEAD."""
         return ("GET", "HEAD") if self.method == "GET" else (self.method,)
 
     @property
@@ -77,7 +77,7 @@ class Call:
 
     @property
     def name(self) -> str:
-        """The last word of the path that is no variable, as the reference calls it."""
+        """The last word of the path that is not a variable, which is the reference's name."""
         return self.route.rstrip("/").rpartition("/")[2]
 
     @property
@@ -87,7 +87,7 @@ class Call:
         return summary.removesuffix("."), " ".join(rest.split())
 
     def bound_to(self, part: Any) -> Handler:
-        """What answers the call, where `part` is the object whose method the handler is."""
+        """The handler of the call, as a method of `part`."""
         handler, model = MethodType(self.handler, part), self.body
         if model is None:
             return handler

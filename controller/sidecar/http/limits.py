@@ -15,9 +15,9 @@ MOST_KEYS: Final = 50_000
 
 
 class RateLimiter:
-    """One bucket for each key: `rate` a second, with ten seconds' worth of burst; a rate of 0 is no limit.
+    """One bucket per key: `rate` per second, with a burst of ten seconds' worth; a rate of 0 is no limit.
 
-    Kept as the one moment at which a bucket is full again, so that an idle key costs nothing for long.
+    A bucket is stored as the time at which it is full again, so that idle keys can be dropped.
     """
 
     def __init__(self, rate: float) -> None:
@@ -37,7 +37,7 @@ class RateLimiter:
             self._forget(now)
 
     def _forget(self, now: float) -> None:
-        """Drop the full buckets; under a flood of addresses the fullest half goes."""
+        """Drop the full buckets; if there are too many addresses, drop the fullest half."""
         used = sorted(((at, key) for key, at in self._full_at.items() if at > now), reverse=True)
         self._full_at = {key: at for at, key in used[: MOST_KEYS // 2]}
 
@@ -45,8 +45,8 @@ class RateLimiter:
 class AddressLimit:
     """Counts each request under its client's address. `proxies`: those whose X-Forwarded-For is used.
 
-    `on_untrusted` is called with the address of anybody else that sends this header: clients behind a proxy
-    that is not one of `proxies` are all counted as that one address.
+    `on_untrusted` is called with every other address that sends this header: clients behind a proxy that is
+    not one of `proxies` are all counted as that one address.
     """
 
     def __init__(
@@ -67,7 +67,7 @@ class AddressLimit:
         self._rate_limiter.take(self.client(peer, forwarded), self._clock())
 
     def client_of(self, request: web.BaseRequest) -> str:
-        """The address that a request is counted under."""
+        """The address under which a request is counted."""
         return self.client(*_hops(request))
 
     def client(self, peer: str, forwarded: Sequence[str]) -> str:
@@ -88,14 +88,14 @@ class AddressLimit:
 
 
 def _hops(request: web.BaseRequest) -> tuple[str, Sequence[str]]:
-    """Who sent the request, and for whom by its own words."""
+    """The sender's address, and the clients in its X-Forwarded-For."""
     connection = request.protocol
     peer = connection.address if isinstance(connection, Connection) else ""
     return peer, request.headers.getall(hdrs.X_FORWARDED_FOR, ())
 
 
 def _without_port(hop: str) -> str:
-    """Some proxies write the port of their client, too: 192.0.2.1:4711, [2001:db8::1]:4711."""
+    """Some proxies add the port of their client: 192.0.2.1:4711, [2001:db8::1]:4711."""
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop

@@ -1,4 +1,4 @@
-"""Bodies as models: what a call takes is checked by its model, and OpenAPI is drawn from it."""
+"""Bodies as models: a model checks what a call accepts, and OpenAPI is made from it."""
 
 from collections.abc import Collection, Mapping
 from functools import cache
@@ -25,11 +25,11 @@ _SENTENCES: Final = {
 
 
 class RequestBody(BaseModel):
-    """The body of a request: 1 is no boolean, 7 is no string. Fields are checked in their order.
+    """The body of a request: 1 is not a boolean, 7 is not a string. Fields are checked in their order.
 
-    `rules` says in words which values a field may have; without one, its type says so. `examples` are shown
-    in OpenAPI by their titles. `max_depth` limits how deep the JSON nests. `in_query` says that the fields
-    may be in the query instead. `clearable` fields may be null, which is not the same as an absent one.
+    `rules` describes the allowed values of a field; the default is its type. `examples` are shown in OpenAPI
+    by title. `max_depth` limits the nesting of the JSON. `in_query`: the fields may be in the query instead.
+    `clearable` fields may be null, which is not the same as absent.
     """
 
     model_config = ConfigDict(
@@ -73,7 +73,7 @@ B = TypeVar("B", bound=RequestBody)
 def checked(model: type[B], content: Mapping[str, Any]) -> B:
     """The body as `model`; null in a known field is the same as an absent one, unless it is clearable.
 
-    ApiError (INVALID_FIELD) names the first unknown field, else the first that is wrong.
+    ApiError (INVALID_FIELD) names the first unknown field, otherwise the first invalid one.
     """
     names = set(field_names(model)).difference(model.clearable)
     try:
@@ -83,9 +83,9 @@ def checked(model: type[B], content: Mapping[str, Any]) -> B:
 
 
 def with_query(content: dict[str, Any], query: str, model: type[RequestBody]) -> dict[str, Any]:
-    """The content of a body together with the fields that stand in the query instead.
+    """The content of a body, and the fields in the query.
 
-    ApiError where a field is twice in the query, or differs from the body.
+    ApiError if a field is twice in the query, or differs from the body.
     """
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=MAX_QUERY_FIELDS)
@@ -114,17 +114,17 @@ def _refusal(model: type[RequestBody], error: ValidationError) -> ApiError:
 
 
 def problem(kind: str, context: Mapping[str, Any]) -> str:
-    """What is wrong with a value, as the end of a sentence, by the type and context of pydantic's error."""
+    """The problem of a value, as the end of a sentence, for the type and context of pydantic's error."""
     return str(context["error"]) if kind == "value_error" else _SENTENCES[kind]
 
 
 @cache
 def field_names(model: type[RequestBody]) -> tuple[str, ...]:
-    """The fields that the call knows, as they are written."""
+    """The names of all known fields."""
     return tuple(info.alias or name for name, info in model.model_fields.items())
 
 
 def unknown(what: str, name: str, known: tuple[str, ...]) -> ApiError:
-    """`name` is not known: the sentence begins with `what`, and ends with the nearest known name, or all."""
+    """`name` is unknown: the sentence begins with `what`, and ends with the nearest known name, or all."""
     hint = suggestion(name, known, f"supported: {', '.join(known)}")
     return ApiError(Code.INVALID_FIELD, f"{what} {quote_excerpt(name)}; {hint}")

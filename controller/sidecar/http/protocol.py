@@ -1,4 +1,4 @@
-"""Connections: limited in number, with timeouts for requests and answers.
+"""Connections: limited in number, with timeouts for requests and responses.
 
 This is aiohttp's low-level server, without its router: the exact text of the target selects the handler, so
 no spelling of a path (`//`, `..`, encoded slashes) means another path.
@@ -19,11 +19,11 @@ READ_SECONDS: Final = 10.0
 """How long a request may take to arrive, and a new connection to send anything."""
 
 WRITE_TIMEOUT_SECONDS: Final = 10.0
-"""How long a client may not read its answer."""
+"""How long a client may leave its response unread."""
 
 IDLE_SECONDS: Final = 75.0
 LINGER_SECONDS: Final = 2.0
-"""How long the rest of a refused body is read, so that its sender gets the answer."""
+"""How long the rest of a refused body is read, so that its sender gets the response."""
 
 Handler = Callable[[web.BaseRequest], Awaitable[Response]]
 
@@ -31,7 +31,7 @@ Handler = Callable[[web.BaseRequest], Awaitable[Response]]
 class Connection(web.RequestHandler):
     """One connection. `reading_since` is when the request being read began, None between requests.
 
-    `untaken_since` is when the client was first seen not to read its answer, None while it does.
+    `untaken_since` is since when the client does not read its response, None while it does.
     `silent_since` is when it was opened, None once it has sent something. It is counted under its `network`.
     """
 
@@ -51,7 +51,7 @@ class Connection(web.RequestHandler):
         super().__init__(
             listener,
             loop=loop,
-            access_log=None,  # type: ignore[arg-type]  # aiohttp's own way to have none
+            access_log=None,  # type: ignore[arg-type]  # aiohttp's way to disable it
             keepalive_timeout=IDLE_SECONDS,
             lingering_time=LINGER_SECONDS,
             auto_decompress=False,
@@ -63,7 +63,7 @@ class Connection(web.RequestHandler):
         self._wire: asyncio.Transport | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        """Accept the connection, or refuse it where there are too many."""
+        """Accept the connection, or refuse it if there are too many."""
         super().connection_made(transport)
         self._wire = self.transport  # aiohttp drops its reference before the connection is closed
         self.address = peer_address(transport.get_extra_info("peername"))
@@ -85,18 +85,18 @@ class Connection(web.RequestHandler):
 
     @property
     def unsent(self) -> bool:
-        """Whether the client has not read all of its answers."""
+        """Whether the client has not read all of its responses."""
         return self._wire is not None and self._wire.get_write_buffer_size() > 0
 
     def abort(self) -> None:
-        """End it at once; an answer that its client has not read yet is lost."""
+        """Close it at once; an unread response is lost."""
         if self._wire is not None:
             self._wire.abort()
 
     def check(self, now: float) -> None:
-        """Close it where its request does not arrive, or its answer is not read, in time."""
+        """Close it if its request does not arrive, or its response is not read, in time."""
         if self.silent_since is not None and now - self.silent_since > READ_SECONDS:
-            self.force_close()  # without an answer, which a client could take for that of a later request
+            self.force_close()  # without a response, which a client could take for that of a later request
         if self.reading_since is not None and now - self.reading_since > READ_SECONDS:
             self._end(_SLOW)
         if not self.unsent:
@@ -119,7 +119,7 @@ class Connection(web.RequestHandler):
         exc: BaseException | None = None,  # noqa: ARG002
         message: str | None = None,  # noqa: ARG002
     ) -> web.StreamResponse:
-        """Answer what is not HTTP; nothing of it is shown or logged."""
+        """Answer a request that is not HTTP; nothing of it is shown or logged."""
         if status < 500:  # noqa: PLR2004 - the client's fault
             return error_response(ApiError(Code.BAD_REQUEST, _NOT_HTTP), close=True)
         return error_response(ApiError(Code.INTERNAL), close=True)
@@ -147,7 +147,7 @@ class Listener(web.Server):
         return Connection(self)
 
     def accepts(self, newcomer: Connection) -> bool:
-        """Whether there is a place for it, which may be that of another connection."""
+        """Whether it is accepted, if need be in place of another connection."""
         if len(self.open) >= self._max_connections:
             closed = self.open.to_close_for(newcomer.network)
             if closed is None:
@@ -182,26 +182,26 @@ def mark_request_read(request: web.BaseRequest) -> None:
 
 
 def mark_request_answered(request: web.BaseRequest) -> None:
-    """The answer is about to be written: the connection waits for the next request then."""
+    """The response will be written next; then the connection waits for another request."""
     mark_request_read(request)
     if isinstance(request.protocol, Connection):
         request.protocol.listener.open.mark_idle(request.protocol)
 
 
 def peer_address(peer: Any) -> str:
-    """The client's address of a transport's peername, '' where there is none."""
+    """The client's address in a transport's peername, '' if there is none."""
     return plain(str(peer[0])) if isinstance(peer, tuple) else ""
 
 
 def plain(address: str) -> str:
-    """One spelling for each address; IPv4 in IPv6 is IPv4. ValueError where it is none."""
+    """One spelling for each address; IPv4 in IPv6 is IPv4. ValueError if it is not one."""
     parsed = ip_address(address.partition("%")[0])
     mapped = parsed.ipv4_mapped if isinstance(parsed, IPv6Address) else None
     return str(mapped or parsed)
 
 
 def counted(address: str) -> str:
-    """Whom a client's address is counted under: IPv4 is counted by itself, IPv6 by its /64."""
+    """The network under which a client is counted: an IPv4 address, or the /64 of an IPv6 address."""
     if ":" not in address:
         return address
     return str(IPv6Network((int(IPv6Address(address)) >> 64 << 64, 64)))

@@ -1,4 +1,4 @@
-"""Routing: from method and path to a handler, and what all answers of a listener have."""
+"""Routing: from method and path to a handler, and what all responses of a listener have."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from http import HTTPStatus
@@ -14,7 +14,7 @@ from controller.sidecar.http.protocol import Handler, mark_request_answered, mar
 from controller.sidecar.http.response import ApiError, Code, Response, error_response
 
 Routes = Mapping[str, Mapping[str, Handler]]
-"""Exact path, method, handler. A path that ends in `/` takes one more segment, which is not empty."""
+"""Exact path, method, handler. A path that ends in `/` accepts one more segment, which is not empty."""
 
 _UNREADABLE = ApiError(
     Code.BAD_REQUEST,
@@ -33,19 +33,19 @@ log = structlog.get_logger()
 
 
 class Cors:
-    """The origins of ROOMCTL_CORS_ORIGINS: exact ones, or `*` alone. Never credentials."""
+    """The origins of ROOMCTL_CORS_ORIGINS: exact ones, or only `*`. Never credentials."""
 
     def __init__(self, origins: Sequence[str]) -> None:
         self._any = tuple(origins) == ("*",)
         self._allowed = frozenset(origins)
 
     def lines(self, request: web.BaseRequest) -> str:
-        """The header lines of an answer to `request`, whatever its status."""
+        """The header lines of any response to `request`."""
         allowed = self._allows(request)
         return f"{_VARY}Access-Control-Allow-Origin: {allowed}\r\n{_SHOWN}" if allowed else _VARY
 
     def preflight(self, request: web.BaseRequest) -> str:
-        """The further lines of the answer to an OPTIONS."""
+        """More lines for the response to an OPTIONS."""
         return _PREFLIGHT if self._allows(request) else ""
 
     def _allows(self, request: web.BaseRequest) -> str:
@@ -60,7 +60,7 @@ class Cors:
 class Router:
     """Selects the handler by exact path and method, and answers every error in the same form.
 
-    `limit` may refuse any request before it is looked at; every answer has the header lines of `cors`.
+    `limit` may refuse any request before it is routed; every response has the header lines of `cors`.
     """
 
     def __init__(
@@ -74,7 +74,7 @@ class Router:
         if self._cors is not None:
             answer.more += self._cors.lines(request)
         if not request.content.is_eof():
-            answer.ends = True  # the rest of an unread body is no request
+            answer.ends = True  # the rest of an unread body is not a request
         mark_request_answered(request)
         return answer
 

@@ -30,7 +30,7 @@ _BOUND: Final = "The identity is kept for the holder of an invite; use another o
 
 
 class Caller(NamedTuple):
-    """Who sends a request: its headers, which may prove something, and the address that is counted."""
+    """The sender of a request: its headers, which may have a proof, and the address for rate limits."""
 
     headers: CIMultiDictProxy[str]
     address: str
@@ -49,7 +49,7 @@ class JoinRequest(NamedTuple):
 
 
 class Admission:
-    """Issues tokens, or raises the ApiError that says why not."""
+    """Issues tokens, or raises the ApiError with the reason."""
 
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         settings, metrics = context.settings, context.metrics
@@ -65,7 +65,7 @@ class Admission:
         self.participants = ParticipantCache(context.reader, context.clock)
 
     def live(self, room_id: str) -> tuple[RoomRecord, LiveRoom]:
-        """The room of this id and its live room; unknown, inactive and malformed ids are refused alike."""
+        """The room of this id and its live room; unknown, inactive and malformed ids have the same error."""
         record = self._state.room(room_id)
         if record is None and room_id in self._state.records.unusable:
             raise ApiError(Code.UNAVAILABLE, "The room's record cannot be used", retry_after=60)
@@ -78,7 +78,7 @@ class Admission:
         return record, room
 
     async def admit(self, join_request: JoinRequest, caller: Caller) -> str:
-        """The token for `join_request`, or the first reason against it."""
+        """The token for `join_request`. ApiError of the first check that fails."""
         record, room = self.live(join_request.room_id)
         if join_request.room_name is not None and join_request.room_name != room.name:
             raise ApiError(Code.ROOM_NAME_STALE)
@@ -111,7 +111,7 @@ class Admission:
         return Role.HIDDEN
 
     def _take_allowance(self, room_id: str, claims: VerifiedClaims, address: str) -> None:
-        """One address may use a quarter of the room's allowance; each proof has an allowance of its own.
+        """One address may use a quarter of the room's rate; each proof has its own rate.
 
         ApiError (TOO_MANY_REQUESTS) if it is used up.
         """
@@ -144,7 +144,7 @@ class Admission:
 
     def _issue_token(self, admitted: "_Admitted", shown_name: str | None, badge: Badge) -> str:
         may = permission_for(badge.role, admitted.record.spec)
-        now = int(self._wall())  # again: LiveKit may have been asked in between
+        now = int(self._wall())  # again: LiveKit may have been read in between
         name, identity = admitted.room.name, admitted.identity
         token = self._minter.mint(name, identity, shown_name, badge=badge, may=may, now=now)
         self._minted[badge.role].inc()
@@ -152,7 +152,7 @@ class Admission:
 
 
 class _Admitted(NamedTuple):
-    """A request whose checks that need no LiveKit have passed."""
+    """A request that has passed the checks without LiveKit."""
 
     identity: str
     record: RoomRecord
@@ -161,7 +161,7 @@ class _Admitted(NamedTuple):
 
 
 def _check_identity(identity: str, record: RoomRecord, claims: VerifiedClaims, now: int) -> None:
-    """ApiError: KICKED; IDENTITY_IN_USE if an invite of somebody else names the identity."""
+    """ApiError: KICKED; IDENTITY_IN_USE if another person's invite has the identity."""
     if not (record.kicked or record.bound):
         return
     moment = datetime.fromtimestamp(now, UTC)
@@ -172,7 +172,7 @@ def _check_identity(identity: str, record: RoomRecord, claims: VerifiedClaims, n
 
 
 def _is_full(occupants: RoomOccupants, admitted: _Admitted) -> bool:
-    """By the smaller of the limit in the spec and the limit of the LiveKit room.
+    """Whether it is full, by the smaller limit of the spec and the LiveKit room.
 
     Reserved seats are only for those with a proof.
     """

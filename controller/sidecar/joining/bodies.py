@@ -1,4 +1,4 @@
-"""What the public calls take and answer. Unknown keys are ignored."""
+"""Bodies of the public calls' requests and responses. Unknown keys are ignored."""
 
 from typing import Annotated, Any, Final, Literal
 

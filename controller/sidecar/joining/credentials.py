@@ -1,6 +1,6 @@
 """What the credentials of a request prove (docs/access.md): invite, access token, previous token.
 
-Of the fields of a body only egress_mode_token is a credential, for a hidden participant.
+In a body only egress_mode_token is a credential, for a hidden participant.
 """
 
 from collections.abc import Mapping
@@ -26,7 +26,7 @@ PREVIOUS_TOKEN: Final = "X-Previous-Token"  # noqa: S105 - the name of a header
 class VerifiedClaims:
     """What was proven: `role`; `anybody`: may use any identity; `identity`: may use this one.
 
-    `proof` tells one invite or access token from another, and is "" without either.
+    `proof` identifies the invite or access token, and is "" without either.
     """
 
     role: Role = Role.GUEST
@@ -35,7 +35,7 @@ class VerifiedClaims:
     proof: str = ""
 
     def proves(self, identity: str) -> bool:
-        """Whether the identity is the caller's to use, whoever is inside."""
+        """Whether the caller may use the identity, even if it is connected."""
         return self.anybody or self.identity == identity
 
 
@@ -56,7 +56,7 @@ class CredentialVerifier:
         """What the headers prove for `record` and the claimed `identity`.
 
         ApiError (PROOF_INVALID) if an invite is not valid for both: its holder never becomes a guest without
-        notice. The sentence is always the same, so that an invite tells nothing of other rooms.
+        notice. The text is always the same, so that an invite reveals nothing about other rooms.
         """
         invited = (
             self._verify_invite(headers, record, identity, now) if hdrs.AUTHORIZATION in headers else _NOTHING
@@ -67,13 +67,13 @@ class CredentialVerifier:
         return invited
 
     def admits_hidden(self, token: str, room_id: str, room_name: str, now: int) -> bool:
-        """Whether an egress_mode_token is good for the room under its LiveKit name."""
+        """Whether an egress_mode_token is valid for the room under its LiveKit name."""
         return any(admits_hidden(token, room_id, room_name, key, now) for key in self._egress_keys)
 
     def previous_token_id(
         self, identity: str, headers: Mapping[str, str], room_name: str, now: int
     ) -> str | None:
-        """The `jti` of the previous token, if it is one for `identity` in this room; else it is ignored."""
+        """The `jti` of the previous token, if it is for `identity` in this room; otherwise it is ignored."""
         previous = headers.get(PREVIOUS_TOKEN)
         return None if previous is None else self._minter.token_id(previous, room_name, identity, now)
 
@@ -98,7 +98,7 @@ class CredentialVerifier:
 
 
 def _split(authorization: str) -> tuple[str, str]:
-    """Scheme and token, whatever space is between them."""
+    """Scheme and token, with any space between them."""
     scheme, *rest = authorization.split(None, 1) or [""]
     return scheme, rest[0].strip() if rest else ""
 

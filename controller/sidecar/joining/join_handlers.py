@@ -40,7 +40,7 @@ class JoinHandlers:
         self._token_seconds, self._endpoint_seconds = seconds.labels("createToken"), seconds.labels("token")
 
     def accept(self, request: web.BaseRequest) -> Caller:
-        """Who calls. ApiError (STARTING, UNAVAILABLE) while nothing is known."""
+        """The caller. ApiError (STARTING, UNAVAILABLE) while no state is known."""
         if error := self._state_error():
             raise error
         return Caller(request.headers, self._address_of(request))
@@ -75,7 +75,7 @@ class JoinHandlers:
             body.LKRoomName,
         )
         token = await self._admit(caller, join_request, self._token_seconds)
-        name = json.dumps(body.LKRoomName)  # the room's current one, else there is no token
+        name = json.dumps(body.LKRoomName)  # the room's current one, otherwise there is no token
         return Response(f'{{"participant_token": "{token}", "LKRoomName": {name}, "success": true}}'.encode())
 
     async def endpoint(self, caller: Caller, body: EndpointBody) -> Response:
@@ -107,7 +107,7 @@ class JoinHandlers:
             seconds.observe(self._clock() - began)
 
     def _record_refusal(self, room_id: str, refusal: ApiError) -> None:
-        """Of a room that is on record: else everybody could fill the events."""
+        """Only for a room with a record: otherwise anyone could fill the events."""
         room = self._state.records.by_id.get(room_id)
         if room is not None:
             self._events.record_refusal(room, refusal.code)

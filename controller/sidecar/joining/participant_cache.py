@@ -17,9 +17,9 @@ MAX_TRACKED_ROOMS: Final = 1_000
 
 @dataclass(frozen=True, slots=True)
 class RoomOccupants:
-    """Who is in a room: by identity, the digest of the token's `jti` ("" where the token is not ours).
+    """The participants of a room: by identity, the digest of the token's `jti` ("" if the token is not ours).
 
-    `people` counts hidden ones too, agents and recorders not; `unreserved` those of them without a proof.
+    `people` counts hidden ones, but not agents and recorders; `unreserved` those of them without a proof.
     """
 
     digests: Mapping[str, str]

@@ -1,1 +1,1 @@
-"""The join page and the one that is recorded: scripts, styles, and how they are served (serving.py)."""
+"""The join page and the recorded page: scripts, styles, and how they are served (serving.py)."""

@@ -1,6 +1,6 @@
 """The files of a page, and the headers of a page.
 
-The files are read once, at the start: only what was found then is served, and no request reaches the disk.
+The files are read once, at the start: only these are served, and no request reads from the disk.
 """
 
 import asyncio
@@ -48,7 +48,7 @@ def missing_packages() -> list[str]:
 
 
 INSTALL: Final = f"run `{install_command('controller/sidecar/pages')}`, then restart the controller"
-"""Anybody may read it, so it has no path of this machine."""
+"""It is public, so it has no path of this machine."""
 
 
 @dataclass(slots=True)
@@ -62,18 +62,18 @@ class Asset:
 
     @classmethod
     def read(cls, path: Path) -> "Asset":
-        """OSError where the file cannot be read."""
+        """OSError if the file cannot be read."""
         content = path.read_bytes()
         return cls(CONTENT_TYPES[path.suffix], content, hashlib.sha256(content).hexdigest()[:16])
 
     async def gzipped(self) -> bytes:
-        """Compressed once, in a thread: the largest file would hold up all other requests for 0.2 s."""
+        """Compressed once, in a thread: the largest file would delay all other requests by 0.2 s."""
         if not self._gzipped:
             self._gzipped = await asyncio.to_thread(gzip.compress, self.content, mtime=0)
         return self._gzipped
 
     async def answer(self, request: web.BaseRequest) -> Response:
-        """The content; 304 where the client has it. Whoever names its tag may keep it for ever."""
+        """The content, or 304 if the client has it. With its tag in the URL it may be cached for ever."""
         accepts_gzip = "gzip" in request.headers.get(hdrs.ACCEPT_ENCODING, "")
         etag = f'"{self.tag}-gzip"' if accepts_gzip else f'"{self.tag}"'
         cache = _IMMUTABLE if request.raw_path.endswith(f"?v={self.tag}") else "no-cache"
@@ -95,7 +95,7 @@ class Assets:
         self._installed = {path.name for path in installed}
 
     def url(self, name: str) -> str:
-        """The file's name with its tag, under which a browser may keep it for ever."""
+        """The file's name with its tag, with which a browser may cache it for ever."""
         asset = self._assets.get(name)
         return f"{name}?v={asset.tag}" if asset else name
 
@@ -110,7 +110,7 @@ class Assets:
 
 
 def last_segment(request: web.BaseRequest) -> str:
-    """What stands in the path behind the last slash, as it was sent."""
+    """The part of the path after the last slash, as it was sent."""
     return request.raw_path.partition("?")[0].rpartition("/")[2]
 
 

@@ -1,6 +1,6 @@
-"""OpenAPI 3.1 at one address: the document, and for a browser a page made by Swagger UI, which npm installs.
+"""OpenAPI 3.1 at one path: the document, and for browsers a page by Swagger UI, which npm installs.
 
-Both are made once, at the start: no request can change a byte of them.
+Both are made once, at the start, and do not depend on requests.
 """
 
 import json
@@ -16,7 +16,7 @@ from controller.sidecar.pages.assets import FOLDER, HTML, INSTALL, PACKAGES, Ass
 
 _VARY: Final = f"{hdrs.VARY}: {hdrs.ACCEPT}\r\n"
 _HEADERS: Final = page_headers(images=("data:",))
-"""Swagger UI's style sheet holds its icons as data."""
+"""Swagger UI's style sheet contains its icons as data URLs."""
 
 _OWN: Final = {
     "script": FOLDER / "openapi" / "page.js",
@@ -59,7 +59,7 @@ def prefers_html(accept: Sequence[str]) -> bool:
 
 
 def _quality(wanted: dict[str, float], kind: str, form: str) -> float:
-    """The most exact range counts."""
+    """The quality of a type; the most exact range counts."""
     ranges = (f"{kind}/{form}", f"{kind}/*", "*/*")
     return next((wanted[each] for each in ranges if each in wanted), 0.0)
 
@@ -71,6 +71,6 @@ def _range(part: str) -> tuple[str, float]:
 
 
 def _weight(text: str) -> float:
-    """0 where it is no weight."""
+    """0 if it is invalid."""
     digits = text.replace(".", "", 1)
     return min(float(text), 1.0) if digits.isascii() and digits.isdigit() else 0.0

@@ -1,6 +1,6 @@
 """The join page and the recorded page (docs/join-page.md), and the assets of both.
 
-All of it is read once, at the start: what is served is an exact list, and no request reaches the disk.
+All files are read once, at the start: an exact list is served, and no request reads from the disk.
 """
 
 import html
@@ -27,14 +27,14 @@ from controller.sidecar.pages.assets import (
 
 _DEVICES: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
 _ANY_LIVEKIT: Final = ("ws:", "wss:", "http:", "https:")
-"""An egress worker reaches LiveKit by an address of its own, which no setting of ours names."""
+"""An egress worker reaches LiveKit at an address that our settings do not have."""
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 _RETRY: Final = "Retry-After: 2\r\n"
 
 
 class Pages:
-    """The join page over what is known, the same for every room but for attributes of its body; and the
-    recording's, which is told everything by LiveKit's egress worker.
+    """The join page, the same for every room except attributes of its body, and the recorded page, which
+    gets everything from LiveKit's egress worker.
     """
 
     def __init__(self, context: Context) -> None:
@@ -98,7 +98,7 @@ def _template(name: str) -> Template:
 
 
 def _sources(public_url: str) -> tuple[str, ...]:
-    """LiveKit as a policy names it, for its socket and its calls. A policy knows no IPv6 address."""
+    """LiveKit's sources in a policy, for its socket and its calls. A policy cannot have an IPv6 address."""
     parts = urlsplit(public_url)
     if not parts.netloc:
         return ()

@@ -1,4 +1,4 @@
-"""What the private calls take, and the rooms that answer them.
+"""Bodies of the private calls' requests and responses.
 
 Field names are the reference's; a body with an unknown field is refused.
 """
@@ -16,7 +16,7 @@ from controller.sidecar.http.models import RequestBody, ResponseBody
 _IGNORED: Final = "Returned with a room, and ignored when it is sent back."
 
 MAX_PAGE_SIZE: Final = 1_000
-"""Rooms in one page at most; without a limit all come."""
+"""Maximum of rooms in one page; without a limit all are returned."""
 
 
 def _rule(field: RoomField) -> str:
@@ -111,9 +111,9 @@ class _Updated(_SentBack):
 
 
 def _room_fields(*, required: bool, default: bool, **descriptions: str) -> dict[str, Any]:
-    """Definitions of the room's fields for a body; user_id aside, which no caller sets.
+    """Definitions of the room's fields for a body, without user_id, which callers cannot set.
 
-    `required`: fields without a default must be given. `default`: the others have theirs, else null.
+    `required`: fields without a default are required. `default`: the others have theirs, otherwise null.
     """
 
     def defined(field: RoomField) -> tuple[Any, Any]:

@@ -1,4 +1,4 @@
-"""Writes what a caller wants into a record, and waits for the reconciler (docs/http-api.md#private-calls)."""
+"""Writes the desired state into a record, and waits for the reconciler (docs/http-api.md#private-calls)."""
 
 import asyncio
 from collections.abc import Awaitable, Callable
@@ -58,7 +58,7 @@ class SingleFlight(Generic[T]):
 
 
 def _retrieved(task: asyncio.Task[T]) -> None:
-    """An error that nobody awaits any more is not reported."""
+    """Retrieve the error of a task that is no longer awaited, so that it is not logged."""
     if not task.cancelled():
         task.exception()
 
@@ -174,14 +174,14 @@ class DesiredStateWriter:
 
 
 def is_reconciled(record: RoomRecord) -> bool:
-    """Whether the status says that the room is Ready at the record's generation."""
+    """Whether the status is Ready at the record's generation."""
     ready = record.status.condition("Ready")
     current = record.status.observed_generation >= record.generation
     return current and ready is not None and ready.status == "True"
 
 
 def gone(store: Records, room_id: str) -> bool:
-    """Whether the status says that the record has no live room any more."""
+    """Whether the status shows that the record has no live room."""
     record = store.by_id.get(room_id)
     if record is None:
         return True

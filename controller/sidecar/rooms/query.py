@@ -1,7 +1,7 @@
 """filter and sort, compiled from an allow-list into plain Python (docs/http-api.md#filter-and-sort). Pure.
 
-The rooms are in memory, so nothing that a caller writes is ever a query: a filter becomes a predicate made of
-the closures below, each over one field of the table and one operand of that field's type.
+The rooms are in memory, so the caller's input never reaches a database: a filter becomes a predicate of the
+closures below, each over one field of the table and one operand of that field's type.
 """
 
 import operator
@@ -19,9 +19,9 @@ from controller.sidecar.http.body import invalid
 from controller.sidecar.http.models import problem, unknown
 
 MAX_FILTER_DEPTH: Final = 3
-"""How deep $and and $or may nest."""
+"""Maximum nesting of $and and $or."""
 MAX_FILTER_TERMS: Final = 32
-"""Comparisons in one filter at most."""
+"""Maximum of comparisons in one filter."""
 
 Predicate: TypeAlias = Callable[[RoomRecord], bool]
 Order: TypeAlias = tuple[tuple[str, int], ...]
@@ -39,7 +39,7 @@ def _moment(value: Any) -> datetime:
     match = _TIME.fullmatch(value) if type(value) is str else None
     try:
         moment = _parsed(*match.groups()) if match is not None else None
-    except (ValueError, OverflowError):  # a day or an offset that there is not, or beyond the calendar
+    except (ValueError, OverflowError):  # an invalid day or offset, or beyond the calendar
         moment = None
     if moment is None:
         raise ValueError("must be a time such as 2026-03-24T16:00:00.000Z")
@@ -53,9 +53,9 @@ def _parsed(date: str, time: str, fraction: str | None, _: str | None, offset: s
 
 @dataclass(frozen=True, slots=True)
 class QueryField:
-    """How a record's value is read, and what it is compared with.
+    """How a record's value is read, and the type of its operands.
 
-    `is_ordered`: whether less and greater make sense. `is_nullable`: null is a value, which has no order.
+    `is_ordered`: supports ranges. `is_nullable`: null is a value, which is in no range.
     """
 
     get: Callable[[RoomRecord], Any]
@@ -64,7 +64,7 @@ class QueryField:
     is_nullable: bool = False
 
     def read(self, operand: Any) -> Any:
-        """ValueError says what the operand must be."""
+        """Parse an operand. ValueError has its rule."""
         if operand is None and self.is_nullable:
             return None
         try:
@@ -115,12 +115,12 @@ LOGICAL: Final = ("$and", "$or")
 
 
 def compile_filter(content: Any) -> Predicate:
-    """A function that says whether a room matches. ApiError (INVALID_FIELD) names what is wrong."""
+    """A predicate on rooms. ApiError (INVALID_FIELD) names the problem."""
     return _Filter().read(content, 0)
 
 
 class _Filter:
-    """One filter being read: counts its comparisons."""
+    """Compiles one filter, and counts its comparisons."""
 
     def __init__(self) -> None:
         self._terms = 0
@@ -166,7 +166,7 @@ class _Filter:
 
 
 def _comparison(field: QueryField, word: str, operand: Any) -> Predicate:
-    """ValueError where the operand does not fit. As in MongoDB an absent sid is null, and in no range."""
+    """ValueError if the operand does not fit. As in MongoDB an absent sid is null, and in no range."""
     get = field.get
     match word:
         case "$eq" | "$ne":
@@ -213,7 +213,7 @@ def _known_field(name: str, place: str, words: tuple[str, ...] = ()) -> QueryFie
 
 
 def parse_sort(content: Any) -> Order:
-    """The order; an empty sort is the default. ApiError (INVALID_FIELD) names what is wrong."""
+    """The order; an empty sort is the default. ApiError (INVALID_FIELD) names the problem."""
     if type(content) is not dict:
         raise invalid("sort", 'must be an object such as {"created": 1}')
     for name, direction in content.items():

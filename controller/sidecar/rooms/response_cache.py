@@ -9,7 +9,7 @@ from controller.sidecar.access_tokens import ApiCaller
 from controller.sidecar.rooms.query import Order, sort_records
 
 MOST_VIEWS: Final = 64
-"""Cached lists at most."""
+"""Maximum of cached lists."""
 
 
 class ResponseCache:
@@ -23,7 +23,7 @@ class ResponseCache:
     def list_for(
         self, records: Mapping[str, RoomRecord], caller: ApiCaller, order: Order
     ) -> Sequence[RoomRecord]:
-        """The rooms that the caller sees, in that order. Not to be changed."""
+        """The rooms that the caller may see, in that order. Do not change the list."""
         if records is not self._records:
             self._records, self._lists = records, {}
         view = (None if caller.admin else caller.user_id, order)
@@ -39,7 +39,7 @@ class ResponseCache:
         kept = self._sent.get(record.id)
         if kept is None or kept[0] is not record:
             if len(self._sent) > 2 * len(self._records) + MOST_VIEWS:
-                self._sent = {}  # what is gone is not kept for ever
+                self._sent = {}  # drops removed rooms
             kept = self._sent[record.id] = record, json.dumps(to_api_dict(record)).encode()
         return kept[1]
 

@@ -43,7 +43,7 @@ RECORDS_PER_YIELD: Final = 500
 """Rooms read before other tasks run, so that participants do not wait for a long list."""
 
 _Change: TypeAlias = tuple[EventType, tuple[FieldChange, ...]]
-"""What a call does to a room, as events have it."""
+"""The change by a call, for events."""
 
 _DONE: Final = b'{"success": true}'
 
@@ -64,7 +64,7 @@ class RoomHandlers:
         await self._desired_state.close()
 
     def accept(self, request: web.BaseRequest) -> ApiCaller:
-        """Who calls. ApiError (UNAUTHORIZED) without a known access token."""
+        """The caller. ApiError (UNAUTHORIZED) without a known access token."""
         caller = self._access_tokens.authenticate(request.headers)
         if caller is None:
             what = f"Missing or unknown access token; send one in the {ACCESS_TOKEN} header"
@@ -130,7 +130,7 @@ class RoomHandlers:
         await self._respecify("start", store, caller, body.id, {"active": True})
 
         async def is_done() -> bool:
-            own_room(store, caller, body.id)  # where somebody removed it meanwhile it will not be
+            own_room(store, caller, body.id)  # raises if it was removed meanwhile
             return await self._desired_state.is_live_as_desired(store, body.id)
 
         if not await self._desired_state.until(store, is_done):
@@ -167,7 +167,7 @@ class RoomHandlers:
     async def _find(
         self, caller: ApiCaller, body: bodies.CountRooms, sort: Mapping[str, Any]
     ) -> Sequence[RoomRecord]:
-        """The caller's rooms that the filter means, in order."""
+        """The caller's rooms that match the filter, in order."""
         order = parse_sort(sort) if sort else DEFAULT_ORDER
         holds = compile_filter(body.filter) if body.filter else None
         store = await self._desired_state.for_reading()
@@ -193,7 +193,7 @@ class RoomHandlers:
     def _record(
         self, call: str, what: str, record: RoomRecord, caller: ApiCaller, changes: Iterable[_Change]
     ) -> None:
-        """Log what a call stored, and record its events: the reconciler, which does it, records none."""
+        """Log what a call stored, and record its events: the reconciler records none for it."""
         log.info(what, source="api", key=redact_key(record.key), user_id=caller.user_id)
         live = self._state.live_room(record)
         for kind, fields in changes:
@@ -232,7 +232,7 @@ class RoomHandlers:
         return Response(_DONE)
 
     def _new(self, spec: RoomSpec) -> RoomRecord:
-        """A new room. Who knows its id may join, so all of the id is random."""
+        """A new room. Anyone with its id can join, so the whole id is random."""
         room_id, epoch = self._entropy(12).hex(), int.from_bytes(self._entropy(6))
         return RoomRecord.new(room_id, f"api/{room_id}", None, spec, now=self._now(), invite_epoch=epoch)
 
