@@ -39,6 +39,7 @@ export async function joinCall({ url, token }, tracks, onEnded, signal) {
     onEnded(reason);
   });
   callSession.render();
+  if (room.isRecording) callSession.announceRecording();
   publish(room, tracks).finally(() => callSession.render());
   return room;
 }
@@ -91,9 +92,14 @@ class CallSession {
     const count = this.#room.remoteParticipants.size + 1;
     const people = t("call.count", { count });
     byId("people").textContent = webinar ? t("call.webinar", { count: people }) : people;
+    setVisible(byId("recording"), this.#room.isRecording);
     setVisible(byId("sound"), !this.#room.canPlaybackAudio);
     this.#tiles.render();
     this.#controls.render();
+  }
+
+  announceRecording() {
+    showNote(this.#room.isRecording ? t("recording.started") : t("recording.stopped"));
   }
 
   close() {
@@ -112,6 +118,7 @@ class CallSession {
     const on = (event, handler) => this.#room.on(LiveKit.RoomEvent[event], handler);
     this.#cancelRender = onRoomChange(this.#room, () => this.render());
     attachAudio(this.#room);
+    on("RecordingStatusChanged", () => this.announceRecording());
     on("SignalReconnecting", () => this.#showReconnecting());
     on("Reconnecting", () => this.#showReconnecting());
     on("Reconnected", () => { byId("trouble").textContent = ""; });

@@ -40,6 +40,7 @@ function openLobby() {
   const maySpeak = !isWebinar || session.invite !== "";
   byId("about").textContent = !maySpeak ? t("lobby.viewer")
     : isWebinar ? t("lobby.speaker") : "";
+  setVisible(byId("may-record"), pageData.record === "true");
   document.title = t("lobby.page-title", { room: pageData.name });
   showView("lobby");
   lobby.open({

@@ -24,5 +24,6 @@ const CHANGE_EVENTS = [
   "ParticipantConnected", "ParticipantDisconnected", "ParticipantNameChanged", "ParticipantAttributesChanged",
   "ParticipantPermissionsChanged", "RoomMetadataChanged", "ActiveSpeakersChanged", "TrackSubscribed",
   "TrackUnsubscribed", "TrackMuted", "TrackUnmuted", "TrackUnpublished", "LocalTrackPublished",
-  "LocalTrackUnpublished", "AudioPlaybackStatusChanged", "Reconnected",
+  "LocalTrackUnpublished", "AudioPlaybackStatusChanged", "RecordingStatusChanged",
+  "ConnectionQualityChanged", "Reconnected",
 ];

@@ -89,7 +89,12 @@ def _attributes(record: RoomRecord | None, why: Code | None) -> str:
     if record is None:
         return f'data-code="{why}"'
     spec = record.spec
-    page_data = {"name": spec.name, "media": spec.mediaType, "webinar": str(spec.allow_webinar_mode).lower()}
+    page_data = {
+        "name": spec.name,
+        "media": spec.mediaType,
+        "webinar": str(spec.allow_webinar_mode).lower(),
+        "record": str(spec.record).lower(),
+    }
     return " ".join(f'data-{name}="{html.escape(value)}"' for name, value in page_data.items())
 
 

@@ -35,12 +35,17 @@ async def with_client(client: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 class TestPage:
     async def test_an_active_room_has_one_that_knows_what_to_offer(self) -> None:
         async with serving() as harness:
-            harness.put(record(spec=spec(mediaType=MediaType.AUDIO_ONLY, allow_webinar_mode=True)))
+            harness.put(record(spec=spec(mediaType=MediaType.AUDIO_ONLY, allow_webinar_mode=True, record=True)))
             answer = await get(harness, f"/join/{ROOM_ID}")
             assert answer.status == 200
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
-            attributes = 'data-name="Main stage" data-media="MEDIA_TYPE_AUDIO_ONLY" data-webinar="true"'
-            assert attributes.encode() in answer.body
+            for attribute in (
+                'data-name="Main stage"',
+                'data-media="MEDIA_TYPE_AUDIO_ONLY"',
+                'data-webinar="true"',
+                'data-record="true"',
+            ):
+                assert attribute.encode() in answer.body
             assert ROOM_ID.encode() not in answer.body
 
     async def test_a_room_that_is_not_live_yet_has_one_too(self) -> None:
