@@ -1,6 +1,7 @@
 """ROOMCTL_DATA_DIR: the folder, its locks, and the files in it. Only its owner may read it (0700), if we own
 it: a volume may belong to root, and be writable by our group.
 
+`credentials` has the password of the embedded server; only its owner may read it (0600), in any directory.
 `embedded.lock` is held by the process that runs the embedded server, and by the server; `folder.lock` by the
 process that uses the folder's id (`id`). A lock ends when the last process that holds it ends.
 """
@@ -94,10 +95,12 @@ def read_json(path: Path) -> dict[str, Any]:
     return content if isinstance(content, dict) else {}
 
 
-def write_json(path: Path, content: dict[str, Any]) -> None:
-    """Replace the file atomically: a reader sees the old or the new content."""
+def write_json(path: Path, content: dict[str, Any], mode: int = 0o666) -> None:
+    """Replace the file atomically: a reader sees the old or the new content. The umask narrows its `mode`."""
     fresh = path.with_name(f"{path.name}.{os.getpid()}")
-    fresh.write_text(json.dumps(content))
+    fresh.unlink(missing_ok=True)  # of a process that died: it may have another mode
+    with os.fdopen(os.open(fresh, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "w") as file:
+        file.write(json.dumps(content))
     fresh.replace(path)
 
 

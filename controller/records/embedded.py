@@ -1,30 +1,44 @@
 """The embedded store: SecantusDB, a MongoDB-compatible server, as a child process. It is never imported.
 
 Only it uses the folder. It listens on the loopback only, gets none of our environment and no Ctrl-C of the
-terminal, and ends when we end, for any reason.
+terminal, and ends when we end, for any reason. It requires a password, which is in a file of the folder,
+because every user of the machine can connect to the loopback.
 """
 
 import asyncio
 import contextlib
 import os
+import secrets
 import shutil
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
-from typing import Final
+from typing import Any, Final, TypeAlias
 
 import pymongo
 import structlog
-from pymongo.errors import PyMongoError
+from pymongo import AsyncMongoClient
+from pymongo.errors import OperationFailure, PyMongoError
 
-from controller.errors import SettingsError, StoreLockedError, StoreUnavailableError
+from controller.errors import (
+    SettingsError,
+    StoreError,
+    StoreLockedError,
+    StoreRefusedError,
+    StoreUnavailableError,
+)
 from controller.records.data_dir import Lock, files_of, prepare, read_json, signature, take_lock, write_json
-from controller.records.mongo_client import close, connect
+from controller.records.mongo_client import address, close, connect, to_store_error
 
 HOST: Final = "127.0.0.1"
+USER: Final = "roomctl"
+CREDENTIALS: Final = "credentials"
+"""The file with the password of this user, in the server's folder."""
+USER_EXISTS: Final = 51003
 LOG: Final = "embedded.log"
 """The server's output since its last start, in its folder."""
 
@@ -55,6 +69,9 @@ else:
 """
 """Starts the server so that it ends with us: on Linux the kernel does this, elsewhere the shim watches us."""
 
+Client: TypeAlias = AsyncMongoClient[dict[str, Any]]
+Command: TypeAlias = Callable[[Client], Awaitable[None]]
+
 log = structlog.get_logger()
 
 
@@ -66,17 +83,25 @@ class Embedded:
         self._process: asyncio.subprocess.Process | None = None
         self._watch: asyncio.Task[None] | None = None
         self._port = 0
+        self._password = read_password(folder)
 
     @property
     def uri(self) -> str:
-        return embedded_uri(self._port)
+        return embedded_uri(self._port, self._password)
 
     async def start(self) -> None:
         """Returns when it responds.
 
         SettingsError: it is not installed. StoreUnavailableError: it does not start.
         """
-        await self._launch(_program())
+        program = _program()
+        if not self._password:
+            await self._set_password(program)
+        try:
+            await self._launch(program)
+        except StoreRefusedError:  # store and credentials are from different copies
+            await self._set_password(program)
+            await self._launch(program)
         self._watch = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
@@ -87,13 +112,42 @@ class Embedded:
         (self._folder / "address").unlink(missing_ok=True)
         await self._end()
 
+    async def _set_password(self, program: Path) -> None:
+        """Give the server's user a new password.
+
+        Meanwhile the server requires none. So it listens on another port than before, and `_launch` removes
+        all other users. The file is written last: until then, the next start does all of this again.
+        """
+        password, port = secrets.token_hex(32), _free_port(0)
+        try:
+            await self._run(program, port)
+            await self._reach(embedded_uri(port), partial(_set_user, password))
+        finally:
+            await self._end()
+        write_json(self._folder / CREDENTIALS, {"user": USER, "password": password}, mode=0o600)
+        self._password = password
+
     async def _launch(self, program: Path) -> None:
-        """Start the server on its previous port, if that is free, so that clients find it again."""
+        """Start the server on its previous port, if that is free, so that clients find it again.
+
+        StoreRefusedError: the password is not the one of its user.
+        """
         self._port = _free_port(self._port or int(read_json(self._folder / "address").get("port", 0)))
+        await self._run(program, self._port, "--auth")
+        try:
+            await self._reach(self.uri, _remove_other_users)
+        except StoreRefusedError:
+            await self._end()
+            raise
+        served = {"port": self._port, "owner": os.getpid(), "credentials": CREDENTIALS}
+        write_json(self._folder / "address", served)
+
+    async def _run(self, program: Path, port: int, *options: str) -> None:
+        """Start the process, which listens a little later."""
         with (self._folder / LOG).open("wb") as output:
             self._process = await asyncio.create_subprocess_exec(
                 *(sys.executable, "-I", "-c", SHIM, str(os.getpid()), str(self._lock.fd), str(program)),
-                *("--config", str(_empty_config(self._folder)), "--host", HOST, "--port", str(self._port)),
+                *("--config", str(_empty_config(self._folder)), "--host", HOST, "--port", str(port)),
                 *(
                     "--storage-path",
                     str(self._folder / "store"),
@@ -101,6 +155,7 @@ class Embedded:
                     "--log-level",
                     "WARNING",
                 ),
+                *options,
                 cwd=self._folder,
                 env=_environment(),
                 stdin=asyncio.subprocess.DEVNULL,
@@ -109,24 +164,29 @@ class Embedded:
                 start_new_session=True,
                 pass_fds=(self._lock.fd,),  # the folder stays locked until the server itself is gone
             )
+
+    async def _reach(self, uri: str, first: Command) -> None:
+        """Return once the server at `uri` has carried out a first command.
+
+        StoreRefusedError: it refuses the password. StoreUnavailableError: no answer in time, or it exits.
+        """
         try:
             async with asyncio.timeout(START_SECONDS):
-                await self._answers(self._process)
+                await self._answers(uri, first)
         except TimeoutError:
             await self._end()
             raise StoreUnavailableError(
                 f"the embedded store did not respond within {START_SECONDS:.0f} s"
             ) from None
-        write_json(self._folder / "address", {"port": self._port, "owner": os.getpid()})
 
-    async def _answers(self, process: asyncio.subprocess.Process) -> None:
-        while process.returncode is None:
-            if await _listens(self._port) and await _pings(self.uri):
+    async def _answers(self, uri: str, first: Command) -> None:
+        process = self._process
+        while process is not None and process.returncode is None:
+            if await _listens(uri) and await _carries_out(uri, first):
                 return
             await asyncio.sleep(0.05)
-        raise StoreUnavailableError(
-            f"the embedded store exited (exit code {process.returncode}); see {self._folder / LOG}"
-        )
+        code = process.returncode if process is not None else None
+        raise StoreUnavailableError(f"the embedded store exited (exit code {code}); see {self._folder / LOG}")
 
     async def _keep(self) -> None:
         """Restart it whenever it dies, with backoff: 0.1 s, doubled up to 5 s."""
@@ -138,7 +198,7 @@ class Embedded:
             try:
                 await self._launch(_program())
                 pause = 0.1
-            except (StoreUnavailableError, SettingsError, OSError) as error:
+            except (StoreError, SettingsError, OSError) as error:
                 log.warning("embedded store start failed", error=str(error))
                 pause = min(pause * 2, 5.0)
 
@@ -189,9 +249,9 @@ async def _lock_or_address(folder: Path, verb: str, patience: float) -> tuple[Lo
         lock = take_lock(folder / "embedded.lock")
         if lock is not None:
             return lock, ""
-        port = served_port(folder)
-        if verb != "run" and port is not None:
-            return None, embedded_uri(port)
+        uri = served_uri(folder) if verb != "run" else None
+        if uri is not None:
+            return None, uri
         holder = _holder(folder)
         if verb == "run" and holder not in ("", "run"):
             until = now() + patience
@@ -212,11 +272,31 @@ def _holder(folder: Path) -> str:
     return str(owner.get("verb", "")) if _alive(owner.get("pid")) else ""
 
 
-def served_port(folder: Path) -> int | None:
-    """The port in the folder's address file, if the same process wrote it and signed the lock."""
-    address, owner = read_json(folder / "address"), read_json(folder / "embedded.lock")
-    port = address.get("port")
-    return port if isinstance(port, int) and address.get("owner") == owner.get("pid") else None
+def served_uri(folder: Path) -> str | None:
+    """The URI by the folder's address file, if the same process wrote it and signed the lock.
+
+    If the file has no `credentials`, the server belongs to a release that required none. StoreRefusedError:
+    this user may not read them.
+    """
+    served, owner = read_json(folder / "address"), read_json(folder / "embedded.lock")
+    port = served.get("port")
+    if not isinstance(port, int) or served.get("owner") != owner.get("pid"):
+        return None
+    if "credentials" not in served:
+        return embedded_uri(port)
+    password = read_password(folder)
+    if not password:
+        raise StoreRefusedError(
+            f"the embedded store in {folder} requires the password in {folder / CREDENTIALS}, "
+            "which cannot be read; run this as the user of the controller"
+        )
+    return embedded_uri(port, password)
+
+
+def read_password(folder: Path) -> str:
+    """The password in the folder's file of credentials, '' where there is none to be read."""
+    password = read_json(folder / CREDENTIALS).get("password")
+    return password if isinstance(password, str) else ""
 
 
 def _alive(pid: object) -> bool:
@@ -232,9 +312,10 @@ def _alive(pid: object) -> bool:
     return True
 
 
-async def _listens(port: int) -> bool:
+async def _listens(uri: str) -> bool:
+    host, _, port = address(uri).rpartition(":")
     try:
-        _, writer = await asyncio.open_connection(HOST, port)
+        _, writer = await asyncio.open_connection(host, port)
     except OSError:
         return False
     writer.close()
@@ -243,21 +324,43 @@ async def _listens(port: int) -> bool:
     return True
 
 
-async def _pings(uri: str) -> bool:
+async def _carries_out(uri: str, command: Command) -> bool:
+    """Whether the server answers. StoreRefusedError: it refuses the password."""
     client = connect(uri)
     try:
         with pymongo.timeout(2.0):
-            await client.admin.command("ping")
-    except PyMongoError:
+            await command(client)
+    except PyMongoError as error:
+        translated = to_store_error(error, address(uri))
+        if isinstance(translated, StoreRefusedError):
+            raise translated from None
         return False
     finally:
         await close(client)
     return True
 
 
-def embedded_uri(port: int) -> str:
+async def _set_user(password: str, client: Client) -> None:
+    """Create our user, or change its password. It has all rights: nobody else uses the server."""
+    try:
+        await client.admin.command("createUser", USER, pwd=password, roles=["root"])
+    except OperationFailure as error:
+        if error.code != USER_EXISTS:
+            raise
+        await client.admin.command("updateUser", USER, pwd=password, roles=["root"])
+
+
+async def _remove_other_users(client: Client) -> None:
+    """Users that somebody else created while the server required no password."""
+    async for user in client.admin["system.users"].find({}, {"user": 1, "db": 1}):
+        if (user["db"], user["user"]) != ("admin", USER):
+            await client[user["db"]].command("dropUser", user["user"])
+
+
+def embedded_uri(port: int, password: str = "") -> str:
     """Connects to the one member directly, whatever replica set it reports."""
-    return f"mongodb://{HOST}:{port}/?directConnection=true"
+    user, options = (f"{USER}:{password}@", "&authSource=admin") if password else ("", "")
+    return f"mongodb://{user}{HOST}:{port}/?directConnection=true{options}"
 
 
 def _program() -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 from pymongo import AsyncMongoClient
 
 from controller.errors import StoreUnavailableError
-from controller.records.embedded import embedded_uri, served_port
+from controller.records.embedded import served_uri
 from controller.records.mongo_client import address
 from controller.records.ports import StoreAccess
 from controller.records.store import MongoStore
@@ -22,15 +22,14 @@ class OfflineStore(MongoStore):
         nowhere: Any = NoServer()
         super().__init__(nowhere, replace(access, embedded=True))
         self._connect = connect
-        self._port = 0
+        self._uri = ""
 
     async def refresh(self) -> bool:
-        port = served_port(self.access.data_dir)
-        if port is not None and port != self._port:
-            uri = embedded_uri(port)
+        uri = served_uri(self.access.data_dir)
+        if uri is not None and uri != self._uri:
             self._use(self._connect(uri), address(uri))
-            self._port = port
-        if not self._port and (self.access.data_dir / "store").is_dir():
+            self._uri = uri
+        if not self._uri and (self.access.data_dir / "store").is_dir():
             raise StoreUnavailableError(
                 f"the embedded store in {self.access.data_dir} is not running; it starts with `roomctl run`"
             )

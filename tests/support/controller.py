@@ -33,7 +33,7 @@ from controller.one_shot import make_plan
 from controller.plan.metadata import owner_mark
 from controller.plan.model import Plan
 from controller.records import open_store
-from controller.records.embedded import embedded_uri, served_port
+from controller.records.embedded import read_password, served_uri
 from controller.records.ports import StoreAccess
 from controller.records.record import RoomRecord
 from controller.settings import SettingGroup, load_settings
@@ -305,7 +305,8 @@ class Site:
 
     def assert_discreet(self) -> None:
         """No secret, token, key or traceback in anything that any of its processes wrote."""
-        hidden = (self.livekit.secret, self.secret, self.livekit.key)
+        password = read_password(self.data_dir)
+        hidden = (self.livekit.secret, self.secret, self.livekit.key, *([password] if password else []))
         for log in [*self.folder.glob("*.log"), *self.data_dir.glob("*.log")]:
             text = log.read_text(errors="replace")
             shown = [word for word in hidden if word in text]
@@ -322,8 +323,7 @@ class Site:
 
     async def records(self) -> dict[str, RoomRecord]:
         """The records by key, as the database has them; tombstones among them."""
-        port = served_port(self.data_dir)
-        uri = self.mongodb or embedded_uri(port or 1)
+        uri = self.mongodb or served_uri(self.data_dir) or "mongodb://127.0.0.1:1/"
         async with open_store(replace(self.access, uri=uri, read_only=True)) as store:
             await store.refresh()
             return dict(store.by_key)

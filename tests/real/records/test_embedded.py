@@ -11,20 +11,31 @@ from typing import Any
 
 import pytest
 import uvloop
+from pymongo.errors import OperationFailure
 from structlog.testing import capture_logs
 
 from controller.errors import SettingsError, StoreLockedError, StoreRefusedError, StoreUnavailableError
 from controller.records import open_store
 from controller.records.data_dir import prepare, take_lock
-from controller.records.embedded import Embedded, embedded_server
+from controller.records.embedded import (
+    CREDENTIALS,
+    HOST,
+    Embedded,
+    embedded_server,
+    embedded_uri,
+    read_password,
+    served_uri,
+)
 from controller.records.mongo_client import close, connect
 from controller.records.ports import StoreAccess
 from controller.records.recordings import RecordingRow
 from controller.records.store import MongoStore
 from tests.real.records.conftest import reached
-from tests.support.embedded import answers
+from tests.support.embedded import answers, secantus
 from tests.support.rooms import NOW, room
 from tests.support.wait import PATIENCE, until
+
+UNAUTHORIZED, AUTHENTICATION_FAILED = 13, 18
 
 
 def embedded(folder: Path, **options: Any) -> StoreAccess:
@@ -280,6 +291,140 @@ async def test_who_follows_leaves_the_server_to_each_run(tmp_path: Path) -> None
                 await running.refresh()
                 await store.refresh()
                 assert store.by_id == running.by_id
+
+
+async def refusal(uri: str) -> int | None:
+    """The code with which the server there refuses to list its databases; None if it lists them."""
+    client = connect(uri)
+    try:
+        await client.list_database_names()
+    except OperationFailure as error:
+        return error.code
+    finally:
+        await close(client)
+    return None
+
+
+def port_of(uri: str) -> int:
+    return int(uri.rpartition(":")[2].partition("/")[0])
+
+
+async def test_who_cannot_read_the_credentials_is_refused(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, "run") as uri:
+        port = port_of(uri)
+        assert await refusal(uri) is None
+        assert await refusal(embedded_uri(port)) == UNAUTHORIZED
+        assert await refusal(embedded_uri(port, "a guess")) == AUTHENTICATION_FAILED
+        assert stat.S_IMODE((tmp_path / CREDENTIALS).stat().st_mode) == 0o600
+
+
+def holding(folder: Path, password: bytes) -> list[str]:
+    """The files of the folder that the password is in."""
+    return [path.name for path in folder.iterdir() if path.is_file() and password in path.read_bytes()]
+
+
+async def test_password_is_in_no_argument_variable_or_log(tmp_path: Path) -> None:
+    async with open_store(embedded(tmp_path)) as store:
+        await store.refresh()
+        password = read_password(tmp_path).encode()
+        assert password
+        for pid in servers(tmp_path):
+            assert password not in _file(Path(f"/proc/{pid}/cmdline")) + _file(Path(f"/proc/{pid}/environ"))
+        assert holding(tmp_path, password) == [CREDENTIALS]
+        assert password.decode() not in repr(getattr(store, "access", ""))
+
+
+async def test_password_stays_over_a_restart(tmp_path: Path) -> None:
+    passwords = set()
+    for _ in range(2):
+        async with embedded_server(tmp_path, "run"):
+            passwords.add(read_password(tmp_path))
+    assert len(passwords) == 1
+
+
+async def filled(folder: Path, uri: str) -> None:
+    """What a release before had in its folder: a record, and a user that somebody made."""
+    client = connect(uri)
+    store = MongoStore(client, embedded(folder))
+    await store.refresh()
+    await store.insert(room())
+    for database in ("admin", "elsewhere"):
+        await client[database].command(
+            "createUser", "intruder", pwd="known", roles=[{"role": "root", "db": "admin"}]
+        )
+    await store.drain()
+    await close(client)
+
+
+async def test_folder_without_credentials_gets_them_and_keeps_its_records(
+    tmp_path: Path,
+) -> None:
+    prepare(tmp_path)
+    async with secantus(tmp_path / "store") as before:
+        await filled(tmp_path, before.uri)
+    async with open_store(embedded(tmp_path)) as store:
+        await store.refresh()
+        assert [record.key for record in store.by_id.values()] == [room().key]
+        uri = served_uri(tmp_path) or ""
+        assert await refusal(uri) is None
+        for database in ("admin", "elsewhere"):
+            known = f"mongodb://intruder:known@{HOST}:{port_of(uri)}/?authSource={database}"
+            assert await refusal(f"{known}&directConnection=true") == AUTHENTICATION_FAILED
+
+
+@pytest.mark.parametrize("step", ["while it requires no password", "once the password is written"])
+async def test_kill_while_it_gets_its_credentials_is_harmless(tmp_path: Path, step: str) -> None:
+    """The processes are killed at the step or a little later: at any moment the next start completes it."""
+    prepare(tmp_path)
+    async with secantus(tmp_path / "store") as before:
+        await filled(tmp_path, before.uri)
+
+    async def reached_step() -> bool:
+        return bool(servers(tmp_path)) if step.startswith("while") else (tmp_path / CREDENTIALS).exists()
+
+    for _ in range(2):
+        (tmp_path / CREDENTIALS).unlink(missing_ok=True)
+        parent = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "tests.real.records.parent", str(tmp_path), "linux"),
+            stdout=asyncio.subprocess.DEVNULL,
+        )
+        await until(reached_step)
+        parent.kill()
+        await parent.wait()
+        await until(lambda: gone(tmp_path))
+    async with open_store(embedded(tmp_path)) as store:
+        await store.refresh()
+        assert len(store.by_id) == 1
+        assert await refusal(embedded_uri(port_of(served_uri(tmp_path) or ""))) == UNAUTHORIZED
+
+
+@pytest.mark.parametrize("content", [None, "", '{"user": "roomctl", "password": "of another copy"}'])
+async def test_lost_or_wrong_credentials_are_made_anew(tmp_path: Path, content: str | None) -> None:
+    async with open_store(embedded(tmp_path)) as store:
+        await store.refresh()
+        await store.insert(room())
+    if content is None:
+        (tmp_path / CREDENTIALS).unlink()
+    else:
+        (tmp_path / CREDENTIALS).write_text(content)
+    async with open_store(embedded(tmp_path)) as store:
+        await store.refresh()
+        assert len(store.by_id) == 1
+        assert read_password(tmp_path) not in ("", "of another copy")
+
+
+async def test_verb_that_cannot_read_the_credentials_says_which_file(tmp_path: Path) -> None:
+    async with embedded_server(tmp_path, "run"):
+        (tmp_path / CREDENTIALS).unlink()
+        with pytest.raises(StoreRefusedError, match=r"requires the password in .*/credentials, which cannot"):
+            async with embedded_server(tmp_path, "get"):
+                pytest.fail("it was let in")
+
+
+async def test_running_server_of_a_release_without_credentials_is_found(tmp_path: Path) -> None:
+    (tmp_path / "address").write_text(json.dumps({"port": 4711, "owner": os.getpid()}))
+    (tmp_path / "embedded.lock").write_text(json.dumps({"pid": os.getpid(), "verb": "run"}))
+    assert served_uri(tmp_path) == f"mongodb://{HOST}:4711/?directConnection=true"
 
 
 def test_it_works_under_uvloop(tmp_path: Path) -> None:

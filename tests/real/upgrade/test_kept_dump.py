@@ -1,12 +1,15 @@
 """A database that an earlier release left is read for ever: rooms live, ids, links and names the same."""
 
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.real.upgrade.documents import DUMPS, Documents, Dump
 from tests.support.controller import Site
+from tests.support.embedded import secantus
+from tests.support.livekit import LiveKitServer
 
 TOMBSTONE_TTL = timedelta(hours=1)
 MOVES = {"live", "sid", "retired", "recording", "status"}
@@ -37,3 +40,20 @@ async def test_rooms_of_an_earlier_release_are_served_as_before(site: Site, name
         assert {room["live"]["name"] for room in alive.values()} <= (await site.listed()).keys()
         assert (await site.plan()).empty
         assert not controller.said("record unusable")
+
+
+async def test_embedded_store_without_credentials_gets_them(tmp_path: Path, livekit: LiveKitServer) -> None:
+    """It required no password: this one gives it one, and every verb finds the records."""
+    dump = Dump("0.1.0.json")
+    async with Site(tmp_path, livekit) as site:
+        async with secantus(site.data_dir / "store") as before:
+            site.mongodb = before.uri
+            await dump.load(site)
+        site.mongodb = ""
+        async with site.run():
+            for room in filter(should_be_live, dump.rooms.values()):
+                answer = await site.find(room["_id"])
+                assert (answer.status, answer.body["LKRoomName"]) == (200, room["live"]["name"])
+            for words in (("get",), ("status",), ("events",), ("recordings",), ("describe", "team")):
+                assert (await site.verb(*words)).code in (0, 3), words
+        assert (await site.verb("get")).code == 0
