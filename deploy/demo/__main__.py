@@ -17,6 +17,7 @@ import contextlib
 import json
 import os
 import re
+import shlex
 import sys
 import tempfile
 from asyncio.subprocess import Process
@@ -167,10 +168,9 @@ def show_calls(site: Site, rooms: Sequence[Mapping[str, Any]]) -> None:
 
 
 def show_what_next(site: Site) -> None:
-    env = site.folder / "env"
-    env.write_text(site.script())
+    env = site.write_script()
     print_data(bold("Edit a file in rooms.d to see the changes in the log below. In another terminal") + "\n")
-    print_data(f"  . {env}")
+    print_data(f"  . {shlex.quote(str(env))}")
     print_data("  roomctl get            (or plan, wait, doctor; roomctl --help)\n")
     print_data(bold("Press Ctrl+C to stop everything and remove the rooms.") + "\n")
 

@@ -63,6 +63,13 @@ class Site:
             ]
         )
 
+    def write_script(self) -> Path:
+        """The file with these lines, which hold secrets: for nobody else to read, nor to replace."""
+        file = self.folder / "env"
+        with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as script:
+            script.write(self.script())
+        return file
+
     async def roomctl(self, *arguments: str) -> str:
         """Run another verb; returns its output."""
         return await run(program(), *arguments, within=VERB_SECONDS, env=self.env)

@@ -7,6 +7,7 @@ import re
 import shutil
 import signal
 import socket
+import stat
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Iterator, Mapping
@@ -190,6 +191,9 @@ async def test_shows_a_link_to_each_room_and_a_speakers_to_each_webinar(running:
 async def test_offers_the_verbs_to_another_terminal(running: Run) -> None:
     file = next(line.strip() for line in running.shown.splitlines() if line.startswith("  . "))
     command = f"{file}; roomctl get -o json; roomctl wait; roomctl plan"
+    settings = Path(file.removeprefix(". "))
+    assert "*" not in file
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (settings, settings.parent)] == [0o600, 0o700]
     shell = await asyncio.create_subprocess_exec("sh", "-ec", command, env=running.env, stdout=PIPE)
     output, _ = await shell.communicate()
     rooms, planned = output.decode().rsplit("\n]\n")
@@ -203,7 +207,7 @@ async def test_the_commands_of_the_documents_run_as_printed(env: dict[str, str])
         (settings,) = re.findall(r"^  \. (\S+/env)$", shown, re.MULTILINE)
         private = re.findall(r"http://127\.0\.0\.1:\d+(?=/api/conferences/create)", shown)[0]
         public = re.findall(r"http://127\.0\.0\.1:\d+(?=/api/conferences-public)", shown)[0]
-        script = "\n".join(FLOWS).replace("/tmp/roomctl-*/env", settings)  # noqa: S108
+        script = "\n".join(FLOWS).replace("/tmp/roomctl-XXXXXXXX/env", settings)  # noqa: S108
         script = script.replace("http://127.0.0.1:8081", private).replace("http://127.0.0.1:8080", public)
         shell = await asyncio.create_subprocess_exec("sh", "-ec", script, stdout=PIPE, stderr=PIPE)
         output, errors = (text.decode() for text in await shell.communicate())

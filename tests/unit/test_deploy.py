@@ -4,14 +4,19 @@ import json
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+import tomllib
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import yaml
+from packaging.requirements import Requirement
+from packaging.specifiers import SpecifierSet
+from packaging.utils import canonicalize_name
 
 from controller.settings import SETTINGS, SettingGroup, load_settings
+from controller.sidecar.calls import CALLS
 
 MONITORING = Path(__file__).parents[2] / "controller" / "docs" / "monitoring.md"
 DEPLOY = Path(__file__).parents[2] / "deploy"
@@ -28,6 +33,8 @@ TEXTS = [
 ]
 SECRETS = {setting.variable for setting in SETTINGS if setting.secret}
 KNOWN = {setting.variable for setting in SETTINGS} | {f"{secret}_FILE" for secret in SECRETS}
+ROOM_ID = "69f013c1aa11bb22cc33dd44"
+DOCKERFILE = (DEPLOY / "Dockerfile").read_text()
 NGINX = (DEPLOY / "reverse-proxy" / "nginx.conf").read_text()
 UNIT = (DEPLOY / "systemd" / "roomctl.service").read_text()
 
@@ -199,10 +206,103 @@ def test_ends_a_workers_recordings_wherever_it_is_told_to_end() -> None:
 def test_keeps_queries_and_so_tokens_out_of_every_log_of_the_proxy() -> None:
     _, *servers = re.split(r"^server \{$", NGINX, flags=re.MULTILINE)
     for server in servers:
-        assert re.findall(r"access_log .*?(\w+);", server) in (["off"], ["without_query"])
+        assert re.findall(r"access_log .*?(\w+);", server) in (["off"], ["without_ids"])
         assert re.findall(r"error_log \S+ (\w+);", server) == ["emerg"]
     (written,) = re.findall(r"^log_format [^;]*;", NGINX, re.MULTILINE)
-    assert not re.search(r"\$(request|request_uri|args|query_string|http_referer)\b", written)
+    assert not re.search(r"\$(request|request_uri|uri|args|query_string|http_referer)\b", written)
+
+
+def mapped(variable: str, text: str) -> str:
+    """What nginx makes of `text` by the map of `variable`: the first pattern that fits, else its default."""
+    (body,) = re.findall(rf"^map \$\w+ \${variable} \{{$(.*?)^\}}$", NGINX, re.MULTILINE | re.DOTALL)
+    default, *rules = re.findall(r"""^ +"?~?([^\s"]+)"? +"?([^\s"]+)"?;$""", body, re.MULTILINE)
+    assert default[0] == "default"
+    for pattern, result in rules:
+        if found := re.search(pattern, text):
+            return str({"$uri": text, "$1": found.group(found.re.groups)}.get(result, result))
+    return text if default[1] == "$remote_addr" else default[1]
+
+
+def test_logs_of_the_proxy_no_id_and_every_path_of_the_public_listener() -> None:
+    for call in CALLS:
+        if "public" in call.listeners:
+            path = call.path.replace("{id}", ROOM_ID).replace("{name}", "call-1a2b.js")
+            assert mapped("logged_path", path) == path.replace(ROOM_ID, "ID")
+    for path in ("/join/{}/", "/joins/{}", "/{}", "/JOIN/{}", "/join/assets/x/{}", "/recording/assets/x/{}"):
+        assert mapped("logged_path", path.format(ROOM_ID)) in ("(other)", "/join/ID")
+
+
+def test_limits_the_connections_of_each_client_of_the_proxy() -> None:
+    zones = set(re.findall(r"^limit_conn_zone \$client zone=(\w+):", NGINX, re.MULTILINE))
+    _, _, rooms, livekit = re.split(r"^server \{$", NGINX, flags=re.MULTILINE)
+    limits = re.compile(r"^ +limit_conn (\w+) (\d+);", re.MULTILINE)
+    assert (limits.findall(rooms), limits.findall(livekit)) == ([("requests", "64")], [("calls", "500")])
+    assert zones == {"requests", "calls"}
+    assert mapped("client", "192.0.2.7") == "192.0.2.7"
+    assert mapped("client", "2001:db8:1:2:3:4:5:6") == mapped("client", "2001:db8:1:2::9") == "2001:db8:1:2:"
+
+
+REQUIREMENTS = {"requirements.txt": (), "requirements-embedded.txt": ("embedded",)}
+"""What the image installs, and with which extras of pyproject.toml."""
+
+
+def pinned(name: str) -> dict[str, Requirement]:
+    """The packages in a file of pinned requirements, by name."""
+    text = re.sub(r"^ *#.*\n", "", (DEPLOY / name).read_text(), flags=re.MULTILINE).replace("\\\n", " ")
+    pins: dict[str, Requirement] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        requirement, *hashes = line.split(" --hash=")
+        assert hashes
+        assert all(re.fullmatch(r"sha256:[0-9a-f]{64}", given.strip()) for given in hashes), line
+        pin = Requirement(requirement)
+        assert re.fullmatch(r"==[^*]+", str(pin.specifier)), line
+        pins[canonicalize_name(pin.name)] = pin
+    return pins
+
+
+def assert_met(wanted: list[str], pins: Mapping[str, Requirement], python: str) -> None:
+    """Each requirement has a version that fits, on Linux on either processor."""
+    for machine in ("x86_64", "aarch64"):
+        here = {"python_version": python, "sys_platform": "linux", "platform_machine": machine}
+        for requirement in map(Requirement, wanted):
+            pin = pins[canonicalize_name(requirement.name)]
+            assert pin.marker is None or pin.marker.evaluate(here)
+            assert requirement.specifier.contains(str(pin.specifier).removeprefix("==")), requirement
+
+
+@pytest.mark.parametrize("name", REQUIREMENTS)
+def test_pins_for_the_image_what_pyproject_requires(name: str) -> None:
+    project = tomllib.loads((DEPLOY.parent / "pyproject.toml").read_text())
+    wanted = list(project["project"]["dependencies"])
+    for extra in REQUIREMENTS[name]:
+        wanted += project["project"]["optional-dependencies"][extra]
+    (python,) = re.findall(r"python:(\d+\.\d+)-\S+ AS build$", DOCKERFILE, re.MULTILINE)
+    assert SpecifierSet(project["project"]["requires-python"]).contains(python)
+    assert_met(wanted, pinned(name), python)
+    assert_met(project["build-system"]["requires"], pinned("requirements-build.txt"), python)
+
+
+def test_pins_the_same_versions_with_and_without_the_embedded_store() -> None:
+    without, both = pinned("requirements.txt"), pinned("requirements-embedded.txt")
+    assert {name: both.get(name) for name in without} == without
+    assert {"secantusdb"} <= both.keys() - without.keys()
+
+
+@pytest.mark.parametrize("path", sorted(DEPLOY.glob("requirements*.txt")), ids=lambda path: str(path.name))
+def test_names_no_package_index(path: Path) -> None:
+    assert not re.search(r"https?:|--(extra-)?index|--find-links", path.read_text())
+
+
+def test_installs_into_the_image_only_what_is_pinned() -> None:
+    installed = re.findall(
+        r"pip (?:--python \S+ )?(?:install|wheel) ([^&\n]*)", DOCKERFILE.replace("\\\n", " ")
+    )
+    assert len(installed) == 4
+    for options in installed:
+        assert "--require-hashes" in options or "--no-deps" in options
+    assert "PIP_ONLY_BINARY=:all:" in DOCKERFILE
+    ignored = (DEPLOY.parent / ".dockerignore").read_text().splitlines()
+    assert "!deploy/requirements*.txt" in ignored
 
 
 def test_lists_every_manifest_of_kubernetes_for_kustomize() -> None:
