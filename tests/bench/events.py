@@ -16,14 +16,13 @@ from statistics import median
 from typing import TypeAlias
 from unittest.mock import patch
 
-from controller import app, connect, logs, one_shot
+from controller import connect, logs, one_shot
 from controller.events.log import EventLog
-from controller.records import open_lease
 from controller.records.events import Event
 from controller.room import truncate_to_millis
 from tests.bench.converge import Bench, servers
 from tests.bench.manifests import rooms
-from tests.bench.scale import one_pass
+from tests.bench.scale import one_pass, settled
 
 ROUNDS = 5
 PASSES = 15
@@ -77,21 +76,10 @@ def cpu_seconds() -> float:
 
 async def idle_passes(bench: Bench) -> tuple[float, float]:
     """CPU seconds of a pass in which nothing changes, without and with events, the best of several."""
-    settings = bench.settings("with0")
-    async with (
-        connect.connection(settings) as live,
-        connect.connect_store(settings, verb="run", read_only=False) as store,
-        open_lease(store) as lease,
-    ):
-        await lease.acquire(20.0)
-        process = app.Process.create(settings, live, store, prune_grace_seconds=10.0)
-        parts = app.build_controller(process, store, lease)
-        for _ in range(2):
-            await parts.reconciler.reconcile(read_files=True)
-            await parts.task_runner.wait_until_idle()
-        quiet = min([await one_pass(parts.reconciler) for _ in range(PASSES)])
+    async with settled(bench.settings("with0")) as (process, store, reconciler):
+        quiet = min([await one_pass(reconciler) for _ in range(PASSES)])
         async with process.events.written_to(store):
-            watched = min([await one_pass(parts.reconciler) for _ in range(PASSES)])
+            watched = min([await one_pass(reconciler) for _ in range(PASSES)])
         return quiet, watched
 
 

@@ -11,7 +11,8 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import yaml
@@ -21,6 +22,8 @@ from livekit.protocol.room import ListRoomsRequest, ListRoomsResponse
 from controller import app, connect, logs, one_shot
 from controller.reconcile.reconciler import Reconciler
 from controller.records import open_lease
+from controller.records.ports import RoomStore
+from controller.settings import Settings
 from tests.bench.converge import Bench, servers
 from tests.bench.manifests import rooms
 
@@ -74,7 +77,13 @@ async def parse_listing(bench: Bench) -> float:
 
 async def unchanged_pass(bench: Bench) -> float:
     """CPU seconds of a whole pass in this process, the best of several, nothing having changed."""
-    settings = bench.settings("scale")
+    async with settled(bench.settings("scale")) as (_, _, reconciler):
+        return min([await one_pass(reconciler) for _ in range(PASSES)])
+
+
+@asynccontextmanager
+async def settled(settings: Settings) -> AsyncIterator[tuple[app.Process, RoomStore, Reconciler]]:
+    """A controller in this process that has nothing left to do."""
     async with (
         connect.connection(settings) as live,
         connect.connect_store(settings, verb="run", read_only=False) as store,
@@ -82,11 +91,11 @@ async def unchanged_pass(bench: Bench) -> float:
     ):
         await lease.acquire(20.0)
         process = app.Process.create(settings, live, store, prune_grace_seconds=10.0)
-        engine = app.build_controller(process, store, lease)
+        parts = app.build_controller(process, store, lease)
         for _ in range(2):
-            await engine.reconciler.reconcile(read_files=True)
-            await engine.task_runner.wait_until_idle()
-        return min([await one_pass(engine.reconciler) for _ in range(PASSES)])
+            await parts.reconciler.reconcile(read_files=True)
+            await parts.task_runner.wait_until_idle()
+        yield process, store, parts.reconciler
 
 
 async def one_pass(reconciler: Reconciler) -> float:

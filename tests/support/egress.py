@@ -19,6 +19,18 @@ from tests.support.ports import free_ports
 from tests.support.redis import Redis
 
 SOURCE = Path(__file__).parent / "egress"
+HEALTHY = {
+    "max_jobs": 0,
+    "slow_start": "0s",
+    "late_active": "0s",
+    "fail_start": "",
+    "fail_after": "0s",
+    "slow_stop": "0s",
+    "ignore_stop": False,
+    "refuse_output": "",
+    "lose_reply": False,
+}
+"""The switches of a worker that does as it is told."""
 
 
 def build() -> Path:

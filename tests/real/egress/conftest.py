@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests.real.egress.egress_requests import Asking
-from tests.support.egress import RecordingStack
+from tests.support.egress import HEALTHY, RecordingStack
 
 
 @pytest.fixture(scope="session")
@@ -22,19 +22,6 @@ async def asking(shared: RecordingStack) -> AsyncIterator[Asking]:
         yield opened
     await shared.worker.set(**HEALTHY)
     await shared.worker.drop()
-
-
-HEALTHY = {
-    "max_jobs": 0,
-    "slow_start": "0s",
-    "late_active": "0s",
-    "fail_start": "",
-    "fail_after": "0s",
-    "slow_stop": "0s",
-    "ignore_stop": False,
-    "refuse_output": "",
-    "lose_reply": False,
-}
 
 
 @pytest.fixture

@@ -10,21 +10,11 @@ import pytest
 from controller.live.egress import Egress, Layout, RecordingRequest
 from tests.real.recordings.harness import RecordingSite, recording_site
 from tests.support.controller import Controller
+from tests.support.egress import HEALTHY
 from tests.support.embedded import Server
 from tests.support.participants import Guest
 from tests.support.wait import until
 
-HEALTHY = {
-    "max_jobs": 0,
-    "slow_start": "0s",
-    "late_active": "0s",
-    "fail_start": "",
-    "fail_after": "0s",
-    "slow_stop": "0s",
-    "ignore_stop": False,
-    "refuse_output": "",
-    "lose_reply": False,
-}
 HIDDEN = ("AKIAVERYSECRET", "wJalrXUtnFEMIzzz", "eyJhbGciOiJIUzI1NiJ9.e30.x")
 STRANGE = "upload failed: AccessDenied for {} with {} and {}".format(*HIDDEN)
 """As a storage may put it, credentials and all."""

@@ -127,3 +127,20 @@ async def new_store(any_uri: str) -> AsyncIterator[NewStore]:
         return
     async with AsyncExitStack() as stack:
         yield Database(any_uri, stack).store
+
+
+@pytest.fixture
+async def store(new_store: NewStore) -> RoomStore:
+    """A controller's store."""
+    opened = new_store()
+    await opened.refresh()
+    return opened
+
+
+@pytest.fixture
+async def other(new_store: NewStore, store: RoomStore) -> RoomStore:
+    """A second controller's store on the same records, opened when the first is."""
+    assert store.identity.store
+    opened = new_store()
+    await opened.refresh()
+    return opened

@@ -12,7 +12,7 @@ from controller.errors import StoreRefusedError
 from controller.records.events import EVENT_TTL, Event, EventType
 from controller.records.ports import RoomStore
 from controller.room import FieldChange
-from tests.real.records.conftest import Database, NewStore
+from tests.real.records.conftest import Database
 from tests.support.rooms import NOW, room
 
 ONE, TWO = room(1).id, room(2).id
@@ -41,20 +41,6 @@ FULL = replace(
     count=3,
 )
 API = replace(event(7, "abcdef".ljust(24, "0")), key="api/" + "abcdef".ljust(24, "0"))
-
-
-@pytest.fixture
-async def store(new_store: NewStore) -> RoomStore:
-    opened = new_store()
-    await opened.refresh()
-    return opened
-
-
-@pytest.fixture
-async def other(new_store: NewStore, store: RoomStore) -> RoomStore:
-    """Another process's store on the same records."""
-    assert store.identity.store
-    return new_store()
 
 
 async def test_another_process_reads_an_event_field_for_field(store: RoomStore, other: RoomStore) -> None:

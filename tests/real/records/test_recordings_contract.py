@@ -14,7 +14,7 @@ from pymongo.errors import OperationFailure
 from controller.errors import StoreRefusedError
 from controller.records.ports import RoomStore
 from controller.records.recordings import RecordingRow, RecordingState
-from tests.real.records.conftest import Database, NewStore
+from tests.real.records.conftest import Database
 from tests.support.rooms import NOW, room
 
 ONE, TWO, THREE = room(1).id, room(2).id, room(3).id
@@ -46,20 +46,6 @@ ENDED = replace(
 async def on_ferret(ferret_uri: str) -> AsyncIterator[Database]:
     async with AsyncExitStack() as stack:
         yield Database(ferret_uri, stack)
-
-
-@pytest.fixture
-async def store(new_store: NewStore) -> RoomStore:
-    opened = new_store()
-    await opened.refresh()
-    return opened
-
-
-@pytest.fixture
-async def other(new_store: NewStore, store: RoomStore) -> RoomStore:
-    """Another process's store on the same records."""
-    assert store.identity.store
-    return new_store()
 
 
 async def test_another_process_reads_a_row_field_for_field(store: RoomStore, other: RoomStore) -> None:

@@ -10,27 +10,10 @@ from controller.errors import StoreConflictError, StoreUnavailableError
 from controller.records.ports import RemovalApproval, RoomStore
 from controller.records.record import RoomRecord
 from controller.room import RoomSpec
-from tests.real.records.conftest import NewStore
 from tests.support.rooms import NOW, room, status
 
 LATER = NOW + timedelta(minutes=1)
 OTHER = RoomSpec(name="Another", max_participants=7, allow_chat=True)
-
-
-@pytest.fixture
-async def store(new_store: NewStore) -> RoomStore:
-    opened = new_store()
-    await opened.refresh()
-    return opened
-
-
-@pytest.fixture
-async def other(new_store: NewStore, store: RoomStore) -> RoomStore:
-    """A second controller's store on the same records, opened when the first is."""
-    assert store.identity.store
-    opened = new_store()
-    await opened.refresh()
-    return opened
 
 
 def respecified(record: RoomRecord) -> RoomRecord:
