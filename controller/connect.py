@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from controller.records import open_store
@@ -23,18 +24,12 @@ def connection(
 ) -> "LiveKitConnection":
     """A session with the LiveKit of `settings`; `deadline` of a call in seconds, 5 by default."""
     # imported only if it is used: it takes half of a verb's time
-    from controller.live.client import LIVEKIT_TIMEOUT_SECONDS, LiveKitConnection  # noqa: PLC0415
+    from controller.live.client import LiveKitAccess, LiveKitConnection  # noqa: PLC0415
 
-    deadline = LIVEKIT_TIMEOUT_SECONDS if deadline is None else deadline
-    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
-    return LiveKitConnection(
-        url,
-        key,
-        secret,
-        deadline=deadline,
-        on_presence_change=on_presence_change,
-        on_unavailable=on_unavailable,
-    )
+    access = LiveKitAccess(settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret)
+    if deadline is not None:
+        access = replace(access, deadline=deadline)
+    return LiveKitConnection(access, on_presence_change=on_presence_change, on_unavailable=on_unavailable)
 
 
 @asynccontextmanager

@@ -4,6 +4,7 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractAsyncContextManager
+from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, TypeAlias, TypeVar
 from urllib.parse import urlsplit
@@ -60,27 +61,32 @@ Method: TypeAlias = Callable[[R], Awaitable[T]]
 """A method of LiveKit's client; its name is the name of the call."""
 
 
+@dataclass(frozen=True, slots=True)
+class LiveKitAccess:
+    """Where a LiveKit server is (`url` is http(s) or ws(s)), our API key, and the seconds a call may take."""
+
+    url: str
+    key: str
+    secret: str = field(repr=False)
+    deadline: float = LIVEKIT_TIMEOUT_SECONDS
+
+
 class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
-    """A session with one LiveKit server; `url` is http(s) or ws(s). Made and closed inside a running loop.
+    """A session with one LiveKit server. Made and closed inside a running loop.
 
     Opening it does not connect: an unavailable server fails the first call.
     """
 
     def __init__(
         self,
-        url: str,
-        key: str,
-        secret: str,
+        access: LiveKitAccess,
         *,
-        deadline: float = LIVEKIT_TIMEOUT_SECONDS,
         clock: Callable[[], float] = time.monotonic,
         on_presence_change: Callable[[str], None] | None = None,
         on_unavailable: Callable[[], None] = lambda: None,
     ) -> None:
         self._on_unavailable = on_unavailable
-        self.address = _address(url)
-        self._url, self._keys = url, (key, secret)
-        self.deadline = deadline
+        self._access, self.address = access, _address(access.url)
         self.presence = Presence(self.is_connected, clock, on_change=on_presence_change)
         self.write_limit = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
         self.read_limit = asyncio.Semaphore(MAX_CONCURRENT_READS)
@@ -97,7 +103,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
             # every call has its own deadline; the library disables the session's
             timeout=aiohttp.ClientTimeout(total=None),
         )
-        self._api = LiveKitAPI(url, key, secret, session=self._session, failover=False)
+        self._api = LiveKitAPI(access.url, access.key, access.secret, session=self._session, failover=False)
         self.service = self._api.room
         self.egress = self._api.egress
 
@@ -116,7 +122,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         """
         name = method.__name__.title().replace("_", "")  # LiveKit's name of the call
         try:
-            async with asyncio.timeout(self.deadline if within is None else within):
+            async with asyncio.timeout(self._access.deadline if within is None else within):
                 return await method(request)
         except FOREIGN as error:
             failure = to_livekit_error(error, self.address, name)
@@ -138,12 +144,13 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
 
     async def auto_creates(self) -> bool | None:
         """Whether LiveKit creates a missing room when a participant joins; None: unknown."""
-        grants = VideoGrants(room_join=True, room=f"roomctl-{uuid4()}")
-        token = AccessToken(*self._keys).with_identity("roomctl").with_grants(grants).to_jwt()
+        access, grants = self._access, VideoGrants(room_join=True, room=f"roomctl-{uuid4()}")
+        token = AccessToken(access.key, access.secret).with_identity("roomctl").with_grants(grants).to_jwt()
+        url = f"{access.url}/rtc/validate"
         try:
             async with (
-                asyncio.timeout(self.deadline),
-                self._session.get(f"{self._url}/rtc/validate", params={"access_token": token}) as answer,
+                asyncio.timeout(access.deadline),
+                self._session.get(url, params={"access_token": token}) as answer,
             ):
                 return _AUTO_CREATES.get(answer.status)
         except FOREIGN:

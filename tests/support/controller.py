@@ -162,7 +162,7 @@ class Site:
         """How many files its processes may open, unless 0."""
         self._logs = 0
         self._manifests: dict[str, dict[str, Any]] = {}
-        self._connection = LiveKitConnection(livekit.url, livekit.key, livekit.secret)
+        self._connection = LiveKitConnection(livekit.access)
         self.reader, self.writer = ApiReader(self._connection), ApiWriter(self._connection)
         self._http = aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=PATIENCE))
         self.rooms_dir.mkdir(parents=True, exist_ok=True)

@@ -30,7 +30,7 @@ async def mongodb(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Ser
 
 @pytest.fixture
 async def connection(livekit: LiveKitServer) -> AsyncIterator[LiveKitConnection]:
-    async with LiveKitConnection(livekit.url, livekit.key, livekit.secret) as opened:
+    async with LiveKitConnection(livekit.access) as opened:
         yield opened
 
 

@@ -7,6 +7,7 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from controller.live.client import LiveKitAccess
 from tests.support.cache import go_install
 from tests.support.child_process import Child
 from tests.support.ports import free_ports
@@ -64,6 +65,10 @@ class LiveKitServer(Child):
     @property
     def url(self) -> str:
         return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def access(self) -> LiveKitAccess:
+        return LiveKitAccess(self.url, self.key, self.secret)
 
     @property
     def ws_url(self) -> str:

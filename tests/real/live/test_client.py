@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from controller.live.client import (
     MAX_CONCURRENT_WRITES,
     ApiReader,
     ApiWriter,
+    LiveKitAccess,
     LiveKitConnection,
 )
 from controller.live.room import Permission
@@ -46,7 +48,7 @@ async def failure(
     url: str, name: str, *, key: str = KEY, secret: str = SECRET, deadline: float = 30
 ) -> LiveKitError:
     """How the call `name` fails; only where nobody answers is it the deadline that ends it."""
-    async with LiveKitConnection(url, key, secret, deadline=deadline) as connection:
+    async with LiveKitConnection(LiveKitAccess(url, key, secret, deadline=deadline)) as connection:
         with pytest.raises(LiveKitError) as failed:
             await CALLS[name](connection)
         assert secret not in str(failed.value)
@@ -96,8 +98,8 @@ async def test_a_frozen_server_is_away_within_the_deadline_and_back_when_it_thaw
     """What was given up may be carried out all the same, when it thaws: so another room is looked at."""
     async with (
         LiveKitServer(tmp_path) as server,
-        LiveKitConnection(server.url, server.key, server.secret, deadline=0.1) as hasty,
-        LiveKitConnection(server.url, server.key, server.secret) as connection,
+        LiveKitConnection(replace(server.access, deadline=0.1)) as hasty,
+        LiveKitConnection(server.access) as connection,
     ):
         await ApiReader(connection).rooms()
         server.pause()
@@ -114,7 +116,7 @@ async def test_a_frozen_server_is_away_within_the_deadline_and_back_when_it_thaw
 async def test_a_restarted_server_is_met_again_without_a_new_connection(tmp_path: Path) -> None:
     async with (
         LiveKitServer(tmp_path) as server,
-        LiveKitConnection(server.url, server.key, server.secret) as connection,
+        LiveKitConnection(server.access) as connection,
     ):
         reader, writer = ApiReader(connection), ApiWriter(connection)
         await writer.create_room("room", "", 5)
@@ -144,9 +146,8 @@ async def test_something_else_at_the_address_is_no_empty_livekit(proxy: Proxy) -
 
 @pytest.mark.parametrize("scheme", ["http", "ws"])
 async def test_http_and_ws_are_the_same(livekit: LiveKitServer, scheme: str) -> None:
-    async with LiveKitConnection(
-        f"{scheme}://127.0.0.1:{livekit.port}/", livekit.key, livekit.secret
-    ) as connection:
+    access = replace(livekit.access, url=f"{scheme}://127.0.0.1:{livekit.port}/")
+    async with LiveKitConnection(access) as connection:
         await ApiReader(connection).rooms()
 
 
@@ -160,7 +161,7 @@ async def test_http_and_ws_are_the_same(livekit: LiveKitServer, scheme: str) -> 
     ],
 )
 async def test_the_address_is_host_and_port_and_nothing_else(url: str, address: str) -> None:
-    async with LiveKitConnection(url, "key", SECRET) as connection:
+    async with LiveKitConnection(LiveKitAccess(url, "key", SECRET)) as connection:
         assert connection.address == address
 
 
@@ -178,7 +179,7 @@ async def test_calls_in_flight_are_bounded_in_lanes(proxy: Proxy, livekit: LiveK
         return fate
 
     proxy.request = counted
-    async with LiveKitConnection(proxy.url, livekit.key, livekit.secret, deadline=PATIENCE) as connection:
+    async with LiveKitConnection(replace(livekit.access, url=proxy.url, deadline=PATIENCE)) as connection:
         reader, writer = ApiReader(connection), ApiWriter(connection)
         names = [str(uuid.uuid4()) for _ in range(40)]
         calls = [asyncio.create_task(writer.create_room(name, "", 5)) for name in names]
@@ -199,7 +200,7 @@ async def test_a_guest_who_finds_no_free_slot_in_time_is_told_so(
 ) -> None:
     released = asyncio.Event()
     proxy.request = hold(released)
-    async with LiveKitConnection(proxy.url, livekit.key, livekit.secret) as connection:
+    async with LiveKitConnection(replace(livekit.access, url=proxy.url)) as connection:
         reader = ApiReader(connection)
         first = [
             asyncio.create_task(reader.participants("room", within=PATIENCE))

@@ -52,7 +52,7 @@ async def live(request: pytest.FixtureRequest, livekit: LiveKitServer) -> AsyncI
         yield Live(fake, fake, walk_in, publish)
         return
     async with (
-        LiveKitConnection(livekit.url, livekit.key, livekit.secret) as connection,
+        LiveKitConnection(livekit.access) as connection,
         AsyncExitStack() as people,
     ):
 

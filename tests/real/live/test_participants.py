@@ -10,7 +10,7 @@ import pytest
 
 from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.room import Permission
-from tests.support.livekit import KEY, SECRET, LiveKitServer
+from tests.support.livekit import LiveKitServer
 from tests.support.participants import CLOSED, JoinRefusedError, canary, guest, token
 from tests.support.wait import until
 
@@ -45,7 +45,10 @@ async def test_a_canary_notices_that_another_takes_its_place(livekit: LiveKitSer
 
 
 async def test_a_canary_notices_that_the_server_died(tmp_path: Path) -> None:
-    async with LiveKitServer(tmp_path) as server, LiveKitConnection(server.url, KEY, SECRET) as connection:
+    async with (
+        LiveKitServer(tmp_path) as server,
+        LiveKitConnection(server.access) as connection,
+    ):
         await ApiWriter(connection).create_room("room", "", 5)
         async with asyncio.timeout(60), canary(server.ws_url, token(server, "room", "ada")) as ada:
             server.kill()

@@ -16,7 +16,7 @@ from tests.support.wait import until
 async def test_a_room_that_no_server_has_any_more_can_be_deleted(tmp_path: Path) -> None:
     async with RecordingStack(tmp_path) as stack:
         livekit = stack.livekit
-        async with LiveKitConnection(livekit.url, livekit.key, livekit.secret) as connection:
+        async with LiveKitConnection(livekit.access) as connection:
             writer, reader = ApiWriter(connection), ApiReader(connection)
             await writer.create_room("left-behind", "", 10)
             async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):
@@ -37,9 +37,7 @@ async def test_who_was_inside_is_listed_and_found_to_be_gone(tmp_path: Path) -> 
     async with RecordingStack(tmp_path) as stack:
         livekit = stack.livekit
         news = list[str]()
-        async with LiveKitConnection(
-            livekit.url, livekit.key, livekit.secret, on_presence_change=news.append
-        ) as connection:
+        async with LiveKitConnection(livekit.access, on_presence_change=news.append) as connection:
             reader = ApiReader(connection)
             await ApiWriter(connection).create_room("left-behind", "", 10)
             async with canary(livekit.ws_url, token(livekit, "left-behind", "ann")):

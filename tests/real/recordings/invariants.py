@@ -139,7 +139,7 @@ async def watching(
     livekit: LiveKitServer, *workers: Worker, every: float = SAMPLE_EVERY
 ) -> AsyncIterator[Watch]:
     """Someone who looks all the while."""
-    async with LiveKitConnection(livekit.url, livekit.key, livekit.secret) as connection:
+    async with LiveKitConnection(livekit.access) as connection:
         watch = Watch(list(workers), ApiReader(connection), every=every)
         looking = asyncio.create_task(watch.keep_looking())
         try:

@@ -113,7 +113,7 @@ async def _venue(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Venu
             livekit_api_secret=server.secret,
             private_listen=Address("127.0.0.1", port),
         )
-        async with LiveKitConnection(server.url, server.key, server.secret) as connection:
+        async with LiveKitConnection(server.access) as connection:
             memory, metrics, hints = RecordCache(), Metrics(), asyncio.Queue[WebhookEvent]()
             state, reader = StateCache(memory), ApiReader(connection)
             clock = Clock()
