@@ -208,6 +208,7 @@ def _announcer(process: Process, parts: ControllerParts, store: RoomStore, lease
         lease,
         process.state,
         process.clock,
+        store,
         lambda: parts.reconciler.desired,
         parts.task_runner.wait_until_idle,
     )

@@ -37,7 +37,7 @@ class Badge:
 
 @dataclass(frozen=True, slots=True)
 class Minter:
-    """Signs with `key`; `ttl` is a token's lifetime in seconds. Tokens of `previous` keys are still proofs."""
+    """Signs with `key`; `ttl` is a token's life in seconds. Tokens of `previous` keys are still proofs."""
 
     key: ApiKey
     ttl: int

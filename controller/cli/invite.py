@@ -18,6 +18,7 @@ from controller.access.invites import (
 from controller.access.policy import Role
 from controller.cli.console import Exit, print_data, print_info
 from controller.cli.flags import with_settings
+from controller.cli.in_force import report_in_force
 from controller.cli.record_event import record_event, warn_of_missing_event
 from controller.cli.rooms import change_record, one_room
 from controller.cli.wait_condition import parse_duration
@@ -75,9 +76,9 @@ async def invite(
                 "warning: ROOMCTL_SECRET differs from the one that the database was made with; "
                 "unless `roomctl run` has the same, the link will not work"
             )
-        now = int(time.time())
+        now, code = int(time.time()), Exit.FINE
         if identity is not None:
-            record = await _bind(settings, room, identity, now + seconds)
+            record, code = await _bind(settings, room, identity, now + seconds)
         if role == "hidden":
             text = egress_token(record, settings.secret, now, seconds)
         else:
@@ -85,11 +86,14 @@ async def invite(
             text = link(invited, settings, now)
         await _record(settings, record, role, now + seconds)
     print_data(text)
-    return Exit.FINE
+    return code
 
 
-async def _bind(settings: Settings, room: str, identity: str, expires: int) -> RoomRecord:
-    """Reserve the identity for the invite. RoomctlError if too many are reserved."""
+async def _bind(settings: Settings, room: str, identity: str, expires: int) -> tuple[RoomRecord, Exit]:
+    """Keep the identity for the invite; the exit code is of the wait until that is in force.
+
+    RoomctlError if too many are kept already.
+    """
 
     def bound(record: RoomRecord) -> RoomRecord:
         now = datetime.now(UTC)
@@ -103,7 +107,7 @@ async def _bind(settings: Settings, room: str, identity: str, expires: int) -> R
         return after
 
     async with connect_store(settings, verb="invite", read_only=False) as store:
-        return await change_record(store, room, bound)
+        return await change_record(store, room, bound), await report_in_force(store)
 
 
 async def _record(settings: Settings, record: RoomRecord, role: InvitedRole, expires: int) -> None:

@@ -8,6 +8,7 @@ import typer
 
 from controller.cli.console import Exit, pause, print_error, print_info
 from controller.cli.flags import with_settings
+from controller.cli.in_force import report_in_force
 from controller.cli.record_event import record_event
 from controller.cli.rooms import change_record, one_room
 from controller.cli.wait_condition import parse_duration
@@ -51,9 +52,10 @@ async def kick(
             record = await change_record(store, room, lambda before: before.with_kick(identity, until, now))
             reason = f"{quote_excerpt(identity)} until {format_time(until)}"
             await record_event(store, settings, EventType.KICK, record, reason)
+            code = await report_in_force(store)
     async with connection(settings) as opened:
         is_out = await left(opened.reader(), record, identity)
-    return _report(record, identity, until, is_out=is_out)
+    return _report(record, identity, until, is_out=is_out) or code
 
 
 def _seconds(text: str) -> float:

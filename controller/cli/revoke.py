@@ -4,8 +4,9 @@ from typing import Annotated
 
 import typer
 
-from controller.cli.console import Exit, print_info
+from controller.cli.console import print_info
 from controller.cli.flags import with_settings
+from controller.cli.in_force import report_in_force
 from controller.cli.record_event import record_event
 from controller.cli.rooms import change_record, one_room
 from controller.connect import connect_store
@@ -29,6 +30,7 @@ async def revoke(
         async with connect_store(settings, verb="revoke", read_only=False) as store:
             record = await change_record(store, room, RoomRecord.with_next_invite_epoch)
             await record_event(store, settings, EventType.REVOKE, record, "all invites revoked")
+            code = await report_in_force(store)
     key = redact_key(record.key)
     print_info(f"{key}: all invites revoked; run `roomctl invite {key} --role speaker` to create a new one")
-    return Exit.FINE
+    return code

@@ -12,7 +12,7 @@ from controller.clock import Clock
 from controller.errors import StoreError
 from controller.manifests.snapshot import Desired
 from controller.reconcile.peers import RENEW_SECONDS, Peers
-from controller.records.ports import Lease, Replicas
+from controller.records.ports import Lease, RecordReader, Replicas
 from controller.records.replicas import Replica
 from controller.state_cache import StateCache
 
@@ -33,6 +33,7 @@ class Announcer:
     lease: Lease
     state: StateCache
     clock: Clock
+    records: RecordReader
     desired: Callable[[], Desired | None]
     wait_until_idle: Callable[[], Awaitable[None]]
 
@@ -79,6 +80,7 @@ class Announcer:
                 **known,
                 "number": self.me.number + 1,
                 "written": self.clock.wall(),
+                "changes_read": self.records.changes_read,
                 "manifests_withheld": state.manifests_withheld,
                 "livekit_age_s": _age(state.livekit.seen, now),
                 "livekit_error": state.livekit.error,

@@ -140,6 +140,10 @@ class StoredRecords(Records, Protocol):
 class RecordReader(StoredRecords, Protocol):
     """Reads what others wrote. Raises only StoreError's kinds, as all the ports below."""
 
+    @property
+    def changes_read(self) -> int:
+        """The number of the last change that the memory accounts for: each batch of writes raises it."""
+
     async def refresh(self) -> bool:
         """Read what others wrote (primary, majority); True if anything changed.
 

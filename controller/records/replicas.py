@@ -22,6 +22,7 @@ class Replica(BaseModel):
     `manifests_withheld`: it does not act on manifests, because another replica may have newer ones.
     `livekit_age_s` and `webhook_age_s` count from the last successful ListRooms and the last verified webhook
     (None: none so far). `clock_ahead_s`: how far its clock is ahead of LiveKit's, None where unknown.
+    `changes_read` is the number of the last change of the records that it has read (None: an older release).
     `untrusted_proxy`: the address that last sent it X-Forwarded-For without being a trusted proxy ('': none),
     `untrusted_proxy_age_s` ago.
     """
@@ -45,6 +46,7 @@ class Replica(BaseModel):
     livekit_error: str = ""
     clock_ahead_s: float | None = None
     webhook_age_s: float | None = None
+    changes_read: int | None = None
     untrusted_proxy: str = ""
     untrusted_proxy_age_s: float | None = None
 

@@ -91,6 +91,7 @@ class MongoStore:
         self._cache = cache or RecordCache()
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
+        self.changes_read = 0
         self._unpublished = False  # a batch was written, but the number was not raised
         self._invalidated = False
         self._read_at = 0.0
@@ -220,7 +221,7 @@ class MongoStore:
                 "stop its controllers and set `instance` in the document {_id: 'store'} of its `meta`"
             )
         if stored.store != self._identity.store:
-            self._number = None  # another database: the old one was lost or restored
+            self._number, self.changes_read = None, 0  # another database: the old one was lost or restored
         self._identity = stored
 
     async def _read_all(self, number: int) -> bool:
@@ -238,7 +239,8 @@ class MongoStore:
                 else:
                     decoded[hash(raw)] = record
         self._report(unusable)
-        self._number, self._read_at = number, self._clock()
+        self._number = self.changes_read = number
+        self._read_at = self._clock()
         changed = self._cache.replace(decoded.values(), unusable)
         self._decoded = {seen: self._cache.by_id[record.id] for seen, record in decoded.items()}
         self._full_read_interval = _interval_after(self._clock() - began)
@@ -376,9 +378,11 @@ class MongoStore:
             self._number = None  # it may or may not have been raised: the next refresh reads everything
             raise
         self._unpublished = False
-        number = None if document is None else document["n"]
+        number: int = document["n"] if document is not None else 0
         alone = self._number is not None and number == self._number + 1
         self._number = number if alone else None
+        if alone:
+            self.changes_read = number
 
     # Permission to remove, and the holder of the lease
 

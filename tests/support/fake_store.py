@@ -1,6 +1,7 @@
 """The records in memory, under the same rules as MongoStore; held to the same contract tests."""
 
 import asyncio
+import operator
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -33,6 +34,7 @@ class FakeDatabase:
     holder: Holder | None = None
     replicas: dict[str, Replica] = field(default_factory=dict)
     identity: StoreIdentity = IDENTITY
+    changes: int = 0
 
 
 class FakeStore:
@@ -41,7 +43,7 @@ class FakeStore:
     def __init__(self, database: FakeDatabase | None = None) -> None:
         self.database = database or FakeDatabase()
         self.fail: Exception | None = None
-        self.writes = 0
+        self.writes = self.changes_read = 0
         self.secret_changed = False
         self._cache = RecordCache()
         self.recordings = FakeRecordings(self.database, self._reached)
@@ -67,6 +69,7 @@ class FakeStore:
 
     async def refresh(self) -> bool:
         self._reached()
+        self.changes_read = self.database.changes
         return self._cache.replace(self.database.rooms.values(), self.database.unusable.values())
 
     def invalidate(self) -> None:
@@ -118,7 +121,7 @@ class FakeStore:
             self._cache.put({record.id: stored})
             raise StoreConflictError("it was revived")
         self.database.rooms.pop(record.id, None)
-        self.writes += 1
+        self._count()
         self._cache.put({record.id: None})
 
     async def removal_approval(self) -> RemovalApproval | None:
@@ -139,9 +142,15 @@ class FakeStore:
 
     def _put(self, record: RoomRecord) -> RoomRecord:
         self.database.rooms[record.id] = record
-        self.writes += 1
+        self._count()
         self._cache.put({record.id: record})
         return record
+
+    def _count(self) -> None:
+        self.writes += 1
+        self.database.changes += 1
+        if self.changes_read == self.database.changes - 1:
+            self.changes_read += 1
 
     def _owner(self, key: str) -> str | None:
         return next((r.id for r in self.database.rooms.values() if r.key == key), None)
@@ -282,6 +291,7 @@ def is_expected(change: Change, stored: RoomRecord) -> bool:
         compared.append(lambda r: r.live and r.live.name)
     if "retired" in fields:
         compared.append(lambda r: [old.name for old in r.retired])
+    compared += (operator.attrgetter(name) for name in ("bound", "kicked") if name in fields)
     if "recording" in fields:
         compared.append(lambda r: r.recording and (r.recording.attempt_at, r.recording.egress_id))
     newest = fields["status"].observed_generation if "status" in fields else stored.status.observed_generation

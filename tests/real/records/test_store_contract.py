@@ -89,6 +89,39 @@ async def test_there_is_news_when_the_records_in_memory_change_and_only_then(
     assert unchanged.is_set()
 
 
+async def test_number_of_changes_read_covers_what_another_wrote(store: RoomStore, other: RoomStore) -> None:
+    await store.insert(room())
+    await store.refresh()
+    assert other.changes_read < store.changes_read
+    await other.refresh()
+    assert other.changes_read >= store.changes_read
+
+
+async def test_of_two_kicks_at_once_neither_is_lost(store: RoomStore, other: RoomStore) -> None:
+    record = await store.insert(room())
+    await other.refresh()
+    first = await store.save(
+        record, record.with_kick("ann", LATER, NOW).with_bound_identity("eve", LATER, NOW)
+    )
+    with pytest.raises(StoreConflictError):
+        await other.save(record, record.with_kick("ben", LATER, NOW))
+    with pytest.raises(StoreConflictError):
+        await other.save(record, record.with_bound_identity("joe", LATER, NOW))
+    await other.refresh()
+    second = await other.save(
+        first, first.with_kick("ben", LATER, NOW).with_bound_identity("joe", LATER, NOW)
+    )
+    await store.refresh()
+    assert store.by_id[record.id] == second
+    assert second.kicked_at(NOW) == {"ann", "ben"}
+    assert second.bound_at(NOW) == {"eve", "joe"}
+    assert second.kicked_at(LATER) == second.bound_at(LATER) == frozenset()
+    third = await store.save(second, second.with_kick("ann", LATER + timedelta(hours=1), NOW))
+    with pytest.raises(StoreConflictError):
+        await other.save(second, second.with_kick("ann", LATER + timedelta(hours=2), NOW))
+    assert (third.reader, third.without_old_kicks(LATER + timedelta(hours=1)).reader) == (2, 1)
+
+
 async def test_a_taken_id_is_a_conflict(store: RoomStore) -> None:
     await store.insert(room(1))
     with pytest.raises(StoreConflictError):
