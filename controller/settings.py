@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Final, TypeVar
 
 from controller import settings_parsers as read
-from controller.errors import SettingsError
 from controller.recording_output import RecordingOutput
 from controller.settings_parsers import ApiKey
 from controller.text import closest_match
@@ -284,14 +283,6 @@ class Settings:
 
 SETTINGS: Final = tuple(Setting(each.name, *each.metadata["row"]) for each in fields(Settings))
 """All settings, in the order of docs/settings.md."""
-
-
-def load_settings(flags: Mapping[str, str], environ: Mapping[str, str], groups: SettingGroup) -> Settings:
-    """The same as `check_settings`. SettingsError lists all missing and invalid ones within `groups`."""
-    settings, problems = check_settings(flags, environ, groups)
-    if problems:
-        raise SettingsError(tuple(problems.values()))
-    return settings
 
 
 def check_settings(

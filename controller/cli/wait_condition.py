@@ -54,14 +54,10 @@ def parse_duration(text: str) -> float:
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """One room to wait for: `name` as shown; `spec` of its manifest, None if unknown.
-
-    `gone`: it has a record, but no manifest in the caller's directory.
-    """
+    """One room to wait for: `name` as shown; `spec` of its manifest, None if unknown."""
 
     name: str
     spec: RoomSpec | None = None
-    gone: bool = False
 
 
 def unmet_reason(condition: WaitCondition, target: Target, room: RoomStatus | None) -> str:

@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from operator import is_
 from pathlib import Path
 from typing import Final
 
@@ -68,7 +69,7 @@ class Cache:
         files = sorted(listing.files)
         parsed = [self._file(listed) for listed in files]
         self._entries = {f.file: self._entries[f.file] for f in files if f.file in self._entries}
-        same = len(parsed) == len(self._parsed) and all(map(_is, parsed, self._parsed))
+        same = len(parsed) == len(self._parsed) and all(map(is_, parsed, self._parsed))
         unread = _unread(listing)
         if self._desired is None or not same or self._desired.unread != unread:
             self._parsed, self._desired = parsed, _desired(parsed, unread)
@@ -247,7 +248,3 @@ def _unreadable(file: str, problem: str) -> Parsed:
 
 def _digest(content: bytes) -> str:
     return hashlib.sha256(content).hexdigest()
-
-
-def _is(one: object, other: object) -> bool:
-    return one is other

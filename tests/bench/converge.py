@@ -21,10 +21,11 @@ from pymongo import AsyncMongoClient, InsertOne, UpdateOne
 from controller import logs, one_shot
 from controller.live.room import EMPTY_TIMEOUT_SECONDS
 from controller.plan.model import Plan
-from controller.settings import SettingGroup, Settings, load_settings
+from controller.settings import SettingGroup, Settings
 from tests.bench.manifests import rooms
 from tests.support.embedded import secantus
 from tests.support.livekit import LiveKitServer
+from tests.support.settings import load_settings
 
 MAX_TOKEN_REQUESTS_IN_FLIGHT = 32
 ROUNDS = 3

@@ -36,11 +36,12 @@ from controller.records import open_store
 from controller.records.embedded import read_password, served_uri
 from controller.records.ports import StoreAccess
 from controller.records.record import RoomRecord
-from controller.settings import SettingGroup, load_settings
+from controller.settings import SettingGroup
 from tests.support.forked import forked
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import token
 from tests.support.ports import free_ports
+from tests.support.settings import load_settings
 from tests.support.wait import PATIENCE, until
 
 ROOT: Final = Path(__file__).parents[2]

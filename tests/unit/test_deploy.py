@@ -15,8 +15,9 @@ from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
-from controller.settings import SETTINGS, SettingGroup, load_settings
+from controller.settings import SETTINGS, SettingGroup
 from controller.sidecar.calls import CALLS
+from tests.support.settings import load_settings
 
 MONITORING = Path(__file__).parents[2] / "controller" / "docs" / "monitoring.md"
 DEPLOY = Path(__file__).parents[2] / "deploy"

@@ -8,8 +8,9 @@ import pytest
 
 from controller.cli.verbs import VERBS
 from controller.manifests import load
-from controller.settings import SettingGroup, load_settings
+from controller.settings import SettingGroup
 from tests.support.documents import ROOT, blocks, commands
+from tests.support.settings import load_settings
 
 README = (ROOT / "README.md").read_text()
 EXPORTS = re.findall(r"^export (\w+)='([^']+)'", README, re.MULTILINE)

@@ -15,10 +15,10 @@ from controller.settings import (
     Setting,
     SettingGroup,
     Settings,
-    load_settings,
     unknown_variables,
 )
 from controller.settings_parsers import Address, ApiKey, mongodb_address
+from tests.support.settings import load_settings
 
 SECRET = "the-secret-that-nobody-may-see-0123456789"
 GOOD = {
