@@ -78,7 +78,7 @@ async def run(settings: Settings) -> int:
         live = await stack.enter_async_context(
             connection(
                 settings,
-                on_presence_change=triggers.queue_companion_check,
+                on_presence_change=triggers.companion_checks.put,
                 on_unavailable=on_unavailable,
             )
         )

@@ -35,11 +35,11 @@ class CompanionRunner:
         """Start what is due without waiting for it. StoreError's kinds if a companion cannot load."""
         for companion in self.companions:
             await companion.load()
-        queued = self.triggers.drain_companion_checks()
+        queued = self.triggers.companion_checks.drain()
         for companion in self.companions:
             due = companion.due(observed, queued, audit=audit)
             if due is None:
-                self.triggers.companion_checks.update(queued)
+                self.triggers.companion_checks.keep(*queued)
                 self.triggers.later(RETRY_SECONDS)
             for room_id in sorted(due or ()):
                 self._start(companion, room_id, queued)
@@ -69,7 +69,7 @@ class CompanionRunner:
             return
         record = self.records.by_id.get(room_id)
         if record is not None and (missed := record.names & queued):
-            self.triggers.companion_checks.update(missed)
+            self.triggers.companion_checks.keep(*missed)
             self.task_runner.requeue(key)
 
     async def _step(self, companion: Companion, room_id: str) -> None:

@@ -221,20 +221,20 @@ class Reconciler:
         if not self.lease.held:
             return
         if needs_permission_check(event, live, self._watched):
-            self.triggers.queue_permission_check(event.room)
+            self.triggers.permission_checks.put(event.room)
         elif needs_pass(event, live, self._watched):
             self.triggers.wake()
         if needs_companion_check(event, live, self._watched):
-            self.triggers.queue_companion_check(event.room)
+            self.triggers.companion_checks.put(event.room)
 
     def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
         """Check the queued rooms, and at an audit some of the occupied ones."""
-        if queued := self.triggers.drain_permission_checks() | self._newly_kicked(observed):
+        if queued := self.triggers.permission_checks.drain() | self._newly_kicked(observed):
             for record in self.planner.records.by_id.values():  # read now, to include new ones
                 if record.live is None or record.live.name not in queued or not record.should_be_live:
                     continue
                 if not self.task_runner.start_maintenance(EnforcePermissions(record), again=True):
-                    self.triggers.permission_checks.add(record.live.name)
+                    self.triggers.permission_checks.keep(record.live.name)
         if audit:
             for record in self._audit.choose(observed.records.values(), observed.live):
                 self.task_runner.start_maintenance(EnforcePermissions(record))

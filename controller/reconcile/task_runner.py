@@ -263,7 +263,7 @@ class TaskRunner:
     def _queue_permission_check(self, change: RoomChange) -> None:
         """Have the next pass check permissions: the policy changed, and some may not be updated."""
         if change.live_name is not None:
-            self.triggers.permission_checks.add(change.live_name)
+            self.triggers.permission_checks.keep(change.live_name)
 
     async def _run_maintenance(self, key: str, chore: Chore) -> None:
         try:
@@ -271,7 +271,7 @@ class TaskRunner:
         except RoomctlError as error:
             delay = self._retry(key)
             if isinstance(chore, EnforcePermissions) and chore.record.live is not None:
-                self.triggers.permission_checks.add(chore.record.live.name)
+                self.triggers.permission_checks.keep(chore.record.live.name)
             if not isinstance(error, _AWAY | StoreConflictError | LeaseLostError):
                 seconds = round(delay, 1)
                 log.warning(

@@ -9,18 +9,39 @@ from typing import TypeAlias
 _Slot: TypeAlias = tuple[int, Callable[[], None]]
 
 
+class CheckQueue:
+    """The names of live rooms that a pass must check."""
+
+    def __init__(self, wake: Callable[[], None]) -> None:
+        self._wake = wake
+        self._names: set[str] = set()
+
+    def put(self, name: str) -> None:
+        """The next pass checks it, and starts now."""
+        self.keep(name)
+        self._wake()
+
+    def keep(self, *names: str) -> None:
+        """The next pass checks them, whenever it starts."""
+        self._names.update(names)
+
+    def drain(self) -> AbstractSet[str]:
+        """The rooms queued since the last call."""
+        names, self._names = self._names, set()
+        return names
+
+
 class Triggers:
     """Wakes one waiting loop; a wake during a pass counts for the next.
 
-    `permission_checks` and `companion_checks` are the names of live rooms that a pass must check. One that
-    is added without a wake is checked by a later pass.
+    `permission_checks`: participants inside may have wrong permissions. `companion_checks`: participants, or
+    what serves the room, may have changed.
     """
 
     def __init__(self) -> None:
         self._woken = asyncio.Event()
         self._files = True
-        self.permission_checks: set[str] = set()
-        self.companion_checks: set[str] = set()
+        self.permission_checks, self.companion_checks = CheckQueue(self.wake), CheckQueue(self.wake)
         self._timers: dict[_Slot, asyncio.TimerHandle] = {}
 
     def wake(self) -> None:
@@ -30,26 +51,6 @@ class Triggers:
         """Have the next pass read rooms.d: it may have changed."""
         self._files = True
         self._woken.set()
-
-    def queue_permission_check(self, name: str) -> None:
-        """The participants of the live room `name` may have wrong permissions: the next pass checks."""
-        self.permission_checks.add(name)
-        self._woken.set()
-
-    def drain_permission_checks(self) -> AbstractSet[str]:
-        """The live rooms queued since the last call."""
-        queued, self.permission_checks = self.permission_checks, set()
-        return queued
-
-    def queue_companion_check(self, name: str) -> None:
-        """Participants of the live room `name`, or its recording, may have changed: the next pass checks."""
-        self.companion_checks.add(name)
-        self._woken.set()
-
-    def drain_companion_checks(self) -> AbstractSet[str]:
-        """The live rooms queued for companions since the last call."""
-        queued, self.companion_checks = self.companion_checks, set()
-        return queued
 
     def later(self, delay: float) -> None:
         """Wake the loop in `delay` seconds."""

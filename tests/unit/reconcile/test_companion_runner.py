@@ -65,7 +65,7 @@ async def started() -> tuple[InProcess, Observed]:
     process = InProcess()
     process.manifests = desired(manifest("a"), manifest("b"))
     await process.run_until_stable()
-    process.triggers.drain_companion_checks()
+    process.triggers.companion_checks.drain()
     await process.triggers.wait(0.0)
     process.triggers.delays.clear()
     return process, await process.planner.observer.observe(process.manifests)
@@ -87,12 +87,12 @@ async def test_each_companion_gets_a_step_for_each_room_that_is_due() -> None:
 
 async def test_one_that_cannot_look_keeps_what_was_queued_and_is_asked_again() -> None:
     process, observed = await started()
-    process.triggers.queue_companion_check("somewhere")
+    process.triggers.companion_checks.put("somewhere")
     blind, sees = Agents(blind=True), Agents()
     await runner(process, blind, sees).run_pass(observed, audit=False)
     await process.task_runner.wait_until_idle()
     assert (len(blind.steps), len(sees.steps)) == (0, 2)
-    assert process.triggers.drain_companion_checks() == {"somewhere"}
+    assert process.triggers.companion_checks.drain() == {"somewhere"}
     assert process.triggers.delays == [RETRY_SECONDS]
 
 
@@ -120,11 +120,11 @@ async def test_what_happens_during_a_step_is_looked_at_after_it() -> None:
     agents, name = Agents(), process.name("a")
     drive = runner(process, agents)
     await drive.run_pass(observed, audit=False)
-    process.triggers.queue_companion_check(name)
+    process.triggers.companion_checks.put(name)
     await drive.run_pass(observed, audit=False)  # the step has not ended
     await process.task_runner.wait_until_idle()
     assert len(agents.steps) == 2
-    assert process.triggers.drain_companion_checks() == {name}
+    assert process.triggers.companion_checks.drain() == {name}
     assert process.triggers.woken
 
 

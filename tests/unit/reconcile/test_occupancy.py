@@ -81,7 +81,7 @@ async def test_a_look_under_way_when_the_webhook_comes_is_followed_by_another() 
     process.triggers._woken.clear()
     await process.task_runner.wait_until_idle()
     assert process.triggers.woken
-    assert process.triggers.drain_permission_checks() == {process.name("a")}
+    assert process.triggers.permission_checks.drain() == {process.name("a")}
 
 
 async def test_a_room_made_while_a_pass_plans_is_looked_into_by_that_pass(

@@ -82,7 +82,7 @@ async def test_a_number_that_lags_keeps_no_recording_alive() -> None:
     controller = harness()
     egress = await recorded(controller)
     controller.live.forgotten.add("ann")
-    controller.triggers.queue_companion_check(egress.room)
+    controller.triggers.companion_checks.put(egress.room)
     await look(controller)
     recording = controller.record("stage").recording
     assert recording is not None

@@ -129,24 +129,24 @@ def test_a_room_made_since_the_last_pass_may_be_one_to_record(room: str, instanc
 
 async def test_a_mark_wakes_the_loop_and_is_taken_once() -> None:
     triggers = Triggers()
-    triggers.queue_companion_check("ours")
+    triggers.companion_checks.put("ours")
     assert await triggers.wait(60.0)
-    assert triggers.drain_companion_checks() == {"ours"}
-    assert not triggers.drain_companion_checks()
-    triggers.companion_checks.add("ours")
+    assert triggers.companion_checks.drain() == {"ours"}
+    assert not triggers.companion_checks.drain()
+    triggers.companion_checks.keep("ours")
     assert not await triggers.wait(0.0)
-    assert triggers.drain_companion_checks() == {"ours"}
+    assert triggers.companion_checks.drain() == {"ours"}
 
 
 async def test_a_suspicion_wakes_the_loop_and_is_taken_once() -> None:
     triggers = Triggers()
-    triggers.queue_permission_check("ours")
+    triggers.permission_checks.put("ours")
     assert await triggers.wait(60.0)
-    assert triggers.drain_permission_checks() == {"ours"}
-    assert not triggers.drain_permission_checks()
-    triggers.permission_checks.add("ours")
+    assert triggers.permission_checks.drain() == {"ours"}
+    assert not triggers.permission_checks.drain()
+    triggers.permission_checks.keep("ours")
     assert not await triggers.wait(0.0)
-    assert triggers.drain_permission_checks() == {"ours"}
+    assert triggers.permission_checks.drain() == {"ours"}
 
 
 async def test_a_wake_before_the_wait_counts() -> None:

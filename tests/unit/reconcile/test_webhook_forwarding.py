@@ -123,7 +123,7 @@ async def test_a_room_that_vanished_comes_back(pair: Pair) -> None:
 async def test_the_standby_itself_does_nothing(pair: Pair) -> None:
     await pair.receive(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert not pair.standby.triggers.woken
-    assert not pair.standby.triggers.drain_companion_checks()
+    assert not pair.standby.triggers.companion_checks.drain()
 
 
 async def test_nobody_is_named_in_the_database(pair: Pair) -> None:
