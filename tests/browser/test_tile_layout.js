@@ -60,7 +60,7 @@ async ([most, isSharing, minWidth]) => {
 
   // The largest tile of any number of columns, in whole px.
   function largest(box, count, gap) {
-    const [narrowest, widest] = box.width < box.height ? [3 / 4, 4 / 3] : [4 / 3, 16 / 9];
+    const [narrowest, widest] = innerWidth < innerHeight ? [3 / 4, 4 / 3] : [4 / 3, 16 / 9];
     const sizes = Array.from({ length: count }, (_, index) => {
       const columns = index + 1;
       const rows = Math.ceil(count / columns);

@@ -1,25 +1,28 @@
-// The settings dialog of the call: microphone, camera and speaker.
+// The dialogs of the call: settings, and help.
 
 import { devicePickers, kindOf } from "./devices.js";
+import { Dialog } from "./dialog.js";
 import { byId, showNote } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { permissions } from "./livekit.js";
+import { setUpScreenModes } from "./screen-modes.js";
 import { session } from "./session.js";
 import { t } from "./texts.js";
 
 export class CallSettings {
   #room;
+  #settings = new Dialog("settings", () => devicePickers.render()); // permissions may have changed
+  #help = new Dialog("help", () => this.#settings.close());
 
   constructor(room) {
     this.#room = room;
-    byId("settings-open").onclick = () => this.#open();
-    byId("settings-close").onclick = () => this.close();
-    byId("settings").onclick = ({ target }) => { if (target === byId("settings")) this.close(); }; // its backdrop
+    setUpScreenModes(() => this.#settings.close());
     devicePickers.show(byId("settings-devices"), this);
   }
 
   close() {
-    byId("settings").close();
+    this.#settings.close();
+    this.#help.close();
   }
 
   // As the owner of the device pickers.
@@ -37,10 +40,5 @@ export class CallSettings {
     } catch (error) {
       showNote(device === "speaker" ? t("device.speaker") : describeDeviceError(device, error));
     }
-  }
-
-  async #open() {
-    await devicePickers.render(); // permissions may have changed
-    byId("settings").showModal();
   }
 }

@@ -7,9 +7,13 @@ import { hasMediaDevices } from "./devices.js";
 import { byId, setVisible, showNote } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { LiveKit, permissions, roomPolicy } from "./livekit.js";
+import { closeOpenPanel } from "./panel.js";
+import { ParticipantList } from "./participant-list.js";
 import { attachAudio, onRoomChange } from "./room-events.js";
+import { leaveFullscreen } from "./screen-modes.js";
 import { session } from "./session.js";
 import { t } from "./texts.js";
+import { Shortcuts } from "./shortcuts.js";
 import { tilesForCall } from "./tile-selection.js";
 import { Tiles } from "./tiles.js";
 
@@ -66,19 +70,25 @@ async function publish(room, { mic, camera }) {
 class CallSession {
   #room;
   #tiles;
+  #chat;
+  #participants;
   #controls;
   #settings;
+  #shortcuts;
   #cancelRender;
   #isClosed = false;
 
   constructor(room) {
     this.#room = room;
-    this.#tiles = new Tiles(room, tilesForCall);
-    const chat = new Chat(room);
-    this.#controls = new Controls(room, chat);
+    this.#tiles = new Tiles(room, tilesForCall, { canEnlarge: true });
+    this.#chat = new Chat(room);
+    this.#participants = new ParticipantList(room);
+    this.#controls = new Controls(room, this.#chat);
     this.#settings = new CallSettings(room);
+    this.#shortcuts = new Shortcuts(() => closeOpenPanel() || this.#tiles.resetLarge());
     this.#listen();
     byId("leave").onclick = () => {
+      leaveFullscreen();
       session.save({ inside: false }); // a page that is only reloaded rejoins
       room.disconnect();
     };
@@ -96,6 +106,7 @@ class CallSession {
     setVisible(byId("sound"), !this.#room.canPlaybackAudio);
     this.#tiles.render();
     this.#controls.render();
+    this.#participants.render();
   }
 
   announceRecording() {
@@ -110,8 +121,7 @@ class CallSession {
     byId("sounds").replaceChildren();
     byId("trouble").textContent = "";
     showNote(""); // a note about the call
-    byId("chat").hidden = true;
-    this.#settings.close();
+    for (const part of [this.#chat, this.#participants, this.#settings, this.#shortcuts]) part.close();
   }
 
   #listen() {

@@ -3,6 +3,7 @@
 import { CHAT_TOPIC, inArrivalOrder, onTextStream } from "./chat-receiver.js";
 import { byId, createElement, createIcon, createUserText, setVisible, showNote } from "./dom.js";
 import { displayName } from "./livekit.js";
+import { Panel } from "./panel.js";
 import { t } from "./texts.js";
 
 const MAX_MESSAGES = 500;
@@ -10,6 +11,7 @@ const MAX_NOTE_CHARS = 120;
 
 export class Chat {
   #room;
+  #panel = new Panel("chat", () => this.#onPanelChange());
   #unread = 0;
   #lastIdentity;
 
@@ -20,27 +22,26 @@ export class Chat {
       event.preventDefault();
       this.#send();
     };
-    byId("chat-open").onclick = () => this.#setOpen(byId("chat").hidden);
-    byId("chat-close").onclick = () => this.#setOpen(false);
-    byId("chat").onkeydown = (event) => { if (event.key === "Escape") this.#setOpen(false); };
     this.#renderUnread();
   }
 
   // Shows or hides the chat: who may not write sees no messages either.
   setAllowed(isAllowed) {
     setVisible(byId("chat-open"), isAllowed);
-    if (!isAllowed && !byId("chat").hidden) this.#setOpen(false);
+    if (!isAllowed) this.#panel.setOpen(false);
   }
 
-  #setOpen(isOpen) {
-    setVisible(byId("chat"), isOpen);
-    byId("chat-open").setAttribute("aria-expanded", String(isOpen));
-    if (isOpen) {
+  close() {
+    this.#panel.close();
+  }
+
+  #onPanelChange() {
+    if (this.#panel.isOpen) {
       this.#unread = 0;
       showNote("");
       byId("chat-text").focus();
       byId("log").scrollTop = byId("log").scrollHeight;
-    } else if (!byId("chat-open").hidden) byId("chat-open").focus();
+    }
     this.#renderUnread();
   }
 
@@ -67,7 +68,7 @@ export class Chat {
     byId("messages").append(item);
     if (byId("messages").childElementCount > MAX_MESSAGES) byId("messages").firstElementChild.remove();
     byId("log").scrollTop = byId("log").scrollHeight;
-    if (byId("chat").hidden && !isOwn) {
+    if (!this.#panel.isOpen && !isOwn) {
       this.#unread += 1;
       showNote(t("chat.message", { name, text: text.slice(0, MAX_NOTE_CHARS) }));
     }

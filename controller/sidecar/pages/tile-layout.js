@@ -26,8 +26,8 @@ export function listTiles({ width }, minWidth, gap, [, widest]) {
 }
 
 // The tiles of one row that scrolls sideways.
-export function rowTiles({ height }, [narrowest]) {
-  return { width: Math.floor(height * narrowest), height: Math.floor(height) };
+export function rowTiles({ height }, minWidth, [narrowest]) {
+  return { width: Math.floor(Math.max(minWidth, height * narrowest)), height: Math.floor(height) };
 }
 
 // Which way the tiles scroll where they do not fit: a box that is too low for two rows has one.

@@ -14,17 +14,20 @@ export class Tiles {
   #selectTiles;
   #minWidth;
   #fitSingleVideo;
+  #canEnlarge;
+  #large = null; // the key of the tile that was made large
   #tiles = new Map();
   #resizeObserver = new ResizeObserver(() => this.#layOut());
 
   // `selectTiles(room, sharers)` says who has a tile (tile-selection.js); `sharers` share their screen. No tile is
   // narrower than `minWidth`, in px. `fitSingleVideo`: a single tile has the aspect ratio of its video, so that
-  // nothing of it is cut off.
-  constructor(room, selectTiles, { minWidth = MIN_WIDTH_PX, fitSingleVideo = false } = {}) {
+  // nothing of it is cut off. `canEnlarge`: a click makes a tile large, and another one small again.
+  constructor(room, selectTiles, { minWidth = MIN_WIDTH_PX, fitSingleVideo = false, canEnlarge = false } = {}) {
     this.#room = room;
     this.#selectTiles = selectTiles;
     this.#minWidth = minWidth;
     this.#fitSingleVideo = fitSingleVideo;
+    this.#canEnlarge = canEnlarge;
     this.#resizeObserver.observe(byId("tiles"), { box: "border-box" }); // the layout itself changes the padding
   }
 
@@ -32,15 +35,20 @@ export class Tiles {
     const sharers = [...this.#room.remoteParticipants.values()]
       .filter((each) => videoOf(each, LiveKit.Track.Source.ScreenShare));
     const { participants, hiddenCount, placeholder } = this.#selectTiles(this.#room, sharers);
-    const keys = new Set([...participants.map(participantKey), ...sharers.map(screenKey), ...(hiddenCount ? [COUNT_KEY] : [])]);
-    for (const [key, tile] of this.#tiles) if (!keys.has(key)) this.#remove(key, tile);
+    const keys = [...participants.map(participantKey), ...sharers.map(screenKey), ...(hiddenCount ? [COUNT_KEY] : [])];
+    for (const [key, tile] of this.#tiles) if (!keys.includes(key)) this.#remove(key, tile);
     for (const participant of participants) this.#renderParticipant(participant);
     for (const sharer of sharers) this.#renderScreen(sharer);
     if (hiddenCount) this.#renderHiddenCount(hiddenCount);
-    byId("stage").dataset.screens = String(sharers.length);
+    this.#place(keys);
     byId("empty").textContent = placeholder;
     setVisible(byId("empty"), placeholder !== "");
     this.#layOut();
+  }
+
+  // Makes every tile small again. A shared screen is large by itself.
+  resetLarge() {
+    this.#setLarge(null);
   }
 
   clear() {
@@ -50,7 +58,7 @@ export class Tiles {
 
   #renderParticipant(participant) {
     const isOwn = participant === this.#room.localParticipant;
-    const tile = this.#findOrCreate(participantKey(participant), byId("tiles"), () => {
+    const tile = this.#findOrCreate(participantKey(participant), () => {
       const created = createElement("article", isOwn ? "tile own" : "tile");
       created.dataset.identity = participant.identity;
       created.addEventListener("resize", () => this.#layOut(), true); // the video's own event does not bubble
@@ -67,7 +75,7 @@ export class Tiles {
   }
 
   #renderScreen(participant) {
-    const tile = this.#findOrCreate(screenKey(participant), byId("screens"), () => {
+    const tile = this.#findOrCreate(screenKey(participant), () => {
       const created = createElement("article", "tile screen");
       created.dataset.screenOf = participant.identity;
       return created;
@@ -77,12 +85,12 @@ export class Tiles {
   }
 
   #renderHiddenCount(count) {
-    const tile = this.#findOrCreate(COUNT_KEY, byId("tiles"), () => createElement("article", "tile more"));
+    const tile = this.#findOrCreate(COUNT_KEY, () => createElement("article", "tile more"));
     setName(tile, t("participant.more", { count }), false);
     tile.querySelector(".avatar").textContent = `+${count}`;
   }
 
-  #findOrCreate(key, parent, create) {
+  #findOrCreate(key, create) {
     const existing = this.#tiles.get(key);
     if (existing) return existing;
     const tile = create();
@@ -91,7 +99,7 @@ export class Tiles {
     const label = createElement("p", "label");
     label.append(createIcon("mic-off"), createUserText("span", ""));
     tile.append(avatar, label);
-    parent.append(tile);
+    if (this.#canEnlarge) tile.append(this.#createEnlargeButton(key));
     this.#tiles.set(key, tile);
     return tile;
   }
@@ -100,6 +108,33 @@ export class Tiles {
     setVideo(tile, undefined);
     tile.remove();
     this.#tiles.delete(key);
+    if (key === this.#large) this.#large = null;
+  }
+
+  #createEnlargeButton(key) {
+    const button = createElement("button", "enlarge");
+    button.type = "button";
+    button.addEventListener("click", ({ detail }) => {
+      if (detail !== 2) this.#setLarge(this.#large === key ? null : key); // a double click is one
+    });
+    return button;
+  }
+
+  #setLarge(key) {
+    this.#large = key;
+    this.#place([...this.#tiles.keys()]);
+    this.#layOut();
+  }
+
+  // The large area has the tile that was made large, else the shared screens; all others are beside it.
+  #place(keys) {
+    const focused = document.activeElement;
+    const isLarge = (key) => (this.#large ? key === this.#large : this.#tiles.get(key).matches(".screen"));
+    arrange(byId("screens"), keys.filter(isLarge).map((key) => this.#tiles.get(key)));
+    arrange(byId("tiles"), keys.filter((key) => !isLarge(key)).map((key) => this.#tiles.get(key)));
+    byId("stage").dataset.large = String(keys.filter(isLarge).length);
+    for (const [key, tile] of this.#tiles) tile.querySelector(".enlarge")?.setAttribute("aria-pressed", String(key === this.#large));
+    if (focused?.matches(".enlarge") && focused.isConnected) focused.focus(); // a tile that is moved loses it
   }
 
   // Sizes the tiles so that they fill most of the space, or scroll.
@@ -107,14 +142,14 @@ export class Tiles {
     const tiles = byId("tiles");
     const box = tiles.getBoundingClientRect(); // clientWidth is rounded, often up
     const gap = parseFloat(getComputedStyle(tiles).columnGap);
-    const ratios = this.#aspectRatios(box);
+    const ratios = this.#aspectRatios();
     const fitting = fitTiles(box, tiles.childElementCount, gap, ratios);
     const scrolls = fitting.width < this.#minWidth;
     const isRow = scrolls && scrollsSideways(box, this.#minWidth, gap, ratios);
     tiles.classList.toggle("row", isRow);
     tiles.classList.toggle("list", scrolls && !isRow);
     const inner = { width: tiles.clientWidth, height: tiles.clientHeight }; // without a scrollbar
-    const size = !scrolls ? fitting : isRow ? rowTiles(inner, ratios) : listTiles(inner, this.#minWidth, gap, ratios);
+    const size = !scrolls ? fitting : isRow ? rowTiles(inner, this.#minWidth, ratios) : listTiles(inner, this.#minWidth, gap, ratios);
     const inset = scrolls ? 0 : Math.floor((box.width - size.columns * (size.width + gap) + gap) / 2);
     tiles.style.setProperty("--tile-width", `${size.width}px`);
     tiles.style.setProperty("--tile-height", `${size.height}px`);
@@ -122,17 +157,25 @@ export class Tiles {
     tiles.tabIndex = scrolls ? 0 : -1; // a keyboard can scroll it
   }
 
-  #aspectRatios({ width, height }) {
+  // By the orientation of the page: cameras are no less wide where the tiles are beside a shared screen.
+  #aspectRatios() {
     const videos = this.#fitSingleVideo ? byId("tiles").querySelectorAll(".tile:only-child video") : [];
     const own = [...videos].find((each) => each.videoWidth > 0);
     if (own) return [own.videoWidth / own.videoHeight, own.videoWidth / own.videoHeight];
-    return ASPECT_RATIOS[width < height ? "portrait" : "landscape"];
+    return ASPECT_RATIOS[innerWidth < innerHeight ? "portrait" : "landscape"];
   }
 }
 
 const COUNT_KEY = "hidden count";
 const participantKey = (participant) => `participant ${participant.identity}`;
 const screenKey = (participant) => `screen ${participant.identity}`;
+
+// Moves only what is elsewhere. A video that is moved keeps on playing.
+function arrange(parent, tiles) {
+  tiles.forEach((tile, index) => {
+    if (parent.children[index] !== tile) parent.insertBefore(tile, parent.children[index] ?? null);
+  });
+}
 
 function videoOf(participant, source) {
   const publication = participant.getTrackPublication(source);
@@ -158,6 +201,7 @@ function setName(tile, name, isMuted) {
   const text = tile.querySelector(".label span");
   if (text.textContent !== name) text.textContent = name;
   tile.classList.toggle("muted", isMuted);
+  tile.querySelector(".enlarge")?.setAttribute("aria-label", t("tile.enlarge", { name }));
   tile.setAttribute("aria-label", isMuted ? t("participant.muted", { name }) : name);
 }
 

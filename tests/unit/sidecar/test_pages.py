@@ -35,7 +35,8 @@ async def with_client(client: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
 class TestPage:
     async def test_an_active_room_has_one_that_knows_what_to_offer(self) -> None:
         async with serving() as harness:
-            harness.put(record(spec=spec(mediaType=MediaType.AUDIO_ONLY, allow_webinar_mode=True, record=True)))
+            offered = spec(mediaType=MediaType.AUDIO_ONLY, allow_webinar_mode=True, record=True)
+            harness.put(record(spec=offered))
             answer = await get(harness, f"/join/{ROOM_ID}")
             assert answer.status == 200
             assert answer.headers["content-type"] == "text/html; charset=utf-8"
