@@ -1,5 +1,7 @@
 // Helpers for elements. They set text only, never HTML.
 
+import { removeDirectionControls } from "./user-text.js";
+
 export const byId = (id) => document.getElementById(id);
 
 export function createElement(tag, className = "", text = "") {
@@ -9,9 +11,10 @@ export function createElement(tag, className = "", text = "") {
   return element;
 }
 
-// An element for text that participants wrote: the text decides whether it runs left to right or right to left.
+// An element for text that participants wrote: the text decides whether it runs left to right or right to left, and
+// does not reorder what is around it.
 export function createUserText(tag, text) {
-  const element = createElement(tag, "", text);
+  const element = createElement(tag, "", removeDirectionControls(text));
   element.dir = "auto";
   return element;
 }

@@ -2,6 +2,7 @@
 // Its log is switched off: its messages may contain tokens.
 
 import { t } from "./texts.js";
+import { removeDirectionControls } from "./user-text.js";
 
 export const LiveKit = globalThis.LivekitClient;
 LiveKit?.setLogLevel("silent");
@@ -31,7 +32,7 @@ export function roomPolicy(room) {
   }
 }
 
-export const displayName = (participant) => participant?.name || t("participant.guest");
+export const displayName = (participant) => removeDirectionControls(participant?.name ?? "").trim() || t("participant.guest");
 
 // Whether it is the camera that faces the user, as of a laptop; a phone has another one.
 export const facesUser = (cameraTrack) => LiveKit.facingModeFromLocalTrack(cameraTrack).facingMode !== "environment";

@@ -5,6 +5,7 @@ import { byId, createElement, setVisible, showView } from "./dom.js";
 import { describeError } from "./errors.js";
 import { LiveKit } from "./livekit.js";
 import { Lobby } from "./lobby.js";
+import { setPageTitle } from "./page-title.js";
 import { session } from "./session.js";
 import { t } from "./texts.js";
 import { isRoomOpen, requestToken, TokenError } from "./token.js";
@@ -41,7 +42,7 @@ function openLobby() {
   byId("about").textContent = !maySpeak ? t("lobby.viewer")
     : isWebinar ? t("lobby.speaker") : "";
   setVisible(byId("may-record"), pageData.record === "true");
-  document.title = t("lobby.page-title", { room: pageData.name });
+  setPageTitle(t("lobby.page-title", { room: pageData.name }));
   showView("lobby");
   lobby.open({
     mic: maySpeak && pageData.media !== "MEDIA_TYPE_VIDEO_ONLY",
@@ -58,7 +59,7 @@ async function join(tracks = {}) {
   try {
     await joinCall(await requestToken(), tracks, onCallEnded, signal);
     session.save({ inside: true });
-    document.title = byId("room-name").textContent;
+    setPageTitle(byId("room-name").textContent);
     showView("call");
   } catch (error) {
     for (const track of Object.values(tracks)) track.stop();
@@ -128,7 +129,7 @@ function showNotice(code) {
     const possible = actions.filter((action) => action !== "back" || !pageData.code);
     byId("actions").replaceChildren(...possible.map((action, index) => createActionButton(action, code, index === 0)));
   }
-  document.title = title;
+  setPageTitle(title);
   const wasInCall = pageData.view === "call";
   showView("notice");
   if (wasInCall) byId("sentence").focus(); // the element with the focus is hidden now

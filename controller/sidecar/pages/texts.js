@@ -2,6 +2,7 @@
 // A text with a count is two keys, KEY.one and KEY.other.
 
 import english from "./texts-en.js";
+import { isolateDirection } from "./user-text.js";
 
 const LANGUAGES = ["en", "de", "fr", "es", "pt", "ja"];
 
@@ -50,7 +51,7 @@ function documentParsed() {
 
 const pluralOf = (key, count) => texts[`${key}.${pluralRules.select(count)}`] ?? texts[`${key}.other`];
 
-const format = (value) => (typeof value === "number" ? numberFormat.format(value) : value);
+const format = (value) => (typeof value === "number" ? numberFormat.format(value) : isolateDirection(value));
 
 document.documentElement.lang = language;
 translate(document);
