@@ -19,7 +19,7 @@ NOTHING_SENT = """() => {
 }"""
 DISTANCE_TO_END = "(log) => log.scrollHeight - log.scrollTop - log.clientHeight"
 OVERFLOWS = "(element) => element.scrollWidth > element.clientWidth"
-INVITING = "<img src=x onerror=alert(1)> https://example.com/a_(b)?c=1#d, (see HTTPS://example.org) javascript:alert(1)"
+INVITING = "<img src=x> https://example.com/a_(b)?c=1#d, (see HTTPS://example.org) javascript:alert(1)"
 HIDDEN_TAB = """(hidden) => {
   Object.defineProperty(document, "hidden", { configurable: true, get: () => hidden });
   document.dispatchEvent(new Event("visibilitychange"));

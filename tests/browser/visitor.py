@@ -1,7 +1,7 @@
 """Somebody at the join page in Chromium, and what the page did while they were there."""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 from playwright.async_api import BrowserContext, ConsoleMessage, Locator, Page, expect
 from playwright.async_api import TimeoutError as NotThere
 
+from tests.support.axe import violations
 from tests.support.chromium import MILLISECONDS
 from tests.support.wait import until
 
@@ -46,6 +47,13 @@ TOKEN: Final = "/livekit/token"
 PRESS_WITHIN: Final = 500
 """Milliseconds until a button counts as gone."""
 WIDTHS: Final = {"desktop": (1280, 800), "phone": (390, 844)}
+LOOKS: Final[Mapping[str, Any]] = {
+    "light": {"color_scheme": "light", "forced_colors": "none"},
+    "dark": {"color_scheme": "dark", "forced_colors": "none"},
+    "forced": {"color_scheme": "dark", "forced_colors": "active"},
+}
+BUT: Final = {"forced": ("color-contrast",)}
+"""axe does not see which colours the browser forces."""
 INSIDE_OR_NOT: Final = re.compile("call|notice")
 REFUSED: Final = "Failed to load resource"
 """So Chromium begins what it writes for each answer that is a refusal."""
@@ -190,13 +198,16 @@ class Visitor:
     # -- evidence ---------------------------------------------------------------------------------------
 
     async def shoot(self, state: str) -> None:
-        """Pictures of the page as it stands: two widths, light and dark."""
+        """Pictures of the page as it stands, in all its looks, none of which breaks a rule of axe."""
         for place, (width, height) in WIDTHS.items():
             await self.page.set_viewport_size({"width": width, "height": height})
-            for scheme in ("light", "dark"):
-                await self.page.emulate_media(color_scheme=scheme)
-                picture = self.shots / f"{state}-{place}-{scheme}.png"
+            for look, media in LOOKS.items():
+                await self.page.emulate_media(**media)
+                picture = self.shots / f"{state}-{place}-{look}.png"
                 await self.page.screenshot(path=picture, animations="disabled")
+                found = await violations(self.page, but=BUT.get(look, ()))
+                assert not found, f"{state}, {place}, {look}: {found}"
+        await self.page.emulate_media(**LOOKS["light"])
 
     def strangers(self, allowed: set[str]) -> set[str]:
         """Hosts that the page has turned to and should not have."""

@@ -23,7 +23,7 @@ def livekit_client() -> Path:
     """The script, fetched unless it is there by this very lock file. RuntimeError says what is missing."""
     with locked(cache_dir() / ".npm.lock"):
         if missing_packages() or not in_place(CLIENT, LOCK, PUT):
-            _fetch()
+            npm_ci(FOLDER, "livekit-client and Swagger UI")
     return CLIENT
 
 
@@ -37,11 +37,12 @@ def _packages(lock: Path) -> dict[str, tuple[Any, Any]]:
     return {place: (each["version"], each["integrity"]) for place, each in packages.items() if place}
 
 
-def _fetch() -> None:
+def npm_ci(folder: Path, what: str) -> None:
+    """Install what the lock file in `folder` names. RuntimeError says what is missing."""
     npm = shutil.which("npm")
     if npm is None:
         raise RuntimeError(_NO_NPM)
-    print(f"fetching livekit-client and Swagger UI: {' '.join(COMMAND)} (once)", file=sys.stderr, flush=True)  # noqa: T201
-    done = subprocess.run([npm, *COMMAND[1:]], cwd=FOLDER, stdin=subprocess.DEVNULL, stdout=2, check=False)
+    print(f"fetching {what}: {' '.join(COMMAND)} (once)", file=sys.stderr, flush=True)  # noqa: T201
+    done = subprocess.run([npm, *COMMAND[1:]], cwd=folder, stdin=subprocess.DEVNULL, stdout=2, check=False)
     if done.returncode:
         raise RuntimeError(f"{' '.join(COMMAND)} failed (exit {done.returncode}); its output stands above")

@@ -21,6 +21,7 @@ PARTS: Final = {
     "redis": "redis_server",
     "ferret": "build",
     "livekit_client": "livekit_client",
+    "axe": "axe_core",
 }
 """The modules beside this one that start or bring a part, and what in them gets it."""
 

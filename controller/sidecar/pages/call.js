@@ -9,6 +9,7 @@ import { describeDeviceError } from "./errors.js";
 import { LiveKit, permissions, roomPolicy } from "./livekit.js";
 import { closeOpenPanel } from "./panel.js";
 import { ParticipantList } from "./participant-list.js";
+import { Presence } from "./presence.js";
 import { attachAudio, onRoomChange } from "./room-events.js";
 import { leaveFullscreen } from "./screen-modes.js";
 import { session } from "./session.js";
@@ -75,6 +76,7 @@ class CallSession {
   #controls;
   #settings;
   #shortcuts;
+  #presence;
   #cancelRender;
   #isClosed = false;
 
@@ -86,6 +88,7 @@ class CallSession {
     this.#controls = new Controls(room, this.#chat);
     this.#settings = new CallSettings(room);
     this.#shortcuts = new Shortcuts(() => closeOpenPanel() || this.#tiles.resetLarge());
+    this.#presence = new Presence(room);
     this.#listen();
     byId("leave").onclick = () => {
       leaveFullscreen();
@@ -121,7 +124,7 @@ class CallSession {
     byId("sounds").replaceChildren();
     byId("trouble").textContent = "";
     showNote(""); // a note about the call
-    for (const part of [this.#chat, this.#participants, this.#settings, this.#shortcuts]) part.close();
+    for (const part of [this.#chat, this.#participants, this.#presence, this.#settings, this.#shortcuts]) part.close();
   }
 
   #listen() {

@@ -61,6 +61,7 @@ async function join(tracks = {}) {
     session.save({ inside: true });
     setPageTitle(byId("room-name").textContent);
     showView("call");
+    byId("room-name").focus(); // the button with the focus is hidden now
   } catch (error) {
     for (const track of Object.values(tracks)) track.stop();
     if (signal.aborted) return; // back in the lobby

@@ -28,7 +28,7 @@ export function tilesForRecording(room, sharers) {
 }
 
 // In webinar mode listeners are counted and not shown.
-function isShown(room, participant) {
+export function isShown(room, participant) {
   if (!roomPolicy(room).allow_webinar_mode) return true;
   if (participant === room.localParticipant) return permissions(room).mic || permissions(room).camera;
   return participant.attributes.role === "speaker" || participant.trackPublications.size > 0;

@@ -5,6 +5,7 @@ import { byId, createElement, createIcon, createUserText, setVisible } from "./d
 import { displayName, facesUser, LiveKit } from "./livekit.js";
 import { t } from "./texts.js";
 import { fitTiles, listTiles, rowTiles, scrollsSideways } from "./tile-layout.js";
+import { initials } from "./user-text.js";
 
 const ASPECT_RATIOS = { landscape: [4 / 3, 16 / 9], portrait: [3 / 4, 4 / 3] }; // narrowest, widest
 const MIN_WIDTH_PX = 132; // the tiles scroll rather than get narrower
@@ -203,10 +204,4 @@ function setName(tile, name, isMuted) {
   tile.classList.toggle("muted", isMuted);
   tile.querySelector(".enlarge")?.setAttribute("aria-label", t("tile.enlarge", { name }));
   tile.setAttribute("aria-label", isMuted ? t("participant.muted", { name }) : name);
-}
-
-function initials(name) {
-  const words = name.split(/\s+/).filter(Boolean);
-  const initial = (word) => Array.from(word)[0] ?? "";
-  return (initial(words[0] ?? "") + (words.length > 1 ? initial(words.at(-1)) : "")).toUpperCase();
 }

@@ -8,6 +8,16 @@ export const isolateDirection = (text) => (RIGHT_TO_LEFT.test(text) ? `\u2068${t
 
 const RIGHT_TO_LEFT = /[\u0590-\u08ff\ufb1d-\ufdff\ufe70-\ufefc\u{10800}-\u{10fff}\u{1e800}-\u{1efff}]/u;
 
+// The first characters of the first and the last word; an emoji or a letter with its marks is one character.
+export function initials(name) {
+  const words = name.split(/\s+/).filter(Boolean);
+  return [...new Set([words[0] ?? "", words.at(-1) ?? ""])].map(firstCharacter).join("").toUpperCase();
+}
+
+// Older browsers have no Segmenter.
+const graphemes = Intl.Segmenter && new Intl.Segmenter();
+const firstCharacter = (word) => (graphemes ? graphemes.segment(word).containing(0)?.segment : Array.from(word)[0]) ?? "";
+
 // Returns nodes: the text, in which each http or https address is a link.
 export function createLinkedText(text) {
   const nodes = [];

@@ -54,7 +54,7 @@ def test_without_npm_it_says_what_to_install(bare: Path, monkeypatch: pytest.Mon
         (["tests/real/manifests", "tests/real/records/test_lease.py::test_x"], {"ferret"}),
         (["tests/real/cli/test_recordings.py", "-k", "red"], {"livekit"}),
         (["tests/real/recordings/test_kept.py"], {"livekit", "redis", "egress"}),
-        (["tests/browser", "tests/unit"], {"livekit", "livekit_client", "chromium"}),
+        (["tests/browser", "tests/unit"], {"livekit", "livekit_client", "chromium", "axe"}),
     ],
 )
 def test_a_run_needs_the_parts_of_its_tests_alone(arguments: list[str], parts: set[str]) -> None:
