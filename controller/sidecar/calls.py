@@ -96,7 +96,7 @@ CALLS: Final = (
         _PUBLIC,
         Code.NOT_FOUND,
         parameters=(_ID_IN_PATH,),
-        other_statuses=(HTTPStatus.NOT_FOUND, _UNAVAILABLE),
+        other_statuses=(HTTPStatus.PERMANENT_REDIRECT, HTTPStatus.NOT_FOUND, _UNAVAILABLE),
     ),
     _get("/join/assets/{name}", "", Pages.asset, _HTML, _PUBLIC),
     _get("/recording/template", "Recording", Pages.recorded, _HTML, _PUBLIC, parameters=_WORKER),

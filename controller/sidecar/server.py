@@ -43,10 +43,11 @@ class Sidecar:
         rate, proxies = settings.address_requests_per_second, settings.trusted_proxies
         limit = AddressLimit(rate, proxies, context.clock, context.note_untrusted_proxy)
         self._join_handlers = JoinHandlers(context, self.access_tokens, limit.client_of)
-        parts = (self._rooms, self._join_handlers, Pages(context), Operations(context))
+        pages = Pages(context)
+        parts = (self._rooms, self._join_handlers, pages, Operations(context))
         public = routes(CALLS, "public", (*parts, OpenApiPage(document("public", CALLS))), cors)
         private = routes(CALLS, "private", (*parts, OpenApiPage(document("private", CALLS))))
-        self._public_router = Router(public, context.metrics, limit, cors)
+        self._public_router = Router(public, context.metrics, limit, cors, pages.not_found)
         self._private_router = Router(private, context.metrics)
 
     @asynccontextmanager

@@ -211,9 +211,7 @@ def main() -> int:
     parser = Parser(
         prog="deploy/quickstart", description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument(
-        "--check", action="store_true", help="join a room as a guest, then end: 0, or 1"
-    )
+    parser.add_argument("--check", action="store_true", help="join a room as a guest, then end: 0, or 1")
     parser.add_argument(
         "--record",
         action="store_true",

@@ -1,6 +1,6 @@
 """Routing: from method and path to a handler, and what all responses of a listener have."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final
 
@@ -61,12 +61,19 @@ class Router:
     """Selects the handler by exact path and method, and answers every error in the same form.
 
     `limit` may refuse any request before it is routed; every response has the header lines of `cors`.
+    `not_found` may answer a request for which there is nothing, with a page for a person.
     """
 
     def __init__(
-        self, routes: Routes, metrics: Metrics, limit: AddressLimit | None = None, cors: Cors | None = None
+        self,
+        routes: Routes,
+        metrics: Metrics,
+        limit: AddressLimit | None = None,
+        cors: Cors | None = None,
+        not_found: Callable[[web.BaseRequest], Response | None] = lambda _: None,
     ) -> None:
         self._routes, self._metrics, self._limit, self._cors = routes, metrics, limit, cors
+        self._not_found = not_found
 
     async def __call__(self, request: web.BaseRequest) -> Response:
         mark_request_begun(request)
@@ -85,7 +92,8 @@ class Router:
             return await self._route(request)
         except ApiError as refusal:
             self._metrics.refusals.labels(refusal.code).inc()
-            return error_response(refusal)
+            page = self._not_found(request) if refusal.code is Code.NOT_FOUND else None
+            return page or error_response(refusal)
         except web.RequestPayloadError:
             return error_response(_UNREADABLE, close=True)
         except ConnectionError:

@@ -3,12 +3,14 @@
 import { joinCall } from "./call.js";
 import { byId, createElement, setVisible, showView } from "./dom.js";
 import { describeError } from "./errors.js";
+import { inviteError } from "./invite.js";
 import { LiveKit } from "./livekit.js";
 import { Lobby } from "./lobby.js";
 import { setPageTitle } from "./page-title.js";
-import { session } from "./session.js";
+import { roomId, session } from "./session.js";
 import { t } from "./texts.js";
 import { isRoomOpen, requestToken, TokenError } from "./token.js";
+import { removeDirectionControls } from "./user-text.js";
 
 const MAX_RETRY_SECONDS = 60;
 const MAX_REJOIN_DELAY_MS = 10_000;
@@ -25,11 +27,23 @@ function start() {
   byId("title").textContent = name;
   byId("room-name").textContent = name;
   setVisible(byId("title"), name !== "");
-  byId("name").value = session.name;
-  if (!LiveKit) showError("NO_CLIENT");
-  else if (pageData.code) showError(pageData.code);
+  byId("name").value = session.name || nameInQuery();
+  const code = startError();
+  if (code) showError(code);
   else if (session.inside) join();
   else openLobby();
+}
+
+// Why nobody can join from this page, as far as that is known before.
+function startError() {
+  if (!LiveKit) return "NO_CLIENT";
+  if (pageData.code || !session.invite || session.inside) return pageData.code;
+  return inviteError(session.invite, roomId, Number(pageData.now)); // the server's clock: the browser's may be wrong
+}
+
+function nameInQuery() {
+  const name = new URLSearchParams(location.search).get("name") ?? "";
+  return removeDirectionControls(name).trim().slice(0, byId("name").maxLength);
 }
 
 function openLobby() {

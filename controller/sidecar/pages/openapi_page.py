@@ -4,13 +4,14 @@ Both are made once, at the start, and do not depend on requests.
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from html import escape
 from string import Template
 from typing import Any, Final
 
 from aiohttp import hdrs, web
 
+from controller.sidecar.http.accept import wants_page
 from controller.sidecar.http.response import Response
 from controller.sidecar.pages.assets import FOLDER, HTML, INSTALL, PACKAGES, Assets, page_headers
 
@@ -43,34 +44,10 @@ class OpenApiPage:
 
         OpenAPI 3.1; a page where the Accept header prefers text/html.
         """
-        if prefers_html(request.headers.getall(hdrs.ACCEPT, ())):
+        if wants_page(request):
             return Response(self._html, kind=HTML, more=f"{_VARY}{_HEADERS}")
         return Response(self._json, more=_VARY)
 
     async def asset(self, request: web.BaseRequest) -> Response:
         """A file of the page."""
         return await self._assets.answer(request)
-
-
-def prefers_html(accept: Sequence[str]) -> bool:
-    """Whether these Accept headers put text/html before application/json, as a browser's do."""
-    wanted = dict(_range(part) for line in accept for part in line.split(","))
-    return _quality(wanted, "text", "html") > _quality(wanted, "application", "json")
-
-
-def _quality(wanted: dict[str, float], kind: str, form: str) -> float:
-    """The quality of a type; the most exact range counts."""
-    ranges = (f"{kind}/{form}", f"{kind}/*", "*/*")
-    return next((wanted[each] for each in ranges if each in wanted), 0.0)
-
-
-def _range(part: str) -> tuple[str, float]:
-    name, *parameters = (word.strip().lower() for word in part.split(";"))
-    weights = (word[2:] for word in parameters if word.startswith("q="))
-    return name, _weight(next(weights, "1"))
-
-
-def _weight(text: str) -> float:
-    """0 if it is invalid."""
-    digits = text.replace(".", "", 1)
-    return min(float(text), 1.0) if digits.isascii() and digits.isdigit() else 0.0

@@ -8,12 +8,13 @@ import re
 from http import HTTPStatus
 from string import Template
 from typing import Final
-from urllib.parse import urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
 from controller.records.record import RoomRecord
 from controller.sidecar.context import Context
+from controller.sidecar.http.accept import wants_page
 from controller.sidecar.http.response import ApiError, Code, Response
 from controller.sidecar.pages.assets import (
     CONTENT_TYPES,
@@ -30,6 +31,12 @@ _ANY_LIVEKIT: Final = ("ws:", "wss:", "http:", "https:")
 """An egress worker reaches LiveKit at an address that our settings do not have."""
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
 _RETRY: Final = "Retry-After: 2\r\n"
+_JOIN: Final = "/join/"
+_MENDABLE: Final = re.compile(r"([0-9A-Fa-f]{24})[^0-9A-Za-z]*")
+"""A room's id, and behind it nothing that could belong to one."""
+_IN_QUERY: Final = "%/?:@!$&'()*+,;=-._~"
+_MAX_DEPTH: Final = 16
+"""A deeper path gets the page without its style."""
 
 
 class Pages:
@@ -38,15 +45,17 @@ class Pages:
     """
 
     def __init__(self, context: Context) -> None:
-        self._state, self._state_error = context.state, context.state_error
+        self._state, self._state_error, self._wall = context.state, context.state_error, context.wall
         own = (path for path in FOLDER.iterdir() if path.suffix in CONTENT_TYPES)
         (client,) = PACKAGES["livekit-client"]
         self._assets = Assets(own, [client])
         self._client = self._assets.url(client.name)
         self._page, self._recorded = _template("join.html"), _template("recording.html")
+        self._no_page = _template("not-found.html")
         livekit = _sources(context.settings.livekit_public_url)
         self._headers = page_headers(connect=livekit, devices=_DEVICES)
         self._recorded_headers = page_headers(connect=_ANY_LIVEKIT)
+        self._plain_headers = page_headers()
 
     async def page(self, request: web.BaseRequest) -> Response:
         """The page for joining a room.
@@ -55,11 +64,13 @@ class Pages:
         says why: it says the same for every id without an active room.
         """
         room_id = last_segment(request)
+        if wants_page(request) and (location := mended_location(request.raw_path)):
+            return _redirect(location)
         if not _SEGMENT.match(room_id):
             raise ApiError(Code.NOT_FOUND)
         record = self._state.room(room_id)
         why = self._why_not(record)
-        page_data = _attributes(record if why is None else None, why)
+        page_data = _attributes(record if why is None else None, why, int(self._wall()))
         body = self._page.substitute(attributes=page_data, client=self._client)
         status = HTTPStatus.OK if why is None else why.status
         more = self._headers + (_RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else "")
@@ -78,13 +89,41 @@ class Pages:
         """A file of either page."""
         return await self._assets.answer(request)
 
+    def not_found(self, request: web.BaseRequest) -> Response | None:
+        """For a person: the page that the path means, or one that says that there is none."""
+        if request.method not in (hdrs.METH_GET, hdrs.METH_HEAD) or not wants_page(request):
+            return None
+        if location := mended_location(request.raw_path):
+            return _redirect(location)
+        depth = min(request.raw_path.partition("?")[0].count("/") - 1, _MAX_DEPTH)
+        body = self._no_page.substitute(assets=f"{'../' * depth}join/assets/")
+        return Response(body.encode(), HTTPStatus.NOT_FOUND, kind=HTML, more=self._plain_headers)
+
     def _why_not(self, record: RoomRecord | None) -> Code | None:
         if error := self._state_error():
             return error.code
         return Code.ROOM_NOT_FOUND if record is None else None
 
 
-def _attributes(record: RoomRecord | None, why: Code | None) -> str:
+def mended_location(target: str) -> str | None:
+    """The join page that a damaged link means, relative to `target`; None where it is whole, or unclear.
+
+    Capital letters, and what mail programs and people add to the end of a link: a slash, a period, a bracket.
+    """
+    path, mark, query = target.partition("?")
+    tail = path.removeprefix(_JOIN)
+    found = _MENDABLE.fullmatch(unquote(tail))
+    if tail == path or found is None or tail == found[1].lower():
+        return None
+    up = "../" * tail.count("/") or "./"
+    return f"{up}{found[1].lower()}{mark}{quote(query, safe=_IN_QUERY, errors='replace')}"
+
+
+def _redirect(location: str) -> Response:
+    return Response(b"", HTTPStatus.PERMANENT_REDIRECT, kind="", more=f"Location: {location}\r\n")
+
+
+def _attributes(record: RoomRecord | None, why: Code | None, now: int) -> str:
     """What the page's script needs to know, as attributes of its body."""
     if record is None:
         return f'data-code="{why}"'
@@ -94,6 +133,7 @@ def _attributes(record: RoomRecord | None, why: Code | None) -> str:
         "media": spec.mediaType,
         "webinar": str(spec.allow_webinar_mode).lower(),
         "record": str(spec.record).lower(),
+        "now": str(now),
     }
     return " ".join(f'data-{name}="{html.escape(value)}"' for name, value in page_data.items())
 

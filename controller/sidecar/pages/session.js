@@ -1,6 +1,8 @@
 // The participant in this room and tab. It is kept in sessionStorage, so that a reload can prove its identity.
 // None of it is ever logged, and the invite is removed from the address bar as soon as it is read.
 
+import { inviteInFragment, readInvite } from "./invite.js";
+
 export const roomId = location.pathname.split("/").at(-1);
 const STORAGE_KEY = `roomctl/${roomId}`;
 const STORED_FIELDS = ["identity", "token", "invite", "name", "inside", "mic", "camera", "devices"];
@@ -25,7 +27,7 @@ class Session {
 
   constructor() {
     Object.assign(this, readStored());
-    const linkInvite = new URLSearchParams(location.hash.slice(1)).get("invite");
+    const linkInvite = inviteInFragment(location.hash.slice(1));
     if (linkInvite) {
       if (linkInvite !== this.invite) Object.assign(this, { invite: linkInvite, identity: "", token: "", inside: false, mic: true, camera: true });
       history.replaceState(null, "", location.pathname + location.search);
@@ -65,15 +67,10 @@ function createIdentity() {
   return `guest-${Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("")}`;
 }
 
-// The identity in the invite, or "". Only the server can verify the invite.
+// The identity in the invite, or "".
 function boundIdentity(invite) {
-  try {
-    const claims = invite.split(".")[1].replace(/-/g, "+").replace(/_/g, "/");
-    const { sub } = JSON.parse(atob(claims));
-    return typeof sub === "string" ? sub : "";
-  } catch {
-    return "";
-  }
+  const identity = readInvite(invite)?.sub;
+  return typeof identity === "string" ? identity : "";
 }
 
 export const session = new Session();

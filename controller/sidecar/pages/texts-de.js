@@ -153,4 +153,12 @@ export default {
   "device.added": "Angeschlossen: {device}.",
   "device.removed": "Entfernt: {device}.",
   "device.no-choice": "Es gibt nichts auszuwählen. Wenn Sie ein weiteres Gerät anschließen, erscheint es hier.",
+  "error.INVITE_DAMAGED.title": "Der Link ist beschädigt",
+  "error.INVITE_DAMAGED.text": "Die Einladung darin ist unvollständig. Kopieren Sie den ganzen Link noch einmal, bitten Sie die einladende Person um einen neuen, oder treten Sie als Gast bei.",
+  "error.INVITE_EXPIRED.title": "Diese Einladung ist abgelaufen",
+  "error.INVITE_EXPIRED.text": "Bitten Sie die einladende Person um einen neuen Link, oder treten Sie als Gast bei.",
+  "error.INVITE_OTHER_ROOM.title": "Diese Einladung gilt für einen anderen Raum",
+  "error.INVITE_OTHER_ROOM.text": "Öffnen Sie den Link genau so, wie Sie ihn erhalten haben, bitten Sie die einladende Person um einen neuen, oder treten Sie als Gast bei.",
+  "not-found.title": "Diese Seite gibt es nicht",
+  "not-found.text": "Prüfen Sie den Link, oder bitten Sie die Person, von der Sie ihn haben, um einen neuen.",
 };

@@ -153,4 +153,12 @@ export default {
   "device.added": "Connected: {device}.",
   "device.removed": "Disconnected: {device}.",
   "device.no-choice": "There's nothing to choose. Connect another device, and it appears here.",
+  "error.INVITE_DAMAGED.title": "The link is damaged",
+  "error.INVITE_DAMAGED.text": "The invite in it is incomplete. Copy the whole link again, ask the organizer for a new one, or join as a guest.",
+  "error.INVITE_EXPIRED.title": "This invite has expired",
+  "error.INVITE_EXPIRED.text": "Ask the organizer for a new link, or join as a guest.",
+  "error.INVITE_OTHER_ROOM.title": "This invite is for a different room",
+  "error.INVITE_OTHER_ROOM.text": "Open the link exactly as you received it, ask the organizer for a new one, or join as a guest.",
+  "not-found.title": "This page doesn't exist",
+  "not-found.text": "Check the link, or ask the person who sent it for a new one.",
 };

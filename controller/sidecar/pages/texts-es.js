@@ -153,4 +153,12 @@ export default {
   "device.added": "Conectado: {device}.",
   "device.removed": "Desconectado: {device}.",
   "device.no-choice": "No hay nada que elegir. Conecte otro dispositivo y aparecerá aquí.",
+  "error.INVITE_DAMAGED.title": "El enlace está dañado",
+  "error.INVITE_DAMAGED.text": "La invitación que contiene está incompleta. Copie de nuevo el enlace completo, pida uno nuevo a quien organiza la reunión, o entre como invitado.",
+  "error.INVITE_EXPIRED.title": "Esta invitación ha caducado",
+  "error.INVITE_EXPIRED.text": "Pida un enlace nuevo a quien organiza la reunión, o entre como invitado.",
+  "error.INVITE_OTHER_ROOM.title": "Esta invitación es para otra sala",
+  "error.INVITE_OTHER_ROOM.text": "Abra el enlace exactamente como lo recibió, pida uno nuevo a quien organiza la reunión, o entre como invitado.",
+  "not-found.title": "Esta página no existe",
+  "not-found.text": "Compruebe el enlace, o pida uno nuevo a quien se lo envió.",
 };

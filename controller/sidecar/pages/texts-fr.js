@@ -153,4 +153,12 @@ export default {
   "device.added": "Branché : {device}.",
   "device.removed": "Débranché : {device}.",
   "device.no-choice": "Il n'y a rien à choisir. Branchez un autre appareil : il apparaîtra ici.",
+  "error.INVITE_DAMAGED.title": "Le lien est endommagé",
+  "error.INVITE_DAMAGED.text": "L'invitation qu'il contient est incomplète. Copiez de nouveau le lien entier, demandez-en un nouveau à l'organisateur, ou rejoignez la salle en tant qu'invité.",
+  "error.INVITE_EXPIRED.title": "Cette invitation a expiré",
+  "error.INVITE_EXPIRED.text": "Demandez un nouveau lien à l'organisateur, ou rejoignez la salle en tant qu'invité.",
+  "error.INVITE_OTHER_ROOM.title": "Cette invitation concerne une autre salle",
+  "error.INVITE_OTHER_ROOM.text": "Ouvrez le lien exactement comme vous l'avez reçu, demandez-en un nouveau à l'organisateur, ou rejoignez la salle en tant qu'invité.",
+  "not-found.title": "Cette page n'existe pas",
+  "not-found.text": "Vérifiez le lien, ou demandez-en un nouveau à la personne qui vous l'a envoyé.",
 };

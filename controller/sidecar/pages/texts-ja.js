@@ -153,4 +153,12 @@ export default {
   "device.added": "接続されました: {device}。",
   "device.removed": "取り外されました: {device}。",
   "device.no-choice": "選択できるデバイスがありません。別のデバイスを接続すると、ここに表示されます。",
+  "error.INVITE_DAMAGED.title": "リンクが壊れています",
+  "error.INVITE_DAMAGED.text": "リンク内の招待が不完全です。リンク全体をもう一度コピーするか、主催者に新しいリンクを依頼するか、ゲストとして参加してください。",
+  "error.INVITE_EXPIRED.title": "この招待は有効期限が切れています",
+  "error.INVITE_EXPIRED.text": "主催者に新しいリンクを依頼するか、ゲストとして参加してください。",
+  "error.INVITE_OTHER_ROOM.title": "この招待は別のルームのものです",
+  "error.INVITE_OTHER_ROOM.text": "受け取ったリンクをそのまま開くか、主催者に新しいリンクを依頼するか、ゲストとして参加してください。",
+  "not-found.title": "このページは存在しません",
+  "not-found.text": "リンクを確認するか、送信者に新しいリンクを依頼してください。",
 };

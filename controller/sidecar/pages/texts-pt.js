@@ -153,4 +153,12 @@ export default {
   "device.added": "Conectado: {device}.",
   "device.removed": "Desconectado: {device}.",
   "device.no-choice": "Não há nada para escolher. Conecte outro dispositivo e ele aparecerá aqui.",
+  "error.INVITE_DAMAGED.title": "O link está danificado",
+  "error.INVITE_DAMAGED.text": "O convite nele está incompleto. Copie o link inteiro de novo, peça um novo a quem organiza a reunião, ou entre como convidado.",
+  "error.INVITE_EXPIRED.title": "Este convite expirou",
+  "error.INVITE_EXPIRED.text": "Peça um novo link a quem organiza a reunião, ou entre como convidado.",
+  "error.INVITE_OTHER_ROOM.title": "Este convite é de outra sala",
+  "error.INVITE_OTHER_ROOM.text": "Abra o link exatamente como o recebeu, peça um novo a quem organiza a reunião, ou entre como convidado.",
+  "not-found.title": "Esta página não existe",
+  "not-found.text": "Verifique o link, ou peça um novo a quem o enviou.",
 };

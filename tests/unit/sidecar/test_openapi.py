@@ -12,12 +12,13 @@ from jsonschema import Draft202012Validator  # type: ignore[import-untyped]
 
 from controller.room import OUR_FIELDS, REFERENCE_FIELDS
 from controller.sidecar.calls import CALLS
+from controller.sidecar.http.accept import prefers_html
 from controller.sidecar.http.body import parse
 from controller.sidecar.http.call import Call
 from controller.sidecar.http.models import checked
 from controller.sidecar.http.response import Code
 from controller.sidecar.pages.assets import FOLDER, PACKAGES
-from controller.sidecar.pages.openapi_page import OpenApiPage, prefers_html
+from controller.sidecar.pages.openapi_page import OpenApiPage
 from controller.sidecar.rooms.bodies import (
     CountRooms,
     CreateRoom,

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
+from urllib.parse import urljoin
 
 import pytest
 
@@ -30,6 +31,77 @@ async def with_client(client: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIte
     monkeypatch.setitem(pages.PACKAGES, "livekit-client", (client,))
     async with serving() as harness:
         yield harness
+
+
+BROWSER = "text/html,application/xhtml+xml,application/xml;q=0.9,*/*;q=0.8"
+
+
+class TestDamagedLink:
+    @pytest.mark.parametrize("room_id", [ROOM_ID, "f" * 24])
+    @pytest.mark.parametrize(
+        ("path", "location"),
+        [
+            ("/join/{}/", "../{}"),
+            ("/join/{}.", "./{}"),
+            ("/join/{}),", "./{}"),
+            ("/join/{}%22%3E", "./{}"),
+            ("/join/{}%E2%80%9D?utm_source=mail&name=Ann", "./{}?utm_source=mail&name=Ann"),
+            ("/join/{}//?name=J%C3%BCrgen", "../../{}?name=J%C3%BCrgen"),
+        ],
+    )
+    async def test_it_leads_to_the_page_that_it_means(self, room_id: str, path: str, location: str) -> None:
+        """Whether there is such a room or not."""
+        async with serving() as harness:
+            answer = await get(harness, path.format(room_id), accept=BROWSER)
+            assert answer.status == 308
+            assert answer.headers["location"] == location.format(room_id)
+
+    async def test_capital_letters_are_small_ones(self) -> None:
+        async with serving() as harness:
+            answer = await get(harness, f"/join/{'AB' * 12}?name=Ann", accept=BROWSER)
+            assert (answer.status, answer.headers["location"]) == (308, f"./{'ab' * 12}?name=Ann")
+
+    @pytest.mark.parametrize(
+        "path", ["/join/" + "a" * 23 + "/", "/join/" + "a" * 25 + ".", "/join/../" + "a" * 24]
+    )
+    async def test_what_is_unclear_leads_nowhere(self, path: str) -> None:
+        async with serving() as harness:
+            assert (await get(harness, path, accept=BROWSER)).status == 404
+
+    async def test_a_program_is_told_that_there_is_nothing(self) -> None:
+        async with serving() as harness:
+            answer = await get(harness, f"/join/{ROOM_ID}/")
+            assert (answer.status, answer.code) == (404, "NOT_FOUND")
+
+    async def test_a_line_break_in_the_query_starts_no_header(self) -> None:
+        async with serving() as harness:
+            answer = await get(harness, f"/join/{ROOM_ID}/?a=%0d%0aX-Evil:1", accept=BROWSER)
+            assert "x-evil" not in answer.headers
+
+
+class TestNotFound:
+    @pytest.mark.parametrize(
+        "path", ["/", "/join/", "/join", "/wp-login.php", "/join/a/b", "//", "/join/%2e%2e/healthz"]
+    )
+    async def test_a_browser_gets_a_page(self, path: str) -> None:
+        async with serving() as harness:
+            answer = await get(harness, path, accept=BROWSER)
+            assert (answer.status, answer.headers["content-type"]) == (404, pages.HTML)
+            assert "script-src 'self'" in answer.headers["content-security-policy"]
+            for asset in re.findall(rb'(?:href|src)="([^"]+)"', answer.body):
+                target = urljoin(f"http://host{path}", asset.decode()).removeprefix("http://host")
+                assert (await get(harness, target)).status == 200, target
+
+    @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE"])
+    async def test_another_method_gets_json(self, method: str) -> None:
+        async with serving() as harness:
+            answer = await get(harness, "/nothing", method, accept=BROWSER)
+            assert (answer.status, answer.code) == (404, "NOT_FOUND")
+
+    async def test_the_private_server_has_no_pages(self) -> None:
+        async with serving() as harness:
+            answer = await ask(harness.sidecar.private, "GET", "/nothing", headers={"accept": BROWSER})
+            assert (answer.status, answer.code) == (404, "NOT_FOUND")
 
 
 class TestPage:
