@@ -151,6 +151,7 @@ def _companion_context(process: Process, store: RoomStore, lease: Lease) -> Comp
         clock=process.clock,
         metrics=process.metrics,
         events=process.events,
+        owner=process.inputs.owner,
         later=process.triggers.later,
     )
 

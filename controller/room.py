@@ -27,6 +27,7 @@ TRIMMED_NAME_PATTERN: Final = r"^\s*[A-Za-z0-9-]([A-Za-z0-9 -]{0,98}[A-Za-z0-9-]
 ID_PATTERN: Final = r"^[0-9a-f]{24}\Z"
 DEFAULT_USER_ID: Final = "rooms"
 MAX_PARTICIPANTS: Final = 100_000
+_API_PREFIX: Final = "api/"
 
 
 class MediaType(StrEnum):
@@ -361,9 +362,14 @@ def room_id(key: str, id_key: bytes) -> str:
     return hmac.digest(id_key, key.encode(), hashlib.sha256)[:12].hex()
 
 
+def api_key(room_id: str) -> str:
+    """The key of a room made over the API."""
+    return _API_PREFIX + room_id
+
+
 def redact_key(key: str) -> str:
     """The key for display: an API room's contains its id, with which people can join: cut to six digits."""
-    return key[: len("api/") + 6] if key.startswith("api/") else key
+    return key[: len(_API_PREFIX) + 6] if key.startswith(_API_PREFIX) else key
 
 
 def redact_room_id(text: str, room_id: str) -> str:

@@ -18,7 +18,7 @@ from controller.connect import connect_store, connect_store_for_watch
 from controller.errors import StoreUnavailableError
 from controller.records.events import Event, EventStore, EventType, event_dict
 from controller.records.ports import StoredEvents
-from controller.room import FieldChange, format_time, redact_key, redact_room_id
+from controller.room import FieldChange, api_key, format_time, redact_key, redact_room_id
 from controller.settings import SettingGroup, Settings
 
 POLL_INTERVAL_SECONDS: Final = 1.0
@@ -140,7 +140,7 @@ async def find_keys(store: StoredEvents, names: tuple[str, ...]) -> tuple[frozen
     if not names:
         return None, []
     present, missing = select_rooms(store, names)
-    keys, unknown = {key for room in present for key in (room.key, f"api/{room.id}")}, []
+    keys, unknown = {key for room in present for key in (room.key, api_key(room.id))}, []
     for name in missing:
         found = await store.events.keys(name)
         if len(found) == 1:

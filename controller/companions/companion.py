@@ -15,6 +15,7 @@ from controller.errors import LiveKitError
 from controller.events.log import EventLog
 from controller.live.ports import EgressReader, LiveKitWriter
 from controller.metrics import Metrics
+from controller.plan.metadata import Owner
 from controller.plan.model import Observed
 from controller.records.ports import RoomStore
 from controller.records.record import RoomRecord
@@ -25,7 +26,7 @@ from controller.state_cache import StateCache
 class CompanionContext:
     """What companions are built with. `writer` writes only while the lease is held.
 
-    `later` requests another pass after a number of seconds.
+    `owner` hashes ids for what others can read. `later` requests another pass after a number of seconds.
     """
 
     store: RoomStore
@@ -35,6 +36,7 @@ class CompanionContext:
     clock: Clock
     metrics: Metrics
     events: EventLog
+    owner: Owner
     later: Callable[[float], None]
 
 

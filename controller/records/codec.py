@@ -29,7 +29,7 @@ from controller.records.record import (
     UnusableReason,
     UnusableRecord,
 )
-from controller.room import FIELDS, RoomSpec
+from controller.room import FIELDS, RoomSpec, api_key
 
 RECORD_SCHEMA: Final = 2
 """The schema of records that this release understands: it acts on a record whose `reader` is no higher."""
@@ -338,4 +338,4 @@ def _derive(values: dict[str, Any], damage: dict[str, Any]) -> None:
     if values["key"] is None:
         if values["origin"] is not Origin.API:
             damage.setdefault("key", None)
-        values["key"] = f"api/{values['_id']}"
+        values["key"] = api_key(values["_id"])

@@ -24,7 +24,7 @@ from controller.records.events import (
     newest_last,
 )
 from controller.records.mongo_client import MONGO_TIMEOUT_SECONDS, Documents, translate_errors
-from controller.room import ID_PATTERN, redact_key
+from controller.room import ID_PATTERN, api_key, redact_key
 
 FETCH_BATCH_SIZE: Final = 5_000
 """Events in one write."""
@@ -101,7 +101,7 @@ class MongoEvents:
 
     async def keys(self, name: str) -> frozenset[str]:
         """Only the id of a room that is not an API room is searched without an index."""
-        queries: list[dict[str, Any]] = [{"key": {"$in": [name, f"api/{name}"]}}]
+        queries: list[dict[str, Any]] = [{"key": {"$in": [name, api_key(name)]}}]
         if redact_key(name + "0") == name:  # cut: the rest of the key is the digits of an id
             queries.append({"key": {"$gte": name, "$lt": name + "g"}})
         elif re.match(ID_PATTERN, name):

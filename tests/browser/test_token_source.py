@@ -2,6 +2,7 @@
 
 import asyncio
 
+from controller.access.policy import Role, role_of
 from tests.browser.conftest import Welcome
 from tests.browser.external_client import Outsider
 from tests.browser.rooms import open_room
@@ -17,4 +18,4 @@ async def test_a_page_with_nothing_but_the_client_joins_by_a_token_source(
     assert await outsider.publish("camera") == ""
     await ann.sees(outsider.identity)
     (listed,) = [each for each in await house.people("embedded") if each.identity == outsider.identity]
-    assert listed.attributes == {"role": "guest"}
+    assert role_of(listed) is Role.GUEST

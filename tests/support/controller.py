@@ -30,12 +30,13 @@ from controller.errors import LiveKitError, StoreError
 from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.room import LiveRoom, Participant
 from controller.one_shot import make_plan
-from controller.plan.metadata import owner_mark
+from controller.plan.metadata import Owner, owner_mark
 from controller.plan.model import Plan
 from controller.records import open_store
 from controller.records.embedded import read_password, served_uri
 from controller.records.ports import StoreAccess
 from controller.records.record import RoomRecord
+from controller.room import Purpose, derive_key
 from controller.settings import SettingGroup
 from tests.support.forked import forked
 from tests.support.livekit import LiveKitServer
@@ -215,6 +216,11 @@ class Site:
         return other
 
     @property
+    def owner(self) -> Owner:
+        """Who its controllers are in the metadata of live rooms."""
+        return Owner(self.instance, (derive_key(self.secret, Purpose.OWNER_MARK),))
+
+    @property
     def keys(self) -> AbstractSet[str]:
         """The files that manifests stand in, without their ending."""
         return self._manifests.keys()
@@ -369,7 +375,7 @@ class Site:
         names = {record.live.name for record in alive.values() if record.live is not None}
         if names != live.keys():
             return f"records name {sorted(names)} and LiveKit lists {sorted(live)}"
-        wrong = (_wrong(record, wanted[key], live) for key, record in sorted(alive.items()))
+        wrong = (_wrong(record, wanted[key], live, self.owner) for key, record in sorted(alive.items()))
         return "; ".join(filter(None, wrong))
 
     async def converged(self, within: float = PATIENCE) -> dict[str, RoomRecord]:
@@ -525,7 +531,7 @@ def _name(record: RoomRecord) -> str:
     return record.live.name
 
 
-def _wrong(record: RoomRecord, fields: Mapping[str, Any], live: Mapping[str, LiveRoom]) -> str:
+def _wrong(record: RoomRecord, fields: Mapping[str, Any], live: Mapping[str, LiveRoom], owner: Owner) -> str:
     """What is not yet as the manifest wants it."""
     spec = record.spec.as_dict()
     differ = [field for field, value in fields.items() if field in spec and spec[field] != value]
@@ -536,14 +542,14 @@ def _wrong(record: RoomRecord, fields: Mapping[str, Any], live: Mapping[str, Liv
         return f"{record.key}: its status is {record.status} at generation {record.generation}"
     if record.live is None:
         return f"{record.key}: it is active and has no name" if record.spec.active else ""
-    return _wrong_live(record, live[record.live.name])
+    return _wrong_live(record, live[record.live.name], owner)
 
 
-def _wrong_live(record: RoomRecord, room: LiveRoom) -> str:
-    content = json.loads(room.metadata)
+def _wrong_live(record: RoomRecord, room: LiveRoom, owner: Owner) -> str:
+    content, mark = json.loads(room.metadata), owner_mark(room.metadata)
     stale = [field for field, value in record.spec.as_dict().items() if content.get(field, value) != value]
-    if stale or content["room_id"] != record.id:
-        return f"{record.key}: metadata differ in {stale or 'room_id'}"
+    if stale or mark is None or mark.room not in owner.room_marks(record.id):
+        return f"{record.key}: metadata differ in {stale or 'the mark'}"
     if room.sid != record.sid:
         return f"{record.key}: sid {record.sid} on record, {room.sid} live"
     if room.max_participants != record.spec.max_participants:

@@ -35,9 +35,10 @@ def _version(binary: str) -> str:
 class LiveKitServer(Child):
     """One server, started and stopped at will, always on the same port: `async with LiveKitServer(folder)`.
 
-    Its config and log lie in `folder`. Without `webhook_url` (read at each start) it sends no webhooks;
-    `config` is merged over the top level of what it is started with; `{"redis": {"address": ...}}` gives it
-    a Redis, which must be there when it starts, and which several may share. Killed, its rooms are gone.
+    Its config and log lie in `folder`. Without `webhook_url` (read at each start; spaces separate several) it
+    sends no webhooks. `config` is merged over the top level of what it is started with; `{"redis":
+    {"address": ...}}` gives it a Redis, which must be there when it starts, and which several may share.
+    Killed, its rooms are gone.
     """
 
     key = KEY
@@ -112,5 +113,5 @@ class LiveKitServer(Child):
             "logging": {"level": "warn"},
         }
         if self.webhook_url is not None:
-            settings["webhook"] = {"api_key": KEY, "urls": [self.webhook_url]}
+            settings["webhook"] = {"api_key": KEY, "urls": self.webhook_url.split()}
         return settings | self._config

@@ -25,6 +25,7 @@ from controller.companions.recording.decision import (
     UpdateRecordingRecord,
     asks,
     entry_for_egress,
+    file_keys,
     is_on_deleted_room,
     is_recording,
     layout_of,
@@ -84,7 +85,7 @@ class RecordingApplier:
     ) -> None:
         self.store, self.reader, self.writer = context.store, context.reader, context.writer
         self.state, self.clock, self.later = context.state, context.clock, context.later
-        self.config, self.listing, self.ledger = config, listing, ledger
+        self.config, self.owner, self.listing, self.ledger = config, context.owner, listing, ledger
         self.failures, self.tracker = failures, tracker
 
     def rules(self) -> RecordingRules:
@@ -118,7 +119,8 @@ class RecordingApplier:
         if output is None or live is None:
             return
         now = self.clock.wall()
-        path = output.path(record.key, record.id, now, self.clock.new_name().rpartition("-")[2])
+        key, chance = file_keys(record, self.owner)[0], self.clock.new_name().rpartition("-")[2]
+        path = output.path(key, record.id, now, chance)
         attempt = Recording(now, live.name, output.location(path))
         record = await self.store.save(record, record.with_recording(attempt))
         if not await self._may_start(record, attempt):
@@ -157,7 +159,7 @@ class RecordingApplier:
 
     def ours(self, record: RoomRecord, listed: Iterable[Egress]) -> tuple[Egress, ...]:
         """The room's running egresses, without lost ones; the oldest first."""
-        ours = ours_on(record, listed, self.config.output)
+        ours = ours_on(record, listed, self.config.output, self.owner)
         return tuple(one for one in ours if one.id not in self.ledger.lost)
 
     def _request(self, record: RoomRecord, attempt: Recording, path: str, bucket: str) -> RecordingRequest:

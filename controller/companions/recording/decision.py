@@ -15,9 +15,10 @@ from controller.companions.companion import NewCondition
 from controller.companions.recording.outcome import RecordingFailure, StandingFailures, with_previous
 from controller.live.egress import Egress, EgressStatus, Layout
 from controller.live.room import Participant
+from controller.plan.metadata import Owner
 from controller.recording_output import RecordingOutput
-from controller.records.record import Recording, RoomRecord
-from controller.room import RecordMode, format_time, redact_room_id
+from controller.records.record import Origin, Recording, RoomRecord
+from controller.room import RecordMode, api_key, format_time, redact_room_id
 
 START_OUTCOME_TIMEOUT: Final = timedelta(seconds=60)
 """For how long a Start with unknown result may still become a recording."""
@@ -241,8 +242,19 @@ def occupancy_of(inside: Sequence[Participant], unlisted: int = 0) -> Occupancy:
     )
 
 
+def file_keys(record: RoomRecord, owner: Owner) -> tuple[str, ...]:
+    """The possible values of {key} in the names of the room's files, the current one first.
+
+    Webhooks and ListEgress contain the names. The key of an API room contains its id, so the name has a hash
+    instead; earlier releases wrote the key.
+    """
+    if record.origin is Origin.MANIFEST:
+        return (record.key,)
+    return tuple(api_key(mark) for mark in owner.room_marks(record.id))
+
+
 def ours_on(
-    record: RoomRecord, listed: Iterable[Egress], output: RecordingOutput | None
+    record: RoomRecord, listed: Iterable[Egress], output: RecordingOutput | None, owner: Owner
 ) -> tuple[Egress, ...]:
     """Our egresses on the room's names, the oldest first; foreign ones are ignored.
 
@@ -250,15 +262,18 @@ def ours_on(
     has neither key nor id, others' do too. One without a start time counts as the newest.
     """
     names = record.names
-    mine = (egress for egress in listed if egress.room in names and _is_ours(egress, record, output))
+    on_names = (egress for egress in listed if egress.room in names)
+    mine = (egress for egress in on_names if _is_ours(egress, record, output, owner))
     return tuple(sorted(mine, key=lambda one: (one.started is None, one.started or record.created, one.id)))
 
 
-def _is_ours(egress: Egress, record: RoomRecord, output: RecordingOutput | None) -> bool:
+def _is_ours(egress: Egress, record: RoomRecord, output: RecordingOutput | None, owner: Owner) -> bool:
     recording = record.recording
     if recording is not None and (egress.id == recording.egress_id or egress.file == recording.file):
         return True
-    return output is not None and output.is_of(egress.file, record.key, record.id)
+    return output is not None and any(
+        output.is_of(egress.file, key, record.id) for key in file_keys(record, owner)
+    )
 
 
 def has_live_name(record: RoomRecord, names: AbstractSet[str]) -> bool:

@@ -19,6 +19,7 @@ from controller.room import (
     Disruption,
     FieldChange,
     RoomSpec,
+    api_key,
     field_changes,
     redact_key,
     truncate_to_millis,
@@ -234,7 +235,7 @@ class RoomHandlers:
     def _new(self, spec: RoomSpec) -> RoomRecord:
         """A new room. Anyone with its id can join, so the whole id is random."""
         room_id, epoch = self._entropy(12).hex(), int.from_bytes(self._entropy(6))
-        return RoomRecord.new(room_id, f"api/{room_id}", None, spec, now=self._now(), invite_epoch=epoch)
+        return RoomRecord.new(room_id, api_key(room_id), None, spec, now=self._now(), invite_epoch=epoch)
 
     def _now(self) -> datetime:
         return truncate_to_millis(datetime.fromtimestamp(self._wall(), UTC))

@@ -153,7 +153,7 @@ async def test_only_what_they_use_is_checked(site: Site) -> None:
     [
         ("webinar",),
         ("--role", "speaker"),
-        ("webinar", "--role", "guest"),
+        ("webinar", "--role", "admin"),
         ("webinar", "--role", "speaker", "--expires", "31d"),
         ("webinar", "--role", "speaker", "--expires", "721h"),
         ("webinar", "--role", "speaker", "--expires", "0s"),

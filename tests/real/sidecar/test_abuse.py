@@ -9,7 +9,7 @@ import random
 import statistics
 import time
 from collections.abc import AsyncIterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Final
 
 import aiohttp
@@ -73,6 +73,7 @@ class Stage:
     public: Address
     private: Address
     webinar: str
+    epoch: int
     live_name: str
     owned: str
 
@@ -111,10 +112,10 @@ async def _stage(
         record = (await site.converged())["webinar"]
         assert record.live is not None
         public, private = (Address("127.0.0.1", port) for port in (site.public, site.private))
-        stage = Stage(site, public, private, record.id, record.live.name, "")
+        stage = Stage(site, public, private, record.id, record.invite_epoch, record.live.name, "")
         made = await stage.room_call("create", {"name": "Vault", "max_participants": 5}, OWNER)
         await site.until_condition(f"api/{made.json['id']}", "Ready", "True")
-        yield Stage(site, public, private, record.id, record.live.name, made.json["id"])
+        yield replace(stage, owned=made.json["id"])
 
 
 # -- operators --------------------------------------------------------------------------------------------
@@ -255,7 +256,7 @@ def _unsigned(token: str) -> str:
 
 def _bad_invites(stage: Stage, now: int) -> Mapping[str, str]:
     key, kind = stage.key(Purpose.INVITE), "roomctl-invite+jwt"
-    good = mint_invite(Invite(stage.webinar, Role.SPEAKER, 0, now + 600), key, now)
+    good = mint_invite(Invite(stage.webinar, Role.SPEAKER, stage.epoch, now + 600), key, now)
     claims = _claims(good)
     server = stage.site.livekit
     return {
@@ -266,9 +267,13 @@ def _bad_invites(stage: Stage, now: int) -> Mapping[str, str]:
         "LiveKit's key": _signed(claims, server.secret.encode(), kind),
         "the secret itself": _signed(claims, stage.site.secret.encode(), kind),
         "the key of ids": _signed(claims, stage.key(Purpose.ROOM_ID), kind),
-        "another room": mint_invite(Invite("0" * 24, Role.SPEAKER, 0, now + 600), key, now),
-        "another epoch": mint_invite(Invite(stage.webinar, Role.SPEAKER, 1, now + 600), key, now),
-        "for somebody else": mint_invite(Invite(stage.webinar, Role.SPEAKER, 0, now + 600, "joe"), key, now),
+        "another room": mint_invite(Invite("0" * 24, Role.SPEAKER, stage.epoch, now + 600), key, now),
+        "another epoch": mint_invite(
+            Invite(stage.webinar, Role.SPEAKER, stage.epoch + 1, now + 600), key, now
+        ),
+        "for somebody else": mint_invite(
+            Invite(stage.webinar, Role.SPEAKER, stage.epoch, now + 600, "joe"), key, now
+        ),
         "expired": _signed({**claims, "iat": now - 600, "exp": now - 1}, key, kind),
         "of the future": _signed({**claims, "iat": now + 3600, "exp": now + 7200}, key, kind),
         "good for ever": _signed({**claims, "exp": now + 10**9}, key, kind),
@@ -303,7 +308,9 @@ async def test_what_is_no_invite_for_this_room_makes_no_speaker(stage: Stage) ->
 async def test_the_invite_that_they_were_made_from_makes_one(stage: Stage) -> None:
     """Else none of those above need be wrong."""
     now = int(time.time())
-    good = mint_invite(Invite(stage.webinar, Role.SPEAKER, 0, now + 600), stage.key(Purpose.INVITE), now)
+    good = mint_invite(
+        Invite(stage.webinar, Role.SPEAKER, stage.epoch, now + 600), stage.key(Purpose.INVITE), now
+    )
     reply = await stage.token({"Authorization": f"Bearer {good}"})
     assert _claims(reply.json["participant_token"])["attributes"]["role"] == "speaker"
 
@@ -312,7 +319,9 @@ async def test_what_is_no_egress_token_for_this_room_hides_nobody(stage: Stage) 
     now, key = int(time.time()), stage.key(Purpose.EGRESS)
     good = mint_egress(stage.webinar, stage.live_name, key, now)
     claims, kind = _claims(good), "roomctl-egress+jwt"
-    invite = mint_invite(Invite(stage.webinar, Role.SPEAKER, 0, now + 600), stage.key(Purpose.INVITE), now)
+    invite = mint_invite(
+        Invite(stage.webinar, Role.SPEAKER, stage.epoch, now + 600), stage.key(Purpose.INVITE), now
+    )
     bad = {
         "alg none": _unsigned(good),
         "another key": _signed(claims, b"k" * 32, kind),

@@ -21,6 +21,7 @@ from controller.companions.recording.decision import (
     StopRecording,
     UpdateRecordingRecord,
     condition,
+    file_keys,
     next_step,
     occupancy_of,
     ours_on,
@@ -28,9 +29,10 @@ from controller.companions.recording.decision import (
 from controller.companions.recording.outcome import RecordingFailure, StandingFailures
 from controller.live.egress import Egress, EgressStatus
 from controller.live.room import Participant, Permission
+from controller.plan.metadata import Owner
 from controller.recording_output import RecordingOutput
-from controller.records.record import Recording, Retired, RoomRecord
-from tests.support.worlds import NOW, record
+from controller.records.record import Origin, Recording, Retired, RoomRecord
+from tests.support.worlds import NOW, OWNER, record
 
 OUTPUT: Final = RecordingOutput.read("file:///recordings/{key}/{start}-{id}.mp4")
 RULES: Final = RecordingRules(OUTPUT, timedelta(seconds=60), NOW)
@@ -267,16 +269,34 @@ def test_ours_are_the_noted_one_and_what_goes_where_only_this_room_goes() -> Non
     moved = replace(EGRESS, id="EG_1", file="/elsewhere.mp4")
     foreign = replace(EGRESS, id="EG_3", file="/recordings/stage-2/20260324T155900Z-1.mp4")
     web = replace(EGRESS, id="EG_4", file="")
-    assert ours_on(noted(), [foreign, YOUNGER, web, moved], OUTPUT) == (moved, YOUNGER)
+    assert ours_on(noted(), [foreign, YOUNGER, web, moved], OUTPUT, OWNER) == (moved, YOUNGER)
 
 
 def test_with_another_output_the_noted_one_alone_is_ours() -> None:
-    assert ours_on(noted(), [EGRESS, YOUNGER], None) == (EGRESS,)
+    assert ours_on(noted(), [EGRESS, YOUNGER], None, OWNER) == (EGRESS,)
+
+
+def test_files_of_an_api_room_hold_a_hash_for_its_id_and_those_of_earlier_releases_are_ours() -> None:
+    room = replace(record("api/" + "ab" * 12, live="now", record=True), id="ab" * 12, origin=Origin.API)
+    rotated = Owner(OWNER.instance, (b"a new key", *OWNER.keys))
+    keys = file_keys(room, rotated)
+    assert keys == (*(f"api/{mark}" for mark in rotated.room_marks(room.id)[:2]), room.key)
+    assert all(len(key) == len("api/") + 32 and room.id not in key for key in keys[:2])
+    listed = [
+        replace(EGRESS, id=f"EG_{number}", file=OUTPUT.path(key, room.id, NOW, str(number)))
+        for number, key in enumerate((*keys, f"api/{'cd' * 12}", *file_keys(room, other_owner())))
+    ]
+    assert [one.id for one in ours_on(room, listed, OUTPUT, rotated)] == ["EG_0", "EG_1", "EG_2", "EG_5"]
+    assert file_keys(ROOM, rotated) == ("stage",)
+
+
+def other_owner() -> Owner:
+    return Owner(OWNER.instance, (b"a key of somebody else",))
 
 
 def test_one_that_has_not_begun_is_the_younger() -> None:
     unbegun = replace(YOUNGER, id="EG_0", status=EgressStatus.STARTING, started=None)
-    assert ours_on(noted(), [unbegun, EGRESS], OUTPUT) == (EGRESS, unbegun)
+    assert ours_on(noted(), [unbegun, EGRESS], OUTPUT, OWNER) == (EGRESS, unbegun)
 
 
 @pytest.mark.parametrize(
@@ -404,7 +424,7 @@ _rooms = st.builds(
 def recording_inputs(draw: st.DrawFn) -> Facts:
     """The inputs, and the listing that it was made of."""
     room, listed = draw(_rooms), draw(_listings)
-    ours = ours_on(room, listed, OUTPUT)
+    ours = ours_on(room, listed, OUTPUT, OWNER)
     ids = [one.id for one in ours]
     some = st.frozensets(st.sampled_from(ids)) if ids else st.just(frozenset[str]())
     facts = RecordingInputs(
@@ -466,7 +486,7 @@ def test_the_order_of_the_listing_decides_nothing(facts: Facts, random: Random) 
     known, listed = facts
     shuffled = list(listed)
     random.shuffle(shuffled)
-    assert ours_on(known.record, shuffled, OUTPUT) == known.ours
+    assert ours_on(known.record, shuffled, OUTPUT, OWNER) == known.ours
 
 
 @given(recording_inputs(), st.booleans())
