@@ -93,7 +93,7 @@ class GroupCommit:
             batch, self._waiting = next_batch(self._waiting, MAX_BATCH_WRITES)
             try:
                 await self._flush(batch)
-            except Exception as error:  # noqa: BLE001 -- whoever waits gets it, and the next batch goes on
+            except Exception as error:  # noqa: BLE001 -- the callers get it, and the next batch follows
                 fail(batch, error)
 
 

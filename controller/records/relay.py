@@ -1,8 +1,8 @@
 """Webhooks that replicas on standby forward to the holder of the lease.
 
-One document in `meta`, {_id: "hints"}: `count` is the number of all that were ever forwarded, `list` has
-the last of them. The count shows a reader which are new. It is written by compare-and-set on the count and
-not by $push: FerretDB ignores its $slice without an error, so the list would grow without limit.
+One document in `meta`, {_id: "hints"}: `told` is the number of all that were ever forwarded, `list` has the
+last of them. The number shows a reader which are new. It is written by compare-and-set on the number and not
+by $push: FerretDB ignores its $slice without an error, so the list would grow without limit.
 """
 
 import asyncio

@@ -82,7 +82,7 @@ async def run_tidily(*command: str | Path, within: float, env: Mapping[str, str]
 
 
 async def unless_stopped(work: Coroutine[Any, Any, None]) -> None:
-    """Await `work`. The first signal cancels it, so that it ends what it started. Raises StoppedError then."""
+    """Await `work`. The first signal cancels it, so that it ends what it started. Then StoppedError."""
     task, stopping = asyncio.ensure_future(work), False
 
     def stop() -> None:

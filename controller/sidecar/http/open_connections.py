@@ -1,4 +1,4 @@
-"""The open connections of a listener, and which of them is closed for a newcomer once it is full."""
+"""The open connections of a listener, and which of them to close for a new one when it is full."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -6,7 +6,7 @@ from typing import Generic, Protocol, TypeVar
 
 
 class Held(Protocol):
-    """A connection. `network`: whom it is counted under. `unsent`: its client has to read an answer yet."""
+    """A connection. `network`: under which it is counted. `unsent`: it has an unread response."""
 
     @property
     def network(self) -> str: ...
@@ -80,10 +80,10 @@ class OpenConnections(Generic[C]):
             network.idle[connection] = None
 
     def to_close_for(self, newcomer: str) -> C | None:
-        """The longest-idle connection of the network that holds most; its own, where that is one of them.
+        """The longest-idle connection of the network with the most; preferably of the newcomer's own network.
 
-        Where none of these is idle, it is the one with the longest request, but only if that network still
-        holds most without it: between equals nobody gains by it, and None is returned.
+        If none of these is idle, the one with the longest request, but only if that network then still has
+        the most. Otherwise None.
         """
         own = self._networks.get(newcomer, _Network())
         most = max(self._networks.values(), key=len, default=own)
