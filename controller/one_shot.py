@@ -117,7 +117,7 @@ class _Foreground:
         self._report_progress = progress
         self._parts = build_controller(process, store, lease, self._progress)
         self._approved: frozenset[str] = frozenset()
-        self._agreed: Desired | None = None
+        self._confirmed: Desired | None = None
 
     def _progress(self, key: str, word: str, outcome: str) -> None:
         if outcome == "done":
@@ -141,7 +141,7 @@ class _Foreground:
     async def _plan(self, allow_removals: int | None) -> Plan:
         plans = self._parts.planner
         observed = await _observed(plans)
-        self._agreed = observed.desired
+        self._confirmed = observed.desired
         plan = await plans.plan(observed, everyone=True)
         if allow_removals is None or len(plan.missing) > allow_removals:
             return plan
@@ -150,16 +150,16 @@ class _Foreground:
 
     async def converge(self, plan: Plan) -> ApplyReport:
         """Rounds for only the rooms of `plan`, with its snapshot of rooms.d, until nothing is due."""
-        agreed = frozenset(change.id for change in plan.changes)
+        confirmed = frozenset(change.id for change in plan.changes)
         now = plan
         for _ in range(MAX_APPLY_ROUNDS):
             self._parts.task_runner.start_changes(now)
             await self._parts.task_runner.wait_until_idle()
             self._parts.task_runner.reset_backoff()
             planner = self._parts.planner
-            observed = await planner.observer.observe(self._agreed)
+            observed = await planner.observer.observe(self._confirmed)
             later = await planner.plan(observed, approved_removals=self._approved)
-            now = replace(later, changes=tuple(c for c in later.changes if c.id in agreed))
+            now = replace(later, changes=tuple(c for c in later.changes if c.id in confirmed))
             await self._parts.reconciler.write_statuses(now)
             if not any(change.due for change in now.changes) and not _removals_by_api(now):
                 break

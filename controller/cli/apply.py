@@ -52,7 +52,7 @@ async def apply(
 
     def confirm(plan: Plan) -> bool:
         show(plan)
-        return yes or _agreed()
+        return yes or _is_confirmed()
 
     report = await apply_now(settings, confirm=confirm, progress=_progress, allow_removals=allow_removals)
     if not report.confirmed:
@@ -63,7 +63,7 @@ async def apply(
     return print_report(report, settings)
 
 
-def _agreed() -> bool:
+def _is_confirmed() -> bool:
     """The answer. Ctrl-C means no: asyncio's handler would only note it, and continue to wait."""
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:

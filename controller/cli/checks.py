@@ -8,7 +8,7 @@ from functools import partial
 from typing import Final
 
 from controller.cli.console import Exit, print_data
-from controller.cli.table import painted
+from controller.cli.table import styled
 from controller.clock import CLOCK_WARNING_SECONDS
 from controller.records.replicas import Replica
 from controller.text import format_age
@@ -51,7 +51,7 @@ fail = partial(CheckResult, Severity.FAIL)
 
 def print_check(result: CheckResult) -> None:
     """One line; its first word has the colour of the severity."""
-    severity = painted(f"{result.severity:<4}", _STYLES[result.severity])
+    severity = styled(f"{result.severity:<4}", _STYLES[result.severity])
     print_data(f"{severity}  {result.about:<10}  {result.text}")
 
 

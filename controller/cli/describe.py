@@ -16,7 +16,7 @@ from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.leader import read_leader
 from controller.cli.people import HEADER, person_dict, person_row
 from controller.cli.rooms import RoomStatus, as_dict, not_found, room_status, select_rooms
-from controller.cli.table import painted, print_table
+from controller.cli.table import print_table, styled
 from controller.connect import connect_store, connection
 from controller.errors import LiveKitError
 from controller.git import Commit, GitReader
@@ -137,7 +137,7 @@ async def _people(settings: Settings, record: RoomRecord) -> list[Participant] |
 
 def _show(described: Description) -> None:
     for title, text in _facts(described):
-        print_data(f"{painted(f'{title}:', 'bold'):<{_width(title)}}{text}")
+        print_data(f"{styled(f'{title}:', 'bold'):<{_width(title)}}{text}")
     _section("Conditions", _CONDITIONS, [*_conditions(described)], "none", {"STATUS": _STATUS_STYLES})
     people = described.people
     none = "unknown: LiveKit was not asked, or did not answer" if people is None else "nobody"
@@ -148,7 +148,7 @@ def _show(described: Description) -> None:
 
 def _width(title: str) -> int:
     """The visible width: colours have none."""
-    return 14 + len(painted(f"{title}:", "bold")) - len(f"{title}:")
+    return 14 + len(styled(f"{title}:", "bold")) - len(f"{title}:")
 
 
 def _facts(described: Description) -> Iterator[tuple[str, str]]:
@@ -189,9 +189,9 @@ def _section(
     styles: dict[str, dict[str, str]] | None = None,
 ) -> None:
     if not rows:
-        print_data(f"\n{painted(f'{title}:', 'bold')} {none}")
+        print_data(f"\n{styled(f'{title}:', 'bold')} {none}")
         return
-    print_data(f"\n{painted(f'{title}:', 'bold')}")
+    print_data(f"\n{styled(f'{title}:', 'bold')}")
     print_table(header, rows, styles or {})
 
 

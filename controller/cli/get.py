@@ -187,7 +187,7 @@ def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
 
 def _note(room: RoomStatus) -> str:
     """The most important note on the room."""
-    said = {(condition.type, condition.status) for condition in room.conditions}
+    statuses = {(condition.type, condition.status) for condition in room.conditions}
     ready = room.condition("Ready")
     closed = "Closed" if ready is not None and ready.reason == "Closed" else "-"
-    return next((word for kind, status, word in _NOTES if (kind, status) in said), closed)
+    return next((word for kind, status, word in _NOTES if (kind, status) in statuses), closed)

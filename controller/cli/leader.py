@@ -26,7 +26,7 @@ class Leader:
         return self.holder is None or now - self.holder.renewed > CONTROLLER_STALE_AFTER
 
     @property
-    def blind_since(self) -> datetime | None:
+    def livekit_lost_since(self) -> datetime | None:
         """Since when LiveKit has not responded to it, if that is 15 s or more; otherwise None."""
         me = self.replica
         if me is None:
@@ -37,15 +37,15 @@ class Leader:
     @property
     def problem(self) -> str:
         """Why its reports are not reliable; '' if they are."""
-        if self.blind_since is not None:
-            return self.blindness
+        if self.livekit_lost_since is not None:
+            return self.livekit_problem
         me = self.replica
         if me is None or me.rooms_dir not in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
             return ""
         return f"the controller cannot read its rooms directory: {me.rooms_dir_problem}"
 
     @property
-    def blindness(self) -> str:
+    def livekit_problem(self) -> str:
         """Why it has no response from LiveKit."""
         error = self.replica.livekit_error if self.replica is not None else ""
         return f"the controller has had no answer from LiveKit for 15 s or more: {error or 'none yet'}"

@@ -7,7 +7,7 @@ import typer
 
 from controller.cli.console import Exit, below, print_data, print_error, print_info
 from controller.cli.flags import OUTPUT, with_settings
-from controller.cli.table import painted
+from controller.cli.table import styled
 from controller.manifests.report import Place
 from controller.one_shot import make_plan
 from controller.plan.model import Plan
@@ -55,7 +55,7 @@ def plan_code(made: Plan, *, detailed: bool) -> Exit:
 def plan_text(made: Plan, place: Place) -> str:
     """The plan as text, each room's line in the colour of its sign."""
     return "\n".join(
-        painted(line, LINE_STYLES.get(line[:1], "")) for line in as_text(made, place).splitlines()
+        styled(line, LINE_STYLES.get(line[:1], "")) for line in as_text(made, place).splitlines()
     )
 
 

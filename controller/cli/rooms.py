@@ -47,8 +47,8 @@ def room_status(
     reported = _reported(record)
     if leader.is_stale(now):
         reported = tuple(_unknown(condition, leader.holder) for condition in reported)
-    elif (since := leader.blind_since) is not None:
-        reported = tuple(unseen(condition, leader.blindness, since) for condition in reported)
+    elif (since := leader.livekit_lost_since) is not None:
+        reported = tuple(unseen(condition, leader.livekit_problem, since) for condition in reported)
     return RoomStatus(record, reported)
 
 

@@ -160,8 +160,8 @@ def _rooms_dir(me: Replica, now: datetime) -> CheckResult:
 
 def _livekit(overview: Overview) -> CheckResult:
     leader = overview.leader
-    if leader.replica is None or leader.blind_since is not None:
-        return fail("livekit", leader.blindness)
+    if leader.replica is None or leader.livekit_lost_since is not None:
+        return fail("livekit", leader.livekit_problem)
     age = leader.replica.aged(leader.replica.livekit_age_s, overview.now)
     return ok("livekit", "not listed yet" if age is None else f"listed {format_age(age)} ago")
 

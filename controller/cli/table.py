@@ -16,7 +16,7 @@ _Styles: TypeAlias = Mapping[str, str]
 _Style: TypeAlias = Callable[[str, str], str]
 
 
-def painted(text: str, style: str) -> str:
+def styled(text: str, style: str) -> str:
     """`text` in a rich style if stdout has colours, otherwise unchanged."""
     if not style or not colored(sys.stdout):
         return text
@@ -49,7 +49,7 @@ def _show_lines(header: Sequence[str], rows: Sequence[Sequence[str]], style: _St
 
     def line(cells: Sequence[str], styles: Iterable[str]) -> str:
         padded = zip(cells, styles, widths, strict=True)
-        texts = (painted(text, style) + " " * (width - cell_len(text)) for text, style, width in padded)
+        texts = (styled(text, style) + " " * (width - cell_len(text)) for text, style, width in padded)
         return "  ".join(texts).rstrip()
 
     print_data(line(header, ["bold"] * len(header)))

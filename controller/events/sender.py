@@ -111,7 +111,7 @@ class EventSender:
         about_event = status in _ABOUT_THE_EVENT
         key = event.id if about_event else _RECEIVER
         self._backoff.failed(key, self._clock.monotonic(), self._clock.chance())
-        self._say_failed(event, problem)
+        self._log_failure(event, problem)
         return about_event
 
     async def _post(self, session: aiohttp.ClientSession, event: Event) -> tuple[str, int]:
@@ -138,7 +138,7 @@ class EventSender:
         self._count.labels("dropped").inc(count)
         log.warning("events dropped", receiver=self._receiver.host, count=count, reason="older than 24 hours")
 
-    def _say_failed(self, event: Event, problem: str) -> None:
+    def _log_failure(self, event: Event, problem: str) -> None:
         """Logged once while it stays the same."""
         if problem != self._failing:
             self._failing = problem

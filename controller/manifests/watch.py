@@ -40,7 +40,7 @@ class ManifestWatcher:
         self._stop = stop
         self._poll_interval = poll_interval
         self._round = _Round(stop)
-        self._said = ""
+        self._logged = ""
 
     def restart(self) -> None:
         """Start a new watch: this one had no event for a change that a resync found."""
@@ -68,7 +68,7 @@ class ManifestWatcher:
         try:
             async with contextlib.aclosing(self._awatch(root)) as batches:
                 async for changes in batches:
-                    self._said = ""
+                    self._logged = ""
                     if changes or fresh:
                         yield
                     fresh = False
@@ -98,9 +98,9 @@ class ManifestWatcher:
     def _failed(self, wrong: Exception) -> None:
         """Logged once for each kind of failure, not twice a second."""
         kind = type(wrong).__name__
-        if kind != self._said and not isinstance(wrong, FileNotFoundError):
+        if kind != self._logged and not isinstance(wrong, FileNotFoundError):
             log.warning("manifest watch failed", error_type=kind)
-        self._said = kind
+        self._logged = kind
 
 
 def identity(folder: Path) -> Identity:

@@ -211,7 +211,7 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
     live_name = _live_name(actions, record)
     people = people_inside(live_name, observed)
     live = observed.live.get(live_name or "")
-    felt = (*fields, *drift(live.metadata, need.spec)) if live is not None else fields
+    live_fields = (*fields, *drift(live.metadata, need.spec)) if live is not None else fields
     return RoomChange(
         key=need.key,
         id=need.id,
@@ -220,7 +220,7 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
         reason="; ".join(why for _, why in need.steps),
         record=record,
         fields=fields,
-        disruption=disruption(actions, felt),
+        disruption=disruption(actions, live_fields),
         live_name=live_name,
         participants=people or 0,
         # a room that was not read may not be empty

@@ -94,8 +94,8 @@ def _sign(change: RoomChange) -> str:
 
 def _effect(change: RoomChange) -> str:
     """The effect on the people inside, '' if there is none."""
-    felt = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {change.people}"
-    return f"{felt} - {change.waiting} {change.deferral}" if change.deferred else felt
+    effect = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {change.people}"
+    return f"{effect} - {change.waiting} {change.deferral}" if change.deferred else effect
 
 
 def _values(field: FieldChange) -> str:

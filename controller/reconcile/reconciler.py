@@ -204,7 +204,7 @@ class Reconciler:
             self.triggers.later(RECHECK_OCCUPANCY_SECONDS)
         self._log_blocked(plan)
         self._start_permission_checks(observed, audit=audit)
-        self.task_runner.start_changes(plan, looks=audit)
+        self.task_runner.start_changes(plan, check_permissions=audit)
         await self.companions.run_pass(observed, audit=audit)
         self.task_runner.start_statuses(plan, observed.records)
         await self.planner.check_orphans(plan)

@@ -132,8 +132,9 @@ def count_conditions(
 ) -> Counter[tuple[str, str]]:
     """The number of rooms by condition type and status; `unusable` ones must not be acted on."""
     usable = (record for record in records if not record.removed and record.id not in unusable)
-    said = chain.from_iterable(record.status.conditions for record in usable)
-    counts = Counter((c.type, c.status) for c in chain(said, map(unusable_condition, unusable.values())))
+    conditions = chain.from_iterable(record.status.conditions for record in usable)
+    unusable_ones = map(unusable_condition, unusable.values())
+    counts = Counter((each.type, each.status) for each in chain(conditions, unusable_ones))
     if not livekit_away:
         return counts
     aged: Counter[tuple[str, str]] = Counter()

@@ -24,7 +24,7 @@ class StatusWriter:
     flapping: FlapDetector
     companions: tuple[Companion, ...] = ()
     _failures: dict[str, str] = field(default_factory=dict)
-    _right: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = field(default_factory=dict)
+    _up_to_date: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = field(default_factory=dict)
 
     async def write_status(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
         """Write the record's sid and status after an action; `left` is what is still to do.
@@ -53,20 +53,21 @@ class StatusWriter:
         changes = {change.id: change for change in plan.changes}
         for room_id in self._failures.keys() - changes.keys() - busy:
             del self._failures[room_id]  # what had failed is not wanted any more, or is done
-        right: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = {}
+        up_to_date: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = {}
         for record in records.values():
             if record.removed or record.id in busy:
                 continue
-            change, said, before = changes.get(record.id), self._said(record), self._right.get(record.id)
+            change, now = changes.get(record.id), self._companion_conditions(record)
+            before = self._up_to_date.get(record.id)
             plain = change is None and record.key not in plan.stale and record.key not in plan.guarded
-            sid_is_right = self._sid_is_right(record)
-            if plain and sid_is_right and before is not None and before[0] is record and before[1] == said:
-                right[record.id] = before
-            elif not sid_is_right or not self._is_right(record, plan, change):
+            sid_is_current = self._is_sid_current(record)
+            if plain and sid_is_current and before is not None and before[0] is record and before[1] == now:
+                up_to_date[record.id] = before
+            elif not sid_is_current or not self._is_up_to_date(record, plan, change):
                 outdated.append((record, change))
             elif plain and not self._is_stalled(record):
-                right[record.id] = record, said
-        self._right = right
+                up_to_date[record.id] = record, now
+        self._up_to_date = up_to_date
         return outdated
 
     def record_failure(self, room_id: str, error: Exception) -> None:
@@ -87,19 +88,19 @@ class StatusWriter:
         status = replace(record.status, observed_generation=record.generation)
         await self.store.save(record, record.with_status(status))
 
-    def _is_right(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
+    def _is_up_to_date(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
         status = status_of(record, self._status_inputs(record, plan, change), self.clock.wall())
         return status == record.status and not record.incomplete
 
     def _is_stalled(self, record: RoomRecord) -> bool:
         return self.flapping.stalled(record.id, self.clock.monotonic())
 
-    def _said(self, record: RoomRecord) -> tuple[NewCondition, ...]:
+    def _companion_conditions(self, record: RoomRecord) -> tuple[NewCondition, ...]:
         """The conditions of companions."""
-        said = [companion.condition(record) for companion in self.companions]
-        return tuple([condition for condition in said if condition is not None])
+        conditions = [companion.condition(record) for companion in self.companions]
+        return tuple([condition for condition in conditions if condition is not None])
 
-    def _sid_is_right(self, record: RoomRecord) -> bool:
+    def _is_sid_current(self, record: RoomRecord) -> bool:
         """False if we died before it was written, or the room was created again under its name."""
         room = self.state.live_room(record)
         return room is None or room.sid == record.sid
@@ -113,5 +114,5 @@ class StatusWriter:
             change=change,
             failure=self._failures.get(record.id),
             stalled=self._is_stalled(record),
-            companions=self._said(record),
+            companions=self._companion_conditions(record),
         )

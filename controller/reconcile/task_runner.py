@@ -90,10 +90,10 @@ class TaskRunner:
         """The rooms (by id) and chores with a running task."""
         return self._tasks.keys()
 
-    def start_changes(self, plan: Plan, *, looks: bool = True) -> None:
+    def start_changes(self, plan: Plan, *, check_permissions: bool = True) -> None:
         """Start what is due, occupied rooms first, without waiting.
 
-        Without `looks` the participants of unchanged rooms are not read.
+        Without `check_permissions` the participants of unchanged rooms are not read.
         """
         now = self._now()
         for change in sorted(plan.changes, key=lambda change: self._seems_empty(change.live_name)):
@@ -103,7 +103,7 @@ class TaskRunner:
                 self._doing[change.id] = frozenset(change.due)
                 self.start(change.id, self._work(change, plan))
         for chore in plan.chores:
-            if looks or not isinstance(chore, EnforcePermissions):
+            if check_permissions or not isinstance(chore, EnforcePermissions):
                 self.start_maintenance(chore, again=isinstance(chore, FinalizeApiRemoval))
 
     def _seems_empty(self, name: str | None) -> bool:

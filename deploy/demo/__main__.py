@@ -30,7 +30,7 @@ from controller_process import Controller, Site, controlling, given_livekit, pro
 from environment import environment, install, locked
 from page import npm_packages
 from processes import PORTS, DemoError, StoppedError, free_ports, run, start, unless_stopped
-from recording import recorded_rooms, recording_settings, tell_recording
+from recording import print_recording, recorded_rooms, recording_settings
 from server import livekit_server, serving
 
 USAGE: Final = 64
@@ -69,9 +69,9 @@ async def quickstart(*, check: bool, record: bool) -> None:
             site, controller, processes = await start_all(stack, server, more)
         await all_ready(site, strict=check)
         await show_rooms(site)
-        await tell_recording(site, record=record, strict=check)
+        await print_recording(site, record=record, strict=check)
         if check:
-            await walk_in(site, record=record)
+            await join_as_guest(site, record=record)
             return
         rooms = await live_rooms(site)
         await show_links(site, rooms)
@@ -175,7 +175,7 @@ def show_what_next(site: Site) -> None:
     print_data(bold("Press Ctrl+C to stop everything and remove the rooms.") + "\n")
 
 
-async def walk_in(site: Site, *, record: bool) -> None:
+async def join_as_guest(site: Site, *, record: bool) -> None:
     """A guest finds a room, gets a token, and joins with it; with `record` until the room is recorded."""
     rooms = await recorded_rooms(site) if record else []
     room = rooms[0] if rooms else a_room(await live_rooms(site))

@@ -36,7 +36,7 @@ class GuestRefusedError(Exception):
     """The guest could not join; the message is the reason."""
 
 
-async def walk_in(helpers: str, room_id: str, settings: Settings, *, recorded: bool) -> None:
+async def join_as_guest(helpers: str, room_id: str, settings: Settings, *, recorded: bool) -> None:
     async with aiohttp.ClientSession(timeout=WITHIN) as session:
         room = await _ask(session, f"{helpers}/api/conferences-public/findLKRoomNameById", {"id": room_id})
         name = room["LKRoomName"]
@@ -148,7 +148,7 @@ def main() -> int:
     helpers, room_id, *wishes = sys.argv[1:]
     settings = load_settings({}, os.environ, SettingGroup.LIVEKIT)
     try:
-        asyncio.run(walk_in(helpers, room_id, settings, recorded=wishes == ["recorded"]))
+        asyncio.run(join_as_guest(helpers, room_id, settings, recorded=wishes == ["recorded"]))
     except (GuestRefusedError, RoomctlError) as error:
         return print_error(str(error))
     except (aiohttp.ClientError, TimeoutError, OSError) as error:

@@ -18,7 +18,7 @@ def recording_settings() -> dict[str, str]:
     return {f"{PREFIX}OUTPUT": OUTPUT} | given
 
 
-async def tell_recording(site: Site, *, record: bool, strict: bool) -> None:
+async def print_recording(site: Site, *, record: bool, strict: bool) -> None:
     """Print whether rooms are recorded. With `strict` DemoError if `record` is not possible."""
     why = await missing(site) if record else _not_asked_for()
     if not why:

@@ -26,7 +26,7 @@ from controller.companions.recording.decision import (
 from controller.companions.recording.failures import RecordingBlockedLog, RecordingFailures
 from controller.companions.recording.ledger import EgressTracker, Ledger
 from controller.companions.recording.listing import EgressListing
-from controller.companions.recording.occupancy import NOBODY, OccupancyTracker
+from controller.companions.recording.occupancy import EMPTY, OccupancyTracker
 from controller.companions.recording.outcome import RecordingFailure, with_previous
 from controller.errors import LiveKitError
 from controller.live.egress import Egress, EgressStatus
@@ -98,7 +98,7 @@ class RecordingCompanion:
 
     def conditions_without_livekit(self, error: LiveKitError) -> Iterator[tuple[RoomRecord, NewCondition]]:
         """LiveKit's Redis may be unavailable: it is unknown whether anything is recorded."""
-        unknown = not_recorded("NoEgressService", f"whether it is recorded cannot be said: {error}")
+        unknown = not_recorded("NoEgressService", f"unknown whether it is recorded: {error}")
         for record in self._store.by_id.values():
             if record.recording is not None and record.spec.record:
                 # read from the previous condition before it is replaced
@@ -148,7 +148,7 @@ class RecordingCompanion:
     async def step(self, room_id: str) -> bool:
         """Close ended recordings, read, decide, apply; whether anything was done."""
         record = self._store.by_id.get(room_id)
-        occupancy = await self._check_occupancy(record) if record is not None else NOBODY
+        occupancy = await self._check_occupancy(record) if record is not None else EMPTY
         rows = [row for row in self._unlisted() if row.room_id == room_id]
         for row in rows:
             await self._applier.resolve_unlisted(row, occupancy.recorders)

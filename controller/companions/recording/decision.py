@@ -165,8 +165,8 @@ def _stop_reason(egress: Egress, recording: Recording, inputs: RecordingInputs, 
         return "LiveKit room was replaced or stopped"
     if mode_of(egress) is not record.spec.record_mode:
         return "record_mode changed"
-    empty, nobody = recording.empty_since, inputs.occupancy is not None and not inputs.occupancy.people
-    if empty is not None and nobody and rules.now - empty >= rules.idle:
+    empty, is_empty = recording.empty_since, inputs.occupancy is not None and not inputs.occupancy.people
+    if empty is not None and is_empty and rules.now - empty >= rules.idle:
         return "no participants left"
     return ""
 

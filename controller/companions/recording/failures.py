@@ -9,7 +9,7 @@ import structlog
 from controller.backoff import Backoff
 from controller.clock import Clock
 from controller.companions.recording.decision import asks
-from controller.companions.recording.outcome import RecordingFailure, StandingFailures, standing_in
+from controller.companions.recording.outcome import RecordingFailure, StandingFailures, failures_in
 from controller.errors import LiveKitError
 from controller.metrics import Metrics
 from controller.plan.model import Observed
@@ -41,7 +41,7 @@ class RecordingFailures:
     def get(self, record: RoomRecord) -> StandingFailures:
         condition = record.status.condition("Recording")
         if record.id not in self._standing and condition is not None:
-            standing = standing_in(condition)
+            standing = failures_in(condition)
             if standing != StandingFailures():
                 self._standing[record.id] = standing  # before the condition is replaced
         return self._standing.get(record.id, StandingFailures())

@@ -23,7 +23,7 @@ OCCUPANCY_RECHECK_SECONDS: Final = 30.0
 """Seconds after which a room is read although its listing has not changed."""
 UNLISTED_SECONDS: Final = 10.0
 """Seconds after which people whom the room counts, but does not list, are taken to be inside."""
-NOBODY: Final = Occupancy(0)
+EMPTY: Final = Occupancy(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,7 +83,7 @@ class OccupancyTracker:
         """Who is inside its live room now; empty if it is not live."""
         room = self.state.live_room(record)
         if room is None or not (record.spec.record or record.recording is not None):
-            return NOBODY
+            return EMPTY
         seen = self._from_listing(room, await self.reader.participants(room.name), self._seen.get(record.id))
         self._seen[record.id] = seen
         return seen.occupancy

@@ -53,7 +53,7 @@ class StandingFailures:
         return StandingFailures(failed=failure) if row.seconds else self.with_current(failure)
 
 
-def standing_in(condition: Condition) -> StandingFailures:
+def failures_in(condition: Condition) -> StandingFailures:
     """The failures in a condition of an earlier process; those of the service come from each listing."""
     message, _, previous = condition.message.partition(PREVIOUS)
     failed = RecordingFailure("Failed", previous) if previous else None

@@ -42,7 +42,7 @@ FILE: Final = "/recordings/stage/20260324T155900Z-1.mp4"
 OTHER: Final = "/recordings/stage/20260324T155930Z-2.mp4"
 EGRESS: Final = Egress("EG_1", "now", EgressStatus.ACTIVE, FILE, "grid", started=NOW - timedelta(seconds=60))
 NOTED: Final = Recording(NOW - timedelta(seconds=60), "now", FILE, "EG_1")
-SOMEBODY, NOBODY = Occupancy(1), Occupancy(0)
+SOMEBODY, EMPTY = Occupancy(1), Occupancy(0)
 
 
 def noted(recording: Recording | None = NOTED, **fields: Any) -> RoomRecord:
@@ -85,7 +85,7 @@ UNWANTED: Final = record("stage", live="now", record=False)
     ("facts", "step"),
     [
         pytest.param(inputs(), StartRecording(), id="somebody is inside"),
-        pytest.param(inputs(occupancy=NOBODY), None, id="nobody is inside"),
+        pytest.param(inputs(occupancy=EMPTY), None, id="nobody is inside"),
         pytest.param(inputs(occupancy=None), None, id="nobody has looked"),
         pytest.param(inputs(listed=False), None, id="the room is not live"),
         pytest.param(inputs(is_backing_off=True), None, id="it failed not long ago"),
@@ -120,9 +120,9 @@ UNWANTED: Final = record("stage", live="now", record=False)
             id="the last one left",
         ),
         pytest.param(inputs(noted(EMPTIED), EGRESS), UpdateRecordingRecord(NOTED), id="somebody came back"),
-        pytest.param(inputs(noted(EMPTIED), EGRESS, occupancy=NOBODY), None, id="nobody came back yet"),
+        pytest.param(inputs(noted(EMPTIED), EGRESS, occupancy=EMPTY), None, id="nobody came back yet"),
         pytest.param(
-            inputs(noted(replace(NOTED, empty_since=ago(60))), EGRESS, occupancy=NOBODY),
+            inputs(noted(replace(NOTED, empty_since=ago(60))), EGRESS, occupancy=EMPTY),
             StopRecording(EGRESS, "no participants left"),
             id="nobody came back in time",
         ),
@@ -302,7 +302,7 @@ def test_one_that_has_not_begun_is_the_younger() -> None:
 @pytest.mark.parametrize(
     ("facts", "expected"),
     [
-        (inputs(occupancy=NOBODY), ("False", "Idle")),
+        (inputs(occupancy=EMPTY), ("False", "Idle")),
         (inputs(), ("False", "Starting")),
         (inputs(noted(ATTEMPT)), ("False", "Starting")),
         (inputs(noted(), STARTING), ("False", "Starting")),
@@ -340,12 +340,12 @@ def test_trouble_is_said_while_somebody_waits_for_the_recording() -> None:
         == "LiveKit has not said what came of the Start"
     )
     assert condition(inputs(noted(), EGRESS), OUTPUT, trouble).status == "True"
-    assert condition(inputs(occupancy=NOBODY), OUTPUT, trouble).reason == "Idle"
+    assert condition(inputs(occupancy=EMPTY), OUTPUT, trouble).reason == "Idle"
 
 
 def test_what_was_mended_is_not_said_while_the_last_of_a_good_recording_is_written() -> None:
     trouble = stands("Failed", "the one before")
-    assert condition(inputs(noted(), ENDING, occupancy=NOBODY), OUTPUT, trouble).reason == "Stopping"
+    assert condition(inputs(noted(), ENDING, occupancy=EMPTY), OUTPUT, trouble).reason == "Stopping"
     assert condition(inputs(noted(), ENDING, occupancy=SOMEBODY), OUTPUT, trouble).reason == "Failed"
 
 
@@ -366,7 +366,7 @@ def test_what_is_left_of_a_room_that_was_given_up_holds_nothing_up() -> None:
 
 @pytest.mark.parametrize("reason", ["NoEgressService", "NoWorker", "Failed", "WorkerLost"])
 def test_what_went_wrong_for_good_is_said_of_an_empty_room_too(reason: str) -> None:
-    assert condition(inputs(occupancy=NOBODY), OUTPUT, stands(reason, "why")).reason == reason
+    assert condition(inputs(occupancy=EMPTY), OUTPUT, stands(reason, "why")).reason == reason
 
 
 # What holds of every scene.

@@ -12,8 +12,8 @@ from controller.companions.recording.outcome import (
     RecordingFailure,
     StandingFailures,
     ended_row,
+    failures_in,
     lost_row,
-    standing_in,
     with_previous,
     worker_lost,
 )
@@ -23,8 +23,8 @@ from controller.records.recordings import RecordingRow, RecordingState
 from tests.support.worlds import NOW
 from tests.unit.companions.test_recording_decision import (
     EGRESS,
+    EMPTY,
     ENDING,
-    NOBODY,
     OUTPUT,
     STARTING,
     inputs,
@@ -121,7 +121,7 @@ def test_start_that_a_worker_took_ends_what_prevented_it(
     ("facts", "standing", "reason"),
     [
         pytest.param(inputs(noted(), EGRESS), STANDING, "Recording", id="the next one runs"),
-        pytest.param(inputs(noted(), ENDING, occupancy=NOBODY), STANDING, "Stopping", id="it ends"),
+        pytest.param(inputs(noted(), ENDING, occupancy=EMPTY), STANDING, "Stopping", id="it ends"),
         pytest.param(inputs(), STANDING.with_current(NO_WORKER), "NoWorker", id="no worker takes the next"),
         pytest.param(
             inputs(), STANDING.with_current(LOST), "WorkerLost", id="the worker of the next is lost"
@@ -136,7 +136,7 @@ def test_condition_says_that_the_last_output_was_refused_whatever_else_it_says(
     assert said.message.endswith("; the previous recording failed: no such bucket")
 
 
-@pytest.mark.parametrize("facts", [inputs(), inputs(occupancy=NOBODY), inputs(noted(), STARTING)])
+@pytest.mark.parametrize("facts", [inputs(), inputs(occupancy=EMPTY), inputs(noted(), STARTING)])
 @pytest.mark.parametrize("standing", [STANDING, STANDING.with_current(UNANSWERED)])
 def test_attempt_that_has_proved_nothing_hides_no_failed_recording(
     facts: RecordingInputs, standing: StandingFailures
@@ -158,10 +158,10 @@ def test_attempt_that_has_proved_nothing_hides_no_failed_recording(
 def test_what_stands_is_read_from_the_condition_again(standing: StandingFailures) -> None:
     shown = standing.current or standing.failed or RecordingFailure("Idle", "no participants")
     said = with_previous(not_recorded(shown.reason, shown.message), standing.failed)
-    assert standing_in(Condition(said.type, said.status, said.reason, said.message, NOW)) == standing
+    assert failures_in(Condition(said.type, said.status, said.reason, said.message, NOW)) == standing
 
 
 def test_it_is_read_from_the_condition_of_the_next_recording_too() -> None:
     said = condition(inputs(noted(), EGRESS), OUTPUT, STANDING)
-    assert standing_in(Condition("Recording", "True", said.reason, said.message, NOW)) == STANDING
+    assert failures_in(Condition("Recording", "True", said.reason, said.message, NOW)) == STANDING
     assert PREVIOUS not in condition(inputs(noted(), EGRESS), OUTPUT, StandingFailures()).message
