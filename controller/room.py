@@ -251,7 +251,7 @@ class Disruption(StrEnum):
 
     @classmethod
     def worst(cls, kinds: Iterable["Disruption"]) -> "Disruption":
-        """The worst of these; none of none."""
+        """The worst of these; NONE if there are none."""
         return max(kinds, key=list(cls).index, default=cls.NONE)
 
 

@@ -1,4 +1,4 @@
-"""Who must leave a room: kicked participants, and those who sit on seats that are reserved. Pure."""
+"""Which participants to remove: kicked ones, and those on reserved seats without a proof. Pure."""
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ from controller.room import RoomSpec
 
 
 class RemovalReason(StrEnum):
-    """Why a participant is removed, in words."""
+    """Why a participant is removed, as text."""
 
     KICKED = "kicked"
     SEAT = "the seat is reserved"
@@ -19,7 +19,7 @@ class RemovalReason(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Removal:
-    """One participant who is to leave."""
+    """One participant to remove."""
 
     identity: str
     reason: RemovalReason
@@ -33,7 +33,7 @@ def unreserved_seats(spec: RoomSpec, live_limit: int) -> int:
 def removals(
     inside: Collection[Participant], spec: RoomSpec, live_limit: int, kicked: Collection[str]
 ) -> list[Removal]:
-    """Who is to leave: the kicked, and of those without a proof who came last, if they are too many."""
+    """The kicked ones, and, if there are too many without a proof, the last of these who joined."""
     people = [one for one in inside if is_person(one)]
     staying = [one for one in people if one.identity not in kicked]
     return [

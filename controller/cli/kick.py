@@ -1,4 +1,4 @@
-"""roomctl kick: a participant leaves a room, and does not come back for a time."""
+"""roomctl kick: removes a participant from a room, and blocks the identity for a time."""
 
 import asyncio
 from datetime import UTC, datetime, timedelta
@@ -45,7 +45,7 @@ async def kick(
     if not 0 < len(identity) <= MAX_IDENTITY_LENGTH:
         raise typer.BadParameter(f"1 to {MAX_IDENTITY_LENGTH} characters", param_hint="IDENTITY")
     async with connect_store(settings, verb="kick", read_only=True) as seen:
-        one_room(seen, room)  # nothing is made or started for writing before the room is known
+        one_room(seen, room)  # before anything is created or started for writing
         async with connect_store(settings, verb="kick", read_only=False) as store:
             now = truncate_to_millis(datetime.now(UTC))
             until = now + timedelta(seconds=seconds)

@@ -19,7 +19,7 @@ def person_row(each: Participant, now: datetime) -> tuple[str, ...]:
 
 
 def person_dict(each: Participant) -> dict[str, Any]:
-    """One participant as JSON has it."""
+    """One participant as JSON."""
     return {
         "identity": each.identity,
         "name": each.name,

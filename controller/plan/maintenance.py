@@ -69,7 +69,7 @@ def _retired_names_to_prune(record: RoomRecord, observed: Observed, inputs: Plan
 
 
 def _may_lack_seats(record: RoomRecord, room: LiveRoom) -> bool:
-    """Whether so many are inside that some may sit on reserved seats; the number lags by seconds."""
+    """Whether so many are inside that some may have reserved seats; the number lags by seconds."""
     spec = record.spec
     free = unreserved_seats(spec, room.max_participants)
     return bool(spec.reserved_seats) and room.num_participants > free

@@ -267,7 +267,7 @@ class PruneRetiredNames:
 
 @dataclass(frozen=True, slots=True)
 class PruneKicks:
-    """Kicks that are over are dropped from the record."""
+    """Drop ended kicks from the record."""
 
     record: RoomRecord
 

@@ -302,7 +302,7 @@ class ChangeApplier:
 
 
 async def _in_parts(call: Callable[[_T], Awaitable[int]], of: Sequence[_T]) -> list[int]:
-    """The results of the calls, in order; a few run side by side."""
+    """The results of the calls, in order; a few run concurrently."""
     results: list[int] = []
     for first in range(0, len(of), MAX_CONCURRENT_PERMISSION_UPDATES):
         part = of[first : first + MAX_CONCURRENT_PERMISSION_UPDATES]

@@ -94,7 +94,7 @@ class RoomEvents:
         self._failed[change.id] = error
 
     def removed(self, record: RoomRecord, removals: Sequence[Removal]) -> None:
-        """Participants had to leave the room."""
+        """Participants were removed from the room."""
         for reason, count in sorted(Counter(removal.reason for removal in removals).items()):
             people = pluralize(count, "participant")
             log.info("participants removed", key=redact_key(record.key), count=count, reason=str(reason))

@@ -40,7 +40,7 @@ class TakeoverDetector:
 
 @dataclass(frozen=True, slots=True)
 class Takeovers:
-    """Records takeovers in the rooms on record."""
+    """Records takeovers in rooms with a record."""
 
     state: StateCache
     events: EventLog

@@ -217,7 +217,7 @@ class RoomRecord:
         return _with_reader(replace(self, kicked=tuple(kick for kick in self.kicked if kick.until > now)))
 
     def bound_at(self, now: datetime) -> frozenset[str]:
-        """The identities that valid invites name."""
+        """The identities in valid invites."""
         return _in_force(self.bound, now)
 
     def kicked_at(self, now: datetime) -> frozenset[str]:
