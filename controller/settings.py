@@ -201,6 +201,9 @@ class Settings:
     cors_origins: tuple[str, ...] = _SIDECAR.unset(
         "ORIGIN,...", read.origins, "Origins allowed by CORS, or * for all", "none", value=()
     )
+    embed_origins: tuple[str, ...] = _SIDECAR.unset(
+        "ORIGIN,...", read.exact_origins, "Origins whose pages can show the join page", "none", value=()
+    )
     access_tokens_file: Path | None = _SIDECAR.unset(
         "FILE",
         Path,

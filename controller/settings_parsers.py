@@ -260,6 +260,13 @@ def origins(text: str) -> tuple[str, ...]:
     return tuple(_origin(item) for item in items)
 
 
+def exact_origins(text: str) -> tuple[str, ...]:
+    """Exact origins as browsers send them."""
+    if "*" in _items(text):
+        raise ValueError("`*` is not possible; list each origin, for example https://app.example.com")
+    return origins(text)
+
+
 def _origin(text: str) -> str:
     if text == "*":
         raise ValueError("`*` cannot be combined with other origins")

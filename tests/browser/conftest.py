@@ -23,6 +23,9 @@ from tests.support.livekit_client import livekit_client
 Welcome = Callable[..., Awaitable[Visitor]]
 """Called with what the visitor's browser context has beyond the usual, as `locale="de"`."""
 
+EMBEDDING = "http://embedding.localhost"
+"""An origin whose pages may frame the page. A browser counts it as secure."""
+
 
 @pytest.fixture(scope="session")
 async def chromium() -> AsyncIterator[Browser]:
@@ -38,7 +41,13 @@ async def house(tmp_path_factory: pytest.TempPathFactory, livekit: LiveKitServer
     tokens = str(write_tokens(folder))
     async with (
         secantus(tmp_path_factory.mktemp("mongodb")) as mongodb,
-        Site(folder, livekit, mongodb=mongodb.uri, ROOMCTL_ACCESS_TOKENS_FILE=tokens) as site,
+        Site(
+            folder,
+            livekit,
+            mongodb=mongodb.uri,
+            ROOMCTL_ACCESS_TOKENS_FILE=tokens,
+            ROOMCTL_EMBED_ORIGINS=EMBEDDING,
+        ) as site,
         site.run(),
     ):
         yield site

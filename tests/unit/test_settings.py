@@ -67,6 +67,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         address_requests_per_second=500,
         trusted_proxies=(),
         cors_origins=(),
+        embed_origins=(),
         access_tokens_file=None,
         recording_output=None,
         recording_s3_endpoint="",
@@ -116,6 +117,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ("ROOMCTL_ROOM_TOKENS_PER_SECOND", "0", "room_tokens_per_second", 0),
         ("ROOMCTL_TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", ("10.0.0.0/8", "::1/128")),
         ("ROOMCTL_CORS_ORIGINS", "*", "cors_origins", ("*",)),
+        ("ROOMCTL_EMBED_ORIGINS", "https://a.example", "embed_origins", ("https://a.example",)),
         (
             "ROOMCTL_CORS_ORIGINS",
             "https://a.example,http://b:8",
@@ -256,6 +258,11 @@ _MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
             "ROOMCTL_CORS_ORIGINS",
             "https://a.example *",
             "`*` cannot be combined with other origins",
+        ),
+        (
+            "ROOMCTL_EMBED_ORIGINS",
+            "*",
+            "`*` is not possible; list each origin, for example https://app.example.com",
         ),
         (
             "ROOMCTL_RECORDING_OUTPUT",

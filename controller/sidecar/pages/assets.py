@@ -115,9 +115,17 @@ def last_segment(request: web.BaseRequest) -> str:
 
 
 def page_headers(
-    *, connect: Sequence[str] = (), images: Sequence[str] = (), devices: str = NO_DEVICES
+    *,
+    connect: Sequence[str] = (),
+    images: Sequence[str] = (),
+    devices: str = NO_DEVICES,
+    ancestors: Sequence[str] = (),
 ) -> str:
-    """Header lines that allow nothing inline, no origin but ours and `connect`, and no other `devices`."""
+    """Header lines that allow nothing inline, no origin but ours and `connect`, and no other `devices`.
+
+    Only pages of `ancestors` may frame the page; an older browser, which knows no list of origins, is told
+    nothing where there are some.
+    """
     policy = {
         "default-src": "'none'",
         "script-src": "'self'",
@@ -127,12 +135,13 @@ def page_headers(
         "connect-src": " ".join(("'self'", *connect)),
         "base-uri": "'none'",
         "form-action": "'none'",
-        "frame-ancestors": "'none'",
+        "frame-ancestors": " ".join(ancestors) or "'none'",
     }
     headers: Mapping[str, str] = {
         "Content-Security-Policy": "; ".join(f"{name} {value}" for name, value in policy.items()),
         "Referrer-Policy": "no-referrer",
         "Permissions-Policy": devices,
         "Cross-Origin-Opener-Policy": "same-origin",
+        **({} if ancestors else {"X-Frame-Options": "DENY"}),
     }
     return "".join(f"{name}: {value}\r\n" for name, value in headers.items())

@@ -1,12 +1,12 @@
 // Every reason why a participant is not in the call. Its texts are error.CODE.title and error.CODE.text.
-// `actions` are the buttons. The page retries after `retrySeconds`; with `awaitsRoom` it only checks whether the
-// room is open, and reloads then.
+// `actions` are the buttons. `isEnd`: the participant was in the call, and does not rejoin by a reload. The page
+// retries after `retrySeconds`; with `awaitsRoom` it only checks whether the room is open, and reloads then.
 
 import { t } from "./texts.js";
 
 const ERRORS = {
   ROOM_NOT_FOUND: { actions: ["again"], retrySeconds: 10, awaitsRoom: true },
-  OVER: { actions: ["again"], retrySeconds: 10, awaitsRoom: true },
+  OVER: { actions: ["again"], isEnd: true, retrySeconds: 10, awaitsRoom: true },
   ROOM_CLOSED: { actions: ["again", "back"], retrySeconds: 10 },
   STARTING: { actions: ["again"], retrySeconds: 2, awaitsRoom: true },
   UNAVAILABLE: { actions: ["again", "back"], retrySeconds: 5 },
@@ -24,9 +24,9 @@ const ERRORS = {
   NETWORK: { actions: ["again", "back"], retrySeconds: 5 },
   MEDIA_SERVER: { actions: ["again", "back"], retrySeconds: 10 },
   REJOINING: { actions: ["back"] },
-  REMOVED: { actions: ["join"] },
-  ELSEWHERE: { actions: ["join"] },
-  LEFT: { actions: ["join"] },
+  REMOVED: { actions: ["join"], isEnd: true },
+  ELSEWHERE: { actions: ["join"], isEnd: true },
+  LEFT: { actions: ["join"], isEnd: true },
   NO_CLIENT: { actions: ["again"] },
   INTERNAL: { actions: ["again", "back"] },
 };

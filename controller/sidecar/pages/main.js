@@ -2,6 +2,7 @@
 
 import { joinCall } from "./call.js";
 import { byId, createElement, setVisible, showView } from "./dom.js";
+import { tellParent } from "./embed.js";
 import { describeError } from "./errors.js";
 import { inviteError } from "./invite.js";
 import { LiveKit } from "./livekit.js";
@@ -28,6 +29,7 @@ function start() {
   byId("room-name").textContent = name;
   setVisible(byId("title"), name !== "");
   byId("name").value = session.name || nameInQuery();
+  tellParent("ready");
   const code = startError();
   if (code) showError(code);
   else if (session.inside) join();
@@ -75,6 +77,7 @@ async function join(tracks = {}) {
     session.save({ inside: true });
     setPageTitle(byId("room-name").textContent);
     showView("call");
+    tellParent("joined");
     byId("room-name").focus(); // the button with the focus is hidden now
   } catch (error) {
     for (const track of Object.values(tracks)) track.stop();
@@ -116,8 +119,9 @@ function onCallEnded(reason) {
 function showError(code, retryAfterSeconds = 0) {
   clearTimeout(timer);
   lobby.close();
-  const { retrySeconds } = describeError(code);
-  if (["OVER", "ELSEWHERE", "REMOVED"].includes(code)) session.save({ inside: false });
+  const { retrySeconds, isEnd } = describeError(code);
+  if (isEnd) session.save({ inside: false });
+  if (!isNoticeShown(code)) tellParent(isEnd ? "left" : "refused", code);
   showNotice(code);
   if (retrySeconds) {
     timer = setTimeout(() => retry(code), 1000 * Math.max(retrySeconds, Math.min(retryAfterSeconds, MAX_RETRY_SECONDS)));

@@ -52,8 +52,9 @@ class Pages:
         self._client = self._assets.url(client.name)
         self._page, self._recorded = _template("join.html"), _template("recording.html")
         self._no_page = _template("not-found.html")
-        livekit = _sources(context.settings.livekit_public_url)
-        self._headers = page_headers(connect=livekit, devices=_DEVICES)
+        livekit, origins = _sources(context.settings.livekit_public_url), context.settings.embed_origins
+        self._headers = page_headers(connect=livekit, devices=_DEVICES, ancestors=origins)
+        self._embed_origins = " ".join(origins)
         self._recorded_headers = page_headers(connect=_ANY_LIVEKIT)
         self._plain_headers = page_headers()
 
@@ -71,7 +72,7 @@ class Pages:
         record = self._state.room(room_id)
         why = self._why_not(record)
         page_data = _attributes(record if why is None else None, why, int(self._wall()))
-        body = self._page.substitute(attributes=page_data, client=self._client)
+        body = self._page.substitute(attributes=page_data, embed=self._embed_origins, client=self._client)
         status = HTTPStatus.OK if why is None else why.status
         more = self._headers + (_RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else "")
         return Response(body.encode(), status, kind=HTML, more=more)

@@ -174,6 +174,26 @@ class TestPage:
         for device in ("camera", "microphone", "display-capture"):
             assert f"{device}=(self)" in headers["permissions-policy"]
 
+    async def test_only_the_origins_of_the_setting_may_frame_it(self) -> None:
+        origins = ("https://app.example", "https://other.example:8443")
+        async with serving(replace(SETTINGS, embed_origins=origins)) as harness:
+            for path, ancestors in (
+                ("/join/x", " ".join(origins)),
+                (RECORDED, "'none'"),
+                ("/openapi.json", "'none'"),
+            ):
+                headers = (await get(harness, path, accept=BROWSER)).headers
+                assert headers["content-security-policy"].endswith(f"frame-ancestors {ancestors}")
+                assert headers.get("x-frame-options") == (None if path == "/join/x" else "DENY")
+            assert (
+                b'data-embed-origins="https://app.example https://other.example:8443"'
+                in (await get(harness, f"/join/{ROOM_ID}")).body
+            )
+
+    async def test_nobody_may_frame_it_without_the_setting(self) -> None:
+        async with serving() as harness:
+            assert (await get(harness, f"/join/{ROOM_ID}")).headers["x-frame-options"] == "DENY"
+
     async def test_a_policy_knows_no_ipv6_address(self) -> None:
         async with serving(replace(SETTINGS, livekit_public_url="ws://[::1]:7880")) as harness:
             policy = (await get(harness, f"/join/{ROOM_ID}")).headers["content-security-policy"]
