@@ -171,6 +171,13 @@ class Settings:
         "Listen address of the private HTTP server: API, webhook, metrics",
         "127.0.0.1:8081",
     )
+    private_hosts: tuple[str, ...] = _SIDECAR.unset(
+        "NAME,...",
+        read.host_names,
+        "Host names of the private HTTP server, besides localhost",
+        "on a loopback address only localhost and IP addresses; elsewhere no check",
+        value=(),
+    )
     public_url: str = (_SIDECAR | _INVITES).unset(
         "URL", read.web_url, "Base URL of join links", "http:// and ROOMCTL_PUBLIC_LISTEN", value=""
     )

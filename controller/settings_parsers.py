@@ -17,6 +17,7 @@ _WHOLE: Final = re.compile(r"[0-9]{1,12}", re.ASCII)
 _DECIMAL: Final = re.compile(r"[0-9]{1,12}(\.[0-9]{1,6})?", re.ASCII)
 _INSTANCE: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,62}")
 _DATABASE: Final = re.compile(r"[A-Za-z0-9_-]{1,63}")
+_HOST_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,63}(\.[A-Za-z0-9_-]{1,63})*\.?")
 _HOST: Final = re.compile(r"[A-Za-z0-9._:%-]{1,253}")
 _MONGODB: Final = re.compile(r"mongodb(\+srv)?://(?P<rest>.+)", re.DOTALL)
 _UNESCAPED: Final = re.compile(r"@|%(?![0-9A-Fa-f]{2})")
@@ -250,6 +251,17 @@ def _network(text: str) -> str:
         raise ValueError(
             f"invalid address or network {shown(text)}; for example 10.0.0.0/8 or 192.0.2.7"
         ) from None
+
+
+def host_names(text: str) -> tuple[str, ...]:
+    """Names with commas or spaces between, in lower case."""
+    return tuple(_host_name(item) for item in _items(text))
+
+
+def _host_name(text: str) -> str:
+    if not _HOST_NAME.fullmatch(text):
+        raise ValueError(f"invalid host name {shown(text)}; use a name without scheme and port")
+    return text.lower().removesuffix(".")
 
 
 def origins(text: str) -> tuple[str, ...]:

@@ -11,6 +11,8 @@ from controller.settings_parsers import Address
 from controller.sidecar.access_tokens import AccessTokens
 from controller.sidecar.calls import CALLS
 from controller.sidecar.context import Context
+from controller.sidecar.http.call import WEBHOOK
+from controller.sidecar.http.hosts import host_check
 from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import MAX_CONNECTIONS, Handler, Listener
 from controller.sidecar.http.router import Cors, Router, routes
@@ -48,7 +50,9 @@ class Sidecar:
         public = routes(CALLS, "public", (*parts, OpenApiPage(document("public", CALLS))), cors)
         private = routes(CALLS, "private", (*parts, OpenApiPage(document("private", CALLS))))
         self._public_router = Router(public, context.metrics, limit, cors, pages.not_found)
-        self._private_router = Router(private, context.metrics)
+        signed = [call.path for call in CALLS if WEBHOOK in call.proofs]
+        hosts = host_check(settings.private_listen, settings.private_hosts, signed)
+        self._private_router = Router(private, context.metrics, hosts)
 
     @asynccontextmanager
     async def listening(self) -> AsyncIterator["Sidecar"]:

@@ -16,7 +16,10 @@ from packaging.specifiers import SpecifierSet
 from packaging.utils import canonicalize_name
 
 from controller.settings import SETTINGS, SettingGroup
+from controller.settings_parsers import listen_address
 from controller.sidecar.calls import CALLS
+from controller.sidecar.http.call import WEBHOOK
+from controller.sidecar.http.hosts import host_check
 from tests.support.settings import load_settings
 
 MONITORING = Path(__file__).parents[2] / "controller" / "docs" / "monitoring.md"
@@ -168,6 +171,21 @@ def test_gives_livekit_one_address_for_its_webhook_whichever_pod_acts() -> None:
     assert urls == [f"http://{host}:{port}/livekit/webhook"]
     (pod,) = (owner for owner in of_kind("Deployment") if owner["metadata"]["name"] == "roomctl")
     assert service["spec"]["selector"] == pod["spec"]["selector"]["matchLabels"]
+
+
+@pytest.mark.parametrize("environment", ENVIRONMENTS.values(), ids=ENVIRONMENTS)
+def test_lets_webhooks_and_probes_pass_the_check_of_the_host(environment: Any) -> None:
+    """Only on the loopback is there one; there the webhook is exempt, and the rest is asked by address."""
+    texts = "\n".join(path.read_text() for path in TEXTS)
+    webhooks = set(re.findall(r"http://([\w.-]+):8081(/\S*?)\"", texts))
+    assert webhooks == {
+        ("controller", "/livekit/webhook"),
+        ("roomctl-private.roomctl.svc", "/livekit/webhook"),
+    }
+    assert [call.path for call in CALLS if WEBHOOK in call.proofs] == ["/livekit/webhook"]
+    listen = environment().get("ROOMCTL_PRIVATE_LISTEN", "127.0.0.1:8081")
+    check = host_check(listen_address(listen), (), ("/livekit/webhook",))
+    assert (check is not None) == listen.startswith("127.")
 
 
 def test_patches_for_git_sync_only_what_stands_in_the_base() -> None:

@@ -68,6 +68,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         trusted_proxies=(),
         cors_origins=(),
         embed_origins=(),
+        private_hosts=(),
         access_tokens_file=None,
         recording_output=None,
         recording_s3_endpoint="",
@@ -118,6 +119,12 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ("ROOMCTL_TRUSTED_PROXIES", "10.0.0.0/8, ::1", "trusted_proxies", ("10.0.0.0/8", "::1/128")),
         ("ROOMCTL_CORS_ORIGINS", "*", "cors_origins", ("*",)),
         ("ROOMCTL_EMBED_ORIGINS", "https://a.example", "embed_origins", ("https://a.example",)),
+        (
+            "ROOMCTL_PRIVATE_HOSTS",
+            "Rooms.internal., metrics_1",
+            "private_hosts",
+            ("rooms.internal", "metrics_1"),
+        ),
         (
             "ROOMCTL_CORS_ORIGINS",
             "https://a.example,http://b:8",
@@ -248,6 +255,11 @@ _MONGODB = "use mongodb://HOST:PORT or mongodb+srv://HOST"
             "ROOMCTL_TRUSTED_PROXIES",
             "proxy",
             'invalid address or network "proxy"; for example 10.0.0.0/8 or 192.0.2.7',
+        ),
+        (
+            "ROOMCTL_PRIVATE_HOSTS",
+            "rooms.internal:8081",
+            'invalid host name "rooms.internal:8081"; use a name without scheme and port',
         ),
         (
             "ROOMCTL_CORS_ORIGINS",

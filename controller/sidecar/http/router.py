@@ -2,14 +2,13 @@
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Final
+from typing import Final, Protocol
 
 import structlog
 from aiohttp import hdrs, web
 
 from controller.metrics import Metrics
 from controller.sidecar.http.call import Call, ListenerName
-from controller.sidecar.http.limits import AddressLimit
 from controller.sidecar.http.protocol import Handler, mark_request_answered, mark_request_begun
 from controller.sidecar.http.response import ApiError, Code, Response, error_response
 
@@ -57,10 +56,17 @@ class Cors:
         return origin if origin in self._allowed else ""
 
 
+class RequestCheck(Protocol):
+    """What a listener asks of every request."""
+
+    def admit(self, request: web.BaseRequest) -> None:
+        """ApiError if it is refused."""
+
+
 class Router:
     """Selects the handler by exact path and method, and answers every error in the same form.
 
-    `limit` may refuse any request before it is routed; every response has the header lines of `cors`.
+    `check` may refuse any request before it is routed; every response has the header lines of `cors`.
     `not_found` may answer a request for which there is nothing, with a page for a person.
     """
 
@@ -68,11 +74,11 @@ class Router:
         self,
         routes: Routes,
         metrics: Metrics,
-        limit: AddressLimit | None = None,
+        check: RequestCheck | None = None,
         cors: Cors | None = None,
         not_found: Callable[[web.BaseRequest], Response | None] = lambda _: None,
     ) -> None:
-        self._routes, self._metrics, self._limit, self._cors = routes, metrics, limit, cors
+        self._routes, self._metrics, self._check, self._cors = routes, metrics, check, cors
         self._not_found = not_found
 
     async def __call__(self, request: web.BaseRequest) -> Response:
@@ -87,8 +93,8 @@ class Router:
 
     async def _answer(self, request: web.BaseRequest) -> Response:
         try:
-            if self._limit is not None:
-                self._limit.admit(request)
+            if self._check is not None:
+                self._check.admit(request)
             return await self._route(request)
         except ApiError as refusal:
             self._metrics.refusals.labels(refusal.code).inc()

@@ -208,7 +208,7 @@ async def ask(
     headers: Mapping[str, str] | None = None,
 ) -> Reply:
     """One request, its target sent as it is written, over a connection of its own."""
-    lines = [f"{method} {target} HTTP/1.1", "Host: test", "Connection: close"]
+    lines = [f"{method} {target} HTTP/1.1", "Host: localhost", "Connection: close"]
     if body:
         lines.append(f"Content-Length: {len(body)}")
     lines += [f"{name}: {value}" for name, value in (headers or {}).items()]
