@@ -16,6 +16,7 @@ from controller.manifests.fields import read_fields
 from controller.manifests.json_events import json_events
 from controller.manifests.keys import KEY_RULE, is_key
 from controller.manifests.other_formats import other_format
+from controller.manifests.plain import read_plain
 from controller.manifests.snapshot import ManifestError, ManifestRoom, SourcePosition
 from controller.text import quote_excerpt
 
@@ -48,6 +49,20 @@ def parse(content: bytes, file: str, default_key: str) -> Parsed:
 
     A file whose name ends in .json is read as JSON, any other as YAML.
     """
+    try:
+        plain = read_plain(decoded(content), is_json=file.endswith(".json")) if is_key(default_key) else None
+    except UnreadableError:
+        plain = None
+    if plain is None:
+        return parse_events(content, file, default_key)
+    spec, position = plain
+    room = ManifestRoom(default_key, file, spec, position)
+    claim = Claim(file, position, default_key, position, None, position, room)
+    return Parsed(file, hashlib.sha256(content).hexdigest(), (claim,))
+
+
+def parse_events(content: bytes, file: str, default_key: str) -> Parsed:
+    """The same of any content, event by event: with every error, each at its place."""
     text = ""
     read_documents: list[Document] = []
     broken: list[ManifestError] = []

@@ -1,8 +1,9 @@
-"""Reading 10,000 manifests, and passing over them unchanged, against PyYAML's own loader in the same run.
+"""Reading 10,000 manifests, YAML and JSON, and passing over them unchanged, against PyYAML's own loader.
 
 By hand: python -m tests.bench.manifests [FILES]
 """
 
+import json
 import os
 import platform
 import sys
@@ -14,7 +15,7 @@ from pathlib import Path
 
 import yaml
 
-from controller.manifests import Cache, load
+from controller.manifests.load import Cache, load
 
 MANIFEST = """\
 # Room {number}
@@ -39,10 +40,12 @@ def main(files: int) -> None:
         first = load(folder, cache)
         warm = best(lambda: load(folder, cache))
         same = load(folder, cache) is first
+        in_json = read_json(folder)
     machine = f"Python {platform.python_version()}, {os.cpu_count()} cores"
     say(f"{files:,} files, {machine}; CPU seconds, best of {ROUNDS} rounds")
     say(f"yaml.load(CSafeLoader) of each  {plain:7.3f}   1.00")
     say(f"load, nothing known             {cold:7.3f}   {cold / plain:.2f}   ({len(first.rooms):,} rooms)")
+    say(f"load, the same files as JSON    {in_json:7.3f}   {in_json / plain:.2f}")
     say(f"load, nothing changed           {warm:7.3f}   {warm / plain:.2f}   (the same object: {same})")
 
 
@@ -57,6 +60,15 @@ def rooms(files: int) -> Iterator[Path]:
             path.write_text(MANIFEST.format(number=number))
         time.sleep(2.1)  # what was written just now is not trusted, and read again
         yield folder
+
+
+def read_json(folder: Path) -> float:
+    """Seconds for the same rooms, each written as JSON."""
+    for path in [*folder.rglob("*.yaml")]:
+        path.with_suffix(".json").write_text(json.dumps(yaml.safe_load(path.read_bytes()), indent=2))
+        path.unlink()
+    assert not load(folder).errors
+    return best(lambda: load(folder))
 
 
 def read_plain(folder: Path) -> list[object]:
