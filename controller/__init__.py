@@ -16,8 +16,9 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
 2. Observe. reconcile/observe.py reads three things in this order: the rooms on LiveKit (live/client.py;
    live/wire.py turns messages into frozen data), the records (records/store.py, which reads them again
    only if a number says that they changed), and the rooms directory. There manifests/files.py finds the
-   files, document.py parses YAML and json_events.py JSON, fields.py checks each field, other_formats.py
-   recognizes files that are not manifests, claims.py finds duplicate keys, ids and paths, and load.py puts it
+   files, plain.py reads those of the common form at once; for all others document.py parses YAML and
+   json_events.py JSON, fields.py checks each field, other_formats.py recognizes files that are not
+   manifests; claims.py finds duplicate keys, ids and paths, and load.py puts it
    together. Errors are part of the result, next to the valid rooms: an error never looks like a deleted
    room.
 
@@ -66,5 +67,5 @@ and applier.py carries it out.
 git.py finds the commit of a manifest; `plan`, `status`, `describe` and events show it.
 
 errors.py has the tree of errors, settings.py all settings, metrics.py and logs.py what operators see.
-Each verb is a module in cli/.
+Each verb is a module in cli/. Those that only read ask LiveKit through live/lookup.py.
 """

@@ -22,7 +22,7 @@ from controller.live.client import (
     LiveKitConnection,
 )
 from controller.live.ports import EgressReader, LiveKitWriter
-from controller.manifests import Cache, load
+from controller.manifests.load import Cache, load
 from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
 from controller.plan.metadata import Owner

@@ -1,10 +1,13 @@
 """Opens the records and LiveKit from the settings, for verbs that do not load the controller."""
 
-from collections.abc import AsyncIterator
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, Final
 
+from controller.access import jwt
 from controller.records import open_store
 from controller.records.ports import RoomStore, StoreAccess
 from controller.room import Purpose, derive_key
@@ -14,6 +17,10 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from controller.live.client import LiveKitConnection
+    from controller.live.lookup import LiveKitLookup
+
+LOOKUP_TOKEN_SECONDS: Final = 600
+"""Life of the tokens of a lookup: the clocks of two hosts may differ by minutes."""
 
 
 def connection(
@@ -23,13 +30,27 @@ def connection(
     on_unavailable: "Callable[[], None]" = lambda: None,
 ) -> "LiveKitConnection":
     """A session with the LiveKit of `settings`; `deadline` of a call in seconds, 5 by default."""
-    # imported only if it is used: it takes half of a verb's time
+    # imported only if it is used: it takes longer than a verb that only reads may take in all
     from controller.live.client import LiveKitAccess, LiveKitConnection  # noqa: PLC0415
 
     access = LiveKitAccess(settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret)
     if deadline is not None:
         access = replace(access, deadline=deadline)
     return LiveKitConnection(access, on_presence_change=on_presence_change, on_unavailable=on_unavailable)
+
+
+def lookup(settings: Settings, deadline: float) -> "LiveKitLookup | None":
+    """The same for a verb that only reads; None if LiveKit's settings are missing."""
+    url, key, secret = settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret
+    if not (url and key and secret):
+        return None
+    from controller.live.lookup import LiveKitLookup  # noqa: PLC0415 - nor does each such verb need it
+
+    def sign(grants: Mapping[str, Any]) -> str:
+        claims = {"iss": key, "exp": int(time.time()) + LOOKUP_TOKEN_SECONDS, "video": grants}
+        return jwt.sign(jwt.header("JWT"), json.dumps(claims), secret.encode())
+
+    return LiveKitLookup(url, sign, deadline)
 
 
 @asynccontextmanager

@@ -13,14 +13,13 @@ from functools import partial
 from importlib.metadata import version
 from typing import Any, Final, TypeAlias, TypeVar
 
-import structlog
-
 from controller.app import ControllerParts, Process, build_controller
 from controller.connect import connection, store_access
 from controller.errors import StoreError
 from controller.events.log import purge_forever
 from controller.events.sender import EventSender, Receiver
 from controller.live.webhook import WebhookEvent
+from controller.logs import get_logger
 from controller.manifests.watch import ManifestWatcher
 from controller.reconcile.announcer import Announcer
 from controller.reconcile.loop import Loop
@@ -57,7 +56,7 @@ OPEN_FILES: Final = 2 * MAX_CONNECTIONS + 2 * RESERVED_FILES
 
 Work: TypeAlias = Callable[[], Coroutine[Any, Any, None]]
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 async def run(settings: Settings) -> int:

@@ -12,7 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from controller.access.people import is_person
-from controller.live.room import Participant, Permission, Track
+from controller.live.room import SOURCES, Participant, Permission, Track
 from controller.room import MediaType, RoomSpec
 
 ROLE_ATTRIBUTE: Final = "role"
@@ -31,9 +31,6 @@ WITHDRAWN: Final = "withdrawn"
 
 LiveKit keeps it while the participant is connected, and the participant cannot change it.
 """
-
-SOURCES: Final = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
-"""LiveKit's track sources in the order in which we write and compare them."""
 
 
 class Role(StrEnum):

@@ -15,7 +15,6 @@ from pathlib import Path
 from typing import Any, TextIO
 
 import typer
-import yaml
 
 
 class Exit(IntEnum):
@@ -44,6 +43,8 @@ def print_data(text: str) -> None:
 
 def to_yaml(document: Any) -> str:
     """Plain values as YAML, each text on one line, so that it can be copied."""
+    import yaml  # noqa: PLC0415 - for this format alone
+
     text = yaml.safe_dump(document, sort_keys=False, allow_unicode=True, width=math.inf)
     return str(text).rstrip("\n")
 

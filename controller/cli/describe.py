@@ -17,11 +17,11 @@ from controller.cli.leader import read_leader
 from controller.cli.people import HEADER, person_dict, person_row
 from controller.cli.rooms import RoomStatus, as_dict, not_found, room_status, select_rooms
 from controller.cli.table import print_table, styled
-from controller.connect import connect_store, connection
+from controller.connect import connect_store, lookup
 from controller.errors import LiveKitError
 from controller.git import Commit, GitReader
 from controller.live.room import Participant
-from controller.manifests import load_paths
+from controller.manifests.load import load_paths
 from controller.manifests.snapshot import ManifestRoom
 from controller.records.events import Event, EventType, event_dict
 from controller.records.ports import RoomStore
@@ -125,13 +125,13 @@ def _manifest(rooms_dir: Path, record: RoomRecord) -> Manifest | None:
 
 async def _people(settings: Settings, record: RoomRecord) -> list[Participant] | None:
     """Who is inside; None if LiveKit's settings are missing, or it does not respond in time."""
-    if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
+    if (livekit := lookup(settings, ASK_SECONDS)) is None:
         return None
     if record.live is None:
         return []
     with suppress(LiveKitError):
-        async with connection(settings, deadline=ASK_SECONDS) as opened:
-            return await opened.reader().participants(record.live.name)
+        async with livekit:
+            return await livekit.participants(record.live.name)
     return None
 
 

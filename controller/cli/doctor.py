@@ -34,8 +34,8 @@ from controller.errors import (
     StoreError,
     StoreUnavailableError,
 )
-from controller.manifests import Desired, RoomsDirState, load
-from controller.plan.unusable import advice
+from controller.manifests.load import load
+from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.records.ports import Holder
 from controller.records.record import UnusableRecord
 from controller.room import redact_key
@@ -290,7 +290,7 @@ def about_controller(holder: Holder | None) -> CheckResult:
 def about_unusable(record: UnusableRecord) -> CheckResult:
     """A record that must not be acted on."""
     severity = Severity.FAIL if record.is_damaged else Severity.WARN
-    return CheckResult(severity, "record", f"{redact_key(record.record.key)}: {advice(record)}")
+    return CheckResult(severity, "record", f"{redact_key(record.record.key)}: {record.advice}")
 
 
 def about_secret(settings: Settings, *, changed: bool) -> CheckResult:

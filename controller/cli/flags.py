@@ -7,13 +7,12 @@ import os
 from collections.abc import Callable, Coroutine, Mapping
 from typing import Annotated, Any, Final
 
-import structlog
 import typer
 
 from controller.cli.console import no_color
 from controller.errors import SettingsError
 from controller.log_sink import stderr_sink
-from controller.logs import configure
+from controller.logs import configure, get_logger
 from controller.settings import (
     SETTINGS,
     Setting,
@@ -23,7 +22,7 @@ from controller.settings import (
     unknown_variables,
 )
 
-log = structlog.get_logger()
+log = get_logger()
 
 Verb = Callable[..., int | Coroutine[Any, Any, int]]
 """Takes the settings, then its own arguments; returns the exit code."""

@@ -22,9 +22,9 @@ from controller.cli.rooms import (
     statuses,
 )
 from controller.cli.table import print_table
-from controller.connect import connect_store, connect_store_for_watch, connection
+from controller.connect import connect_store, connect_store_for_watch, lookup
 from controller.errors import LiveKitError, StoreUnavailableError
-from controller.live.ports import LiveKitReader
+from controller.live.ports import RoomReader
 from controller.records.ports import HeldRecords
 from controller.records.record import RoomRecord
 from controller.room import redact_key
@@ -106,20 +106,20 @@ async def read_rooms(
 ) -> tuple[list[RoomStatus], list[str]]:
     """The status now of the rooms with these names, by key, and the unknown names."""
     records, unknown = select_rooms(store, names)
-    rooms = statuses(store, records, await read_leader(store))
-    people = await count_people(settings, records)
+    leader, people = await asyncio.gather(read_leader(store), count_people(settings, records))
+    rooms = statuses(store, records, leader)
     return [replace(room, participants=people.get(room.record.id)) for room in rooms], unknown
 
 
 async def count_people(settings: Settings, records: Sequence[RoomRecord]) -> Mapping[str, int]:
     """People by room id, without rooms where that is unknown. Never fails."""
-    if not (settings.livekit_url and settings.livekit_api_key and settings.livekit_api_secret):
+    if (livekit := lookup(settings, COUNT_TIMEOUT_SECONDS)) is None:
         return {}
-    async with connection(settings, deadline=COUNT_TIMEOUT_SECONDS) as opened:
-        return await count_inside(opened.reader(), records)
+    async with livekit:
+        return await count_inside(livekit, records)
 
 
-async def count_inside(reader: LiveKitReader, records: Sequence[RoomRecord]) -> Mapping[str, int]:
+async def count_inside(reader: RoomReader, records: Sequence[RoomRecord]) -> Mapping[str, int]:
     """The same with a reader; ListParticipants for each live room, since ListRooms lags by seconds."""
     counts: dict[str, int] = {}
 

@@ -8,8 +8,7 @@ from typing import Any, Final
 from controller.cli.console import Exit, print_error
 from controller.cli.leader import Leader
 from controller.errors import RoomctlError, StoreConflictError
-from controller.plan.unusable import advice
-from controller.reconcile.status import unseen, unusable_condition
+from controller.reconcile.shown_conditions import unseen, unusable_condition
 from controller.records.ports import Holder, Records, RecordStore
 from controller.records.record import Condition, Origin, RoomRecord, UnusableRecord, to_api_dict
 from controller.room import format_time, redact_key
@@ -134,7 +133,7 @@ def one_room(records: Records, name: str) -> RoomRecord:
     """The room with this key or id. RoomctlError if there is none, or if its record must not be acted on."""
     matches, _ = select_rooms(records, (name,))
     if matches and (unusable := records.unusable.get(matches[0].id)) is not None:
-        raise RoomctlError(f"{redact_key(matches[0].key)}: {advice(unusable)}")
+        raise RoomctlError(f"{redact_key(matches[0].key)}: {unusable.advice}")
     if matches:
         return matches[0]
     raise RoomctlError(not_found(records, name))

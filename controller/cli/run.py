@@ -2,14 +2,14 @@
 
 import asyncio
 
-import structlog
 import uvloop
 
 from controller.cli.flags import with_settings
 from controller.daemon import run as run_app
+from controller.logs import get_logger
 from controller.settings import USE_S3, SettingGroup, Settings, unused_s3_settings
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @with_settings(SettingGroup.ALL, chatty=True)

@@ -8,8 +8,9 @@ import typer
 
 from controller.cli.console import Exit, print_data, print_error, print_info
 from controller.cli.flags import OUTPUT, with_settings
-from controller.manifests import Desired, ManifestError, RoomsDirState, load_paths
+from controller.manifests.load import load_paths
 from controller.manifests.report import error_dict, error_text
+from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.settings import SettingGroup, Settings
 from controller.text import pluralize
 

@@ -15,8 +15,9 @@ from controller.cli.rooms import RoomStatus, select_rooms, statuses
 from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
 from controller.connect import connect_store, connect_store_for_watch
 from controller.errors import RoomctlError, RoomsDirError, StoreUnavailableError
-from controller.manifests import Desired, ManifestError, RoomsDirState, load
+from controller.manifests.load import load
 from controller.manifests.report import error_text
+from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.plan.matching import match
 from controller.records.ports import HeldRecords, Records
 from controller.room import redact_key

@@ -7,10 +7,9 @@ from contextlib import asynccontextmanager, suppress
 from datetime import datetime
 from typing import Final
 
-import structlog
-
 from controller.clock import Clock
 from controller.errors import StoreError
+from controller.logs import get_logger
 from controller.metrics import Metrics
 from controller.records.events import EVENT_TTL, Event, EventType
 from controller.records.ports import Lease, StoredEvents
@@ -25,7 +24,7 @@ PURGE_INTERVAL_SECONDS: Final = 600.0
 LAST_FLUSH_SECONDS: Final = 1.0
 """Seconds to wait for the last batch when the process ends."""
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class EventLog:

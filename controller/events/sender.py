@@ -8,12 +8,12 @@ from typing import Final
 from urllib.parse import urlsplit
 
 import aiohttp
-import structlog
 
 from controller.backoff import Backoff
 from controller.clock import Clock
 from controller.errors import StoreError
 from controller.events.cloud import encode_cloud_event, signed_headers
+from controller.logs import get_logger
 from controller.metrics import Metrics
 from controller.records.events import Event, EventStore
 from controller.records.ports import Lease
@@ -33,7 +33,7 @@ _ABOUT_THE_EVENT: Final = frozenset({400, 413, 422})
 _RECEIVER: Final = "receiver"
 """The backoff key of the receiver itself."""
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,12 +7,8 @@ from controller.live.egress import Egress, RecordingRequest
 from controller.live.room import LiveRoom, Participant, Permission
 
 
-class LiveKitReader(Protocol):
-    """Reads. Every call has a deadline and raises only LiveKitError's kinds."""
-
-    @property
-    def clock_ahead_s(self) -> float | None:
-        """How far our clock is ahead of LiveKit's, in seconds; None while unknown."""
+class RoomReader(Protocol):
+    """Reads rooms and who is inside. Every call has a deadline and raises only LiveKitError's kinds."""
 
     async def rooms(self) -> list[LiveRoom]:
         """All live rooms, ours or not: one ListRooms."""
@@ -23,6 +19,14 @@ class LiveKitReader(Protocol):
         Those whom a crashed server left listed are marked as gone, within a minute of the crash.
         `within`: the deadline in seconds, for a guest who waits (default: the deadline of every call).
         """
+
+
+class LiveKitReader(RoomReader, Protocol):
+    """Also compares the clocks."""
+
+    @property
+    def clock_ahead_s(self) -> float | None:
+        """How far our clock is ahead of LiveKit's, in seconds; None while unknown."""
 
 
 class EgressReader(LiveKitReader, Protocol):

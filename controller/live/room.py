@@ -6,6 +6,9 @@ from typing import Final
 EMPTY_TIMEOUT_SECONDS: Final = 10 * 365 * 24 * 3600
 """empty_timeout and departure_timeout of our rooms: ten years, since LiveKit has no unlimited value."""
 
+SOURCES: Final = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
+"""LiveKit's track sources in the one order in which we write and compare them."""
+
 
 @dataclass(frozen=True, slots=True)
 class LiveRoom:
@@ -30,8 +33,8 @@ class LiveRoom:
 class Permission:
     """A participant's permission in LiveKit's terms; every bool is set.
 
-    `sources` holds TrackSource names in canonical order (CAMERA, MICROPHONE, SCREEN_SHARE,
-    SCREEN_SHARE_AUDIO); for LiveKit an empty list means all, so for no source can_publish is False.
+    `sources` are some of SOURCES, in that order; for LiveKit an empty list means all, so for no source
+    can_publish is False.
     """
 
     can_subscribe: bool = True

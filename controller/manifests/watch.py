@@ -7,11 +7,12 @@ from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from pathlib import Path
 from typing import Final, TypeAlias
 
-import structlog
 from watchfiles import Change, awatch
 from watchfiles.main import FileChange
 
-log = structlog.get_logger()
+from controller.logs import get_logger
+
+log = get_logger()
 
 IDENTITY_POLL_SECONDS: Final = 0.5
 """Seconds between checks for what no event shows: the folder was deleted, created, or switched by a link."""

@@ -4,7 +4,6 @@ from collections.abc import Iterator, Mapping
 
 from controller.manifests.snapshot import ManifestRoom
 from controller.plan.model import Observed, RestoreRecord
-from controller.records.record import UnusableRecord
 from controller.room import redact_key, room_id
 
 
@@ -34,13 +33,4 @@ def notes(observed: Observed, restored: Mapping[str, RestoreRecord]) -> Iterator
     """A line for each record that is not restored."""
     for owner, each in observed.unusable.items():
         if owner not in restored:
-            yield f"{redact_key(each.record.key)}: {advice(each)}"
-
-
-def advice(each: UnusableRecord) -> str:
-    """What is wrong with the record, and what to do."""
-    if not each.is_damaged:
-        return each.problem
-    if each.record.file is not None:
-        return f"{each.problem}; fix its manifest {each.record.file} to restore the record"
-    return f"{each.problem}; correct or delete the document in the collection `rooms`"
+            yield f"{redact_key(each.record.key)}: {each.advice}"

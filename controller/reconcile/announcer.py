@@ -6,10 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from controller.clock import Clock
 from controller.errors import StoreError
+from controller.logs import get_logger
 from controller.manifests.snapshot import Desired
 from controller.reconcile.peers import RENEW_SECONDS, Peers
 from controller.records.ports import Lease, RecordReader, Replicas
@@ -20,7 +19,7 @@ GIVE_WAY_TIMEOUT_SECONDS: Final = 35.0
 """Seconds for running calls to end before the lease is released: the deadline of each is shorter."""
 WITHDRAW_TIMEOUT_SECONDS: Final = 1.0
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(slots=True)

@@ -4,10 +4,9 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
-import structlog
-
 from controller.companions.companion import Companion
 from controller.errors import LeaseLostError, LiveKitError, RoomctlError, StoreConflictError
+from controller.logs import get_logger
 from controller.plan.model import Observed
 from controller.reconcile.task_runner import TaskRunner
 from controller.reconcile.triggers import Triggers
@@ -19,7 +18,7 @@ CONFLICT_RETRY_SECONDS: Final = 0.5
 RETRY_SECONDS: Final = 5.0
 """Seconds until a companion checks again after a server failed."""
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,16 +6,15 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from controller.backoff import Backoff
 from controller.clock import CLOCK_WARNING_SECONDS, Clock
 from controller.errors import LiveKitError, RoomctlError, StoreMismatchError
+from controller.logs import get_logger
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.metrics import Metrics
 from controller.reconcile.peers import is_away
 from controller.reconcile.reconciler import Reconciler
-from controller.reconcile.status import count_conditions
+from controller.reconcile.shown_conditions import count_conditions
 from controller.reconcile.triggers import Triggers
 from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
@@ -26,7 +25,7 @@ MAX_PASS_PAUSE_SECONDS: Final = 1.0
 
 _SYNCHRONIZE: Final = "LiveKit may reject tokens; synchronize both hosts with NTP"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(slots=True)

@@ -10,12 +10,11 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-import structlog
-
 from controller.access.people import people_in, unlisted
 from controller.clock import Clock
 from controller.errors import LiveKitError
 from controller.live.webhook import WebhookEvent
+from controller.logs import get_logger
 from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.plan.model import BlockReason, EnforcePermissions, Observed, Plan, PlanInputs
 from controller.plan.planner import make_plan, names_to_check
@@ -42,7 +41,7 @@ RECHECK_OCCUPANCY_SECONDS: Final = 2.0
 
 _DIFFERS: Final = "bring both replicas to one revision; after 5 minutes this one follows its own manifests"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

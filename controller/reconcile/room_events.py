@@ -5,11 +5,10 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Final
 
-import structlog
-
 from controller.access.occupancy import Removal
 from controller.clock import Clock
 from controller.events.log import EventLog
+from controller.logs import get_logger
 from controller.plan.model import (
     Action,
     Adopt,
@@ -35,7 +34,7 @@ AuthorOf = Callable[[str], str | None]
 """The last author of a manifest, by its path below rooms.d: `git COMMIT AUTHOR`; None if unknown."""
 
 CONTROLLER: Final = "controller"
-log = structlog.get_logger()
+log = get_logger()
 _OURS_ON_API_ROOMS: Final = frozenset({EventType.HEAL, EventType.ADOPT, EventType.RECREATE})
 """Other actions on an API room are recorded by the call that requested them."""
 

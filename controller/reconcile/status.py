@@ -1,21 +1,17 @@
 """A room's conditions, made by one pure function from the observed state and the last results."""
 
-from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from itertools import chain
 from typing import Final
 
 from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError
 from controller.plan.model import BlockReason, DeleteRetiredRoom, Heal, RoomChange
-from controller.plan.unusable import advice
-from controller.records.record import Condition, Origin, RoomRecord, Status, UnusableRecord
+from controller.records.record import Condition, Origin, RoomRecord, Status
 
 TRUE: Final = "True"
 FALSE: Final = "False"
-_SEEN_ON_LIVEKIT: Final = ("Ready", "Live")
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,32 +115,3 @@ def vanished(change: RoomChange) -> bool:
     """Whether the change heals a room that was live before."""
     made = change.record is not None and change.record.live is not None and change.record.live.sid is not None
     return made and any(isinstance(action, Heal) for action in change.actions)
-
-
-def unusable_condition(each: UnusableRecord) -> Condition:
-    """The condition of an unusable record: derived when it is shown, never written."""
-    status = FALSE if each.is_damaged else "Unknown"
-    return Condition("Ready", status, str(each.reason), advice(each), each.record.modified)
-
-
-def count_conditions(
-    records: Iterable[RoomRecord], unusable: Mapping[str, UnusableRecord], *, livekit_away: bool
-) -> Counter[tuple[str, str]]:
-    """The number of rooms by condition type and status; `unusable` ones must not be acted on."""
-    usable = (record for record in records if not record.removed and record.id not in unusable)
-    conditions = chain.from_iterable(record.status.conditions for record in usable)
-    unusable_ones = map(unusable_condition, unusable.values())
-    counts = Counter((each.type, each.status) for each in chain(conditions, unusable_ones))
-    if not livekit_away:
-        return counts
-    aged: Counter[tuple[str, str]] = Counter()
-    for (kind, status), count in counts.items():
-        aged[kind, "Unknown" if kind in _SEEN_ON_LIVEKIT else status] += count
-    return aged
-
-
-def unseen(condition: Condition, message: str, since: datetime) -> Condition:
-    """The condition while LiveKit is unavailable: Unknown if it depends on LiveKit."""
-    if condition.type not in _SEEN_ON_LIVEKIT:
-        return condition
-    return Condition(condition.type, "Unknown", "LiveKitAway", message, since)

@@ -9,8 +9,6 @@ from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-import structlog
-
 from controller.backoff import Backoff
 from controller.errors import (
     LeaseLostError,
@@ -20,6 +18,7 @@ from controller.errors import (
     StoreConflictError,
     StoreUnavailableError,
 )
+from controller.logs import get_logger
 from controller.metrics import Metrics
 from controller.plan.model import (
     Action,
@@ -64,7 +63,7 @@ Progress = Callable[[str, str, str], None]
 
 _AWAY: Final = LiveKitUnavailableError | StoreUnavailableError
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(slots=True)

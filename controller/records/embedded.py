@@ -20,7 +20,6 @@ from pathlib import Path
 from typing import Any, Final, TypeAlias
 
 import pymongo
-import structlog
 from pymongo import AsyncMongoClient
 from pymongo.errors import OperationFailure, PyMongoError
 
@@ -31,6 +30,7 @@ from controller.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
+from controller.logs import get_logger
 from controller.records.data_dir import Lock, files_of, prepare, read_json, signature, take_lock, write_json
 from controller.records.mongo_client import address, close, connect, to_store_error
 
@@ -72,7 +72,7 @@ else:
 Client: TypeAlias = AsyncMongoClient[dict[str, Any]]
 Command: TypeAlias = Callable[[Client], Awaitable[None]]
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Embedded:

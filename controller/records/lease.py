@@ -16,11 +16,11 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
-import structlog
 from pymongo import ReturnDocument
 from pymongo.errors import DuplicateKeyError
 
 from controller.errors import LeaseHeldError, LeaseLostError, StoreError
+from controller.logs import get_logger
 from controller.records.mongo_client import Documents, translate_errors
 from controller.records.ports import Holder
 
@@ -35,7 +35,7 @@ RENEW_TIMEOUT_SECONDS: Final = 2.0
 
 RELEASE_TIMEOUT_SECONDS: Final = 1.5
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 def steady_clock() -> float:

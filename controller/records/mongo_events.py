@@ -6,7 +6,6 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 import bson
-import structlog
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
@@ -16,6 +15,7 @@ from pymongo.asynchronous.database import AsyncDatabase
 from pymongo.errors import BulkWriteError
 
 from controller.errors import StoreError, StoreRefusedError
+from controller.logs import get_logger
 from controller.records.events import (
     EVENT_TTL,
     Event,
@@ -34,7 +34,7 @@ _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 _AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(tz_aware=True)
 _NEWEST_FIRST: Final = (("at", -1), ("_id", -1))
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class MongoEvents:

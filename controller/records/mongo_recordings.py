@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 import bson
-import structlog
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 from bson.raw_bson import RawBSONDocument
@@ -13,6 +12,7 @@ from pymongo.asynchronous.cursor import AsyncCursor
 from pymongo.asynchronous.database import AsyncDatabase
 
 from controller.errors import StoreError, StoreRefusedError
+from controller.logs import get_logger
 from controller.records.mongo_client import MONGO_TIMEOUT_SECONDS, Documents, translate_errors
 from controller.records.recordings import (
     DamagedRowError,
@@ -29,7 +29,7 @@ FETCH_BATCH_SIZE: Final = 2_000
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 _AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(tz_aware=True)
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class MongoRecordings:

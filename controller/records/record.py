@@ -322,6 +322,15 @@ class UnusableRecord:
         )
         return "; ".join(filter(None, parts))
 
+    @property
+    def advice(self) -> str:
+        """What is wrong with the record, and what to do."""
+        if not self.is_damaged:
+            return self.problem
+        if self.record.file is not None:
+            return f"{self.problem}; fix its manifest {self.record.file} to restore the record"
+        return f"{self.problem}; correct or delete the document in the collection `rooms`"
+
     def restored(self, manifest: Claim | None, now: datetime) -> RoomRecord:
         """The record to write: from its manifest, or with None from what can be read.
 

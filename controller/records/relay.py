@@ -10,10 +10,10 @@ from collections.abc import Iterable, Mapping
 from dataclasses import asdict, fields
 from typing import Any, Final
 
-import structlog
 from pymongo.errors import DuplicateKeyError
 
 from controller.errors import StoreError
+from controller.logs import get_logger
 from controller.records.mongo_client import Documents, translate_errors
 from controller.records.ports import ForwardedEvent
 
@@ -25,7 +25,7 @@ FLUSH_INTERVAL_SECONDS: Final = 0.25
 MAX_WRITE_ATTEMPTS: Final = 4
 """How often a batch is tried when other writers are faster."""
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class MongoRelay:

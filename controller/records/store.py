@@ -13,7 +13,6 @@ import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from typing import Any, Final
 
-import structlog
 from bson.codec_options import CodecOptions
 from bson.raw_bson import RawBSONDocument
 from pymongo import AsyncMongoClient, ReturnDocument
@@ -27,6 +26,7 @@ from controller.errors import (
     StoreRefusedError,
     StoreUnavailableError,
 )
+from controller.logs import get_logger
 from controller.records.batch import (
     GroupCommit,
     Pending,
@@ -68,7 +68,7 @@ died before it raised the number, and people who edit the database do not raise 
 
 _RAW: Final = CodecOptions(document_class=RawBSONDocument)
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class MongoStore:

@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-import structlog
-
 from controller.errors import SettingsError
+from controller.logs import get_logger
 from controller.records.record import RoomRecord
 from controller.sidecar.token_file import FILE_LIMIT, TokenFileError, read_tokens
 
@@ -24,7 +23,7 @@ RELOAD_INTERVAL_SECONDS: Final = 1.0
 
 _UNSEEN: Final = (0, 0, 0, 0)
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(frozen=True, slots=True)

@@ -5,12 +5,12 @@ from collections.abc import Mapping
 from http import HTTPStatus
 from typing import Any, Final
 
-import structlog
 from aiohttp import hdrs, web
 from pydantic import Field
 
 from controller.clock import CLOCK_LIMIT_SECONDS
 from controller.live.webhook import WebhookRejectedError, parse_event, verify_signature
+from controller.logs import get_logger
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import MAX_WEBHOOK_BYTES, check, read
 from controller.sidecar.http.models import RequestBody, ResponseBody
@@ -21,7 +21,7 @@ LIVENESS_TIMEOUT_SECONDS: Final = 60.0
 
 _DONE: Final = b'{"success": true}'
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class WebhookBody(RequestBody):

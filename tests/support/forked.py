@@ -13,7 +13,10 @@ from typing import Final
 from controller.cli import main
 from controller.cli.verbs import VERBS
 
-WARM: Final = (*(f"controller.cli.{verb}" for verb in VERBS), "controller.records.factory", "uvloop")
+WARM: Final = (
+    *(f"controller.cli.{verb}" for verb in VERBS),
+    *("controller.log_format", "controller.live.lookup", "controller.records.factory", "uvloop", "yaml"),
+)
 
 
 def forked(

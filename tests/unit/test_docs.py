@@ -15,7 +15,7 @@ from controller.cli import run_verb
 from controller.cli.console import Exit
 from controller.cli.verbs import VERBS
 from controller.cli.wait_condition import TYPES
-from controller.manifests import load
+from controller.manifests.load import load
 from controller.metrics import Metrics
 from controller.room import PRESETS, RoomSpec
 from controller.settings import SETTINGS, Setting

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 import structlog
 
-from controller.logs import configure
+from controller.logs import configure, get_logger
 
 TOKEN = "eyJhbGciOiJIUzI1NiJ9.eyJ2aWRlbyI6e319.c2lnbmF0dXJl"
 PASSWORD = "p4ssw0rd-of-nobody"
@@ -31,8 +31,8 @@ def _as_before() -> Iterator[None]:
 def test_json_is_one_object_a_line() -> None:
     out = io.StringIO()
     configure("", "info", stream=out)
-    structlog.get_logger().info("room started", key="events/keynote", seconds=0.5)
-    structlog.get_logger().debug("not said at this level")
+    get_logger().info("room started", key="events/keynote", seconds=0.5)
+    get_logger().debug("not said at this level")
     (line,) = map(json.loads, out.getvalue().splitlines())
     assert line.pop("timestamp").endswith("Z")
     assert line == {"event": "room started", "level": "info", "key": "events/keynote", "seconds": 0.5}
@@ -41,9 +41,9 @@ def test_json_is_one_object_a_line() -> None:
 def test_a_terminal_gets_colours_unless_it_wants_none() -> None:
     colored, plain = Terminal(), Terminal()
     configure("", "info", stream=colored)
-    structlog.get_logger().info("room started", key="a")
+    get_logger().info("room started", key="a")
     configure("", "info", stream=plain, no_color=True)
-    structlog.get_logger().info("room started", key="a")
+    get_logger().info("room started", key="a")
     assert "\x1b[" in colored.getvalue()
     assert "\x1b[" not in plain.getvalue()
     assert "room started key=a" in plain.getvalue()
@@ -53,7 +53,7 @@ def test_a_terminal_gets_colours_unless_it_wants_none() -> None:
 def test_no_secret_gets_through(form: str) -> None:
     out = io.StringIO()
     configure(form, "debug", stream=out)
-    structlog.get_logger().info(
+    get_logger().info(
         f"said {TOKEN}",
         api_secret=PASSWORD,
         authorization=PASSWORD,
@@ -77,7 +77,7 @@ def test_a_traceback_shows_no_locals(form: str) -> None:
     try:
         len(held) / 0
     except ZeroDivisionError:
-        structlog.get_logger().exception("it broke")
+        get_logger().exception("it broke")
     assert "ZeroDivisionError" in out.getvalue()
     assert held not in out.getvalue()
 

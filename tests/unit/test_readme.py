@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from controller.cli.verbs import VERBS
-from controller.manifests import load
+from controller.manifests.load import load
 from controller.settings import SettingGroup
 from tests.support.documents import ROOT, blocks, commands
 from tests.support.settings import load_settings

@@ -10,8 +10,6 @@ from contextlib import suppress
 from dataclasses import replace
 from typing import Final, assert_never
 
-import structlog
-
 from controller.companions.companion import CompanionContext
 from controller.companions.recording.config import RecordingConfig
 from controller.companions.recording.decision import (
@@ -50,6 +48,7 @@ from controller.errors import (
     StoreError,
 )
 from controller.live.egress import Egress, RecordingRequest
+from controller.logs import get_logger
 from controller.records.record import Recording, RoomRecord
 from controller.records.recordings import RecordingRow, RecordingState
 from controller.room import RecordMode, redact_key, redact_room_id
@@ -67,7 +66,7 @@ UNHEARD: Final = RecordingFailure(
     "recording did not start: no response from LiveKit; see the logs of LiveKit and its egress workers",
 )
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class RecordingApplier:

@@ -4,13 +4,12 @@ from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-import structlog
-
 from controller.backoff import Backoff
 from controller.clock import Clock
 from controller.companions.recording.decision import asks
 from controller.companions.recording.outcome import RecordingFailure, StandingFailures, failures_in
 from controller.errors import LiveKitError
+from controller.logs import get_logger
 from controller.metrics import Metrics
 from controller.plan.model import Observed
 from controller.records.record import RoomRecord
@@ -21,7 +20,7 @@ NO_BACKOFF_AFTER_SECONDS: Final = 60.0
 """A recording that failed after this many seconds does not delay the next one."""
 FIX: Final = "set ROOMCTL_RECORDING_OUTPUT"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(slots=True)

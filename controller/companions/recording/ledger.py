@@ -9,11 +9,10 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Final
 
-import structlog
-
 from controller.clock import Clock
 from controller.events.log import EventLog
 from controller.live.egress import Egress
+from controller.logs import get_logger
 from controller.metrics import Metrics
 from controller.records.events import Event, EventType
 from controller.records.recordings import RecordingRow, RecordingState, RecordingStore
@@ -24,7 +23,7 @@ STOP_RETRY_SECONDS: Final = 5.0
 
 STARTED: Final = "started"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 @dataclass(slots=True)

@@ -4,9 +4,9 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Final, Protocol
 
-import structlog
 from aiohttp import hdrs, web
 
+from controller.logs import get_logger
 from controller.metrics import Metrics
 from controller.sidecar.http.call import Call, ListenerName
 from controller.sidecar.http.protocol import Handler, mark_request_answered, mark_request_begun
@@ -28,7 +28,7 @@ _PREFLIGHT: Final = (
 )
 _SHOWN: Final = "Access-Control-Expose-Headers: Retry-After\r\n"
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class Cors:

@@ -9,9 +9,9 @@ from collections.abc import AsyncIterator, Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any, Final, TypeAlias
 
-import structlog
 from aiohttp import web
 
+from controller.logs import get_logger
 from controller.records.events import Event, EventType
 from controller.records.ports import Records, RecordStore
 from controller.records.record import Origin, RoomRecord
@@ -48,7 +48,7 @@ _Change: TypeAlias = tuple[EventType, tuple[FieldChange, ...]]
 
 _DONE: Final = b'{"success": true}'
 
-log = structlog.get_logger()
+log = get_logger()
 
 
 class RoomHandlers:

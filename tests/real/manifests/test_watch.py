@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
-from controller.manifests import ManifestWatcher, load
+from controller.manifests.load import load
+from controller.manifests.watch import ManifestWatcher
 from tests.support.wait import PATIENCE
 
 IDENTITY_POLL_SECONDS = 0.1

@@ -8,14 +8,13 @@ import pytest
 
 from controller.access.policy import (
     MEDIA_ATTRIBUTE,
-    SOURCES,
     WITHDRAWN,
     Correction,
     Role,
     permission_correction,
     permission_for,
 )
-from controller.live.room import Participant, Permission, Track
+from controller.live.room import SOURCES, Participant, Permission, Track
 from controller.room import MediaType, RoomSpec
 
 CAMERA, MICROPHONE, SCREEN, SCREEN_AUDIO = SOURCES

@@ -6,7 +6,9 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from controller.manifests import Desired, load, manifest_schema
+from controller.manifests.load import load
+from controller.manifests.schema import manifest_schema
+from controller.manifests.snapshot import Desired
 from tests.unit.manifests.corpus import CORPUS, GOOD, Bad, laughs
 
 SCHEMA = jsonschema.Draft202012Validator(manifest_schema())

@@ -8,10 +8,10 @@ from pathlib import Path
 
 import pytest
 
-from controller.manifests import Cache, RoomsDirState, load
 from controller.manifests.files import Stat, read_manifest
-from controller.manifests.load import RECENT_CHANGE_NS
+from controller.manifests.load import RECENT_CHANGE_NS, Cache, load
 from controller.manifests.parse import Parsed, parse
+from controller.manifests.snapshot import RoomsDirState
 from tests.unit.manifests.corpus import GOOD
 
 MODULE = sys.modules["controller.manifests.load"]

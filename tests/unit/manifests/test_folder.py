@@ -9,10 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from controller.manifests import RoomsDirState, files, load
+from controller.manifests import files
 from controller.manifests.document import UnreadableError
 from controller.manifests.files import MAX_FILE_BYTES, TreeChangedError, read_manifest
+from controller.manifests.load import load
 from controller.manifests.report import error_text
+from controller.manifests.snapshot import RoomsDirState
 from tests.unit.manifests.corpus import GOOD, GOOD_JSON
 
 NOBODY = 65534

@@ -8,7 +8,9 @@ import jsonschema  # type: ignore[import-untyped]
 import pytest
 import yaml
 
-from controller.manifests import Desired, ManifestRoom, SourcePosition, load, manifest_schema
+from controller.manifests.load import load
+from controller.manifests.schema import manifest_schema
+from controller.manifests.snapshot import Desired, ManifestRoom, SourcePosition
 from controller.room import PRESETS, REFERENCE_FIELDS
 from tests.support.reference import ANSWER, CREATE, CREATE_ROOM, NEWER
 from tests.unit.manifests.corpus import GOOD, GOOD_JSON

@@ -7,10 +7,11 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.manifests import Desired, load
 from controller.manifests.document import UnreadableError
 from controller.manifests.json_events import json_events
+from controller.manifests.load import load
 from controller.manifests.parse import parse
+from controller.manifests.snapshot import Desired
 from tests.unit.manifests.corpus import BRACKET, DEEP, GOOD, GOOD_JSON, NOTHING, QUOTE, RANGE
 from tests.unit.manifests.test_bad_files import errors
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from controller.manifests import Desired, load
+from controller.manifests.load import load
+from controller.manifests.snapshot import Desired
 from tests.unit.manifests.corpus import GOOD, GOOD_JSON
 from tests.unit.manifests.test_bad_files import errors
 

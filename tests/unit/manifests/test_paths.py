@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
-from controller.manifests import Desired, RoomsDirState, load_paths
+from controller.manifests.load import load_paths
 from controller.manifests.report import error_text
+from controller.manifests.snapshot import Desired, RoomsDirState
 from tests.unit.manifests.corpus import GOOD, GOOD_JSON
 
 ROOMS = Path("rooms.d")

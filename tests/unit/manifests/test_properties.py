@@ -10,9 +10,11 @@ import yaml
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from controller.manifests import Desired, load, manifest_schema
 from controller.manifests.keys import is_key
+from controller.manifests.load import load
 from controller.manifests.parse import parse
+from controller.manifests.schema import manifest_schema
+from controller.manifests.snapshot import Desired
 from controller.room import FIELDS, PRESETS, MediaType, RecordMode
 from controller.text import MAX_QUOTED_CHARS, escape_unprintable, quote_excerpt
 from tests.unit.manifests.corpus import CORPUS

@@ -10,9 +10,9 @@ from typing import Protocol
 
 import pytest
 
-from controller.manifests import Cache, Desired, RoomsDirState, load
 from controller.manifests.files import Stat, read_manifest
-from controller.manifests.load import MAX_SNAPSHOT_ATTEMPTS
+from controller.manifests.load import MAX_SNAPSHOT_ATTEMPTS, Cache, load
+from controller.manifests.snapshot import Desired, RoomsDirState
 
 MODULE = sys.modules["controller.manifests.load"]
 FILES = [f"{team}/room-{n}.yaml" for team in ("east", "west") for n in range(4)]
