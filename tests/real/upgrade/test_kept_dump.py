@@ -52,6 +52,7 @@ async def test_embedded_store_without_credentials_gets_them(tmp_path: Path, live
         site.mongodb = ""
         async with site.run():
             for room in filter(should_be_live, dump.rooms.values()):
+                await site.until_found(room["_id"])
                 answer = await site.find(room["_id"])
                 assert (answer.status, answer.body["LKRoomName"]) == (200, room["live"]["name"])
             for words in (("get",), ("status",), ("events",), ("recordings",), ("describe", "team")):
