@@ -211,6 +211,9 @@ class Settings:
     embed_origins: tuple[str, ...] = _SIDECAR.unset(
         "ORIGIN,...", read.exact_origins, "Origins whose pages can show the join page", "none", value=()
     )
+    brand_dir: Path | None = _SIDECAR.unset(
+        "DIR", Path, "Directory with brand.css, logo.svg and brand.json of the join page", "none", value=None
+    )
     access_tokens_file: Path | None = _SIDECAR.unset(
         "FILE",
         Path,

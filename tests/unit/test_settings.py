@@ -69,6 +69,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         cors_origins=(),
         embed_origins=(),
         private_hosts=(),
+        brand_dir=None,
         access_tokens_file=None,
         recording_output=None,
         recording_s3_endpoint="",
@@ -133,6 +134,7 @@ def test_the_defaults_are_those_of_the_contract() -> None:
         ),
         ("ROOMCTL_LOG_FORMAT", "json", "log_format", "json"),
         ("ROOMCTL_INSTANCE", "eu-1", "instance", "eu-1"),
+        ("ROOMCTL_BRAND_DIR", "/etc/brand", "brand_dir", Path("/etc/brand")),
         ("ROOMCTL_ACCESS_TOKENS_FILE", "/etc/t.yaml", "access_tokens_file", Path("/etc/t.yaml")),
         (
             "ROOMCTL_RECORDING_OUTPUT",

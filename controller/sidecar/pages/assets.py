@@ -58,13 +58,19 @@ class Asset:
     content_type: str
     content: bytes
     tag: str
+    headers: str = ""
     _gzipped: bytes = field(default=b"", repr=False)
 
     @classmethod
     def read(cls, path: Path) -> "Asset":
         """OSError if the file cannot be read."""
-        content = path.read_bytes()
-        return cls(CONTENT_TYPES[path.suffix], content, hashlib.sha256(content).hexdigest()[:16])
+        return cls.of(path.name, path.read_bytes())
+
+    @classmethod
+    def of(cls, name: str, content: bytes, headers: str = "") -> "Asset":
+        """The content of the file `name`; `headers` are further header lines."""
+        content_type = CONTENT_TYPES[Path(name).suffix]
+        return cls(content_type, content, hashlib.sha256(content).hexdigest()[:16], headers)
 
     async def gzipped(self) -> bytes:
         """Compressed once, in a thread: the largest file would delay all other requests by 0.2 s."""
@@ -78,6 +84,7 @@ class Asset:
         etag = f'"{self.tag}-gzip"' if accepts_gzip else f'"{self.tag}"'
         cache = _IMMUTABLE if request.raw_path.endswith(f"?v={self.tag}") else "no-cache"
         more = f"ETag: {etag}\r\nVary: Accept-Encoding\r\nCross-Origin-Resource-Policy: same-origin\r\n"
+        more += self.headers
         if etag in request.headers.get(hdrs.IF_NONE_MATCH, ""):
             return Response(b"", HTTPStatus.NOT_MODIFIED, kind="", more=more, cache=cache)
         if not accepts_gzip:

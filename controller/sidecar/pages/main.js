@@ -106,7 +106,11 @@ function describeJoinError(error) {
 // Rejoins after an unexpected end: the room may have been replaced, or the network was away.
 function onCallEnded(reason) {
   const { CLIENT_INITIATED, DUPLICATE_IDENTITY, PARTICIPANT_REMOVED } = LiveKit.DisconnectReason;
-  if (reason === CLIENT_INITIATED) return showError("LEFT");
+  if (reason === CLIENT_INITIATED) {
+    showError("LEFT");
+    if (pageData.leaveUrl && parent === window) location.assign(pageData.leaveUrl); // a page that frames this one decides itself
+    return;
+  }
   if (reason === DUPLICATE_IDENTITY) return showError("ELSEWHERE");
   if (reason === PARTICIPANT_REMOVED) return showError("REMOVED");
   const now = Date.now();

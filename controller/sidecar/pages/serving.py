@@ -25,6 +25,7 @@ from controller.sidecar.pages.assets import (
     last_segment,
     page_headers,
 )
+from controller.sidecar.pages.brand import BrandFiles
 
 _DEVICES: Final = "camera=(self), microphone=(self), display-capture=(self), geolocation=()"
 _ANY_LIVEKIT: Final = ("ws:", "wss:", "http:", "https:")
@@ -46,6 +47,7 @@ class Pages:
 
     def __init__(self, context: Context) -> None:
         self._state, self._state_error, self._wall = context.state, context.state_error, context.wall
+        self._brand = BrandFiles(context.settings.brand_dir, context.clock)
         own = (path for path in FOLDER.iterdir() if path.suffix in CONTENT_TYPES)
         (client,) = PACKAGES["livekit-client"]
         self._assets = Assets(own, [client])
@@ -72,7 +74,15 @@ class Pages:
         record = self._state.room(room_id)
         why = self._why_not(record)
         page_data = _attributes(record if why is None else None, why, int(self._wall()))
-        body = self._page.substitute(attributes=page_data, embed=self._embed_origins, client=self._client)
+        brand = self._brand.current()
+        body = self._page.substitute(
+            attributes=page_data,
+            embed=self._embed_origins,
+            leave_url=html.escape(brand.leave_url),
+            style=brand.style_link,
+            brand=brand.sign,
+            client=self._client,
+        )
         status = HTTPStatus.OK if why is None else why.status
         more = self._headers + (_RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else "")
         return Response(body.encode(), status, kind=HTML, more=more)
@@ -88,7 +98,8 @@ class Pages:
 
     async def asset(self, request: web.BaseRequest) -> Response:
         """A file of either page."""
-        return await self._assets.answer(request)
+        of_brand = self._brand.current().assets.get(last_segment(request))
+        return await (of_brand or self._assets).answer(request)
 
     def not_found(self, request: web.BaseRequest) -> Response | None:
         """For a person: the page that the path means, or one that says that there is none."""
