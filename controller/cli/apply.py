@@ -85,7 +85,7 @@ def print_report(report: ApplyReport, settings: Settings) -> Exit:
     for key, message in sorted(report.failed.items()):
         print_error(f"{redact_key(key)}: {message}")
     for change in report.left:
-        why = report.plan.block_message(change) or change.deferral
+        why = report.plan.wait_reason(change)
         print_info(f"not applied: {redact_key(change.key)}: {', '.join(change.action_names)} ({why})")
     if report.plan.invalid:
         print_error(invalid_files(report.plan, below(settings.rooms_dir)))

@@ -15,14 +15,14 @@ from controller.settings import Settings
 
 
 async def record_event(
-    store: StoredEvents, settings: Settings, kind: EventType, room: RoomRecord, reason: str
+    store: StoredEvents, settings: Settings, kind: EventType, room: RoomRecord | None, reason: str
 ) -> None:
-    """Record what a verb did to a room. If that fails, only a warning is printed."""
+    """Record what a verb did to a room (None: to all rooms). A failure of that is only a warning."""
     event = Event(
         at=truncate_to_millis(datetime.now(UTC)),
         type=kind,
-        key=room.key,
-        room_id=room.id,
+        key=None if room is None else room.key,
+        room_id=None if room is None else room.id,
         reason=reason,
         by=command_author(),
     )

@@ -70,6 +70,16 @@ class Overview:
         return rooms
 
     @property
+    def held(self) -> Mapping[str, list[str]]:
+        """The keys of the rooms that are held, by the hold."""
+        rooms: dict[str, list[str]] = {}
+        for room in self.rooms:
+            hold = room.condition("Held")
+            if hold is not None and hold.status == "True":
+                rooms.setdefault(hold.message, []).append(redact_key(room.record.key))
+        return rooms
+
+    @property
     def conditions(self) -> Counter[tuple[str, str]]:
         """The number of rooms by type and status of conditions."""
         return Counter((c.type, c.status) for room in self.rooms for c in room.conditions)
@@ -119,6 +129,8 @@ def check(overview: Overview) -> Iterator[CheckResult]:
         yield _failures(overview.failures)
     for (reason, message), keys in overview.guarded.items():
         yield held("guarded", f"{_named(keys)}: {reason}: {message}")
+    for hold, keys in overview.held.items():
+        yield held("held", f"{_named(keys)}: {hold}; to end it: roomctl release KEY, or --all")
 
 
 def _controller(overview: Overview) -> CheckResult:
@@ -209,6 +221,7 @@ def as_dict(overview: Overview) -> dict[str, Any]:
             {"reason": reason, "message": message, "keys": keys}
             for (reason, message), keys in overview.guarded.items()
         ],
+        "held": [{"hold": hold, "keys": keys} for hold, keys in overview.held.items()],
     }
 
 

@@ -12,7 +12,7 @@ from controller.text import quote_excerpt, suggestion
 
 VERBS: Final = (
     *("run", "validate", "plan", "apply", "get", "wait", "status", "describe", "events", "recordings"),
-    *("participants", "invite", "revoke", "kick", "schema", "doctor"),
+    *("participants", "invite", "revoke", "kick", "hold", "release", "schema", "doctor"),
 )
 
 _PLAIN: Final[dict[str, Any]] = {

@@ -2,7 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import PurePosixPath
 from typing import Annotated, Final
 
@@ -12,7 +12,14 @@ from controller.cli.console import Exit, below, pause, print_data, print_error, 
 from controller.cli.flags import rooms_argument, with_settings
 from controller.cli.leader import read_leader
 from controller.cli.rooms import RoomStatus, select_rooms, statuses
-from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
+from controller.cli.wait_condition import (
+    Target,
+    WaitCondition,
+    parse_condition,
+    parse_duration,
+    pending_hold,
+    unmet_reason,
+)
 from controller.connect import connect_store, connect_store_for_watch
 from controller.errors import RoomctlError, RoomsDirError, StoreUnavailableError
 from controller.manifests.load import load
@@ -102,18 +109,18 @@ class WaitProgress:
     desired: Desired
     names: tuple[str, ...] = ()
     missing: dict[str, str] = field(default_factory=dict)
-    guarded: dict[str, str] = field(default_factory=dict)
+    kept: dict[str, str] = field(default_factory=dict)
     deferred: set[str] = field(default_factory=set)
     met: int = 0
 
     def report(self) -> Exit:
-        """Print the result; the exit code is 3 if only a guard prevents it."""
-        if not self.guarded:
+        """Print the result; the exit code is 3 if only a guard or a hold prevents it."""
+        if not self.kept:
             state = "deleted" if self.condition.deletes else str(self.condition)
             print_data(pluralize(self.met, f"room is {state}", f"rooms are {state}"))
             return Exit.FINE
-        for name, why in sorted(self.guarded.items()):
-            print_error(f"{name}: Guarded: {why}")
+        for name, why in sorted(self.kept.items()):
+            print_error(f"{name}: {why}")
         return Exit.LEFT
 
     def summary(self) -> str:
@@ -159,7 +166,16 @@ class WaitProgress:
             return {}
         keys = {target.name for target in targets} if self.names else rooms.keys()
         guards = ((key, rooms[key].condition("Guarded")) for key in keys if key in rooms)
-        return {redact_key(key): c.message for key, c in guards if c is not None and c.status == "True"}
+        return {
+            redact_key(key): f"Guarded: {c.message}"
+            for key, c in guards
+            if c is not None and c.status == "True"
+        }
+
+    def _holds(self, targets: Sequence[Target], rooms: Mapping[str, RoomStatus]) -> dict[str, str]:
+        """The rooms with a change that a hold blocks."""
+        held = ((t.name, pending_hold(self.condition, t, rooms.get(t.name))) for t in targets)
+        return {redact_key(name): f"Held: {text}" for name, text in held if text}
 
     async def met_within(self, seconds: float, store: HeldRecords) -> bool:
         """Check, at least once, until nothing is missing; wait while the database is unavailable."""
@@ -193,9 +209,12 @@ class WaitProgress:
 
     def update(self, targets: Sequence[Target], rooms: Mapping[str, RoomStatus]) -> None:
         """Note what is missing now; a room that is deferred is reported once."""
-        reasons = {t.name: unmet_reason(self.condition, t, rooms.get(t.name)) for t in targets}
+        held = {t.name for t in targets if pending_hold(self.condition, t, rooms.get(t.name))}
+        served = [replace(t, spec=None) if t.name in held else t for t in targets]
+        reasons = {t.name: unmet_reason(self.condition, t, rooms.get(t.name)) for t in served}
         self.missing = {redact_key(name): why for name, why in reasons.items() if why}
-        self.met, self.guarded = len(targets), self._guards(targets, rooms)
+        self.met = len(targets)
+        self.kept = self._guards(targets, rooms) | self._holds(targets, rooms)
         for target in targets:
             room = rooms.get(target.name)
             deferral = room.condition("Deferred") if room is not None else None

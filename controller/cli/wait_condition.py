@@ -8,7 +8,7 @@ from controller.cli.rooms import CONTROLLER_AWAY, RoomStatus
 from controller.room import RoomSpec
 from controller.text import quote_excerpt, suggestion
 
-TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Guarded", "Stalled")
+TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Guarded", "Held", "Stalled")
 _CONDITION: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
 _DURATION: Final = re.compile(
     r"(?:(?P<d>[0-9]{1,3})d)?(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?"
@@ -58,6 +58,17 @@ class Target:
 
     name: str
     spec: RoomSpec | None = None
+
+
+def pending_hold(condition: WaitCondition, target: Target, room: RoomStatus | None) -> str:
+    """The hold that blocks a change of the room; '' if none does, or the condition is about no change."""
+    held = room.condition("Held") if room is not None else None
+    if room is None or held is None or held.status != "True" or condition.type in ("Held", "delete"):
+        return ""
+    ready = room.condition("Ready")
+    waits = ready is not None and ready.reason == "Held"
+    changed = target.spec is not None and room.record.spec != target.spec
+    return held.message if waits or changed else ""
 
 
 def unmet_reason(condition: WaitCondition, target: Target, room: RoomStatus | None) -> str:

@@ -66,7 +66,7 @@ def _guard_change(change: RoomChange, block_reason: BlockReason | None, inputs: 
             return replace(change, blocked_by=block_reason, deferred=False)
         if inputs.missing_for_seconds.get(change.key, 0.0) < inputs.prune_grace_seconds:
             return replace(change, blocked_by=BlockReason.NOT_YET, deferred=False)
-    return change if change.deferred else _removed_alone(change)
+    return change if change.deferred or change.hold is not None else _removed_alone(change)
 
 
 def _removed_alone(change: RoomChange) -> RoomChange:

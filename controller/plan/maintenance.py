@@ -14,7 +14,7 @@ from controller.plan.model import (
     FinalizeApiRemoval,
     Observed,
     PlanInputs,
-    PruneKicks,
+    PruneExpired,
     PruneRetiredNames,
     PurgeTombstone,
 )
@@ -36,8 +36,8 @@ def plan_chores(
             yield from _retired_names_to_prune(record, observed, inputs)
         if _needs_enforcement(record, observed, inputs):
             yield EnforcePermissions(record)
-        if any(kick.until <= inputs.now for kick in record.kicked):
-            yield PruneKicks(record)
+        if any(end <= inputs.now for end in record.expires):
+            yield PruneExpired(record)
     yield from (DeleteOrphan(name) for name in sorted(orphans & inputs.ripe_orphans))
 
 

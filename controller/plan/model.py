@@ -11,7 +11,7 @@ from controller.git import Commit
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.plan.metadata import Owner
-from controller.records.record import RoomRecord, UnusableRecord
+from controller.records.record import Hold, RoomRecord, UnusableRecord
 from controller.room import Disruption, FieldChange
 from controller.text import pluralize
 
@@ -139,6 +139,9 @@ Action: TypeAlias = (
 )
 """`label` is the label of `roomctl_actions_total`: it stays if the class is renamed."""
 
+Holdable: TypeAlias = Update | Stop | Recreate | Remove
+"""What waits for the end of a hold."""
+
 Deferrable: TypeAlias = Recreate | Remove
 """What waits until the room is empty."""
 
@@ -188,10 +191,13 @@ class RoomChange:
     participants: int = 0
     deferred: bool = False
     blocked_by: BlockReason | None = None
+    hold: Hold | None = None
 
     @property
     def due(self) -> tuple[Action, ...]:
         """The actions to do now: all except a deferred or blocked removal or recreate."""
+        if self.hold is not None:
+            return tuple(a for a in self.actions if not isinstance(a, Holdable))
         if self.blocked_by is not None or self.deferred:
             return tuple(a for a in self.actions if not isinstance(a, Deferrable))
         return self.actions
@@ -205,6 +211,12 @@ class RoomChange:
     def waiting(self) -> str:
         """What is deferred or blocked, as text."""
         return " and ".join(a.action_name for a in self.actions if isinstance(a, Deferrable))
+
+    @property
+    def held(self) -> str:
+        """What of it a hold blocks, in words."""
+        words = dict.fromkeys(a.action_name for a in self.actions if isinstance(a, Holdable))
+        return " and ".join(words)
 
     @property
     def people(self) -> str:
@@ -266,14 +278,19 @@ class PruneRetiredNames:
 
 
 @dataclass(frozen=True, slots=True)
-class PruneKicks:
-    """Drop ended kicks from the record."""
+class PruneExpired:
+    """Kicks and a hold that are over are dropped from the record."""
 
     record: RoomRecord
 
 
 Housekeeping: TypeAlias = (
-    EnforcePermissions | DeleteTombstonedRoom | DeleteOrphan | PurgeTombstone | PruneRetiredNames | PruneKicks
+    EnforcePermissions
+    | DeleteTombstonedRoom
+    | DeleteOrphan
+    | PurgeTombstone
+    | PruneRetiredNames
+    | PruneExpired
 )
 Chore: TypeAlias = Housekeeping | FinalizeApiRemoval
 """Work that does not change a room for its users, so no plan output shows it."""
@@ -308,6 +325,12 @@ class Plan:
         """The keys of rooms whose manifest is gone, even if their removal is blocked."""
         return frozenset(change.key for change in self.changes if change.removes)
 
+    def wait_reason(self, change: RoomChange) -> str:
+        """Why something of the change waits or is blocked; '' if nothing is."""
+        if change.hold is not None:
+            return f"held {change.hold}"
+        return self.block_message(change) or (change.deferral if change.deferred else "")
+
     def block_message(self, change: RoomChange) -> str:
         """Why a part of the change is blocked; '' if none is."""
         return "" if change.blocked_by is None else change.blocked_by.message(len(self.missing))
@@ -319,7 +342,11 @@ class Plan:
     @property
     def held_back(self) -> Iterator[RoomChange]:
         """Changes of which a part is deferred or blocked."""
-        return (change for change in self.changes if change.deferred or change.blocked_by is not None)
+        return (
+            change
+            for change in self.changes
+            if change.deferred or change.blocked_by is not None or change.hold is not None
+        )
 
 
 @dataclass(frozen=True, slots=True)
@@ -340,6 +367,7 @@ class PlanInputs:
     prune_grace_seconds: float = 0.0
     missing_for_seconds: Mapping[str, float] = field(default_factory=dict)
     approved_removals: frozenset[str] = frozenset()
+    hold_all: Hold | None = None
     ripe_orphans: frozenset[str] = frozenset()
 
 

@@ -22,6 +22,7 @@ from controller.plan.model import (
     Deferrable,
     DeleteRetiredRoom,
     Heal,
+    Holdable,
     Observed,
     Plan,
     PlanInputs,
@@ -36,7 +37,7 @@ from controller.plan.model import (
 )
 from controller.plan.ownership import Ownership, classify_rooms
 from controller.plan.unusable import claims, notes, restorations
-from controller.records.record import RoomRecord
+from controller.records.record import Hold, RoomRecord
 from controller.room import RoomSpec, field_changes
 
 SECOND_FILE: Final = "the recording goes on in a second file"
@@ -54,7 +55,9 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     claimed = claims(observed, inputs.id_key)
     restored = {each.damaged.record.id: each for each in restorations(observed, claimed)}
     matching = _match(observed, inputs, claimed)
-    needs = [*_needs(matching, _PlanContext(observed, owners, inputs)), *map(_restoration, restored.values())]
+    context = _PlanContext(observed, owners, inputs)
+    needs = [_with_hold(need, context) for need in _needs(matching, context)]
+    needs += map(_restoration, restored.values())
     planned = [_change(need, observed) for need in sorted(needs, key=lambda need: need.key)]
     changes = apply_guards(planned, matching, observed, inputs)
     adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
@@ -90,8 +93,13 @@ def names_to_check(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
         change.live_name
         for change in plan.changes
         if change.live_name is not None and not any(isinstance(action, Heal) for action in change.actions)
-        if everyone or (change.blocked_by is None and any(isinstance(a, Deferrable) for a in change.actions))
+        if everyone or _may_be_deferred(change)
     )
+
+
+def _may_be_deferred(change: RoomChange) -> bool:
+    blocked = change.blocked_by is not None or change.hold is not None
+    return not blocked and any(isinstance(action, Deferrable) for action in change.actions)
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +126,24 @@ class _Need:
     spec: RoomSpec
     record: RoomRecord | None
     steps: tuple[_Step, ...]
+    hold: Hold | None = None
+
+
+def _with_hold(need: _Need, context: _PlanContext) -> _Need:
+    """A held room is served as its record has it; what else it needs waits, last in order."""
+    record, inputs = need.record, context.inputs
+    if record is None or record.removed:
+        return need
+    waiting = [step for step in need.steps if isinstance(step[0], Holdable)]
+    hold = record.hold_at(inputs.now, inputs.hold_all) if waiting else None
+    if hold is None:
+        return need
+    served = (
+        step
+        for step in _live_steps(context, record.id, record.spec, record)
+        if not isinstance(step[0], Holdable)
+    )
+    return replace(need, steps=(*served, *waiting), hold=hold)
 
 
 def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
@@ -219,12 +245,13 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
         actions=actions,
         reason="; ".join(why for _, why in need.steps),
         record=record,
+        hold=need.hold,
         fields=fields,
         disruption=disruption(actions, live_fields),
         live_name=live_name,
         participants=people or 0,
         # a room that was not read may not be empty
-        deferred=people != 0 and any(isinstance(action, Deferrable) for action in actions),
+        deferred=people != 0 and need.hold is None and any(isinstance(a, Deferrable) for a in actions),
     )
 
 

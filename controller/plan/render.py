@@ -64,6 +64,8 @@ def _change(change: RoomChange, plan: Plan) -> dict[str, Any]:
 
 
 def _reason(change: RoomChange, plan: Plan) -> str:
+    if change.hold is not None:
+        return f"{change.reason}; held {change.hold}"
     blocked = plan.block_message(change)
     return f"{change.reason}; blocked: {blocked}" if blocked else change.reason
 
@@ -95,6 +97,8 @@ def _sign(change: RoomChange) -> str:
 def _effect(change: RoomChange) -> str:
     """The effect on the people inside, '' if there is none."""
     effect = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {change.people}"
+    if change.hold is not None:
+        return f"{effect} - {change.held} held"
     return f"{effect} - {change.waiting} {change.deferral}" if change.deferred else effect
 
 
@@ -110,5 +114,7 @@ def _summary(plan: Plan) -> str:
         return "No changes."
     deferred = sum(change.deferred for change in plan.changes)
     refused = sum(change.blocked_by is not None for change in plan.changes)
-    extra = ", ".join(f"{n} {what}" for n, what in ((deferred, "deferred"), (refused, "blocked")) if n)
+    held = sum(change.hold is not None for change in plan.changes)
+    counted = ((deferred, "deferred"), (refused, "blocked"), (held, "held"))
+    extra = ", ".join(f"{n} {what}" for n, what in counted if n)
     return f"Plan: {', '.join(parts)} ({extra})." if extra else f"Plan: {', '.join(parts)}."

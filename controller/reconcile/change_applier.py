@@ -30,8 +30,9 @@ from controller.plan.model import (
     DeleteTombstonedRoom,
     EnforcePermissions,
     Heal,
+    Holdable,
     Housekeeping,
-    PruneKicks,
+    PruneExpired,
     PruneRetiredNames,
     PurgeTombstone,
     Recreate,
@@ -116,12 +117,18 @@ class ChangeApplier:
     async def _write_record(self, change: RoomChange, actions: tuple[Action, ...]) -> RoomRecord:
         """The one write before any call to LiveKit."""
         now, before = self.clock.wall(), change.record
+        if any(isinstance(action, Holdable) for action in actions) and self._is_held(before, now):
+            raise StoreConflictError("held since it was planned")
         match actions[0]:
             case RestoreRecord(damaged, manifest):
                 return await self.store.restore(damaged, damaged.restored(manifest, now))
         if before is None:
             return await self.store.insert(self._after(self._new(actions[0], now), actions[1:], now))
         return await self.store.save(before, self._after(before, actions, now))
+
+    def _is_held(self, record: RoomRecord | None, now: datetime) -> bool:
+        current = self.store.by_id.get(record.id) if record is not None else None
+        return current is not None and current.hold_at(now, self.store.hold_all) is not None
 
     def _new(self, action: Action, now: datetime) -> RoomRecord:
         """The record of a new room; the plan for it begins with Create."""
@@ -269,9 +276,9 @@ class ChangeApplier:
                 await self.store.forget(record)
             case PruneRetiredNames(record, names):
                 await self._update(record, lambda current: current.without_retired(names))
-            case PruneKicks(record):
+            case PruneExpired(record):
                 now = self.clock.wall()
-                await self._update(record, lambda current: current.without_old_kicks(now))
+                await self._update(record, lambda current: current.without_expired(now))
             case _:
                 assert_never(chore)
         return 1

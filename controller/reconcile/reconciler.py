@@ -99,6 +99,7 @@ class Planner:
             store=self.records.identity.store,
             now=self.clock.wall(),
             approved_removals=approved_removals,
+            hold_all=self.records.hold_all,
             missing_for_seconds=self.absence.missing_for_seconds(self.clock.monotonic()),
             ripe_orphans=self.orphans.ripe(),
         )

@@ -113,8 +113,8 @@ class RoomEvents:
             if self._begins(change):
                 guard = change.blocked_by
                 kind = EventType.DEFER if guard is None else EventType.GUARD
-                waits = f"{change.waiting} {change.deferral}"
-                reason = waits if guard is None else f"{guard}: {plan.block_message(change)}"
+                held = f"{change.waiting} {change.deferral}" if change.hold is None else f"{change.held} held"
+                reason = held if guard is None else f"{guard}: {plan.block_message(change)}"
                 self.log.record(self._event(change, kind, reason, plan.revision))
         self._held_back = {room_id: change.blocked_by for room_id, change in held_back.items()}
 

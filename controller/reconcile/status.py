@@ -76,12 +76,24 @@ def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
         return NewCondition("Ready", FALSE, "NotLive", "the LiveKit room has not been created yet")
     if not record.should_be_live and (inputs.live or _given_up(inputs.change)):
         return NewCondition("Ready", FALSE, "StillLive", "the LiveKit room has not been deleted yet")
+    return _waiting(inputs) or NewCondition("Ready", TRUE, "AsSpecified", _removed_soon(inputs.change))
+
+
+def _waiting(inputs: StatusInputs) -> NewCondition | None:
+    """Ready of a room for which a hold, a guard or people inside block something."""
+    change = inputs.change
+    if change is not None and change.hold is not None:
+        return NewCondition("Ready", TRUE, "Held", f"{change.held} held {change.hold}")
     if inputs.guard is not None:
         return replace(inputs.guard, type="Ready", reason=inputs.guard.type)
-    if inputs.change is not None and inputs.change.deferred:
-        return NewCondition("Ready", TRUE, "Deferred", _deferral(inputs.change))
-    waits = inputs.change is not None and inputs.change.blocked_by is not None
-    return NewCondition("Ready", TRUE, "AsSpecified", "manifest deleted; removed after 10 seconds" * waits)
+    if change is not None and change.deferred:
+        return NewCondition("Ready", TRUE, "Deferred", _deferral(change))
+    return None
+
+
+def _removed_soon(change: RoomChange | None) -> str:
+    waits = change is not None and change.blocked_by is not None
+    return "manifest deleted; removed after 10 seconds" if waits else ""
 
 
 def guarded(reason: BlockReason, missing: int) -> NewCondition:

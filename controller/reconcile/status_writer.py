@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from controller.clock import Clock
 from controller.companions.companion import Companion, NewCondition
 from controller.plan.model import Plan, RoomChange
-from controller.reconcile.status import StatusInputs, guarded, status_of, with_condition
+from controller.reconcile.status import TRUE, StatusInputs, guarded, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
 from controller.records.ports import RecordWriter
 from controller.records.record import RoomRecord
@@ -57,7 +57,7 @@ class StatusWriter:
         for record in records.values():
             if record.removed or record.id in busy:
                 continue
-            change, now = changes.get(record.id), self._companion_conditions(record)
+            change, now = changes.get(record.id), self._extra_conditions(record)
             before = self._up_to_date.get(record.id)
             plain = change is None and record.key not in plan.stale and record.key not in plan.guarded
             sid_is_current = self._is_sid_current(record)
@@ -95,9 +95,11 @@ class StatusWriter:
     def _is_stalled(self, record: RoomRecord) -> bool:
         return self.flapping.stalled(record.id, self.clock.monotonic())
 
-    def _companion_conditions(self, record: RoomRecord) -> tuple[NewCondition, ...]:
-        """The conditions of companions."""
+    def _extra_conditions(self, record: RoomRecord) -> tuple[NewCondition, ...]:
+        """The conditions of companions, and of a hold."""
         conditions = [companion.condition(record) for companion in self.companions]
+        if (hold := record.hold_at(self.clock.wall(), self.store.hold_all)) is not None:
+            conditions.append(NewCondition("Held", TRUE, "Held", str(hold)))
         return tuple([condition for condition in conditions if condition is not None])
 
     def _is_sid_current(self, record: RoomRecord) -> bool:
@@ -114,5 +116,5 @@ class StatusWriter:
             change=change,
             failure=self._failures.get(record.id),
             stalled=self._is_stalled(record),
-            companions=self._companion_conditions(record),
+            companions=self._extra_conditions(record),
         )

@@ -31,7 +31,7 @@ from controller.plan.model import (
     FinalizeApiRemoval,
     Heal,
     Plan,
-    PruneKicks,
+    PruneExpired,
     PruneRetiredNames,
     PurgeTombstone,
     Repair,
@@ -310,7 +310,7 @@ _MAINTENANCE_LOG: Final = {
     DeleteOrphan: "orphan room deleted",
     PurgeTombstone: "tombstone purged",
     PruneRetiredNames: "retired names purged",
-    PruneKicks: "old kicks purged",
+    PruneExpired: "expired kicks and holds purged",
 }
 
 

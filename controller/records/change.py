@@ -96,6 +96,8 @@ class Change:
             query |= {name: self._stored(name) for name in ("generation", "key")}
         if "invite_epoch" in self.fields:
             query |= _epoch_query(self.before)
+        if HELD & self.fields.keys():
+            query |= _hold_query(self.before)
         if LIVE & self.fields.keys():
             live = self.before.live
             query |= {"live": None} if live is None else {"live.name": live.name}
@@ -190,6 +192,15 @@ def _is_same_part(before: Any, after: Any) -> bool:
 def _epoch_query(before: RoomRecord) -> Document:
     """Two revokes count as two. A record from before the first release with invites has no epoch."""
     return {"invite_epoch": before.invite_epoch or {"$in": [0, None]}}
+
+
+HELD: Final = DESIRED | {"live"}
+"""What may wait for the end of a hold: its write fails if a hold came since it was planned."""
+
+
+def _hold_query(before: RoomRecord) -> Document:
+    hold = before.hold
+    return {"hold": None} if hold is None else {"hold.until": hold.until, "hold.reason": hold.reason}
 
 
 _LISTS: Final[Mapping[str, tuple[str, ...]]] = {

@@ -19,6 +19,7 @@ from pydantic import ValidationError
 
 from controller.records.record import (
     Condition,
+    Hold,
     IdentityRule,
     LiveName,
     Origin,
@@ -180,6 +181,18 @@ def _write_rules(rules: tuple[IdentityRule, ...]) -> list[Document]:
     return [{**rule.unknown, "identity": rule.identity, "until": rule.until} for rule in rules]
 
 
+def read_hold(stored: Any) -> Hold:
+    """A hold of a room, or of all rooms."""
+    rest = {name: stored[name] for name in stored.keys() - {"by", "reason", "until"}}
+    return Hold(_text(stored["by"]), _text(stored["reason"]), _time(stored["until"]), rest)
+
+
+def write_hold(hold: Hold | None) -> Document | None:
+    if hold is None:
+        return None
+    return {**hold.unknown, "by": hold.by, "reason": hold.reason, "until": hold.until}
+
+
 def _read_recording(stored: Any) -> Recording:
     return Recording(
         attempt_at=_time(stored["attempt_at"]),
@@ -248,6 +261,7 @@ STORED_FIELDS: Final[Mapping[str, StoredField]] = {
     "invite_epoch": StoredField(_whole, 0),
     "bound": StoredField(_read_rules, (), _write_rules),
     "kicked": StoredField(_read_rules, (), _write_rules),
+    "hold": StoredField(read_hold, None, write_hold, nullable=True),
     "reader": StoredField(_whole, 1),
     "removed_at": StoredField(_time, None, nullable=True),
     "live": StoredField(_read_live, None, _write_part, nullable=True),

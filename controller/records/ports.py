@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any, Protocol
 
 from controller.records.events import EventStore
-from controller.records.record import RoomRecord, UnusableRecord
+from controller.records.record import Hold, RoomRecord, UnusableRecord
 from controller.records.recordings import RecordingStore
 from controller.records.replicas import Replica
 
@@ -133,6 +133,10 @@ class StoredRecords(Records, Protocol):
         """`store` is '' before the first refresh, and for an empty database that was opened for reading."""
 
     @property
+    def hold_all(self) -> Hold | None:
+        """The hold on all rooms, over or not, as of the last refresh."""
+
+    @property
     def secret_changed(self) -> bool:
         """Whether the database was made with another ROOMCTL_SECRET."""
 
@@ -214,6 +218,13 @@ class HeldRecords(RecordReader, Protocol):
     def replicas(self) -> Replicas: ...
 
 
+class Holds(Protocol):
+    """The hold on all rooms."""
+
+    async def put_hold_all(self, hold: Hold | None) -> None:
+        """Hold changes of all rooms, also of later ones; None: no longer. Others see it as any write."""
+
+
 class RemovalApprovals(Protocol):
     """Permissions to remove rooms although a guard blocks it."""
 
@@ -232,7 +243,7 @@ class StoredEvents(StoredRecords, Protocol):
         """The events, in a collection of their own; read and written each time, not kept in memory."""
 
 
-class RoomStore(RecordStore, HeldRecords, RemovalApprovals, StoredEvents, Protocol):
+class RoomStore(RecordStore, HeldRecords, Holds, RemovalApprovals, StoredEvents, Protocol):
     """All of these ports on one database."""
 
     async def has_remote_changes(self) -> bool:

@@ -6,7 +6,7 @@ lease.
 Each transition gives a new record; `RoomStore.save` writes the difference by compare-and-set.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -21,8 +21,8 @@ from controller.room import (
     required_reader,
 )
 
-KICK_READER: Final = 2
-"""The oldest schema of records that has kicks."""
+RESTRICTED_READER: Final = 2
+"""The oldest schema of records that knows kicks and holds."""
 
 
 class Origin(StrEnum):
@@ -59,6 +59,22 @@ class IdentityRule:
     identity: str
     until: datetime
     unknown: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """Changes of a room, or of all rooms, wait until `until`. `by` and `reason` are what people wrote.
+
+    `unknown`: as in `Retired`.
+    """
+
+    by: str
+    reason: str
+    until: datetime
+    unknown: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+    def __str__(self) -> str:
+        return f"by {self.by} until {format_time(self.until)}: {self.reason}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +136,7 @@ class RoomRecord:
     invite_epoch: int = 0
     bound: tuple[IdentityRule, ...] = ()
     kicked: tuple[IdentityRule, ...] = ()
+    hold: Hold | None = None
     reader: int = 1
     removed_at: datetime | None = None
     live: LiveName | None = None
@@ -212,9 +229,25 @@ class RoomRecord:
         """`identity` may not be in the room until then."""
         return _with_reader(replace(self, kicked=_with_rule(self.kicked, identity, until, now)))
 
-    def without_old_kicks(self, now: datetime) -> "RoomRecord":
-        """Without kicks that have ended."""
-        return _with_reader(replace(self, kicked=tuple(kick for kick in self.kicked if kick.until > now)))
+    def without_expired(self, now: datetime) -> "RoomRecord":
+        """Kicks and a hold that are over are dropped."""
+        kicked = tuple(kick for kick in self.kicked if kick.until > now)
+        hold = self.hold if self.hold is not None and self.hold.until > now else None
+        return _with_reader(replace(self, kicked=kicked, hold=hold))
+
+    @property
+    def expires(self) -> Iterable[datetime]:
+        """When its kicks and its hold end."""
+        return (*(kick.until for kick in self.kicked), *((self.hold.until,) if self.hold is not None else ()))
+
+    def with_hold(self, hold: Hold | None) -> "RoomRecord":
+        """Hold changes of the room, or no longer (None)."""
+        return _with_reader(replace(self, hold=hold))
+
+    def hold_at(self, now: datetime, hold_all: Hold | None) -> Hold | None:
+        """The hold in force: the room's own, else that on all rooms."""
+        holds = (hold for hold in (self.hold, hold_all) if hold is not None and hold.until > now)
+        return next(holds, None)
 
     def bound_at(self, now: datetime) -> frozenset[str]:
         """The identities in valid invites."""
@@ -237,7 +270,8 @@ class RoomRecord:
 
 def _with_reader(record: RoomRecord) -> RoomRecord:
     """A `reader` that keeps older releases, which would ignore access rules, from acting on the record."""
-    reader = max(required_reader(record.spec), KICK_READER if record.kicked else 1)
+    restricted = record.kicked or record.hold is not None
+    reader = max(required_reader(record.spec), RESTRICTED_READER if restricted else 1)
     return record if reader == record.reader else replace(record, reader=reader)
 
 

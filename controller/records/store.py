@@ -11,6 +11,7 @@ import gc
 import secrets
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Any, Final
 
 from bson.codec_options import CodecOptions
@@ -36,7 +37,7 @@ from controller.records.batch import (
     unconfirmed_writes,
 )
 from controller.records.change import Delete, Insert, Rewrite, Stored, Write, change
-from controller.records.codec import decode, decode_bson
+from controller.records.codec import UnreadablePartError, decode, decode_bson, read_hold, write_hold
 from controller.records.mongo_client import (
     MONGO_TIMEOUT_SECONDS,
     Documents,
@@ -49,10 +50,12 @@ from controller.records.mongo_events import MongoEvents
 from controller.records.mongo_recordings import MongoRecordings
 from controller.records.mongo_replicas import MongoReplicas
 from controller.records.ports import Holder, RemovalApproval, StoreAccess, StoreIdentity
-from controller.records.record import RoomRecord, UnusableRecord
+from controller.records.record import Hold, RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.relay import EVENTS_DOCUMENT, MongoRelay
 from controller.room import redact_key
+
+_FOR_EVER: Final = datetime(2100, 1, 1, tzinfo=UTC)
 
 SCHEMA: Final = 1
 """The layout of the database, in `meta`: a database with a higher number is refused. A record that older
@@ -92,6 +95,7 @@ class MongoStore:
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
         self.changes_read = 0
+        self.hold_all: Hold | None = None
         self._unpublished = False  # a batch was written, but the number was not raised
         self._invalidated = False
         self._read_at = 0.0
@@ -139,15 +143,16 @@ class MongoStore:
     async def refresh(self) -> bool:
         async with self._lock:
             await self._publish_change_number()
-            documents = await self._read_meta("store", "changes")
+            documents = await self._read_meta("store", "changes", "hold")
             if documents["store"] is None or not self._identity.store:
                 documents["store"] = await self._initialize(documents["store"])
             self._identify(documents["store"])
             number = (documents["changes"] or {}).get("n", 0)
             trusted = number == self._number and not self._invalidated
+            before, self.hold_all = self.hold_all, _read_hold(documents["hold"])
             if trusted and self._clock() - self._read_at < self._full_read_interval:
-                return False
-            return await self._read_all(number)
+                return self.hold_all != before
+            return await self._read_all(number) or self.hold_all != before
 
     def invalidate(self) -> None:
         self._invalidated = True
@@ -399,6 +404,15 @@ class MongoStore:
         with translate_errors(self.where):
             await self.meta.delete_one({"_id": "leave"})
 
+    async def put_hold_all(self, hold: Hold | None) -> None:
+        with translate_errors(self.where):
+            if hold is None:
+                await self.meta.delete_one({"_id": "hold"})
+            else:
+                await self.meta.replace_one({"_id": "hold"}, write_hold(hold) or {}, upsert=True)
+        self._unpublished = True
+        await self.refresh()
+
     async def holder(self) -> Holder | None:
         document = (await self._read_meta("lease"))["lease"]
         return None if document is None else Holder.from_document(document)
@@ -426,6 +440,16 @@ def _interval_after(cost: float) -> float:
     """Seconds until the next full read, after one that took `cost` seconds."""
     least, most = FULL_READ_SECONDS
     return min(max(least, cost / MAX_FULL_READ_FRACTION), most)
+
+
+def _read_hold(document: dict[str, Any] | None) -> Hold | None:
+    """A hold that cannot be read still holds: somebody wanted that nothing changes."""
+    if document is None:
+        return None
+    try:
+        return read_hold({name: value for name, value in document.items() if name != "_id"})
+    except (KeyError, TypeError, UnreadablePartError):
+        return Hold("unknown", "this hold cannot be read; to end it: roomctl release --all", _FOR_EVER)
 
 
 def _existing(stored: Stored) -> RoomRecord:

@@ -23,7 +23,7 @@ _HTML: Final = "text/html"
 _TEXT: Final = "text/plain"
 _GUEST: Final = "/api/conferences-public/"
 _KNOWN: Final = (Code.STARTING, Code.UNAVAILABLE)
-_CHANGING: Final = (Code.ROOM_NOT_FOUND, Code.MANAGED_BY_MANIFEST)
+_CHANGING: Final = (Code.ROOM_NOT_FOUND, Code.MANAGED_BY_MANIFEST, Code.ROOM_HELD)
 _JOINING: Final = (*_KNOWN, Code.ROOM_NOT_FOUND, Code.ROOM_NOT_READY)
 _TOKEN: Final = (
     *_JOINING,

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from controller.errors import StoreConflictError
-from controller.records.change import DESIRED, LIVE, Change, change
+from controller.records.change import DESIRED, HELD, LIVE, Change, change
 from controller.records.events import Event, newest_last
 from controller.records.ports import ForwardedEvent, Holder, RemovalApproval, StoreIdentity
-from controller.records.record import RoomRecord, UnusableRecord
+from controller.records.record import Hold, RoomRecord, UnusableRecord
 from controller.records.record_cache import RecordCache
 from controller.records.recordings import RecordingRow, RecordingState, latest_first
 from controller.records.relay import MAX_QUEUED_EVENTS
@@ -35,6 +35,7 @@ class FakeDatabase:
     replicas: dict[str, Replica] = field(default_factory=dict)
     identity: StoreIdentity = IDENTITY
     changes: int = 0
+    hold_all: Hold | None = None
 
 
 class FakeStore:
@@ -45,6 +46,7 @@ class FakeStore:
         self.fail: Exception | None = None
         self.writes = self.changes_read = 0
         self.secret_changed = False
+        self.hold_all: Hold | None = None
         self._cache = RecordCache()
         self.recordings = FakeRecordings(self.database, self._reached)
         self.events = FakeEvents(self.database, self._reached)
@@ -69,7 +71,7 @@ class FakeStore:
 
     async def refresh(self) -> bool:
         self._reached()
-        self.changes_read = self.database.changes
+        self.changes_read, self.hold_all = self.database.changes, self.database.hold_all
         return self._cache.replace(self.database.rooms.values(), self.database.unusable.values())
 
     def invalidate(self) -> None:
@@ -135,6 +137,11 @@ class FakeStore:
     async def consume_removal_approval(self) -> None:
         self._reached()
         self.database.approval = None
+
+    async def put_hold_all(self, hold: Hold | None) -> None:
+        self._reached()
+        self.database.hold_all = self.hold_all = hold
+        self._count()
 
     async def holder(self) -> Holder | None:
         self._reached()
@@ -291,6 +298,8 @@ def is_expected(change: Change, stored: RoomRecord) -> bool:
         compared.append(lambda r: r.live and r.live.name)
     if "retired" in fields:
         compared.append(lambda r: [old.name for old in r.retired])
+    if HELD & fields.keys():
+        compared.append(lambda r: r.hold)
     compared += (operator.attrgetter(name) for name in ("bound", "kicked") if name in fields)
     if "recording" in fields:
         compared.append(lambda r: r.recording and (r.recording.attempt_at, r.recording.egress_id))

@@ -70,6 +70,7 @@ class Code(StrEnum):
         20,  # how long LiveKit lists a participant whose connection was lost
     )
     MANAGED_BY_MANIFEST = "MANAGED_BY_MANIFEST", 409, "The room has a manifest; the error names its file"
+    ROOM_HELD = "ROOM_HELD", 409, "An operator holds the room; the error says until when and why"
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", 413, "The body is too long; send less"
     UNSUPPORTED_MEDIA_TYPE = (
         "UNSUPPORTED_MEDIA_TYPE",

@@ -3,11 +3,12 @@
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
+from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from controller.errors import LiveKitError, StoreConflictError, StoreError
 from controller.live.room import LiveRoom
-from controller.records.ports import Records, RecordStore
+from controller.records.ports import Records, RecordStore, StoredRecords
 from controller.records.record import Origin, RoomRecord
 from controller.sidecar.access_tokens import ApiCaller
 from controller.sidecar.context import Context
@@ -68,7 +69,7 @@ class DesiredStateWriter:
 
     def __init__(self, context: Context) -> None:
         self._reconciler, self._state = context.reconciler, context.state
-        self._state_error = context.state_error
+        self._state_error, self._wall = context.state_error, context.wall
         self._refreshed = SingleFlight(self._refresh)
         self._rooms: SingleFlight[list[LiveRoom]] = SingleFlight(context.reader.rooms)
 
@@ -95,7 +96,8 @@ class DesiredStateWriter:
         ApiError: ROOM_NOT_FOUND, MANAGED_BY_MANIFEST; UNAVAILABLE if it could not be written.
         """
         for _ in range(MAX_WRITE_ATTEMPTS):
-            before = managed_by_api(own_room(store, caller, room_id))
+            now = datetime.fromtimestamp(self._wall(), UTC)
+            before = changeable(store, own_room(store, caller, room_id), now)
             try:
                 after = await store.save(before, transition(before))
             except StoreConflictError:
@@ -202,6 +204,15 @@ def own_room(store: Records, caller: ApiCaller, room_id: str) -> RoomRecord:
     record = store.by_id.get(room_id)
     if record is None or record.removed or not caller.owns(record):
         raise not_found()
+    return record
+
+
+def changeable(store: StoredRecords, record: RoomRecord, now: datetime) -> RoomRecord:
+    """The room. ApiError (MANAGED_BY_MANIFEST, ROOM_HELD) if the API may not change it."""
+    managed_by_api(record)
+    if (hold := record.hold_at(now, store.hold_all)) is not None:
+        what = f"The room is held {escape_unprintable(str(hold))}; wait until then, or use roomctl release"
+        raise ApiError(Code.ROOM_HELD, what)
     return record
 
 

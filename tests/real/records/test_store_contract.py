@@ -119,7 +119,7 @@ async def test_of_two_kicks_at_once_neither_is_lost(store: RoomStore, other: Roo
     third = await store.save(second, second.with_kick("ann", LATER + timedelta(hours=1), NOW))
     with pytest.raises(StoreConflictError):
         await other.save(second, second.with_kick("ann", LATER + timedelta(hours=2), NOW))
-    assert (third.reader, third.without_old_kicks(LATER + timedelta(hours=1)).reader) == (2, 1)
+    assert (third.reader, third.without_expired(LATER + timedelta(hours=1)).reader) == (2, 1)
 
 
 async def test_a_taken_id_is_a_conflict(store: RoomStore) -> None:

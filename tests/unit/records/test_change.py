@@ -25,7 +25,12 @@ def test_nothing_differs() -> None:
 def test_the_desired_half_is_compared_on_generation_and_key() -> None:
     before = room(live="one")
     difference = change(before, before.with_spec(SPEC, before.key, before.file, LATER))
-    assert difference.query() == {"_id": before.id, "generation": 1, "key": before.key}
+    assert difference.query() == {
+        "_id": before.id,
+        "generation": 1,
+        "key": before.key,
+        "hold": None,
+    }
     changed = {"spec.name": "Another", "spec.max_participants": 3}
     assert difference.update() == {"$set": {**changed, "modified": LATER, "generation": 2}}
 
@@ -45,12 +50,16 @@ def test_of_two_revokes_at_once_the_second_is_made_again() -> None:
 
 def test_the_live_half_is_compared_on_the_name() -> None:
     difference = change(room(live="one"), room(live="one").with_sid("RM_1"))
-    assert difference.query() == {"_id": room().id, "live.name": "one"}
+    assert difference.query() == {"_id": room().id, "live.name": "one", "hold": None}
     assert difference.update() == {"$set": {"live.sid": "RM_1", "sid": "RM_1"}}
 
 
 def test_a_first_name_expects_none() -> None:
-    assert change(room(), room(live="one")).query() == {"_id": room().id, "live": None}
+    assert change(room(), room(live="one")).query() == {
+        "_id": room().id,
+        "live": None,
+        "hold": None,
+    }
 
 
 def test_retired_names_are_compared_on_their_number_and_the_last() -> None:
@@ -58,6 +67,7 @@ def test_retired_names_are_compared_on_their_number_and_the_last() -> None:
     difference = change(before, before.without_live_name(LATER))
     assert difference.query() == {
         "_id": room().id,
+        "hold": None,
         "live.name": "two",
         "retired": {"$size": 1},
         "retired.0.name": "one",
@@ -74,7 +84,7 @@ def test_a_status_expects_one_that_is_no_newer() -> None:
 
 def test_a_removal_compares_both_halves() -> None:
     query = change(room(live="one"), room(live="one").with_tombstone(LATER)).query()
-    assert query.keys() == {"_id", "generation", "key", "live.name", "retired.0"}
+    assert query.keys() == {"_id", "generation", "key", "hold", "live.name", "retired.0"}
 
 
 def test_a_first_attempt_expects_none_and_the_live_room_that_it_is_for() -> None:
@@ -168,6 +178,7 @@ def test_absent_fields_are_completed_and_expected_to_be_absent() -> None:
         "_id": before.id,
         "generation": None,
         "key": before.key,
+        "hold": None,
         "status.observedGeneration": {"$not": {"$gt": 0}},
     }
     assert difference.update()["$set"] == {
