@@ -71,8 +71,10 @@ class FakeStore:
 
     async def refresh(self) -> bool:
         self._reached()
-        self.changes_read, self.hold_all = self.database.changes, self.database.hold_all
-        return self._cache.replace(self.database.rooms.values(), self.database.unusable.values())
+        before, self.hold_all = self.hold_all, self.database.hold_all
+        self.changes_read = self.database.changes
+        changed = self._cache.replace(self.database.rooms.values(), self.database.unusable.values())
+        return changed or self.hold_all != before
 
     def invalidate(self) -> None:
         """Every refresh is a full read."""
@@ -80,7 +82,7 @@ class FakeStore:
     async def has_remote_changes(self) -> bool:
         self._reached()
         self.relay.poll()
-        return self.database.rooms != self.by_id
+        return self.database.rooms != self.by_id or self.hold_all != self.database.hold_all
 
     def next_change(self) -> asyncio.Event:
         return self._cache.next_change

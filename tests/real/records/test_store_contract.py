@@ -8,7 +8,7 @@ import pytest
 
 from controller.errors import StoreConflictError, StoreUnavailableError
 from controller.records.ports import RemovalApproval, RoomStore
-from controller.records.record import RoomRecord
+from controller.records.record import Hold, RoomRecord
 from controller.room import RoomSpec
 from tests.support.rooms import NOW, room, status
 
@@ -120,6 +120,32 @@ async def test_of_two_kicks_at_once_neither_is_lost(store: RoomStore, other: Roo
     with pytest.raises(StoreConflictError):
         await other.save(second, second.with_kick("ann", LATER + timedelta(hours=2), NOW))
     assert (third.reader, third.without_expired(LATER + timedelta(hours=1)).reader) == (2, 1)
+
+
+async def test_a_hold_on_all_rooms_is_read_as_a_change(store: RoomStore, other: RoomStore) -> None:
+    hold = Hold("ann", "the show is on", LATER)
+    await store.put_hold_all(hold)
+    assert store.hold_all == hold
+    assert await other.has_remote_changes()
+    assert await other.refresh()
+    assert (other.hold_all, other.changes_read >= store.changes_read) == (hold, True)
+    await other.put_hold_all(None)
+    assert await store.refresh()
+    assert store.hold_all is None
+
+
+async def test_a_write_fails_if_a_hold_came_since(store: RoomStore, other: RoomStore) -> None:
+    record = await store.insert(room(live="x"))
+    await other.refresh()
+    await other.save(other.by_id[record.id], other.by_id[record.id].with_hold(Hold("ann", "show", LATER)))
+    for after in (record.without_live_name(NOW), respecified(record), record.with_tombstone(NOW)):
+        with pytest.raises(StoreConflictError):
+            await store.save(record, after)
+    held = other.by_id[record.id]
+    await store.refresh()
+    healed = await store.save(held, held.with_sid("RM_2"))
+    assert (healed.hold, healed.reader) == (Hold("ann", "show", LATER), 2)
+    assert (await store.save(healed, healed.with_hold(None))).reader == 1
 
 
 async def test_a_taken_id_is_a_conflict(store: RoomStore) -> None:

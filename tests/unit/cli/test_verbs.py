@@ -20,7 +20,7 @@ from controller.cli.doctor import (
 from controller.cli.get import count_inside, read_rooms
 from controller.cli.leader import Leader
 from controller.cli.plan import plan_code
-from controller.cli.rooms import room_status
+from controller.cli.rooms import RoomStatus, room_status
 from controller.cli.wait import WaitProgress
 from controller.cli.wait_condition import Target, WaitCondition
 from controller.errors import LiveKitUnavailableError, StoreUnavailableError
@@ -32,6 +32,7 @@ from controller.plan.model import BlockReason, Plan, Recreate, Remove, RoomChang
 from controller.records.ports import Holder
 from controller.records.record import Condition, RoomRecord, Status
 from controller.records.replicas import Replica
+from controller.room import RoomSpec
 from controller.settings import Settings
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase, FakeStore
@@ -121,6 +122,33 @@ def test_named_rooms_are_found_by_key_and_by_id_with_their_manifests() -> None:
         Target("events/room-2"),
         Target("events/none"),
     ]
+
+
+HELD = Condition("Held", "True", "Held", "by ann until tomorrow: show", NOW)
+AS_SPECIFIED = Condition("Ready", "True", "AsSpecified", "", NOW)
+WAITS = Condition("Ready", "True", "Held", "recreate held by ann until tomorrow: show", NOW)
+OTHER = RoomSpec(name="Another", max_participants=3)
+
+
+@pytest.mark.parametrize(
+    ("conditions", "spec", "condition", "kept"),
+    [
+        ((AS_SPECIFIED, HELD), room(1).spec, "Ready", False),
+        ((AS_SPECIFIED, HELD), OTHER, "Ready", True),
+        ((WAITS, HELD), room(1).spec, "Ready", True),
+        ((WAITS, HELD), None, "Ready", True),
+        ((WAITS, HELD), room(1).spec, "Held", False),
+    ],
+)
+def test_a_room_whose_change_a_hold_blocks_is_named_and_not_waited_for(
+    conditions: tuple[Condition, ...], spec: RoomSpec | None, condition: str, kept: bool
+) -> None:
+    record = room(1).with_status(Status(1, conditions))
+    watch = WaitProgress(WaitCondition(condition), desired(a=room(1)), (record.key,))
+    watch.update([Target(record.key, spec)], {record.key: RoomStatus(record, conditions)})
+    assert watch.missing == {}
+    assert watch.kept == ({record.key: f"Held: {HELD.message}"} if kept else {})
+    assert watch.report() == (3 if kept else 0)
 
 
 def test_a_wrong_manifest_ends_the_wait_for_the_rooms_it_stands_for() -> None:

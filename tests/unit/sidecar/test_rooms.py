@@ -16,7 +16,7 @@ from structlog.testing import capture_logs
 from controller.errors import LiveKitUnavailableError, StoreConflictError, StoreUnavailableError
 from controller.live.room import LiveRoom
 from controller.records.ports import RecordStore
-from controller.records.record import Condition, LiveName, Origin, RoomRecord, Status
+from controller.records.record import Condition, Hold, LiveName, Origin, RoomRecord, Status
 from controller.sidecar import Context, Sidecar
 from controller.sidecar.rooms import desired_state
 from controller.sidecar.rooms.bodies import Room
@@ -239,6 +239,23 @@ async def test_a_room_of_a_manifest_is_left_to_it(office: Office, name: str) -> 
     assert await office.code(name, {"id": MANIFEST_ROOM}, "bert") == (404, "ROOM_NOT_FOUND")
     assert await office.code(name, {"id": MANIFEST_ROOM, "x": 1}) == (400, "INVALID_FIELD")
     assert office.store.writes == 0
+
+
+@pytest.mark.parametrize("everything", [True, False])
+@pytest.mark.parametrize("name", ["update", "start", "stop", "remove"])
+async def test_a_held_room_is_left_as_it_is(office: Office, name: str, everything: bool) -> None:
+    hold = Hold("ann@desk", "the show is on", datetime.fromtimestamp(NOW + 60, UTC))
+    if everything:
+        await office.store.put_hold_all(hold)
+    else:
+        held = office.store.by_id[BERTS_ROOM]
+        await office.store.save(held, held.with_hold(hold))
+    writes = office.store.writes
+    reply = await office.call(name, {"id": BERTS_ROOM}, "bert")
+    assert (reply.status, reply.code) == (409, "ROOM_HELD")
+    assert "by ann@desk until 2026-11-18T11:07:40.000Z: the show is on" in reply.json["error"]
+    assert office.store.writes == writes
+    assert (await office.call("getById", {"id": BERTS_ROOM}, "bert")).status == 200
 
 
 # -- create -----------------------------------------------------------------------------------------------
