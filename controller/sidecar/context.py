@@ -29,6 +29,13 @@ class ReconcilerHandle:
     def connect(self, store: RecordStore, on_webhook: Callable[[WebhookEvent], None]) -> None:
         self.store, self.on_webhook = store, on_webhook
 
+    def report_crowd(self, room: str) -> None:
+        """Participants of the LiveKit room `room` sit on reserved seats, and have to leave.
+
+        LiveKit sends no webhook for a participant who has not connected media.
+        """
+        self.on_webhook(WebhookEvent("participant_joined", room=room))
+
     def disconnect(self) -> None:
         self.store, self.on_webhook = None, lambda _: None
 

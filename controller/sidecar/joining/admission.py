@@ -54,6 +54,7 @@ class Admission:
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         settings, metrics = context.settings, context.metrics
         self._settings, self._state = settings, context.state
+        self._reconciler = context.reconciler
         self._clock, self._wall, self._entropy = context.clock, context.wall, context.entropy
         key, *previous = settings.livekit_keys
         self._minter = Minter(key, settings.token_ttl_seconds, tuple(previous))
@@ -132,8 +133,7 @@ class Admission:
             return None
         inside = occupants.digests.get(identity)
         if inside is None:
-            if _is_full(occupants, admitted):
-                raise ApiError(Code.ROOM_FULL)
+            self._check_seats(occupants, admitted)
             return None
         token_id = self._credentials.previous_token_id(identity, headers, room.name, int(self._wall()))
         if token_id is not None and token_digest(token_id) == inside:
@@ -141,6 +141,16 @@ class Admission:
         if admitted.claims.proves(identity) or self._settings.identity_takeover == "allow":
             return None
         raise ApiError(Code.IDENTITY_IN_USE)
+
+    def _check_seats(self, occupants: RoomOccupants, admitted: "_Admitted") -> None:
+        """ApiError (ROOM_FULL). Those who sit on the caller's reserved seat are removed for the next request."""
+        spec = admitted.record.spec
+        seats = unreserved_seats(spec, admitted.room.max_participants)
+        if not _is_full(occupants, admitted, seats):
+            return
+        if admitted.claims.proof and spec.reserved_seats and occupants.unreserved > seats:
+            self._reconciler.report_crowd(admitted.room.name)
+        raise ApiError(Code.ROOM_FULL)
 
     def _issue_token(self, admitted: "_Admitted", shown_name: str | None, badge: Badge) -> str:
         may = permission_for(badge.role, admitted.record.spec)
@@ -171,13 +181,8 @@ def _check_identity(identity: str, record: RoomRecord, claims: VerifiedClaims, n
         raise ApiError(Code.IDENTITY_IN_USE, _BOUND)
 
 
-def _is_full(occupants: RoomOccupants, admitted: _Admitted) -> bool:
-    """Whether it is full, by the smaller limit of the spec and the LiveKit room.
-
-    Reserved seats are only for those with a proof.
-    """
-    spec, room = admitted.record.spec, admitted.room
-    limit = min(spec.max_participants, room.max_participants or spec.max_participants)
-    if occupants.people >= limit:
+def _is_full(occupants: RoomOccupants, admitted: _Admitted, unreserved: int) -> bool:
+    """Whether it is full: the reserved seats are only for those with a proof, `unreserved` are for all."""
+    if occupants.people >= unreserved + admitted.record.spec.reserved_seats:
         return True
-    return not admitted.claims.proof and occupants.unreserved >= unreserved_seats(spec, room.max_participants)
+    return not admitted.claims.proof and occupants.unreserved >= unreserved

@@ -100,11 +100,14 @@ def _names(record: RoomRecord) -> set[str]:
 
 @asynccontextmanager
 async def recording_site(
-    folder: Path, mongodb: str, *, hooks: bool = True, **more: Any
+    folder: Path, mongodb: str, *, hooks: bool = True, also_tell: str = "", **more: Any
 ) -> AsyncIterator[RecordingSite]:
-    """Everything that it takes; `more` are settings (ROOMCTL_…) and the worker's switches."""
+    """Everything that it takes; `more` are settings (ROOMCTL_…) and the worker's switches.
+
+    `also_tell` is another URL for LiveKit's webhooks.
+    """
     (port,) = free_ports(1)
-    hook = f"http://127.0.0.1:{port}/livekit/webhook" if hooks else None
+    hook = f"http://127.0.0.1:{port}/livekit/webhook {also_tell}" if hooks else None
     settings = {name: value for name, value in more.items() if name.isupper()}
     switches = {name: value for name, value in more.items() if not name.isupper()}
     recording = {"ROOMCTL_RECORDING_OUTPUT": OUTPUT, "ROOMCTL_RECORDING_IDLE_SECONDS": IDLE}

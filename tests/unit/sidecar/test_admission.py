@@ -15,6 +15,7 @@ from controller.access.invites import Invite, mint_egress, mint_invite
 from controller.access.policy import Role, permission_for
 from controller.access.tokens import Badge, Minter
 from controller.live.room import Participant, Permission
+from controller.live.webhook import WebhookEvent
 from controller.records.record import IdentityRule, LiveName
 from controller.room import Join, Purpose, derive_key
 from controller.settings import Settings
@@ -476,6 +477,17 @@ class TestReservedSeats:
             liar = replace(person("liar", seat="reserved"), permission=Permission(can_update_metadata=True))
             harness.people.inside[ROOM_NAME] = [liar]
             assert (await way.asks(harness)).code == "ROOM_FULL"
+
+    async def test_are_cleared_when_somebody_with_a_proof_finds_them_taken(
+        self, settings: Settings, way: Way
+    ) -> None:
+        async with serving(settings) as harness:
+            harness.put(record(spec=replace_spec(reserved_seats=2)))
+            harness.people.inside[ROOM_NAME] = [person(f"guest-{number}") for number in range(3)]
+            assert (await way.asks(harness)).code == "ROOM_FULL"
+            assert harness.hints == []
+            assert (await way.asks(harness, invite())).code == "ROOM_FULL"
+            assert harness.hints == [WebhookEvent("participant_joined", room=ROOM_NAME)]
 
 
 class TestFairness:
