@@ -39,7 +39,7 @@ async def join_page(folder: Path) -> bytes:
         await visitor.open(room.id)
         await visitor.view("lobby")
         await visitor["#name"].fill("Jane")
-        await visitor["#microphones"].wait_for()
+        await visitor["#level"].wait_for()  # the microphone is on
         await visitor.page.wait_for_function("document.querySelector('video')?.videoWidth > 0")
         return await visitor.page.screenshot()
 
