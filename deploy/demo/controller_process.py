@@ -20,7 +20,7 @@ from console import last_lines, print_info
 from environment import ROOT, environment
 from processes import HOST, DemoError, end, run, start, until
 
-START_SECONDS: Final = 25.0
+START_SECONDS: Final = 60.0
 """Seconds; a new controller that reaches both servers takes two or three."""
 
 VERB_SECONDS: Final = 90.0
