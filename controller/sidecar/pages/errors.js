@@ -2,6 +2,7 @@
 // `actions` are the buttons. `isEnd`: the participant was in the call, and does not rejoin by a reload. The page
 // retries after `retrySeconds`; with `awaitsRoom` it only checks whether the room is open, and reloads then.
 
+import { session } from "./session.js";
 import { t } from "./texts.js";
 
 const ERRORS = {
@@ -23,6 +24,8 @@ const ERRORS = {
   TOO_MANY_REQUESTS: { actions: ["again", "back"], retrySeconds: 5 },
   NETWORK: { actions: ["again", "back"], retrySeconds: 5 },
   MEDIA_SERVER: { actions: ["again", "back"], retrySeconds: 10 },
+  MEDIA_ADDRESS: { actions: ["again", "back"], retrySeconds: 10 },
+  MEDIA_INSECURE: { actions: ["again", "back"] },
   REJOINING: { actions: ["back"] },
   REMOVED: { actions: ["join"], isEnd: true },
   ELSEWHERE: { actions: ["join"], isEnd: true },
@@ -33,7 +36,8 @@ const ERRORS = {
 
 export function describeError(code) {
   const known = code in ERRORS ? code : "INTERNAL";
-  return { ...ERRORS[known], title: t(`error.${known}.title`), text: t(`error.${known}.text`) };
+  const values = { host: URL.canParse(session.livekitUrl) ? new URL(session.livekitUrl).host : "" };
+  return { ...ERRORS[known], title: t(`error.${known}.title`), text: t(`error.${known}.text`, values) };
 }
 
 const DEVICE_REASONS = {

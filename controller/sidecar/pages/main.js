@@ -7,6 +7,7 @@ import { describeError } from "./errors.js";
 import { inviteError } from "./invite.js";
 import { LiveKit } from "./livekit.js";
 import { Lobby } from "./lobby.js";
+import { isLiveKit } from "./media-server.js";
 import { setPageTitle } from "./page-title.js";
 import { roomId, session } from "./session.js";
 import { t } from "./texts.js";
@@ -81,8 +82,9 @@ async function join(tracks = {}) {
     byId("room-name").focus(); // the button with the focus is hidden now
   } catch (error) {
     for (const track of Object.values(tracks)) track.stop();
+    const described = signal.aborted ? [] : await describeJoinError(error);
     if (signal.aborted) return; // back in the lobby
-    showError(...describeJoinError(error));
+    showError(...described);
   }
   setJoinAttempt(null);
 }
@@ -93,14 +95,19 @@ function setJoinAttempt(attempt) {
 }
 
 // Returns [code, seconds to wait] for an error of a join attempt.
-function describeJoinError(error) {
+async function describeJoinError(error) {
   if (error instanceof TokenError) {
     if (error.code === "ROOM_NOT_FOUND" && session.inside) return ["OVER"];
     if (error.code === "IDENTITY_IN_USE" && session.isBound) return ["INVITE_IN_USE", error.retryAfterSeconds];
     return [error.code, error.retryAfterSeconds];
   }
-  if (error instanceof LiveKit.ConnectionError) return [error.status === 404 ? "ROOM_NOT_READY" : "MEDIA_SERVER"];
-  return ["INTERNAL"];
+  return [error instanceof LiveKit.ConnectionError ? await describeConnectionError(error) : "INTERNAL"];
+}
+
+// Our server has just answered, so the network works. Whoever was in the call knows that the address is right.
+async function describeConnectionError({ status }) {
+  if (!session.inside && (status === 401 || !(await isLiveKit(session.livekitUrl)))) return "MEDIA_ADDRESS";
+  return status === 404 ? "ROOM_NOT_READY" : "MEDIA_SERVER";
 }
 
 // Rejoins after an unexpected end: the room may have been replaced, or the network was away.

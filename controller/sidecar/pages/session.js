@@ -20,6 +20,7 @@ class Session {
   token = "";
   invite = "";
   name = "";
+  livekitUrl = ""; // from the last token response, not stored
   inside = false; // a reload rejoins without the lobby
   mic = true;
   camera = true;

@@ -1,5 +1,6 @@
 // Requests tokens from the public listener. A TokenError has the code of the answer, or NETWORK without an answer.
 
+import { isMixedContent } from "./media-server.js";
 import { roomId, session } from "./session.js";
 
 export class TokenError extends Error {
@@ -19,6 +20,8 @@ export async function requestToken() {
   });
   const body = await response.json().catch(() => ({}));
   if (!response.ok) throw new TokenError(body.code ?? "INTERNAL", Number(response.headers.get("Retry-After")) || 0);
+  session.livekitUrl = body.server_url;
+  if (isMixedContent(body.server_url)) throw new TokenError("MEDIA_INSECURE");
   session.save({ token: body.participant_token });
   return { url: body.server_url, token: body.participant_token };
 }
