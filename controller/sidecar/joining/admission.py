@@ -143,7 +143,7 @@ class Admission:
         raise ApiError(Code.IDENTITY_IN_USE)
 
     def _check_seats(self, occupants: RoomOccupants, admitted: "_Admitted") -> None:
-        """ApiError (ROOM_FULL). Those who sit on the caller's reserved seat are removed for the next request."""
+        """ApiError (ROOM_FULL). Has those removed who sit on a seat that is reserved for the caller."""
         spec = admitted.record.spec
         seats = unreserved_seats(spec, admitted.room.max_participants)
         if not _is_full(occupants, admitted, seats):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import pytest
 
 from controller.records.record import RoomRecord
-from tests.real.policy.table import POLICIES, Policy
+from tests.real.policy.table import INVITED, POLICIES, Policy
 from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
@@ -26,8 +26,8 @@ async def house(
 ) -> AsyncIterator[Harness]:
     folder = tmp_path_factory.mktemp("policies")
     async with Site(folder, livekit, mongodb=mongodb.uri, ROOMCTL_RESYNC_SECONDS="600") as site:
-        for policy in POLICIES:
+        for policy in (*POLICIES, *INVITED):
             site.write(str(policy), **policy.manifest)
         async with site.run():
             records = await site.converged()
-            yield Harness(site, {policy: records[str(policy)] for policy in POLICIES})
+            yield Harness(site, {policy: records[str(policy)] for policy in (*POLICIES, *INVITED)})

@@ -1,13 +1,13 @@
 """The table of controller/docs/access.md#roles-and-rights in words of its own, and every policy in it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from itertools import product
 from typing import Any, Final
 
 from controller.access.invites import Invite, mint_egress, mint_invite
 from controller.access.policy import Role
 from controller.records.record import RoomRecord
-from controller.room import Purpose, derive_key
+from controller.room import Join, Purpose, derive_key
 from tests.support.controller import Site
 
 MEDIA: Final = ("MEDIA_TYPE_VIDEO_AUDIO", "MEDIA_TYPE_VIDEO_ONLY", "MEDIA_TYPE_AUDIO_ONLY")
@@ -25,6 +25,7 @@ class Policy:
     webinar: bool = False
     chat: bool = False
     share: bool = False
+    join: str = field(default="link", kw_only=True)
 
     @property
     def manifest(self) -> dict[str, Any]:
@@ -34,11 +35,13 @@ class Policy:
             "allow_webinar_mode": self.webinar,
             "allow_chat": self.chat,
             "allow_share_screen": self.share,
+            "join": self.join,
         }
 
     def __str__(self) -> str:
         words = [self.media.removeprefix("MEDIA_TYPE_").replace("_", "-").lower()]
         flags = {"webinar": self.webinar, "chat": self.chat, "share": self.share}
+        flags["invite"] = self.join == "invite"
         return "-".join(words + [word for word, on in flags.items() if on])
 
 
@@ -47,8 +50,15 @@ POLICIES: Final = tuple(
 )
 
 
+INVITED: Final = tuple(replace(policy, join="invite") for policy in POLICIES)
+"""The same in rooms that nobody enters without a proof."""
+
+
 def rights(role: str, policy: Policy) -> frozenset[str]:
-    """What `role` may send under `policy`: controller/docs/access.md#roles-and-rights, row by row."""
+    """What `role` may send under `policy`: controller/docs/access.md#roles-and-rights, row by row.
+
+    How they got in makes no difference.
+    """
     guest = role == "guest" and policy.webinar
     speaker = role != "hidden" and not guest
     video, audio = policy.media != "MEDIA_TYPE_AUDIO_ONLY", policy.media != "MEDIA_TYPE_VIDEO_ONLY"
@@ -65,13 +75,14 @@ def rights(role: str, policy: Policy) -> frozenset[str]:
 def proofs(site: Site, record: RoomRecord, role: str, now: int) -> tuple[dict[str, str], dict[str, Any]]:
     """What somebody sends to be let in as `role`: headers, and fields of the body.
 
-    Outside webinar mode `hidden` needs no proof.
+    Where the id is enough, a guest needs no proof, and neither does `hidden` outside webinar mode.
     """
-    if role == "speaker":
-        invite = Invite(record.id, Role.SPEAKER, record.invite_epoch, now + 3600)
+    needs_invite = record.spec.join is Join.INVITE
+    if role == "speaker" or (role == "guest" and needs_invite):
+        invite = Invite(record.id, Role(role), record.invite_epoch, now + 3600)
         token = mint_invite(invite, derive_key(site.secret, Purpose.INVITE), now)
         return {"Authorization": f"Bearer {token}"}, {}
-    if role == "hidden" and not record.spec.allow_webinar_mode:
+    if role == "hidden" and not (record.spec.allow_webinar_mode or needs_invite):
         return {}, {"hidden": True}
     if role == "hidden":
         assert record.live is not None

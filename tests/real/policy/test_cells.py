@@ -10,8 +10,9 @@ import pytest
 from controller.live.room import Permission
 from tests.real.policy.conftest import Harness
 from tests.real.policy.participants import END, Actress, Witness
-from tests.real.policy.table import DATA, POLICIES, ROLES, Policy, proofs, rights
+from tests.real.policy.table import DATA, INVITED, POLICIES, ROLES, Policy, proofs, rights
 from tests.support.participants import guest, token
+from tests.support.sample import Sample
 from tests.support.wait import PATIENCE
 
 EVERYTHING = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
@@ -38,6 +39,18 @@ async def cast(house: Harness, policy: Policy) -> AsyncIterator[tuple[Witness, l
 
 @pytest.mark.parametrize("policy", POLICIES, ids=str)
 async def test_each_role_can_do_exactly_what_the_table_says(house: Harness, policy: Policy) -> None:
+    await _each_can_do_what_the_table_says(house, policy)
+
+
+async def test_rights_are_the_same_where_all_need_an_invite(house: Harness, sample: Sample) -> None:
+    for policy in sample.of(INVITED, 12):
+        for hidden in (False, True):
+            refused = await house.site.ask_token(house.rooms[policy].id, "stranger", hidden=hidden)
+            assert (refused.status, refused.body["code"]) == (401, "INVITE_REQUIRED")
+        await _each_can_do_what_the_table_says(house, policy)
+
+
+async def _each_can_do_what_the_table_says(house: Harness, policy: Policy) -> None:
     may = {role: rights(role, policy) for role in ROLES}
     async with asyncio.timeout(IN_TIME), cast(house, policy) as (witness, actresses):
         await _all_see_and_hear(witness, actresses)
