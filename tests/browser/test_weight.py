@@ -7,7 +7,7 @@ from tests.browser.rooms import open_room
 from tests.support.controller import Site
 
 LIMIT = 260_000
-DOWNLOADED = """() => [...performance.getEntriesByType("navigation"), ...performance.getEntriesByType("resource")]
+DOWNLOADED = """() => ["navigation", "resource"].flatMap((type) => performance.getEntriesByType(type))
   .reduce((sum, { encodedBodySize }) => sum + encodedBodySize, 0)"""
 
 
