@@ -11,6 +11,7 @@ from controller.connect import connect_store, connection
 from controller.errors import LeaseHeldError, RemovalNotApprovedError, RoomsDirError
 from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.plan.model import FinalizeApiRemoval, Observed, Plan, RoomChange
+from controller.plan.saved import LeftOut, SavedPlan, restrict
 from controller.reconcile.reconciler import RECHECK_OCCUPANCY_SECONDS, Planner
 from controller.reconcile.task_runner import Progress
 from controller.records import open_lease
@@ -26,11 +27,14 @@ MAX_APPLY_ROUNDS: Final = 5
 """How often `apply` plans again for rooms that still differ from their spec."""
 
 
-async def make_plan(settings: Settings) -> Plan:
-    """What `apply` would do now. Changes nothing. RoomctlError if that cannot be determined."""
+async def make_plan(settings: Settings) -> tuple[Plan, str]:
+    """What `apply` would do now, and the id of the database. Changes nothing.
+
+    RoomctlError if it cannot be determined.
+    """
     async with connection(settings) as live, connect_store(settings, verb="plan", read_only=True) as store:
         plans = build_planner(Process.create(settings, live, store), store)
-        return await _planned(plans)
+        return await _planned(plans), store.identity.store
 
 
 async def _planned(plans: Planner) -> Plan:
@@ -50,6 +54,7 @@ async def _observed(plans: Planner) -> Observed:
 class ApplyReport:
     """The result of `apply`: its first plan, failures by key, and what it did not do on purpose.
 
+    `left_out` is what a saved plan does not allow.
     `granted` are the keys whose removal was approved for a running controller. `confirmed` is False if the
     user declined.
     """
@@ -58,6 +63,7 @@ class ApplyReport:
     failed: Mapping[str, str] = field(default_factory=dict)
     left: tuple[RoomChange, ...] = ()
     granted: tuple[str, ...] = ()
+    left_out: tuple[LeftOut, ...] = ()
     confirmed: bool = True
 
 
@@ -67,11 +73,13 @@ async def apply(
     confirm: Callable[[Plan], bool],
     progress: Progress = silent,
     allow_removals: int | None = None,
+    saved: Callable[[str], SavedPlan] | None = None,
 ) -> ApplyReport:
     """Converge in the foreground. LeaseHeldError while another controller is active on the same records.
 
     With `allow_removals` the removals are approved for the controller that is running (docs/cli.md#apply),
-    or RemovalNotApprovedError is raised.
+    or RemovalNotApprovedError is raised. `saved` reads a saved plan for the database with this id: only
+    what that plan has, too, is done.
     """
     async with connection(settings) as live, connect_store(settings, verb="apply", read_only=False) as store:
         process = Process.create(settings, live, store)
@@ -88,13 +96,16 @@ async def apply(
             store.invalidate()
             foreground = _Foreground(process, store, lease, progress)
             plan = await foreground.plan(allow_removals)
+            left_out: tuple[LeftOut, ...] = ()
+            if saved is not None:
+                plan, left_out = restrict(plan, saved(store.identity.store))
             if not plan.empty:
                 await lease.release()  # others need not wait for the user's answer
                 if not confirm(plan):
                     return ApplyReport(plan, confirmed=False)
                 await lease.acquire(LEASE_WAIT_SECONDS)
             async with process.events.written_to(store):
-                return await foreground.converge(plan)
+                return replace(await foreground.converge(plan), left_out=left_out)
 
 
 async def _grant(

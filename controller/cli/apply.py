@@ -2,6 +2,8 @@
 
 import signal
 import sys
+from functools import partial
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -9,9 +11,11 @@ import typer
 from controller.cli.console import Exit, below, print_data, print_error, print_info
 from controller.cli.flags import with_settings
 from controller.cli.plan import invalid_files, plan_text
+from controller.errors import RoomctlError
 from controller.one_shot import ApplyReport
 from controller.one_shot import apply as apply_now
 from controller.plan.model import Plan
+from controller.plan.saved import MAX_BYTES, SavedPlan, load
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
 
@@ -25,6 +29,12 @@ def _may_ask(context: typer.Context, yes: bool) -> bool:
 @with_settings(SettingGroup.ALL)
 async def apply(
     settings: Settings,
+    plan_file: Annotated[
+        Path | None,
+        typer.Argument(
+            metavar="FILE", help="A plan from `plan --out`: do only what it has.", show_default=False
+        ),
+    ] = None,
     yes: Annotated[
         bool, typer.Option("--yes", callback=_may_ask, help="Skip the confirmation prompt.")
     ] = False,
@@ -54,13 +64,26 @@ async def apply(
         show(plan)
         return yes or _is_confirmed()
 
-    report = await apply_now(settings, confirm=confirm, progress=_progress, allow_removals=allow_removals)
+    saved = None if plan_file is None else partial(_load, plan_file)
+    report = await apply_now(
+        settings, confirm=confirm, progress=_progress, allow_removals=allow_removals, saved=saved
+    )
     if not report.confirmed:
         print_info("nothing changed")
         return Exit.FAILED
     if not shown:
         show(report.plan)
     return print_report(report, settings)
+
+
+def _load(file: Path, store: str) -> SavedPlan:
+    try:
+        with file.open("rb") as opened:
+            return load(opened.read(MAX_BYTES), store)
+    except OSError as error:
+        raise RoomctlError(f"{file}: cannot read the plan: {(error.strerror or '').lower()}") from None
+    except ValueError as error:
+        raise RoomctlError(f"{file}: {error}") from None
 
 
 def _is_confirmed() -> bool:
@@ -87,6 +110,9 @@ def print_report(report: ApplyReport, settings: Settings) -> Exit:
     for change in report.left:
         why = report.plan.wait_reason(change)
         print_info(f"not applied: {redact_key(change.key)}: {', '.join(change.action_names)} ({why})")
+    for left in report.left_out:
+        change = left.change
+        print_info(f"not applied: {redact_key(change.key)}: {', '.join(change.action_names)} ({left.reason})")
     if report.plan.invalid:
         print_error(invalid_files(report.plan, below(settings.rooms_dir)))
     return apply_code(report)
@@ -101,4 +127,4 @@ def apply_code(report: ApplyReport) -> Exit:
         return Exit.FINE
     if report.failed or report.plan.invalid:
         return Exit.FAILED
-    return Exit.LEFT if report.left else Exit.FINE
+    return Exit.LEFT if report.left or report.left_out else Exit.FINE

@@ -57,7 +57,7 @@ def with_settings(
             code = (
                 verb(settings, problems, unknown, **given)
                 if tolerant
-                else verb(_strict(settings, problems, unknown), **given)
+                else verb(strict_settings(settings, problems, unknown), **given)
             )
             return code if isinstance(code, int) else asyncio.run(code)
 
@@ -69,7 +69,7 @@ def with_settings(
     return wrap
 
 
-def _strict(settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]) -> Settings:
+def strict_settings(settings: Settings, problems: Mapping[str, str], unknown: Mapping[str, str]) -> Settings:
     """`settings`, if they are valid. A misspelled name may be the cause of a problem."""
     for variable, hint in unknown.items():
         log.warning("unknown setting", variable=variable, hint=hint)

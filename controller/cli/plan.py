@@ -1,17 +1,25 @@
 """roomctl plan: what apply would do now. Changes nothing."""
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Annotated, Literal
 
 import typer
 
 from controller.cli.console import Exit, below, print_data, print_error, print_info
-from controller.cli.flags import OUTPUT, with_settings
+from controller.cli.flags import OUTPUT, strict_settings, with_settings
 from controller.cli.table import styled
+from controller.errors import RoomsDirError
+from controller.manifests.load import load
 from controller.manifests.report import Place
+from controller.manifests.snapshot import Desired, RoomsDirState
 from controller.one_shot import make_plan
+from controller.plan.markdown import as_markdown
 from controller.plan.model import Plan
+from controller.plan.offline import compare_manifests
 from controller.plan.render import as_json, as_text
+from controller.plan.saved import save
 from controller.settings import SettingGroup, Settings
 from controller.text import pluralize
 
@@ -27,22 +35,63 @@ LINE_STYLES = {
 """By the first character of a line: the signs, and the last line."""
 
 
-@with_settings(SettingGroup.ALL)
+PlanFormat = Literal["text", "json", "markdown"]
+
+
+@with_settings(SettingGroup.ALL, tolerant=True)
 async def plan(
     settings: Settings,
-    output: Annotated[Literal["text", "json"], OUTPUT] = "text",
+    problems: Mapping[str, str],
+    unknown: Mapping[str, str],
+    *,
+    output: Annotated[PlanFormat, OUTPUT] = "text",
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="Exit with code 2 if there are changes.")
     ] = False,
+    base: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Compare with these manifests instead; needs no servers.", show_default=False
+        ),
+    ] = None,
+    out: Annotated[
+        Path | None, typer.Option(metavar="FILE", help="Save the plan, for apply.", show_default=False)
+    ] = None,
 ) -> int:
     """Show the changes that apply would make."""
-    made, place = await make_plan(settings), below(settings.rooms_dir)
-    print_data(plan_text(made, place) if output == "text" else as_json(made, datetime.now(UTC), place))
-    if output == "text" and made.commit is not None:
-        print_info(f"revision {made.revision[:12]}, {made.commit.describe(datetime.now(UTC))}")
+    if base is not None and out is not None:
+        raise typer.BadParameter("it cannot be used with --base", param_hint="--out")
+    now = datetime.now(UTC)
+    if base is not None:
+        made, store = compare_manifests(read_base(base), load(settings.rooms_dir), now), ""
+    else:
+        made, store = await make_plan(strict_settings(settings, problems, unknown))
+    _show(made, output, below(settings.rooms_dir), now)
+    if out is not None:
+        out.write_text(save(made, store, now))
     if made.invalid:
-        print_error(invalid_files(made, place))
+        print_error(invalid_files(made, below(settings.rooms_dir)))
     return plan_code(made, detailed=detailed_exitcode)
+
+
+def read_base(folder: Path) -> Desired:
+    """The manifests to compare with. RoomsDirError if they cannot be read."""
+    base = load(folder)
+    if base.state in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
+        raise RoomsDirError(f"--base: {base.problem}")
+    return base
+
+
+def _show(made: Plan, output: PlanFormat, place: Place, now: datetime) -> None:
+    match output:
+        case "json":
+            print_data(as_json(made, now, place))
+        case "markdown":
+            print_data(as_markdown(made, place))
+        case "text":
+            print_data(plan_text(made, place))
+            if made.commit is not None:
+                print_info(f"revision {made.revision[:12]}, {made.commit.describe(now)}")
 
 
 def plan_code(made: Plan, *, detailed: bool) -> Exit:

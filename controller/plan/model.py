@@ -192,6 +192,8 @@ class RoomChange:
     deferred: bool = False
     blocked_by: BlockReason | None = None
     hold: Hold | None = None
+    moved_to: str = ""
+    moved_from: str = ""
 
     @property
     def due(self) -> tuple[Action, ...]:

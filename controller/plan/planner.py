@@ -35,11 +35,13 @@ from controller.plan.model import (
     Stop,
     Update,
 )
+from controller.plan.moves import find_moves, with_moves
 from controller.plan.ownership import Ownership, classify_rooms
 from controller.plan.unusable import claims, notes, restorations
 from controller.records.record import Hold, RoomRecord
 from controller.room import RoomSpec, field_changes
 
+REMOVED: Final = "manifest deleted, id and links end until the key comes back"
 SECOND_FILE: Final = "the recording goes on in a second file"
 _Step: TypeAlias = tuple[Action, str]
 """An action and the reason for it."""
@@ -59,7 +61,8 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     needs = [_with_hold(need, context) for need in _needs(matching, context)]
     needs += map(_restoration, restored.values())
     planned = [_change(need, observed) for need in sorted(needs, key=lambda need: need.key)]
-    changes = apply_guards(planned, matching, observed, inputs)
+    guarded = apply_guards(planned, matching, observed, inputs)
+    changes = with_moves(guarded, find_moves(guarded))
     adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
     orphans = owners.orphans - adopted
     rooms = len(matching.matches) + len(matching.untouched) + len(matching.gone) + len(observed.unusable)
@@ -73,7 +76,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
         unchanged=rooms - len(changes),
         revision=observed.desired.revision,
         commit=observed.desired.history.head,
-        notes=(*_moves(changes), *notes(observed, restored)),
+        notes=tuple(notes(observed, restored)),
     )
 
 
@@ -159,7 +162,7 @@ def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
         live = _live_steps(context, record.id, record.spec, record)
         # what it needs while its removal is blocked; it is not replaced any more
         serve = [step for step in live if not isinstance(step[0], Recreate)]
-        yield _Need(record.key, record.id, record.spec, record, (*serve, (Remove(), "manifest deleted")))
+        yield _Need(record.key, record.id, record.spec, record, (*serve, (Remove(), REMOVED)))
 
 
 def _restoration(action: RestoreRecord) -> _Need:
@@ -261,18 +264,3 @@ def _live_name(actions: Sequence[Action], record: RoomRecord | None) -> str | No
     current = record.live.name if record is not None and record.live is not None else None
     given_up = next((action.name for action in actions if isinstance(action, DeleteRetiredRoom)), None)
     return adopted or current or given_up
-
-
-def _moves(changes: Sequence[RoomChange]) -> Iterator[str]:
-    """Notes on a removed and a new room of equal spec: a moved file gets a new key, and so a new id."""
-    created: Mapping[RoomSpec, Create] = {
-        action.manifest.spec: action
-        for change in changes
-        for action in change.actions
-        if isinstance(action, Create)
-    }
-    for change in changes:
-        if change.record is None or not isinstance(change.actions[-1], Remove):
-            continue
-        if (twin := created.get(change.record.spec)) is not None:
-            yield f"moved? write `key: {change.key}` into {twin.manifest.file} to keep the room's id"

@@ -52,18 +52,20 @@ def as_dict(plan: Plan, generated_at: datetime, place: Place = same) -> dict[str
 def _change(change: RoomChange, plan: Plan) -> dict[str, Any]:
     return {
         "key": change.key,
-        "id": change.id,
+        "id": change.id or None,
         "name": change.name,
         "actions": [str(name) for name in change.action_names],
         "fields": [field.as_dict() for field in change.fields],
         "disruption": str(change.disruption),
         "participants": change.participants,
         "deferred": change.deferred,
-        "reason": _reason(change, plan),
+        "reason": reason(change, plan),
+        **({"moved_to": change.moved_to} if change.moved_to else {}),
+        **({"moved_from": change.moved_from} if change.moved_from else {}),
     }
 
 
-def _reason(change: RoomChange, plan: Plan) -> str:
+def reason(change: RoomChange, plan: Plan) -> str:
     if change.hold is not None:
         return f"{change.reason}; held {change.hold}"
     blocked = plan.block_message(change)
@@ -79,27 +81,27 @@ def _lines(plan: Plan, place: Place) -> Iterator[str]:
         yield f"  {note}"
     if plan.changes or plan.invalid or plan.notes:
         yield ""
-    yield _summary(plan)
+    yield summary(plan)
 
 
 def _room(change: RoomChange, plan: Plan) -> Iterator[str]:
     words = ", ".join(change.action_names)
-    yield f"{_sign(change)} {redact_key(change.key)}: {words} ({_reason(change, plan)}){_effect(change)}"
+    yield f"{sign(change)} {redact_key(change.key)}: {words} ({reason(change, plan)}){effect(change)}"
     width = max((len(f.field) for f in change.fields), default=0)
     for field in change.fields:
         yield f"    {field.field:<{width}}  {_values(field)}"
 
 
-def _sign(change: RoomChange) -> str:
+def sign(change: RoomChange) -> str:
     return next(sign for sign, words in _SIGN_OF if words & set(change.action_names))
 
 
-def _effect(change: RoomChange) -> str:
+def effect(change: RoomChange) -> str:
     """The effect on the people inside, '' if there is none."""
-    effect = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {change.people}"
+    text = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {change.people}"
     if change.hold is not None:
-        return f"{effect} - {change.held} held"
-    return f"{effect} - {change.waiting} {change.deferral}" if change.deferred else effect
+        return f"{text} - {change.held} held"
+    return f"{text} - {change.waiting} {change.deferral}" if change.deferred else text
 
 
 def _values(field: FieldChange) -> str:
@@ -107,7 +109,7 @@ def _values(field: FieldChange) -> str:
     return after if field.before is None else f"{json.dumps(field.before, ensure_ascii=False)} -> {after}"
 
 
-def _summary(plan: Plan) -> str:
+def summary(plan: Plan) -> str:
     counts = plan.counts()
     parts = [f"{counts[name]} to {name}" for name in ActionName if counts[name]]
     if not parts:

@@ -400,7 +400,8 @@ class Site:
 
     async def plan(self) -> Plan:
         """What `roomctl plan` would say now."""
-        return await make_plan(load_settings({}, self.env, SettingGroup.ALL))
+        made, _ = await make_plan(load_settings({}, self.env, SettingGroup.ALL))
+        return made
 
     async def until_condition(
         self, key: str, kind: str, status: str | None, within: float = PATIENCE, **wanted: str

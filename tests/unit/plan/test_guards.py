@@ -5,6 +5,7 @@ import pytest
 from controller.manifests.snapshot import ManifestError, RoomsDirState
 from controller.plan.guards import too_many
 from controller.plan.model import ActionName, BlockReason, Heal, Remove
+from controller.plan.planner import REMOVED
 from tests.support.worlds import World, by_api, desired, grown, live_room, manifest, only, planned, record
 
 BAD_NEW = ManifestError("new.yaml", "it is wrong", None, "new")
@@ -13,7 +14,7 @@ BAD_NEW = ManifestError("new.yaml", "it is wrong", None, "new")
 def test_a_room_whose_manifest_is_gone_is_removed() -> None:
     gone, keep = record("a", live="x"), record("b", active=False)
     change = only(planned(desired(manifest("b", active=False)), (gone, keep), (live_room(gone),)))
-    assert (change.actions, change.reason) == ((Remove(),), "manifest deleted")
+    assert (change.actions, change.reason) == ((Remove(),), REMOVED)
     assert change.action_names == (ActionName.REMOVE,)
 
 

@@ -108,12 +108,3 @@ def test_a_tombstone_is_revived_under_a_new_key_by_its_id() -> None:
     tombstone = ROOM.with_tombstone(NOW)
     change = only(planned(desired(manifest("b", pinned=ROOM.id)), (tombstone,)))
     assert (change.key, change.id, kinds(change)) == ("b", ROOM.id, ["Create", "Start"])
-
-
-def test_a_file_that_moved_is_pointed_to_its_old_key() -> None:
-    plan = planned(desired(manifest("new/a"), manifest("c", name="Other")), (ROOM,), LIVE)
-    assert plan.notes == ("moved? write `key: a` into new/a.yaml to keep the room's id",)
-
-
-def test_rooms_that_differ_are_no_move() -> None:
-    assert planned(desired(manifest("new/a", allow_chat=True)), (ROOM,), LIVE).notes == ()

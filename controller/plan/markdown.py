@@ -1,0 +1,141 @@
+"""A plan as Markdown, for one comment on a pull request (docs/cli.md#plan--o-markdown). Pure.
+
+Text of manifests is escaped: no name can add markup, mention somebody, or end a table. Rooms are named by
+key, as in the text.
+"""
+
+import json
+import re
+from collections.abc import Iterator, Sequence
+from typing import Final
+
+from controller.manifests.report import Place, error_text, same
+from controller.plan.model import Plan, RoomChange
+from controller.plan.render import effect, reason, sign, summary
+from controller.room import Disruption, redact_key
+from controller.text import pluralize
+
+MARKER: Final = "<!-- roomctl-plan -->"
+"""The first line, by which the next run finds the comment that it replaces."""
+MAX_LENGTH: Final = 65_000
+"""Characters at most: the limit of GitHub is 65,536."""
+MIN_FOLDED: Final = 4
+"""So many rooms with the same change become one folded group."""
+_FOOTER_ROOM: Final = 1_500
+_SPECIAL: Final = re.compile(r"[^A-Za-z0-9 .,;:=/()'\"+-]")
+_WORST_FIRST: Final = {kind: place for place, kind in enumerate(reversed(Disruption))}
+
+
+def as_markdown(plan: Plan, place: Place = same) -> str:
+    """The comment; no newline at the end."""
+    head = [MARKER, f"### roomctl plan: {_headline(plan)}", ""]
+    foot = [*_notes(plan), *_invalid(plan, place), "", _revision(plan)]
+    length = sum(len(line) + 1 for line in (*head, *foot))
+    if length > MAX_LENGTH - _FOOTER_ROOM:
+        foot, length = [_revision(plan)], sum(len(line) + 1 for line in head) + _FOOTER_ROOM
+    return "\n".join([*head, *_fitting(plan, MAX_LENGTH - _FOOTER_ROOM - length), *foot])
+
+
+def _headline(plan: Plan) -> str:
+    """The counts, and how many people are cut off."""
+    cut_off = sum(map(_cut_off, plan.changes))
+    text = summary(plan).removeprefix("Plan: ").removesuffix(".")
+    invalid = f"; {len(plan.invalid)} invalid" if plan.invalid else ""
+    people = f"; **disconnects {pluralize(cut_off, 'participant')}**" if cut_off else ""
+    return f"{text}{invalid}{people}"
+
+
+def _cut_off(change: RoomChange) -> int:
+    waits = change.hold is not None or change.deferred or change.blocked_by is not None
+    return change.participants if change.disruption is Disruption.DISCONNECTS and not waits else 0
+
+
+def _fitting(plan: Plan, room: int) -> Iterator[str]:
+    """The rooms, as far as they fit."""
+    shown = 0
+    for group in _groups(plan):
+        lines = list(_rows(group, plan))
+        length = sum(len(line) + 1 for line in lines)
+        if length > room:
+            rest = len(plan.changes) - shown
+            yield from ("", f"… and {rest} more rooms; run `roomctl plan` to see all.")
+            return
+        room -= length
+        shown += len(group)
+        yield from lines
+
+
+def _groups(plan: Plan) -> list[list[RoomChange]]:
+    """Rooms of like changes together, disruptive ones first."""
+    groups: dict[tuple[object, ...], list[RoomChange]] = {}
+    for change in plan.changes:
+        groups.setdefault(_likeness(change, plan), []).append(change)
+    return sorted(groups.values(), key=lambda group: (_WORST_FIRST[group[0].disruption], group[0].key))
+
+
+def _likeness(change: RoomChange, plan: Plan) -> tuple[object, ...]:
+    fields = tuple(
+        (f.field, json.dumps(f.before), json.dumps(f.after)) for f in change.fields if f.field != "name"
+    )
+    return change.action_names, reason(change, plan), effect(change), fields
+
+
+def _rows(group: Sequence[RoomChange], plan: Plan) -> Iterator[str]:
+    if len(group) < MIN_FOLDED:
+        for change in group:
+            yield from _room(change, plan)
+        return
+    first = group[0]
+    yield f"<details><summary>{sign(first)} {len(group)} rooms: {_what(first, plan)}</summary>"
+    yield ""
+    yield ", ".join(_code(redact_key(change.key)) for change in group)
+    yield from _fields(first, without=("name",))
+    yield "</details>"
+    yield ""
+
+
+def _room(change: RoomChange, plan: Plan) -> Iterator[str]:
+    yield f"- {sign(change)} {_code(redact_key(change.key))}: {_what(change, plan)}"
+    yield from _fields(change)
+
+
+def _what(change: RoomChange, plan: Plan) -> str:
+    words = ", ".join(change.action_names)
+    done = effect(change).removeprefix(" - ")
+    felt = f" — **{_escaped(done)}**" if done else ""
+    return f"{words} ({_escaped(reason(change, plan))}){felt}"
+
+
+def _fields(change: RoomChange, without: Sequence[str] = ()) -> Iterator[str]:
+    if all(field.before is None for field in change.fields):
+        return  # a new room: the pull request shows its manifest
+    for field in change.fields:
+        if field.field not in without:
+            before, after = (
+                _code(json.dumps(value, ensure_ascii=False)) for value in (field.before, field.after)
+            )
+            yield f"  - {_code(field.field)}: {before} → {after}"
+
+
+def _invalid(plan: Plan, place: Place) -> Iterator[str]:
+    if plan.invalid:
+        yield from ("", "**Invalid manifests**", "")
+        yield from (f"- {_escaped(error_text(error, place))}" for error in plan.invalid)
+
+
+def _notes(plan: Plan) -> Iterator[str]:
+    yield from (f"\n{_escaped(note)}" for note in plan.notes)
+
+
+def _revision(plan: Plan) -> str:
+    commit = f", commit {_code(plan.commit.short)}" if plan.commit is not None else ""
+    return f"Revision {_code(plan.revision[:12])}{commit}"
+
+
+def _code(text: str) -> str:
+    """Text of others as code: nothing in it is markup, and nobody is mentioned by it."""
+    return f"<code>{_escaped(text)}</code>"
+
+
+def _escaped(text: str) -> str:
+    return _SPECIAL.sub(lambda found: f"&#{ord(found[0])};", text)

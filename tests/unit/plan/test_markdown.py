@@ -1,0 +1,69 @@
+"""A plan as one comment: what cuts people off comes first, and no text of a manifest is markup."""
+
+import re
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from controller.manifests.snapshot import ManifestError
+from controller.plan.markdown import MARKER, MAX_LENGTH, as_markdown
+from controller.plan.model import Plan
+from tests.support.worlds import desired, live_room, manifest, planned, record
+
+ROOM = record("b", live="x")
+
+
+def test_no_changes() -> None:
+    assert as_markdown(Plan(revision="ab" * 32)).splitlines() == [
+        MARKER,
+        "### roomctl plan: No changes",
+        "",
+        "",
+        "Revision <code>abababababab</code>",
+    ]
+
+
+def test_what_disconnects_comes_first_with_the_number_of_people() -> None:
+    plan = planned(desired(manifest("a"), manifest("b", active=False)), (ROOM,), (live_room(ROOM),), {"x": 3})
+    _, headline, _, first, field, second, *_ = as_markdown(plan).splitlines()
+    assert headline == (
+        "### roomctl plan: 1 to create, 1 to update, 1 to start, 1 to stop; **disconnects 3 participants**"
+    )
+    assert first.startswith("- - <code>b</code>: update, stop (")
+    assert first.endswith("**disconnects 3 participants**")
+    assert field == "  - <code>active</code>: <code>true</code> → <code>false</code>"
+    assert second == "- + <code>a</code>: create, start (manifest added; room is active)"
+
+
+def test_like_rooms_are_folded() -> None:
+    plan = planned(desired(*(manifest(f"rooms/{n}", name=f"Room {n}") for n in range(9))))
+    lines = as_markdown(plan).splitlines()
+    assert lines[3] == (
+        "<details><summary>+ 9 rooms: create, start (manifest added; room is active)</summary>"
+    )
+    assert lines[5].count("<code>rooms/") == 9
+
+
+def test_five_thousand_rooms_fit_into_one_comment() -> None:
+    plan = planned(desired(*(manifest(f"{'deep/' * 30}{n}", user_id=f"user {n}") for n in range(5_000))))
+    text = as_markdown(plan)
+    assert len(text) <= MAX_LENGTH
+    assert "… and " in text
+    edited = planned(
+        desired(*(manifest(f"{n}", user_id=f"new {n}") for n in range(2_000))),
+        tuple(record(f"{n}", active=False) for n in range(2_000)),
+    )
+    assert len(as_markdown(edited)) <= MAX_LENGTH
+    errors = tuple(ManifestError(f"{n}.yaml", "x" * 300) for n in range(1_000))
+    assert len(as_markdown(Plan(invalid=errors))) <= MAX_LENGTH
+
+
+@given(st.text(min_size=1, max_size=40))
+def test_text_of_a_manifest_is_no_markup(text: str) -> None:
+    before = record("b", active=False, user_id="anna")
+    plan = planned(desired(manifest("b", active=False, user_id=text)), (before,))
+    body = as_markdown(plan).removeprefix(MARKER)
+    tags = set(re.findall(r"<[^>]*>", body))
+    assert tags <= {"<code>", "</code>"}
+    outside = re.sub(r"<code>.*?</code>", "", body)
+    assert not set("@[]|`<>\\_") & set(outside)
