@@ -76,9 +76,11 @@ class StateCache:
         """Whether there was a first full read of both."""
         return self.livekit.seen is not None and self.mongodb.seen is not None
 
-    def update_listing(
-        self, rooms: Iterable[LiveRoom], asked: float, now: float, clock_ahead_s: float | None = None
-    ) -> None:
+    def record_clock(self, ahead_s: float | None) -> None:
+        """How far our clock is ahead of LiveKit's, by its last response."""
+        self.clock_ahead_s = ahead_s
+
+    def update_listing(self, rooms: Iterable[LiveRoom], asked: float, now: float) -> None:
         """A listing of LiveKit requested at `asked`; our later changes take precedence."""
         fresh = {room.name: room for room in rooms}
         self._ours = {name: change for name, change in self._ours.items() if change[0] >= asked}
@@ -87,7 +89,7 @@ class StateCache:
                 fresh.pop(name, None)
             else:
                 fresh[name] = room
-        self.live, self.clock_ahead_s = fresh, clock_ahead_s
+        self.live = fresh
         self.livekit.record_success(now)
 
     def record_created(self, room: LiveRoom, now: float) -> None:

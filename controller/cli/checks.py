@@ -63,18 +63,20 @@ def checks_code(severities: Iterable[Severity]) -> Exit:
     return Exit.LEFT if Severity.HELD in given else Exit.FINE
 
 
-def about_clock(ahead_s: float | None) -> CheckResult:
-    """Our clock compared with LiveKit's; None if its response had no Date."""
+def about_clock(ahead_s: float | None, whose: str = "the clock of this host") -> CheckResult:
+    """A clock compared with LiveKit's; None if no response of LiveKit had a Date."""
     if ahead_s is None:
-        return skip("clock", "not checked; LiveKit's response has no Date header")
-    apart = abs(ahead_s)
-    if apart > CLOCK_WARNING_SECONDS:
-        text = (
-            f"differs from LiveKit's clock by {apart:.0f} s, so tokens may be rejected; "
-            "synchronize both hosts with NTP"
-        )
+        return skip("clock", "not checked; LiveKit has given no response with a Date header")
+    if is_clock_wrong(ahead_s):
+        apart = f"{abs(ahead_s):.0f} s {'ahead of' if ahead_s > 0 else 'behind'} LiveKit's"
+        text = f"{whose} is {apart}, so LiveKit may reject tokens; synchronize both hosts with NTP"
         return fail("clock", text)
-    return ok("clock", f"within {max(1, round(apart))} s of LiveKit's clock")
+    return ok("clock", f"within {max(1, round(abs(ahead_s)))} s of LiveKit's clock")
+
+
+def is_clock_wrong(ahead_s: float | None) -> bool:
+    """Whether it is so far from LiveKit's that a warning is due."""
+    return ahead_s is not None and abs(ahead_s) > CLOCK_WARNING_SECONDS
 
 
 def about_webhook(replicas: Sequence[Replica], now: datetime) -> CheckResult:

@@ -9,6 +9,7 @@ from controller.manifests.snapshot import RoomsDirState
 from controller.reconcile.peers import LIVEKIT_AWAY_SECONDS
 from controller.records.ports import HeldRecords, Holder
 from controller.records.replicas import Replica
+from controller.room import format_time
 
 CONTROLLER_STALE_AFTER: Final = timedelta(seconds=30)
 """After this time without an update from a controller, reported conditions count as unknown."""
@@ -37,7 +38,7 @@ class Leader:
     @property
     def problem(self) -> str:
         """Why its reports are not reliable; '' if they are."""
-        if self.livekit_lost_since is not None:
+        if self.livekit_problem:
             return self.livekit_problem
         me = self.replica
         if me is None or me.rooms_dir not in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
@@ -46,9 +47,11 @@ class Leader:
 
     @property
     def livekit_problem(self) -> str:
-        """Why it has no response from LiveKit."""
-        error = self.replica.livekit_error if self.replica is not None else ""
-        return f"the controller has had no answer from LiveKit for 15 s or more: {error or 'none yet'}"
+        """Since when it has no response from LiveKit, and why; '' if it has."""
+        if self.replica is None or self.livekit_lost_since is None:
+            return ""
+        since, error = format_time(self.livekit_lost_since), self.replica.livekit_error or "none yet"
+        return f"the controller has had no answer from LiveKit since {since}: {error}"
 
 
 async def read_leader(store: HeldRecords) -> Leader:

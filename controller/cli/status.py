@@ -15,9 +15,11 @@ from controller.cli.checks import (
     checks_code,
     fail,
     held,
+    is_clock_wrong,
     last_webhook_age,
     ok,
     print_check,
+    skip,
     warn,
 )
 from controller.cli.console import print_data
@@ -119,8 +121,8 @@ def check(overview: Overview) -> Iterator[CheckResult]:
     yield from (_candidate(each, me, overview.now) for each in overview.candidates)
     if me is not None:
         yield _rooms_dir(me, overview.now)
-        yield _livekit(overview)
-        yield about_clock(me.clock_ahead_s)
+        yield _livekit(overview.leader, me, overview.now)
+        yield about_clock(me.clock_ahead_s, "the controller's clock")
     yield ok("mongodb", overview.database)
     yield about_webhook(overview.replicas, overview.now)
     yield from about_proxies(overview.replicas, overview.now)
@@ -139,9 +141,9 @@ def _controller(overview: Overview) -> CheckResult:
         return fail("controller", "none has run yet; start it with `roomctl run`")
     seen = format_age((overview.now - holder.renewed).total_seconds())
     if holder.released or overview.leader.is_stale(overview.now):
-        return fail(
-            "controller", f"none is running; last seen {seen} ago: {holder}; start it with `roomctl run`"
-        )
+        doubt = ", or its clock is wrong" if me is not None and is_clock_wrong(me.clock_ahead_s) else ""
+        text = f"none is running{doubt}; last seen {seen} ago: {holder}; start it with `roomctl run`"
+        return fail("controller", text)
     if me is None:
         return ok("controller", str(holder))
     up = format_age((overview.now - me.started).total_seconds())
@@ -161,6 +163,8 @@ def _rooms_dir(me: Replica, now: datetime) -> CheckResult:
     state = f"revision {me.revision[:12]}{commit}"
     if me.rooms_dir in (RoomsDirState.MISSING, RoomsDirState.UNREADABLE):
         return fail("rooms.d", f"{me.rooms_dir_problem}; to check it: roomctl doctor")
+    if not me.revision:
+        return skip("rooms.d", "not read yet; LiveKit and the database have to answer first")
     if me.manifests_withheld:
         return held(
             "rooms.d", f"RevisionDiffers: {state} waits for another replica; bring both to one revision"
@@ -170,12 +174,12 @@ def _rooms_dir(me: Replica, now: datetime) -> CheckResult:
     return ok("rooms.d", state)
 
 
-def _livekit(overview: Overview) -> CheckResult:
-    leader = overview.leader
-    if leader.replica is None or leader.livekit_lost_since is not None:
+def _livekit(leader: Leader, me: Replica, now: datetime) -> CheckResult:
+    if leader.livekit_problem:
         return fail("livekit", leader.livekit_problem)
-    age = leader.replica.aged(leader.replica.livekit_age_s, overview.now)
-    return ok("livekit", "not listed yet" if age is None else f"listed {format_age(age)} ago")
+    age = me.aged(me.livekit_age_s, now)
+    seen = "not listed yet" if age is None else f"listed {format_age(age)} ago"
+    return fail("livekit", f"{seen}: {me.livekit_error}") if me.livekit_error else ok("livekit", seen)
 
 
 def _rooms(conditions: Counter[tuple[str, str]]) -> CheckResult:

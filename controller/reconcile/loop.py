@@ -159,11 +159,9 @@ class Loop:
         """Record a failed pass; how long to wait for the next."""
         if watch_reported:
             self.triggers.files_stay_changed()
-        self.metrics.passes.labels("failed").inc()
         kind = error.kind if isinstance(error, RoomctlError) else type(error).__name__
         self.metrics.errors.labels(kind).inc()
-        self._count_rooms()
-        self.state.record_pass(self.clock.monotonic())
+        self._end_pass("failed")
         return self._backoff.failed("pass", self.clock.monotonic(), self.clock.chance())
 
     def _record_success(self) -> None:
@@ -171,7 +169,11 @@ class Loop:
         if any(returned):
             self.reconciler.task_runner.reset_backoff()
         self._backoff.succeeded("pass")
-        self.metrics.passes.labels("ok").inc()
+        self._end_pass("ok")
+
+    def _end_pass(self, outcome: str) -> None:
+        """What is reported of every pass, also of one that LiveKit refused for the time of its token."""
+        self.metrics.passes.labels(outcome).inc()
         self._count_rooms()
         self._clock_log.report(self.state.clock_ahead_s)
         self.state.record_pass(self.clock.monotonic())

@@ -76,7 +76,9 @@ class StateObserver:
         except LiveKitError as error:
             self.state.livekit.record_failure(error)
             raise
-        self.state.update_listing(rooms, asked, self.clock.monotonic(), self.reader.clock_ahead_s)
+        finally:  # with a wrong clock LiveKit may reject every call
+            self.state.record_clock(self.reader.clock_ahead_s)
+        self.state.update_listing(rooms, asked, self.clock.monotonic())
 
     def _is_doubtful(self, rooms: Iterable[LiveRoom]) -> bool:
         """Whether half of the rooms or more are missing at once: then the list is read a second time."""

@@ -8,7 +8,7 @@ import threading
 from collections.abc import Mapping, Sequence
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from typing import Final
+from typing import Final, NoReturn
 
 from controller.cli import main
 from controller.cli.verbs import VERBS
@@ -34,7 +34,7 @@ def forked(
 def _become_roomctl(
     words: list[str], cwd: str, env: dict[str, str], outputs: tuple[str, str], open_files: int
 ) -> None:
-    """It ends with the process that started it."""
+    """It ends with the process that started it. A library to preload needs a program that begins anew."""
     threading.Thread(target=_end_with_parent, daemon=True).start()
     if open_files:
         _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
@@ -44,8 +44,14 @@ def _become_roomctl(
     os.environ.clear()
     os.environ.update(env)
     os.chdir(cwd)
+    if "LD_PRELOAD" in env:
+        _begin_anew((sys.executable, "-m", "controller", *words))
     sys.argv = ["roomctl", *words]
     main()
+
+
+def _begin_anew(command: tuple[str, ...]) -> NoReturn:
+    os.execvp("setpriv", ("setpriv", "--pdeathsig", "KILL", *command))  # noqa: S606
 
 
 def _end_with_parent() -> None:

@@ -19,6 +19,7 @@ PARTS: Final = {
     "egress": "build",
     "chromium": "chromium",
     "redis": "redis_server",
+    "faketime": "library",
     "ferret": "build",
     "livekit_client": "livekit_client",
     "axe": "axe_core",

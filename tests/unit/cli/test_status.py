@@ -15,6 +15,7 @@ from controller.records.events import Event, EventType
 from controller.records.ports import Holder
 from controller.records.record import Condition
 from controller.records.replicas import Replica
+from controller.room import format_time
 from controller.text import format_age
 from tests.support.rooms import NOW, room
 
@@ -84,7 +85,7 @@ def test_without_a_controller_it_says_how_to_start_one() -> None:
             {"livekit_age_s": 20.0, "livekit_error": "cannot be reached"},
             "livekit",
             "FAIL",
-            "cannot be reached",
+            f"no answer from LiveKit since {format_time(NOW - timedelta(seconds=20))}: cannot be reached",
         ),
         (
             {"rooms_dir": "missing", "rooms_dir_problem": "gone"},
@@ -94,7 +95,14 @@ def test_without_a_controller_it_says_how_to_start_one() -> None:
         ),
         ({"rooms_dir": "empty"}, "rooms.d", "warn", "no manifest"),
         ({"manifests_withheld": True}, "rooms.d", "held", "RevisionDiffers"),
-        ({"clock_ahead_s": -600.0}, "clock", "FAIL", "differs from LiveKit's clock by 600 s"),
+        (
+            {"livekit_age_s": 4.0, "livekit_error": "cannot be reached"},
+            "livekit",
+            "FAIL",
+            "listed 4 s ago: cannot be reached",
+        ),
+        ({"revision": ""}, "rooms.d", "skip", "not read yet"),
+        ({"clock_ahead_s": -600.0}, "clock", "FAIL", "the controller's clock is 600 s behind LiveKit's"),
         ({"webhook_age_s": None}, "webhook", "warn", "none received"),
         (
             {"untrusted_proxy": "10.0.0.9", "untrusted_proxy_age_s": 90.0},

@@ -43,7 +43,7 @@ CHANGE = RoomChange("events/room-1", "1" * 24, "Room 1", (Recreate(),), "max_par
 READY = Status(1, (Condition("Ready", "True", "AsSpecified", "", NOW),))
 AT_WORK = Holder("x", "host", 17, "run", NOW)
 SETTINGS = Settings()
-NTP = "so tokens may be rejected; synchronize both hosts with NTP"
+NTP = "so LiveKit may reject tokens; synchronize both hosts with NTP"
 
 
 def desired(*errors: ManifestError, state: RoomsDirState = RoomsDirState.OK, **rooms: RoomRecord) -> Desired:
@@ -269,8 +269,8 @@ async def test_what_livekit_does_not_tell_is_unknown() -> None:
     [
         (0, Severity.OK, "within 1 s of LiveKit's clock"),
         (-9, Severity.OK, "within 9 s of LiveKit's clock"),
-        (11, Severity.FAIL, f"differs from LiveKit's clock by 11 s, {NTP}"),
-        (-3600, Severity.FAIL, f"differs from LiveKit's clock by 3600 s, {NTP}"),
+        (11, Severity.FAIL, f"the clock of this host is 11 s ahead of LiveKit's, {NTP}"),
+        (-3600, Severity.FAIL, f"the clock of this host is 3600 s behind LiveKit's, {NTP}"),
     ],
 )
 def test_a_clock_that_is_off_is_a_failure(apart: float, mark: Severity, text: str) -> None:

@@ -33,6 +33,14 @@ def test_without_a_program_it_says_what_to_install(bare: Path, part: str, name: 
     assert get(part) == bare / name
 
 
+def test_without_faketime_it_says_what_to_install(bare: Path) -> None:
+    with pytest.raises(RuntimeError, match=r"^`faketime` is not on the PATH; install it"):
+        get("faketime")
+    (bare / "faketime").touch(mode=0o755)
+    with pytest.raises(RuntimeError, match=r"^`faketime` has no libfaketime.so.1 below .*; install it again"):
+        get("faketime")
+
+
 def test_without_go_it_says_what_to_install(bare: Path) -> None:
     with pytest.raises(RuntimeError, match=r"^`go` is not on the PATH; install Go"):
         get("egress")
@@ -54,6 +62,7 @@ def test_without_npm_it_says_what_to_install(bare: Path, monkeypatch: pytest.Mon
         (["tests/real/manifests", "tests/real/records/test_lease.py::test_x"], {"ferret"}),
         (["tests/real/cli/test_recordings.py", "-k", "red"], {"livekit"}),
         (["tests/real/recordings/test_kept.py"], {"livekit", "redis", "egress"}),
+        (["tests/real/faults/test_clock.py"], {"livekit", "faketime"}),
         (["tests/browser", "tests/unit"], {"livekit", "livekit_client", "chromium", "axe"}),
     ],
 )
