@@ -38,6 +38,9 @@ log = get_logger()
 _OURS_ON_API_ROOMS: Final = frozenset({EventType.HEAL, EventType.ADOPT, EventType.RECREATE})
 """Other actions on an API room are recorded by the call that requested them."""
 
+_OF_ROOMS_DIR: Final = frozenset({BlockReason.NO_ROOMS_DIR, BlockReason.EMPTY})
+"""Guards about the rooms directory as a whole: their start and their end are events about no room."""
+
 
 def unknown_author(_file: str) -> None:
     """For use without a Git history."""
@@ -47,7 +50,8 @@ def unknown_author(_file: str) -> None:
 class RoomEvents:
     """Records the work on rooms, while this process holds the lease.
 
-    `_failed` has the last error by room id, `_held_back` what blocks a change, None if it is deferred.
+    `_failed` has the last error by room id, `_held_back` what blocks a change, None if it is deferred,
+    `_guards` the active ones about the rooms directory, None before the first plan.
     """
 
     log: EventLog
@@ -56,6 +60,7 @@ class RoomEvents:
     author_of: AuthorOf = unknown_author
     _failed: dict[str, str] = field(default_factory=dict)
     _held_back: dict[str, BlockReason | None] = field(default_factory=dict)
+    _guards: frozenset[BlockReason] | None = None
 
     def recorder(self, change: RoomChange, revision: str) -> Callable[[Action], None]:
         """A callback for each action that is done: several of one type are one event."""
@@ -105,6 +110,7 @@ class RoomEvents:
 
     def compare(self, plan: Plan) -> None:
         """Record what waits since this plan."""
+        self._compare_guards(plan)
         if self._failed:
             changing = {change.id for change in plan.changes}
             self._failed = {one: error for one, error in self._failed.items() if one in changing}
@@ -117,6 +123,23 @@ class RoomEvents:
                 reason = held if guard is None else f"{guard}: {plan.block_message(change)}"
                 self.log.record(self._event(change, kind, reason, plan.revision))
         self._held_back = {room_id: change.blocked_by for room_id, change in held_back.items()}
+
+    def _compare_guards(self, plan: Plan) -> None:
+        before = self._guards_on_record() if self._guards is None else self._guards
+        self._guards = _OF_ROOMS_DIR.intersection(plan.guarded.values())
+        for guard in sorted(self._guards ^ before):
+            text = guard.message(len(plan.missing)) if guard in self._guards else "over"
+            event = Event(
+                at=self.clock.wall(), type=EventType.GUARD, reason=f"{guard}: {text}", revision=plan.revision
+            )
+            self.log.record(event)
+
+    def _guards_on_record(self) -> frozenset[BlockReason]:
+        """Those that an earlier holder of the lease recorded, as the rooms' status tells."""
+        conditions = (record.status.condition("Guarded") for record in self.state.records.by_id.values())
+        return _OF_ROOMS_DIR.intersection(
+            c.reason for c in conditions if c is not None and c.status == "True"
+        )
 
     def _begins(self, change: RoomChange) -> bool:
         """Whether it has begun to wait; after a restart the room's status shows this."""

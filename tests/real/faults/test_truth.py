@@ -122,6 +122,18 @@ async def test_missing_rooms_directory_is_said_of_each_room(site: Site) -> None:
         await site.until_condition("talk", "Guarded", None)
         await site.until_condition("talk", "Ready", "True", reason="AsSpecified")
 
+        async def both_are_recorded() -> bool:
+            """When it began and when it ended, once each."""
+            listed = json.loads((await site.verb("events", "--type", "guard", "-o", "json")).out)
+            assert all(event["key"] is None for event in listed)
+            reasons = [event["reason"].partition(";")[0] for event in listed]
+            return reasons == [
+                "RoomsDirMissing: the rooms directory is missing or unreadable",
+                "RoomsDirMissing: over",
+            ]
+
+        await until(both_are_recorded)
+
 
 Change = Callable[[ListRoomsResponse], bytes]
 

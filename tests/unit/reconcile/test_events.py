@@ -6,7 +6,7 @@ import pytest
 
 from controller.access.policy import Role, permission_for
 from controller.errors import LiveKitRejectedError, LiveKitUnavailableError, StoreUnavailableError
-from controller.manifests.snapshot import ManifestError
+from controller.manifests.snapshot import ManifestError, RoomsDirState
 from controller.records.events import Event
 from controller.room import FieldChange
 from tests.support.fake_live import FakeLive
@@ -147,13 +147,38 @@ async def test_a_guard_is_recorded_for_each_room_when_it_begins() -> None:
     for _ in range(3):
         await process.reconcile()
     events = await process.news()
-    assert [(event.type, event.key) for event in events] == [("guard", "a"), ("guard", "b")]
+    assert [(event.type, event.key) for event in events] == [("guard", None), ("guard", "a"), ("guard", "b")]
     assert {event.reason.partition(":")[0] for event in events} == {"RoomsDirEmpty"}
     process.manifests = desired(manifest("a"), manifest("b"))
     await process.reconcile()
+    (end,) = await process.news()
+    assert (end.type, end.key, end.reason) == ("guard", None, "RoomsDirEmpty: over")
     process.manifests = desired()
     await process.reconcile()
-    assert words(await process.news()) == ["guard", "guard"]
+    assert words(await process.news()) == ["guard", "guard", "guard"]
+
+
+@pytest.mark.parametrize("state", [RoomsDirState.MISSING, RoomsDirState.UNREADABLE])
+async def test_missing_rooms_directory_is_recorded_when_it_begins_and_when_it_ends(
+    state: RoomsDirState,
+) -> None:
+    """Also by a controller that begins while it lasts, and where it ends before the next one begins."""
+    before = await converged("a", "b")
+    before.manifests = desired(state=state)
+    for _ in range(3):
+        await before.reconcile()
+    (begin,) = await before.news()
+    assert (begin.type, begin.key, begin.by) == ("guard", None, "controller")
+    assert begin.reason.startswith("RoomsDirMissing: the rooms directory is missing or unreadable; ")
+    process = Watched(before.live, before.store.database)
+    process.manifests = desired(state=state)
+    await process.reconcile()
+    assert await process.news() == []
+    for _ in range(2):
+        process.manifests = desired(manifest("a"), manifest("b"))
+        await process.reconcile()
+    (end,) = await process.news()
+    assert (end.key, end.reason) == (None, "RoomsDirMissing: over")
 
 
 async def test_a_guard_that_an_earlier_controller_recorded_is_not_recorded_again() -> None:
@@ -161,7 +186,7 @@ async def test_a_guard_that_an_earlier_controller_recorded_is_not_recorded_again
     before.manifests = desired()
     for _ in range(2):
         await before.reconcile()
-    assert words(await before.news()) == ["guard", "guard"]
+    assert words(await before.news()) == ["guard", "guard", "guard"]
     process = Watched(before.live, before.store.database)
     process.manifests = desired()
     await process.reconcile()
@@ -174,8 +199,8 @@ async def test_a_guard_that_changes_its_reason_is_recorded_again() -> None:
     await process.reconcile()
     process.manifests = desired(manifest("b"), errors=(ManifestError("new.yaml", "wrong"),))
     await process.reconcile()
-    events = await process.news()
-    assert [(event.type, event.key) for event in events] == [("guard", "a"), ("guard", "b"), ("guard", "a")]
+    events = [(event.type, event.key) for event in await process.news() if event.key is not None]
+    assert events == [("guard", "a"), ("guard", "b"), ("guard", "a")]
 
 
 async def test_the_ten_seconds_before_a_removal_are_no_guard() -> None:
