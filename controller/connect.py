@@ -1,5 +1,6 @@
 """Opens the records and LiveKit from the settings, for verbs that do not load the controller."""
 
+import asyncio
 import json
 import time
 from collections.abc import AsyncIterator, Mapping
@@ -8,6 +9,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Final
 
 from controller.access import jwt
+from controller.errors import StoreUnavailableError
 from controller.records import open_store
 from controller.records.ports import RoomStore, StoreAccess
 from controller.room import Purpose, derive_key
@@ -55,9 +57,18 @@ def lookup(settings: Settings, deadline: float) -> "LiveKitLookup | None":
 
 @asynccontextmanager
 async def connect_store(settings: Settings, *, verb: str, read_only: bool) -> AsyncIterator[RoomStore]:
-    """The records, read once: from MongoDB, or the embedded server, which is started if it does not run."""
+    """The records, read once: from MongoDB, or the embedded server, which is started if it does not run.
+
+    If they cannot be read, the error says since when, as far as the controller on this machine knows.
+    """
     async with open_store(store_access(settings, verb, read_only=read_only)) as store:
-        await store.refresh()
+        try:
+            await store.refresh()
+        except StoreUnavailableError as error:
+            from controller.outage import explain_outage  # noqa: PLC0415 - no verb needs it while all is well
+
+            since = await asyncio.to_thread(explain_outage, settings.private_listen)
+            raise StoreUnavailableError(f"{error}; {since}") from None
         yield store
 
 

@@ -51,6 +51,9 @@ class Metrics:
     unusable_records = _gauge("Records that cannot be used, by reason", "reason")
     dependency_up = _gauge("Whether the last call succeeded (1) or failed (0)", "dependency")
     clock_difference_seconds = _gauge("How far the clock is ahead of LiveKit's, in seconds")
+    dependency_last_success_timestamp_seconds = _gauge(
+        "When the last call succeeded, in seconds since the epoch; absent: none did", "dependency"
+    )
     manifests_withheld = _gauge("Whether manifest changes wait for a replica with a different revision (1)")
     leader = _gauge("Whether this process holds the lease (1) or not (0)")
     watch_restarts = _counter("Restarts of the manifest directory watch")

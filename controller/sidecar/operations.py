@@ -110,8 +110,11 @@ class Operations:
 
         All of their names begin with roomctl_.
         """
-        self._metrics.dependency_up.labels("livekit").set(self._state.livekit.up)
-        self._metrics.dependency_up.labels("mongodb").set(self._state.mongodb.up)
+        for name, server in (("livekit", self._state.livekit), ("mongodb", self._state.mongodb)):
+            self._metrics.dependency_up.labels(name).set(server.up)
+            if server.seen is not None:
+                seen_at = self._wall() - (self._clock() - server.seen)
+                self._metrics.dependency_last_success_timestamp_seconds.labels(name).set(seen_at)
         self._metrics.leader.set(self._state.leader)
         self._metrics.manifests_withheld.set(self._state.manifests_withheld)
         self._metrics.clock_difference_seconds.set(self._state.clock_ahead_s or 0.0)

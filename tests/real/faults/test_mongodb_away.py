@@ -2,6 +2,7 @@
 
 import os
 import signal
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ from tests.real.faults.scenario import Line
 from tests.support.controller import Site
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import canary
+from tests.support.wait import PATIENCE
 
 Copy = dict[str, list[dict[str, Any]]]
 DUPLICATE_KEY = 11000
@@ -48,6 +50,30 @@ async def test_it_is_away_at_the_start_and_later_on(line: Line) -> None:
         loud = [event for event in loud if event["event"] != "npm packages missing"]  # for the pages
         # an outage that lasts costs the lease as well
         assert len(loud) == 2, "each outage is said once"
+
+
+async def test_verbs_say_since_when_it_is_away_where_a_controller_knows(line: Line) -> None:
+    site, proxy = line.site, line.proxies["mongodb"]
+    site.write("talk")
+    away = f"cannot connect to MongoDB at 127.0.0.1:{proxy.port}: connection refused"
+    async with site.run() as controller:
+        await site.converged()
+        assert (await site.verb("status", MONGODB_URI="mongodb://127.0.0.1:1")).err.endswith(
+            f"; the controller at 127.0.0.1:{site.private} reaches its database\n"
+        )
+        before = datetime.now(UTC)
+        await proxy.refuse()
+        await controller.until_logged("dependency unavailable", dependency="mongodb")
+        knows = f"{away}; the controller at 127.0.0.1:{site.private} has had no answer since "
+        for words in (("describe", "talk"), ("status",), ("events",)):
+            ended = await site.verb(*words)
+            assert ended.code == 1
+            assert knows in ended.err
+            since = datetime.fromisoformat(ended.err.partition(knows)[2].strip())
+            assert abs((since - before).total_seconds()) < PATIENCE
+    ended = await site.verb("status")
+    unknown = f"{away}; since when is unknown, because no controller answers at 127.0.0.1:{site.private}\n"
+    assert ended.err.endswith(unknown)
 
 
 @pytest.mark.parametrize("server", ["mongodb", "livekit"])

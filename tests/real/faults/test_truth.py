@@ -4,6 +4,7 @@ import json
 import re
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime
 from typing import Any
 
 import aiohttp
@@ -50,6 +51,13 @@ async def test_with_livekit_dead_nothing_is_said_to_be_ready(line: Line) -> None
         waited = await site.verb("wait", "--timeout", "1s")
         assert waited.code == 4
         assert "LiveKitAway" in waited.err
+        status = await site.verb("status")
+        assert status.code == 1
+        said = re.search(
+            r"^FAIL  livekit     .* no answer from LiveKit since (\S+): .*$", status.out, re.MULTILINE
+        )
+        assert said is not None, status.out
+        assert datetime.fromisoformat(said[1]) < datetime.now(UTC)
 
         async def is_counted() -> bool:
             return 'roomctl_rooms{status="Unknown",type="Ready"} 1.0' in await site.metrics()

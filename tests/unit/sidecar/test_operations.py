@@ -133,6 +133,8 @@ async def test_metrics_say_what_happened() -> None:
         await harness.token()
         await harness.post(FIND, {"id": "unknown"})
         harness.state.mongodb.record_failure(OSError("it is away"))
+        harness.clock.now += 7
+        seen_at = harness.wall() - 7
         answer = await ask(harness.sidecar.private, "GET", "/metrics")
         assert (answer.status, answer.headers["content-type"].partition(";")[0]) == (200, "text/plain")
         lines = answer.body.decode().splitlines()
@@ -145,6 +147,9 @@ async def test_metrics_say_what_happened() -> None:
             "roomctl_leader 0.0",
         } <= set(lines)
         assert all(line.startswith(("roomctl_", "# ")) for line in lines)
+        seen = dict(line.rsplit(" ", 1) for line in lines)
+        name = 'roomctl_dependency_last_success_timestamp_seconds{dependency="mongodb"}'
+        assert float(seen[name]) == seen_at
 
 
 @pytest.mark.parametrize("path", ["/healthz", "/readyz", "/metrics"])
