@@ -2,8 +2,8 @@
 
 import asyncio
 import shutil
+import subprocess
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
 from dataclasses import replace
 from pathlib import Path
 
@@ -12,7 +12,7 @@ import pytest
 from controller.reconcile.trackers import PRUNE_GRACE_SECONDS
 from controller.records import open_store
 from controller.records.replicas import Replica
-from tests.support.controller import Controller, Site
+from tests.support.controller import Site
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.proxy import Proxy, http
@@ -78,30 +78,70 @@ async def test_holder_that_cannot_reach_livekit_gives_way_to_one_that_can(replic
             assert two.running
 
 
-@asynccontextmanager
-async def _old_replica(replicas: Replicas, tmp_path: Path) -> AsyncIterator[tuple[Controller, Path]]:
-    """The second takes over with a rooms.d of its own that lacks the room `new`."""
-    old = tmp_path / "old-checkout"
-    replicas.first.write("talk")
-    shutil.copytree(replicas.first.rooms_dir, old)
-    replicas.first.write("new")
-    async with replicas.first.run() as one:
-        await replicas.first.converged()
-        async with replicas.second.run(ROOMCTL_ROOMS_DIR=str(old)) as two:
+class Checkouts:
+    """The rooms directories of two replicas: git clones, or plain folders."""
+
+    def __init__(self, newer: Path, older: Path, *, git: bool) -> None:
+        self.newer, self.older, self.git = newer, older, git
+        if git:
+            _git(newer, "init", "--quiet", "--initial-branch=main")
+
+    def divide(self) -> None:
+        """The older one is as the newer one is now, and stays behind from now on."""
+        if self.git:
+            self.commit()
+            _git(self.newer, "clone", "--quiet", str(self.newer), str(self.older))
+        else:
+            shutil.copytree(self.newer, self.older)
+
+    def commit(self) -> None:
+        if self.git:
+            _git(self.newer, "add", "--all")
+            _git(self.newer, "commit", "--quiet", "--message", "Change the rooms")
+
+    def catch_up(self) -> None:
+        """The older one gets what the newer one has."""
+        if self.git:
+            _git(self.older, "pull", "--quiet", "--ff-only")
+        else:
+            shutil.copytree(self.newer, self.older, dirs_exist_ok=True)
+
+
+def _git(folder: Path, *words: str) -> None:
+    who = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
+    subprocess.run(("git", "-C", str(folder), *who, *words), check=True)
+
+
+@pytest.mark.parametrize("git", [False, True], ids=["folders", "git"])
+async def test_replica_with_an_older_checkout_removes_nothing(
+    replicas: Replicas, tmp_path: Path, git: bool
+) -> None:
+    first, second = replicas.first, replicas.second
+    checkouts = Checkouts(first.rooms_dir, tmp_path / "old-checkout", git=git)
+    first.write("talk")
+    checkouts.divide()
+    first.write("new")
+    first.edit("talk", allow_chat=True)
+    checkouts.commit()
+    async with first.run() as one:
+        await first.converged()
+        async with second.run(ROOMCTL_ROOMS_DIR=str(checkouts.older)) as two:
+
+            async def is_warned_of() -> bool:
+                shown = (await first.verb("status")).out
+                return "(RevisionDiffers)" in shown and (", commit " in shown) is git
+
+            await until(is_warned_of)
             await one.kill()
-            await replicas.second.until_leader(True)
-            yield two, old
-
-
-async def test_replica_with_an_older_checkout_removes_nothing(replicas: Replicas, tmp_path: Path) -> None:
-    async with _old_replica(replicas, tmp_path) as (two, old):
-        await two.until_logged("manifest changes withheld", reason="RevisionDiffers")
-        await replicas.first.writer.delete_room(await replicas.first.room_name("new"))
-        await replicas.first.converged()  # it heals
-        await asyncio.sleep(PRUNE_GRACE_SECONDS + 2)  # nothing is to happen
-        assert await replicas.first.difference() == ""
-        assert len(two.said("manifest changes withheld")) == 1
-        for key in ("later", "new"):  # its own manifests change now: they are the newest
-            shutil.copy(replicas.first.rooms_dir / "new.json", old / f"{key}.json")
-        await replicas.second.until_condition("later", "Ready", "True")
-        assert not (await replicas.second.record("new")).removed
+            await second.until_leader(True)
+            await two.until_logged("manifest changes withheld", reason="RevisionDiffers")
+            await first.writer.delete_room(await first.room_name("new"))
+            await first.converged()  # it heals
+            await asyncio.sleep(PRUNE_GRACE_SECONDS + 2)  # nothing is to happen
+            assert await first.difference() == ""
+            assert len(two.said("manifest changes withheld")) == 1
+            assert (await first.verb("status")).code == 3
+            first.write("later")
+            checkouts.commit()
+            checkouts.catch_up()  # its own manifests change now: they are the newest
+            await first.converged()
