@@ -76,6 +76,8 @@ def _flags(permission: Permission | ParticipantPermission) -> dict[str, Any]:
 _STATUSES: Final = {WireStatus.Value(f"EGRESS_{status}"): status for status in EgressStatus}
 _WORKER_ENDED: Final = ("Process killed", "server is shutting down")
 """A worker's texts when its process was asked to end. A file that it still completed has a location."""
+_BACKUP: Final = "\nbackup: "
+"""Separates the error of the output from that of the worker's own backup storage."""
 _OUTPUT: Final = "could not write the output: "
 _WHY: Final = (  # the first match counts
     (
@@ -171,7 +173,7 @@ def _why(status: EgressStatus, reason: str, egress_id: str) -> str:
     """Our text for a worker's failure."""
     if status not in (EgressStatus.FAILED, EgressStatus.ABORTED):
         return ""
-    text = reason.lower()
+    text = reason.partition(_BACKUP)[0].lower()
     sentence = next((why for words, why in _WHY if any(word in text for word in words)), "")
     return f"{sentence or 'recording failed'}; see the egress worker log for {egress_id}"
 

@@ -117,7 +117,10 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.a.token"
 
 PUT = "S3 upload failed: operation error S3: PutObject, "
 ANSWER = "https response error StatusCode: {}, RequestID: 17F5, HostID: 5d1+503=, "
-REFUSALS = [  # as a worker and AWS's library put it
+REFUSALS = [
+    # "NAME upload failed: ERROR" is ErrUploadFailed (pkg/errors/errors.go of livekit/egress). For files ERROR is
+    # of Go's os package (MkdirAll, Create and Copy in local.go of livekit/storage), for S3 of aws-sdk-go-v2.
+    # A disk that fills while it records is GST_RESOURCE_ERROR_NO_SPACE_LEFT of GStreamer.
     ("Local upload failed: write /recordings/x.mp4: no space left on device", "the disk or storage is full"),
     ("gst error: No space left on the resource.", "the disk or storage is full"),
     (PUT + ANSWER.format(507) + "api error XMinioStorageFull: threshold", "the disk or storage is full"),
@@ -145,7 +148,21 @@ REFUSALS = [  # as a worker and AWS's library put it
         "the storage answered with a server error",
     ),
     (PUT + ANSWER.format(500) + "api error InternalError: again", "the storage answered with a server error"),
-    (PUT + ANSWER.format(502) + "XML syntax error on line 6", "the storage answered with a server error"),
+    (  # livekit/egress issue 954
+        PUT
+        + "exceeded maximum number of attempts, 3, "
+        + ANSWER.format(502)
+        + "error while deserializing xml error response : XML syntax error on line 6",
+        "the storage answered with a server error",
+    ),
+    (  # with a backup storage, pkg/pipeline/sink/uploader/uploader.go: the primary's error is what to mend
+        "primary: "
+        + PUT
+        + ANSWER.format(404)
+        + "api error NoSuchBucket: The specified bucket does not exist\nbackup: Local upload failed: "
+        "write /backup/x.mp4: no space left on device",
+        "no such bucket",
+    ),
     (
         PUT + ANSWER.format(0) + 'request send failed, Put "https://b": dial tcp: lookup b: no such host',
         "the egress worker cannot reach the storage",
