@@ -118,9 +118,9 @@ TOKEN = "eyJhbGciOiJIUzI1NiJ9.a.token"
 PUT = "S3 upload failed: operation error S3: PutObject, "
 ANSWER = "https response error StatusCode: {}, RequestID: 17F5, HostID: 5d1+503=, "
 REFUSALS = [
-    # "NAME upload failed: ERROR" is ErrUploadFailed (pkg/errors/errors.go of livekit/egress). For files ERROR is
-    # of Go's os package (MkdirAll, Create and Copy in local.go of livekit/storage), for S3 of aws-sdk-go-v2.
-    # A disk that fills while it records is GST_RESOURCE_ERROR_NO_SPACE_LEFT of GStreamer.
+    # "NAME upload failed: ERROR" is ErrUploadFailed (pkg/errors/errors.go of livekit/egress).
+    # ERROR is, for files, of Go's os package (MkdirAll, Create and Copy in local.go of livekit/storage), and
+    # for S3 of aws-sdk-go-v2. A disk that fills while it records is GST_RESOURCE_ERROR_NO_SPACE_LEFT.
     ("Local upload failed: write /recordings/x.mp4: no space left on device", "the disk or storage is full"),
     ("gst error: No space left on the resource.", "the disk or storage is full"),
     (PUT + ANSWER.format(507) + "api error XMinioStorageFull: threshold", "the disk or storage is full"),
