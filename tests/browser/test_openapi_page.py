@@ -42,7 +42,7 @@ async def test_the_page_lists_every_call_of_its_listener(reader: Visitor, listen
     ]
     await expect(reader[".opblock"]).to_have_count(len(calls))
     assert await reader[".opblock"].evaluate_all(CALLS) == calls
-    await reader.shoot(f"openapi-{listener}")
+    await reader.shoot(f"openapi-{listener}", ours=False)
 
 
 async def test_a_call_shows_its_description_and_each_example_and_answer(
@@ -59,7 +59,7 @@ async def test_a_call_shows_its_description_and_each_example_and_answer(
         )
     await expect(block.locator(".opblock-section-request-body")).to_contain_text('"participant-123"')
     await expect(block.locator('.response[data-code="200"]')).to_contain_text("<livekit_participant_token>")
-    await reader.shoot(f"openapi-{listener}-call")
+    await reader.shoot(f"openapi-{listener}-call", ours=False)
 
 
 async def test_a_call_can_be_made_from_the_page(reader: Visitor) -> None:
