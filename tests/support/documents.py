@@ -27,9 +27,14 @@ def blocks(text: str, kind: str) -> list[str]:
     return [content for language, content in _FENCE.findall(text) if language == kind]
 
 
+def block_under(text: str, title: str, kind: str) -> str:
+    """The first code block of that language under the heading `title`."""
+    return blocks(re.split(rf"^#+ {re.escape(title)}$", text, flags=re.MULTILINE)[1], kind)[0]
+
+
 def shell_block(text: str, title: str) -> str:
     """What a page has a reader type under the heading `title`."""
-    return blocks(re.split(rf"^#+ {re.escape(title)}$", text, flags=re.MULTILINE)[1], "sh")[0]
+    return block_under(text, title, "sh")
 
 
 def prose(text: str) -> str:

@@ -18,6 +18,8 @@ from tests.support.controller import ROOT, Controller, Site
 DUMPS: Final = Path(__file__).parent / "dumps"
 FIRST_RELEASE: Final = "f47bbd0ce11534e509655f949d512266d1a9fc8d"
 """The commit whose controller wrote the first dump."""
+BEFORE_ACCESS_RULES: Final = "57d86ad5a8127a90286ae57ec61882034e60b45a"
+"""The last commit that acts on records of schema 1 alone: it knows neither `join: invite` nor kicks."""
 
 
 class Documents:
@@ -87,16 +89,26 @@ async def running(site: Site, code: Path) -> AsyncIterator[Controller]:
         await controller.kill()
 
 
-def first_release(folder: Path) -> Path:
-    """A checkout of the first release, made from the repository's history."""
-    target = folder / "first-release"
+def earlier_release(folder: Path, commit: str = FIRST_RELEASE) -> Path:
+    """A checkout of an earlier release, made from the repository's history."""
+    target = folder / f"release-{commit[:7]}"
     target.mkdir()
     archive = subprocess.run(
-        ["git", "archive", FIRST_RELEASE, "controller"], cwd=ROOT, capture_output=True, check=False
+        ["git", "archive", commit, "controller"], cwd=ROOT, capture_output=True, check=False
     )
     assert archive.returncode == 0, f"needs the whole history (git fetch --unshallow): {archive.stderr!r}"
     subprocess.run(["tar", "-x", "-C", target], input=archive.stdout, check=True)
     return target
+
+
+async def verb_of(site: Site, code: Path, *words: str) -> str:
+    """What `roomctl WORDS` of the checkout `code` prints."""
+    process = await asyncio.create_subprocess_exec(
+        *(sys.executable, "-m", "controller", *words), cwd=code, env=site.env, stdout=subprocess.PIPE
+    )
+    out, _ = await process.communicate()
+    assert process.returncode == 0
+    return out.decode()
 
 
 def as_json(text: str) -> dict[str, dict[str, Any]]:

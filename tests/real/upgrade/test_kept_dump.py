@@ -1,11 +1,16 @@
 """A database that an earlier release left is read for ever: rooms live, ids, links and names the same."""
 
+import time
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
+import jwt
 import pytest
 
+from controller.access.invites import Invite, mint_invite
+from controller.access.policy import Role
+from controller.room import Purpose, derive_key
 from tests.real.upgrade.documents import DUMPS, Documents, Dump
 from tests.support.controller import Site
 from tests.support.embedded import secantus
@@ -14,6 +19,15 @@ from tests.support.livekit import LiveKitServer
 TOMBSTONE_TTL = timedelta(hours=1)
 MOVES = {"live", "sid", "retired", "recording", "status"}
 """What a controller may write of a room whose manifest is as it was."""
+
+
+async def _role_by_invite(site: Site, room: dict[str, Any]) -> str:
+    """The role that an invite of the earlier release gives, which has the epoch of its record."""
+    now = int(time.time())
+    invite = Invite(room["_id"], Role.SPEAKER, room["invite_epoch"], now + 3600)
+    header = f"Bearer {mint_invite(invite, derive_key(site.secret, Purpose.INVITE), now)}"
+    token = await site.token(room["_id"], "mary", {"Authorization": header})
+    return str(jwt.decode(token, options={"verify_signature": False})["attributes"]["role"])
 
 
 def should_be_live(document: dict[str, Any]) -> bool:
@@ -37,6 +51,8 @@ async def test_rooms_of_an_earlier_release_are_served_as_before(site: Site, name
                 after = await documents.get(key)
                 kept = room.keys() - MOVES
                 assert {field: after[field] for field in kept} == {field: room[field] for field in kept}
+            if key in alive:
+                assert await _role_by_invite(site, room) == "speaker", key
         assert {room["live"]["name"] for room in alive.values()} <= (await site.listed()).keys()
         assert (await site.plan()).empty
         assert not controller.said("record unusable")

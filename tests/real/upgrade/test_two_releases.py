@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Any
 
-from tests.real.upgrade.documents import Documents, first_release, running
+from tests.real.upgrade.documents import Documents, earlier_release, running
 from tests.support.controller import Site
 
 UNKNOWN_TO_THE_FIRST = {"reader": 1, "later": {"a": 1}}
@@ -24,7 +24,7 @@ async def test_two_releases_take_turns_on_one_database(site: Site, tmp_path: Pat
     site.write("still", allow_chat=True)
     site.write("edited")
     async with site.twin("first") as first, Documents.of_site(site) as documents:
-        code = first_release(tmp_path)
+        code = earlier_release(tmp_path)
         async with running(first, code) as old:
             before = await site.converged()
             steady = await since(documents, "still")
