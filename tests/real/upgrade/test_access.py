@@ -10,6 +10,7 @@ import jwt
 from tests.real.upgrade.documents import BEFORE_ACCESS_RULES, Documents, earlier_release, running, verb_of
 from tests.support.controller import Site
 from tests.support.participants import canary, guest
+from tests.support.wait import until
 
 OLD_MARK, NEW_MARK = {"store", "room_id"}, {"store_hash", "room_hash"}
 RULES: Final[dict[str, dict[str, Any]]] = {
@@ -41,10 +42,14 @@ async def test_an_upgrade_replaces_metadata_in_place_and_disconnects_nobody(
         ):
             after = (await site.converged())["talk"]
             assert (after.id, after.live, after.invite_epoch) == (before.id, before.live, before.invite_epoch)
+
+            async def unchanged() -> bool:
+                return (await site.plan()).empty
+
+            await until(unchanged)
             renewed = await _metadata(site)
             assert renewed.keys() >= NEW_MARK
             assert not renewed.keys() & OLD_MARK
-            assert (await site.plan()).empty
             await _follows_the_policy(site, late)
             mary = jwt.decode(
                 await site.token(before.id, "mary", invite), options={"verify_signature": False}
