@@ -12,6 +12,7 @@ import typer
 
 from controller.cli.console import Exit, print_data, print_error, to_yaml
 from controller.cli.events import describe as describe_event
+from controller.cli.events import event_keys
 from controller.cli.flags import OUTPUT, with_settings
 from controller.cli.leader import read_leader
 from controller.cli.people import HEADER, person_dict, person_row
@@ -102,13 +103,13 @@ async def describe(
 
 async def _read(settings: Settings, store: RoomStore, record: RoomRecord) -> Description:
     leader, now = await read_leader(store), datetime.now(UTC)
-    types = frozenset(EventType) - {EventType.REFUSE}
+    keys, types = event_keys(record), frozenset(EventType) - {EventType.REFUSE}
     return Description(
         room_status(record, leader, now, store.unusable.get(record.id)),
         _manifest(settings.rooms_dir, record),
         await _people(settings, record),
-        await store.events.find([record.id], types=types, limit=LAST_EVENTS),
-        await store.events.find([record.id], types=[EventType.REFUSE], limit=LAST_EVENTS),
+        await store.events.find(keys, types=types, limit=LAST_EVENTS),
+        await store.events.find(keys, types=[EventType.REFUSE], limit=LAST_EVENTS),
         now,
     )
 

@@ -18,6 +18,7 @@ from controller.connect import connect_store, connect_store_for_watch
 from controller.errors import StoreUnavailableError
 from controller.records.events import Event, EventStore, EventType, event_dict
 from controller.records.ports import StoredEvents
+from controller.records.record import RoomRecord
 from controller.room import FieldChange, api_key, format_time, redact_key, redact_room_id
 from controller.settings import SettingGroup, Settings
 
@@ -131,16 +132,20 @@ async def _watch(settings: Settings, query: _Query, output: EventsFormat) -> Exi
             await pause(POLL_INTERVAL_SECONDS)
 
 
+def event_keys(room: RoomRecord) -> frozenset[str]:
+    """The keys of a room's events: one that a manifest took over from the API also has its earlier key."""
+    return frozenset({room.key, api_key(room.id)})
+
+
 async def find_keys(store: StoredEvents, names: tuple[str, ...]) -> tuple[frozenset[str] | None, list[str]]:
     """The keys of the rooms with these names (keys or ids), None for all, and the unknown names.
 
-    A removed room is found by its events, an API room by its short name if that is unique. A room that a
-    manifest took over from the API also has events under its earlier key.
+    A removed room is found by its events, an API room by its short name if that is unique.
     """
     if not names:
         return None, []
     present, missing = select_rooms(store, names)
-    keys, unknown = {key for room in present for key in (room.key, api_key(room.id))}, []
+    keys, unknown = set[str]().union(*map(event_keys, present)), list[str]()
     for name in missing:
         found = await store.events.keys(name)
         if len(found) == 1:

@@ -67,6 +67,19 @@ async def test_all_events_are_listed_the_newest_last(busy: Site) -> None:
     assert shown[2]["fields"] == [{"field": "allow_chat", "from": True, "to": False}]
 
 
+async def test_describe_lists_the_events_of_the_room_and_its_refusals_apart(busy: Site) -> None:
+    room_id = (await busy.record("team")).id
+    refusal = Event(at=NOW, type="refuse", key="team", room_id=room_id, reason="ROOM_FULL", count=3)
+    taken_over = Event(at=NOW - timedelta(hours=1), type="create", key=f"api/{room_id}", room_id=room_id)
+    await keep(busy, refusal, taken_over)
+    shown = json.loads((await busy.verb("describe", "team", "-o", "json")).out)
+    assert [event["type"] for event in shown["events"]] == ["create", "update", "fail"]
+    assert [(event["reason"], event["count"]) for event in shown["refusals"]] == [("ROOM_FULL", 3)]
+    text = (await busy.verb("describe", "team")).out
+    assert "allow_chat true -> false; 4 inside" in text
+    assert "ROOM_FULL (3 times)" in text
+
+
 async def test_a_table_names_no_room_by_its_id(busy: Site) -> None:
     table = await busy.verb("events")
     assert (table.code, table.err) == (0, "")
