@@ -26,6 +26,18 @@ async def test_a_reload_keeps_the_identity_and_the_place(house: Site, welcome: W
     await expect(bob[f'.tile[data-identity="{before}"]']).to_contain_text("Ann")
 
 
+async def test_a_page_that_the_browser_freezes_rejoins_by_itself(house: Site, welcome: Welcome) -> None:
+    """LiveKit's client disconnects then, and before a reload; only the button ends the stay."""
+    room = await open_room(house, "frozen")
+    ann = await welcome()
+    await ann.join(room, "Ann")
+    async with ann.asks_again():
+        await ann.page.evaluate("dispatchEvent(new Event('pagehide'))")
+    await ann.view("call")
+    await ann.page.reload()
+    await ann.view("call")
+
+
 async def test_a_room_that_was_lost_is_entered_again_by_itself(house: Site, welcome: Welcome) -> None:
     room = await open_room(house, "lost")
     ann, bob = await welcome(), await welcome()

@@ -113,9 +113,10 @@ async function describeConnectionError({ status }) {
 // Rejoins after an unexpected end: the room may have been replaced, or the network was away.
 function onCallEnded(reason) {
   const { CLIENT_INITIATED, DUPLICATE_IDENTITY, PARTICIPANT_REMOVED } = LiveKit.DisconnectReason;
-  if (reason === CLIENT_INITIATED) {
+  // LiveKit's client also disconnects when the page is left or frozen; then `inside` is still set
+  if (reason === CLIENT_INITIATED && !session.inside) {
     showError("LEFT");
-    if (pageData.leaveUrl && parent === window) location.assign(pageData.leaveUrl); // a page that frames this one decides itself
+    if (pageData.leaveUrl && parent === window) location.assign(pageData.leaveUrl); // a framing page decides itself
     return;
   }
   if (reason === DUPLICATE_IDENTITY) return showError("ELSEWHERE");
