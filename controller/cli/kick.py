@@ -13,6 +13,7 @@ from controller.cli.record_event import record_event
 from controller.cli.rooms import change_record, one_room
 from controller.cli.wait_condition import parse_duration
 from controller.connect import connect_store, connection
+from controller.errors import LiveKitError
 from controller.live.ports import LiveKitReader
 from controller.records.events import EventType
 from controller.records.record import RoomRecord
@@ -44,18 +45,17 @@ async def kick(
     seconds = _seconds(lasts)
     if not 0 < len(identity) <= MAX_IDENTITY_LENGTH:
         raise typer.BadParameter(f"1 to {MAX_IDENTITY_LENGTH} characters", param_hint="IDENTITY")
-    async with connect_store(settings, verb="kick", read_only=True) as seen:
-        one_room(seen, room)  # before anything is created or started for writing
+    async with connection(settings) as opened, connect_store(settings, verb="kick", read_only=True) as seen:
+        reader, before = opened.reader(), one_room(seen, room)  # before anything is created for writing
+        was_inside = await _was_inside(reader, before, identity)
         async with connect_store(settings, verb="kick", read_only=False) as store:
             now = truncate_to_millis(datetime.now(UTC))
             until = now + timedelta(seconds=seconds)
             record = await change_record(store, room, lambda before: before.with_kick(identity, until, now))
-            reason = f"{quote_excerpt(identity)} until {format_time(until)}"
+            reason = f"{quote_excerpt(identity)} until {format_time(record.kicked_until(identity))}"
             await record_event(store, settings, EventType.KICK, record, reason)
             code = await report_in_force(store)
-    async with connection(settings) as opened:
-        is_out = await left(opened.reader(), record, identity)
-    return _report(record, identity, until, is_out=is_out) or code
+        return await _report(reader, record, identity, was_inside=was_inside) or code
 
 
 def _seconds(text: str) -> float:
@@ -68,25 +68,45 @@ def _seconds(text: str) -> float:
     return seconds
 
 
+async def _was_inside(reader: LiveKitReader, record: RoomRecord, identity: str) -> bool | None:
+    """Whether such a participant is inside now; None if LiveKit does not say: the kick is written anyway."""
+    try:
+        return await _is_inside(reader, record, identity)
+    except LiveKitError:
+        return None
+
+
+async def _is_inside(reader: LiveKitReader, record: RoomRecord, identity: str) -> bool:
+    people = await reader.participants(record.live.name) if record.live is not None else ()
+    return any(one.identity == identity for one in people)
+
+
 async def left(reader: LiveKitReader, record: RoomRecord, identity: str) -> bool:
     """Whether the participant is outside, after at most 15 seconds. LiveKitError."""
-    if record.live is None:
-        return True
     try:
         async with asyncio.timeout(WAIT_SECONDS):
-            while any(one.identity == identity for one in await reader.participants(record.live.name)):
+            while await _is_inside(reader, record, identity):
                 await pause(POLL_INTERVAL_SECONDS)
     except TimeoutError:
         return False
     return True
 
 
-def _report(record: RoomRecord, identity: str, until: datetime, *, is_out: bool) -> Exit:
+async def _report(
+    reader: LiveKitReader, record: RoomRecord, identity: str, *, was_inside: bool | None
+) -> Exit:
     key, who = redact_key(record.key), quote_excerpt(identity)
+    until = format_time(record.kicked_until(identity))
+    try:
+        is_out = await left(reader, record, identity)
+    except LiveKitError as error:
+        print_error(f"{key}: {who} gets no token until {until}, but may still be inside: {error}")
+        return Exit.FAILED
     if not is_out:
         print_error(f"{key}: {who} is still inside; to see whether a controller is at work: roomctl status")
         return Exit.FAILED
-    print_info(f"{key}: {who} is out, and gets no token until {format_time(until)}")
+    where = "was not inside" if was_inside is False else "is out"
+    print_info(f"{key}: {who} {where}, and gets no token until {until}")
     if record.spec.join is Join.LINK:
         print_info(
             "warning: the room is open to everyone with its id, so this person can come back under another "

@@ -257,6 +257,10 @@ class RoomRecord:
         """The identities that may not be in the room."""
         return _in_force(self.kicked, now)
 
+    def kicked_until(self, identity: str) -> datetime:
+        """When the kick of `identity` ends: the later end, if it was kicked twice."""
+        return next(kick.until for kick in self.kicked if kick.identity == identity)
+
     def completed(self) -> "RoomRecord":
         """The same record with a complete document."""
         return replace(self, incomplete=frozenset())

@@ -84,6 +84,22 @@ async def test_both_work_while_no_controller_does(place: Site) -> None:
         assert role(await came(place, after)) == "speaker"
 
 
+async def test_a_guests_link_opens_a_room_that_needs_one_and_makes_no_speaker(place: Site) -> None:
+    place.edit("webinar", join="invite")
+    async with place.run():
+        await place.converged()
+        room_id = (await place.record("webinar")).id
+        await place.until_found(room_id)
+        refused = await place.ask_token(room_id, "mary")
+        assert (refused.status, refused.body["code"]) == (401, "INVITE_REQUIRED")
+        asked = await place.verb("invite", "webinar", "--role", "guest")
+        assert (asked.code, asked.err) == (0, "")
+        invite = in_fragment(asked.out)
+        assert role(await came(place, invite)) == "guest"
+        assert (await place.verb("revoke", "webinar")).code == 0
+        assert (await came(place, invite)).body["code"] == "PROOF_INVALID"
+
+
 async def test_a_hidden_participants_token_stands_alone_and_lets_in(site: Site) -> None:
     site.write("webinar", allow_webinar_mode=True)
     async with site.run():
