@@ -43,6 +43,14 @@ FAILURES_OF: Final = timedelta(hours=1)
 StatusFormat = Literal["table", "json"]
 
 
+_KEPT: Final[Mapping[str, str]] = {
+    "Guarded": "",
+    "Held": "; to end it: roomctl release KEY, or --all",
+    "Deferred": "",
+}
+"""The conditions of rooms for which something waits on purpose, and what to add to their message."""
+
+
 @dataclass(frozen=True, slots=True)
 class Overview:
     """What is shown at `now`. `database` is its address, `failures` are of the last hour."""
@@ -61,24 +69,15 @@ class Overview:
         others = (each for each in self.replicas if holder is None or each.id != holder.id)
         return [each for each in others if self.now - each.written <= CONTROLLER_STALE_AFTER]
 
-    @property
-    def guarded(self) -> Mapping[tuple[str, str], list[str]]:
-        """The keys of the rooms that a guard keeps, by its reason and message."""
+    def kept_by(self, kind: str) -> Mapping[tuple[str, str], list[str]]:
+        """The keys of the rooms with a condition that blocks a change, by its reason and message."""
         rooms: dict[tuple[str, str], list[str]] = {}
         for room in self.rooms:
-            guard = room.condition("Guarded")
-            if guard is not None and guard.status == "True":
-                rooms.setdefault((guard.reason, guard.message), []).append(redact_key(room.record.key))
-        return rooms
-
-    @property
-    def held(self) -> Mapping[str, list[str]]:
-        """The keys of the rooms that are held, by the hold."""
-        rooms: dict[str, list[str]] = {}
-        for room in self.rooms:
-            hold = room.condition("Held")
-            if hold is not None and hold.status == "True":
-                rooms.setdefault(hold.message, []).append(redact_key(room.record.key))
+            condition = room.condition(kind)
+            if condition is not None and condition.status == "True":
+                rooms.setdefault((condition.reason, condition.message), []).append(
+                    redact_key(room.record.key)
+                )
         return rooms
 
     @property
@@ -129,10 +128,9 @@ def check(overview: Overview) -> Iterator[CheckResult]:
     yield _rooms(overview.conditions)
     if overview.failures:
         yield _failures(overview.failures)
-    for (reason, message), keys in overview.guarded.items():
-        yield held("guarded", f"{_named(keys)}: {reason}: {message}")
-    for hold, keys in overview.held.items():
-        yield held("held", f"{_named(keys)}: {hold}; to end it: roomctl release KEY, or --all")
+    for kind, advice in _KEPT.items():
+        for (reason, message), keys in overview.kept_by(kind).items():
+            yield held(kind.lower(), f"{_named(keys)}: {reason}: {message}{advice}")
 
 
 def _controller(overview: Overview) -> CheckResult:
@@ -221,11 +219,13 @@ def as_dict(overview: Overview) -> dict[str, Any]:
         "webhook_seconds_ago": last_webhook_age(overview.replicas, overview.now),
         "rooms": conditions,
         "errors": Counter(event.error or event.reason for event in overview.failures),
-        "guarded": [
-            {"reason": reason, "message": message, "keys": keys}
-            for (reason, message), keys in overview.guarded.items()
-        ],
-        "held": [{"hold": hold, "keys": keys} for hold, keys in overview.held.items()],
+        **{
+            kind.lower(): [
+                {"reason": reason, "message": message, "keys": keys}
+                for (reason, message), keys in overview.kept_by(kind).items()
+            ]
+            for kind in _KEPT
+        },
     }
 
 

@@ -161,7 +161,7 @@ def test_rooms_that_are_not_ready_are_a_failure() -> None:
 
 def test_document_has_what_the_lines_say() -> None:
     document = as_dict(overview(rooms=(ready(1, GUARD),)))
-    keys = "version running holder candidates database webhook_seconds_ago rooms errors guarded held"
+    keys = "version running holder candidates database webhook_seconds_ago rooms errors guarded held deferred"
     assert list(document) == keys.split()
     assert document["running"] is True
     assert document["holder"]["commit"]["author"] == "Ada"
