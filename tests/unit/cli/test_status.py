@@ -128,6 +128,24 @@ def test_candidate_with_another_revision_is_named() -> None:
     assert "candidate" not in lines(overview(ME, dead))
 
 
+@pytest.mark.parametrize(
+    ("condition", "text"),
+    [
+        (
+            Condition("Held", "True", "Held", "by ann until noon: show", NOW),
+            "events/room-1: Held: by ann until noon: show; to end it: roomctl release KEY, or --all",
+        ),
+        (
+            Condition("Deferred", "True", "PeopleInside", "remove deferred, 2 inside", NOW),
+            "events/room-1: PeopleInside: remove deferred, 2 inside",
+        ),
+    ],
+)
+def test_rooms_that_wait_on_purpose_are_held(condition: Condition, text: str) -> None:
+    severity, line = lines(overview(rooms=(ready(1, condition),)))[condition.type.lower()]
+    assert (severity, line) == (Severity.HELD, text)
+
+
 def test_guarded_rooms_are_held_with_the_command() -> None:
     given = overview(rooms=tuple(ready(number, GUARD) for number in range(1, 8)))
     severity, text = lines(given)["guarded"]
