@@ -133,11 +133,11 @@ def test_candidate_with_another_revision_is_named() -> None:
     [
         (
             Condition("Held", "True", "Held", "by ann until noon: show", NOW),
-            "events/room-1: Held: by ann until noon: show; to end it: roomctl release KEY, or --all",
+            "1 room (events/room-1): Held: by ann until noon: show; to end it: roomctl release KEY, or --all",
         ),
         (
             Condition("Deferred", "True", "PeopleInside", "remove deferred, 2 inside", NOW),
-            "events/room-1: PeopleInside: remove deferred, 2 inside",
+            "1 room (events/room-1): PeopleInside: remove deferred, 2 inside",
         ),
     ],
 )
