@@ -4,6 +4,7 @@ LiveKit disconnects the first of two participants with one identity. That is a r
 else (docs/access.md#identities): the `jti` of the tokens tells which.
 """
 
+from collections import deque
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -16,17 +17,26 @@ from controller.state_cache import StateCache
 from controller.text import quote_excerpt
 
 MAX_REPLACED: Final = 1_000
+MAX_SEEN: Final = 200
+_HEEDED: Final = ("participant_left", "participant_joined")
 _DUPLICATE: Final = "DUPLICATE_IDENTITY"
 
 
 @dataclass(slots=True)
 class TakeoverDetector:
-    """Remembers whose connection was replaced, until the new one is reported."""
+    """Remembers whose connection was replaced, until the new one is reported.
+
+    LiveKit may report one event twice: `_seen` are the ids of the last ones.
+    """
 
     _replaced: dict[tuple[str, str], str] = field(default_factory=dict)
+    _seen: deque[str] = field(default_factory=lambda: deque(maxlen=MAX_SEEN))
 
     def observe(self, event: WebhookEvent) -> bool:
         """Whether this reports a participant with another token than the one that was replaced."""
+        if event.event not in _HEEDED or (event.id and event.id in self._seen):
+            return False
+        self._seen.append(event.id)
         participant, digest = (event.room, event.identity), event.attributes.get(JTI_ATTRIBUTE, "")
         match event.event:
             case "participant_left" if event.disconnect_reason == _DUPLICATE:

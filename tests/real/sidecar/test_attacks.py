@@ -68,6 +68,17 @@ class Room:
         await until(admitted)
         return str(replies[-1].body["participant_token"])
 
+    async def until_recognized(self, identity: str, owned: str) -> str:
+        """The token on the proof of the one before; a join less than a second old may be missed."""
+        tokens: list[str] = []
+
+        async def has_its_jti() -> bool:
+            tokens.append(await self.until_admitted(identity, previous(owned)))
+            return bool(claims(tokens[-1])["jti"] == claims(owned)["jti"])
+
+        await until(has_its_jti)
+        return tokens[-1]
+
     async def invite(self, *words: str, role: str = "speaker") -> dict[str, str]:
         """The header of an invite that `roomctl invite` made."""
         made = await self.site.verb("invite", self.key, "--role", role, *words)
@@ -222,7 +233,7 @@ async def test_a_takeover_is_an_event_and_a_reload_is_none(place: Place) -> None
     squatted, owned = await room.token("mary"), await room.token("mary")
     async with room.connect(owned) as mary:
         await capture.until_said("participant_joined", room.name, "mary")
-        reloaded = await room.until_admitted("mary", previous(owned))
+        reloaded = await room.until_recognized("mary", owned)
         async with room.connect(reloaded) as again:
             assert await mary.left == "DUPLICATE_IDENTITY"
             left = await capture.until_said("participant_left", room.name, "mary")

@@ -1,5 +1,6 @@
 """A connection that is replaced by one with another token is an event; a reload is none."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -50,6 +51,12 @@ def test_takeover_is_another_token_on_a_replaced_connection(
 ) -> None:
     detector = TakeoverDetector()
     assert [detector.observe(event) for event in events].count(True) == is_takeover
+
+
+def test_an_event_that_is_reported_twice_counts_once() -> None:
+    detector = TakeoverDetector()
+    events = [replace(left("a"), id="EV_1"), replace(joined("b"), id="EV_2")]
+    assert [detector.observe(event) for event in (*events, *events)] == [False, True, False, False]
 
 
 def test_memory_is_bounded() -> None:
