@@ -19,10 +19,11 @@ import aiohttp
 from livekit.protocol.models import DisconnectReason
 from livekit.protocol.rtc import LeaveRequest, SignalRequest, SignalResponse
 
+from controller.connect import connection
 from controller.errors import RoomctlError
-from controller.live.client import ApiReader, LiveKitConnection
+from controller.live.client import ApiReader
 from controller.live.egress import EgressStatus
-from controller.settings import SettingGroup, Settings, load_settings
+from controller.settings import SettingGroup, Settings, check_settings
 
 WITHIN: Final = aiohttp.ClientTimeout(total=10)
 LISTED_SECONDS: Final = 5.0
@@ -87,8 +88,8 @@ async def _join(
 async def _see_inside(settings: Settings, name: str) -> None:
     """Wait until LiveKit lists the guest, which is shortly after it has answered the join."""
     try:
-        async with _connected(settings) as connection, asyncio.timeout(LISTED_SECONDS):
-            await _listed(ApiReader(connection), name)
+        async with connection(settings) as opened, asyncio.timeout(LISTED_SECONDS):
+            await _listed(opened.reader(), name)
     except TimeoutError:
         raise GuestRefusedError(f"LiveKit does not list {WHO} in the room") from None
     print_info(f"joined: LiveKit lists {WHO} in the room")
@@ -120,8 +121,8 @@ async def _listening(socket: aiohttp.ClientWebSocketResponse) -> AsyncIterator[N
 async def _see_recorded(settings: Settings, name: str) -> None:
     """Stay until LiveKit lists a running egress of the room."""
     try:
-        async with _connected(settings) as connection, asyncio.timeout(RECORDED_SECONDS):
-            await _recorded(ApiReader(connection), name)
+        async with connection(settings) as opened, asyncio.timeout(RECORDED_SECONDS):
+            await _recorded(opened.reader(), name)
     except TimeoutError:
         late = f"the room is not recorded, {RECORDED_SECONDS:.0f} s after somebody came"
         raise GuestRefusedError(f"{late}; is an egress worker there, and free?") from None
@@ -136,17 +137,15 @@ async def _recorded(reader: ApiReader, name: str) -> None:
         await asyncio.sleep(0.5)
 
 
-def _connected(settings: Settings) -> LiveKitConnection:
-    return LiveKitConnection(settings.livekit_url, settings.livekit_api_key, settings.livekit_api_secret)
-
-
 def print_info(text: str) -> None:
     print(f"ok  {text}", flush=True)  # noqa: T201
 
 
 def main() -> int:
     helpers, room_id, *wishes = sys.argv[1:]
-    settings = load_settings({}, os.environ, SettingGroup.LIVEKIT)
+    settings, problems = check_settings({}, os.environ, SettingGroup.LIVEKIT)
+    if problems:
+        return print_error("; ".join(problems.values()))
     try:
         asyncio.run(join_as_guest(helpers, room_id, settings, recorded=wishes == ["recorded"]))
     except (GuestRefusedError, RoomctlError) as error:

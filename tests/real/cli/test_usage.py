@@ -177,9 +177,9 @@ def test_a_mistyped_verb_has_the_nearest_one_suggested(tmp_path: Path) -> None:
 
 def test_a_missing_choice_is_one_line(tmp_path: Path) -> None:
     ended = roomctl("invite", "team", cwd=tmp_path)
-    assert ended.err == "error: Missing option '--role'. Choose from: speaker, hidden\n"
+    assert ended.err == "error: Missing option '--role'. Choose from: speaker, guest, hidden\n"
     ended = roomctl("invite", "team", "--role", "boss", cwd=tmp_path)
-    assert ended.err == "error: Invalid value for '--role': 'boss' is not one of 'speaker', 'hidden'.\n"
+    assert ended.err == "error: Invalid value for '--role': 'boss' is not one of 'speaker', 'guest', 'hidden'.\n"
 
 
 @pytest.mark.parametrize("verb", VERBS)

@@ -354,7 +354,7 @@ async def test_a_token_of_ours_signs_no_webhook(stage: Stage) -> None:
 
 async def test_a_body_that_is_too_long_is_cut_off_however_it_comes(stage: Stage) -> None:
     for address, path in ((stage.public, FIND), (stage.private, "/api/conferences/create")):
-        head = f"POST {path} HTTP/1.1\r\nHost: x\r\nx-access-token: {THIEF}\r\n"
+        head = f"POST {path} HTTP/1.1\r\nHost: localhost\r\nx-access-token: {THIEF}\r\n"
         announced = await raw(address, f"{head}Content-Length: {10**12}\r\n\r\n{{".encode())
         assert announced.code == "PAYLOAD_TOO_LARGE"
         whole = await ask(address, "POST", path, b" " * (64 * 1024 + 1), {"x-access-token": THIEF})
