@@ -51,16 +51,17 @@ def needs_pass(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: Watch
 def needs_permission_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
     """Whether a webhook is about a participant who may have more rights than the policy gives.
 
-    That is one who joins where an older token may still be valid, or who publishes in a room that may not
-    carry all media. Of a room created since the last pass only the owner is known.
+    That is one who joins where an older token may still be valid or where not everyone may stay, or who
+    publishes in a room that may not carry all media. Of a room created since the last pass only the owner is
+    known.
     """
     match event.event:
+        case "participant_joined" | "track_published" if event.room not in watched.ours:
+            return _is_ours(event, live.get(event.room), watched)
         case "participant_joined":
             return event.room in watched.people or event.room in watched.limited
-        case "track_published" if event.room in watched.ours:
-            return event.room in watched.restricted or event.room in watched.people
         case "track_published":
-            return _is_ours(event, live.get(event.room), watched)
+            return event.room in watched.restricted or event.room in watched.people
         case _:
             return False
 

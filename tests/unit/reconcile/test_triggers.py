@@ -86,6 +86,14 @@ def test_who_joins_is_suspect_where_an_older_token_may_be_used() -> None:
     assert not needs_pass(event, LIVE, WATCHED)
 
 
+def test_who_joins_is_suspect_where_not_everyone_may_stay_and_in_a_room_that_is_new() -> None:
+    event = WebhookEvent("participant_joined", room="ours")
+    assert needs_permission_check(event, LIVE, replace(WATCHED, limited=frozenset({"ours"})))
+    assert not needs_permission_check(event, LIVE, WATCHED)
+    assert needs_permission_check(replace(event, room="new"), LIVE, WATCHED)
+    assert not needs_permission_check(replace(event, room="theirs"), LIVE, WATCHED)
+
+
 @pytest.mark.parametrize(
     ("name", "kind", "looks"),
     [
