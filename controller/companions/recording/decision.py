@@ -197,8 +197,8 @@ def _seems_ghost(egress: Egress, inputs: RecordingInputs) -> bool:
     if inputs.silent_seconds[egress.id] < WORKER_SILENCE_SECONDS:
         return False
     seen = inputs.occupancy
-    if egress.status is EgressStatus.ENDING or (seen is not None and egress.id in seen.gone):
-        return True
+    if egress.status is not EgressStatus.ACTIVE or (seen is not None and egress.id in seen.gone):
+        return True  # one that never begins may even be listed in the room: a join that LiveKit broke off
     if seen is None:
         return not inputs.listed and not inputs.livekit_says_recording
     # LiveKit may report the room as recorded because of another egress: that counts too

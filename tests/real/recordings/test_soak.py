@@ -16,6 +16,7 @@ from typing import Final
 import pytest
 
 from controller.errors import LiveKitError, StoreError
+from controller.records.recordings import RecordingRow
 from tests.real.recordings.harness import RecordingSite, recording_site
 from tests.real.recordings.invariants import Visitor, Watch, watching
 from tests.support.controller import Controller
@@ -159,12 +160,19 @@ class Soak:
         await asyncio.gather(*(person.go() for person in self.people))
         await self.recorded_as_it_should_be()
 
+        open_rows: list[RecordingRow] = []
+
         async def so() -> bool:
+            nonlocal open_rows
             with suppress(LiveKitError, StoreError):
-                return all(row.state != "recording" for row in await self.site.rows())
+                open_rows = [row for row in await self.site.rows() if row.state == "recording"]
+                return not open_rows
             return False
 
-        await until(so, HEALED)
+        try:
+            await until(so, HEALED)
+        except TimeoutError:
+            raise AssertionError(f"rows that never end: {open_rows}\n{self.site.tail()}") from None
 
     async def broken(self) -> list[str]:
         return await self.watch.broken({person.name for person in self.people}, await self.site.rows())

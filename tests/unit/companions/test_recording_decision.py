@@ -349,6 +349,15 @@ def test_what_was_mended_is_not_said_while_the_last_of_a_good_recording_is_writt
     assert condition(inputs(noted(), ENDING, occupancy=SOMEBODY), OUTPUT, trouble).reason == "Failed"
 
 
+def test_a_recording_that_never_begins_is_probed_even_if_its_recorder_is_listed() -> None:
+    """LiveKit was restarted while the recorder joined, and then its worker: LiveKit lists it for ever."""
+    starting, look = replace(EGRESS, status=EgressStatus.STARTING), Occupancy(1, frozenset({EGRESS.id}))
+    silent = inputs(noted(), starting, occupancy=look, silent_seconds={EGRESS.id: 60.0})
+    assert next_step(silent, RULES) == ProbeWorker(starting)
+    active = inputs(noted(), EGRESS, occupancy=look, silent_seconds={EGRESS.id: 60.0})
+    assert next_step(active, RULES) is None
+
+
 def test_anothers_recorder_hides_no_worker_that_is_gone() -> None:
     look = Occupancy(1, frozenset({"EG_foreign"}))
     assert isinstance(
