@@ -2,6 +2,7 @@
 
 from typing import Any
 
+from controller.plan.moves import MAX_COMPARED
 from controller.plan.planner import REMOVED
 from controller.plan.render import as_dict, as_text
 from tests.support.worlds import NOW, desired, manifest, planned, record
@@ -61,3 +62,14 @@ def test_of_two_removed_rooms_each_finds_its_own() -> None:
 
 def test_a_room_that_comes_without_one_that_goes_has_not_moved() -> None:
     assert all(not change.moved_from for change in planned(desired(manifest("a"))).changes)
+
+
+def test_of_very_many_rooms_those_with_one_name_are_still_found() -> None:
+    count = 400
+    assert count * count > MAX_COMPARED
+    old = [record(f"old/{n}", name=f"Room {n}", active=False) for n in range(count)]
+    new = [manifest(f"new/{n}", name=f"Room {n}", active=False, allow_chat=True) for n in range(count)]
+    plan = planned(desired(*new), tuple(old))
+    assert {c.key: c.moved_to for c in plan.changes if c.moved_to} == {
+        f"old/{n}": f"new/{n}" for n in range(count)
+    }
