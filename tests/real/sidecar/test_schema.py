@@ -120,8 +120,9 @@ def _beyond_schemas(case: Case) -> bool:
 
 
 def _takes_all_seats(content: Mapping[str, Any]) -> bool:
-    """No schema compares two fields; where one is not sent, the room has a value."""
-    return bool(content.get("reserved_seats"))
+    """No schema compares two fields; where max_participants is not sent, the room's own is not known here."""
+    seats, limit = content.get("reserved_seats"), content.get("max_participants")
+    return isinstance(seats, int) and seats >= (limit if isinstance(limit, int) else 1)
 
 
 def _unsaid(value: Any, depth: int = 1) -> bool:
