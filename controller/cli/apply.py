@@ -109,7 +109,7 @@ def print_report(report: ApplyReport, settings: Settings) -> Exit:
         print_error(f"{redact_key(key)}: {message}")
     for change in report.left:
         why = report.plan.wait_reason(change)
-        print_info(f"not applied: {redact_key(change.key)}: {', '.join(change.action_names)} ({why})")
+        print_info(f"not applied: {redact_key(change.key)}: {change.waiting} ({why})")
     for left in report.left_out:
         change = left.change
         print_info(f"not applied: {redact_key(change.key)}: {', '.join(change.action_names)} ({left.reason})")

@@ -1,7 +1,7 @@
 """roomctl describe: all about one room on one page. Reads the records, and LiveKit for who is inside."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -10,6 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
+from controller.access.people import is_person
 from controller.cli.console import Exit, print_data, print_error, to_yaml
 from controller.cli.events import describe as describe_event
 from controller.cli.events import event_keys
@@ -26,10 +27,10 @@ from controller.manifests.load import load_paths
 from controller.manifests.snapshot import ManifestRoom
 from controller.records.events import Event, EventType, event_dict
 from controller.records.ports import RoomStore
-from controller.records.record import RoomRecord
-from controller.room import format_time, redact_key
+from controller.records.record import Condition, RoomRecord
+from controller.room import Disruption, RoomSpec, field_changes, format_time, redact_key
 from controller.settings import SettingGroup, Settings
-from controller.text import format_age
+from controller.text import format_age, pluralize
 
 LAST_EVENTS: Final = 10
 ASK_SECONDS: Final = 3.0
@@ -64,15 +65,36 @@ class Description:
         """What has not been done yet, and why."""
         record = self.room.record
         wanted = self.manifest.room if self.manifest is not None else None
-        waits = [c.message for c in self.room.conditions if c.type in _WAITING and c.status == "True"]
+        waits = [*_waits({c.type: c for c in self.room.conditions})]
         if wanted is not None and wanted.spec != record.spec:
-            waits.append("the manifest has not been applied yet")
+            waits.append(f"the manifest has not been applied yet: {self._update(wanted.spec)}")
         elif record.status.observed_generation != record.generation:
             waits.append(f"generation {record.generation} has not been observed yet")
         return waits
 
+    def _update(self, wanted: RoomSpec) -> str:
+        """The fields that change, and what that does to the people inside."""
+        changes = field_changes(self.room.record.spec, wanted)
+        fields = ", ".join(change.field for change in changes)
+        stops = self.room.record.spec.active and not wanted.active
+        worst = Disruption.DISCONNECTS if stops else Disruption.worst(each.disruption for each in changes)
+        if worst is Disruption.NONE:
+            return fields
+        people = "everybody inside"
+        if self.people is not None:
+            people = pluralize(sum(map(is_person, self.people)), "participant")
+        return f"{fields} - {worst} {people}"
 
-_WAITING: Final = ("Deferred", "Guarded", "Held")
+
+def _waits(conditions: Mapping[str, Condition]) -> Iterator[str]:
+    """What waits, and for what; also a failure, after which it is tried again."""
+    ready = conditions["Ready"]
+    if ready.reason == "Failed":
+        yield f"tried again: {ready.message}"
+    true = {kind: each.message for kind, each in conditions.items() if each.status == "True"}
+    yield from (true[kind] for kind in ("Deferred", "Guarded", "Stalled") if kind in true)
+    if "Held" in true:
+        yield ready.message if ready.reason == "Held" else f"changes held {true['Held']}"
 
 
 @with_settings(SettingGroup.DATABASE | SettingGroup.ROOMS)

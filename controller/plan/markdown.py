@@ -11,7 +11,8 @@ from typing import Final
 
 from controller.manifests.report import Place, error_text, same
 from controller.plan.model import Plan, RoomChange
-from controller.plan.render import effect, reason, sign, summary
+from controller.plan.render import sign, summary
+from controller.plan.steps import Step, effect_at_once, last_failure, steps_of
 from controller.room import Disruption, redact_key
 from controller.text import pluralize
 
@@ -38,16 +39,19 @@ def as_markdown(plan: Plan, place: Place = same) -> str:
 
 def _headline(plan: Plan) -> str:
     """The counts, and how many people are cut off."""
-    cut_off = sum(map(_cut_off, plan.changes))
     text = summary(plan).removeprefix("Plan: ").removesuffix(".")
     invalid = f"; {len(plan.invalid)} invalid" if plan.invalid else ""
-    people = f"; **disconnects {pluralize(cut_off, 'participant')}**" if cut_off else ""
-    return f"{text}{invalid}{people}"
+    return f"{text}{invalid}{_cut_off(plan)}"
 
 
-def _cut_off(change: RoomChange) -> int:
-    waits = change.hold is not None or change.deferred or change.blocked_by is not None
-    return change.participants if change.disruption is Disruption.DISCONNECTS and not waits else 0
+def _cut_off(plan: Plan) -> str:
+    """How many people are disconnected at once, or of how many rooms if they were not counted."""
+    steps = [step for change in plan.changes for step in steps_of(change, plan) if not step.waits_for]
+    counts = [step.participants for step in steps if step.disruption is Disruption.DISCONNECTS]
+    people = sum(count or 0 for count in counts)
+    if people:
+        return f"; **disconnects {pluralize(people, 'participant')}**"
+    return f"; **disconnects everybody inside {pluralize(len(counts), 'room')}**" if None in counts else ""
 
 
 def _fitting(plan: Plan, room: int) -> Iterator[str]:
@@ -77,7 +81,7 @@ def _likeness(change: RoomChange, plan: Plan) -> tuple[object, ...]:
     fields = tuple(
         (f.field, json.dumps(f.before), json.dumps(f.after)) for f in change.fields if f.field != "name"
     )
-    return change.action_names, reason(change, plan), effect(change), fields
+    return change.reason, tuple(steps_of(change, plan)), last_failure(change), fields
 
 
 def _rows(group: Sequence[RoomChange], plan: Plan) -> Iterator[str]:
@@ -89,24 +93,41 @@ def _rows(group: Sequence[RoomChange], plan: Plan) -> Iterator[str]:
     yield f"<details><summary>{sign(first)} {len(group)} rooms: {_what(first, plan)}</summary>"
     yield ""
     yield ", ".join(_code(redact_key(change.key)) for change in group)
-    yield from _fields(first, without=("name",))
+    yield from _lines(first, plan, without=("name",))
     yield "</details>"
     yield ""
 
 
 def _room(change: RoomChange, plan: Plan) -> Iterator[str]:
-    yield f"- {sign(change)} {_code(redact_key(change.key))}: {_what(change, plan)}"
-    yield from _fields(change)
+    mark = f"&#{ord(sign(change))};"  # as it is, "-" or "+" would begin a list in the list
+    yield f"- {mark} {_code(redact_key(change.key))}: {_what(change, plan)}"
+    yield from _lines(change, plan)
 
 
 def _what(change: RoomChange, plan: Plan) -> str:
-    words = ", ".join(change.action_names)
-    done = effect(change).removeprefix(" - ")
-    felt = f" — **{_escaped(done)}**" if done else ""
-    return f"{words} ({_escaped(reason(change, plan))}){felt}"
+    what = f"{', '.join(change.action_names)} ({_escaped(change.reason)})"
+    return f"{what}{_bold(effect_at_once(steps_of(change, plan)) or '')}"
 
 
-def _fields(change: RoomChange, without: Sequence[str] = ()) -> Iterator[str]:
+def _lines(change: RoomChange, plan: Plan, without: Sequence[str] = ()) -> Iterator[str]:
+    steps = steps_of(change, plan)
+    if effect_at_once(steps) is None:
+        yield from map(_step, steps)
+    if failure := last_failure(change):
+        yield f"  - last try: {_escaped(failure)}"
+    yield from _fields(change, without)
+
+
+def _step(step: Step) -> str:
+    wait = f" — {_escaped(step.wait)}" if step.wait else ""
+    return f"  - {step.what}{_bold(step.effect)}{wait}"
+
+
+def _bold(effect: str) -> str:
+    return f" — **{effect}**" if effect else ""
+
+
+def _fields(change: RoomChange, without: Sequence[str]) -> Iterator[str]:
     if all(field.before is None for field in change.fields):
         return  # a new room: the pull request shows its manifest
     for field in change.fields:

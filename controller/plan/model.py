@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from types import UnionType
 from typing import Final, TypeAlias
 
 from controller.git import Commit
@@ -169,6 +170,17 @@ _BLOCKED: Final = {
 }
 
 
+class WaitsFor(StrEnum):
+    """What an action waits for before it is done."""
+
+    HOLD = "hold"
+    GUARD = "guard"
+    GRACE = "grace"
+    """Its manifest has to be missing for ten seconds."""
+    EMPTY = "empty"
+    """Nobody may be inside."""
+
+
 @dataclass(frozen=True, slots=True)
 class RoomChange:
     """All actions for one room, in order.
@@ -197,12 +209,21 @@ class RoomChange:
 
     @property
     def due(self) -> tuple[Action, ...]:
-        """The actions to do now: all except a deferred or blocked removal or recreate."""
+        """The actions to do now: all that wait for nothing."""
+        return tuple(action for action in self.actions if not self.waits_for(action))
+
+    def waits_for(self, action: Action) -> tuple[WaitsFor, ...]:
+        """What one of its actions waits for; () if it is done now."""
+        return tuple(wait for wait, kinds in self._waits() if isinstance(action, kinds))
+
+    def _waits(self) -> Iterator[tuple[WaitsFor, UnionType]]:
+        """What is waited for, and by which actions."""
         if self.hold is not None:
-            return tuple(a for a in self.actions if not isinstance(a, Holdable))
-        if self.blocked_by is not None or self.deferred:
-            return tuple(a for a in self.actions if not isinstance(a, Deferrable))
-        return self.actions
+            yield WaitsFor.HOLD, Holdable
+        if self.blocked_by is not None:
+            yield WaitsFor.GRACE if self.blocked_by is BlockReason.NOT_YET else WaitsFor.GUARD, Deferrable
+        if self.deferred:
+            yield WaitsFor.EMPTY, Deferrable
 
     @property
     def removes(self) -> bool:
@@ -211,14 +232,8 @@ class RoomChange:
 
     @property
     def waiting(self) -> str:
-        """What is deferred or blocked, as text."""
-        return " and ".join(a.action_name for a in self.actions if isinstance(a, Deferrable))
-
-    @property
-    def held(self) -> str:
-        """What of it a hold blocks, in words."""
-        words = dict.fromkeys(a.action_name for a in self.actions if isinstance(a, Holdable))
-        return " and ".join(words)
+        """The actions that wait, as text."""
+        return " and ".join(dict.fromkeys(a.action_name for a in self.actions if self.waits_for(a)))
 
     @property
     def people(self) -> str:
@@ -305,6 +320,7 @@ class Plan:
     `stale` are rooms whose manifest is in error: the key of their record, and the first error. `guarded` are,
     by key, the rooms that stay although their manifest is gone, and the guard that keeps them. `orphans` are
     live rooms that our database made and no record has; one is deleted after two checks found it empty.
+    Without `people_known` the numbers of participants say nothing.
     """
 
     changes: tuple[RoomChange, ...] = ()
@@ -317,6 +333,7 @@ class Plan:
     revision: str = ""
     commit: Commit | None = None
     notes: tuple[str, ...] = ()
+    people_known: bool = True
 
     @property
     def empty(self) -> bool:
@@ -329,9 +346,9 @@ class Plan:
 
     def wait_reason(self, change: RoomChange) -> str:
         """Why something of the change waits or is blocked; '' if nothing is."""
-        if change.hold is not None:
-            return f"held {change.hold}"
-        return self.block_message(change) or (change.deferral if change.deferred else "")
+        hold = "" if change.hold is None else f"held {change.hold}"
+        deferral = change.deferral if change.deferred else ""
+        return "; ".join(filter(None, (hold, self.block_message(change), deferral)))
 
     def block_message(self, change: RoomChange) -> str:
         """Why a part of the change is blocked; '' if none is."""

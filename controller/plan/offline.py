@@ -35,7 +35,7 @@ def compare_manifests(base: Desired, desired: Desired, now: datetime) -> Plan:
     plan = make_plan(observed, PlanInputs(_OWNER, "", _KEY, now))
     pinned = {room.key: room.pinned_id or "" for room in (*base.rooms.values(), *desired.rooms.values())}
     changes = tuple(replace(change, id=pinned[change.key]) for change in plan.changes)
-    return replace(plan, changes=changes, notes=(*plan.notes, OFFLINE_NOTE))
+    return replace(plan, changes=changes, notes=(*plan.notes, OFFLINE_NOTE), people_known=False)
 
 
 def _record(room: ManifestRoom, now: datetime) -> RoomRecord:

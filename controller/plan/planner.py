@@ -246,7 +246,7 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
         id=need.id,
         name=need.spec.name,
         actions=actions,
-        reason="; ".join(why for _, why in need.steps),
+        reason="; ".join(_reasons(need)),
         record=record,
         hold=need.hold,
         fields=fields,
@@ -256,6 +256,12 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
         # a room that was not read may not be empty
         deferred=people != 0 and need.hold is None and any(isinstance(a, Deferrable) for a in actions),
     )
+
+
+def _reasons(need: _Need) -> Iterator[str]:
+    """Why, for each action; metadata that an update makes out of date is no reason of its own."""
+    updated = need.hold is None and any(isinstance(action, Update) for action, _ in need.steps)
+    return (why for action, why in need.steps if not (updated and isinstance(action, Repair)))
 
 
 def _live_name(actions: Sequence[Action], record: RoomRecord | None) -> str | None:

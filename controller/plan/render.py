@@ -10,7 +10,8 @@ from typing import Any, Final
 
 from controller.manifests.report import Place, error_dict, error_text, same
 from controller.plan.model import ActionName, Plan, RoomChange
-from controller.room import Disruption, FieldChange, format_time, redact_key
+from controller.plan.steps import effect_at_once, last_failure, steps_of
+from controller.room import FieldChange, format_time, redact_key
 
 _SIGN_OF: Final = (  # the first match counts
     ("±", {ActionName.RECREATE}),
@@ -59,13 +60,16 @@ def _change(change: RoomChange, plan: Plan) -> dict[str, Any]:
         "disruption": str(change.disruption),
         "participants": change.participants,
         "deferred": change.deferred,
-        "reason": reason(change, plan),
+        "reason": _reason(change, plan),
+        "steps": [step.as_dict() for step in steps_of(change, plan)],
+        **({"last_failure": failure} if (failure := last_failure(change)) else {}),
         **({"moved_to": change.moved_to} if change.moved_to else {}),
         **({"moved_from": change.moved_from} if change.moved_from else {}),
     }
 
 
-def reason(change: RoomChange, plan: Plan) -> str:
+def _reason(change: RoomChange, plan: Plan) -> str:
+    """Why, and what it waits for; in the text the steps say the latter."""
     if change.hold is not None:
         return f"{change.reason}; held {change.hold}"
     blocked = plan.block_message(change)
@@ -85,8 +89,14 @@ def _lines(plan: Plan, place: Place) -> Iterator[str]:
 
 
 def _room(change: RoomChange, plan: Plan) -> Iterator[str]:
-    words = ", ".join(change.action_names)
-    yield f"{sign(change)} {redact_key(change.key)}: {words} ({reason(change, plan)}){effect(change)}"
+    steps = steps_of(change, plan)
+    effect = effect_at_once(steps)
+    what = f"{', '.join(change.action_names)} ({change.reason})"
+    yield f"{sign(change)} {redact_key(change.key)}: {what}{(effect and f' - {effect}') or ''}"
+    if effect is None:
+        yield from (f"    {step}" for step in steps)
+    if failure := last_failure(change):
+        yield f"    last try: {failure}"
     width = max((len(f.field) for f in change.fields), default=0)
     for field in change.fields:
         yield f"    {field.field:<{width}}  {_values(field)}"
@@ -94,14 +104,6 @@ def _room(change: RoomChange, plan: Plan) -> Iterator[str]:
 
 def sign(change: RoomChange) -> str:
     return next(sign for sign, words in _SIGN_OF if words & set(change.action_names))
-
-
-def effect(change: RoomChange) -> str:
-    """The effect on the people inside, '' if there is none."""
-    text = "" if change.disruption is Disruption.NONE else f" - {change.disruption} {change.people}"
-    if change.hold is not None:
-        return f"{text} - {change.held} held"
-    return f"{text} - {change.waiting} {change.deferral}" if change.deferred else text
 
 
 def _values(field: FieldChange) -> str:

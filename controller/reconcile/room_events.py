@@ -117,10 +117,9 @@ class RoomEvents:
         held_back = {c.id: c for c in plan.held_back if c.blocked_by is not BlockReason.NOT_YET}
         for change in held_back.values():
             if self._begins(change):
-                guard = change.blocked_by
+                guard, wait = change.blocked_by, change.deferral if change.hold is None else "held"
                 kind = EventType.DEFER if guard is None else EventType.GUARD
-                held = f"{change.waiting} {change.deferral}" if change.hold is None else f"{change.held} held"
-                reason = held if guard is None else f"{guard}: {plan.block_message(change)}"
+                reason = f"{guard}: {plan.block_message(change)}" if guard else f"{change.waiting} {wait}"
                 self.log.record(self._event(change, kind, reason, plan.revision))
         self._held_back = {room_id: change.blocked_by for room_id, change in held_back.items()}
 

@@ -83,7 +83,7 @@ def _waiting(inputs: StatusInputs) -> NewCondition | None:
     """Ready of a room for which a hold, a guard or people inside block something."""
     change = inputs.change
     if change is not None and change.hold is not None:
-        return NewCondition("Ready", TRUE, "Held", f"{change.held} held {change.hold}")
+        return NewCondition("Ready", TRUE, "Held", f"{change.waiting} held {change.hold}")
     if inputs.guard is not None:
         return replace(inputs.guard, type="Ready", reason=inputs.guard.type)
     if change is not None and change.deferred:

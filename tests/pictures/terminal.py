@@ -43,18 +43,18 @@ _FORMAT: Final = """\
 
 
 def plan() -> Plan:
-    """A new room, a stricter one with people inside, a stopped one, and one that waits for its people."""
+    """A new room, a stricter one of which a part waits for its people, a stopped one, and a removed one."""
     standup, demo = record("standup", live="standup", allow_chat=True), record("demo", live="demo")
     retro = record("retro", live="retro")
     return planned(
         desired(
             manifest("events/keynote", name="Keynote", allow_webinar_mode=True, max_participants=200),
-            manifest("standup", allow_chat=False),
+            manifest("standup", allow_chat=False, max_participants=30),
             manifest("demo", active=False),
         ),
         (standup, demo, retro),
         (live_room(standup), live_room(demo), live_room(retro)),
-        {"standup": 4, "retro": 2},
+        {"standup": 4, "demo": 1, "retro": 2},
         missing_for_seconds={"retro": 60.0},
     )
 

@@ -30,7 +30,7 @@ async def test_an_edit_waits_until_the_release(site: Site, target: str) -> None:
         assert "team: Held: by ann until " in waited.err
         plan = await site.verb("plan", "--detailed-exitcode")
         assert plan.code == 2
-        assert "(manifest changed; held by ann until " in plan.out
+        assert "    waits: update - held by ann until " in plan.out
         assert "Plan: 1 to update (1 held)." in plan.out
         table = await site.verb("get")
         assert table.out.splitlines()[1].split()[-1] == "Held"

@@ -37,12 +37,12 @@ EVENT = Event(
 REFUSAL = Event(at=NOW, type=EventType.REFUSE, key=ROOM.key, room_id=ROOM.id, reason="ROOM_FULL", count=3)
 
 
-def description(*conditions: Condition, **fields: object) -> Description:
+def description(*conditions: Condition, ready: Condition = READY, **fields: object) -> Description:
     manifest = Manifest(
         "events/room-1.yaml", ManifestRoom(ROOM.key, "x", ROOM.spec, SourcePosition(4, 1)), COMMIT
     )
     status = replace(ROOM.status, observed_generation=ROOM.generation)
-    shown = RoomStatus(replace(ROOM, status=status), (READY, *conditions))
+    shown = RoomStatus(replace(ROOM, status=status), (ready, *conditions))
     return replace(Description(shown, manifest, [SPEAKER], [EVENT], [REFUSAL], NOW), **fields)  # type: ignore[arg-type]
 
 
@@ -73,8 +73,35 @@ def test_what_waits_is_said_with_its_reason(capsys: pytest.CaptureFixture[str]) 
     edited = ManifestRoom(
         ROOM.key, "x", ROOM.spec.model_copy(update={"max_participants": 3}), SourcePosition(1, 1)
     )
-    assert description(manifest=Manifest("x", edited)).pending == ["the manifest has not been applied yet"]
+    assert description(manifest=Manifest("x", edited)).pending == [
+        "the manifest has not been applied yet: max_participants"
+    ]
     assert "Pending:      remove deferred" in page(description(deferred), capsys)
+
+
+def test_an_edit_that_is_not_applied_says_what_it_does_to_whom() -> None:
+    stopped = ManifestRoom(
+        ROOM.key, "x", ROOM.spec.model_copy(update={"active": False}), SourcePosition(1, 1)
+    )
+    edit, text = Manifest("x", stopped), "the manifest has not been applied yet: active - disconnects"
+    agent = Participant("bot", kind="AGENT")
+    assert description(manifest=edit, people=[SPEAKER, agent]).pending == [f"{text} 1 participant"]
+    assert description(manifest=edit, people=None).pending == [f"{text} everybody inside"]
+
+
+def test_what_a_hold_a_guard_or_a_failure_blocks_is_pending() -> None:
+    hold = Condition("Held", "True", "Held", "by ann until 12:00: the show is on", NOW)
+    assert description(hold).pending == ["changes held by ann until 12:00: the show is on"]
+    waits = replace(READY, reason="Held", message="update held by ann until 12:00: the show is on")
+    assert description(hold, ready=waits).pending == [waits.message]
+    guard = Condition("Guarded", "True", "TooManyMissing", "4 manifests are missing at once", NOW)
+    assert description(guard).pending == [guard.message]
+    failed = replace(READY, status="False", reason="Failed", message="LiveKit refused the room")
+    flapping = Condition("Stalled", "True", "Flapping", "recreated at most once a minute", NOW)
+    assert description(flapping, ready=failed).pending == [
+        "tried again: LiveKit refused the room",
+        "recreated at most once a minute",
+    ]
 
 
 def test_what_is_not_known_is_said_to_be_unknown(capsys: pytest.CaptureFixture[str]) -> None:

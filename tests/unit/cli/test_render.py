@@ -21,10 +21,15 @@ from controller.plan.model import (
     Update,
 )
 from controller.plan.render import as_dict, as_json, as_text
+from controller.records.record import Condition, Hold, Status
 from controller.room import Disruption, FieldChange
 from tests.support.rooms import NOW, room
 
 ROOM = room()
+FAILED = replace(
+    ROOM,
+    status=Status(1, (Condition("Ready", "False", "Failed", "LiveKit refused the room", NOW),)),
+)
 MANIFEST = ManifestRoom(ROOM.key, "events/room-1.yaml", ROOM.spec, SourcePosition(1, 1))
 NEW = RoomChange(
     key="events/keynote",
@@ -89,6 +94,14 @@ def test_the_json_is_the_contracts_to_the_letter() -> None:
                     "participants": 0,
                     "deferred": False,
                     "reason": "a new manifest",
+                    "steps": [
+                        {
+                            "actions": ["create", "start"],
+                            "waits_for": [],
+                            "disruption": "none",
+                            "participants": 0,
+                        }
+                    ],
                 },
                 {
                     "key": "team/standup",
@@ -100,6 +113,14 @@ def test_the_json_is_the_contracts_to_the_letter() -> None:
                     "participants": 3,
                     "deferred": False,
                     "reason": "manifest changed",
+                    "steps": [
+                        {
+                            "actions": ["update"],
+                            "waits_for": [],
+                            "disruption": "restricts",
+                            "participants": 3,
+                        }
+                    ],
                 },
             ],
             "invalid": [
@@ -144,30 +165,96 @@ def test_the_text_has_a_line_a_room_its_fields_beneath_and_the_counts_last() -> 
             change(Update(MANIFEST), disruption=Disruption.RESTRICTS, participants=2),
             "~ team/standup: update (manifest changed) - restricts 2 participants",
         ),
+    ],
+)
+def test_a_room_is_shown_by_what_happens_to_it(made: RoomChange, line: str) -> None:
+    assert as_text(Plan(changes=(made,))).splitlines()[0] == line
+
+
+HOLD = Hold("ann", "the show is on", NOW)
+HELD = "held by ann until 2026-03-24T16:00:00.123Z: the show is on"
+
+
+@pytest.mark.parametrize(
+    ("made", "lines"),
+    [
         (
             change(Update(MANIFEST), Recreate(), participants=2, deferred=True),
-            (
-                "± team/standup: update, recreate (manifest changed)"
-                " - recreate deferred until the room is empty, 2 participants inside"
-            ),
+            [
+                "± team/standup: update, recreate (manifest changed)",
+                "    now: update",
+                "    waits: recreate - deferred until the room is empty, 2 participants inside",
+            ],
         ),
         (
             change(
                 Update(MANIFEST), Recreate(), disruption=Disruption.RESTRICTS, participants=2, deferred=True
             ),
-            (
-                "± team/standup: update, recreate (manifest changed) - restricts 2 participants"
-                " - recreate deferred until the room is empty, 2 participants inside"
+            [
+                "± team/standup: update, recreate (manifest changed)",
+                "    now: update - restricts 2 participants",
+                "    waits: recreate - deferred until the room is empty, 2 participants inside",
+            ],
+        ),
+        (
+            change(
+                Heal("n"),
+                Update(MANIFEST),
+                Stop(),
+                fields=(FieldChange("active", True, False),),
+                disruption=Disruption.DISCONNECTS,
+                participants=1,
+                hold=HOLD,
             ),
+            [
+                "- team/standup: start, update, stop (manifest changed)",
+                "    now: start",
+                f"    waits: update, stop - disconnects 1 participant - {HELD}",
+                "    active  true -> false",
+            ],
         ),
         (
             change(Remove(), blocked_by=BlockReason.TOO_MANY),
-            f"- team/standup: remove (manifest changed; blocked: {BlockReason.TOO_MANY.message(1)})",
+            [
+                "- team/standup: remove (manifest changed)",
+                f"    waits: remove - blocked: {BlockReason.TOO_MANY.message(1)}",
+            ],
+        ),
+        (
+            change(Remove(), blocked_by=BlockReason.EMPTY, hold=HOLD),
+            [
+                "- team/standup: remove (manifest changed)",
+                f"    waits: remove - {HELD}; blocked: {BlockReason.EMPTY.message(1)}",
+            ],
+        ),
+        (
+            change(Start(), record=FAILED),
+            ["+ team/standup: start (manifest changed)", "    last try: LiveKit refused the room"],
         ),
     ],
 )
-def test_a_room_is_shown_by_what_happens_to_it(made: RoomChange, line: str) -> None:
-    assert as_text(Plan(changes=(made,))).splitlines()[0] == line
+def test_lines_say_what_is_done_at_once_and_to_whom_and_what_waits_for_what(
+    made: RoomChange, lines: list[str]
+) -> None:
+    assert as_text(Plan(changes=(made,))).splitlines()[:-2] == lines
+
+
+def test_json_has_the_same_steps() -> None:
+    made = change(
+        Update(MANIFEST), Recreate(), disruption=Disruption.RESTRICTS, participants=2, deferred=True
+    )
+    assert as_dict(Plan(changes=(made,)), NOW)["changes"][0]["steps"] == [
+        {"actions": ["update"], "waits_for": [], "disruption": "restricts", "participants": 2},
+        {
+            "actions": ["recreate"],
+            "waits_for": ["empty"],
+            "disruption": "none",
+            "participants": 0,
+            "wait": "deferred until the room is empty, 2 participants inside",
+        },
+    ]
+    failing = as_dict(Plan(changes=(change(Start(), record=FAILED),)), NOW)["changes"][0]
+    assert failing["last_failure"] == "LiveKit refused the room"
 
 
 def test_the_last_line_counts_what_waits() -> None:

@@ -22,7 +22,10 @@ def test_an_edit_waits_and_the_live_room_keeps_the_held_policy() -> None:
     change = only(plan)
     assert (kinds(change), change.due, change.hold) == (["Update"], (), HOLD)
     assert [field.field for field in change.fields] == ["allow_chat"]
-    assert as_text(plan).splitlines()[0] == f"~ a: update (manifest changed; held {TEXT}) - update held"
+    assert as_text(plan).splitlines()[:2] == [
+        "~ a: update (manifest changed)",
+        f"    waits: update - held {TEXT}",
+    ]
     assert as_text(plan).splitlines()[-1] == "Plan: 1 to update (1 held)."
     assert list(plan.held_back) == [change]
     assert plan.wait_reason(change) == f"held {TEXT}"

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from controller.manifests.snapshot import ManifestError
 from controller.plan.markdown import MARKER, MAX_LENGTH, as_markdown
 from controller.plan.model import Plan
-from tests.support.worlds import desired, live_room, manifest, planned, record
+from controller.plan.offline import compare_manifests
+from tests.support.worlds import NOW, desired, live_room, manifest, planned, record
 
 ROOM = record("b", live="x")
 
@@ -29,10 +30,28 @@ def test_what_disconnects_comes_first_with_the_number_of_people() -> None:
     assert headline == (
         "### roomctl plan: 1 to create, 1 to update, 1 to start, 1 to stop; **disconnects 3 participants**"
     )
-    assert first.startswith("- - <code>b</code>: update, stop (")
+    assert first.startswith("- &#45; <code>b</code>: update, stop (")
     assert first.endswith("**disconnects 3 participants**")
     assert field == "  - <code>active</code>: <code>true</code> → <code>false</code>"
-    assert second == "- + <code>a</code>: create, start (manifest added; room is active)"
+    assert second == "- &#43; <code>a</code>: create, start (manifest added; room is active)"
+
+
+def test_what_is_done_at_once_and_what_waits_are_two_lines() -> None:
+    room = record("b", live="x", allow_chat=True)
+    wanted = desired(manifest("b", max_participants=9))
+    plan = planned(wanted, (room,), (live_room(room),), {"x": 2})
+    assert as_markdown(plan).splitlines()[4:6] == [
+        "  - now: update — **restricts 2 participants**",
+        "  - waits: recreate — deferred until the room is empty, 2 participants inside",
+    ]
+
+
+def test_offline_it_says_for_how_many_rooms_people_are_cut_off() -> None:
+    plan = compare_manifests(desired(manifest("a"), manifest("b")), desired(manifest("a", active=False)), NOW)
+    _, headline, _, stop, _, _, remove, *_ = as_markdown(plan).splitlines()
+    assert headline.endswith("; **disconnects everybody inside 1 room**")
+    assert stop.endswith("— **disconnects everybody inside**")
+    assert remove == "  - waits: remove — until the room is empty"
 
 
 def test_like_rooms_are_folded() -> None:

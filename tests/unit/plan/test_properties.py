@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import replace
+from datetime import timedelta
 from random import Random
 from typing import TypeVar
 
@@ -24,7 +25,8 @@ from controller.plan.model import (
     Update,
 )
 from controller.plan.planner import make_plan
-from controller.records.record import Origin
+from controller.plan.steps import steps_of
+from controller.records.record import Hold, Origin
 from controller.room import Disruption, room_id
 from tests.support.histories import (
     Event,
@@ -119,6 +121,24 @@ def test_nobody_is_cut_off_who_was_not_told(world: World) -> None:
     assert inside - world.live.keys() <= buried | retired | current
 
 
+@given(worlds(), st.booleans(), st.booleans())
+def test_steps_say_of_each_action_when_it_is_done_and_to_whom(
+    world: World, known: bool, is_held: bool
+) -> None:
+    hold = Hold("ann", "the show is on", world.now + timedelta(hours=1)) if is_held else None
+    plan = replace(world.plan(hold_all=hold), people_known=known)
+    for change in plan.changes:
+        steps = steps_of(change, plan)
+        told = {(name, bool(step.waits_for)) for step in steps for name in step.actions}
+        done = {(str(action.action_name), action not in change.due) for action in change.actions}
+        assert done == told or not known
+        assert Disruption.worst(step.disruption for step in steps) is change.disruption
+        for step in steps:
+            assert bool(step.wait) == bool(step.waits_for)
+            affected = change.participants if known else None
+            assert step.participants == (0 if step.disruption is Disruption.NONE else affected)
+
+
 @given(worlds())
 def test_a_removal_or_a_recreate_is_never_due_while_somebody_is_inside(world: World) -> None:
     draft = make_plan(world.observed(), plan_inputs(now=world.now))
@@ -192,7 +212,13 @@ def test_a_wrong_manifest_changes_no_other_rooms_plan_but_may_hold_back_its_remo
             assert set(after.due) <= set(before.due) or after.blocked_by is not None
             assert before.id == after.id
         else:
-            assert before == after
+            assert unmoved(before) == unmoved(after)
+
+
+def unmoved(change: RoomChange) -> RoomChange:
+    """Without what is said of a room that seems to have moved: it may have been the wrong one."""
+    reason = change.reason.partition("; moved ")[0]
+    return replace(change, reason=reason, moved_to="", moved_from="")
 
 
 def others(plan: Plan, key: str) -> list[RoomChange]:
