@@ -1,5 +1,6 @@
 """The npm packages of the pages, livekit-client and Swagger UI, installed by the pages' own lock file."""
 
+import hashlib
 import json
 import shutil
 import subprocess
@@ -35,6 +36,18 @@ def in_place(client: Path, lock: Path, put: Path) -> bool:
 def _packages(lock: Path) -> dict[str, tuple[Any, Any]]:
     packages = json.loads(lock.read_text())["packages"]
     return {place: (each["version"], each["integrity"]) for place, each in packages.items() if place}
+
+
+def npm_installed(source: Path, package: str, file: str) -> Path:
+    """A file of the package that the lock file in `source` names, in the cache. As for `npm_ci`."""
+    lock = (source / "package-lock.json").read_bytes()
+    folder = cache_dir() / package / hashlib.sha256(lock).hexdigest()[:16]
+    installed = folder / "node_modules" / package / file
+    with locked(cache_dir() / ".npm.lock"):
+        if not installed.is_file():
+            shutil.copytree(source, folder, dirs_exist_ok=True)
+            npm_ci(folder, package)
+    return installed
 
 
 def npm_ci(folder: Path, what: str) -> None:

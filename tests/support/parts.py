@@ -23,6 +23,7 @@ PARTS: Final = {
     "ferret": "build",
     "livekit_client": "livekit_client",
     "axe": "axe_core",
+    "yaml_language_server": "yaml_language_server",
 }
 """The modules beside this one that start or bring a part, and what in them gets it."""
 
