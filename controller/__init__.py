@@ -18,7 +18,8 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
    only if a number says that they changed), and the rooms directory. There manifests/files.py finds the
    files, plain.py reads those of the common form at once; for all others document.py parses YAML and
    json_events.py JSON, fields.py checks each field, other_formats.py recognizes files that are not
-   manifests; claims.py finds duplicate keys, ids and paths, and load.py puts it
+   manifests; policy_file.py reads the policy files, and folder_policy.py says what those above a manifest
+   mean together; claims.py finds duplicate keys, ids and paths, and load.py puts it all
    together. Errors are part of the result, next to the valid rooms: an error never looks like a deleted
    room.
 

@@ -20,6 +20,7 @@ from controller.events.log import purge_forever
 from controller.events.sender import EventSender, Receiver
 from controller.live.webhook import WebhookEvent
 from controller.logs import get_logger
+from controller.manifests.root_limits import RootLimits
 from controller.manifests.watch import ManifestWatcher
 from controller.reconcile.announcer import Announcer
 from controller.reconcile.loop import Loop
@@ -104,7 +105,9 @@ async def _listening(
     """Both servers respond; the reconciler's part is set later."""
     handle = ReconcilerHandle(wake=process.triggers.wake)
     state, reader, metrics, events = process.state, process.reader, process.metrics, process.events
-    sidecar = Sidecar(Context(settings, state, reader, metrics, events, handle), max_connections)
+    limits = partial(asyncio.to_thread, RootLimits(settings.rooms_dir).read)
+    context = Context(settings, state, reader, metrics, events, handle, limits=limits)
+    sidecar = Sidecar(context, max_connections)
     async with sidecar.listening():
         log.info(
             "http servers started",

@@ -19,6 +19,7 @@ from yaml.events import (
     MappingEndEvent,
     MappingStartEvent,
     ScalarEvent,
+    SequenceStartEvent,
 )
 
 from controller.manifests.snapshot import SourcePosition
@@ -31,6 +32,7 @@ NULLS: Final = frozenset(("", "~", "null", "Null", "NULL"))
 """Plain scalars that mean null."""
 
 _TOO_DEEP: Final = f"nesting too deep (maximum {MAX_DEPTH}); a manifest is a flat mapping of `field: value`"
+_NO_MAPPING: Final = "expected a mapping (one `field: value` per line)"
 _NO_YAML: Final = "invalid YAML; write one `field: value` per line"
 _FORBIDDEN = re.compile(r"[^\t\n\r\x20-\x7e\x85\xa0-\ud7ff\ue000-\ufefe\uff00-\ufffd\U00010000-\U0010ffff]")
 _COMMENTS: Final = r"(?:[ \t]*(?:#[^\r\n]*)?(?:\r\n|[\r\n]))*+"
@@ -61,10 +63,14 @@ class UnreadableError(Exception):
 
 
 class Entry(NamedTuple):
-    """A key and its value; `value` is None if it was already refused."""
+    """A key and its value; `value` is None if it was already refused.
+
+    `inside` are the events of a nested value, after its start and to its end.
+    """
 
     key: ScalarEvent
     value: Event | None
+    inside: tuple[Event, ...] = ()
 
 
 @dataclass(slots=True)
@@ -153,16 +159,55 @@ def _document(root: Event, events: Iterator[Event]) -> Document | None:
     offset = root.start_mark.index if root.start_mark is not None else 0
     document = Document(position_of(root), offset, is_mapping=isinstance(root, MappingStartEvent))
     if not document.is_mapping:
-        shown = quote_excerpt(root.value) if isinstance(root, ScalarEvent) else "a list"
-        document.wrong(root, f"expected a mapping (one `field: value` per line), got {shown}")
+        document.wrong(root, f"{_NO_MAPPING}, got {_shown(root)}")
         _pass_over(root, events, depth=0)
         return document
     _refuse_properties(document, root)
+    _read_entries(document, events)
+    return document
+
+
+def _read_entries(document: Document, events: Iterator[Event]) -> None:
+    """Read the events up to the end of the mapping."""
     for key in events:
         if isinstance(key, MappingEndEvent):
             break
         _entry(document, key, events)
-    return document
+
+
+def nested_mapping(document: Document, entry: Entry) -> Document:
+    """The mapping that is the entry's value; its errors are those of `document`."""
+    inner = Document(position_of(entry.value or entry.key), document.offset, diagnostics=document.diagnostics)
+    if isinstance(entry.value, MappingStartEvent):
+        _read_entries(inner, iter(entry.inside))
+    elif entry.value is not None:
+        inner.wrong(entry.value, f"{_NO_MAPPING}, got {_shown(entry.value)}")
+    return inner
+
+
+def nested_list(document: Document, entry: Entry, expected: str) -> list[ScalarEvent]:
+    """The scalars of the list that is the entry's value; anything else is an error of `document`."""
+    if not isinstance(entry.value, SequenceStartEvent):
+        if entry.value is not None:
+            document.wrong(entry.value, f"{entry.key.value}: expected {expected}, got {_shown(entry.value)}")
+        return []
+    scalars = []
+    events = iter(entry.inside[:-1])
+    for event in events:
+        _pass_over(event, events)
+        if not _refuse_properties(document, event):
+            continue
+        if isinstance(event, ScalarEvent):
+            scalars.append(event)
+        else:
+            document.wrong(event, f"{entry.key.value}: expected {expected}, got {_shown(event)} in it")
+    return scalars
+
+
+def _shown(value: Event) -> str:
+    if isinstance(value, ScalarEvent):
+        return quote_excerpt(value.value)
+    return "a mapping" if isinstance(value, MappingStartEvent) else "a list"
 
 
 def _entry(document: Document, key: Event, events: Iterator[Event]) -> None:
@@ -171,7 +216,7 @@ def _entry(document: Document, key: Event, events: Iterator[Event]) -> None:
         _pass_over(key, events)
         document.wrong(key, "field names must be plain strings; use `field: value`")
     value = next(events)
-    _pass_over(value, events)
+    inside = _pass_over(value, events)
     if not isinstance(key, ScalarEvent):
         return
     allowed = _refuse_properties(document, key)
@@ -186,15 +231,16 @@ def _entry(document: Document, key: Event, events: Iterator[Event]) -> None:
         document.entries[key.value] = Entry(first.key, None)
         return
     allowed = _refuse_properties(document, value) and allowed
-    document.entries[key.value] = Entry(key, value if allowed else None)
+    document.entries[key.value] = Entry(key, value if allowed else None, inside)
 
 
-def _pass_over(event: Event, events: Iterator[Event], depth: int = 1) -> None:
-    """Skip a nested value, which no field may have.
+def _pass_over(event: Event, events: Iterator[Event], depth: int = 1) -> tuple[Event, ...]:
+    """Skip a nested value, which no field of a manifest may have, and return its events after `event`.
 
     UnreadableError if it is nested too deep.
     """
     nested = 0
+    passed: list[Event] = []
     while True:
         if isinstance(event, CollectionStartEvent):
             nested += 1
@@ -203,8 +249,9 @@ def _pass_over(event: Event, events: Iterator[Event], depth: int = 1) -> None:
         elif isinstance(event, CollectionEndEvent):
             nested -= 1
         if nested == 0:
-            return
+            return tuple(passed)
         event = next(events)
+        passed.append(event)
 
 
 def _refuse_properties(document: Document, event: Event) -> bool:

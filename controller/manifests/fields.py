@@ -1,7 +1,7 @@
 """Reads a room from a document: the rules of each key, every error with its position and a fix. Pure."""
 
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -9,18 +9,19 @@ from typing import Any, Final
 from pydantic import ValidationError
 from yaml.events import Event, MappingStartEvent, ScalarEvent
 
+from controller.limits import as_written, exceeded
 from controller.manifests.document import Diagnostic, Document, is_null, is_plain, position_of
+from controller.manifests.folder_policy import BUILT_IN, FolderPolicy, Values, unknown_preset
 from controller.manifests.keys import KEY_RULE, is_key
 from controller.manifests.snapshot import SourcePosition
 from controller.room import (
     FIELDS,
     ID_PATTERN,
     MAX_PARTICIPANTS,
-    PRESETS,
     READ_ONLY_FIELDS,
     RoomSpec,
 )
-from controller.text import closest_match, quote_excerpt, suggestion
+from controller.text import closest_match, quote_excerpt
 
 OURS: Final = ("preset", "key", "id")
 """The keys that the reference and the API do not have."""
@@ -35,7 +36,7 @@ _TRUE: Final = frozenset(("true", "yes", "on", "y", "1"))
 _FALSE: Final = frozenset(("false", "no", "off", "n", "0"))
 
 
-class _InvalidValueError(Exception):
+class InvalidValueError(Exception):
     """The error of one value, and its fix."""
 
 
@@ -57,15 +58,18 @@ class ParsedFields:
     diagnostics: tuple[Diagnostic, ...]
 
 
-def read_fields(document: Document) -> ParsedFields:
-    """Check every key of the document by its rule."""
+def read_fields(document: Document, policy: FolderPolicy = BUILT_IN) -> ParsedFields:
+    """Check every key of the document by its rule; presets and defaults are those of `policy`.
+
+    While the policy is wrong, what depends on it is not checked, and there is no spec.
+    """
     if not document.is_mapping:
         return ParsedFields(
             document.position, None, None, None, False, None, None, tuple(document.diagnostics)
         )
-    reading = _Reading(document)
-    spec = reading.spec()
-    diagnostics = sorted(document.diagnostics, key=_place)
+    reading = FieldReading(document, (*FIELDS, *OURS, *READ_ONLY_FIELDS))
+    spec = None if policy.problem else _Room(reading, policy).spec()
+    diagnostics = sort_diagnostics(document)
     return ParsedFields(
         position=document.position,
         spec=spec if not diagnostics else None,
@@ -74,20 +78,64 @@ def read_fields(document: Document) -> ParsedFields:
         key_is_known=reading.key_is_known,
         id=reading.values.get("id"),
         id_position=reading.position("id"),
-        diagnostics=_cut(diagnostics),
+        diagnostics=diagnostics,
     )
 
 
-class _Reading:
-    """The values of one document, and the keys that are invalid or null."""
+def beyond_limits(document: Document, spec: RoomSpec, policy: FolderPolicy) -> list[Diagnostic]:
+    """An error for each limit that the room exceeds: at the value, or at the document if it is a default."""
+    values = spec.as_dict()
+    return [
+        Diagnostic(
+            _position_of_value(document, limit.field),
+            f"{limit.field}: {_origin(document, policy, limit.field, values[limit.field])} "
+            f"is beyond the limit of {limit.place}; use {limit.rule}",
+        )
+        for limit in exceeded(policy.limits, values)
+    ]
 
-    def __init__(self, document: Document) -> None:
+
+def _position_of_value(document: Document, name: str) -> SourcePosition:
+    value = _given(document, name)
+    return document.position if value is None else position_of(value)
+
+
+def _given(document: Document, name: str) -> ScalarEvent | None:
+    """The value of the field in the document itself; None if it is missing, null or no scalar."""
+    entry = document.entries.get(name)
+    value = entry.value if entry is not None else None
+    return value if isinstance(value, ScalarEvent) and not is_null(value) else None
+
+
+def _origin(document: Document, policy: FolderPolicy, name: str, value: Any) -> str:
+    """The field's value for an error, with what gives it."""
+    if (given := _given(document, name)) is not None:
+        return quote_excerpt(given.value)
+    shown = quote_excerpt(as_written(value))
+    preset = _given(document, "preset")
+    values = policy.presets.get(preset.value, Values()) if preset is not None else Values()
+    if preset is not None and name in values.values:
+        place = f" ({values.places[name]})" if name in values.places else ""
+        return f"{shown} of the preset {preset.value}{place}"
+    place = f" of {policy.defaults.places[name]}" if name in policy.defaults.places else ""
+    return f"the default {shown}{place}"
+
+
+class FieldReading:
+    """The values of one mapping, and the keys that are invalid or null.
+
+    `known` are the names of its fields. Errors are added to the document. `key_is_known`: no other field
+    may be meant as `key`.
+    """
+
+    def __init__(self, document: Document, known: Sequence[str]) -> None:
         self.document = document
         self.values: dict[str, Any] = {}
         self.wrong: set[str] = set()
         self.key_is_known = True
+        self._listed = [name for name in known if name not in READ_ONLY_FIELDS]
         for name, entry in document.entries.items():
-            if name not in _READERS:
+            if name not in known:
                 self._unknown(name, entry.key)
             elif entry.value is None:
                 self.wrong.add(name)
@@ -102,48 +150,79 @@ class _Reading:
         value = self.document.entries[name].value
         return position_of(value) if value is not None else None
 
-    def spec(self) -> RoomSpec | None:
-        """The room with its defaults; None if it has errors, which are added to the document."""
-        fields = dict(PRESETS.get(self.values.get("preset", ""), {}))
-        fields |= {name: value for name, value in self.values.items() if name in FIELDS}
-        try:
-            return RoomSpec(**fields)
-        except ValidationError as wrong:
-            for error in wrong.errors(include_url=False, include_context=False, include_input=False):
-                self._refused(str(error["loc"][0]))
-            return None
-
     def _value(self, name: str, value: Event) -> None:
         try:
-            scalar = _scalar(name, value)
-            if not is_null(scalar):
-                self.values[name] = _READERS[name](scalar)
-        except _InvalidValueError as wrong:
+            if (read := read_value(name, value)) is not None:
+                self.values[name] = read
+        except InvalidValueError as wrong:
             self.wrong.add(name)
             self.document.wrong(value, f"{name}: {wrong}")
 
     def _unknown(self, name: str, key: ScalarEvent) -> None:
         # no more are listed, and each search takes time
         crowded = len(self.document.diagnostics) > MAX_DIAGNOSTICS
-        meant = closest_match(name, (*FIELDS, *OURS)) if not crowded else None
+        meant = closest_match(name, self._listed) if not crowded else None
         self.key_is_known &= meant != "key" and not crowded
-        instead = f"did you mean {meant}?" if meant else f"the fields are {', '.join((*FIELDS, *OURS))}"
+        instead = f"did you mean {meant}?" if meant else f"the fields are {', '.join(self._listed)}"
         self.document.wrong(key, f"unknown field {quote_excerpt(name)}; {instead}")
 
-    def _refused(self, name: str) -> None:
+
+class _Room:
+    """The room of a manifest: its values, its preset's, and the defaults of its policy."""
+
+    def __init__(self, reading: FieldReading, policy: FolderPolicy) -> None:
+        self._reading, self._policy = reading, policy
+        self._document = reading.document
+
+    def spec(self) -> RoomSpec | None:
+        """The room; None if it has errors, which are added to the document."""
+        preset = self._preset()
+        own = {name: value for name, value in self._reading.values.items() if name in FIELDS}
+        fields = {**self._policy.defaults.values, **preset, **own}
+        try:
+            return RoomSpec(**fields)
+        except ValidationError as wrong:
+            for error in wrong.errors(include_url=False, include_context=False, include_input=False):
+                self._refused(str(error["loc"][0]), fields)
+            return None
+
+    def _preset(self) -> Mapping[str, Any]:
+        name = self._reading.values.get("preset")
+        if name is None:
+            return {}
+        if name in self._policy.presets:
+            return self._policy.presets[name].values
+        self._reading.wrong.add("preset")
+        position = _position_of_value(self._document, "preset")
+        self._document.diagnostics.append(Diagnostic(position, unknown_preset(name, self._policy.presets)))
+        return {}
+
+    def _refused(self, name: str, fields: Mapping[str, Any]) -> None:
         """The model refused a field: its value is invalid, or it is missing."""
-        if name in self.wrong or (name == "max_participants" and "preset" in self.wrong):
+        wrong = self._reading.wrong
+        if name in wrong or (name == "max_participants" and "preset" in wrong):
             return
-        entry = self.document.entries.get(name)
-        value = entry.value if entry is not None else None
-        if name in self.values and isinstance(value, ScalarEvent):
-            self.document.wrong(
-                value, f"{name}: invalid value {quote_excerpt(value.value)}; use {FIELDS[name].rule}"
-            )
-            return
-        position = position_of(value) if value is not None else self.document.position
+        position, message = self._invalid(name, fields[name]) if name in fields else self._missing(name)
+        self._document.diagnostics.append(Diagnostic(position, message))
+
+    def _invalid(self, name: str, value: Any) -> Diagnostic:
+        shown = _origin(self._document, self._policy, name, value)
+        is_given = _given(self._document, name) is not None
+        what = f"invalid value {shown}" if is_given else f"{shown} is invalid here"
+        position = _position_of_value(self._document, name)
+        return Diagnostic(position, f"{name}: {what}; use {FIELDS[name].rule}")
+
+    def _missing(self, name: str) -> Diagnostic:
+        entry = self._document.entries.get(name)
+        null = entry.value if entry is not None else None
+        position = position_of(null) if null is not None else self._document.position
         example = "name: Main stage" if name == "name" else "max_participants: 20` or `preset: standard-team"
-        self.document.diagnostics.append(Diagnostic(position, f"{name} is required; add `{example}`"))
+        return Diagnostic(position, f"{name} is required; add `{example}`")
+
+
+def sort_diagnostics(document: Document) -> tuple[Diagnostic, ...]:
+    """The document's errors by place, and no more than are useful."""
+    return _cut(sorted(document.diagnostics, key=_place))
 
 
 def _place(diagnostic: Diagnostic) -> tuple[int, int]:
@@ -160,11 +239,17 @@ def _cut(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
     )
 
 
+def read_value(name: str, value: Event) -> Any:
+    """The value of the field `name`, None if it is null. InvalidValueError if it has another form."""
+    scalar = _scalar(name, value)
+    return None if is_null(scalar) else _READERS[name](scalar)
+
+
 def _scalar(name: str, value: Event) -> ScalarEvent:
     if isinstance(value, ScalarEvent):
         return value
     kind = "mapping" if isinstance(value, MappingStartEvent) else "list"
-    raise _InvalidValueError(
+    raise InvalidValueError(
         f"expected {FIELDS[name].rule if name in FIELDS else 'a single value'}, got a {kind}"
     )
 
@@ -178,12 +263,12 @@ def _boolean(value: ScalarEvent) -> bool:
     if is_plain(value) and text in ("true", "false"):
         return text == "true"
     if text in ("true", "false"):
-        raise _InvalidValueError(
+        raise InvalidValueError(
             f"expected true or false, got the string {quote_excerpt(text)}; remove the quotes"
         )
     folded = text.lower()
     instead = "; use true" if folded in _TRUE else "; use false" if folded in _FALSE else ""
-    raise _InvalidValueError(f"expected true or false, got {quote_excerpt(text)}{instead}")
+    raise InvalidValueError(f"expected true or false, got {quote_excerpt(text)}{instead}")
 
 
 def _integer(rule: str, value: ScalarEvent) -> int:
@@ -192,27 +277,20 @@ def _integer(rule: str, value: ScalarEvent) -> int:
         stripped = text.replace("_", "").replace(",", "").removeprefix("+").lstrip("0")
         near = _INTEGER.match(stripped) is not None and len(stripped) <= len(str(MAX_PARTICIPANTS))
         instead = f"; use {stripped}" if near else ""
-        raise _InvalidValueError(f"expected {rule}, got {quote_excerpt(text)}{instead}")
+        raise InvalidValueError(f"expected {rule}, got {quote_excerpt(text)}{instead}")
     if not is_plain(value):
-        raise _InvalidValueError(
+        raise InvalidValueError(
             f"expected an integer, got the string {quote_excerpt(text)}; remove the quotes"
         )
     if len(text) > _MAX_INTEGER_DIGITS:
-        raise _InvalidValueError(f"expected {rule}, got {quote_excerpt(text)}")
+        raise InvalidValueError(f"expected {rule}, got {quote_excerpt(text)}")
     return int(text)
-
-
-def _preset(value: ScalarEvent) -> str:
-    if value.value in PRESETS:
-        return value.value
-    hint = suggestion(value.value, PRESETS, f"use {', '.join(PRESETS)}")
-    raise _InvalidValueError(f"unknown preset {quote_excerpt(value.value)}; {hint}")
 
 
 def _key(value: ScalarEvent) -> str:
     if is_key(value.value):
         return value.value
-    raise _InvalidValueError(f"invalid value {quote_excerpt(value.value)}; use {KEY_RULE}")
+    raise InvalidValueError(f"invalid value {quote_excerpt(value.value)}; use {KEY_RULE}")
 
 
 def _id(value: ScalarEvent) -> str:
@@ -220,7 +298,7 @@ def _id(value: ScalarEvent) -> str:
         return value.value
     lower = value.value.lower()
     instead = f"use {lower}" if _ID.match(lower) else "must be 24 hexadecimal digits (0-9, a-f)"
-    raise _InvalidValueError(f"invalid id {quote_excerpt(value.value)}; {instead}")
+    raise InvalidValueError(f"invalid id {quote_excerpt(value.value)}; {instead}")
 
 
 def _reader(field: str) -> Callable[[ScalarEvent], Any]:
@@ -231,7 +309,7 @@ def _reader(field: str) -> Callable[[ScalarEvent], Any]:
 _READERS: Final[Mapping[str, Callable[[ScalarEvent], Any]]] = {
     **dict.fromkeys(READ_ONLY_FIELDS, _text),
     **{field: _reader(field) for field in FIELDS},
-    "preset": _preset,
+    "preset": _text,
     "key": _key,
     "id": _id,
 }

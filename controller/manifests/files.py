@@ -12,6 +12,7 @@ from typing import Final, NamedTuple, TypeAlias
 
 from controller.errors import RoomsDirError
 from controller.manifests.document import UnreadableError
+from controller.manifests.folder_policy import POLICY_FILE, POLICY_SPELLINGS, is_policy
 from controller.manifests.keys import ENDINGS, meant_path
 from controller.text import escape_unprintable
 
@@ -34,7 +35,7 @@ class TreeChangedError(Exception):
 
 
 class ManifestFile(NamedTuple):
-    """A listed manifest. `file` is its path below rooms.d, `path` the one to open.
+    """A listed manifest or policy file. `file` is its path below rooms.d, `path` the one to open.
 
     `problem` is why it is not read; then `stat` is None.
     """
@@ -47,7 +48,7 @@ class ManifestFile(NamedTuple):
 
 @dataclass(slots=True)
 class ManifestListing:
-    """All manifests below a folder, and the state of the links that led to them.
+    """All manifests and policy files below a folder, and the state of the links that led to them.
 
     `near_misses` are files that are not read, with the path under which they would be.
     """
@@ -66,7 +67,7 @@ def stat_of(status: os.stat_result) -> Stat:
 
 
 def list_manifests(root: str, start: str = "") -> ManifestListing:
-    """The manifests in the folder `start` below `root`, a real path.
+    """The manifests in the folder `start` below `root`, a real path, with the policy files above them.
 
     RoomsDirError if the folder cannot be read, or contains more than the limits allow.
     """
@@ -74,10 +75,18 @@ def list_manifests(root: str, start: str = "") -> ManifestListing:
 
 
 def list_one(root: str, file: str) -> ManifestListing:
-    """The one manifest `file` below `root`, a real path, with any name."""
+    """The one manifest `file` below `root`, a real path, with any name, and the policy files above it."""
     walk = _Walk(root)
+    walk.follow_policies(file)
     walk.follow(str(Path(root, file)), file, (), manifest=True)
     walk.pass_over(file)
+    return walk.listing
+
+
+def list_policies(root: str) -> ManifestListing:
+    """The policy file of `root` itself, a real path; also one whose name is misspelled."""
+    walk = _Walk(root)
+    walk.follow_policies(POLICY_FILE)
     return walk.listing
 
 
@@ -141,6 +150,15 @@ def _link(path: str) -> tuple[int, int, str]:
         return _NO_LINK
 
 
+def _exists(path: str) -> bool:
+    """Whether there is such a file or link. OSError if that cannot be known."""
+    try:
+        os.lstat(path)
+    except FileNotFoundError:
+        return False
+    return True
+
+
 class _Walk:
     """One walk through the folders below one real path."""
 
@@ -154,6 +172,7 @@ class _Walk:
 
     def walk(self, start: str) -> ManifestListing:
         if start:
+            self.follow_policies(start)
             self.follow(str(Path(self.root, start)), start, (), manifest=False)
         else:
             self._enter(self.root, "", ())
@@ -169,7 +188,7 @@ class _Walk:
         try:
             with os.scandir(path) as entries:
                 for entry in entries:
-                    if entry.name[0] not in "._":
+                    if entry.name[0] not in "._" or is_policy(entry.name):
                         self._entry(entry, prefix + entry.name, chain)
                     elif entry.name == _SWAPPED and before == _NO_LINK and entry.is_symlink():
                         raise TreeChangedError
@@ -181,7 +200,7 @@ class _Walk:
             self._refuse(prefix.rstrip("/"), path, _cannot(wrong))
 
     def _entry(self, entry: os.DirEntry[str], file: str, chain: tuple[str, ...]) -> None:
-        manifest = file.endswith(ENDINGS)
+        manifest = file.endswith(ENDINGS) or is_policy(file)
         if entry.is_symlink():
             self.follow(entry.path, file, chain, manifest=manifest)
         elif manifest:
@@ -190,6 +209,14 @@ class _Walk:
             self._enter(entry.path, file + "/", chain)
         else:
             self.pass_over(file)
+
+    def follow_policies(self, file: str) -> None:
+        """Take the policy files in the folders above `file`. OSError if one of the folders cannot be read."""
+        for folder in Path(file).parents:
+            for name in POLICY_SPELLINGS:
+                path = str(Path(self.root, folder, name))
+                if _exists(path):
+                    self.follow(path, (folder / name).as_posix(), (), manifest=True)
 
     def pass_over(self, file: str) -> None:
         """A file whose name is not a manifest's."""

@@ -8,7 +8,7 @@ import hashlib
 import os
 import threading
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import is_
 from pathlib import Path
@@ -26,8 +26,10 @@ from controller.manifests.files import (
     list_one,
     read_manifest,
 )
+from controller.manifests.folder_policy import BUILT_IN, FolderPolicy, is_policy
 from controller.manifests.keys import path_key
-from controller.manifests.parse import Parsed, parse
+from controller.manifests.parse import Parsed, parse, parse_policy
+from controller.manifests.policies import Policies
 from controller.manifests.snapshot import Desired, ManifestError, RoomsDirState
 from controller.text import escape_unprintable
 
@@ -40,11 +42,15 @@ RECENT_CHANGE_NS: Final = 2_000_000_000
 
 @dataclass(slots=True)
 class _Entry:
-    """A file's content in one state. It is trusted if a later change would show in `stat`."""
+    """A file's content in one state, read with one policy.
+
+    It is trusted if a later change would show in `stat`.
+    """
 
     stat: Stat
     trusted: bool
     parsed: Parsed
+    policy: FolderPolicy = BUILT_IN
 
 
 class Cache:
@@ -59,6 +65,7 @@ class Cache:
         self._entries: dict[str, _Entry] = {}
         self._listed: tuple[list[ManifestFile], list[tuple[str, str]]] | None = None
         self._parsed: list[Parsed] = []
+        self._policies = Policies({})
         self._desired: Desired | None = None
 
     def desired(self, listing: ManifestListing) -> Desired:
@@ -67,21 +74,28 @@ class Cache:
         if self._desired is not None and self._listed == seen:
             return self._desired
         files = sorted(listing.files)
-        parsed = [self._file(listed) for listed in files]
+        policy_files = {file.file: self._file(file, BUILT_IN) for file in files if is_policy(file.file)}
+        policies = self._policies = Policies(policy_files, self._policies)
+        parsed = [
+            policy_files.get(listed.file) or self._file(listed, policies.of_file(listed.file))
+            for listed in files
+        ]
         self._entries = {f.file: self._entries[f.file] for f in files if f.file in self._entries}
         same = len(parsed) == len(self._parsed) and all(map(is_, parsed, self._parsed))
         unread = _unread(listing)
         if self._desired is None or not same or self._desired.unread != unread:
-            self._parsed, self._desired = parsed, _desired(parsed, unread)
+            self._parsed, self._desired = parsed, _desired(parsed, policies.errors, unread)
         # While an entry is not trusted its file must be read again: no listing may count as unchanged.
         all_trusted = all(entry.trusted for entry in self._entries.values())
         self._listed = seen if all_trusted else None
         return self._desired
 
-    def _file(self, listed: ManifestFile) -> Parsed:
+    def _file(self, listed: ManifestFile, policy: FolderPolicy) -> Parsed:
         known = self._entries.get(listed.file)
         if listed.stat is None:
             return self._refused(listed, listed.problem)
+        if known is not None and known.policy is not policy:
+            known = None
         if known is not None and known.trusted and known.stat == listed.stat:
             return known.parsed
         now = self._now()
@@ -90,8 +104,8 @@ class Cache:
         except UnreadableError as wrong:
             return self._refused(listed, wrong.message)
         parsed = known.parsed if known is not None and known.parsed.digest == _digest(content) else None
-        parsed = parsed or parse(content, listed.file, path_key(listed.file))
-        self._entries[listed.file] = _Entry(state, max(state[3:]) + RECENT_CHANGE_NS < now, parsed)
+        parsed = parsed or _parse(content, listed, listed.file, policy)
+        self._entries[listed.file] = _Entry(state, max(state[3:]) + RECENT_CHANGE_NS < now, parsed, policy)
         return parsed
 
     def _refused(self, listed: ManifestFile, problem: str) -> Parsed:
@@ -133,17 +147,30 @@ def load(rooms_dir: Path, cache: Cache | None = None) -> Desired:
 def load_paths(paths: Sequence[Path], rooms_dir: Path) -> Desired:
     """The manifests at `paths` (none: all of `rooms_dir`), for `validate`. Never raises.
 
-    In errors and rooms `file` is relative to the current folder. Default keys are relative to `rooms_dir`
-    for a path inside it, otherwise to the path itself. EMPTY if no manifest was found.
+    A policy file stands for all manifests below it. In errors and rooms `file` is relative to the current
+    folder. Default keys are relative to `rooms_dir` for a path inside it, otherwise to the path itself.
+    EMPTY if no manifest was found.
     """
     parsed: dict[str, Parsed] = {}
     unread: dict[ManifestError, None] = {}
+    listed: dict[Path, dict[str, ManifestFile]] = {}
     for path in paths or (rooms_dir,):
-        files, near_misses = _path(path, rooms_dir)
-        unread |= dict.fromkeys(near_misses)
-        for each in files:
-            parsed.setdefault(each.file, each)
-    return _desired(sorted(parsed.values(), key=lambda each: each.file), tuple(unread))
+        try:
+            base, listing = _listed(path, rooms_dir)
+        except _UnlistedError as wrong:
+            parsed.setdefault(wrong.error.file, Parsed(wrong.error.file, errors=(wrong.error,)))
+            continue
+        unread |= dict.fromkeys(_unread(listing, base))
+        listed.setdefault(base, {}).update((each.file, each) for each in listing.files)
+    errors: list[ManifestError] = []
+    for base, files in listed.items():
+        read, policies = _read_all(base, files)
+        errors.extend(policies.errors)
+        parsed = {each.file: each for each in read} | parsed
+    has_files = any(is_policy(path.name) for path in paths)
+    return _desired(
+        sorted(parsed.values(), key=lambda each: each.file), errors, tuple(unread), has_files=has_files
+    )
 
 
 def _snapshot(rooms_dir: Path, cache: Cache) -> Desired:
@@ -159,12 +186,27 @@ def _no_folder(rooms_dir: Path, state: RoomsDirState, problem: str) -> Desired:
     return Desired({}, (), "", state, f"{rooms_dir}: {problem}")
 
 
-def _desired(parsed: Sequence[Parsed], unread: tuple[ManifestError, ...]) -> Desired:
-    """All files together; rooms that share a key, id or path are left out, with an error each."""
+def _desired(
+    parsed: Sequence[Parsed],
+    policy_errors: Iterable[ManifestError],
+    unread: tuple[ManifestError, ...],
+    *,
+    has_files: bool = False,
+) -> Desired:
+    """All files together; rooms that share a key, id or path are left out, with an error each.
+
+    `has_files`: the folder is not EMPTY even if there is no manifest.
+    """
     rooms, clashes = resolve_claims(parsed)
-    errors = sorted([*(error for file in parsed for error in file.errors), *clashes], key=_place)
-    state = RoomsDirState.OK if parsed else RoomsDirState.EMPTY
-    return Desired(rooms, tuple(errors), _revision(parsed), state, unread=unread)
+    errors = {error: None for file in parsed for error in file.errors} | dict.fromkeys(policy_errors)
+    has_files |= any(not is_policy(file.file) for file in parsed)
+    return Desired(
+        rooms,
+        tuple(sorted([*errors, *clashes], key=_place)),
+        _revision(parsed),
+        RoomsDirState.OK if has_files else RoomsDirState.EMPTY,
+        unread=unread,
+    )
 
 
 def _unread(listing: ManifestListing, base: Path | None = None) -> tuple[ManifestError, ...]:
@@ -194,23 +236,40 @@ def _revision(parsed: Iterable[Parsed]) -> str:
     return _digest("".join(lines).encode())
 
 
-def _path(path: Path, rooms_dir: Path) -> tuple[list[Parsed], tuple[ManifestError, ...]]:
-    """The manifests at one path of the command line, and similar files that are not read."""
+class _UnlistedError(Exception):
+    """Why a path of the command line cannot be listed."""
+
+    def __init__(self, path: Path, problem: str, *, exists: bool = True) -> None:
+        self.error = ManifestError(escape_unprintable(os.path.relpath(path)), problem, exists=exists)
+        super().__init__(problem)
+
+
+def _listed(path: Path, rooms_dir: Path) -> tuple[Path, ManifestListing]:
+    """The folder to which the files at one path of the command line are relative, and these files."""
     try:
-        base, file = _base(path, rooms_dir)
         path.lstat()
+        base, file = _base(path.parent if is_policy(path.name) else path, rooms_dir)
         root = os.path.realpath(base, strict=True)
-        listing = list_manifests(root, file) if path.is_dir() else list_one(root, file)
+        is_folder = path.is_dir() or is_policy(path.name)
+        return base, list_manifests(root, file) if is_folder else list_one(root, file)
     except RoomsDirError as wrong:
-        return [_unreadable(escape_unprintable(os.path.relpath(path)), str(wrong))], ()
+        raise _UnlistedError(path, str(wrong)) from None
     except FileNotFoundError:
-        shown = escape_unprintable(os.path.relpath(path))
-        return [Parsed(shown, errors=(ManifestError(shown, "no such file or directory", exists=False),))], ()
+        raise _UnlistedError(path, "no such file or directory", exists=False) from None
     except (OSError, TreeChangedError) as wrong:
         reason = os.strerror(wrong.errno or 0) if isinstance(wrong, OSError) else "it kept changing"
-        return [_unreadable(escape_unprintable(os.path.relpath(path)), f"cannot be read ({reason})")], ()
-    read = [_read_one(listed, os.path.relpath(base / listed.file)) for listed in listing.files]
-    return read, _unread(listing, base)
+        raise _UnlistedError(path, f"cannot be read ({reason})") from None
+
+
+def _read_all(base: Path, files: Mapping[str, ManifestFile]) -> tuple[list[Parsed], Policies]:
+    """The manifests and policy files of one folder, with paths relative to the current folder."""
+
+    def read(listed: ManifestFile, policy: FolderPolicy) -> Parsed:
+        return _read_one(listed, os.path.relpath(base / listed.file), policy)
+
+    policies = Policies({file: read(each, BUILT_IN) for file, each in files.items() if is_policy(file)})
+    manifests = [read(each, policies.of_file(file)) for file, each in files.items() if not is_policy(file)]
+    return [*policies.files, *manifests], policies
 
 
 def _base(path: Path, rooms_dir: Path) -> tuple[Path, str]:
@@ -230,7 +289,7 @@ def _real(path: Path) -> Path:
     return Path(os.path.realpath(path))
 
 
-def _read_one(listed: ManifestFile, shown: str) -> Parsed:
+def _read_one(listed: ManifestFile, shown: str, policy: FolderPolicy) -> Parsed:
     if listed.stat is None:
         return _unreadable(shown, listed.problem)
     try:
@@ -239,7 +298,14 @@ def _read_one(listed: ManifestFile, shown: str) -> Parsed:
         return _unreadable(shown, wrong.message)
     except TreeChangedError:
         return _unreadable(shown, "file was deleted while it was read")
-    return parse(content, shown, path_key(listed.file))
+    return _parse(content, listed, shown, policy)
+
+
+def _parse(content: bytes, listed: ManifestFile, shown: str, policy: FolderPolicy) -> Parsed:
+    """Parse a manifest or a policy file; `shown` is its name in errors."""
+    if is_policy(listed.file):
+        return parse_policy(content, shown)
+    return parse(content, shown, path_key(listed.file), policy)
 
 
 def _unreadable(file: str, problem: str) -> Parsed:

@@ -11,9 +11,11 @@ from typing import Any, Final
 
 from pydantic import ValidationError
 
+from controller.limits import within
 from controller.manifests.document import NULLS, position_after
+from controller.manifests.folder_policy import BUILT_IN, FolderPolicy, Values
 from controller.manifests.snapshot import SourcePosition
-from controller.room import FIELDS, PRESETS, RoomSpec
+from controller.room import FIELDS, RoomSpec
 
 _KINDS: Final[Mapping[str, type]] = {
     "preset": str,
@@ -30,17 +32,22 @@ _BOOLEANS: Final = {"true": True, "false": False}
 _INTEGER = re.compile(r"[1-9][0-9]{0,5}\Z")
 
 
-def read_plain(text: str, *, is_json: bool) -> tuple[RoomSpec, SourcePosition] | None:
+def read_plain(
+    text: str, *, is_json: bool, policy: FolderPolicy = BUILT_IN
+) -> tuple[RoomSpec, SourcePosition] | None:
     """The room of a manifest of that form, and where its mapping begins; None for any other text."""
     fields = _json(text) if is_json else _yaml(text)
     start = text.find("{") if is_json else _start(text)
-    if not fields or fields.get("preset", "standard-team") not in PRESETS:
+    if not fields or policy.problem:
+        return None
+    preset = policy.presets.get(fields.pop("preset")) if "preset" in fields else Values()
+    if preset is None:
         return None
     try:
-        spec = RoomSpec(**{**PRESETS.get(fields.pop("preset", ""), {}), **fields})
+        spec = RoomSpec(**{**policy.defaults.values, **preset.values, **fields})
     except ValidationError:
         return None
-    return spec, position_after(text[:start])
+    return (spec, position_after(text[:start])) if within(policy.limits, spec) else None
 
 
 def _start(text: str) -> int:

@@ -4,6 +4,7 @@ from collections.abc import Collection, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 
+from controller.manifests.folder_policy import is_policy
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState
 from controller.records.record import Origin, RoomRecord
 from controller.room import redact_key, room_id
@@ -58,13 +59,14 @@ def match(
 
 
 def _is_blocked(matching: Matching, withheld: Collection[RoomRecord]) -> bool:
-    """Whether an error belongs to no known room."""
-    if not matching.errors:
+    """Whether an error belongs to no known room. A policy file describes no room."""
+    errors = [error for error in matching.errors if not is_policy(error.file)]
+    if not errors:
         return False
     rest = [*matching.untouched, *matching.gone, *(r for r in withheld if not r.removed)]
     keys = {record.key for record in rest if record.origin is Origin.MANIFEST}
     files = {path for record in rest for path in _paths(record)}
-    return any(e.file not in files if e.key is None else e.key not in keys for e in matching.errors)
+    return any(e.file not in files if e.key is None else e.key not in keys for e in errors)
 
 
 @dataclass(frozen=True, slots=True)

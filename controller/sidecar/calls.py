@@ -63,11 +63,11 @@ def _get(path: str, group: str, handler: Any, answer: Any, listeners: Any, *code
 
 
 CALLS: Final = (
-    _room("create", RoomHandlers.create, rooms.Room),
+    _room("create", RoomHandlers.create, rooms.Room, Code.BEYOND_LIMIT),
     _room("getCount", RoomHandlers.get_count, rooms.Count),
     _room("getAll", RoomHandlers.get_all, list[rooms.Room]),
     _room("getById", RoomHandlers.get_by_id, rooms.Room, Code.ROOM_NOT_FOUND),
-    _room("update", RoomHandlers.update, rooms.Room, *_CHANGING),
+    _room("update", RoomHandlers.update, rooms.Room, *_CHANGING, Code.BEYOND_LIMIT),
     _room("start", RoomHandlers.start, Done, *_CHANGING),
     _room("stop", RoomHandlers.stop, Done, *_CHANGING),
     _room("remove", RoomHandlers.remove, Done, *_CHANGING, method="DELETE"),

@@ -2,10 +2,11 @@
 
 import os
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 
 from controller.events.log import EventLog
+from controller.limits import Limit
 from controller.live.ports import LiveKitReader
 from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
@@ -40,11 +41,17 @@ class ReconcilerHandle:
         self.store, self.on_webhook = None, lambda _: None
 
 
+async def no_limits() -> tuple[Limit, ...] | None:
+    """There is no policy file."""
+    return ()
+
+
 @dataclass(frozen=True, slots=True)
 class Context:
     """What all handlers need. `clock` is the monotonic one of StateCache; `wall` is the time of day.
 
-    `entropy` returns this many unpredictable bytes.
+    `entropy` returns this many unpredictable bytes. `limits` are those of the rooms directory's own policy
+    file, None if they are not known.
     """
 
     settings: Settings
@@ -56,6 +63,7 @@ class Context:
     clock: Callable[[], float] = time.monotonic
     wall: Callable[[], float] = time.time
     entropy: Callable[[int], bytes] = os.urandom
+    limits: Callable[[], Awaitable[tuple[Limit, ...] | None]] = no_limits
 
     def state_error(self) -> ApiError | None:
         """Why the cached state cannot be used (STARTING, UNAVAILABLE), or None if it can."""

@@ -49,6 +49,7 @@ class Code(StrEnum):
         403,
         "Hidden participants need a valid egress_mode_token for this room; create one with roomctl invite",
     )
+    BEYOND_LIMIT = "BEYOND_LIMIT", 403, "A field is beyond a limit of this server; the error names both"
     KICKED = "KICKED", 403, "The participant was removed from the room, and cannot join it for now"
     NOT_FOUND = "NOT_FOUND", 404, "Unknown path; /openapi.json lists the calls of this server"
     ROOM_NOT_FOUND = (

@@ -1,19 +1,21 @@
 """Writes the desired state into a record, and waits for the reconciler (docs/http-api.md#private-calls)."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Final, Generic, TypeVar
 
 from controller.errors import LiveKitError, StoreConflictError, StoreError
+from controller.limits import Limit, as_written, exceeded
 from controller.live.room import LiveRoom
 from controller.records.ports import Records, RecordStore, StoredRecords
 from controller.records.record import Origin, RoomRecord
+from controller.room import RoomSpec
 from controller.sidecar.access_tokens import ApiCaller
 from controller.sidecar.context import Context
 from controller.sidecar.http.response import ApiError, Code
-from controller.text import escape_unprintable
+from controller.text import escape_unprintable, quote_excerpt
 
 WAIT_SECONDS: Final = 5.0
 """How long a caller waits for the desired state."""
@@ -214,6 +216,18 @@ def changeable(store: StoredRecords, record: RoomRecord, now: datetime) -> RoomR
         what = f"The room is held {escape_unprintable(str(hold))}; wait until then, or use roomctl release"
         raise ApiError(Code.ROOM_HELD, what)
     return record
+
+
+def check_limits(limits: tuple[Limit, ...] | None, spec: RoomSpec, given: Iterable[str]) -> None:
+    """ApiError (BEYOND_LIMIT) if one of the given fields of the spec is; UNAVAILABLE without known limits."""
+    if limits is None:
+        what = "The limits of rooms are not known, since the policy file of the manifests is invalid"
+        raise ApiError(Code.UNAVAILABLE, what)
+    values = spec.as_dict()
+    for limit in exceeded(limits, {name: values[name] for name in given}):
+        shown = quote_excerpt(as_written(values[limit.field]))
+        what = f"{limit.field} is {shown}, which is beyond the limit of this server; use {limit.rule}"
+        raise ApiError(Code.BEYOND_LIMIT, what)
 
 
 def managed_by_api(record: RoomRecord) -> RoomRecord:

@@ -1,7 +1,7 @@
 """The private API: rooms for holders of an access token (docs/http-api.md#private-calls).
 
 Handlers write the desired state and wait for the reconciler; nothing here writes to LiveKit. The order of the
-checks: the access token (401), the body (400), the room (404), its origin (409).
+checks: the access token (401), the body (400), the room (404), its origin (409), the limits (403).
 """
 
 import asyncio
@@ -11,6 +11,7 @@ from typing import Any, Final, TypeAlias
 
 from aiohttp import web
 
+from controller.limits import Limit
 from controller.logs import get_logger
 from controller.records.events import Event, EventType
 from controller.records.ports import Records, RecordStore
@@ -31,6 +32,7 @@ from controller.sidecar.http.response import ApiError, Code, Response
 from controller.sidecar.rooms import bodies
 from controller.sidecar.rooms.desired_state import (
     DesiredStateWriter,
+    check_limits,
     gone,
     is_reconciled,
     managed_by_api,
@@ -56,7 +58,7 @@ class RoomHandlers:
 
     def __init__(self, context: Context, access_tokens: AccessTokens) -> None:
         self._access_tokens, self._wall, self._entropy = access_tokens, context.wall, context.entropy
-        self._state, self._events = context.state, context.events
+        self._state, self._events, self._limits = context.state, context.events, context.limits
         self._responses = ResponseCache()
         self._desired_state = DesiredStateWriter(context)
 
@@ -79,6 +81,7 @@ class RoomHandlers:
         and, if it is active, live; after 5 seconds at most, then with a null sid.
         """
         spec = bodies.checked_spec({**body.given, "user_id": caller.user_id})
+        check_limits(await self._limits(), spec, body.given)
         store = await self._desired_state.for_writing()
         record = self._new(spec)
         await self._desired_state.insert(store, record)
@@ -118,7 +121,8 @@ class RoomHandlers:
         Absent fields keep their values. Disconnects nobody, unless active becomes false.
         """
         store = await self._desired_state.for_writing()
-        record = await self._respecify("update", store, caller, body.id, body.given)
+        limits = await self._limits()
+        record = await self._respecify("update", store, caller, body.id, body.given, limits=limits)
         return await self._when_reconciled(store, caller, record)
 
     async def start(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
@@ -178,12 +182,20 @@ class RoomHandlers:
         return [record async for batch in _batches(mine) for record in batch if holds(record)]
 
     async def _respecify(
-        self, call: str, store: RecordStore, caller: ApiCaller, room_id: str, given: Mapping[str, Any]
+        self,
+        call: str,
+        store: RecordStore,
+        caller: ApiCaller,
+        room_id: str,
+        given: Mapping[str, Any],
+        *,
+        limits: tuple[Limit, ...] | None = (),
     ) -> RoomRecord:
         now, before = self._now(), managed_by_api(own_room(store, caller, room_id))
 
         def changed(room: RoomRecord) -> RoomRecord:
             spec = bodies.checked_spec({**room.spec.as_dict(), **given})
+            check_limits(limits, spec, given)
             return room.with_spec(spec, room.key, room.file, now)
 
         record = await self._desired_state.write(store, caller, room_id, changed)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from controller.manifests.files import Stat, read_manifest
+from controller.manifests.folder_policy import FolderPolicy
 from controller.manifests.load import RECENT_CHANGE_NS, Cache, load
 from controller.manifests.parse import Parsed, parse
 from controller.manifests.snapshot import RoomsDirState
@@ -28,9 +29,9 @@ class Work:
         self.read[Path(path).name] += 1
         return read_manifest(path)
 
-    def parse(self, content: bytes, file: str, default_key: str) -> Parsed:
+    def parse(self, content: bytes, file: str, default_key: str, policy: FolderPolicy) -> Parsed:
         self.parsed[file] += 1
-        return parse(content, file, default_key)
+        return parse(content, file, default_key, policy)
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import os
 import socket
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -73,15 +72,6 @@ def as_somebody() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
-
-
-@pytest.fixture
-def shared() -> Iterator[Path]:
-    """A folder of rooms that somebody who is not root may enter."""
-    with tempfile.TemporaryDirectory() as name:
-        Path(name).chmod(0o755)
-        write(Path(name, "good.yaml"))
-        yield Path(name)
 
 
 def test_only_the_three_endings_are_manifests(rooms: Path) -> None:

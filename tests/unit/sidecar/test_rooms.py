@@ -14,6 +14,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from controller.errors import LiveKitUnavailableError, StoreConflictError, StoreUnavailableError
+from controller.limits import Allowed, Limit
 from controller.live.room import LiveRoom
 from controller.records.ports import RecordStore
 from controller.records.record import Condition, Hold, LiveName, Origin, RoomRecord, Status
@@ -58,6 +59,7 @@ class Office(Harness):
         self.state.records = self.reconciler.store = self.store
         self.state.record_leading(True)
         self.works, self.wakes = True, 0
+        self.limits: tuple[Limit, ...] | None = ()
         self.reconciler.wake = self._wake
         self.live: dict[str, LiveRoom] = {}
         self._tasks: set[asyncio.Task[None]] = set()
@@ -72,8 +74,12 @@ class Office(Harness):
             self.reconciler,
             clock=self.clock,
             wall=self.wall,
+            limits=self._known_limits,
         )
         self.sidecar = Sidecar(context)
+
+    async def _known_limits(self) -> tuple[Limit, ...] | None:
+        return self.limits
 
     def has(self, *rooms: RoomRecord) -> None:
         self.database.rooms |= {room.id: room for room in rooms}
@@ -256,6 +262,78 @@ async def test_a_held_room_is_left_as_it_is(office: Office, name: str, everythin
     assert "by ann@desk until 2026-11-18T11:07:40.000Z: the show is on" in reply.json["error"]
     assert office.store.writes == writes
     assert (await office.call("getById", {"id": BERTS_ROOM}, "bert")).status == 200
+
+
+# -- limits -----------------------------------------------------------------------------------------------
+
+ALLOWED: dict[str, Allowed] = {
+    "max_participants": 500,
+    "user_id": ("events",),
+    "record": (False,),
+    "join": ("invite",),
+    "name": ("Team *", "All hands"),
+}
+LIMITS = tuple(Limit(field, allowed, "/srv/rooms.d/_policy.yaml", 1, 1) for field, allowed in ALLOWED.items())
+WITHIN: dict[str, Any] = {"name": "Team 1", "max_participants": 500, "record": False, "join": "invite"}
+
+
+@pytest.mark.parametrize(
+    ("beyond", "error"),
+    [
+        ({"max_participants": 501}, 'max_participants is "501", which {}; use at most 500.'),
+        ({"record": True}, 'record is "true", which {}; use false.'),
+        ({"join": "link"}, 'join is "link", which {}; use invite.'),
+        ({"name": "Lobby"}, 'name is "Lobby", which {}; use Team *, All hands.'),
+    ],
+)
+async def test_a_field_beyond_a_limit_is_refused_and_nothing_is_stored(
+    office: Office, beyond: dict[str, Any], error: str
+) -> None:
+    office.limits = LIMITS
+    room = await office.made(**WITHIN)
+    writes = office.store.writes
+    for reply in (
+        await office.call("create", {**WITHIN, **beyond}),
+        await office.call("update", {"id": room["id"], **beyond}),
+    ):
+        assert (reply.status, reply.code) == (403, "BEYOND_LIMIT")
+        assert reply.json["error"] == error.format("is beyond the limit of this server")
+    assert office.store.writes == writes
+
+
+async def test_only_the_fields_that_a_request_gives_are_limited(office: Office) -> None:
+    before = await office.made(max_participants=900, record=True)
+    office.limits = LIMITS
+    room = await office.made(name="Team 2", max_participants=3)  # join and the owner are not given
+    assert (room["user_id"], room["success"]) == ("anna", True)
+    assert (await office.call("update", {"id": before["id"], "allow_chat": True})).status == 200
+    assert (await office.call("stop", {"id": before["id"]})).status == 200
+
+
+async def test_null_is_limited_where_it_stands_for_the_default(office: Office) -> None:
+    office.limits = LIMITS
+    room = await office.made(**WITHIN)
+    assert await office.code("update", {"id": room["id"], "join": None}) == (403, "BEYOND_LIMIT")
+    assert (await office.call("create", {**WITHIN, "join": None})).status == 200  # there it is absent
+
+
+async def test_a_room_that_may_not_be_changed_is_said_before_a_limit(office: Office) -> None:
+    office.limits = LIMITS
+    assert await office.code("update", {"id": MANIFEST_ROOM, "record": True}) == (409, "MANAGED_BY_MANIFEST")
+    assert await office.code("update", {"id": NOBODYS, "record": True}) == (404, "ROOM_NOT_FOUND")
+
+
+async def test_without_known_limits_nothing_is_created_or_updated(office: Office) -> None:
+    room = await office.made()
+    office.limits = None
+    for reply in (
+        await office.call("create", WITHIN),
+        await office.call("update", {"id": room["id"], "record": False}),
+    ):
+        assert (reply.status, reply.code) == (503, "UNAVAILABLE")
+        assert "policy file of the manifests is invalid; retry after" in reply.json["error"]
+    assert (await office.call("getById", {"id": room["id"]})).status == 200
+    assert (await office.call("stop", {"id": room["id"]})).status == 200
 
 
 # -- create -----------------------------------------------------------------------------------------------
