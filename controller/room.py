@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import operator
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
@@ -11,15 +11,28 @@ from functools import partial
 from typing import Annotated, Any, Final, Self, TypeAlias
 
 from pydantic import (
+    AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
     StringConstraints,
+    ValidationError,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
 )
 from pydantic.fields import FieldInfo
+
+from controller.hours import (
+    ALWAYS,
+    MOMENT_PATTERN,
+    Opening,
+    check_rule,
+    open_hours,
+    read_moment,
+    read_overrun,
+    read_zone,
+)
 
 NAME_PATTERN: Final = r"^[A-Za-z0-9 -]+\Z"
 TRIMMED_NAME_PATTERN: Final = r"^\s*[A-Za-z0-9-]([A-Za-z0-9 -]{0,98}[A-Za-z0-9-])?\s*$"
@@ -61,6 +74,20 @@ class Join(StrEnum):
     INVITE = "invite"
 
 
+_UTC: Final = read_zone("UTC")
+
+
+def _readable(read: Callable[[str], Any]) -> AfterValidator:
+    """The text is one that `read` accepts; '' is a value that is not set."""
+
+    def check(text: str) -> str:
+        if text:
+            read(text)
+        return text
+
+    return AfterValidator(check)
+
+
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN),
@@ -72,6 +99,15 @@ Participants = Annotated[int, Field(ge=1, le=MAX_PARTICIPANTS)]
 Mode = Annotated[RecordMode, Field(strict=False)]
 JoinMode = Annotated[Join, Field(strict=False)]
 ReservedSeats = Annotated[int, Field(ge=0, lt=MAX_PARTICIPANTS)]
+_Line = Annotated[str, StringConstraints(max_length=500)]
+Zone = Annotated[_Line, _readable(read_zone)]
+Moment = Annotated[
+    _Line,
+    _readable(lambda text: read_moment(text, _UTC)),
+    WithJsonSchema({"type": "string", "pattern": rf"^$|{MOMENT_PATTERN}".replace(r"\Z", "$")}),
+]
+Rule = Annotated[_Line, _readable(check_rule)]
+Duration = Annotated[_Line, _readable(read_overrun)]
 
 FieldKind: TypeAlias = type[str] | type[int] | type[bool] | type[StrEnum]
 
@@ -142,6 +178,9 @@ def _narrowed(_before: Any, after: Any) -> bool:
 
 _shown_field = partial(RoomField, in_find=True, in_metadata=True)
 _our_restriction = partial(RoomField, is_ours=True, reader=2)
+_EXAMPLE_MOMENTS: Final = "from 2000 to 2100, such as 2026-12-01T14:00:00 or 2026-12-01T14:00:00+01:00"
+_HOURS: Final = ("timezone", "opens", "closes", "repeats")
+"""The fields that say when a room is open, in the order in which they are checked."""
 
 
 class RoomSpec(BaseModel):
@@ -211,6 +250,44 @@ class RoomSpec(BaseModel):
             disconnects=operator.lt,
         ),
     ] = 0
+    timezone: Annotated[
+        Zone,
+        RoomField(
+            "The time zone of opens, closes and repeats.",
+            "an IANA time zone such as Europe/Berlin",
+            is_ours=True,
+        ),
+    ] = "UTC"
+    opens: Annotated[
+        Moment,
+        _our_restriction(
+            "When the room opens. Without an offset it is local to timezone.",
+            f"a date and time {_EXAMPLE_MOMENTS}",
+        ),
+    ] = ""
+    closes: Annotated[
+        Moment,
+        _our_restriction(
+            "When the room closes for newcomers. Without an offset it is local to timezone.",
+            f"a date and time after opens, {_EXAMPLE_MOMENTS}",
+        ),
+    ] = ""
+    repeats: Annotated[
+        Rule,
+        _our_restriction(
+            "How the window from opens to closes repeats: an RRULE of RFC 5545.",
+            "an RRULE such as FREQ=WEEKLY;BYDAY=MO, with FREQ DAILY, WEEKLY, MONTHLY or YEARLY "
+            "and without BYHOUR, BYMINUTE and BYSECOND",
+        ),
+    ] = ""
+    overrun: Annotated[
+        Duration,
+        RoomField(
+            "How long those inside may stay after the room has closed.",
+            "a duration from 0s to 24h, such as 15m",
+            is_ours=True,
+        ),
+    ] = "15m"
 
     @field_validator("reserved_seats")
     @classmethod
@@ -219,15 +296,63 @@ class RoomSpec(BaseModel):
             raise ValueError(cls.model_fields["reserved_seats"].metadata[-1].rule)
         return seats
 
+    @field_validator("timezone", "overrun")
+    @classmethod
+    def _is_given(cls, text: str) -> str:
+        if not text:
+            raise ValueError("a value that is not empty")
+        return text
+
+    @field_validator("opens", "closes", "repeats")
+    @classmethod
+    def _fits_the_hours(cls, text: str, info: ValidationInfo) -> str:
+        """Each with those before it; a field that is invalid itself is reported alone."""
+        before = [name for name in _HOURS if name in info.data or name == info.field_name]
+        if text and before == list(_HOURS[: len(before)]):
+            values = {**dict.fromkeys(_HOURS, ""), **info.data, str(info.field_name): text}
+            open_hours(**{name: values[name] for name in _HOURS})
+        return text
+
+    def opening(self, now: datetime) -> Opening:
+        """The current or the next window of the open hours; `now` is UTC."""
+        if not (self.opens or self.closes):
+            return ALWAYS
+        return open_hours(self.opens, self.closes, self.timezone, self.repeats).at(now)
+
+    @property
+    def overrun_time(self) -> timedelta:
+        """How long people may stay after the room has closed."""
+        return read_overrun(self.overrun)
+
+    def cut_off(self, now: datetime) -> datetime | None:
+        """When the people in the current window have to leave; None: never."""
+        opening = self.opening(now)
+        return None if opening is ALWAYS else opening.cut_off(now, self.overrun_time)
+
+    def next_change(self, now: datetime) -> datetime | None:
+        """When the open hours change something next."""
+        opening = self.opening(now)
+        return None if opening is ALWAYS else opening.next_change(now, self.overrun_time)
+
     def as_dict(self) -> dict[str, Any]:
         """The spec as plain JSON values, in the reference's order of fields."""
         return {name: _plain(getattr(self, name)) for name in FIELDS}
+
+
+def problems_of(error: ValidationError) -> Iterator[tuple[str, str]]:
+    """The fields of a RoomSpec that are invalid, each with the value that it needs: a noun phrase."""
+    for each in error.errors(include_url=False, include_context=False, include_input=False):
+        name, text = str(each["loc"][0]), each["msg"].removeprefix("Value error, ")
+        yield name, text if each["type"] == "value_error" else FIELDS[name].rule
 
 
 FIELDS: Final[Mapping[str, RoomField]] = {
     name: RoomField.of_model(name, info) for name, info in RoomSpec.model_fields.items()
 }
 """The fields of a room that a caller can set, by name: the reference's ten in its order, then ours."""
+
+HOURS: Final = (*_HOURS, "overrun")
+"""The fields of the open hours."""
 
 OUR_FIELDS: Final = tuple(name for name, field in FIELDS.items() if field.is_ours)
 REFERENCE_FIELDS: Final = tuple(name for name in FIELDS if name not in OUR_FIELDS)

@@ -1,11 +1,15 @@
-"""Quotes invalid input in errors: shortened, escaped, and with the nearest known word. Pure."""
+"""Text for people: quoted input in errors, the nearest known word, counts and durations. Pure."""
 
 import difflib
+import re
 from collections.abc import Iterable
 from typing import Final
 
 MAX_QUOTED_CHARS: Final = 80
 """The maximum of characters that an error quotes."""
+_DURATION: Final = re.compile(
+    r"(?:(?P<d>[0-9]{1,3})d)?(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?"
+)
 
 
 def escape_unprintable(text: str) -> str:
@@ -52,3 +56,14 @@ def format_age(seconds: float) -> str:
         if whole >= 2 * size:
             return f"{whole // size} {unit}"
     return f"{whole} s"
+
+
+def parse_duration(text: str) -> float:
+    """Seconds of 60s, 5m, 1h30m, 7d or 0s. ValueError says how to fix it."""
+    matched = _DURATION.fullmatch(text)
+    if matched is None or not text:
+        raise ValueError(
+            f"invalid duration {quote_excerpt(text)}; use a number and a unit, for example 60s, 5m or 1h30m"
+        )
+    days, hours, minutes, seconds = (int(matched[unit] or 0) for unit in "dhms")
+    return days * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds

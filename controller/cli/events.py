@@ -13,7 +13,6 @@ from controller.cli.console import Exit, json_array, pause, print_error, print_i
 from controller.cli.flags import OUTPUT, rooms_argument, with_settings
 from controller.cli.rooms import describe_database, report_unknown, select_rooms
 from controller.cli.table import print_table
-from controller.cli.wait_condition import parse_duration
 from controller.connect import connect_store, connect_store_for_watch
 from controller.errors import StoreUnavailableError
 from controller.records.events import Event, EventStore, EventType, event_dict
@@ -21,6 +20,7 @@ from controller.records.ports import StoredEvents
 from controller.records.record import RoomRecord
 from controller.room import FieldChange, api_key, format_time, redact_key, redact_room_id
 from controller.settings import SettingGroup, Settings
+from controller.text import parse_duration
 
 POLL_INTERVAL_SECONDS: Final = 1.0
 OVERLAP: Final = timedelta(seconds=60)

@@ -11,14 +11,13 @@ from controller.cli.flags import rooms_argument, with_settings
 from controller.cli.in_force import report_in_force
 from controller.cli.record_event import command_author, record_event
 from controller.cli.rooms import change_record, one_room
-from controller.cli.wait_condition import parse_duration
 from controller.connect import connect_store
 from controller.records.events import EventType
 from controller.records.ports import RoomStore
 from controller.records.record import Hold
 from controller.room import redact_key, truncate_to_millis
 from controller.settings import SettingGroup, Settings
-from controller.text import escape_unprintable, quote_excerpt
+from controller.text import escape_unprintable, parse_duration, quote_excerpt
 
 LONGEST: Final = timedelta(days=30)
 MAX_REASON_LENGTH: Final = 500

@@ -21,13 +21,13 @@ from controller.cli.flags import with_settings
 from controller.cli.in_force import report_in_force
 from controller.cli.record_event import record_event, warn_of_missing_event
 from controller.cli.rooms import change_record, one_room
-from controller.cli.wait_condition import parse_duration
 from controller.connect import connect_store
 from controller.errors import RoomctlError, StoreError
 from controller.records.events import EventType
 from controller.records.record import RoomRecord
 from controller.room import Purpose, derive_key, format_time, redact_key
 from controller.settings import SettingGroup, Settings
+from controller.text import parse_duration
 
 InvitedRole = Literal["speaker", "guest", "hidden"]
 MAX_BOUND_IDENTITIES: Final = 1_000

@@ -11,7 +11,6 @@ from controller.cli.flags import with_settings
 from controller.cli.in_force import report_in_force
 from controller.cli.record_event import record_event
 from controller.cli.rooms import change_record, one_room
-from controller.cli.wait_condition import parse_duration
 from controller.connect import connect_store, connection
 from controller.errors import LiveKitError
 from controller.live.ports import LiveKitReader
@@ -19,7 +18,7 @@ from controller.records.events import EventType
 from controller.records.record import RoomRecord
 from controller.room import Join, format_time, redact_key, truncate_to_millis
 from controller.settings import SettingGroup, Settings
-from controller.text import quote_excerpt
+from controller.text import parse_duration, quote_excerpt
 
 DEFAULT: Final = "1h"
 MAX_SECONDS: Final = 365 * 24 * 3600

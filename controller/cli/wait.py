@@ -16,7 +16,6 @@ from controller.cli.wait_condition import (
     Target,
     WaitCondition,
     parse_condition,
-    parse_duration,
     pending_hold,
     unmet_reason,
 )
@@ -29,7 +28,7 @@ from controller.plan.matching import match
 from controller.records.ports import HeldRecords, Records
 from controller.room import redact_key
 from controller.settings import SettingGroup, Settings
-from controller.text import pluralize
+from controller.text import parse_duration, pluralize
 
 POLL_INTERVAL_SECONDS: Final = 0.25
 _NO_ID_KEY: Final = b""

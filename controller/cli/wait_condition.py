@@ -10,9 +10,6 @@ from controller.text import quote_excerpt, suggestion
 
 TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Guarded", "Held", "Stalled")
 _CONDITION: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
-_DURATION: Final = re.compile(
-    r"(?:(?P<d>[0-9]{1,3})d)?(?:(?P<h>[0-9]{1,4})h)?(?:(?P<m>[0-9]{1,5})m)?(?:(?P<s>[0-9]{1,6})s)?"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,17 +36,6 @@ def parse_condition(text: str) -> WaitCondition:
         hint = suggestion(text, (*TYPES, "delete"), f"use {', '.join(TYPES)}, !TYPE or delete")
         raise ValueError(f"unknown condition {quote_excerpt(text)}; {hint}")
     return WaitCondition(matched["type"], negated=matched["not"] is not None)
-
-
-def parse_duration(text: str) -> float:
-    """Seconds of 60s, 5m, 1h30m, 7d or 0s. ValueError says how to fix it."""
-    matched = _DURATION.fullmatch(text)
-    if matched is None or not text:
-        raise ValueError(
-            f"invalid duration {quote_excerpt(text)}; use a number and a unit, for example 60s, 5m or 1h30m"
-        )
-    days, hours, minutes, seconds = (int(matched[unit] or 0) for unit in "dhms")
-    return days * 86400.0 + hours * 3600.0 + minutes * 60.0 + seconds
 
 
 @dataclass(frozen=True, slots=True)

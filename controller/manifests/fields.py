@@ -20,6 +20,7 @@ from controller.room import (
     MAX_PARTICIPANTS,
     READ_ONLY_FIELDS,
     RoomSpec,
+    problems_of,
 )
 from controller.text import closest_match, quote_excerpt
 
@@ -182,8 +183,8 @@ class _Room:
         try:
             return RoomSpec(**fields)
         except ValidationError as wrong:
-            for error in wrong.errors(include_url=False, include_context=False, include_input=False):
-                self._refused(str(error["loc"][0]), fields)
+            for name, needed in problems_of(wrong):
+                self._refused(name, needed, fields)
             return None
 
     def _preset(self) -> Mapping[str, Any]:
@@ -197,20 +198,20 @@ class _Room:
         self._document.diagnostics.append(Diagnostic(position, unknown_preset(name, self._policy.presets)))
         return {}
 
-    def _refused(self, name: str, fields: Mapping[str, Any]) -> None:
+    def _refused(self, name: str, needed: str, fields: Mapping[str, Any]) -> None:
         """The model refused a field: its value is invalid, or it is missing."""
         wrong = self._reading.wrong
         if name in wrong or (name == "max_participants" and "preset" in wrong):
             return
-        position, message = self._invalid(name, fields[name]) if name in fields else self._missing(name)
+        position, message = self._invalid(name, fields[name], needed) if name in fields else self._missing(name)
         self._document.diagnostics.append(Diagnostic(position, message))
 
-    def _invalid(self, name: str, value: Any) -> Diagnostic:
+    def _invalid(self, name: str, value: Any, needed: str) -> Diagnostic:
         shown = _origin(self._document, self._policy, name, value)
         is_given = _given(self._document, name) is not None
         what = f"invalid value {shown}" if is_given else f"{shown} is invalid here"
         position = _position_of_value(self._document, name)
-        return Diagnostic(position, f"{name}: {what}; use {FIELDS[name].rule}")
+        return Diagnostic(position, f"{name}: {what}; use {needed}")
 
     def _missing(self, name: str) -> Diagnostic:
         entry = self._document.entries.get(name)

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from controller.plan.metadata import policy_from_metadata
-from controller.plan.model import Action, DeleteRetiredRoom, Stop
+from controller.plan.model import Action, Close, DeleteRetiredRoom, Stop
 from controller.room import Disruption, FieldChange, RoomSpec
 
 
@@ -20,6 +20,6 @@ def drift(metadata: str, after: RoomSpec) -> tuple[FieldChange, ...]:
 
 def disruption(actions: Iterable[Action], fields: Iterable[FieldChange]) -> Disruption:
     """The class of the change, even if the room is empty."""
-    if any(isinstance(action, Stop | DeleteRetiredRoom) for action in actions):
+    if any(isinstance(action, Stop | Close | DeleteRetiredRoom) for action in actions):
         return Disruption.DISCONNECTS
     return Disruption.worst(change.disruption for change in fields)

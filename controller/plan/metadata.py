@@ -8,10 +8,11 @@ import hmac
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
-from controller.room import FIELDS, RoomSpec
+from controller.room import FIELDS, RoomSpec, format_time
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,17 +57,21 @@ _SHOWN: Final = tuple(name for name, field in FIELDS.items() if field.in_metadat
 _POLICY: Final = tuple(name for name, field in FIELDS.items() if field.restricts is not None)
 
 
-@lru_cache(maxsize=1 << 15)
-def room_metadata(spec: RoomSpec, room_id: str, owner: Owner, store: str) -> str:
-    """The metadata of a room's live room: canonical JSON, so that equal text means equal content.
+def room_metadata(spec: RoomSpec, room_id: str, owner: Owner, store: str, now: datetime) -> str:
+    """The metadata of a room's live room: canonical JSON, so that equal text means equal content."""
+    return _room_metadata(spec, room_id, owner, store, spec.cut_off(now))
 
-    Cached, since each pass compares that of every room.
-    """
+
+@lru_cache(maxsize=1 << 15)
+def _room_metadata(spec: RoomSpec, room_id: str, owner: Owner, store: str, cut_off: datetime | None) -> str:
+    """Cached, since each pass compares that of every room."""
+    ends = {"cut_off": format_time(cut_off)} if cut_off is not None else {}
     content = {
         "managed_by": _PREFIX + owner.instance,
         "store_hash": owner.store_marks(store)[0],
         "room_hash": owner.room_marks(room_id)[0],
         **{name: getattr(spec, name) for name in _SHOWN},
+        **ends,
     }
     return json.dumps(content, separators=(",", ":"))
 

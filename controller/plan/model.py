@@ -13,7 +13,7 @@ from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.plan.metadata import Owner
 from controller.records.record import Hold, RoomRecord, UnusableRecord
-from controller.room import Disruption, FieldChange
+from controller.room import Disruption, FieldChange, format_time
 from controller.text import pluralize
 
 
@@ -59,8 +59,9 @@ class RestoreRecord:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Create a live room under a new name."""
+    """Create a live room under a new name. `scheduled`: because its open hours begin."""
 
+    scheduled: bool = False
     action_name = ActionName.START
     label = "start"
 
@@ -94,10 +95,23 @@ class Repair:
 
 @dataclass(frozen=True, slots=True)
 class Stop:
-    """Delete the live room at once, even if participants are inside: `active: false`."""
+    """Delete the live room at once, even if participants are inside: `active: false`.
 
+    `scheduled`: its open hours are over, and so is the overrun.
+    """
+
+    scheduled: bool = False
     action_name = ActionName.STOP
     label = "stop"
+
+
+@dataclass(frozen=True, slots=True)
+class Close:
+    """Delete the live room once it is empty: its open hours are over. From `cut_off` on it is a Stop."""
+
+    cut_off: datetime | None
+    action_name = ActionName.STOP
+    label = "close"
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,16 +148,17 @@ Action: TypeAlias = (
     | Adopt
     | Repair
     | Stop
+    | Close
     | Recreate
     | DeleteRetiredRoom
     | Remove
 )
 """`label` is the label of `roomctl_actions_total`: it stays if the class is renamed."""
 
-Holdable: TypeAlias = Update | Stop | Recreate | Remove
+Holdable: TypeAlias = Update | Stop | Close | Recreate | Remove
 """What waits for the end of a hold."""
 
-Deferrable: TypeAlias = Recreate | Remove
+Deferrable: TypeAlias = Close | Recreate | Remove
 """What waits until the room is empty."""
 
 
@@ -242,7 +257,9 @@ class RoomChange:
 
     @property
     def deferral(self) -> str:
-        return f"deferred until the room is empty, {self.people} inside"
+        cut_off = next((a.cut_off for a in self.actions if isinstance(a, Close)), None)
+        latest = f" or until {format_time(cut_off)}" if cut_off is not None else ""
+        return f"deferred until the room is empty{latest}, {self.people} inside"
 
     @property
     def action_names(self) -> tuple[ActionName, ...]:
@@ -320,7 +337,8 @@ class Plan:
     `stale` are rooms whose manifest is in error: the key of their record, and the first error. `guarded` are,
     by key, the rooms that stay although their manifest is gone, and the guard that keeps them. `orphans` are
     live rooms that our database made and no record has; one is deleted after two checks found it empty.
-    Without `people_known` the numbers of participants say nothing.
+    Without `people_known` the numbers of participants say nothing. `changes_at` is when open hours change it
+    next.
     """
 
     changes: tuple[RoomChange, ...] = ()
@@ -334,6 +352,7 @@ class Plan:
     commit: Commit | None = None
     notes: tuple[str, ...] = ()
     people_known: bool = True
+    changes_at: datetime | None = None
 
     @property
     def empty(self) -> bool:
@@ -375,7 +394,8 @@ class PlanInputs:
     `id_key` is the derived key for room ids. `missing_for_seconds`, by key, is how long a manifest has been
     missing in every valid snapshot (no entry: just now); `prune_grace_seconds` how long it must have been
     missing (0 for `apply`, 10 for `run`). `approved_removals` are rooms that may be removed although a guard
-    blocks it. `ripe_orphans` are live names that two checks found empty.
+    blocks it. `ripe_orphans` are live names that two checks found empty. `clock_is_right`: the time is good
+    enough to cut people off by it.
     """
 
     owner: Owner
@@ -388,6 +408,7 @@ class PlanInputs:
     approved_removals: frozenset[str] = frozenset()
     hold_all: Hold | None = None
     ripe_orphans: frozenset[str] = frozenset()
+    clock_is_right: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,6 @@
 """What changes between two sets of manifests, without LiveKit and without the database. Pure.
 
-The rooms of the first set count as they would be after an `apply` of it: on record, and live if active.
+The rooms of the first set count as they would be after an `apply` of it: on record, and live as specified.
 Their people are not known, so none are counted.
 """
 
@@ -25,7 +25,7 @@ _OWNER: Final = Owner("default", (_KEY,))
 def compare_manifests(base: Desired, desired: Desired, now: datetime) -> Plan:
     """The plan from the manifests of `base` to those of `desired`; errors are those of `desired`."""
     records = {record.id: record for record in (_record(room, now) for room in base.rooms.values())}
-    live = [_live(record) for record in records.values() if record.live is not None]
+    live = [_live(record, now) for record in records.values() if record.live is not None]
     observed = Observed(
         desired,
         records,
@@ -41,15 +41,16 @@ def compare_manifests(base: Desired, desired: Desired, now: datetime) -> Plan:
 def _record(room: ManifestRoom, now: datetime) -> RoomRecord:
     identifier = room.pinned_id or room_id(room.key, _KEY)
     record = RoomRecord.new(identifier, room.key, room.file, room.spec, now=now, invite_epoch=0)
-    name = LiveName(room.key, "") if room.spec.active else None
+    is_live = room.spec.active and room.spec.opening(now).is_prepared(now)
+    name = LiveName(room.key, "") if is_live else None
     return replace(record, live=name, status=Status(1))
 
 
-def _live(record: RoomRecord) -> LiveRoom:
+def _live(record: RoomRecord, now: datetime) -> LiveRoom:
     return LiveRoom(
         record.key,
         sid="",
-        metadata=room_metadata(record.spec, record.id, _OWNER, ""),
+        metadata=room_metadata(record.spec, record.id, _OWNER, "", now),
         max_participants=record.spec.max_participants,
         empty_timeout=EMPTY_TIMEOUT_SECONDS,
         departure_timeout=EMPTY_TIMEOUT_SECONDS,

@@ -4,8 +4,10 @@ Stage 1 (matching.py) finds the record of each manifest. Stage 2 (here) decides 
 match its spec. guards.py blocks unsafe removals, and defers what would disconnect people.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
+from itertools import chain
 from typing import Final, TypeAlias
 
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
@@ -18,6 +20,7 @@ from controller.plan.metadata import room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
+    Close,
     Create,
     Deferrable,
     DeleteRetiredRoom,
@@ -39,9 +42,11 @@ from controller.plan.moves import find_moves, with_moves
 from controller.plan.ownership import Ownership, classify_rooms
 from controller.plan.unusable import claims, notes, restorations
 from controller.records.record import Hold, RoomRecord
-from controller.room import RoomSpec, field_changes
+from controller.room import HOURS, Disruption, FieldChange, RoomSpec, field_changes, format_time
 
 REMOVED: Final = "manifest deleted, id and links end until the key comes back"
+CLOSED: Final = "Closed"
+"""The reason of the condition Ready while a room is closed."""
 SECOND_FILE: Final = "the recording goes on in a second file"
 _Step: TypeAlias = tuple[Action, str]
 """An action and the reason for it."""
@@ -60,7 +65,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     context = _PlanContext(observed, owners, inputs)
     needs = [_with_hold(need, context) for need in _needs(matching, context)]
     needs += map(_restoration, restored.values())
-    planned = [_change(need, observed) for need in sorted(needs, key=lambda need: need.key)]
+    planned = [_change(need, observed, inputs) for need in sorted(needs, key=lambda need: need.key)]
     guarded = apply_guards(planned, matching, observed, inputs)
     changes = with_moves(guarded, find_moves(guarded))
     adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
@@ -77,7 +82,17 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
         revision=observed.desired.revision,
         commit=observed.desired.history.head,
         notes=tuple(notes(observed, restored)),
+        changes_at=_next_change(matching, inputs),
     )
+
+
+def _next_change(matching: Matching, inputs: PlanInputs) -> datetime | None:
+    """When open hours change a room next."""
+    specs = chain(
+        (each.manifest.spec for each in matching.matches), (each.spec for each in matching.untouched)
+    )
+    changes = (spec.next_change(inputs.now) for spec in specs if spec.opens or spec.closes)
+    return min((change for change in changes if change is not None), default=None)
 
 
 def _match(observed: Observed, inputs: PlanInputs, claimed: Mapping[str, ManifestRoom]) -> Matching:
@@ -204,9 +219,13 @@ def _live_steps(
     """Stage 2: what the live side of one room needs for the spec after stage 1."""
     live = context.observed.live
     current = record.live if record is not None else None
+    now = context.inputs.now
     if not spec.active:
         if current is not None:
             yield Stop(), "room is inactive"
+    elif not spec.opening(now).is_prepared(now):
+        if current is not None:
+            yield from _closing_steps(current.name, spec, room_id, context)
     elif current is not None and current.name in live:
         yield from _drift_steps(live[current.name], spec, room_id, context.inputs)
     elif (found := context.adoptable(room_id)) is not None:
@@ -217,14 +236,34 @@ def _live_steps(
             Heal(current.name),
             "LiveKit room disappeared" if current.sid else "LiveKit room not created yet",
         )
+    elif record is not None and _was_closed(record):
+        yield Start(scheduled=True), "room opens"
     else:
         yield Start(), "room is active"
     for name in context.owners.retired.get(room_id, ()):
         yield DeleteRetiredRoom(name), "a replaced LiveKit room still exists"
 
 
+def _was_closed(record: RoomRecord) -> bool:
+    """Whether its open hours were over, so that nobody started it now."""
+    ready = record.status.condition("Ready")
+    return ready is not None and ready.reason == CLOSED
+
+
+def _closing_steps(name: str, spec: RoomSpec, room_id: str, context: _PlanContext) -> Iterator[_Step]:
+    """The room is closed. Who is still inside may stay for the overrun, and has to keep to the policy."""
+    now, cut_off, live = context.inputs.now, spec.cut_off(context.inputs.now), context.observed.live
+    if cut_off is not None and now >= cut_off and context.inputs.clock_is_right:
+        yield Stop(scheduled=True), f"closed at {format_time(cut_off - spec.overrun_time)}"
+        return
+    if name in live:
+        drift = _drift_steps(live[name], spec, room_id, context.inputs)
+        yield from (step for step in drift if not isinstance(step[0], Recreate))
+    yield Close(cut_off), f"closes at {format_time(cut_off)}" if cut_off is not None else "not open yet"
+
+
 def _drift_steps(room: LiveRoom, spec: RoomSpec, room_id: str, inputs: PlanInputs) -> Iterator[_Step]:
-    if room.metadata != room_metadata(spec, room_id, inputs.owner, inputs.store):
+    if room.metadata != room_metadata(spec, room_id, inputs.owner, inputs.store, inputs.now):
         yield Repair(room.name), "LiveKit room metadata is out of date"
     if room.max_participants != spec.max_participants:
         yield Recreate(), "max_participants cannot be changed on a live room"
@@ -232,7 +271,14 @@ def _drift_steps(room: LiveRoom, spec: RoomSpec, room_id: str, inputs: PlanInput
         yield Recreate(), "LiveKit would close the room when it is empty"
 
 
-def _change(need: _Need, observed: Observed) -> RoomChange:
+def _new_cut_off(fields: Iterable[FieldChange], spec: RoomSpec, inputs: PlanInputs) -> datetime | None:
+    """When changed open hours will cut off the people inside; None: not, or they are unchanged."""
+    changed = any(change.field in HOURS for change in fields)
+    prepared = spec.active and spec.opening(inputs.now).is_prepared(inputs.now)
+    return spec.cut_off(inputs.now) if changed and prepared else None
+
+
+def _change(need: _Need, observed: Observed, inputs: PlanInputs) -> RoomChange:
     record, actions = need.record, tuple(action for action, _ in need.steps)
     created = any(isinstance(action, Create) for action in actions)
     restored = any(isinstance(action, RestoreRecord) for action in actions)
@@ -241,16 +287,18 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
     people = people_inside(live_name, observed)
     live = observed.live.get(live_name or "")
     live_fields = (*fields, *drift(live.metadata, need.spec)) if live is not None else fields
+    cut_off = _new_cut_off(fields, need.spec, inputs) if live is not None else None
+    reasons = [*_reasons(need)]
     return RoomChange(
         key=need.key,
         id=need.id,
         name=need.spec.name,
         actions=actions,
-        reason="; ".join(_reasons(need)),
+        reason="; ".join(reasons if cut_off is None else [*reasons, f"closes at {format_time(cut_off)}"]),
         record=record,
         hold=need.hold,
         fields=fields,
-        disruption=disruption(actions, live_fields),
+        disruption=disruption(actions, live_fields) if cut_off is None else Disruption.DISCONNECTS,
         live_name=live_name,
         participants=people or 0,
         # a room that was not read may not be empty

@@ -23,6 +23,7 @@ from controller.plan.metadata import Owner, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
+    Close,
     Create,
     Deferrable,
     DeleteOrphan,
@@ -51,7 +52,7 @@ from controller.state_cache import StateCache
 MAX_CONCURRENT_PERMISSION_UPDATES: Final = 10
 """People of one room whose permissions are changed concurrently; calls for other rooms go in between."""
 
-Recorded: TypeAlias = Create | Update | RestoreRecord | Stop | Remove
+Recorded: TypeAlias = Create | Update | RestoreRecord | Stop | Close | Remove
 """Actions that are not planned again once they are in the record."""
 
 
@@ -148,7 +149,7 @@ class ChangeApplier:
                     record = record.with_live_name(self.clock.new_name(), now)
                 case Adopt(name):
                     record = record.with_live_name(name, now)
-                case Stop():
+                case Stop() | Close():
                     record = record.without_live_name(now)
                 case Remove():
                     record = record.with_tombstone(now)
@@ -168,7 +169,7 @@ class ChangeApplier:
             case Recreate():
                 record = await self._ensure_room(record)
                 await self._delete_retired_rooms(before, record)
-            case Stop() | Remove():
+            case Stop() | Close() | Remove():
                 await self._delete_retired_rooms(before, record)
             case Adopt(name):
                 room = self.state.live.get(name)
@@ -216,7 +217,8 @@ class ChangeApplier:
         self.state.record_deleted(name, self.clock.monotonic())
 
     def _metadata(self, record: RoomRecord) -> str:
-        return room_metadata(record.spec, record.id, self.owner, self.store.identity.store)
+        now = self.clock.wall()
+        return room_metadata(record.spec, record.id, self.owner, self.store.identity.store, now)
 
     async def enforce(self, record: RoomRecord) -> int:
         """Correct everybody's permissions to what role and policy give, and remove who must leave.

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Final
 
 from controller.access.people import people_in, unlisted
-from controller.clock import Clock
+from controller.clock import CLOCK_LIMIT_SECONDS, Clock
 from controller.errors import LiveKitError
 from controller.live.webhook import WebhookEvent
 from controller.logs import get_logger
@@ -86,12 +86,17 @@ class Planner:
         """
         now = self.clock.monotonic()
         last = self._empty_plan
-        if last is not None and now < last.until and observed == last.observed:
+        if last is not None and self._is_valid(last, now) and observed == last.observed:
             return last.plan
         plan = await self._fresh(observed, approved_removals, everyone=everyone)
         idle = plan.empty and not plan.chores and not plan.orphans
         self._empty_plan = _EmptyPlan(observed, plan, now + EMPTY_PLAN_TTL_SECONDS) if idle else None
         return plan
+
+    def _is_valid(self, last: _EmptyPlan, now: float) -> bool:
+        """Whether time has changed nothing since."""
+        changes_at = last.plan.changes_at
+        return now < last.until and (changes_at is None or self.clock.wall() < changes_at)
 
     async def _fresh(self, observed: Observed, approved_removals: frozenset[str], *, everyone: bool) -> Plan:
         inputs = replace(
@@ -102,6 +107,7 @@ class Planner:
             hold_all=self.records.hold_all,
             missing_for_seconds=self.absence.missing_for_seconds(self.clock.monotonic()),
             ripe_orphans=self.orphans.ripe(),
+            clock_is_right=abs(self.observer.state.clock_ahead_s or 0.0) <= CLOCK_LIMIT_SECONDS,
         )
         draft = make_plan(observed, inputs)
         if any(change.blocked_by in (BlockReason.TOO_MANY, BlockReason.EMPTY) for change in draft.changes):
@@ -202,6 +208,8 @@ class Reconciler:
             self.triggers.files_later(due)
         if self.planner.unsure:
             self.triggers.later(RECHECK_OCCUPANCY_SECONDS)
+        if plan.changes_at is not None:
+            self.triggers.later((plan.changes_at - self.planner.clock.wall()).total_seconds())
         self._log_blocked(plan)
         self._start_permission_checks(observed, audit=audit)
         self.task_runner.start_changes(plan, check_permissions=audit)

@@ -13,6 +13,7 @@ from controller.plan.model import (
     Action,
     Adopt,
     BlockReason,
+    Close,
     Create,
     Deferrable,
     DeleteRetiredRoom,
@@ -21,6 +22,8 @@ from controller.plan.model import (
     Repair,
     RestoreRecord,
     RoomChange,
+    Start,
+    Stop,
     Update,
 )
 from controller.reconcile.status import vanished
@@ -34,6 +37,7 @@ AuthorOf = Callable[[str], str | None]
 """The last author of a manifest, by its path below rooms.d: `git COMMIT AUTHOR`; None if unknown."""
 
 CONTROLLER: Final = "controller"
+SCHEDULE: Final = "schedule"
 log = get_logger()
 _OURS_ON_API_ROOMS: Final = frozenset({EventType.HEAL, EventType.ADOPT, EventType.RECREATE})
 """Other actions on an API room are recorded by the call that requested them."""
@@ -69,7 +73,8 @@ class RoomEvents:
 
         def on_done(action: Action) -> None:
             kind = event_type(action, change)
-            if kind in recorded or (file is None and kind not in _OURS_ON_API_ROOMS):
+            ours = file is not None or kind in _OURS_ON_API_ROOMS or is_scheduled(action)
+            if kind in recorded or not ours:
                 return
             recorded.add(kind)
             seen = listed.num_participants if listed is not None and not isinstance(action, Deferrable) else 0
@@ -166,10 +171,17 @@ class RoomEvents:
 
     def _author(self, change: RoomChange, action: Action) -> str:
         """The author: that of the manifest, or the controller if it only repairs the room."""
+        if is_scheduled(action):
+            return SCHEDULE
         file, heals = manifest_file(change), isinstance(action, Heal) and vanished(change)
         if file is None or heals or isinstance(action, Adopt | Repair | RestoreRecord | DeleteRetiredRoom):
             return CONTROLLER
         return self.author_of(file) or f"manifest {file}"
+
+
+def is_scheduled(action: Action) -> bool:
+    """Whether it is done because of the room's open hours."""
+    return isinstance(action, Close) or (isinstance(action, Start | Stop) and action.scheduled)
 
 
 def event_type(action: Action, change: RoomChange) -> EventType:

@@ -8,6 +8,7 @@ from typing import Final
 from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError
 from controller.plan.model import BlockReason, DeleteRetiredRoom, Heal, RoomChange
+from controller.plan.planner import CLOSED
 from controller.records.record import Condition, Origin, RoomRecord, Status
 
 TRUE: Final = "True"
@@ -20,7 +21,7 @@ class StatusInputs:
 
     `live`: its live room exists. `failure`: why the last try failed, one sentence. `change`: what is still
     to do. `guard`: what keeps it although its manifest is gone. `stale`: the error that keeps it at its last
-    valid spec. `companions`: their conditions.
+    valid spec. `companions`: their conditions. `closed`: its open hours are over, and what comes next.
     """
 
     live: bool
@@ -30,6 +31,7 @@ class StatusInputs:
     failure: str | None = None
     stalled: bool = False
     companions: tuple[NewCondition, ...] = ()
+    closed: str | None = None
 
 
 def status_of(record: RoomRecord, inputs: StatusInputs, now: datetime) -> Status:
@@ -72,11 +74,15 @@ def _conditions(record: RoomRecord, inputs: StatusInputs) -> Iterator[NewConditi
 def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
     if inputs.failure is not None:
         return NewCondition("Ready", FALSE, "Failed", inputs.failure)
-    if record.should_be_live and not inputs.live:
+    wanted, waiting = record.should_be_live and inputs.closed is None, _waiting(inputs)
+    if wanted and not inputs.live:
         return NewCondition("Ready", FALSE, "NotLive", "the LiveKit room has not been created yet")
-    if not record.should_be_live and (inputs.live or _given_up(inputs.change)):
+    stays = record.should_be_live and waiting is not None
+    if not wanted and not stays and (inputs.live or _given_up(inputs.change)):
         return NewCondition("Ready", FALSE, "StillLive", "the LiveKit room has not been deleted yet")
-    return _waiting(inputs) or NewCondition("Ready", TRUE, "AsSpecified", _removed_soon(inputs.change))
+    if inputs.closed is not None and record.should_be_live and waiting is None:
+        return NewCondition("Ready", TRUE, CLOSED, inputs.closed)
+    return waiting or NewCondition("Ready", TRUE, "AsSpecified", _removed_soon(inputs.change))
 
 
 def _waiting(inputs: StatusInputs) -> NewCondition | None:
@@ -109,7 +115,9 @@ def _given_up(change: RoomChange | None) -> bool:
 def _live(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
     if inputs.live:
         return NewCondition("Live", TRUE, "Listed")
-    return NewCondition("Live", FALSE, "NotListed" if record.should_be_live else "Inactive")
+    if not record.should_be_live:
+        return NewCondition("Live", FALSE, "Inactive")
+    return NewCondition("Live", FALSE, "NotListed" if inputs.closed is None else CLOSED)
 
 
 def _manifest_valid(stale: ManifestError | None) -> NewCondition:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from controller.clock import Clock
 from controller.companions.companion import Companion, NewCondition
@@ -11,7 +12,11 @@ from controller.reconcile.status import TRUE, StatusInputs, guarded, status_of, 
 from controller.reconcile.trackers import FlapDetector
 from controller.records.ports import RecordWriter
 from controller.records.record import RoomRecord
+from controller.room import format_time
 from controller.state_cache import StateCache
+
+_Extras: TypeAlias = tuple[tuple[NewCondition, ...], str | None]
+"""What changes a room's status without a change of its record: conditions, and whether it is closed."""
 
 
 @dataclass(slots=True)
@@ -24,7 +29,7 @@ class StatusWriter:
     flapping: FlapDetector
     companions: tuple[Companion, ...] = ()
     _failures: dict[str, str] = field(default_factory=dict)
-    _up_to_date: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = field(default_factory=dict)
+    _up_to_date: dict[str, tuple[RoomRecord, _Extras]] = field(default_factory=dict)
 
     async def write_status(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
         """Write the record's sid and status after an action; `left` is what is still to do.
@@ -53,11 +58,11 @@ class StatusWriter:
         changes = {change.id: change for change in plan.changes}
         for room_id in self._failures.keys() - changes.keys() - busy:
             del self._failures[room_id]  # what had failed is not wanted any more, or is done
-        up_to_date: dict[str, tuple[RoomRecord, tuple[NewCondition, ...]]] = {}
+        up_to_date: dict[str, tuple[RoomRecord, _Extras]] = {}
         for record in records.values():
             if record.removed or record.id in busy:
                 continue
-            change, now = changes.get(record.id), self._extra_conditions(record)
+            change, now = changes.get(record.id), (self._extra_conditions(record), self._closed(record))
             before = self._up_to_date.get(record.id)
             plain = change is None and record.key not in plan.stale and record.key not in plan.guarded
             sid_is_current = self._is_sid_current(record)
@@ -117,4 +122,14 @@ class StatusWriter:
             failure=self._failures.get(record.id),
             stalled=self._is_stalled(record),
             companions=self._extra_conditions(record),
+            closed=self._closed(record),
         )
+
+    def _closed(self, record: RoomRecord) -> str | None:
+        """When a closed room opens, as text; None if it is open."""
+        now = self.clock.wall()
+        opening = record.spec.opening(now)
+        if opening.is_prepared(now):
+            return None
+        opens = opening.opens(now)
+        return f"opens at {format_time(opens)}" if opens is not None else "does not open again"

@@ -30,7 +30,7 @@ from controller.records.record import (
     UnusableReason,
     UnusableRecord,
 )
-from controller.room import FIELDS, RoomSpec, api_key
+from controller.room import FIELDS, OUR_FIELDS, RoomSpec, api_key
 
 RECORD_SCHEMA: Final = 2
 """The schema of records that this release understands: it acts on a record whose `reader` is no higher."""
@@ -44,6 +44,8 @@ _AWARE: Final[CodecOptions[Mapping[str, Any]]] = CodecOptions(
 _LENIENT: Final = _AWARE.with_options(unicode_decode_error_handler="replace")
 _REQUIRED: Final[Any] = object()
 _ALL_FIELDS: Final = set(FIELDS)
+_OUR_DEFAULTS: Final = {name: FIELDS[name].default for name in OUR_FIELDS}
+"""Most rooms have these values, which need no check."""
 _MAX_WHOLE: Final = 2**53
 """Above it a float is not exact, and a count that increases would soon be too large for BSON."""
 _LAST_YEAR: Final = 9998
@@ -120,7 +122,11 @@ def _read_spec(stored: Any) -> RoomSpec:
     """The spec, checked like any other, since people can edit the database."""
     if not isinstance(stored, Mapping):
         raise UnreadablePartError(readable=_partial_spec({}))
-    given = {name: _number(stored[name]) for name in FIELDS if stored.get(name) is not None}
+    given = {
+        name: _number(value)
+        for name in FIELDS
+        if (value := stored.get(name)) is not None and value != _OUR_DEFAULTS.get(name)
+    }
     try:
         spec = RoomSpec.model_validate(given)
     except ValidationError as error:

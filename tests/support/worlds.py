@@ -16,6 +16,7 @@ from controller.plan.metadata import Owner, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
+    Close,
     Create,
     DeleteOrphan,
     DeleteRetiredRoom,
@@ -97,7 +98,7 @@ def live_room(room: RoomRecord, name: str | None = None, *, store: str = STORE, 
     wanted = LiveRoom(
         name=called,
         sid=f"RM_{called}",
-        metadata=room_metadata(room.spec, room.id, OWNER, store),
+        metadata=room_metadata(room.spec, room.id, OWNER, store, NOW),
         max_participants=room.spec.max_participants,
         empty_timeout=EMPTY_TIMEOUT_SECONDS,
         departure_timeout=EMPTY_TIMEOUT_SECONDS,
@@ -237,7 +238,7 @@ class World:
                 room = room.with_live_name(self._name(), self.now)
             case Adopt(name):
                 room = room.with_live_name(name, self.now)
-            case Stop():
+            case Stop() | Close():
                 room = room.without_live_name(self.now)
             case Remove():
                 room = room.with_tombstone(self.now)
@@ -253,7 +254,7 @@ class World:
                 self.live.setdefault(after.live.name, live_room(after))
                 self.records[after.id] = after.with_sid(self.live[after.live.name].sid)
             case Repair(name) if name in self.live:
-                metadata = room_metadata(after.spec, after.id, OWNER, STORE)
+                metadata = room_metadata(after.spec, after.id, OWNER, STORE, self.now)
                 self.live[name] = replace(self.live[name], metadata=metadata)
             case DeleteRetiredRoom(name):
                 self.vanish(name)

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from pydantic import ConfigDict, Field, ValidationError, create_model
 
-from controller.room import ANSWER_ORDER, FIELDS, OUR_FIELDS, PRESETS, RoomField, RoomSpec
+from controller.room import ANSWER_ORDER, FIELDS, OUR_FIELDS, PRESETS, RoomField, RoomSpec, problems_of
 from controller.sidecar.http.body import MAX_FILTER_JSON_DEPTH, invalid
 from controller.sidecar.http.models import RequestBody, ResponseBody
 
@@ -146,8 +146,8 @@ def checked_spec(values: Mapping[str, Any]) -> RoomSpec:
     try:
         return RoomSpec(**values)
     except ValidationError as error:
-        name = str(error.errors(include_url=False, include_input=False)[0]["loc"][0])
-        raise invalid(name, _RULES[name]) from None
+        name, needed = next(problems_of(error))
+        raise invalid(name, f"must be {needed}") from None
 
 
 class RoomId(_Body):

@@ -5,8 +5,9 @@ from dataclasses import replace
 import pytest
 
 from controller.cli.rooms import CONTROLLER_AWAY, RoomStatus
-from controller.cli.wait_condition import Target, WaitCondition, parse_condition, parse_duration, unmet_reason
+from controller.cli.wait_condition import Target, WaitCondition, parse_condition, unmet_reason
 from controller.records.record import Condition, Status
+from controller.text import parse_duration
 from tests.support.rooms import NOW, room
 
 TARGET = Target("events/room-1")

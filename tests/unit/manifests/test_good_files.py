@@ -11,7 +11,7 @@ import yaml
 from controller.manifests.load import load
 from controller.manifests.schema import manifest_schema
 from controller.manifests.snapshot import Desired, ManifestRoom, SourcePosition
-from controller.room import PRESETS, REFERENCE_FIELDS
+from controller.room import FIELDS, OUR_FIELDS, PRESETS, REFERENCE_FIELDS
 from tests.support.reference import ANSWER, CREATE, CREATE_ROOM, NEWER
 from tests.unit.manifests.corpus import GOOD, GOOD_JSON
 
@@ -86,7 +86,7 @@ def test_a_room_as_the_api_returns_it_is_a_manifest_that_keeps_its_id(tmp_path: 
     manifest = room(tmp_path, ANSWER, "f.json")
     assert manifest.pinned_id == returned["id"]
     assert manifest.id_position == SourcePosition(3, 7)
-    ours = {"join": "link", "reserved_seats": 0}
+    ours = {name: FIELDS[name].default for name in OUR_FIELDS}
     assert manifest.spec.as_dict() == {field: returned[field] for field in REFERENCE_FIELDS} | ours
     SCHEMA.validate(returned)
 

@@ -75,7 +75,7 @@ def test_rooms_come_out_as_they_should_whatever_happens_in_between(
         assert (room.live is not None) == room.should_be_live
         if room.live is not None:
             live = world.live[room.live.name]
-            assert live.metadata == room_metadata(room.spec, room.id, OWNER, STORE)
+            assert live.metadata == room_metadata(room.spec, room.id, OWNER, STORE, world.now)
     keys = [room.key for room in world.records.values()]
     assert len(keys) == len(set(keys))
 
