@@ -22,6 +22,7 @@ from pydantic import (
     field_validator,
 )
 from pydantic.fields import FieldInfo
+from pydantic_core import PydanticCustomError
 
 from controller.hours import (
     ALWAYS,
@@ -77,12 +78,15 @@ class Join(StrEnum):
 _UTC: Final = read_zone("UTC")
 
 
-def _readable(read: Callable[[str], Any]) -> AfterValidator:
-    """The text is one that `read` accepts; '' is a value that is not set."""
+def _readable(read: Callable[[str], Any], *, required: bool = False) -> AfterValidator:
+    """The text is one that `read` accepts. Unless it is required, '' is a value that is not set."""
 
     def check(text: str) -> str:
-        if text:
-            read(text)
+        try:
+            if text or required:
+                read(text)
+        except ValueError:
+            raise PydanticCustomError("unreadable", "it cannot be read") from None
         return text
 
     return AfterValidator(check)
@@ -100,14 +104,14 @@ Mode = Annotated[RecordMode, Field(strict=False)]
 JoinMode = Annotated[Join, Field(strict=False)]
 ReservedSeats = Annotated[int, Field(ge=0, lt=MAX_PARTICIPANTS)]
 _Line = Annotated[str, StringConstraints(max_length=500)]
-Zone = Annotated[_Line, _readable(read_zone)]
+Zone = Annotated[_Line, _readable(read_zone, required=True)]
 Moment = Annotated[
     _Line,
     _readable(lambda text: read_moment(text, _UTC)),
     WithJsonSchema({"type": "string", "pattern": rf"^$|{MOMENT_PATTERN}".replace(r"\Z", "$")}),
 ]
 Rule = Annotated[_Line, _readable(check_rule)]
-Duration = Annotated[_Line, _readable(read_overrun)]
+Duration = Annotated[_Line, _readable(read_overrun, required=True)]
 
 FieldKind: TypeAlias = type[str] | type[int] | type[bool] | type[StrEnum]
 
@@ -295,13 +299,6 @@ class RoomSpec(BaseModel):
         if seats >= info.data.get("max_participants", MAX_PARTICIPANTS):
             raise ValueError(cls.model_fields["reserved_seats"].metadata[-1].rule)
         return seats
-
-    @field_validator("timezone", "overrun")
-    @classmethod
-    def _is_given(cls, text: str) -> str:
-        if not text:
-            raise ValueError("a value that is not empty")
-        return text
 
     @field_validator("opens", "closes", "repeats")
     @classmethod

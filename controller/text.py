@@ -26,7 +26,7 @@ def quote_excerpt(text: str) -> str:
 def closest_match(word: str, known: Iterable[str]) -> str | None:
     """The known word that was probably meant, or None if none is similar."""
     folded = {_fold(each): each for each in known}
-    near = difflib.get_close_matches(_fold(word[:MAX_QUOTED_CHARS]), folded, n=1, cutoff=0.6)
+    near = difflib.get_close_matches(_fold(word[:MAX_QUOTED_CHARS]), folded, n=1, cutoff=0.65)
     return folded[near[0]] if near else None
 
 

@@ -200,10 +200,12 @@ class _Room:
 
     def _refused(self, name: str, needed: str, fields: Mapping[str, Any]) -> None:
         """The model refused a field: its value is invalid, or it is missing."""
-        wrong = self._reading.wrong
-        if name in wrong or (name == "max_participants" and "preset" in wrong):
+        known = self._reading.wrong
+        if name in known or (name == "max_participants" and "preset" in known):
             return
-        position, message = self._invalid(name, fields[name], needed) if name in fields else self._missing(name)
+        position, message = (
+            self._invalid(name, fields[name], needed) if name in fields else self._missing(name)
+        )
         self._document.diagnostics.append(Diagnostic(position, message))
 
     def _invalid(self, name: str, value: Any, needed: str) -> Diagnostic:

@@ -107,9 +107,13 @@ class Stop:
 
 @dataclass(frozen=True, slots=True)
 class Close:
-    """Delete the live room once it is empty: its open hours are over. From `cut_off` on it is a Stop."""
+    """Delete the live room once it is empty, after its open hours. From `cut_off` on it is a Stop.
+
+    `later`: it is open now. This is only planned together with a change of the hours, to show it.
+    """
 
     cut_off: datetime | None
+    later: bool = False
     action_name = ActionName.STOP
     label = "close"
 
@@ -194,6 +198,8 @@ class WaitsFor(StrEnum):
     """Its manifest has to be missing for ten seconds."""
     EMPTY = "empty"
     """Nobody may be inside."""
+    TIME = "time"
+    """Its open hours have to be over."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,6 +235,8 @@ class RoomChange:
 
     def waits_for(self, action: Action) -> tuple[WaitsFor, ...]:
         """What one of its actions waits for; () if it is done now."""
+        if isinstance(action, Close) and action.later:
+            return (WaitsFor.TIME,)
         return tuple(wait for wait, kinds in self._waits() if isinstance(action, kinds))
 
     def _waits(self) -> Iterator[tuple[WaitsFor, UnionType]]:
@@ -256,9 +264,13 @@ class RoomChange:
         return pluralize(self.participants, "participant")
 
     @property
+    def cut_off(self) -> datetime | None:
+        """When open hours end for the people inside; None: not."""
+        return next((action.cut_off for action in self.actions if isinstance(action, Close)), None)
+
+    @property
     def deferral(self) -> str:
-        cut_off = next((a.cut_off for a in self.actions if isinstance(a, Close)), None)
-        latest = f" or until {format_time(cut_off)}" if cut_off is not None else ""
+        latest = f" or until {format_time(self.cut_off)}" if self.cut_off is not None else ""
         return f"deferred until the room is empty{latest}, {self.people} inside"
 
     @property

@@ -4,7 +4,7 @@ Stage 1 (matching.py) finds the record of each manifest. Stage 2 (here) decides 
 match its spec. guards.py blocks unsafe removals, and defers what would disconnect people.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
@@ -42,7 +42,7 @@ from controller.plan.moves import find_moves, with_moves
 from controller.plan.ownership import Ownership, classify_rooms
 from controller.plan.unusable import claims, notes, restorations
 from controller.records.record import Hold, RoomRecord
-from controller.room import HOURS, Disruption, FieldChange, RoomSpec, field_changes, format_time
+from controller.room import HOURS, RoomSpec, field_changes, format_time
 
 REMOVED: Final = "manifest deleted, id and links end until the key comes back"
 CLOSED: Final = "Closed"
@@ -65,7 +65,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     context = _PlanContext(observed, owners, inputs)
     needs = [_with_hold(need, context) for need in _needs(matching, context)]
     needs += map(_restoration, restored.values())
-    planned = [_change(need, observed, inputs) for need in sorted(needs, key=lambda need: need.key)]
+    planned = [_change(need, observed) for need in sorted(needs, key=lambda need: need.key)]
     guarded = apply_guards(planned, matching, observed, inputs)
     changes = with_moves(guarded, find_moves(guarded))
     adopted = {action.name for change in changes for action in change.actions if isinstance(action, Adopt)}
@@ -117,7 +117,11 @@ def names_to_check(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
 
 def _may_be_deferred(change: RoomChange) -> bool:
     blocked = change.blocked_by is not None or change.hold is not None
-    return not blocked and any(isinstance(action, Deferrable) for action in change.actions)
+    return not blocked and any(map(_waits_for_empty_room, change.actions))
+
+
+def _waits_for_empty_room(action: Action) -> bool:
+    return isinstance(action, Deferrable) and not (isinstance(action, Close) and action.later)
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +172,8 @@ def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
     for matched in matching.matches:
         spec, record = matched.manifest.spec, matched.record
         alive = record if record is not None and not record.removed else None
-        if steps := (*_follow_manifest(matched), *_live_steps(context, matched.id, spec, alive)):
+        live_steps = _live_steps(context, matched.id, spec, alive)
+        if steps := (*_follow_manifest(matched), *live_steps, *_coming_close(spec, alive, context)):
             yield _Need(matched.manifest.key, matched.id, spec, record, steps)
     for record in matching.untouched:
         if steps := tuple(_live_steps(context, record.id, record.spec, record)):
@@ -244,6 +249,16 @@ def _live_steps(
         yield DeleteRetiredRoom(name), "a replaced LiveKit room still exists"
 
 
+def _coming_close(spec: RoomSpec, record: RoomRecord | None, context: _PlanContext) -> Iterator[_Step]:
+    """Changed open hours of a live room: when they will cut off the people inside."""
+    if record is None or record.live is None or record.spec is spec or not spec.active:
+        return
+    now = context.inputs.now
+    changed = any(getattr(spec, name) != getattr(record.spec, name) for name in HOURS)
+    if changed and spec.opening(now).is_prepared(now) and (cut_off := spec.cut_off(now)) is not None:
+        yield Close(cut_off, later=True), f"closes at {format_time(cut_off)}"
+
+
 def _was_closed(record: RoomRecord) -> bool:
     """Whether its open hours were over, so that nobody started it now."""
     ready = record.status.condition("Ready")
@@ -271,14 +286,7 @@ def _drift_steps(room: LiveRoom, spec: RoomSpec, room_id: str, inputs: PlanInput
         yield Recreate(), "LiveKit would close the room when it is empty"
 
 
-def _new_cut_off(fields: Iterable[FieldChange], spec: RoomSpec, inputs: PlanInputs) -> datetime | None:
-    """When changed open hours will cut off the people inside; None: not, or they are unchanged."""
-    changed = any(change.field in HOURS for change in fields)
-    prepared = spec.active and spec.opening(inputs.now).is_prepared(inputs.now)
-    return spec.cut_off(inputs.now) if changed and prepared else None
-
-
-def _change(need: _Need, observed: Observed, inputs: PlanInputs) -> RoomChange:
+def _change(need: _Need, observed: Observed) -> RoomChange:
     record, actions = need.record, tuple(action for action, _ in need.steps)
     created = any(isinstance(action, Create) for action in actions)
     restored = any(isinstance(action, RestoreRecord) for action in actions)
@@ -287,22 +295,20 @@ def _change(need: _Need, observed: Observed, inputs: PlanInputs) -> RoomChange:
     people = people_inside(live_name, observed)
     live = observed.live.get(live_name or "")
     live_fields = (*fields, *drift(live.metadata, need.spec)) if live is not None else fields
-    cut_off = _new_cut_off(fields, need.spec, inputs) if live is not None else None
-    reasons = [*_reasons(need)]
     return RoomChange(
         key=need.key,
         id=need.id,
         name=need.spec.name,
         actions=actions,
-        reason="; ".join(reasons if cut_off is None else [*reasons, f"closes at {format_time(cut_off)}"]),
+        reason="; ".join(_reasons(need)),
         record=record,
         hold=need.hold,
         fields=fields,
-        disruption=disruption(actions, live_fields) if cut_off is None else Disruption.DISCONNECTS,
+        disruption=disruption(actions, live_fields),
         live_name=live_name,
         participants=people or 0,
         # a room that was not read may not be empty
-        deferred=people != 0 and need.hold is None and any(isinstance(a, Deferrable) for a in actions),
+        deferred=people != 0 and need.hold is None and any(map(_waits_for_empty_room, actions)),
     )
 
 

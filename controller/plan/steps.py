@@ -6,10 +6,11 @@ The one source for every form of a plan: text, JSON and Markdown.
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
 from controller.plan.model import (
     Action,
+    Close,
     Deferrable,
     DeleteRetiredRoom,
     Plan,
@@ -20,8 +21,10 @@ from controller.plan.model import (
     WaitsFor,
 )
 from controller.records.record import Status
-from controller.room import Disruption
+from controller.room import Disruption, format_time
 from controller.text import pluralize
+
+_DISCONNECTING: Final = Stop | Close | DeleteRetiredRoom
 
 
 @dataclass(frozen=True, slots=True)
@@ -111,15 +114,17 @@ def _wait(change: RoomChange, plan: Plan, wait: WaitsFor) -> str:
             return f"blocked: {plan.block_message(change)}"
         case WaitsFor.EMPTY:
             return change.deferral if plan.people_known else "until the room is empty"
+        case WaitsFor.TIME:
+            return f"until {format_time(change.cut_off)}" if change.cut_off is not None else ""
 
 
 def _disruption(change: RoomChange, action: Action) -> Disruption:
     """What this action alone does to the people inside."""
-    if isinstance(action, Stop | DeleteRetiredRoom):
+    if isinstance(action, _DISCONNECTING):
         return Disruption.DISCONNECTS
     if not isinstance(action, _policy_action(change)):
         return Disruption.NONE
-    if any(isinstance(other, Stop | DeleteRetiredRoom) for other in change.actions):
+    if any(isinstance(other, _DISCONNECTING) for other in change.actions):
         return Disruption.worst(field.disruption for field in change.fields)
     return change.disruption
 

@@ -124,6 +124,10 @@ class Records(Protocol):
     def unusable(self) -> Mapping[str, UnusableRecord]:
         """The records that this release must not act on, by id; `by_id` keeps their last good version."""
 
+    @property
+    def hold_all(self) -> Hold | None:
+        """The hold on all rooms, over or not, as of the last refresh."""
+
 
 class StoredRecords(Records, Protocol):
     """The records, and the identity of their database."""
@@ -131,10 +135,6 @@ class StoredRecords(Records, Protocol):
     @property
     def identity(self) -> StoreIdentity:
         """`store` is '' before the first refresh, and for an empty database that was opened for reading."""
-
-    @property
-    def hold_all(self) -> Hold | None:
-        """The hold on all rooms, over or not, as of the last refresh."""
 
     @property
     def secret_changed(self) -> bool:

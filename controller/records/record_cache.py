@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from controller.records.record import RoomRecord, UnusableRecord
+from controller.records.record import Hold, RoomRecord, UnusableRecord
 
 
 @dataclass(slots=True)
@@ -12,12 +12,13 @@ class RecordCache:
     """All mappings are replaced as a whole: an iteration keeps the state of one moment.
 
     `unusable` are the records that this release must not act on, by id. The last good version of a damaged
-    one, if any, stays in `by_id`: guests are answered from it.
+    one, if any, stays in `by_id`: guests are answered from it. `hold_all` is the hold on all rooms.
     """
 
     by_id: Mapping[str, RoomRecord] = field(default_factory=dict)
     by_key: Mapping[str, RoomRecord] = field(default_factory=dict)
     unusable: Mapping[str, UnusableRecord] = field(default_factory=dict)
+    hold_all: Hold | None = None
     next_change: asyncio.Event = field(default_factory=asyncio.Event)
     """Set when this state is replaced; the next state has a new event."""
 
@@ -46,6 +47,11 @@ class RecordCache:
         if changed:
             self._set(by_id, withheld)
         return changed
+
+    def put_hold_all(self, hold: Hold | None) -> bool:
+        """Take in the hold on all rooms; whether it differs."""
+        before, self.hold_all = self.hold_all, hold
+        return hold != before
 
     def _set(self, by_id: dict[str, RoomRecord], unusable: dict[str, UnusableRecord]) -> None:
         self.by_id, self.unusable = by_id, unusable

@@ -95,7 +95,6 @@ class MongoStore:
         self._decoded: dict[int, RoomRecord] = {}  # by the hash of the document's bytes
         self._number: int | None = None  # the number of changes that the memory accounts for
         self.changes_read = 0
-        self.hold_all: Hold | None = None
         self._unpublished = False  # a batch was written, but the number was not raised
         self._invalidated = False
         self._read_at = 0.0
@@ -130,6 +129,10 @@ class MongoStore:
         return self._cache.unusable
 
     @property
+    def hold_all(self) -> Hold | None:
+        return self._cache.hold_all
+
+    @property
     def identity(self) -> StoreIdentity:
         return self._identity
 
@@ -149,10 +152,10 @@ class MongoStore:
             self._identify(documents["store"])
             number = (documents["changes"] or {}).get("n", 0)
             trusted = number == self._number and not self._invalidated
-            before, self.hold_all = self.hold_all, _read_hold(documents["hold"])
+            held = self._cache.put_hold_all(_read_hold(documents["hold"]))
             if trusted and self._clock() - self._read_at < self._full_read_interval:
-                return self.hold_all != before
-            return await self._read_all(number) or self.hold_all != before
+                return held
+            return await self._read_all(number) or held
 
     def invalidate(self) -> None:
         self._invalidated = True

@@ -24,7 +24,7 @@ _TEXT: Final = "text/plain"
 _GUEST: Final = "/api/conferences-public/"
 _KNOWN: Final = (Code.STARTING, Code.UNAVAILABLE)
 _CHANGING: Final = (Code.ROOM_NOT_FOUND, Code.MANAGED_BY_MANIFEST, Code.ROOM_HELD)
-_JOINING: Final = (*_KNOWN, Code.ROOM_NOT_FOUND, Code.ROOM_NOT_READY)
+_JOINING: Final = (*_KNOWN, Code.ROOM_NOT_FOUND, Code.ROOM_CLOSED, Code.ROOM_NOT_READY)
 _TOKEN: Final = (
     *_JOINING,
     *(Code.PROOF_INVALID, Code.INVITE_REQUIRED, Code.KICKED),
@@ -68,7 +68,7 @@ CALLS: Final = (
     _room("getAll", RoomHandlers.get_all, list[rooms.Room]),
     _room("getById", RoomHandlers.get_by_id, rooms.Room, Code.ROOM_NOT_FOUND),
     _room("update", RoomHandlers.update, rooms.Room, *_CHANGING, Code.BEYOND_LIMIT),
-    _room("start", RoomHandlers.start, Done, *_CHANGING),
+    _room("start", RoomHandlers.start, Done, *_CHANGING, Code.ROOM_CLOSED),
     _room("stop", RoomHandlers.stop, Done, *_CHANGING),
     _room("remove", RoomHandlers.remove, Done, *_CHANGING, method="DELETE"),
     _join(f"{_GUEST}findLKRoomNameById", JoinHandlers.find, joining.FindAnswer, _JOINING),
@@ -96,7 +96,9 @@ CALLS: Final = (
         _PUBLIC,
         Code.NOT_FOUND,
         parameters=(_ID_IN_PATH,),
-        other_statuses=(HTTPStatus.PERMANENT_REDIRECT, HTTPStatus.NOT_FOUND, _UNAVAILABLE),
+        other_statuses=(
+            *(HTTPStatus.PERMANENT_REDIRECT, HTTPStatus.NOT_FOUND, HTTPStatus.CONFLICT, _UNAVAILABLE),
+        ),
     ),
     _get("/join/assets/{name}", "", Pages.asset, _HTML, _PUBLIC),
     _get("/recording/template", "Recording", Pages.recorded, _HTML, _PUBLIC, parameters=_WORKER),

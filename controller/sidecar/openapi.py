@@ -51,6 +51,8 @@ _SCHEMES: Final[Mapping[str, Mapping[str, str]]] = {
         "description": "LiveKit's own signature over the body, without Bearer.",
     },
 }
+_RETRIED: Final = {Code.IDENTITY_IN_USE, Code.ROOM_CLOSED}
+"""Other codes with a Retry-After."""
 _BODY_CODES: Final = (Code.BAD_REQUEST, Code.PAYLOAD_TOO_LARGE, Code.UNSUPPORTED_MEDIA_TYPE)
 
 
@@ -184,7 +186,7 @@ def _failure(codes: Sequence[Code]) -> dict[str, Any]:
 
 def _headers(status: int, codes: set[Code]) -> dict[str, Any]:
     required = status in (429, 503)
-    if not required and not (status == Code.IDENTITY_IN_USE.status and Code.IDENTITY_IN_USE in codes):
+    if not required and not any(code.status == status for code in _RETRIED & codes):
         return {}
     retry_after = {
         "description": "When to retry, in seconds.",

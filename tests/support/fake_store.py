@@ -46,7 +46,6 @@ class FakeStore:
         self.fail: Exception | None = None
         self.writes = self.changes_read = 0
         self.secret_changed = False
-        self.hold_all: Hold | None = None
         self._cache = RecordCache()
         self.recordings = FakeRecordings(self.database, self._reached)
         self.events = FakeEvents(self.database, self._reached)
@@ -66,15 +65,19 @@ class FakeStore:
         return self._cache.unusable
 
     @property
+    def hold_all(self) -> Hold | None:
+        return self._cache.hold_all
+
+    @property
     def identity(self) -> StoreIdentity:
         return self.database.identity
 
     async def refresh(self) -> bool:
         self._reached()
-        before, self.hold_all = self.hold_all, self.database.hold_all
+        held = self._cache.put_hold_all(self.database.hold_all)
         self.changes_read = self.database.changes
         changed = self._cache.replace(self.database.rooms.values(), self.database.unusable.values())
-        return changed or self.hold_all != before
+        return changed or held
 
     def invalidate(self) -> None:
         """Every refresh is a full read."""
@@ -142,7 +145,8 @@ class FakeStore:
 
     async def put_hold_all(self, hold: Hold | None) -> None:
         self._reached()
-        self.database.hold_all = self.hold_all = hold
+        self.database.hold_all = hold
+        self._cache.put_hold_all(hold)
         self._count()
 
     async def holder(self) -> Holder | None:

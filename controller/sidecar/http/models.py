@@ -65,6 +65,7 @@ class Failure(ResponseBody):
     success: Literal[False]
     code: str = Field(description="The reason, for programs.")
     error: str = Field(description="The reason, in one sentence.")
+    opens: str | None = Field(None, description="Only with ROOM_CLOSED: when it opens (UTC), null for never.")
 
 
 B = TypeVar("B", bound=RequestBody)

@@ -72,6 +72,11 @@ class Code(StrEnum):
     )
     MANAGED_BY_MANIFEST = "MANAGED_BY_MANIFEST", 409, "The room has a manifest; the error names its file"
     ROOM_HELD = "ROOM_HELD", 409, "An operator holds the room; the error says until when and why"
+    ROOM_CLOSED = (
+        "ROOM_CLOSED",
+        409,
+        "The room is closed; opens says when it opens, and is null if never",
+    )
     PAYLOAD_TOO_LARGE = "PAYLOAD_TOO_LARGE", 413, "The body is too long; send less"
     UNSUPPORTED_MEDIA_TYPE = (
         "UNSUPPORTED_MEDIA_TYPE",
@@ -95,16 +100,24 @@ class ApiError(Exception):
     """Ends a request with `code`; `error` is one sentence without secrets.
 
     `what` is that sentence without its end: the `retry_after` in seconds, which is also in Retry-After, and
-    the period. Always a new instance: an exception that is raised twice keeps the frames of both.
+    the period. `more` are further fields of the body. Always a new instance: an exception that is raised
+    twice keeps the frames of both.
     """
 
     def __init__(
-        self, code: Code, what: str = "", *, retry_after: int = 0, headers: Mapping[str, str] | None = None
+        self,
+        code: Code,
+        what: str = "",
+        *,
+        retry_after: int = 0,
+        headers: Mapping[str, str] | None = None,
+        more: Mapping[str, str | None] | None = None,
     ) -> None:
         error, retry = what or code.meaning, retry_after or code.retry_after
         if retry:
             error += f"; retry after {retry} second{'s' * (retry > 1)}"
         self.code, self.error = code, error if error.endswith("?") else f"{error}."
+        self.more = more or {}
         self.headers = {**(headers or {}), **({"Retry-After": str(retry)} if retry else {})}
         super().__init__(code)
 
@@ -162,7 +175,7 @@ class Response(web.StreamResponse):
 
 def error_response(refusal: ApiError, *, close: bool = False) -> Response:
     """The response that reports an error."""
-    content = {"success": False, "code": refusal.code, "error": refusal.error}
+    content = {"success": False, "code": refusal.code, "error": refusal.error, **refusal.more}
     more = "".join(f"{name}: {value}\r\n" for name, value in refusal.headers.items())
     close = close or refusal.code is Code.PAYLOAD_TOO_LARGE
     return Response(json.dumps(content).encode(), refusal.code.status, more=more, close=close)

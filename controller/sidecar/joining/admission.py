@@ -15,6 +15,7 @@ from controller.live.room import LiveRoom
 from controller.records.record import RoomRecord
 from controller.room import Join
 from controller.sidecar.access_tokens import AccessTokens
+from controller.sidecar.closed import closed_error
 from controller.sidecar.context import Context
 from controller.sidecar.http.limits import RateLimiter
 from controller.sidecar.http.response import ApiError, Code
@@ -66,21 +67,35 @@ class Admission:
         self.participants = ParticipantCache(context.reader, context.clock)
 
     def live(self, room_id: str) -> tuple[RoomRecord, LiveRoom]:
-        """The room of this id and its live room; unknown, inactive and malformed ids have the same error."""
+        """The room of this id and its live room, for newcomers. ApiError also if the room is closed."""
+        record = self._known(room_id)
+        if closed := self._closed(record):
+            raise closed
+        return record, self._live_room(record)
+
+    def _closed(self, record: RoomRecord) -> ApiError | None:
+        return closed_error(self._state, record, datetime.fromtimestamp(self._wall(), UTC))
+
+    def _known(self, room_id: str) -> RoomRecord:
+        """The room of this id; unknown, inactive and malformed ids have the same error."""
         record = self._state.room(room_id)
         if record is None and room_id in self._state.records.unusable:
             raise ApiError(Code.UNAVAILABLE, "The room's record cannot be used", retry_after=60)
         if record is None:
             what = "No active room has this ID; check the ID, or the room's status"
             raise ApiError(Code.ROOM_NOT_FOUND, what)
+        return record
+
+    def _live_room(self, record: RoomRecord) -> LiveRoom:
         room = self._state.live_room(record)
         if room is None:
-            raise ApiError(Code.ROOM_NOT_READY)
-        return record, room
+            raise self._closed(record) or ApiError(Code.ROOM_NOT_READY)
+        return room
 
     async def admit(self, join_request: JoinRequest, caller: Caller) -> str:
         """The token for `join_request`. ApiError of the first check that fails."""
-        record, room = self.live(join_request.room_id)
+        record = self._known(join_request.room_id)
+        room = self._live_room(record)
         if join_request.room_name is not None and join_request.room_name != room.name:
             raise ApiError(Code.ROOM_NAME_STALE)
         now = int(self._wall())
@@ -89,7 +104,7 @@ class Admission:
         identity = join_request.identity or claims.identity or self._entropy(_IDENTITY_BYTES).hex()
         _check_identity(identity, record, claims, now)
         self._take_allowance(record.id, claims, caller.address)
-        admitted = _Admitted(identity, record, room, claims)
+        admitted = _Admitted(identity, record, room, claims, self._closed(record))
         token_id = await self._check_occupants(admitted, caller.headers)
         badge = Badge(role, token_id or self._entropy(_TOKEN_ID_BYTES).hex(), reserved=bool(claims.proof))
         return self._issue_token(admitted, join_request.shown_name, badge)
@@ -124,23 +139,27 @@ class Admission:
     async def _check_occupants(self, admitted: "_Admitted", headers: CIMultiDictProxy[str]) -> str | None:
         """The `jti` of the participant inside, if the caller proves to be that participant.
 
-        ApiError (IDENTITY_IN_USE, ROOM_FULL).
+        ApiError (IDENTITY_IN_USE, ROOM_FULL; ROOM_CLOSED, unless the caller proves to be inside).
         """
         identity, room = admitted.identity, admitted.room
         occupants = await self.participants.occupants(room.name)
+        inside = occupants.digests.get(identity) if occupants is not None else None
+        if inside is None and admitted.closed is not None:
+            raise admitted.closed
         if occupants is None:
             self._skipped.inc()
             return None
-        inside = occupants.digests.get(identity)
         if inside is None:
             self._check_seats(occupants, admitted)
             return None
         token_id = self._credentials.previous_token_id(identity, headers, room.name, int(self._wall()))
         if token_id is not None and token_digest(token_id) == inside:
             return token_id
-        if admitted.claims.proves(identity) or self._settings.identity_takeover == "allow":
+        if admitted.claims.proves(identity):
             return None
-        raise ApiError(Code.IDENTITY_IN_USE)
+        if admitted.closed is None and self._settings.identity_takeover == "allow":
+            return None
+        raise admitted.closed or ApiError(Code.IDENTITY_IN_USE)
 
     def _check_seats(self, occupants: RoomOccupants, admitted: "_Admitted") -> None:
         """ApiError (ROOM_FULL). Has those removed who sit on a seat that is reserved for the caller."""
@@ -162,12 +181,13 @@ class Admission:
 
 
 class _Admitted(NamedTuple):
-    """A request that has passed the checks without LiveKit."""
+    """A request that has passed the checks without LiveKit; `closed` refuses all who are not inside."""
 
     identity: str
     record: RoomRecord
     room: LiveRoom
     claims: VerifiedClaims
+    closed: ApiError | None = None
 
 
 def _check_identity(identity: str, record: RoomRecord, claims: VerifiedClaims, now: int) -> None:

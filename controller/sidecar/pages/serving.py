@@ -5,6 +5,7 @@ All files are read once, at the start: an exact list is served, and no request r
 
 import html
 import re
+from datetime import UTC, datetime
 from http import HTTPStatus
 from string import Template
 from typing import Final
@@ -13,6 +14,8 @@ from urllib.parse import quote, unquote, urlsplit
 from aiohttp import hdrs, web
 
 from controller.records.record import RoomRecord
+from controller.room import RoomSpec
+from controller.sidecar.closed import closed_error
 from controller.sidecar.context import Context
 from controller.sidecar.http.accept import wants_page
 from controller.sidecar.http.response import ApiError, Code, Response
@@ -31,7 +34,6 @@ _DEVICES: Final = "camera=(self), microphone=(self), display-capture=(self), geo
 _ANY_LIVEKIT: Final = ("ws:", "wss:", "http:", "https:")
 """An egress worker reaches LiveKit at an address that our settings do not have."""
 _SEGMENT: Final = re.compile(r"[A-Za-z0-9_-]+\Z")
-_RETRY: Final = "Retry-After: 2\r\n"
 _JOIN: Final = "/join/"
 _MENDABLE: Final = re.compile(r"([0-9A-Fa-f]{24})[^0-9A-Za-z]*")
 """A room's id, and behind it nothing that could belong to one."""
@@ -73,7 +75,7 @@ class Pages:
             raise ApiError(Code.NOT_FOUND)
         record = self._state.room(room_id)
         why = self._why_not(record)
-        page_data = _attributes(record if why is None else None, why, int(self._wall()))
+        page_data = _attributes(record, why, int(self._wall()))
         brand = self._brand.current()
         body = self._page.substitute(
             attributes=page_data,
@@ -83,8 +85,9 @@ class Pages:
             brand=brand.sign,
             client=self._client,
         )
-        status = HTTPStatus.OK if why is None else why.status
-        more = self._headers + (_RETRY if status is HTTPStatus.SERVICE_UNAVAILABLE else "")
+        status = HTTPStatus.OK if why is None else why.code.status
+        retry = why.headers.get("Retry-After") if why is not None else None
+        more = self._headers + (f"Retry-After: {retry}\r\n" if retry else "")
         return Response(body.encode(), status, kind=HTML, more=more)
 
     async def recorded(self, _: web.BaseRequest) -> Response:
@@ -111,10 +114,12 @@ class Pages:
         body = self._no_page.substitute(assets=f"{'../' * depth}join/assets/")
         return Response(body.encode(), HTTPStatus.NOT_FOUND, kind=HTML, more=self._plain_headers)
 
-    def _why_not(self, record: RoomRecord | None) -> Code | None:
+    def _why_not(self, record: RoomRecord | None) -> ApiError | None:
         if error := self._state_error():
-            return error.code
-        return Code.ROOM_NOT_FOUND if record is None else None
+            return error
+        if record is None:
+            return ApiError(Code.ROOM_NOT_FOUND)
+        return closed_error(self._state, record, datetime.fromtimestamp(self._wall(), UTC))
 
 
 def mended_location(target: str) -> str | None:
@@ -135,19 +140,27 @@ def _redirect(location: str) -> Response:
     return Response(b"", HTTPStatus.PERMANENT_REDIRECT, kind="", more=f"Location: {location}\r\n")
 
 
-def _attributes(record: RoomRecord | None, why: Code | None, now: int) -> str:
-    """What the page's script needs to know, as attributes of its body."""
-    if record is None:
-        return f'data-code="{why}"'
-    spec = record.spec
-    page_data = {
+def _attributes(record: RoomRecord | None, why: ApiError | None, now: int) -> str:
+    """What the page's script needs to know, as attributes of its body. Of a closed room it is all."""
+    page_data = _error_data(why) if why is not None else {}
+    if record is not None and (why is None or why.code is Code.ROOM_CLOSED):
+        page_data |= _room_data(record.spec, now)
+    return " ".join(f'data-{name}="{html.escape(value)}"' for name, value in page_data.items())
+
+
+def _error_data(why: ApiError) -> dict[str, str]:
+    opens = why.more.get("opens")
+    return {"code": why.code} | ({"opens-in": why.headers["Retry-After"]} if opens else {})
+
+
+def _room_data(spec: RoomSpec, now: int) -> dict[str, str]:
+    return {
         "name": spec.name,
         "media": spec.mediaType,
         "webinar": str(spec.allow_webinar_mode).lower(),
         "record": str(spec.record).lower(),
         "now": str(now),
     }
-    return " ".join(f'data-{name}="{html.escape(value)}"' for name, value in page_data.items())
 
 
 def _template(name: str) -> Template:

@@ -26,6 +26,7 @@ from controller.room import (
     truncate_to_millis,
 )
 from controller.sidecar.access_tokens import ACCESS_TOKEN, AccessTokens, ApiCaller
+from controller.sidecar.closed import closed_error
 from controller.sidecar.context import Context
 from controller.sidecar.http.body import invalid
 from controller.sidecar.http.response import ApiError, Code, Response
@@ -129,10 +130,13 @@ class RoomHandlers:
         """Start a room.
 
         Takes effect with the first request. Answers when the room is live, or with 503 after 5 seconds:
-        repeat the request. Changes nothing if the room is live.
+        repeat the request. Changes nothing if the room is live. A room outside its open hours is started
+        when it opens, and the answer is 409.
         """
         store = await self._desired_state.for_writing()
-        await self._respecify("start", store, caller, body.id, {"active": True})
+        record = await self._respecify("start", store, caller, body.id, {"active": True})
+        if closed := closed_error(self._state, record, self._now()):
+            raise closed
 
         async def is_done() -> bool:
             own_room(store, caller, body.id)  # raises if it was removed meanwhile

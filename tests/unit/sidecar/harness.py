@@ -18,7 +18,7 @@ from controller.events.log import EventLog
 from controller.live.room import LiveRoom, Participant
 from controller.live.webhook import WebhookEvent
 from controller.metrics import Metrics
-from controller.records.record import LiveName, Origin, RoomRecord, UnusableRecord
+from controller.records.record import Hold, LiveName, Origin, RoomRecord, UnusableRecord
 from controller.room import RoomSpec
 from controller.settings import Settings
 from controller.settings_parsers import Address
@@ -70,6 +70,7 @@ class RecordCache:
     by_id: dict[str, RoomRecord] = field(default_factory=dict)
     by_key: dict[str, RoomRecord] = field(default_factory=dict)
     unusable: dict[str, UnusableRecord] = field(default_factory=dict)
+    hold_all: Hold | None = None
 
 
 @dataclass
