@@ -14,7 +14,7 @@ from controller.cli.rooms import change_record, one_room
 from controller.connect import connect_store
 from controller.records.events import EventType
 from controller.records.ports import RoomStore
-from controller.records.record import Hold
+from controller.records.record import Hold, RoomRecord
 from controller.room import redact_key, truncate_to_millis
 from controller.settings import SettingGroup, Settings
 from controller.text import escape_unprintable, parse_duration, quote_excerpt
@@ -65,13 +65,31 @@ async def hold(
 
 async def _place(store: RoomStore, settings: Settings, rooms: Sequence[str], placed: Hold) -> None:
     if not rooms:
+        before = store.hold_all
         await store.put_hold_all(placed)
         await record_event(store, settings, EventType.HOLD, None, f"all rooms {placed}")
-        print_info(f"all rooms are held {placed}")
+        print_info(f"all rooms are held {placed}{_replaced(before)}")
     for name in rooms:
-        record = await change_record(store, name, lambda before: before.with_hold(placed))
+        record, before = await put_hold(store, name, placed)
         await record_event(store, settings, EventType.HOLD, record, str(placed))
-        print_info(f"{redact_key(record.key)}: held {placed}")
+        print_info(f"{redact_key(record.key)}: held {placed}{_replaced(before)}")
+
+
+async def put_hold(store: RoomStore, name: str, placed: Hold | None) -> tuple[RoomRecord, Hold | None]:
+    """The room with this hold, or with None without one; and the hold that this ended, even a new one."""
+    before: list[Hold | None] = []
+
+    def change(room: RoomRecord) -> RoomRecord:
+        before.append(room.hold)
+        return room.with_hold(placed)
+
+    return await change_record(store, name, change), before[-1]
+
+
+def _replaced(before: Hold | None) -> str:
+    """Of two holds on one target the later one counts, so whoever placed the first should know."""
+    in_force = before is not None and before.until > datetime.now(UTC)
+    return f"; this replaces the hold {before}" if in_force else ""
 
 
 def check_targets(rooms: Sequence[str] | None, *, everything: bool) -> None:

@@ -8,10 +8,10 @@ import typer
 
 from controller.cli.console import print_info
 from controller.cli.flags import rooms_argument, with_settings
-from controller.cli.hold import check_targets
+from controller.cli.hold import check_targets, put_hold
 from controller.cli.in_force import report_in_force
 from controller.cli.record_event import record_event
-from controller.cli.rooms import change_record, one_room
+from controller.cli.rooms import one_room
 from controller.connect import connect_store
 from controller.records.events import EventType
 from controller.records.ports import RoomStore
@@ -47,8 +47,7 @@ async def _end(store: RoomStore, settings: Settings, rooms: Sequence[str]) -> No
             await record_event(store, settings, EventType.RELEASE, None, f"all rooms, held {held}")
         print_info("the hold on all rooms is over" if held is not None else "there was no hold on all rooms")
     for name in rooms:
-        before = one_room(store, name).hold
-        record = await change_record(store, name, lambda room: room.with_hold(None))
+        record, before = await put_hold(store, name, None)
         if before is not None:
             await record_event(store, settings, EventType.RELEASE, record, f"held {before}")
         print_info(_outcome(record, before, store.hold_all))

@@ -42,7 +42,7 @@ def match(
     id_key: bytes,
     withheld: Collection[RoomRecord] = (),
 ) -> Matching:
-    """Match by key; a new key by its pinned id, if the manifest of that record is gone.
+    """Match by key; a new key by its id, pinned or its own, if the manifest of that record is gone.
 
     `withheld` are records for which nothing is planned; an error may belong to one of them.
     """
@@ -93,7 +93,7 @@ def _match_one(manifest: ManifestRoom, held: _Holders, id_key: bytes) -> Match |
     if holder is None:
         return Match(manifest, wanted, None)
     orphaned = holder.origin is Origin.MANIFEST and holder.key not in held.present
-    if orphaned and manifest.pinned_id is not None:
+    if orphaned:
         return Match(manifest, wanted, holder)
     return _id_error(manifest, f"already used by {_owner(holder)}; set a different `id:`")
 

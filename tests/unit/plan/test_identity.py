@@ -1,5 +1,6 @@
 """Ids never change; a room is taken over by its id, and comes back from its tombstone."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 from controller.manifests.snapshot import ManifestError
@@ -56,6 +57,15 @@ def test_a_new_key_with_the_id_of_a_room_whose_manifest_is_gone_takes_it_over_li
     assert kinds(change) == ["Update"]
     assert (change.key, change.id, change.record) == ("b", ROOM.id, ROOM)
     assert change.reason == "takes over an existing room with this id"
+
+
+def test_a_room_that_moved_by_its_id_moves_back_without_it() -> None:
+    """As a revert of the commit does: the id was made from this key."""
+    moved = replace(ROOM, key="b", file="b.yaml")
+    change = only(planned(desired(manifest("a")), (moved,), LIVE, {"x": 5}))
+    assert (change.key, change.id, kinds(change)) == ("a", ROOM.id, ["Update"])
+    again = only(planned(desired(manifest("a")), (moved.with_tombstone(NOW),)))
+    assert (again.key, again.id, kinds(again)) == ("a", ROOM.id, ["Create", "Start"])
 
 
 def test_a_room_whose_manifest_is_wrong_is_not_taken_over() -> None:

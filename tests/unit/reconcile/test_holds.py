@@ -4,7 +4,9 @@ from datetime import timedelta
 
 import pytest
 
+from controller.errors import LiveKitUnavailableError
 from controller.records.record import Hold
+from tests.support.fake_store import FakeStore
 from tests.support.inprocess import InProcess
 from tests.support.worlds import desired, manifest
 
@@ -87,3 +89,58 @@ async def test_a_stop_that_was_planned_before_the_hold_is_not_done(everything: b
     await process.task_runner.wait_until_idle()
     assert name in await process.listed()
     assert process.record("a").spec.active
+
+
+async def test_a_hold_that_comes_while_an_older_one_is_dropped_stays() -> None:
+    process = await running()
+    await place(process, everything=False)
+    process.time.seconds += 3600
+    plan = await process.planner.plan(await process.planner.observer.observe(None))
+    operator = FakeStore(process.store.database)
+    await operator.refresh()
+    fresh = Hold("bob", "another show", process.time.wall() + HOUR)
+    await operator.save(process.record("a"), process.record("a").with_hold(fresh))
+    process.task_runner.start_changes(plan)
+    await process.task_runner.wait_until_idle()
+    assert process.record("a").hold == fresh
+
+
+async def test_a_hold_that_ends_while_livekit_is_away_is_over_when_it_is_back() -> None:
+    process = await running()
+    await place(process, everything=False)
+    name = process.name("a")
+    process.manifests = desired(manifest("a", active=False), manifest("b"))
+    process.live.fail["rooms"] = LiveKitUnavailableError("nobody answers")
+    process.time.seconds += 3600
+    with pytest.raises(LiveKitUnavailableError):
+        await process.reconcile()
+    process.live.fail.clear()
+    assert name in await process.listed()
+    await process.run_until_stable()
+    assert name not in await process.listed()
+    assert reason(process, "Held") is None
+
+
+async def test_a_stopped_room_is_held_as_it_is() -> None:
+    process = await running()
+    process.manifests = desired(manifest("a", active=False), manifest("b"))
+    await process.run_until_stable()
+    placed = await place(process, everything=False)
+    process.manifests = desired(manifest("a"), manifest("b"))
+    await process.run_until_stable()
+    assert process.record("a").live is None
+    assert reason(process, "Ready") == f"True Held: update held {placed}"
+    process.time.seconds += 3600
+    await process.run_until_stable()
+    assert process.name("a") in await process.listed()
+
+
+async def test_a_room_that_is_removed_from_git_goes_when_its_hold_ends() -> None:
+    process = await running()
+    placed = await place(process, everything=False)
+    process.manifests = desired(manifest("b"))
+    await process.run_until_stable()
+    assert reason(process, "Ready") == f"True Held: remove held {placed}"
+    process.time.seconds += 3600
+    await process.run_until_stable()
+    assert process.record("a").removed
