@@ -173,6 +173,15 @@ def load_paths(paths: Sequence[Path], rooms_dir: Path) -> Desired:
     )
 
 
+def load_policies(rooms_dir: Path) -> Policies:
+    """The policy files of `rooms_dir`, for `schema`; none if it cannot be read. Never raises."""
+    try:
+        listing = list_manifests(os.path.realpath(rooms_dir, strict=True))
+    except (OSError, RoomsDirError, TreeChangedError):
+        return Policies({})
+    return _read_policies(rooms_dir, {listed.file: listed for listed in listing.files})
+
+
 def _snapshot(rooms_dir: Path, cache: Cache) -> Desired:
     root = os.path.realpath(rooms_dir, strict=True)
     listing = list_manifests(root)
@@ -263,13 +272,20 @@ def _listed(path: Path, rooms_dir: Path) -> tuple[Path, ManifestListing]:
 
 def _read_all(base: Path, files: Mapping[str, ManifestFile]) -> tuple[list[Parsed], Policies]:
     """The manifests and policy files of one folder, with paths relative to the current folder."""
-
-    def read(listed: ManifestFile, policy: FolderPolicy) -> Parsed:
-        return _read_one(listed, os.path.relpath(base / listed.file), policy)
-
-    policies = Policies({file: read(each, BUILT_IN) for file, each in files.items() if is_policy(file)})
-    manifests = [read(each, policies.of_file(file)) for file, each in files.items() if not is_policy(file)]
+    policies = _read_policies(base, files)
+    manifests = [
+        _read_one(listed, os.path.relpath(base / file), policies.of_file(file))
+        for file, listed in files.items()
+        if not is_policy(file)
+    ]
     return [*policies.files, *manifests], policies
+
+
+def _read_policies(base: Path, files: Mapping[str, ManifestFile]) -> Policies:
+    listed = {file: each for file, each in files.items() if is_policy(file)}
+    return Policies(
+        {file: _read_one(each, os.path.relpath(base / file), BUILT_IN) for file, each in listed.items()}
+    )
 
 
 def _base(path: Path, rooms_dir: Path) -> tuple[Path, str]:

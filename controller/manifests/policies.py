@@ -45,6 +45,17 @@ class Policies:
         """The errors of all policy files."""
         return (error for made in self.made.values() for error in made.policy.errors)
 
+    @property
+    def presets(self) -> Iterable[str]:
+        """The names of all presets, also of the built-in ones."""
+        policies = (BUILT_IN, *self._by_folder.values())
+        return dict.fromkeys(name for policy in policies for name in policy.presets)
+
+    @property
+    def defaults(self) -> frozenset[str]:
+        """The fields that have a default in some folder."""
+        return frozenset(name for policy in self._by_folder.values() for name in policy.defaults.values)
+
     def of_file(self, file: str) -> FolderPolicy:
         """The policy for a manifest, by its path below rooms.d."""
         return self.of_folder(file.rpartition("/")[0])

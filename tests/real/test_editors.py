@@ -47,6 +47,12 @@ async def test_manifests_are_not(opened: Editor) -> None:
     assert await opened.problems("other.yaml", "anything: 1\n") == []
 
 
+async def test_policy_files_are_checked_by_a_schema_of_their_own(opened: Editor) -> None:
+    policy = "presets:\n  big: {max_participants: 900}\ndefaults: {recrd: true}\nlimits: {record: false}\n"
+    assert lines(await opened.problems("rooms.d/events/_policy.yaml", policy)) == ["3", "4"]
+    assert await opened.problems("rooms.d/a.yaml", "name: A\npreset: big\n") == []
+
+
 async def test_keys_and_values_are_offered(opened: Editor) -> None:
     await opened.problems("rooms.d/a.yaml", "name: A\nmax_participants: 5\npreset: \n\n")
     keys = await opened.completions("rooms.d/a.yaml", 3, 0)

@@ -221,13 +221,11 @@ CORPUS: Final[tuple[Bad, ...]] = (
         "a preset",
         "name: A\npreset: standard_team\n",
         ('2:9: preset: unknown preset "standard_team"; did you mean standard-team?',),
-        schema=True,
     ),
     Bad(
         "no such preset",
         "name: A\npreset: xyz\n",
         (f'2:9: preset: unknown preset "xyz"; use {", ".join(PRESETS)}',),
-        schema=True,
     ),
     key("api/x"),
     key("a//b"),
