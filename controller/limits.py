@@ -70,8 +70,8 @@ class Limit:
         return self.allowed
 
     def allows(self, value: Any) -> bool:
-        """Whether the JSON value is within the limit. A field without a value is."""
-        if value is None:
+        """Whether the value is within the limit. A field that is not set is."""
+        if value is None or value == "":
             return True
         if isinstance(self.allowed, int):
             return bool(value <= self.allowed)
@@ -90,7 +90,7 @@ def exceeded(limits: Sequence[Limit], values: Mapping[str, Any]) -> Iterator[Lim
 
 def within(limits: Sequence[Limit], spec: RoomSpec) -> bool:
     """Whether the room is within all limits."""
-    return not limits or next(exceeded(limits, spec.as_dict()), None) is None
+    return all(limit.allows(getattr(spec, limit.field)) for limit in limits)
 
 
 def are_compatible(limits: Sequence[Limit]) -> bool:
