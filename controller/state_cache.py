@@ -62,7 +62,8 @@ class StateCache:
 
     def live_room(self, record: RoomRecord) -> LiveRoom | None:
         """The live room of `record`, or None if there is none yet."""
-        return self.live.get(record.live.name) if record.live is not None else None
+        room = self.live.get(record.live.name) if record.live is not None else None
+        return room if room is not None and record.is_current_sid(room.sid) else None
 
     def is_fresh(self, now: float) -> bool:
         """Whether to answer participants: there was a full read, and nothing is older than five minutes."""

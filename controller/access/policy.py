@@ -87,6 +87,12 @@ def permission_correction(participant: Participant, spec: RoomSpec) -> Correctio
     return Correction(wanted, news) if news or _effect(now) != _effect(wanted) else None
 
 
+def loses_rights(participant: Participant, spec: RoomSpec) -> bool:
+    """Whether the correction takes away anything that the participant may do now."""
+    correction = permission_correction(participant, spec)
+    return correction is not None and bool(_rights(participant.permission) - _rights(correction.permission))
+
+
 def role_of(participant: Participant) -> Role | None:
     """The role that was proven at minting; None for a participant whose token is not ours.
 
@@ -140,6 +146,13 @@ def _effect(permission: Permission) -> Permission:
     """The permission in canonical form: sources in order, and none if nothing may be published."""
     sources = permission.sources if permission.can_publish else ()
     return replace(permission, sources=tuple(sorted(set(sources), key=_place)))
+
+
+def _rights(permission: Permission) -> frozenset[str]:
+    """What the permission allows; for LiveKit an empty list of sources means all."""
+    sources = (permission.sources or SOURCES) if permission.can_publish else ()
+    others = ("can_subscribe", "can_publish_data", "can_update_metadata")
+    return frozenset(sources).union(name for name in others if getattr(permission, name))
 
 
 def _place(source: str) -> tuple[int, str]:

@@ -12,8 +12,10 @@ from controller.text import quote_excerpt, suggestion
 
 VERBS: Final = (
     *("run", "validate", "plan", "apply", "get", "wait", "status", "describe", "events", "recordings"),
-    *("participants", "invite", "revoke", "kick", "hold", "release", "schema", "doctor"),
+    *("participants", "invite", "revoke", "kick", "hold", "release", "import", "schema", "doctor"),
 )
+_MODULES: Final = {"import": "import_rooms"}
+"""Where a verb cannot have a module of its name, since that is a word of Python."""
 
 _PLAIN: Final[dict[str, Any]] = {
     "add_completion": False,
@@ -32,7 +34,8 @@ class Verbs(TyperGroup):
         if cmd_name not in VERBS:
             return None
         app = typer.Typer(**_PLAIN)
-        verb = getattr(import_module(f"controller.cli.{cmd_name}"), cmd_name)
+        module = _MODULES.get(cmd_name, cmd_name)
+        verb = getattr(import_module(f"controller.cli.{module}"), module)
         app.command(cmd_name, epilog=getattr(verb, "epilog", None))(verb)
         return get_command(app)
 

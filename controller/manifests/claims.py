@@ -1,4 +1,4 @@
-"""Finds manifests with the same key, id or path, of which none is applied. Pure."""
+"""Finds manifests with the same key, id, room to adopt or path, of which none is applied. Pure."""
 
 import unicodedata
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -9,6 +9,11 @@ from controller.manifests.snapshot import ManifestError, ManifestRoom, SourcePos
 from controller.text import quote_excerpt
 
 _NAMED = 3
+_RULES = {
+    "key": "keys must be unique",
+    "id": "ids must be unique",
+    "adopt": "one room takes it over, remove `adopt:` from the others",
+}
 
 
 def resolve_claims(files: Sequence[Parsed]) -> tuple[Mapping[str, ManifestRoom], list[ManifestError]]:
@@ -21,9 +26,11 @@ def resolve_claims(files: Sequence[Parsed]) -> tuple[Mapping[str, ManifestRoom],
     shared_paths = _shared_paths(files)
     shared_keys = _shared(claims, lambda claim: claim.key)
     shared_ids = _shared(claims, lambda claim: claim.id)
+    adopted_twice = _shared(claims, lambda claim: claim.adopt)
     errors = [
         *_errors("key", shared_keys, lambda claim: claim.key_position),
         *_errors("id", shared_ids, lambda claim: claim.id_position),
+        *_errors("adopt", adopted_twice, lambda claim: claim.adopt_position or claim.position),
         *(error for file in files if file.file in shared_paths for error in _path_errors(file, shared_paths)),
     ]
     rooms = {
@@ -32,6 +39,7 @@ def resolve_claims(files: Sequence[Parsed]) -> tuple[Mapping[str, ManifestRoom],
         if claim.room is not None
         and claim.key not in shared_keys
         and claim.id not in shared_ids
+        and claim.adopt not in adopted_twice
         and claim.file not in shared_paths
     }
     return rooms, errors
@@ -54,7 +62,7 @@ def _errors(
             others = [place for i, place in enumerate(places) if i != index][:_NAMED]
             more = len(group) - 1 - len(others)
             also = ", ".join(others) + (f" and {more} more" if more else "")
-            message = f"duplicate {name} {quote_excerpt(value)}, also used in {also}; {name}s must be unique"
+            message = f"duplicate {name} {quote_excerpt(value)}, also used in {also}; {_RULES[name]}"
             yield ManifestError(claim.file, message, at(claim), claim.key)
 
 

@@ -24,11 +24,13 @@ from controller.room import (
 )
 from controller.text import closest_match, quote_excerpt
 
-OURS: Final = ("preset", "key", "id")
+OURS: Final = ("preset", "key", "id", "adopt")
 """The keys that the reference and the API do not have."""
 
 MAX_DIAGNOSTICS: Final = 100
 """Errors listed per document."""
+
+MAX_LIVEKIT_NAME_BYTES: Final = 256
 
 _ID: Final = re.compile(ID_PATTERN)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
@@ -56,6 +58,8 @@ class ParsedFields:
     key_is_known: bool
     id: str | None
     id_position: SourcePosition | None
+    adopt: str | None
+    adopt_position: SourcePosition | None
     diagnostics: tuple[Diagnostic, ...]
 
 
@@ -66,7 +70,7 @@ def read_fields(document: Document, policy: FolderPolicy = BUILT_IN) -> ParsedFi
     """
     if not document.is_mapping:
         return ParsedFields(
-            document.position, None, None, None, False, None, None, tuple(document.diagnostics)
+            document.position, None, None, None, False, None, None, None, None, tuple(document.diagnostics)
         )
     reading = FieldReading(document, (*FIELDS, *OURS, *READ_ONLY_FIELDS))
     spec = None if policy.problem else _Room(reading, policy).spec()
@@ -79,6 +83,8 @@ def read_fields(document: Document, policy: FolderPolicy = BUILT_IN) -> ParsedFi
         key_is_known=reading.key_is_known,
         id=reading.values.get("id"),
         id_position=reading.position("id"),
+        adopt=reading.values.get("adopt"),
+        adopt_position=reading.position("adopt"),
         diagnostics=diagnostics,
     )
 
@@ -304,6 +310,13 @@ def _id(value: ScalarEvent) -> str:
     raise InvalidValueError(f"invalid id {quote_excerpt(value.value)}; {instead}")
 
 
+def _adopt(value: ScalarEvent) -> str:
+    if 0 < len(value.value.encode()) <= MAX_LIVEKIT_NAME_BYTES:
+        return value.value
+    rule = f"use the name of a LiveKit room, 1 to {MAX_LIVEKIT_NAME_BYTES} bytes"
+    raise InvalidValueError(f"invalid value {quote_excerpt(value.value)}; {rule}")
+
+
 def _reader(field: str) -> Callable[[ScalarEvent], Any]:
     kind = FIELDS[field].kind
     return _boolean if kind is bool else partial(_integer, FIELDS[field].rule) if kind is int else _text
@@ -315,4 +328,5 @@ _READERS: Final[Mapping[str, Callable[[ScalarEvent], Any]]] = {
     "preset": _text,
     "key": _key,
     "id": _id,
+    "adopt": _adopt,
 }

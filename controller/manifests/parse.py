@@ -25,7 +25,7 @@ from controller.text import quote_excerpt
 
 @dataclass(frozen=True, slots=True)
 class Claim:
-    """The key and id of a document; `room` is None if it has another error."""
+    """The key, the id and the room to adopt of a document; `room` is None if it has another error."""
 
     file: str
     position: SourcePosition
@@ -34,6 +34,8 @@ class Claim:
     id: str | None
     id_position: SourcePosition
     room: ManifestRoom | None
+    adopt: str | None = None
+    adopt_position: SourcePosition | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -114,11 +116,21 @@ def _claim(
     errors = [ManifestError(file, message, position, key) for position, message in diagnostics]
     room = None
     if fields.spec is not None and key is not None and whole and not errors:
-        room = ManifestRoom(key, file, fields.spec, fields.position, fields.id, fields.id_position)
-    id_position = fields.id_position or fields.position
-    return Claim(
-        file, fields.position, key, fields.key_position or fields.position, fields.id, id_position, room
-    ), errors
+        room = ManifestRoom(
+            key, file, fields.spec, fields.position, fields.id, fields.id_position, fields.adopt
+        )
+    claim = Claim(
+        file,
+        fields.position,
+        key,
+        fields.key_position or fields.position,
+        fields.id,
+        fields.id_position or fields.position,
+        room,
+        fields.adopt,
+        fields.adopt_position,
+    )
+    return claim, errors
 
 
 def _objections(document: Document, fields: ParsedFields, policy: FolderPolicy) -> Sequence[Diagnostic]:

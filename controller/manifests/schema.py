@@ -7,6 +7,7 @@ from typing import Any, Final
 from pydantic import TypeAdapter
 
 from controller.limits import has_maximum, takes_patterns
+from controller.manifests.fields import MAX_LIVEKIT_NAME_BYTES
 from controller.manifests.keys import KEY_LENGTH, KEY_PATTERN, KEY_RULE
 from controller.manifests.policy_file import MAX_PRESETS, MAX_VALUES, PRESET_PATTERN, SETTABLE_FIELDS
 from controller.room import (
@@ -34,7 +35,7 @@ def manifest_schema(presets: Iterable[str] = PRESETS, defaults: Collection[str] 
     return {
         "$schema": _DRAFT,
         "title": "Room manifest",
-        "description": "One video room: the reference's create body, with preset, key and id added.",
+        "description": "One video room: the reference's create body, with preset, key, id and adopt added.",
         "type": "object",
         "properties": {
             **{name: _field(field) for name, field in FIELDS.items()},
@@ -50,6 +51,13 @@ def manifest_schema(presets: Iterable[str] = PRESETS, defaults: Collection[str] 
                 "description": "Pins the room's id: 24 hex digits. All digits need no quotes.",
                 "type": [*_TEXT, "null"],
                 "pattern": _portable(ID_PATTERN),
+            },
+            "adopt": {
+                "description": "Takes over the LiveKit room of this name, which somebody else made. "
+                "It can be removed afterwards.",
+                "type": [*_TEXT, "null"],
+                "minLength": 1,
+                "maxLength": MAX_LIVEKIT_NAME_BYTES,
             },
             **{name: _returned(name) for name in READ_ONLY_FIELDS},
         },

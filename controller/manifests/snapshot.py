@@ -21,7 +21,8 @@ class ManifestRoom:
     """One valid document.
 
     `key` is its stable name, `file` its path below rooms.d with forward slashes (`events/keynote.yaml`),
-    `pinned_id` the text of `id:` (24 hex digits), if it has one, at `id_position`.
+    `pinned_id` the text of `id:` (24 hex digits), if it has one, at `id_position`. `adopt` is the LiveKit
+    room of somebody else that it takes over.
     """
 
     key: str
@@ -30,6 +31,7 @@ class ManifestRoom:
     position: SourcePosition
     pinned_id: str | None = None
     id_position: SourcePosition | None = None
+    adopt: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

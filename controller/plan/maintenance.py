@@ -18,6 +18,7 @@ from controller.plan.model import (
     PruneRetiredNames,
     PurgeTombstone,
 )
+from controller.plan.ownership import given_up_rooms
 from controller.records.record import TOMBSTONE_TTL, Origin, RoomRecord
 
 ENFORCE_MARGIN = timedelta(seconds=60)
@@ -45,7 +46,7 @@ def _for_tombstone(record: RoomRecord, observed: Observed, inputs: PlanInputs) -
     if _has_live_side(record):
         yield FinalizeApiRemoval(record)
         return
-    listed = sorted({old.name for old in record.retired} & observed.live.keys())
+    listed = sorted(given_up_rooms(record, observed.live))
     yield from (DeleteTombstonedRoom(record, name) for name in listed)
     unsettled = listed or record.recording is not None
     if not unsettled and record.removed_at is not None and inputs.now - record.removed_at >= TOMBSTONE_TTL:

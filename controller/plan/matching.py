@@ -42,7 +42,7 @@ def match(
     id_key: bytes,
     withheld: Collection[RoomRecord] = (),
 ) -> Matching:
-    """Match by key; a new key by its id, pinned or its own, if the manifest of that record is gone.
+    """Match by key; a new key by its id, if that record's manifest is gone. A pinned id may be an API room's.
 
     `withheld` are records for which nothing is planned; an error may belong to one of them.
     """
@@ -92,8 +92,9 @@ def _match_one(manifest: ManifestRoom, held: _Holders, id_key: bytes) -> Match |
     holder = held.by_id.get(wanted)
     if holder is None:
         return Match(manifest, wanted, None)
+    is_pinned_api_room = holder.origin is Origin.API and not holder.removed and manifest.pinned_id is not None
     orphaned = holder.origin is Origin.MANIFEST and holder.key not in held.present
-    if orphaned:
+    if orphaned or is_pinned_api_room:
         return Match(manifest, wanted, holder)
     return _id_error(manifest, f"already used by {_owner(holder)}; set a different `id:`")
 

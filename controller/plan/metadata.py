@@ -19,12 +19,14 @@ from controller.room import FIELDS, RoomSpec, format_time
 class OwnerMark:
     """The creator of a live room, from its metadata. Anybody with the API secret can write one.
 
-    `store` and `room` are hashes by `Owner`; in metadata of the first release, the ids themselves.
+    `store` and `room` are hashes by `Owner`; in metadata of the first release, the ids themselves. `adopted`:
+    somebody else had made the room, and chosen its name.
     """
 
     instance: str
     store: str
     room: str
+    adopted: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,19 +59,24 @@ _SHOWN: Final = tuple(name for name, field in FIELDS.items() if field.in_metadat
 _POLICY: Final = tuple(name for name, field in FIELDS.items() if field.restricts is not None)
 
 
-def room_metadata(spec: RoomSpec, room_id: str, owner: Owner, store: str, now: datetime) -> str:
+def room_metadata(
+    spec: RoomSpec, room_id: str, owner: Owner, store: str, now: datetime, *, adopted: bool = False
+) -> str:
     """The metadata of a room's live room: canonical JSON, so that equal text means equal content."""
-    return _room_metadata(spec, room_id, owner, store, spec.cut_off(now))
+    return _room_metadata(spec, room_id, owner, store, cut_off=spec.cut_off(now), adopted=adopted)
 
 
 @lru_cache(maxsize=1 << 15)
-def _room_metadata(spec: RoomSpec, room_id: str, owner: Owner, store: str, cut_off: datetime | None) -> str:
+def _room_metadata(
+    spec: RoomSpec, room_id: str, owner: Owner, store: str, *, cut_off: datetime | None, adopted: bool
+) -> str:
     """Cached, since each pass compares that of every room."""
     ends = {"cut_off": format_time(cut_off)} if cut_off is not None else {}
     content = {
         "managed_by": _PREFIX + owner.instance,
         "store_hash": owner.store_marks(store)[0],
         "room_hash": owner.room_marks(room_id)[0],
+        **({"adopted": True} if adopted else {}),
         **{name: getattr(spec, name) for name in _SHOWN},
         **ends,
     }
@@ -90,7 +97,20 @@ def owner_mark(metadata: str) -> OwnerMark | None:
     if not (isinstance(managed_by, str) and isinstance(store, str) and isinstance(room, str)):
         return None
     instance = managed_by.removeprefix(_PREFIX)
-    return OwnerMark(instance, store, room) if instance != managed_by else None
+    adopted = content.get("adopted") is True
+    return OwnerMark(instance, store, room, adopted) if instance != managed_by else None
+
+
+def is_of_foreign(metadata: str) -> bool:
+    """Whether the mark is that of an adopted room: its name is somebody else's choice."""
+    mark = owner_mark(metadata)
+    return mark is not None and mark.adopted
+
+
+@lru_cache(maxsize=1 << 15)
+def has_mark(metadata: str) -> bool:
+    """Whether a roomctl made the room, of whichever instance and release."""
+    return _PREFIX in metadata and str(_content(metadata).get("managed_by")).startswith(_PREFIX)
 
 
 def policy_from_metadata(metadata: str) -> Mapping[str, object]:

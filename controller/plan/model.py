@@ -77,9 +77,14 @@ class Heal:
 
 @dataclass(frozen=True, slots=True)
 class Adopt:
-    """Take over a live room with our mark for the record: the database was restored."""
+    """Take over a live room for the record.
+
+    It has our mark: the database was restored. Or somebody else made it, and the manifest names it: then
+    `adopted_sid` is its sid, by which it is known, since roomctl did not choose its name.
+    """
 
     name: str
+    adopted_sid: str = ""
     action_name = ActionName.START
     label = "adopt"
 

@@ -26,8 +26,9 @@ def compare_manifests(base: Desired, desired: Desired, now: datetime) -> Plan:
     """The plan from the manifests of `base` to those of `desired`; errors are those of `desired`."""
     records = {record.id: record for record in (_record(room, now) for room in base.rooms.values())}
     live = [_live(record, now) for record in records.values() if record.live is not None]
+    rooms = {key: replace(room, adopt=None) for key, room in desired.rooms.items()}  # LiveKit is not asked
     observed = Observed(
-        desired,
+        replace(desired, rooms=rooms),
         records,
         {room.name: room for room in live},
         people={room.name: () for room in live},

@@ -12,11 +12,11 @@ from typing import Final, TypeAlias
 
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
-from controller.plan.fields import disruption, drift
+from controller.plan.fields import adoption_disruption, disruption, drift
 from controller.plan.guards import apply_guards, guarded_rooms, people_inside
 from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
-from controller.plan.metadata import room_metadata
+from controller.plan.metadata import has_mark, is_of_foreign, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
@@ -39,10 +39,18 @@ from controller.plan.model import (
     Update,
 )
 from controller.plan.moves import find_moves, with_moves
-from controller.plan.ownership import Ownership, classify_rooms
+from controller.plan.ownership import Ownership, classify_rooms, without_impostors
 from controller.plan.unusable import claims, notes, restorations
-from controller.records.record import Hold, RoomRecord
-from controller.room import HOURS, RoomSpec, field_changes, format_time
+from controller.records.record import Hold, Origin, RoomRecord
+from controller.room import (
+    HOURS,
+    Disruption,
+    FieldChange,
+    RoomSpec,
+    field_changes,
+    format_time,
+)
+from controller.text import quote_excerpt
 
 REMOVED: Final = "manifest deleted, id and links end until the key comes back"
 CLOSED: Final = "Closed"
@@ -58,6 +66,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     Only some changes depend on who is inside: plan once, read the rooms in `names_to_check` of that draft,
     and plan again with those people. A room whose people are not known counts as occupied.
     """
+    observed = without_impostors(observed)
     owners = classify_rooms(observed, inputs)
     claimed = claims(observed, inputs.id_key)
     restored = {each.damaged.record.id: each for each in restorations(observed, claimed)}
@@ -81,7 +90,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
         unchanged=rooms - len(changes),
         revision=observed.desired.revision,
         commit=observed.desired.history.head,
-        notes=tuple(notes(observed, restored)),
+        notes=(*notes(observed, restored), *adoption_notes(matching)),
         changes_at=_next_change(matching, inputs),
     )
 
@@ -138,6 +147,27 @@ class _PlanContext:
         marks = self.inputs.owner.room_marks(room_id) if unknown else ()
         return next((unknown[mark][0] for mark in marks if mark in unknown), None)
 
+    def adopt_steps(
+        self, room: LiveRoom, spec: RoomSpec, room_id: str, *, was_foreign: bool
+    ) -> Iterator[_Step]:
+        """Take the live room over as it is, then correct what can be corrected."""
+        if has_mark(room.metadata):
+            why = "adopts an existing LiveKit room of this instance"
+        else:
+            why = f"adopts the LiveKit room {quote_excerpt(room.name)}"
+        yield Adopt(room.name, room.sid if was_foreign else ""), why
+        yield from self.drift_steps(room, spec, room_id, adopted=was_foreign)
+
+    def drift_steps(self, room: LiveRoom, spec: RoomSpec, room_id: str, *, adopted: bool) -> Iterator[_Step]:
+        """Bring the live room to the spec."""
+        owner, store = self.inputs.owner, self.inputs.store
+        if room.metadata != room_metadata(spec, room_id, owner, store, self.inputs.now, adopted=adopted):
+            yield Repair(room.name), "LiveKit room metadata is out of date"
+        if room.max_participants != spec.max_participants:
+            yield Recreate(), "max_participants cannot be changed on a live room"
+        elif min(room.empty_timeout, room.departure_timeout) < EMPTY_TIMEOUT_SECONDS:
+            yield Recreate(), "LiveKit would close the room when it is empty"
+
 
 @dataclass(frozen=True, slots=True)
 class _Need:
@@ -172,7 +202,8 @@ def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
     for matched in matching.matches:
         spec, record = matched.manifest.spec, matched.record
         alive = record if record is not None and not record.removed else None
-        live_steps = _live_steps(context, matched.id, spec, alive)
+        adopt = matched.manifest.adopt if alive is None or alive.adopted is None else None
+        live_steps = _live_steps(context, matched.id, spec, alive, adopt)
         if steps := (*_follow_manifest(matched), *live_steps, *_coming_close(spec, alive, context)):
             yield _Need(matched.manifest.key, matched.id, spec, record, steps)
     for record in matching.untouched:
@@ -183,6 +214,14 @@ def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
         # what it needs while its removal is blocked; it is not replaced any more
         serve = [step for step in live if not isinstance(step[0], Recreate)]
         yield _Need(record.key, record.id, record.spec, record, (*serve, (Remove(), REMOVED)))
+
+
+def adoption_notes(matching: Matching) -> Iterator[str]:
+    """A line for each live room whose manifest names a room to adopt, and that never adopted one."""
+    for matched in matching.matches:
+        adopt, record = matched.manifest.adopt, matched.record
+        if adopt is not None and record is not None and record.live is not None and record.adopted is None:
+            yield f"{matched.manifest.key}: `adopt:` has no effect, the room is live already; remove the line"
 
 
 def _restoration(action: RestoreRecord) -> _Need:
@@ -201,7 +240,8 @@ def _follow_manifest(matched: Match) -> tuple[_Step, ...]:
     if record.removed:
         return ((Create(manifest, matched.id), "manifest added again"),)
     if record.key != manifest.key:
-        return ((Update(manifest), "takes over an existing room with this id"),)
+        made = "made over the API" if record.origin is Origin.API else "with this id"
+        return ((Update(manifest), f"takes over an existing room {made}"),)
     if record.spec is not manifest.spec and record.spec != manifest.spec:
         return ((Update(manifest), _what_changed(record, manifest.spec)),)
     if record.file != manifest.file:
@@ -219,33 +259,35 @@ def _what_changed(record: RoomRecord, spec: RoomSpec) -> str:
 
 
 def _live_steps(
-    context: _PlanContext, room_id: str, spec: RoomSpec, record: RoomRecord | None
+    context: _PlanContext, room_id: str, spec: RoomSpec, record: RoomRecord | None, adopt: str | None = None
 ) -> Iterator[_Step]:
-    """Stage 2: what the live side of one room needs for the spec after stage 1."""
+    """Stage 2: what the live side of one room needs for the spec after stage 1.
+
+    `adopt` is the foreign room that its manifest names, unless the record has adopted one before.
+    """
     live = context.observed.live
     current = record.live if record is not None else None
-    now = context.inputs.now
+    is_adopted, now = record is not None and record.is_adopted, context.inputs.now
     if not spec.active:
         if current is not None:
             yield Stop(), "room is inactive"
     elif not spec.opening(now).is_prepared(now):
         if current is not None:
-            yield from _closing_steps(current.name, spec, room_id, context)
+            yield from _closing_steps(current.name, spec, room_id, context, adopted=is_adopted)
     elif current is not None and current.name in live:
-        yield from _drift_steps(live[current.name], spec, room_id, context.inputs)
+        yield from context.drift_steps(live[current.name], spec, room_id, adopted=is_adopted)
     elif (found := context.adoptable(room_id)) is not None:
-        yield Adopt(found.name), "adopts an existing LiveKit room of this instance"
-        yield from _drift_steps(found, spec, room_id, context.inputs)
-    elif current is not None:
+        yield from context.adopt_steps(found, spec, room_id, was_foreign=is_of_foreign(found.metadata))
+    elif current is not None and not is_adopted:
         yield (
             Heal(current.name),
             "LiveKit room disappeared" if current.sid else "LiveKit room not created yet",
         )
-    elif record is not None and _was_closed(record):
-        yield Start(scheduled=True), "room opens"
+    elif adopt in context.owners.unmarked:
+        yield from context.adopt_steps(live[adopt], spec, room_id, was_foreign=True)
     else:
-        yield Start(), "room is active"
-    for name in context.owners.retired.get(room_id, ()):
+        yield _start(record, adopt, live)
+    for name in context.owners.given_up.get(room_id, ()):
         yield DeleteRetiredRoom(name), "a replaced LiveKit room still exists"
 
 
@@ -265,25 +307,30 @@ def _was_closed(record: RoomRecord) -> bool:
     return ready is not None and ready.reason == CLOSED
 
 
-def _closing_steps(name: str, spec: RoomSpec, room_id: str, context: _PlanContext) -> Iterator[_Step]:
+def _closing_steps(
+    name: str, spec: RoomSpec, room_id: str, context: _PlanContext, *, adopted: bool
+) -> Iterator[_Step]:
     """The room is closed. Who is still inside may stay for the overrun, and has to keep to the policy."""
     now, cut_off, live = context.inputs.now, spec.cut_off(context.inputs.now), context.observed.live
     if cut_off is not None and now >= cut_off and context.inputs.clock_is_right:
         yield Stop(scheduled=True), f"closed at {format_time(cut_off - spec.overrun_time)}"
         return
     if name in live:
-        drift = _drift_steps(live[name], spec, room_id, context.inputs)
+        drift = context.drift_steps(live[name], spec, room_id, adopted=adopted)
         yield from (step for step in drift if not isinstance(step[0], Recreate))
     yield Close(cut_off), f"closes at {format_time(cut_off)}" if cut_off is not None else "not open yet"
 
 
-def _drift_steps(room: LiveRoom, spec: RoomSpec, room_id: str, inputs: PlanInputs) -> Iterator[_Step]:
-    if room.metadata != room_metadata(spec, room_id, inputs.owner, inputs.store, inputs.now):
-        yield Repair(room.name), "LiveKit room metadata is out of date"
-    if room.max_participants != spec.max_participants:
-        yield Recreate(), "max_participants cannot be changed on a live room"
-    elif min(room.empty_timeout, room.departure_timeout) < EMPTY_TIMEOUT_SECONDS:
-        yield Recreate(), "LiveKit would close the room when it is empty"
+def _start(record: RoomRecord | None, adopt: str | None, live: Mapping[str, LiveRoom]) -> _Step:
+    """A room of a new name, and why it is not the one adopted that the manifest names."""
+    if record is not None and record.is_adopted:
+        return Start(), "the adopted LiveKit room ended"
+    opens = record is not None and _was_closed(record)
+    why = "room opens" if opens else "room is active"
+    if adopt is not None:
+        known = "roomctl manages the LiveKit room" if adopt in live else "LiveKit has no room"
+        why = f"{why}; nothing to adopt: {known} {quote_excerpt(adopt)}"
+    return Start(scheduled=opens), why
 
 
 def _change(need: _Need, observed: Observed) -> RoomChange:
@@ -293,8 +340,6 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
     fields = () if restored else field_changes(None if created or record is None else record.spec, need.spec)
     live_name = _live_name(actions, record)
     people = people_inside(live_name, observed)
-    live = observed.live.get(live_name or "")
-    live_fields = (*fields, *drift(live.metadata, need.spec)) if live is not None else fields
     return RoomChange(
         key=need.key,
         id=need.id,
@@ -304,7 +349,7 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
         record=record,
         hold=need.hold,
         fields=fields,
-        disruption=disruption(actions, live_fields),
+        disruption=_disruption(actions, fields, need.spec, live_name, observed),
         live_name=live_name,
         participants=people or 0,
         # a room that was not read may not be empty
@@ -313,9 +358,29 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
 
 
 def _reasons(need: _Need) -> Iterator[str]:
-    """Why, for each action; metadata that an update makes out of date is no reason of its own."""
-    updated = need.hold is None and any(isinstance(action, Update) for action, _ in need.steps)
+    """Why, for each action; metadata that an update makes out of date is no reason of its own.
+
+    Nor is that of a room that is adopted.
+    """
+    updated = need.hold is None and any(isinstance(action, Update | Adopt) for action, _ in need.steps)
     return (why for action, why in need.steps if not (updated and isinstance(action, Repair)))
+
+
+def _disruption(
+    actions: Sequence[Action],
+    fields: Sequence[FieldChange],
+    spec: RoomSpec,
+    live_name: str | None,
+    observed: Observed,
+) -> Disruption:
+    """The effect on the people inside, of the change and of what the live room still lacks of it."""
+    live = observed.live.get(live_name or "")
+    if live is None:
+        return disruption(actions, fields)
+    if has_mark(live.metadata) or not any(isinstance(action, Adopt) for action in actions):
+        return disruption(actions, (*fields, *drift(live.metadata, spec)))
+    adopted = adoption_disruption(live, observed.people.get(live.name, ()), spec)
+    return Disruption.worst((disruption(actions, fields), adopted))
 
 
 def _live_name(actions: Sequence[Action], record: RoomRecord | None) -> str | None:

@@ -45,6 +45,7 @@ from controller.plan.model import (
     Stop,
     Update,
 )
+from controller.plan.ownership import given_up_rooms
 from controller.records.ports import RecordWriter
 from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
@@ -147,8 +148,9 @@ class ChangeApplier:
                     record = record.with_spec(manifest.spec, manifest.key, manifest.file, now)
                 case Start() | Recreate():
                     record = record.with_live_name(self.clock.new_name(), now)
-                case Adopt(name):
-                    record = record.with_live_name(name, now)
+                case Adopt(name, sid):
+                    adopted = record.with_adopted_room(name, sid, now)
+                    record = adopted if sid else record.with_live_name(name, now)
                 case Stop() | Close():
                     record = record.without_live_name(now)
                 case Remove():
@@ -203,22 +205,33 @@ class ChangeApplier:
             self.state.record_created(replace(room, metadata=metadata), self.clock.monotonic())
 
     async def _delete_retired_rooms(self, before: RoomRecord | None, record: RoomRecord) -> None:
-        """DeleteRoom on the names that this change retired."""
+        """DeleteRoom on the names that this change retired, and on the adopted room if it was given up."""
         already = {old.name for old in before.retired} if before is not None else set()
         for old in record.retired:
             if old.name not in already:
                 await self._delete(old.name, record)
+        if record.adopted is not None and record.adopted.name in given_up_rooms(record, self.state.live):
+            await self._delete(record.adopted.name, record)
 
     async def _delete(self, name: str, record: RoomRecord | None = None) -> None:
         if record is not None:
             for companion in self.companions:
                 await companion.before_deletion(record, name)
+            if not await self._is_its_own(name, record):
+                return
         await self.writer.delete_room(name)
         self.state.record_deleted(name, self.clock.monotonic())
 
+    async def _is_its_own(self, name: str, record: RoomRecord) -> bool:
+        """Whether the room to delete is the record's: others may use an adopted name again."""
+        adopted = record.adopted
+        if adopted is None or adopted.name != name:
+            return True
+        return any((room.name, room.sid) == (name, adopted.sid) for room in await self.reader.rooms())
+
     def _metadata(self, record: RoomRecord) -> str:
-        now = self.clock.wall()
-        return room_metadata(record.spec, record.id, self.owner, self.store.identity.store, now)
+        store, now = self.store.identity.store, self.clock.wall()
+        return room_metadata(record.spec, record.id, self.owner, store, now, adopted=record.is_adopted)
 
     async def enforce(self, record: RoomRecord) -> int:
         """Correct everybody's permissions to what role and policy give, and remove who must leave.
@@ -291,7 +304,7 @@ class ChangeApplier:
         if current is None or not current.removed:
             return None
         gone = await self.store.save(current, current.without_live_name(self.clock.wall()))
-        names = {old.name for old in gone.retired if old.name in self.state.live}
+        names = {*given_up_rooms(gone, self.state.live)}
         for name in sorted(names | ({current.live.name} if current.live is not None else set())):
             await self._delete(name, gone)
         return gone

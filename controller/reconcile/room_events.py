@@ -173,8 +173,9 @@ class RoomEvents:
         """The author: that of the manifest, or the controller if it only repairs the room."""
         if is_scheduled(action):
             return SCHEDULE
-        file, heals = manifest_file(change), isinstance(action, Heal) and vanished(change)
-        if file is None or heals or isinstance(action, Adopt | Repair | RestoreRecord | DeleteRetiredRoom):
+        file = manifest_file(change)
+        repairs = (isinstance(action, Heal) and vanished(change)) or _adopts_again(action)
+        if file is None or repairs or isinstance(action, Repair | RestoreRecord | DeleteRetiredRoom):
             return CONTROLLER
         return self.author_of(file) or f"manifest {file}"
 
@@ -182,6 +183,11 @@ class RoomEvents:
 def is_scheduled(action: Action) -> bool:
     """Whether it is done because of the room's open hours."""
     return isinstance(action, Close) or (isinstance(action, Start | Stop) and action.scheduled)
+
+
+def _adopts_again(action: Action) -> bool:
+    """Whether it takes over a room of ours, and not one that the manifest names."""
+    return isinstance(action, Adopt) and not action.adopted_sid
 
 
 def event_type(action: Action, change: RoomChange) -> EventType:

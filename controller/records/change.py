@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 from controller.records.codec import STORED_FIELDS, Document, encode_field, value_of
 from controller.records.record import LiveName, Recording, RoomRecord, UnusableRecord
 
-LIVE: Final = frozenset({"live", "sid", "retired", "recording"})
+LIVE: Final = frozenset({"live", "sid", "retired", "adopted", "recording"})
 DESIRED: Final = STORED_FIELDS.keys() - LIVE - {"_id", "status"}
 
 Stored: TypeAlias = RoomRecord | None
@@ -158,9 +158,9 @@ Write: TypeAlias = Insert | Change | Rewrite | Delete
 
 
 def change(before: RoomRecord, after: RoomRecord) -> Change:
-    """What differs, and what was absent before and must be present. Id, origin and creation never change."""
-    if (before.id, before.origin, before.created) != (after.id, after.origin, after.created):
-        raise ValueError("a record's id, origin and creation never change")
+    """What differs, and what was absent before and must be present. Id and creation never change."""
+    if (before.id, before.created) != (after.id, after.created):
+        raise ValueError("a record's id and creation never change")
     names = STORED_FIELDS.keys() - {"_id"}
     differing = {name for name in names if getattr(before, name) != getattr(after, name)}
     differing |= before.incomplete - after.incomplete

@@ -273,6 +273,7 @@ STORED_FIELDS: Final[Mapping[str, StoredField]] = {
     "live": StoredField(_read_live, None, _write_part, nullable=True),
     "sid": StoredField(_text, None, nullable=True),
     "retired": StoredField(_read_retired, (), _write_retired),
+    "adopted": StoredField(_read_live, None, _write_part, nullable=True),
     "recording": StoredField(_read_recording, None, _write_part, nullable=True),
     "status": StoredField(_read_status, Status(), _write_status),
 }

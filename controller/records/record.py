@@ -22,7 +22,7 @@ from controller.room import (
 )
 
 RESTRICTED_READER: Final = 2
-"""The oldest schema of records that knows kicks and holds."""
+"""The oldest schema of records that knows kicks, holds, and adopted rooms, whose names are never retired."""
 
 
 class Origin(StrEnum):
@@ -122,6 +122,8 @@ class RoomRecord:
     record a tombstone. `sid` is the latest LiveKit sid, kept while inactive. An invite is valid only for
     the `invite_epoch` in which it was made. `bound`: the identities that valid invites name. `kicked`: the
     identities that may not enter. `reader` is the oldest schema that may act on the record.
+    `adopted` is the LiveKit room of somebody else that the manifest's `adopt:` took over, also after it was
+    given up. roomctl did not choose that name, so only the room of that sid is ever the record's own.
     `incomplete` names fields missing from the document: they are derived, and the next pass writes them.
     """
 
@@ -142,6 +144,7 @@ class RoomRecord:
     live: LiveName | None = None
     sid: str | None = None
     retired: tuple[Retired, ...] = ()
+    adopted: LiveName | None = None
     recording: Recording | None = None
     status: Status = Status()
     incomplete: frozenset[str] = frozenset()
@@ -168,6 +171,15 @@ class RoomRecord:
         return self.spec.active and not self.removed
 
     @property
+    def is_adopted(self) -> bool:
+        """Whether its current LiveKit room is the adopted one."""
+        return self.live is not None and self.adopted is not None and self.live.name == self.adopted.name
+
+    def is_current_sid(self, sid: str) -> bool:
+        """Whether the LiveKit room of its current name and this sid is its own."""
+        return self.adopted is None or not self.is_adopted or self.adopted.sid == sid
+
+    @property
     def names(self) -> frozenset[str]:
         """The current and retired LiveKit names of the record."""
         current = {self.live.name} if self.live is not None else set()
@@ -175,14 +187,19 @@ class RoomRecord:
         return frozenset(current | recorded | {old.name for old in self.retired})
 
     def with_spec(self, spec: RoomSpec, key: str, file: str | None, now: datetime) -> "RoomRecord":
-        """A changed desired half; `modified` and `generation` change only with the spec."""
+        """A changed desired half; `modified` and `generation` change only with the spec.
+
+        With a `file` the record is a manifest's from now on, whoever made it.
+        """
+        origin = self.origin if file is None else Origin.MANIFEST
         if spec == self.spec and not self.removed:
-            return replace(self, key=key, file=file)
+            return replace(self, key=key, file=file, origin=origin)
         changed = replace(
             self,
             spec=spec,
             key=key,
             file=file,
+            origin=origin,
             removed_at=None,
             modified=next_modified(self.modified, now),
             generation=self.generation + 1,
@@ -190,13 +207,20 @@ class RoomRecord:
         return _with_reader(changed)
 
     def with_live_name(self, name: str, now: datetime) -> "RoomRecord":
-        """A new LiveKit name, written before CreateRoom, or an adopted one; the previous one is retired."""
+        """A new LiveKit name, written before CreateRoom, or of a room of ours; the last one is retired."""
         return replace(self.without_live_name(now), live=LiveName(name))
 
+    def with_adopted_room(self, name: str, sid: str, now: datetime) -> "RoomRecord":
+        """The LiveKit room of somebody else as the current one, written before anything of it is changed."""
+        room = LiveName(name, sid)
+        return _with_reader(replace(self.without_live_name(now), live=room, adopted=room, sid=sid))
+
     def without_live_name(self, now: datetime) -> "RoomRecord":
-        """No live room; its name is retired. Written before DeleteRoom."""
+        """No live room; its name is retired, unless it was adopted. Written before DeleteRoom."""
         if self.live is None:
             return self
+        if self.is_adopted:
+            return _with_reader(replace(self, live=None))
         return replace(self, live=None, retired=(*self.retired, Retired(self.live.name, now)))
 
     def with_sid(self, sid: str) -> "RoomRecord":
@@ -274,7 +298,7 @@ class RoomRecord:
 
 def _with_reader(record: RoomRecord) -> RoomRecord:
     """A `reader` that keeps older releases, which would ignore access rules, from acting on the record."""
-    restricted = record.kicked or record.hold is not None
+    restricted = record.kicked or record.hold is not None or record.is_adopted
     reader = max(required_reader(record.spec), RESTRICTED_READER if restricted else 1)
     return record if reader == record.reader else replace(record, reader=reader)
 

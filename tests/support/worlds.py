@@ -38,6 +38,7 @@ from controller.plan.model import (
     Stop,
     Update,
 )
+from controller.plan.ownership import given_up_rooms
 from controller.plan.planner import make_plan, names_to_check
 from controller.records.record import LiveName, Origin, RoomRecord, Status, UnusableRecord
 from controller.room import RoomSpec, room_id
@@ -57,9 +58,16 @@ def spec(**fields: Any) -> RoomSpec:
     return _spec(tuple(sorted({"name": "Room", "max_participants": 20, **fields}.items())))
 
 
-def manifest(key: str, *, file: str | None = None, pinned: str | None = None, **fields: Any) -> ManifestRoom:
+def manifest(
+    key: str,
+    *,
+    file: str | None = None,
+    pinned: str | None = None,
+    adopt: str | None = None,
+    **fields: Any,
+) -> ManifestRoom:
     mark = SourcePosition(2, 5) if pinned else None
-    return ManifestRoom(key, file or f"{key}.yaml", spec(**fields), SourcePosition(1, 1), pinned, mark)
+    return ManifestRoom(key, file or f"{key}.yaml", spec(**fields), SourcePosition(1, 1), pinned, mark, adopt)
 
 
 def desired(
@@ -98,7 +106,7 @@ def live_room(room: RoomRecord, name: str | None = None, *, store: str = STORE, 
     wanted = LiveRoom(
         name=called,
         sid=f"RM_{called}",
-        metadata=room_metadata(room.spec, room.id, OWNER, store, NOW),
+        metadata=room_metadata(room.spec, room.id, OWNER, store, NOW, adopted=room.is_adopted),
         max_participants=room.spec.max_participants,
         empty_timeout=EMPTY_TIMEOUT_SECONDS,
         departure_timeout=EMPTY_TIMEOUT_SECONDS,
@@ -221,7 +229,7 @@ class World:
         given_up = {old.name for old in after.retired} - {
             old.name for old in (before.retired if before else ())
         }
-        for name in given_up:
+        for name in (*given_up, *given_up_rooms(after, self.live)):
             self.vanish(name)
 
     def _recorded(self, room: RoomRecord | None, action: Action, room_id: str) -> RoomRecord:
@@ -236,8 +244,9 @@ class World:
                 room = room.with_spec(wanted.spec, wanted.key, wanted.file, self.now)
             case Start() | Recreate():
                 room = room.with_live_name(self._name(), self.now)
-            case Adopt(name):
-                room = room.with_live_name(name, self.now)
+            case Adopt(name, sid):
+                adopted = room.with_adopted_room(name, sid, self.now)
+                room = adopted if sid else room.with_live_name(name, self.now)
             case Stop() | Close():
                 room = room.without_live_name(self.now)
             case Remove():
@@ -254,7 +263,9 @@ class World:
                 self.live.setdefault(after.live.name, live_room(after))
                 self.records[after.id] = after.with_sid(self.live[after.live.name].sid)
             case Repair(name) if name in self.live:
-                metadata = room_metadata(after.spec, after.id, OWNER, STORE, self.now)
+                metadata = room_metadata(
+                    after.spec, after.id, OWNER, STORE, self.now, adopted=after.is_adopted
+                )
                 self.live[name] = replace(self.live[name], metadata=metadata)
             case DeleteRetiredRoom(name):
                 self.vanish(name)

@@ -19,7 +19,7 @@ NO_LIMIT: Final = "max_participants is required; add `max_participants: 20` or `
 NO_KEY: Final = (
     "key is required in a file with several documents; add `key: NAME` with a unique name to each document"
 )
-KEYS: Final = f"the fields are {', '.join((*FIELDS, 'preset', 'key', 'id'))}"
+KEYS: Final = f"the fields are {', '.join((*FIELDS, 'preset', 'key', 'id', 'adopt'))}"
 TAB: Final = "tabs are not allowed for indentation; use spaces"
 DEEP: Final = "nesting too deep (maximum 4); a manifest is a flat mapping of `field: value`"
 COLON: Final = "unexpected `: `; put each field on its own line with the same indentation, or quote the value"

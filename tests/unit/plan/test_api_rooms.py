@@ -12,10 +12,11 @@ from controller.plan.model import (
     PurgeTombstone,
 )
 from controller.plan.render import as_dict, as_text
-from controller.records.record import TOMBSTONE_TTL, RoomRecord, Status
+from controller.records.record import TOMBSTONE_TTL, Origin, RoomRecord, Status
 from controller.room import Disruption, redact_key
 from tests.support.worlds import (
     NOW,
+    World,
     by_api,
     desired,
     grown,
@@ -136,13 +137,38 @@ def test_its_tombstone_goes_after_an_hour_and_never_before_its_live_room() -> No
     assert planned(desired(), (room,), now=later).chores == (FinalizeApiRemoval(room),)
 
 
-def test_a_manifest_that_pins_its_id_is_an_error_and_changes_nothing_of_it() -> None:
+def test_a_manifest_that_pins_its_id_takes_it_over_with_everybody_inside() -> None:
     room = by_api(record("a", live="x"))
-    plan = planned(desired(manifest("b", pinned=room.id)), (room,), (live_room(room),))
-    (error,) = plan.invalid
-    assert redact_key(room.key) in error.message
-    assert room.id not in error.message
+    change = only(planned(desired(manifest("b", pinned=room.id)), (room,), (live_room(room),), {"x": 3}))
+    assert (change.key, kinds(change), change.fields) == ("b", ["Update"], ())
+    assert change.reason == "takes over an existing room made over the API"
+    assert change.disruption is Disruption.NONE
+
+
+def test_an_api_room_that_was_taken_over_is_as_any_room_of_a_manifest() -> None:
+    world = World()
+    room = by_api(record("a", live="x"))
+    world.records[room.id], world.live["x"] = room, live_room(room)
+    world.enter("x")
+    world.commit(manifest("b", pinned=room.id))
+    assert world.run_until_stable().empty
+    taken = world.records[room.id]
+    assert (taken.key, taken.origin, taken.file) == ("b", Origin.MANIFEST, "b.yaml")
+    assert (taken.live, taken.generation, taken.modified) == (room.live, room.generation, room.modified)
+    del world.manifests["b"]
+    world.commit(manifest("c"))
+    assert kinds(only(world.run_until_stable())) == ["Remove"]
+    world.people.clear()
+    world.run_until_stable()
+    assert world.records[room.id].removed
+
+
+def test_two_manifests_that_pin_it_leave_it_to_the_api() -> None:
+    room = by_api(record("a", live="x"))
+    wanted = desired(manifest("b", pinned=room.id), manifest("c", pinned=room.id))
+    plan = planned(wanted, (room,), (live_room(room),))
     assert plan.empty
+    assert {error.file for error in plan.invalid} == {"b.yaml", "c.yaml"}
 
 
 def test_one_that_pins_the_id_of_a_removed_room_learns_that_the_id_is_not_free_yet() -> None:

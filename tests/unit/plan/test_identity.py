@@ -44,9 +44,9 @@ def test_an_id_that_another_room_holds_names_its_owner() -> None:
     assert plan.empty
 
 
-def test_an_api_room_that_holds_the_id_is_named_without_its_id() -> None:
-    room = by_api(record("a", active=False))
-    (error,) = planned(desired(manifest("b", pinned=room.id)), (room,)).invalid
+def test_an_api_room_that_holds_a_derived_id_is_named_without_its_id() -> None:
+    room = by_api(record("b", active=False))
+    (error,) = planned(desired(manifest("b")), (room,)).invalid
     assert f"already used by the room api/{room.id[:6]}" in error.message
     assert room.id not in error.message
 

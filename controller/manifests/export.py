@@ -1,0 +1,106 @@
+"""Writes a room as a manifest that reads back to exactly the same room. Pure."""
+
+import json
+import re
+from collections import defaultdict
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final
+
+from controller.manifests.document import NULLS
+from controller.room import FIELDS, PRESETS, RoomSpec
+from controller.text import escape_unprintable
+
+MAX_NAME_LENGTH: Final = 80
+"""Characters of a file's name at most, without its ending."""
+NO_NAME: Final = "room"
+_PLAIN: Final = re.compile(r"[A-Za-z0-9][A-Za-z0-9_./-]*(?: [A-Za-z0-9_./-]+)*")
+_FREE_IN_PRESET: Final = {"max_participants", "active"}
+"""What a room may have otherwise than its preset: with more, the fields alone are easier to read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Export:
+    """A room to write. `origin` says where it comes from, as a comment; `id` and `adopt` are None without."""
+
+    spec: RoomSpec
+    origin: str
+    id: str | None = None
+    adopt: str | None = None
+
+    @property
+    def title(self) -> str:
+        """What the name of its file is made from."""
+        return self.spec.name if self.adopt is None else self.adopt
+
+
+def manifest_text(room: Export) -> str:
+    """The manifest: a comment, then only what differs from the preset that fits, or from the defaults."""
+    values = room.spec.as_dict()
+    preset = _preset(values)
+    base = {name: field.default for name, field in FIELDS.items()} | dict(PRESETS.get(preset or "", {}))
+    pairs = {
+        "name": values.pop("name"),
+        "id": room.id,
+        "adopt": room.adopt,
+        "preset": preset,
+        **{name: value for name, value in values.items() if value != base[name]},
+    }
+    lines = (f"{name}: {_scalar(value)}" for name, value in pairs.items() if value is not None)
+    return "\n".join((f"# {escape_unprintable(room.origin)}", *lines, ""))
+
+
+def file_names(titles: Sequence[str]) -> list[str]:
+    """A file name without ending for each title, in their order: unique, and the same in any order of others.
+
+    Titles that come to one name are numbered. Lower case alone, since some file systems know no other.
+    """
+    titles_of: defaultdict[str, list[int]] = defaultdict(list)
+    for number, title in enumerate(titles):
+        titles_of[_slug(title)].append(number)
+    names, taken = [""] * len(titles), set(titles_of)
+    for slug in sorted(titles_of):
+        numbers = sorted(titles_of[slug], key=lambda number: titles[number])
+        for number, name in zip(numbers, _numbered(slug, taken), strict=False):
+            names[number] = name
+    return names
+
+
+def _numbered(slug: str, taken: set[str]) -> Iterator[str]:
+    """`slug`, then `slug-2` and on, without names that are taken."""
+    yield slug
+    count = 2
+    while True:
+        name = f"{slug}-{count}"
+        count += 1
+        if name not in taken:
+            taken.add(name)
+            yield name
+
+
+def _slug(title: str) -> str:
+    kept = re.sub(r"[^a-z0-9]+", "-", title.lower())
+    return kept[:MAX_NAME_LENGTH].strip("-") or NO_NAME
+
+
+def _preset(values: Mapping[str, Any]) -> str | None:
+    fitting = (
+        name
+        for name, preset in PRESETS.items()
+        if all(values[field] == value for field, value in preset.items() if field not in _FREE_IN_PRESET)
+    )
+    return min(fitting, key=lambda name: _distance(values, PRESETS[name]), default=None)
+
+
+def _distance(values: Mapping[str, Any], preset: Mapping[str, Any]) -> int:
+    return sum(values[field] != value for field, value in preset.items())
+
+
+def _scalar(value: Any) -> str:
+    """The value in YAML, on one line."""
+    if not isinstance(value, str):
+        return json.dumps(value)
+    if _PLAIN.fullmatch(value) and value not in NULLS:
+        return value
+    escaped = value.replace("\\", "\\\\").replace('"', '\\"')
+    return f'"{escape_unprintable(escaped)}"'
