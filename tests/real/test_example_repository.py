@@ -15,6 +15,7 @@ from tests.support.documents import ROOT
 from tests.support.embedded import Server
 from tests.support.livekit import LiveKitServer
 from tests.support.pipelines import Change, serving
+from tests.support.wait import until
 
 LAYOUT: Final = ROOT / "deploy" / "example-repository"
 
@@ -74,9 +75,26 @@ async def test_a_change_is_commented_merged_live_and_attributed(team: Team) -> N
         assert (waited.code, waited.out) == (0, "4 rooms are Ready\n"), waited.err
         assert (await team.site.record("support/desk")).live is None
         assert await team.site.room_name("events/panel") in await team.site.ours()
-        stopped = await team.site.verb("events", "support/desk", "--type", "stop", "-o", "json")
-        (event,) = json.loads(stopped.out)
-        assert event["by"] == f"git {commit[:12]} Ann"
+
+        async def is_attributed() -> bool:
+            """Events are written after the records."""
+            stopped = await team.site.verb("events", "support/desk", "--type", "stop", "-o", "json")
+            return [event["by"] for event in json.loads(stopped.out)] == [f"git {commit[:12]} Ann"]
+
+        await until(is_attributed)
+
+
+async def test_a_room_beyond_its_teams_limit_is_an_error_at_its_line(team: Team) -> None:
+    team.branch.write("support/all-hands.yaml", "name: All hands\nmax_participants: 200\n")
+    checked = await team.branch.check()
+    assert checked.code == 1
+    error = next(line for line in checked.output.splitlines() if "all-hands.yaml" in line)
+    place = "::error file=rooms.d/support/all-hands.yaml,line=2,col=19"
+    assert place in error or team.branch.kind == "gitlab"
+    assert "is beyond the limit of rooms.d/support/_policy.yaml:5:21; use at most 25" in error
+    (comment,) = team.branch.service.plans
+    assert "**Invalid manifests**" in comment
+    assert "beyond the limit" in comment
 
 
 async def test_the_deployed_branch_has_nothing_to_plan(team: Team) -> None:
@@ -103,7 +121,8 @@ def rules() -> Iterator[list[str]]:
 
 def test_each_folder_of_manifests_has_its_team() -> None:
     folders = {path.parent.name for path in LAYOUT.glob("rooms.d/*/*.yaml")}
-    assert folders == {"events", "support"}
+    assert folders == {path.parent.name for path in LAYOUT.glob("rooms.d/*/_policy.yaml")}
+    assert len(folders) > 1
     for folder in folders:
         assert owners(f"rooms.d/{folder}/new.yaml") == [f"@example/{folder}"]
         assert owners(f"rooms.d/{folder}/_policy.yaml") == ["@example/platform"]
