@@ -110,6 +110,20 @@ async def test_it_wakes_for_a_file_that_comes_changes_is_renamed_and_goes(rooms:
         await woken.wake()
 
 
+async def test_it_wakes_for_a_policy_file_that_comes_changes_and_goes(rooms: Path) -> None:
+    (rooms / "team").mkdir()
+    async with watching(rooms) as woken:
+        await woken.begun()
+        policy = write(rooms / "team" / "_policy.yaml", "limits: {}\n")
+        await woken.wake()
+        await woken.until_quiet()
+        write(policy, "defaults: {}\n")
+        await woken.wake()
+        await woken.until_quiet()
+        policy.unlink()
+        await woken.wake()
+
+
 async def test_it_wakes_for_files_in_folders_that_came_later(rooms: Path) -> None:
     async with watching(rooms) as woken:
         await woken.begun()

@@ -44,6 +44,16 @@ def test_the_first_error_of_a_room_is_the_one_that_is_told() -> None:
     assert plan.invalid == (first, second)
 
 
+def test_a_wrong_policy_file_stands_for_no_room_and_holds_back_no_removal() -> None:
+    wrong = (
+        ManifestError("team/_policy.yaml", "it is wrong"),
+        ManifestError("a.yaml", "not applied, since a policy file is wrong", None, "a"),
+    )
+    plan = planned(desired(errors=wrong), (A, B), LIVE)
+    assert [(change.key, change.blocked_by) for change in plan.changes] == [("b", None)]
+    assert (plan.stale, plan.invalid) == ({"a": wrong[1]}, wrong)
+
+
 def test_a_room_that_moved_to_a_good_file_is_not_stale_for_an_error_in_the_old_one() -> None:
     error = ManifestError("a.yaml", "it is wrong")
     moved = manifest("a", file="new.yaml")
