@@ -22,6 +22,7 @@ from controller.cli.table import print_table, styled
 from controller.connect import connect_store, lookup
 from controller.errors import LiveKitError
 from controller.git import Commit, GitReader
+from controller.hours import ALWAYS
 from controller.live.room import Participant
 from controller.manifests.load import load_paths
 from controller.manifests.snapshot import ManifestRoom
@@ -59,6 +60,20 @@ class Description:
     events: Sequence[Event]
     refusals: Sequence[Event]
     now: datetime
+
+    @property
+    def hours(self) -> str | None:
+        """The current or the next window of the open hours; None without hours."""
+        spec = self.room.record.spec
+        opening = spec.opening(self.now)
+        if opening is ALWAYS:
+            return None
+        if opening.window is None:
+            return "closed, and does not open again"
+        opens, closes = opening.opens(self.now), opening.window.closes
+        state = f"closed; opens at {format_time(opens)}" if opens is not None else "open"
+        end = f"until {format_time(closes)}" if closes is not None else "without an end"
+        return f"{state}, {end}, overrun {spec.overrun}"
 
     @property
     def pending(self) -> list[str]:
@@ -183,6 +198,8 @@ def _facts(described: Description) -> Iterator[tuple[str, str]]:
     fields = record.spec.as_dict()
     yield "Spec", ", ".join(f"{name} {_value(value)}" for name, value in fields.items() if name != "name")
     yield "Generation", f"{record.generation}, modified {_ago(record.modified, described.now)}"
+    if described.hours is not None:
+        yield "Open hours", described.hours
     for kick in record.kicked:
         if kick.until > described.now:
             yield "Kicked", f"{kick.identity}, until {format_time(kick.until)}"
@@ -252,6 +269,7 @@ def to_dict(described: Description) -> dict[str, Any]:
             "commit": None if commit is None else commit.as_dict(),
         },
         "pending": described.pending,
+        "open_hours": described.hours,
         "people": None if people is None else [person_dict(each) for each in people],
         "events": [event_dict(each) for each in described.events],
         "refusals": [event_dict(each) for each in described.refusals],

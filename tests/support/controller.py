@@ -488,7 +488,7 @@ class Site:
         return float(match[1]) if match else 0.0
 
     async def find(self, room_id: str) -> Reply:
-        return await self._call("findLKRoomNameById", {"id": room_id})
+        return await self.call("findLKRoomNameById", {"id": room_id})
 
     async def until_found(self, room_id: str, status: int = 200) -> None:
         """Return when the helper answers so: what another process did shows a little later."""
@@ -513,9 +513,9 @@ class Site:
         answer = await self.find(room_id)
         assert answer.status == 200, answer
         body = {"room_id": room_id, "LKRoomName": answer.body["LKRoomName"], "participant_id": identity}
-        return await self._call("createToken", body | fields, headers)
+        return await self.call("createToken", body | fields, headers)
 
-    async def _call(
+    async def call(
         self, helper: str, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
     ) -> Reply:
         url = f"http://127.0.0.1:{self.public}/api/conferences-public/{helper}"
