@@ -66,11 +66,9 @@ class Opening(NamedTuple):
         """When a room that is closed opens next; None if it is open, or never opens."""
         return self.window.opens if self.window is not None and not self.is_open(now) else None
 
-    def cut_off(self, now: datetime, overrun: timedelta) -> datetime | None:
-        """When those who are inside then have to leave; None: never."""
-        prepared = self.window is not None and self.is_prepared(now)
-        end = self.window.closes if prepared and self.window is not None else self.closed
-        return end + overrun if end is not None else None
+    def closes(self, now: datetime) -> datetime | None:
+        """When the live room of that time closes, or has closed; None: never."""
+        return self.window.closes if self.window is not None and self.is_prepared(now) else self.closed
 
     def next_change(self, now: datetime, overrun: timedelta) -> datetime | None:
         """When it makes a difference next: the room is made, it closes, or it is cut off."""

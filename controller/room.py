@@ -322,9 +322,9 @@ class RoomSpec(BaseModel):
         return read_overrun(self.overrun)
 
     def cut_off(self, now: datetime) -> datetime | None:
-        """When the people in the current window have to leave; None: never."""
-        opening = self.opening(now)
-        return None if opening is ALWAYS else opening.cut_off(now, self.overrun_time)
+        """When the people in the live room have to leave; None: never."""
+        closes = self.opening(now).closes(now)
+        return closes + self.overrun_time if closes is not None else None
 
     def next_change(self, now: datetime) -> datetime | None:
         """When the open hours change something next."""

@@ -63,22 +63,22 @@ def room_metadata(
     spec: RoomSpec, room_id: str, owner: Owner, store: str, now: datetime, *, adopted: bool = False
 ) -> str:
     """The metadata of a room's live room: canonical JSON, so that equal text means equal content."""
-    return _room_metadata(spec, room_id, owner, store, cut_off=spec.cut_off(now), adopted=adopted)
+    return _room_metadata(spec, room_id, owner, store, closes=spec.opening(now).closes(now), adopted=adopted)
 
 
 @lru_cache(maxsize=1 << 15)
 def _room_metadata(
-    spec: RoomSpec, room_id: str, owner: Owner, store: str, *, cut_off: datetime | None, adopted: bool
+    spec: RoomSpec, room_id: str, owner: Owner, store: str, *, closes: datetime | None, adopted: bool
 ) -> str:
     """Cached, since each pass compares that of every room."""
-    ends = {"cut_off": format_time(cut_off)} if cut_off is not None else {}
+    hours = {} if closes is None else {"closes": closes, "cut_off": closes + spec.overrun_time}
     content = {
         "managed_by": _PREFIX + owner.instance,
         "store_hash": owner.store_marks(store)[0],
         "room_hash": owner.room_marks(room_id)[0],
         **({"adopted": True} if adopted else {}),
         **{name: getattr(spec, name) for name in _SHOWN},
-        **ends,
+        **{name: format_time(time) for name, time in hours.items()},
     }
     return json.dumps(content, separators=(",", ":"))
 

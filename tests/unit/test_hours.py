@@ -65,11 +65,10 @@ def test_what_changes_next() -> None:
     assert next_change("2026-12-03T16:15") == utc("2026-12-04T13:59")
 
 
-def test_when_people_are_cut_off_stays_the_same_while_they_are_inside() -> None:
+def test_when_a_live_room_closes_stays_the_same_while_it_lives() -> None:
     day = hours("2026-12-01T14:00", "2026-12-01T16:00", repeats="FREQ=DAILY")
-    quarter = timedelta(minutes=15)
     moments = [utc(f"2026-12-03T{at}") for at in ("13:59", "14:00", "15:59", "16:00", "16:14")]
-    assert {day.at(now).cut_off(now, quarter) for now in moments} == {utc("2026-12-03T16:15")}
+    assert {day.at(now).closes(now) for now in moments} == {utc("2026-12-03T16:00")}
 
 
 @pytest.mark.parametrize(

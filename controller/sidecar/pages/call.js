@@ -4,6 +4,7 @@ import { Chat } from "./chat.js";
 import { Controls } from "./controls.js";
 import { CallSettings } from "./call-settings.js";
 import { hasMediaDevices } from "./devices.js";
+import { ClosingWarning, isClosed } from "./closing.js";
 import { byId, setVisible, showNote } from "./dom.js";
 import { describeDeviceError } from "./errors.js";
 import { LiveKit, permissions, roomPolicy } from "./livekit.js";
@@ -18,6 +19,8 @@ import { Shortcuts } from "./shortcuts.js";
 import { tilesForCall } from "./tile-selection.js";
 import { Tiles } from "./tiles.js";
 
+const PAGE_ENDS = ["pagehide", "beforeunload"];
+
 // Joins, and publishes what is selected and permitted. Calls `onEnded` with LiveKit's reason when the call is over.
 // Throws where `signal` aborts the attempt; then the participant is not in the room.
 export async function joinCall({ url, token }, tracks, onEnded, signal) {
@@ -26,6 +29,7 @@ export async function joinCall({ url, token }, tracks, onEnded, signal) {
   const room = new LiveKit.Room({
     adaptiveStream: true,
     dynacast: true,
+    disconnectOnPageLeave: false, // leaveWithPage
     audioCaptureDefaults: { ...(mic && { deviceId: mic }) },
     videoCaptureDefaults: { ...(camera && { deviceId: camera }) },
     audioOutput: { ...(speaker && { deviceId: speaker }) },
@@ -39,7 +43,9 @@ export async function joinCall({ url, token }, tracks, onEnded, signal) {
     callSession.close();
     throw error;
   }
+  const cancelLeave = leaveWithPage(room);
   room.once(LiveKit.RoomEvent.Disconnected, (reason) => {
+    cancelLeave();
     callSession.close();
     onEnded(reason);
   });
@@ -47,6 +53,14 @@ export async function joinCall({ url, token }, tracks, onEnded, signal) {
   if (room.isRecording) callSession.announceRecording();
   publish(room, tracks).finally(() => callSession.render());
   return room;
+}
+
+// Leaves when the page is left. Not in a closed room: a page that is only reloaded could not come back, and LiveKit
+// notices within seconds if it was left for good.
+function leaveWithPage(room) {
+  const leave = () => { if (!isClosed(room)) room.disconnect(); };
+  for (const event of PAGE_ENDS) addEventListener(event, leave);
+  return () => { for (const event of PAGE_ENDS) removeEventListener(event, leave); };
 }
 
 async function publish(room, { mic, camera }) {
@@ -77,6 +91,7 @@ class CallSession {
   #settings;
   #shortcuts;
   #presence;
+  #closing = new ClosingWarning();
   #cancelRender;
   #isClosed = false;
 
@@ -110,6 +125,7 @@ class CallSession {
     this.#tiles.render();
     this.#controls.render();
     this.#participants.render();
+    this.#closing.render(this.#room);
   }
 
   announceRecording() {
@@ -124,7 +140,7 @@ class CallSession {
     byId("sounds").replaceChildren();
     byId("trouble").textContent = "";
     showNote(""); // a note about the call
-    for (const part of [this.#chat, this.#participants, this.#presence, this.#settings, this.#shortcuts]) part.close();
+    for (const part of [this.#chat, this.#participants, this.#presence, this.#settings, this.#shortcuts, this.#closing]) part.close();
   }
 
   #listen() {

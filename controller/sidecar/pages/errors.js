@@ -8,7 +8,7 @@ import { t } from "./texts.js";
 const ERRORS = {
   ROOM_NOT_FOUND: { actions: ["again"], retrySeconds: 10, awaitsRoom: true },
   OVER: { actions: ["again"], isEnd: true, retrySeconds: 10, awaitsRoom: true },
-  ROOM_CLOSED: { actions: ["again", "back"], retrySeconds: 10 },
+  ROOM_CLOSED: { actions: ["again"], retrySeconds: 30 },
   STARTING: { actions: ["again"], retrySeconds: 2, awaitsRoom: true },
   UNAVAILABLE: { actions: ["again", "back"], retrySeconds: 5 },
   ROOM_NOT_READY: { actions: ["again", "back"], retrySeconds: 1 },

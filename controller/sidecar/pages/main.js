@@ -1,6 +1,7 @@
 // The views of the join page: lobby, call, and a notice for everything in between.
 
 import { joinCall } from "./call.js";
+import { formatOpening, startCountdown, stopCountdown } from "./countdown.js";
 import { byId, createElement, setVisible, showView } from "./dom.js";
 import { tellParent } from "./embed.js";
 import { describeError } from "./errors.js";
@@ -11,10 +12,11 @@ import { isLiveKit } from "./media-server.js";
 import { setPageTitle } from "./page-title.js";
 import { roomId, session } from "./session.js";
 import { t } from "./texts.js";
-import { isRoomOpen, requestToken, TokenError } from "./token.js";
+import { askRoom, requestToken, TokenError } from "./token.js";
 import { removeDirectionControls } from "./user-text.js";
 
 const MAX_RETRY_SECONDS = 60;
+const MAX_SPREAD_SECONDS = 2;
 const MAX_REJOIN_DELAY_MS = 10_000;
 const DISCONNECT_WINDOW_MS = 60_000; // disconnects within it make the next rejoin wait longer
 
@@ -31,8 +33,12 @@ function start() {
   setVisible(byId("title"), name !== "");
   byId("name").value = session.name || nameInQuery();
   tellParent("ready");
+  enter();
+}
+
+function enter() {
   const code = startError();
-  if (code) showError(code);
+  if (code) showError(code, Number(pageData.opensIn) || 0);
   else if (session.inside) join();
   else openLobby();
 }
@@ -40,6 +46,7 @@ function start() {
 // Why nobody can join from this page, as far as that is known before.
 function startError() {
   if (!LiveKit) return "NO_CLIENT";
+  if (pageData.code === "ROOM_CLOSED" && session.inside) return undefined; // who is inside may stay for the overrun
   if (pageData.code || !session.invite || session.inside) return pageData.code;
   return inviteError(session.invite, roomId, Number(pageData.now)); // the server's clock: the browser's may be wrong
 }
@@ -51,6 +58,7 @@ function nameInQuery() {
 
 function openLobby() {
   clearTimeout(timer);
+  stopCountdown();
   joinAttempt?.abort();
   setJoinAttempt(null);
   session.save({ inside: false });
@@ -98,6 +106,7 @@ function setJoinAttempt(attempt) {
 async function describeJoinError(error) {
   if (error instanceof TokenError) {
     if (error.code === "ROOM_NOT_FOUND" && session.inside) return ["OVER"];
+    if (error.code === "ROOM_CLOSED") session.save({ inside: false });
     if (error.code === "IDENTITY_IN_USE" && session.isBound) return ["INVITE_IN_USE", error.retryAfterSeconds];
     return [error.code, error.retryAfterSeconds];
   }
@@ -134,27 +143,46 @@ function showError(code, retryAfterSeconds = 0) {
   const { retrySeconds, isEnd } = describeError(code);
   if (isEnd) session.save({ inside: false });
   if (!isNoticeShown(code)) tellParent(isEnd ? "left" : "refused", code);
-  showNotice(code);
-  if (retrySeconds) {
-    timer = setTimeout(() => retry(code), 1000 * Math.max(retrySeconds, Math.min(retryAfterSeconds, MAX_RETRY_SECONDS)));
-  }
+  const isClosed = code === "ROOM_CLOSED";
+  showNotice(code, isClosed ? retryAfterSeconds : 0);
+  const delay = isClosed ? delayUntilOpen(retrySeconds, retryAfterSeconds)
+    : Math.max(retrySeconds, Math.min(retryAfterSeconds, MAX_RETRY_SECONDS));
+  if (retrySeconds) timer = setTimeout(() => retry(code), 1000 * delay);
 }
+
+// The hours of a closed room may change. When it opens, not all of those who wait ask in the same moment.
+const delayUntilOpen = (retrySeconds, secondsUntilOpen) =>
+  Math.min(retrySeconds, secondsUntilOpen || retrySeconds) + MAX_SPREAD_SECONDS * Math.random();
 
 async function retry(code) {
   if (!isNoticeShown(code)) return; // another view was opened meanwhile
   if (document.hidden) {
     document.addEventListener("visibilitychange", () => retry(code), { once: true });
+  } else if (code === "ROOM_CLOSED") {
+    await enterIfOpen();
   } else if (describeError(code).awaitsRoom || pageData.code) {
-    if (await isRoomOpen()) location.reload();
+    const { isOpen, isClosed } = await askRoom();
+    if (isOpen || isClosed) location.reload();
     else showError(code);
   } else await join();
 }
 
+async function enterIfOpen() {
+  const { isOpen, secondsUntilOpen } = await askRoom();
+  if (!isNoticeShown("ROOM_CLOSED")) return; // another view was opened meanwhile
+  if (!isOpen) return showError("ROOM_CLOSED", secondsUntilOpen);
+  delete pageData.code;
+  enter();
+}
+
 const isNoticeShown = (code) => pageData.view === "notice" && byId("sentence").dataset.code === code;
 
-function showNotice(code) {
-  const { title, text, actions } = describeError(code);
-  if (!isNoticeShown(code)) {
+function showNotice(code, secondsUntilOpen = 0) {
+  const { title, actions, ...described } = describeError(code);
+  const text = secondsUntilOpen ? t("closed.opens", { date: formatOpening(secondsUntilOpen) }) : described.text;
+  if (secondsUntilOpen) startCountdown(secondsUntilOpen);
+  else stopCountdown();
+  if (!isNoticeShown(code) || byId("sentence").lastChild.textContent !== text) {
     byId("sentence").dataset.code = code;
     byId("sentence").replaceChildren(createElement(pageData.name ? "h2" : "h1", "", title), createElement("p", "", text));
     const possible = actions.filter((action) => action !== "back" || !pageData.code);

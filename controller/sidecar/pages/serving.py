@@ -86,7 +86,7 @@ class Pages:
             client=self._client,
         )
         status = HTTPStatus.OK if why is None else why.code.status
-        retry = why.headers.get("Retry-After") if why is not None else None
+        retry = _retry_after(why) if why is not None else ""
         more = self._headers + (f"Retry-After: {retry}\r\n" if retry else "")
         return Response(body.encode(), status, kind=HTML, more=more)
 
@@ -149,8 +149,13 @@ def _attributes(record: RoomRecord | None, why: ApiError | None, now: int) -> st
 
 
 def _error_data(why: ApiError) -> dict[str, str]:
-    opens = why.more.get("opens")
-    return {"code": why.code} | ({"opens-in": why.headers["Retry-After"]} if opens else {})
+    opens = _retry_after(why) if why.code is Code.ROOM_CLOSED else ""
+    return {"code": why.code} | ({"opens-in": opens} if opens else {})
+
+
+def _retry_after(why: ApiError) -> str:
+    """In seconds; '' if a retry does not help, as in a room that does not open again."""
+    return "" if why.more.get("opens", "") is None else why.headers.get("Retry-After", "")
 
 
 def _room_data(spec: RoomSpec, now: int) -> dict[str, str]:

@@ -21,6 +21,7 @@ class Session {
   invite = "";
   name = "";
   livekitUrl = ""; // from the last token response, not stored
+  serverAheadMs = 0; // how far the server's clock is ahead of the browser's; not stored
   inside = false; // a reload rejoins without the lobby
   mic = true;
   camera = true;

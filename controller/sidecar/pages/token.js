@@ -19,21 +19,28 @@ export async function requestToken() {
     ...(session.name ? { participant_name: session.name } : {}),
   });
   const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new TokenError(body.code ?? "INTERNAL", Number(response.headers.get("Retry-After")) || 0);
+  if (!response.ok) throw new TokenError(body.code ?? "INTERNAL", body.opens === null ? 0 : retryAfter(response));
+  session.serverAheadMs = Date.parse(response.headers.get("Date")) - Date.now() || 0;
   session.livekitUrl = body.server_url;
   if (isMixedContent(body.server_url)) throw new TokenError("MEDIA_INSECURE");
   session.save({ token: body.participant_token });
   return { url: body.server_url, token: body.participant_token };
 }
 
-// Whether a reload of this page would find the room open.
-export async function isRoomOpen() {
+// What a reload of this page would find. `secondsUntilOpen` is that of a closed room, 0 if it does not open again.
+export async function askRoom() {
   try {
-    return (await fetch(location.pathname, { method: "HEAD", cache: "no-store" })).ok;
+    const response = await fetch(location.pathname, { method: "HEAD", cache: "no-store" });
+    const isClosed = response.status === CONFLICT;
+    return { isOpen: response.ok, isClosed, secondsUntilOpen: isClosed ? retryAfter(response) : 0 };
   } catch {
-    return false;
+    return { isOpen: false, isClosed: false, secondsUntilOpen: 0 };
   }
 }
+
+const CONFLICT = 409;
+
+const retryAfter = (response) => Number(response.headers.get("Retry-After")) || 0;
 
 async function post(body) {
   if (!/^[\w.-]*$/.test(session.invite)) throw new TokenError("PROOF_INVALID"); // not valid in a header

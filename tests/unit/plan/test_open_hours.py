@@ -123,7 +123,8 @@ def test_new_hours_say_when_they_cut_off_whoever_is_inside() -> None:
 
 
 def test_the_live_room_says_until_when() -> None:
-    assert '"cut_off":"2026-03-24T20:15:00.000Z"' in live_room(open_room(**EVENING)).metadata
+    metadata = live_room(open_room(**EVENING)).metadata
+    assert '"closes":"2026-03-24T20:00:00.000Z","cut_off":"2026-03-24T20:15:00.000Z"' in metadata
     assert "cut_off" not in live_room(open_room(opens="2026-03-24T14:00")).metadata
     assert plan_of(open_room(**EVENING)).empty
 
