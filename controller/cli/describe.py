@@ -269,8 +269,18 @@ def to_dict(described: Description) -> dict[str, Any]:
             "commit": None if commit is None else commit.as_dict(),
         },
         "pending": described.pending,
-        "open_hours": described.hours,
+        "open_hours": _hours(described),
         "people": None if people is None else [person_dict(each) for each in people],
         "events": [event_dict(each) for each in described.events],
         "refusals": [event_dict(each) for each in described.refusals],
     }
+
+
+def _hours(described: Description) -> dict[str, Any] | None:
+    """The current or the next window; null for a room without open hours."""
+    opening = described.room.record.spec.opening(described.now)
+    if opening is ALWAYS:
+        return None
+    ends = opening.window or (None, None)
+    opens, closes = (format_time(time) if time is not None else None for time in ends)
+    return {"open": opening.is_open(described.now), "opens": opens, "closes": closes}

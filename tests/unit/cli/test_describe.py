@@ -1,7 +1,7 @@
 """One room on one page: what is shown of it, in text and as JSON."""
 
 from dataclasses import replace
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -116,7 +116,8 @@ def test_what_is_not_known_is_said_to_be_unknown(capsys: pytest.CaptureFixture[s
 
 def test_document_is_the_room_of_get_with_more_keys() -> None:
     document = to_dict(description())
-    assert list(document)[-5:] == ["manifest", "pending", "people", "events", "refusals"]
+    assert list(document)[-6:] == ["manifest", "pending", "open_hours", "people", "events", "refusals"]
+    assert document["open_hours"] is None
     assert document["id"] == ROOM.id
     assert document["participants"] == 1
     assert document["manifest"]["line"] == 4
@@ -133,3 +134,28 @@ def test_document_is_the_room_of_get_with_more_keys() -> None:
     assert document["refusals"][0]["count"] == 3
     unknown = to_dict(description(manifest=None, people=None))
     assert (unknown["manifest"], unknown["people"], unknown["participants"]) == (None, None, None)
+
+
+@pytest.mark.parametrize(
+    ("hours", "text"),
+    [
+        ({"opens": "2026-03-24T14:00"}, "open, without an end, overrun 15m"),
+        ({"closes": "2026-03-24T20:00"}, "open, until 2026-03-24T20:00:00.000Z, overrun 15m"),
+        (
+            {"opens": "2026-03-25T14:00"},
+            "closed; opens at 2026-03-25T14:00:00.000Z, without an end, overrun 0s",
+        ),
+        ({"closes": "2026-03-24T14:00"}, "closed, and does not open again"),
+    ],
+)
+def test_the_current_or_the_next_window(
+    hours: dict[str, str], text: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    record = replace(ROOM, spec=ROOM.spec.model_copy(update=hours))
+    described = replace(
+        description(), room=RoomStatus(record, (READY,)), now=datetime(2026, 3, 24, 16, tzinfo=UTC)
+    )
+    assert f"Open hours:   {text}\n" in page(described, capsys)
+    shown = to_dict(described)["open_hours"]
+    assert shown["open"] is text.startswith("open")
+    assert set(shown) == {"open", "opens", "closes"}
