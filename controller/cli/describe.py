@@ -195,7 +195,7 @@ def _facts(described: Description) -> Iterator[tuple[str, str]]:
     yield "Name", record.spec.name
     yield "Manifest", _place(described)
     yield "LiveKit room", record.live.name if record.live is not None else "none"
-    fields = record.spec.as_dict()
+    fields = {each.field: each.after for each in field_changes(None, record.spec)}
     yield "Spec", ", ".join(f"{name} {_value(value)}" for name, value in fields.items() if name != "name")
     yield "Generation", f"{record.generation}, modified {_ago(record.modified, described.now)}"
     if described.hours is not None:

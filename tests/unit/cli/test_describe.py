@@ -142,7 +142,7 @@ def test_document_is_the_room_of_get_with_more_keys() -> None:
         ({"opens": "2026-03-24T14:00"}, "open, without an end, overrun 15m"),
         ({"closes": "2026-03-24T20:00"}, "open, until 2026-03-24T20:00:00.000Z, overrun 15m"),
         (
-            {"opens": "2026-03-25T14:00"},
+            {"opens": "2026-03-25T14:00", "overrun": "0s"},
             "closed; opens at 2026-03-25T14:00:00.000Z, without an end, overrun 0s",
         ),
         ({"closes": "2026-03-24T14:00"}, "closed, and does not open again"),
