@@ -22,6 +22,7 @@ from controller.live.client import (
     LiveKitConnection,
 )
 from controller.live.ports import EgressReader, LiveKitWriter
+from controller.manifests.folder_policy import policy_files
 from controller.manifests.load import Cache, load
 from controller.manifests.snapshot import Desired
 from controller.metrics import Metrics
@@ -84,6 +85,9 @@ class Process:
         def read() -> Desired:
             return replace(load(settings.rooms_dir, cache), history=git.history())
 
+        def author_of(file: str) -> str | None:
+            return git.author_of(file, *policy_files(file))
+
         return cls(
             read_manifests=lambda: asyncio.to_thread(read),
             reader=ApiReader(live),
@@ -95,7 +99,7 @@ class Process:
             triggers=triggers or Triggers(),
             metrics=metrics,
             clock=clock,
-            author_of=git.author_of,
+            author_of=author_of,
         )
 
 

@@ -87,10 +87,11 @@ class GitReader:
             self._position, self._history = position, self._read(place) if position else History()
         return self._history
 
-    def author_of(self, file: str) -> str | None:
-        """`git COMMIT AUTHOR` of the last commit of `file`, by the last read; None if unknown."""
-        commit = self._history.files.get(file)
-        return None if commit is None else f"git {commit.short} {commit.author}"
+    def author_of(self, *files: str) -> str | None:
+        """`git COMMIT AUTHOR` of the last commit of any of the files, by the last read; None if unknown."""
+        commits = [self._history.files[file] for file in files if file in self._history.files]
+        last = max(commits, key=lambda commit: commit.time, default=None)
+        return None if last is None else f"git {last.short} {last.author}"
 
     def last_commit(self, file: str) -> Commit | None:
         """The last commit of one file, without the history of the others; None if unknown."""

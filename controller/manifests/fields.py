@@ -11,7 +11,14 @@ from yaml.events import Event, MappingStartEvent, ScalarEvent
 
 from controller.limits import as_written, exceeded
 from controller.manifests.document import Diagnostic, Document, is_null, is_plain, position_of
-from controller.manifests.folder_policy import BUILT_IN, FolderPolicy, Values, unknown_preset
+from controller.manifests.folder_policy import (
+    BUILT_IN,
+    POLICY_FILE,
+    SECTIONS,
+    FolderPolicy,
+    Values,
+    unknown_preset,
+)
 from controller.manifests.keys import KEY_RULE, is_key
 from controller.manifests.snapshot import SourcePosition
 from controller.room import (
@@ -32,6 +39,7 @@ MAX_DIAGNOSTICS: Final = 100
 
 MAX_LIVEKIT_NAME_BYTES: Final = 256
 
+_IN_POLICY: Final = f"it belongs to the top level of a policy file, {POLICY_FILE}"
 _ID: Final = re.compile(ID_PATTERN)
 _INTEGER: Final = re.compile(r"-?(0|[1-9][0-9]*)\Z")
 _MAX_INTEGER_DIGITS: Final = 18
@@ -166,6 +174,9 @@ class FieldReading:
             self.document.wrong(value, f"{name}: {wrong}")
 
     def _unknown(self, name: str, key: ScalarEvent) -> None:
+        if name in SECTIONS:
+            self.document.wrong(key, f"unknown field {quote_excerpt(name)}; {_IN_POLICY}")
+            return
         # no more are listed, and each search takes time
         crowded = len(self.document.diagnostics) > MAX_DIAGNOSTICS
         meant = closest_match(name, self._listed) if not crowded else None

@@ -4,9 +4,11 @@ A preset extends one that its own file can see: of the file itself, of a file ab
 a file never changes what a file above it means.
 """
 
+from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from graphlib import CycleError, TopologicalSorter
+from pathlib import PurePosixPath
 from typing import Any, Final
 
 from controller.limits import MAX_SHOWN, Limit, are_compatible
@@ -20,11 +22,20 @@ POLICY_FILE: Final = "_policy.yaml"
 POLICY_SPELLINGS: Final = (POLICY_FILE, "_policy.yml", "_policy.json")
 """The name of policy files, and names that are probably meant to be it: an error."""
 
+MAX_NESTED: Final = 32
+"""Policy files that may hold for one manifest."""
+SECTIONS: Final = ("presets", "defaults", "limits")
+
 
 def is_policy(file: str) -> bool:
     """Whether a path is that of a policy file, or of one whose name is misspelled."""
     name = file.rpartition("/")[2]
     return name[:1] == "_" and name.lower() in POLICY_SPELLINGS
+
+
+def policy_files(file: str) -> tuple[str, ...]:
+    """The paths of the policy files that may hold for a manifest, by its path below rooms.d."""
+    return tuple(str(folder / POLICY_FILE) for folder in PurePosixPath(file).parents)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,18 +72,19 @@ class PolicyContent:
 class FolderPolicy:
     """The policy for the manifests of one folder.
 
+    `presets` has a map for each policy file, that of the nearest first, and one of the built-in ones.
     `errors` are those of its own policy file. `problem` says which policy file above the manifests is wrong:
     while it is not empty, no manifest is valid.
     """
 
-    presets: Mapping[str, Values]
+    presets: ChainMap[str, Values]
     defaults: Values = field(default_factory=Values)
     limits: tuple[Limit, ...] = ()
     errors: tuple[ManifestError, ...] = ()
     problem: str = ""
 
 
-BUILT_IN: Final = FolderPolicy({name: Values(values) for name, values in PRESETS.items()})
+BUILT_IN: Final = FolderPolicy(ChainMap({name: Values(values) for name, values in PRESETS.items()}))
 """The policy where there is no policy file."""
 
 
@@ -87,10 +99,16 @@ def extend(
         return _wrong(above, tuple(errors))
     presets, diagnostics = _presets(content.presets, above)
     limits = (*above.limits, *content.limits)
-    found = [*diagnostics, *_conflicts(content.limits, limits)]
+    found = [*_nesting(above), *diagnostics, *_conflicts(content.limits, limits)]
     if found:
         return _wrong(above, tuple(ManifestError(file, text, position) for position, text in found))
-    return FolderPolicy({**above.presets, **presets}, content.defaults.over(above.defaults), limits)
+    return FolderPolicy(above.presets.new_child(presets), content.defaults.over(above.defaults), limits)
+
+
+def _nesting(above: FolderPolicy) -> Iterator[Diagnostic]:
+    if len(above.presets.maps) > MAX_NESTED:
+        message = f"more than {MAX_NESTED} policy files above each other; merge some"
+        yield Diagnostic(SourcePosition(1, 1), message)
 
 
 def _wrong(above: FolderPolicy, errors: tuple[ManifestError, ...]) -> FolderPolicy:
@@ -112,7 +130,7 @@ def _presets(own: Mapping[str, Preset], above: FolderPolicy) -> tuple[dict[str, 
         order = tuple(TopologicalSorter(bases).static_order())
     except CycleError as error:
         return {}, [_cycle(own, error.args[1][:0:-1])]
-    known = dict(above.presets)
+    known = above.presets.new_child()
     diagnostics: list[Diagnostic] = []
     for name in order:
         preset = own[name]

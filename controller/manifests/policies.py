@@ -62,10 +62,9 @@ class Policies:
 
     def of_folder(self, folder: str) -> FolderPolicy:
         """The policy of the nearest folder that has one, from `folder` upwards."""
-        policy = self._by_folder.get(folder)
-        if policy is None:
-            policy = self.of_folder(folder.rpartition("/")[0]) if folder else BUILT_IN
-        return policy
+        while folder and folder not in self._by_folder:
+            folder = folder.rpartition("/")[0]
+        return self._by_folder.get(folder, BUILT_IN)
 
 
 def _by_folder(files: Mapping[str, Parsed]) -> dict[str, tuple[Parsed, ...]]:

@@ -22,12 +22,11 @@ from controller.manifests.document import (
     position_of,
 )
 from controller.manifests.fields import OURS, FieldReading, InvalidValueError, read_value, sort_diagnostics
-from controller.manifests.folder_policy import PolicyContent, Preset, Values
+from controller.manifests.folder_policy import SECTIONS, PolicyContent, Preset, Values
 from controller.manifests.snapshot import SourcePosition
 from controller.room import FIELDS, FieldKind, RoomSpec
 from controller.text import quote_excerpt, suggestion
 
-SECTIONS: Final = ("presets", "defaults", "limits")
 SETTABLE_FIELDS: Final = tuple(name for name in FIELDS if name != "name")
 """The fields that presets and defaults can set: each room has a name of its own."""
 MAX_PRESETS: Final = 200

@@ -20,9 +20,9 @@ WHO = {
 }
 
 
-def git(folder: Path, *arguments: str) -> str:
+def git(folder: Path, *arguments: str, **env: str) -> str:
     done = subprocess.run(
-        ["git", *arguments], cwd=folder, env=WHO, check=True, capture_output=True, text=True
+        ["git", *arguments], cwd=folder, env={**WHO, **env}, check=True, capture_output=True, text=True
     )
     return done.stdout.strip()
 
@@ -37,12 +37,12 @@ def rooms(tmp_path: Path) -> Path:
     return folder
 
 
-def commit(folder: Path, file: str, subject: str) -> str:
+def commit(folder: Path, file: str, subject: str, **env: str) -> str:
     place = folder / file
     place.parent.mkdir(parents=True, exist_ok=True)
     place.write_text(f"name: {subject}\n")
     git(folder, "add", ":/")
-    git(folder, "commit", "-q", "-m", subject)
+    git(folder, "commit", "-q", "-m", subject, **env)
     return git(folder, "rev-parse", "HEAD")
 
 
@@ -64,6 +64,15 @@ def test_author_of_a_file_is_the_one_of_its_last_commit(rooms: Path) -> None:
     reader.history()
     assert reader.author_of("standup.yaml") == f"git {git(rooms, 'rev-parse', 'HEAD')[:12]} Ada Lovelace"
     assert reader.author_of("none.yaml") is None
+
+
+def test_author_of_several_files_is_the_one_of_the_newest_commit(rooms: Path) -> None:
+    commit(rooms, "_policy.yaml", "Limit the rooms", GIT_COMMITTER_DATE="2099-01-01T00:00:00Z")
+    reader = GitReader(rooms)
+    reader.history()
+    policy = reader.author_of("_policy.yaml")
+    assert reader.author_of("standup.yaml", "none.yaml", "_policy.yaml") == policy
+    assert reader.author_of("standup.yaml") != policy
 
 
 def test_file_that_was_removed_has_the_commit_that_removed_it(rooms: Path) -> None:

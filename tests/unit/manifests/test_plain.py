@@ -6,8 +6,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from controller.manifests.parse import parse, parse_events
+from controller.manifests.folder_policy import BUILT_IN
+from controller.manifests.parse import parse, parse_events, parse_policy
 from controller.manifests.plain import read_plain
+from controller.manifests.policies import Policies
 from controller.room import FIELDS, PRESETS
 from tests.unit.manifests.corpus import CORPUS, GOOD, GOOD_JSON
 from tests.unit.manifests.test_json import JSONISH
@@ -69,8 +71,26 @@ JSON = st.dictionaries(
 )
 
 
+TEAM = Policies(
+    {
+        "_policy.yaml": parse_policy(
+            b"presets: {standard-team: {preset: audio-briefing, record: true}, Team: {max_participants: 9}}\n"
+            b"defaults: {user_id: events, max_participants: 7, join: invite}\n"
+            b"limits: {max_participants: 20, user_id: [events, T*], record: [false]}\n",
+            "_policy.yaml",
+        )
+    }
+).of_folder("")
+WRONG = Policies({"_policy.yaml": parse_policy(b"limits: 3\n", "_policy.yaml")}).of_folder("")
+
+
 def check(content: bytes, name: str) -> None:
-    assert parse(content, name, "f") == parse_events(content, name, "f")
+    for policy in (BUILT_IN, TEAM, WRONG):
+        assert parse(content, name, "f", policy) == parse_events(content, name, "f", policy)
+
+
+def test_the_policies_of_these_tests_are_what_they_are_for() -> None:
+    assert (TEAM.problem, bool(WRONG.problem)) == ("", True)
 
 
 @pytest.mark.parametrize("ending", ["yaml", "json"])

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from controller.manifests.folder_policy import is_policy
+from controller.manifests.folder_policy import MAX_NESTED, is_policy
 from controller.manifests.load import Cache, load, load_paths
 from controller.manifests.policy_file import MAX_PRESETS, MAX_VALUES, SETTABLE_FIELDS
 from controller.manifests.report import error_text
@@ -417,6 +417,14 @@ def test_a_misspelled_name_is_an_error_and_never_ignored(tmp_path: Path, name: s
     ]
 
 
+@pytest.mark.parametrize("name", ["policy.yaml", "a/policies.yml"])
+def test_a_policy_under_the_name_of_a_manifest_is_said_to_be_one(tmp_path: Path, name: str) -> None:
+    first, *_ = errors(tmp_path, {name: "# ours\nlimits:\n  record: [false]\n"})
+    assert first == (
+        f'{name}:2:1: unknown field "limits"; it belongs to the top level of a policy file, _policy.yaml'
+    )
+
+
 def test_other_names_with_an_underscore_are_still_passed_over(tmp_path: Path) -> None:
     files = {"_policy.yaml.bak": "3", "_policies.yaml": "3", "_policy": "3", "_a.yaml": "3", "r.yaml": ROOM}
     assert list(specs(tmp_path, files)) == ["r"]
@@ -445,6 +453,31 @@ def test_a_link_to_a_policy_below_rooms_d_is_followed_as_of_a_config_map(tmp_pat
 
 def test_a_folder_with_a_policy_alone_is_empty(tmp_path: Path) -> None:
     assert load(rooms_dir(tmp_path, {"_policy.yaml": "limits: {}\n"})).state is RoomsDirState.EMPTY
+
+
+# -- many of them -----------------------------------------------------------------------------------------
+
+
+def test_two_thousand_folders_may_have_one_each(tmp_path: Path) -> None:
+    files = {"_policy.yaml": "presets: {x: {max_participants: 5}}\nlimits: {max_participants: 9}\n"}
+    for number in range(2_000):
+        files[f"f{number}/_policy.yaml"] = f"defaults: {{user_id: u{number}}}\n"
+        files[f"f{number}/r.yaml"] = "name: R\npreset: x\n"
+    found = specs(tmp_path, files)
+    assert len(found) == 2_000
+    assert all(spec.user_id == f"u{key[1:-2]}" for key, spec in found.items())
+
+
+def test_policies_above_each_other_are_counted_and_folders_are_not(tmp_path: Path) -> None:
+    deep = "a/" * 60
+    nested = {
+        "a/" * depth + "_policy.yaml": f"defaults: {{user_id: u{depth}}}\n" for depth in range(MAX_NESTED)
+    }
+    files = {**nested, f"{deep}_policy.yaml": "{}\n", f"{deep}r.yaml": ROOM, f"{'a/' * 40}r.yaml": ROOM}
+    desired = load(rooms_dir(tmp_path, files))
+    assert [room.spec.user_id for room in desired.rooms.values()] == [f"u{MAX_NESTED - 1}"]
+    assert [error.file for error in desired.errors] == [f"{deep}_policy.yaml", f"{deep}r.yaml"]
+    assert desired.errors[0].message == f"more than {MAX_NESTED} policy files above each other; merge some"
 
 
 # -- changes ----------------------------------------------------------------------------------------------
