@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Callable, Mapping
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import Final
@@ -84,6 +85,7 @@ async def apply(
     async with connection(settings) as live, connect_store(settings, verb="apply", read_only=False) as store:
         process = Process.create(settings, live, store)
         async with open_lease(store) as lease:
+            allowed = None if saved is None else saved(store.identity.store)
             try:
                 await lease.acquire(LEASE_WAIT_SECONDS)
             except LeaseHeldError as held:
@@ -92,20 +94,21 @@ async def apply(
                 plan = await _planned(build_planner(process, store))
                 if len(plan.missing) > allow_removals:
                     raise RemovalNotApprovedError(held.holder, sorted(plan.missing), allow_removals) from None
+                if allowed is not None:
+                    plan, _ = restrict(plan, allowed)
                 return await _grant(plan, store, process, confirm)
             store.invalidate()
             foreground = _Foreground(process, store, lease, progress)
             plan = await foreground.plan(allow_removals)
-            left_out: tuple[LeftOut, ...] = ()
-            if saved is not None:
-                plan, left_out = restrict(plan, saved(store.identity.store))
+            plan, left_out = (plan, ()) if allowed is None else restrict(plan, allowed)
             if not plan.empty:
                 await lease.release()  # others need not wait for the user's answer
                 if not confirm(plan):
                     return ApplyReport(plan, confirmed=False)
                 await lease.acquire(LEASE_WAIT_SECONDS)
             async with process.events.written_to(store):
-                return replace(await foreground.converge(plan), left_out=left_out)
+                report = await foreground.converge(plan, allowed)
+                return replace(report, left_out=(*left_out, *report.left_out))
 
 
 async def _grant(
@@ -159,21 +162,27 @@ class _Foreground:
         self._approved = plan.missing
         return await plans.plan(observed, everyone=True, approved_removals=self._approved)
 
-    async def converge(self, plan: Plan) -> ApplyReport:
-        """Rounds for only the rooms of `plan`, with its snapshot of rooms.d, until nothing is due."""
-        confirmed = frozenset(change.id for change in plan.changes)
-        now = plan
+    async def converge(self, plan: Plan, allowed: SavedPlan | None) -> ApplyReport:
+        """Rounds for only the rooms of `plan`, with its snapshot of rooms.d, until nothing is due.
+
+        `allowed`: a saved plan to keep to, also where something has changed since the confirmation, or
+        changes between two rounds.
+        """
+        now, left_out = plan, tuple[LeftOut, ...]()
+        if allowed is not None:
+            now, left_out = restrict(await self._plan_again(_ids(plan), everyone=True), allowed)
+        confirmed = _ids(now)
         for _ in range(MAX_APPLY_ROUNDS):
             self._parts.task_runner.start_changes(now)
             await self._parts.task_runner.wait_until_idle()
             self._parts.task_runner.reset_backoff()
-            planner = self._parts.planner
-            observed = await planner.observer.observe(self._confirmed)
-            later = await planner.plan(observed, approved_removals=self._approved)
-            now = replace(later, changes=tuple(c for c in later.changes if c.id in confirmed))
+            now, left = await self._plan_again(confirmed, everyone=allowed is not None), tuple[LeftOut, ...]()
+            if allowed is not None:
+                now, left = restrict(now, allowed, again=True)
             await self._parts.reconciler.write_statuses(now)
             if not any(change.due for change in now.changes) and not _removals_by_api(now):
                 break
+        left_out = (*left_out, *left)
         self._failed |= {
             change.key: f"not converged after {MAX_APPLY_ROUNDS} rounds; "
             f"see `roomctl get {redact_key(change.key)} -o yaml`"
@@ -183,7 +192,18 @@ class _Foreground:
         self._failed |= dict.fromkeys(
             _removals_by_api(now), "removed over the API, but its LiveKit room still exists"
         )
-        return ApplyReport(plan, dict(self._failed), tuple(now.held_back))
+        return ApplyReport(plan, dict(self._failed), tuple(now.held_back), left_out=left_out)
+
+    async def _plan_again(self, rooms: AbstractSet[str], *, everyone: bool) -> Plan:
+        """What is still to do for these rooms."""
+        planner = self._parts.planner
+        observed = await planner.observer.observe(self._confirmed)
+        plan = await planner.plan(observed, everyone=everyone, approved_removals=self._approved)
+        return replace(plan, changes=tuple(change for change in plan.changes if change.id in rooms))
+
+
+def _ids(plan: Plan) -> AbstractSet[str]:
+    return frozenset(change.id for change in plan.changes)
 
 
 def _removals_by_api(plan: Plan) -> list[str]:

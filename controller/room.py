@@ -471,6 +471,7 @@ class Purpose(StrEnum):
     INVITE = "invite"
     EGRESS = "egress"
     FINGERPRINT = "fingerprint"
+    SAVED_PLAN = "saved-plan"
 
 
 def derive_key(secret: str, purpose: Purpose) -> bytes:

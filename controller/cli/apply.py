@@ -2,6 +2,7 @@
 
 import signal
 import sys
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Annotated
@@ -16,8 +17,9 @@ from controller.one_shot import ApplyReport
 from controller.one_shot import apply as apply_now
 from controller.plan.model import Plan
 from controller.plan.saved import MAX_BYTES, SavedPlan, load
-from controller.room import redact_key
+from controller.room import Purpose, derive_key, redact_key
 from controller.settings import SettingGroup, Settings
+from controller.text import format_age
 
 
 def _may_ask(context: typer.Context, yes: bool) -> bool:
@@ -64,7 +66,8 @@ async def apply(
         show(plan)
         return yes or _is_confirmed()
 
-    saved = None if plan_file is None else partial(_load, plan_file)
+    key = derive_key(settings.secret, Purpose.SAVED_PLAN)
+    saved = None if plan_file is None else partial(_load, plan_file, key)
     report = await apply_now(
         settings, confirm=confirm, progress=_progress, allow_removals=allow_removals, saved=saved
     )
@@ -76,14 +79,17 @@ async def apply(
     return print_report(report, settings)
 
 
-def _load(file: Path, store: str) -> SavedPlan:
+def _load(file: Path, key: bytes, store: str) -> SavedPlan:
     try:
         with file.open("rb") as opened:
-            return load(opened.read(MAX_BYTES), store)
+            saved = load(opened.read(MAX_BYTES), store, key)
     except OSError as error:
         raise RoomctlError(f"{file}: cannot read the plan: {(error.strerror or '').lower()}") from None
     except ValueError as error:
         raise RoomctlError(f"{file}: {error}") from None
+    age = format_age((datetime.now(UTC) - datetime.fromisoformat(saved.generated_at)).total_seconds())
+    print_info(f"{file}: made {age} ago from revision {saved.revision[:12]}; only what it has is done")
+    return saved
 
 
 def _is_confirmed() -> bool:

@@ -10,7 +10,7 @@ import typer
 from controller.cli.console import Exit, below, print_data, print_error, print_info
 from controller.cli.flags import OUTPUT, strict_settings, with_settings
 from controller.cli.table import styled
-from controller.errors import RoomsDirError
+from controller.errors import RoomctlError, RoomsDirError
 from controller.manifests.load import load
 from controller.manifests.report import Place
 from controller.manifests.snapshot import Desired, RoomsDirState
@@ -20,6 +20,7 @@ from controller.plan.model import Plan
 from controller.plan.offline import compare_manifests
 from controller.plan.render import as_json, as_text
 from controller.plan.saved import save
+from controller.room import Purpose, derive_key
 from controller.settings import SettingGroup, Settings
 from controller.text import pluralize
 
@@ -65,13 +66,21 @@ async def plan(
     if base is not None:
         made, store = compare_manifests(read_base(base), load(settings.rooms_dir), now), ""
     else:
-        made, store = await make_plan(strict_settings(settings, problems, unknown))
+        settings = strict_settings(settings, problems, unknown)
+        made, store = await make_plan(settings)
     _show(made, output, below(settings.rooms_dir), now)
     if out is not None:
-        out.write_text(save(made, store, now))
+        _write(out, save(made, store, now, derive_key(settings.secret, Purpose.SAVED_PLAN)))
     if made.invalid:
         print_error(invalid_files(made, below(settings.rooms_dir)))
     return plan_code(made, detailed=detailed_exitcode)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text)
+    except OSError as error:
+        raise RoomctlError(f"--out: cannot write {out}: {(error.strerror or '').lower()}") from None
 
 
 def read_base(folder: Path) -> Desired:

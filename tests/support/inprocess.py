@@ -117,23 +117,19 @@ class InProcess:
         self.progress: list[tuple[str, str, str]] = []
         self.state = StateCache(self.store)
         self.events = EventLog(self.metrics, self.time.clock())
-        parts = build_controller(
-            Process(
-                self._read,
-                self.live,
-                self.live,
-                plan_inputs(prune_grace_seconds=prune_grace_seconds),
-                self.state,
-                self.events,
-                (partial(RecordingCompanion, config or RecordingConfig()), *companions),
-                self.triggers,
-                self.metrics,
-                self.time.clock(),
-            ),
-            self.store,
-            self.lease,
-            self._progress,
+        self.process = Process(
+            self._read,
+            self.live,
+            self.live,
+            plan_inputs(prune_grace_seconds=prune_grace_seconds),
+            self.state,
+            self.events,
+            (partial(RecordingCompanion, config or RecordingConfig()), *companions),
+            self.triggers,
+            self.metrics,
+            self.time.clock(),
         )
+        parts = build_controller(self.process, self.store, self.lease, self._progress)
         self.planner, self.applier, self.reconciler = parts.planner, parts.applier, parts.reconciler
         self.status_writer, self.task_runner = parts.status_writer, parts.task_runner
 

@@ -4,6 +4,7 @@ import json
 from pathlib import Path
 
 from tests.support.controller import Site
+from tests.support.participants import canary
 
 
 async def test_only_what_a_saved_plan_has_is_applied(site: Site, tmp_path: Path) -> None:
@@ -22,6 +23,49 @@ async def test_only_what_a_saved_plan_has_is_applied(site: Site, tmp_path: Path)
     assert (await site.verb("plan", "--out", str(saved))).code == 0
     assert (await site.verb("apply", str(saved), "--yes")).code == 0
     assert (await site.records()).keys() == {"first", "second"}
+
+
+async def test_more_people_than_the_plan_says_are_not_cut_off(site: Site, tmp_path: Path) -> None:
+    saved = tmp_path / "plan.json"
+    site.write("team")
+    assert (await site.verb("apply", "--yes")).code == 0
+    site.edit("team", active=False)
+    assert (await site.verb("plan", "--out", str(saved))).code == 0
+    async with canary(site.livekit.ws_url, await site.pass_key("team")):
+        tried = await site.verb("apply", str(saved), "--yes")
+        assert tried.code == 3
+        assert "(1 participant inside, and the saved plan says 0)" in tried.err
+        assert "made 0 s ago from revision " in tried.err
+        assert len(await site.people("team")) == 1
+        assert (await site.verb("plan", "--out", str(saved))).code == 0
+        assert (await site.verb("apply", str(saved), "--yes")).code == 0
+    assert await site.ours() == {}
+
+
+async def test_a_plan_that_was_changed_or_is_of_another_database_is_refused(
+    site: Site, tmp_path: Path
+) -> None:
+    saved = tmp_path / "plan.json"
+    site.write("team")
+    assert (await site.verb("apply", "--yes")).code == 0
+    site.edit("team", allow_chat=True)
+    assert (await site.verb("plan", "--out", str(saved))).code == 0
+    text = saved.read_text()
+    other = await site.verb("apply", str(saved), "--yes", MONGODB_DATABASE=f"{site.database}_2")
+    assert (other.code, "made with another database" in other.err) == (1, True)
+    saved.write_text(text.replace('"participants": 0', '"participants": 9'))
+    tampered = await site.verb("apply", str(saved), "--yes")
+    assert (tampered.code, "changed since it was written" in tampered.err) == (1, True)
+    assert not (await site.record("team")).spec.allow_chat
+    saved.write_text(json.dumps(json.loads(text), sort_keys=True))
+    assert (await site.verb("apply", str(saved), "--yes")).code == 0
+    assert (await site.record("team")).spec.allow_chat
+
+
+async def test_a_plan_that_cannot_be_written_is_one_line(site: Site, tmp_path: Path) -> None:
+    made = await site.verb("plan", "--out", str(tmp_path / "nowhere" / "plan.json"))
+    assert made.code == 1
+    assert made.err.endswith("nowhere/plan.json: no such file or directory\n")
 
 
 async def test_a_file_that_is_no_plan_changes_nothing(site: Site, tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A plan as one comment: what cuts people off comes first, and no text of a manifest is markup."""
 
 import re
+from datetime import timedelta
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -9,6 +10,7 @@ from controller.manifests.snapshot import ManifestError
 from controller.plan.markdown import MARKER, MAX_LENGTH, as_markdown
 from controller.plan.model import Plan
 from controller.plan.offline import compare_manifests
+from controller.records.record import Hold
 from tests.support.worlds import NOW, desired, live_room, manifest, planned, record
 
 ROOM = record("b", live="x")
@@ -80,7 +82,8 @@ def test_five_thousand_rooms_fit_into_one_comment() -> None:
 @given(st.text(min_size=1, max_size=40))
 def test_text_of_a_manifest_is_no_markup(text: str) -> None:
     before = record("b", active=False, user_id="anna")
-    plan = planned(desired(manifest("b", active=False, user_id=text)), (before,))
+    hold = Hold(text, text, NOW + timedelta(hours=1))
+    plan = planned(desired(manifest("b", active=False, user_id=text)), (before,), hold_all=hold)
     body = as_markdown(plan).removeprefix(MARKER)
     tags = set(re.findall(r"<[^>]*>", body))
     assert tags <= {"<code>", "</code>"}
