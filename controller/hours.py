@@ -153,7 +153,7 @@ def open_hours(opens: str, closes: str, timezone: str, repeats: str) -> OpenHour
     zone = read_zone(timezone)
     first, last = (read_moment(text, zone) if text else None for text in (opens, closes))
     if repeats and not (first and last):
-        raise ValueError("a rule beside both opens and closes")
+        raise ValueError("a rule together with both opens and closes")
     if first is None or last is None:
         return OpenHours(first, last, zone, None)
     if _to_utc(first, zone) >= _to_utc(last, zone):

@@ -3,10 +3,12 @@
 from collections.abc import Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import TypeAlias
 
 from controller.clock import Clock
 from controller.companions.companion import Companion, NewCondition
+from controller.hours import ALWAYS
 from controller.plan.model import Plan, RoomChange
 from controller.reconcile.status import TRUE, StatusInputs, guarded, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
@@ -59,10 +61,11 @@ class StatusWriter:
         for room_id in self._failures.keys() - changes.keys() - busy:
             del self._failures[room_id]  # what had failed is not wanted any more, or is done
         up_to_date: dict[str, tuple[RoomRecord, _Extras]] = {}
+        at = self.clock.wall()
         for record in records.values():
             if record.removed or record.id in busy:
                 continue
-            change, now = changes.get(record.id), (self._extra_conditions(record), self._closed(record))
+            change, now = changes.get(record.id), (self._extra_conditions(record, at), _closed(record, at))
             before = self._up_to_date.get(record.id)
             plain = change is None and record.key not in plan.stale and record.key not in plan.guarded
             sid_is_current = self._is_sid_current(record)
@@ -100,10 +103,10 @@ class StatusWriter:
     def _is_stalled(self, record: RoomRecord) -> bool:
         return self.flapping.stalled(record.id, self.clock.monotonic())
 
-    def _extra_conditions(self, record: RoomRecord) -> tuple[NewCondition, ...]:
+    def _extra_conditions(self, record: RoomRecord, now: datetime) -> tuple[NewCondition, ...]:
         """The conditions of companions, and of a hold."""
         conditions = [companion.condition(record) for companion in self.companions]
-        if (hold := record.hold_at(self.clock.wall(), self.store.hold_all)) is not None:
+        if (hold := record.hold_at(now, self.store.hold_all)) is not None:
             conditions.append(NewCondition("Held", TRUE, "Held", str(hold)))
         return tuple([condition for condition in conditions if condition is not None])
 
@@ -113,7 +116,7 @@ class StatusWriter:
         return room is None or room.sid == record.sid
 
     def _status_inputs(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> StatusInputs:
-        guard = plan.guarded.get(record.key)
+        guard, now = plan.guarded.get(record.key), self.clock.wall()
         return StatusInputs(
             live=self.state.live_room(record) is not None,
             guard=None if guard is None else guarded(guard, len(plan.missing)),
@@ -121,15 +124,15 @@ class StatusWriter:
             change=change,
             failure=self._failures.get(record.id),
             stalled=self._is_stalled(record),
-            companions=self._extra_conditions(record),
-            closed=self._closed(record),
+            companions=self._extra_conditions(record, now),
+            closed=_closed(record, now),
         )
 
-    def _closed(self, record: RoomRecord) -> str | None:
-        """When a closed room opens, as text; None if it is open."""
-        now = self.clock.wall()
-        opening = record.spec.opening(now)
-        if opening.is_prepared(now):
-            return None
-        opens = opening.opens(now)
-        return f"opens at {format_time(opens)}" if opens is not None else "does not open again"
+
+def _closed(record: RoomRecord, now: datetime) -> str | None:
+    """When a closed room opens, as text; None if it is open."""
+    opening = record.spec.opening(now)
+    if opening is ALWAYS or opening.is_prepared(now):
+        return None
+    opens = opening.opens(now)
+    return f"opens at {format_time(opens)}" if opens is not None else "does not open again"
