@@ -7,6 +7,7 @@ a file never changes what a file above it means.
 from collections import ChainMap
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from graphlib import CycleError, TopologicalSorter
 from pathlib import PurePosixPath
 from typing import Any, Final
@@ -101,6 +102,7 @@ def extend(
     limits = (*above.limits, *content.limits)
     found = [*_nesting(above), *diagnostics, *_conflicts(content.limits, limits)]
     if found:
+        found.sort(key=lambda each: (each.position.line, each.position.column))
         return _wrong(above, tuple(ManifestError(file, text, position) for position, text in found))
     return FolderPolicy(above.presets.new_child(presets), content.defaults.over(above.defaults), limits)
 
@@ -142,9 +144,13 @@ def _presets(own: Mapping[str, Preset], above: FolderPolicy) -> tuple[dict[str, 
 
 def unknown_preset(name: str, known: Iterable[str]) -> str:
     """The error of a preset that does not exist."""
-    names = tuple(dict.fromkeys(known))
-    hint = suggestion(name, names, f"use {', '.join(names)}")
-    return f"preset: unknown preset {quote_excerpt(name)}; {hint}"
+    return f"preset: unknown preset {quote_excerpt(name)}; {_known_preset(name, tuple(known))}"
+
+
+@lru_cache(maxsize=64)  # of thousands of manifests with one preset that has gone each would search
+def _known_preset(name: str, known: tuple[str, ...]) -> str:
+    more = f" or one of {len(known) - MAX_SHOWN} more" if len(known) > MAX_SHOWN else ""
+    return suggestion(name, known, f"use {', '.join(known[:MAX_SHOWN])}{more}")
 
 
 def _cycle(own: Mapping[str, Preset], members: list[str]) -> Diagnostic:

@@ -88,6 +88,12 @@ def test_an_unknown_preset_is_an_error_with_the_nearest_one_of_its_policy(tmp_pa
     ]
 
 
+def test_of_many_presets_only_some_are_listed(tmp_path: Path) -> None:
+    policy = "presets:\n" + "".join(f"  team-{n}: {{max_participants: 3}}\n" for n in range(MAX_PRESETS))
+    (error,) = errors(tmp_path, {"_policy.yaml": policy, "r.yaml": "name: R\npreset: xyz\n"})
+    assert error.endswith(f"team-4, team-5 or one of {MAX_PRESETS + len(PRESETS) - 10} more")
+
+
 # -- defaults ---------------------------------------------------------------------------------------------
 
 
@@ -393,6 +399,18 @@ def test_below_a_wrong_policy_only_what_does_not_depend_on_it_is_checked(tmp_pat
         f"r.yaml:1:1: not applied, since a policy file is wrong: {wrong}",
         'r.yaml:2:9: record: expected true or false, got "yes"; use true',
     ]
+
+
+def test_errors_of_a_policy_file_are_in_the_order_of_its_lines(tmp_path: Path) -> None:
+    files = {
+        "_policy.yaml": "limits: {join: [link]}\n",
+        "a/_policy.yaml": "limits: {join: [invite]}\npresets: {x: {preset: y}}\n",
+        "a/r.yaml": ROOM,
+    }
+    first, second, below = errors(tmp_path, files)
+    assert first.startswith("a/_policy.yaml:1:16: join: no value is within this limit")
+    assert second.startswith('a/_policy.yaml:2:23: preset: unknown preset "y"')
+    assert first in below
 
 
 def test_several_errors_of_a_policy_file_are_counted_at_its_manifests(tmp_path: Path) -> None:
