@@ -2,8 +2,9 @@
 
 import json
 import os
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Final, Literal
 
@@ -13,10 +14,12 @@ from controller.cli.console import Exit, print_data, print_info, print_lines
 from controller.cli.flags import OUTPUT, strict_settings, with_settings
 from controller.cli.import_sources import Skipped, Source, rooms_of_api, rooms_of_file, rooms_of_livekit
 from controller.errors import RoomctlError
+from controller.limits import exceeded
 from controller.manifests.export import Export, file_names, manifest_text
 from controller.manifests.files import MAX_FILES
+from controller.manifests.folder_policy import BUILT_IN, FolderPolicy
 from controller.manifests.keys import KEY_RULE, is_key
-from controller.manifests.load import load
+from controller.manifests.load import load, load_policies
 from controller.manifests.new_files import FilesExistError, write_new_files
 from controller.settings import SETTINGS, SettingGroup, Settings
 from controller.text import pluralize, quote_excerpt
@@ -73,8 +76,10 @@ async def import_rooms(
     found = await _read(source, settings)
     folders = [settings.rooms_dir, *([folder] if prefix is None else [])]
     rooms, known = _without_manifest(found.rooms, folders)
-    texts, written = _manifests(rooms, folder, prefix)
+    policy = BUILT_IN if prefix is None else load_policies(settings.rooms_dir).of_folder(prefix.rstrip("/"))
+    texts, written = _manifests(rooms, folder, prefix, policy)
     _write(folder, texts)
+    found = replace(found, notes=(*found.notes, *_policy_notes(rooms, policy)))
     _report(found, written, (*found.skipped, *known), folder, output)
     return Exit.LEFT if found.skipped else Exit.FINE
 
@@ -129,14 +134,14 @@ def _without_manifest(
 
 
 def _manifests(
-    rooms: Sequence[Export], folder: Path, prefix: str | None
+    rooms: Sequence[Export], folder: Path, prefix: str | None, policy: FolderPolicy
 ) -> tuple[dict[str, str], list[Written]]:
     """The texts by file name, and what to say of each."""
     if len(rooms) > MAX_FILES:
         raise RoomctlError(f"--from: {len(rooms)} rooms; a rooms directory holds at most {MAX_FILES:,} files")
     ordered = sorted(rooms, key=lambda room: (room.title, room.id is None, room.id, manifest_text(room)))
     names = file_names([room.title for room in ordered])
-    texts = {f"{name}.yaml": manifest_text(room) for name, room in zip(names, ordered, strict=True)}
+    texts = {f"{name}.yaml": manifest_text(room, policy) for name, room in zip(names, ordered, strict=True)}
     written = [
         Written(
             os.path.relpath(folder / f"{name}.yaml"),
@@ -146,6 +151,17 @@ def _manifests(
         for name, room in zip(names, ordered, strict=True)
     ]
     return texts, sorted(written, key=lambda each: each.file)
+
+
+def _policy_notes(rooms: Sequence[Export], policy: FolderPolicy) -> Iterator[str]:
+    """What the policy files of the folder have against the manifests."""
+    if policy.problem:
+        yield policy.problem
+    counts = Counter(limit for room in rooms for limit in exceeded(policy.limits, room.spec.as_dict()))
+    for limit, count in counts.items():
+        one, many = "manifest is invalid", "manifests are invalid"
+        what = f"{limit.field} is beyond the limit of {limit.place}; use {limit.rule}"
+        yield f"{pluralize(count, one, many)}: {what}"
 
 
 def _write(folder: Path, texts: Mapping[str, str]) -> None:

@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from controller.manifests.document import NULLS
-from controller.room import FIELDS, PRESETS, RoomSpec
+from controller.manifests.folder_policy import BUILT_IN, FolderPolicy
+from controller.room import FIELDS, RoomSpec
 from controller.text import escape_unprintable
 
 MAX_NAME_LENGTH: Final = 80
@@ -34,20 +35,33 @@ class Export:
         return self.spec.name if self.adopt is None else self.adopt
 
 
-def manifest_text(room: Export) -> str:
-    """The manifest: a comment, then only what differs from the preset that fits, or from the defaults."""
+def manifest_text(room: Export, policy: FolderPolicy = BUILT_IN) -> str:
+    """The manifest: a comment, then only what differs from what a manifest without it would have.
+
+    `policy` is that of the manifest's folder: the room is the same whatever its presets and defaults are.
+    """
     values = room.spec.as_dict()
-    preset = _preset(values)
-    base = {name: field.default for name, field in FIELDS.items()} | dict(PRESETS.get(preset or "", {}))
-    pairs = {
-        "name": values.pop("name"),
-        "id": room.id,
-        "adopt": room.adopt,
-        "preset": preset,
-        **{name: value for name, value in values.items() if value != base[name]},
-    }
+    written = min((_written(values, preset, policy) for preset in _fitting(values, policy)), key=len)
+    pairs = {"name": room.spec.name, "id": room.id, "adopt": room.adopt, **written}
     lines = (f"{name}: {_scalar(value)}" for name, value in pairs.items() if value is not None)
     return "\n".join((f"# {escape_unprintable(room.origin)}", *lines, ""))
+
+
+def _fitting(values: Mapping[str, Any], policy: FolderPolicy) -> Iterator[str | None]:
+    """None, then the presets that the room follows in all but what is free."""
+    yield None
+    for name, preset in policy.presets.items():
+        given = preset.values.items()
+        if all(values[field] == value for field, value in given if field not in _FREE_IN_PRESET):
+            yield name
+
+
+def _written(values: Mapping[str, Any], preset: str | None, policy: FolderPolicy) -> dict[str, Any]:
+    """The fields to write with this preset, and the preset."""
+    usual = {name: field.default for name, field in FIELDS.items()} | dict(policy.defaults.values)
+    usual |= policy.presets[preset].values if preset is not None else {}
+    own = {name: value for name, value in values.items() if name != "name" and value != usual[name]}
+    return own if preset is None else {"preset": preset, **own}
 
 
 def file_names(titles: Sequence[str]) -> list[str]:
@@ -81,19 +95,6 @@ def _numbered(slug: str, taken: set[str]) -> Iterator[str]:
 def _slug(title: str) -> str:
     kept = re.sub(r"[^a-z0-9]+", "-", title.lower())
     return kept[:MAX_NAME_LENGTH].strip("-") or NO_NAME
-
-
-def _preset(values: Mapping[str, Any]) -> str | None:
-    fitting = (
-        name
-        for name, preset in PRESETS.items()
-        if all(values[field] == value for field, value in preset.items() if field not in _FREE_IN_PRESET)
-    )
-    return min(fitting, key=lambda name: _distance(values, PRESETS[name]), default=None)
-
-
-def _distance(values: Mapping[str, Any], preset: Mapping[str, Any]) -> int:
-    return sum(values[field] != value for field, value in preset.items())
 
 
 def _scalar(value: Any) -> str:

@@ -124,6 +124,19 @@ def test_json_names_files_keys_and_what_was_skipped(run: Run) -> None:
     assert ID not in out
 
 
+def test_policy_file_changes_no_room_and_its_limits_are_reported(run: Run) -> None:
+    Path("rooms.d").mkdir()
+    policy = "defaults: {user_id: events, allow_chat: true}\nlimits: {max_participants: 10}\n"
+    Path("rooms.d/_policy.yaml").write_text(policy)
+    rooms = [entry(max_participants=10), entry("Hall"), entry("Hall", user_id="events")]
+    code, _, err = run("--from", "rooms.json", rooms=rooms)
+    assert code == Exit.FINE
+    place = "rooms.d/_policy.yaml:2:"
+    assert f"warning: 2 manifests are invalid: max_participants is beyond the limit of {place}" in err
+    (room,) = load(Path("rooms.d")).rooms.values()
+    assert (room.spec.user_id, room.spec.allow_chat) == ("rooms", False)
+
+
 @pytest.mark.parametrize(
     ("words", "problem"),
     [

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from controller.manifests.export import MAX_NAME_LENGTH, Export, file_names, manifest_text
 from controller.manifests.fields import MAX_LIVEKIT_NAME_BYTES
+from controller.manifests.folder_policy import BUILT_IN, FolderPolicy, Values
 from controller.manifests.keys import is_key
 from controller.manifests.parse import parse
 from controller.room import FIELDS, PRESETS, RoomSpec
@@ -44,6 +45,19 @@ def _values(name: str) -> st.SearchStrategy[Any]:
     return SEATS if kind is int else st.sampled_from(list(kind)) if issubclass(kind, StrEnum) else st.none()
 
 
+@st.composite
+def policies(draw: st.DrawFn) -> FolderPolicy:
+    """Any presets and defaults; a built-in preset may have other values."""
+    names = st.sampled_from([*PRESETS, "hall"])
+    presets = draw(st.dictionaries(names, specs(), max_size=2))
+    values = {name: _without_name(spec) for name, spec in presets.items()}
+    return FolderPolicy({**BUILT_IN.presets, **values}, _without_name(draw(specs())))
+
+
+def _without_name(spec: RoomSpec) -> Values:
+    return Values({name: value for name, value in spec.as_dict().items() if name != "name"})
+
+
 @given(specs(), IDS, NAMES, st.text(st.characters(exclude_categories=["Cs"])))
 def test_manifest_reads_back_to_the_same_room(
     spec: RoomSpec, room_id: str | None, adopt: str | None, origin: str
@@ -55,6 +69,28 @@ def test_manifest_reads_back_to_the_same_room(
     assert claim.room is not None
     assert (claim.room.spec, claim.room.pinned_id, claim.room.adopt) == (spec, room_id, adopt)
     assert text.startswith("# ")
+
+
+@given(specs(), policies())
+def test_manifest_below_a_policy_file_reads_back_to_the_same_room(
+    spec: RoomSpec, policy: FolderPolicy
+) -> None:
+    text = manifest_text(Export(spec, "x"), policy)
+    (claim,) = parse(text.encode(), "imported/a.yaml", "imported/a", policy).claims
+    assert claim.room is not None
+    assert claim.room.spec == spec
+
+
+def test_preset_of_a_team_is_used() -> None:
+    presets = {"hall": Values({"max_participants": 500, "record": True, "allow_chat": True})}
+    spec = RoomSpec(name="Hall", max_participants=400, record=True, allow_chat=True)
+    text = manifest_text(Export(spec, "x"), FolderPolicy(presets, Values({"user_id": "events"})))
+    assert text.splitlines()[1:] == [
+        "name: Hall",
+        "preset: hall",
+        "user_id: rooms",
+        "max_participants: 400",
+    ]
 
 
 def lines(**fields: Any) -> list[str]:
