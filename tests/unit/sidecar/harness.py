@@ -39,7 +39,7 @@ JTI = "0123456789abcdef0123456789abcdef"
 FIELD = "|".join({name for call in CALLS if call.body for name in field_names(call.body)})
 SENTENCE = re.compile(rf"([A-Z]|({FIELD})\b)([^.\n]|\.(?! [A-Z]))*[.?]")
 """One sentence, which may begin with the name of a field; one that asks `did you mean` ends so."""
-RETRIED = {"STARTING", "ROOM_NOT_READY", "UNAVAILABLE", "TOO_MANY_REQUESTS", "IDENTITY_IN_USE"}
+RETRIED = {"STARTING", "ROOM_NOT_READY", "UNAVAILABLE", "TOO_MANY_REQUESTS", "IDENTITY_IN_USE", "ROOM_CLOSED"}
 """The codes that say in Retry-After when to come back."""
 SETTINGS = Settings(
     livekit_api_key=KEY,
@@ -116,9 +116,13 @@ class Reply:
 
     @property
     def code(self) -> str:
-        """The code of a failure, which has exactly the three fields of our form and one full sentence."""
+        """The code of a failure, which has exactly the three fields of our form and one full sentence.
+
+        A closed room has a fourth: when it opens.
+        """
         content = self.json
-        assert list(content) == ["success", "code", "error"]
+        more = ["opens"] if content["code"] == "ROOM_CLOSED" else []
+        assert list(content) == ["success", "code", "error", *more]
         assert content["success"] is False
         assert SENTENCE.fullmatch(content["error"]), content["error"]
         assert self.headers["content-type"] == "application/json"
