@@ -1,5 +1,6 @@
 """A room that is written as a manifest reads back as exactly that room."""
 
+from collections import ChainMap
 from enum import StrEnum
 from typing import Any
 
@@ -51,7 +52,7 @@ def policies(draw: st.DrawFn) -> FolderPolicy:
     names = st.sampled_from([*PRESETS, "hall"])
     presets = draw(st.dictionaries(names, specs(), max_size=2))
     values = {name: _without_name(spec) for name, spec in presets.items()}
-    return FolderPolicy({**BUILT_IN.presets, **values}, _without_name(draw(specs())))
+    return FolderPolicy(ChainMap({**BUILT_IN.presets, **values}), _without_name(draw(specs())))
 
 
 def _without_name(spec: RoomSpec) -> Values:
@@ -84,7 +85,7 @@ def test_manifest_below_a_policy_file_reads_back_to_the_same_room(
 def test_preset_of_a_team_is_used() -> None:
     presets = {"hall": Values({"max_participants": 500, "record": True, "allow_chat": True})}
     spec = RoomSpec(name="Hall", max_participants=400, record=True, allow_chat=True)
-    text = manifest_text(Export(spec, "x"), FolderPolicy(presets, Values({"user_id": "events"})))
+    text = manifest_text(Export(spec, "x"), FolderPolicy(ChainMap(presets), Values({"user_id": "events"})))
     assert text.splitlines()[1:] == [
         "name: Hall",
         "preset: hall",
