@@ -45,13 +45,16 @@ def _headline(plan: Plan) -> str:
 
 
 def _cut_off(plan: Plan) -> str:
-    """How many people are disconnected at once, or of how many rooms if they were not counted."""
-    steps = [step for change in plan.changes for step in steps_of(change, plan) if not step.waits_for]
-    counts = [step.participants for step in steps if step.disruption is Disruption.DISCONNECTS]
-    people = sum(count or 0 for count in counts)
-    if people:
-        return f"; **disconnects {pluralize(people, 'participant')}**"
-    return f"; **disconnects everybody inside {pluralize(len(counts), 'room')}**" if None in counts else ""
+    """How many people are disconnected at once, and later; or of how many rooms if they were not counted."""
+    steps = [step for change in plan.changes for step in steps_of(change, plan)]
+    cutting = [step for step in steps if step.disruption is Disruption.DISCONNECTS]
+    if not plan.people_known:
+        return f"; **disconnects everybody inside {pluralize(len(cutting), 'room')}**" if cutting else ""
+    now = sum(step.participants or 0 for step in cutting if not step.waits_for)
+    later = sum(step.participants or 0 for step in cutting if step.waits_for)
+    told = [pluralize(now, "participant")] if now else []
+    told += [f"{later} later" if now else f"{pluralize(later, 'participant')} later"] if later else []
+    return f"; **disconnects {' and '.join(told)}**" if told else ""
 
 
 def _fitting(plan: Plan, room: int) -> Iterator[str]:

@@ -56,6 +56,16 @@ def test_offline_it_says_for_how_many_rooms_people_are_cut_off() -> None:
     assert remove == "  - waits: remove — until the room is empty"
 
 
+def test_who_is_disconnected_when_something_ends_is_counted_as_later() -> None:
+    hold = Hold("ann", "the show is on", NOW + timedelta(hours=1))
+    rooms = (ROOM, record("c", live="y").with_hold(hold))
+    wanted = desired(manifest("b", active=False), manifest("c", active=False))
+    live = tuple(map(live_room, rooms))
+    both = as_markdown(planned(wanted, rooms, live, {"x": 3, "y": 2}))
+    assert "; **disconnects 3 participants and 2 later**\n" in both
+    assert "; **disconnects 2 participants later**\n" in as_markdown(planned(wanted, rooms, live, {"y": 2}))
+
+
 def test_like_rooms_are_folded() -> None:
     plan = planned(desired(*(manifest(f"rooms/{n}", name=f"Room {n}") for n in range(9))))
     lines = as_markdown(plan).splitlines()
