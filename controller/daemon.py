@@ -170,7 +170,8 @@ async def _control(
             partial(_restart_watch, process, watch),
         )
         takeovers = Takeovers(process.state, process.events, process.clock)
-        reconciler_handle.connect(store, partial(_to_all, (takeovers.on_webhook, forwarder.on_webhook)))
+        on_webhook = partial(_to_all, (takeovers.on_webhook, forwarder.on_webhook))
+        reconciler_handle.connect(store, on_webhook, forwarder.check_people)
         works: tuple[Work, ...] = (
             partial(_lead, lease, store, announcer, restore_secret(settings)),
             partial(_announce, store, announcer),

@@ -10,7 +10,7 @@ from typing import Annotated, Final, Literal
 import typer
 
 from controller.cli.console import Exit, json_array, pause, print_error, print_info, print_lines
-from controller.cli.flags import OUTPUT, rooms_argument, with_settings
+from controller.cli.flags import OUTPUT, read_option, rooms_argument, with_settings
 from controller.cli.rooms import describe_database, report_unknown, select_rooms
 from controller.cli.table import print_table
 from controller.connect import connect_store, connect_store_for_watch
@@ -38,10 +38,7 @@ EventsFormat = Literal["table", "json"]
 def _since(text: str | None) -> datetime | None:
     if text is None:
         return None
-    try:
-        return datetime.now(UTC) - timedelta(seconds=parse_duration(text))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--since") from None
+    return datetime.now(UTC) - timedelta(seconds=read_option(parse_duration, text, "--since"))
 
 
 @with_settings(SettingGroup.DATABASE)

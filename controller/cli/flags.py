@@ -5,7 +5,7 @@ import functools
 import inspect
 import os
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, Final, TypeVar
 
 import typer
 
@@ -21,6 +21,8 @@ from controller.settings import (
     check_settings,
     unknown_variables,
 )
+
+T = TypeVar("T")
 
 log = get_logger()
 
@@ -76,6 +78,14 @@ def strict_settings(settings: Settings, problems: Mapping[str, str], unknown: Ma
     if problems:
         raise SettingsError(tuple(problems.values()))
     return settings
+
+
+def read_option(read: Callable[[str], T], text: str, option: str | None = None) -> T:
+    """What `read` makes of an option's text. Its ValueError is a usage error of that option."""
+    try:
+        return read(text)
+    except ValueError as error:
+        raise typer.BadParameter(str(error), param_hint=option) from None
 
 
 def rooms_argument(text: str) -> Any:

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from controller.cli.console import print_info
-from controller.cli.flags import rooms_argument, with_settings
+from controller.cli.flags import read_option, rooms_argument, with_settings
 from controller.cli.in_force import report_in_force
 from controller.cli.record_event import command_author, record_event
 from controller.cli.rooms import change_record, one_room
@@ -113,11 +113,10 @@ def _text(text: str, option: str, longest: int) -> str:
 def _end(lasts: str | None, until: str | None, now: datetime) -> datetime:
     if (lasts is None) == (until is None):
         raise typer.BadParameter("use one of --for and --until", param_hint="--for")
-    hint = "--for" if until is None else "--until"
-    try:
-        end = now + timedelta(seconds=parse_duration(lasts)) if lasts is not None else _moment(until or "")
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint=hint) from None
+    if lasts is not None:
+        hint, end = "--for", now + timedelta(seconds=read_option(parse_duration, lasts, "--for"))
+    else:
+        hint, end = "--until", read_option(_moment, until or "", "--until")
     if not now < end <= now + LONGEST:
         raise typer.BadParameter("a hold ends in the future, within 30 days", param_hint=hint)
     return truncate_to_millis(end)

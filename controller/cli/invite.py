@@ -17,7 +17,7 @@ from controller.access.invites import (
 )
 from controller.access.policy import Role
 from controller.cli.console import Exit, print_data, print_info
-from controller.cli.flags import with_settings
+from controller.cli.flags import read_option, with_settings
 from controller.cli.in_force import report_in_force
 from controller.cli.record_event import record_event, warn_of_missing_event
 from controller.cli.rooms import change_record, one_room
@@ -124,10 +124,7 @@ def _seconds(role: InvitedRole, expires: str | None) -> int:
     lifetime = _EGRESS if role == "hidden" else _INVITE
     if expires is None:
         return lifetime.default
-    try:
-        seconds = int(parse_duration(expires))
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--expires") from None
+    seconds = int(read_option(parse_duration, expires, "--expires"))
     if not 0 < seconds <= lifetime.at_most:
         raise typer.BadParameter(f"{expires} is out of range; {lifetime.rule}", param_hint="--expires")
     return seconds

@@ -7,7 +7,7 @@ from typing import Annotated, Final
 import typer
 
 from controller.cli.console import Exit, pause, print_error, print_info
-from controller.cli.flags import with_settings
+from controller.cli.flags import read_option, with_settings
 from controller.cli.in_force import report_in_force
 from controller.cli.record_event import record_event
 from controller.cli.rooms import change_record, one_room
@@ -58,10 +58,7 @@ async def kick(
 
 
 def _seconds(text: str) -> float:
-    try:
-        seconds = parse_duration(text)
-    except ValueError as error:
-        raise typer.BadParameter(str(error), param_hint="--for") from None
+    seconds = read_option(parse_duration, text, "--for")
     if not 0 < seconds <= MAX_SECONDS:
         raise typer.BadParameter(f"{text} is out of range; use 1s to 365d", param_hint="--for")
     return seconds

@@ -9,7 +9,7 @@ from typing import Annotated, Final
 import typer
 
 from controller.cli.console import Exit, below, pause, print_data, print_error, print_info
-from controller.cli.flags import rooms_argument, with_settings
+from controller.cli.flags import read_option, rooms_argument, with_settings
 from controller.cli.leader import read_leader
 from controller.cli.rooms import RoomStatus, select_rooms, statuses
 from controller.cli.wait_condition import (
@@ -36,14 +36,11 @@ _NO_ID_KEY: Final = b""
 _INVALID: Final = WaitCondition("ManifestValid", negated=True)
 
 
-def _checked(read: Callable[[str], object]) -> Callable[[str], str]:
-    """Turns a ValueError of `read` into a usage error."""
+def _checked(read: Callable[[str], object], option: str) -> Callable[[str], str]:
+    """A callback that checks the option's text."""
 
     def check(text: str) -> str:
-        try:
-            read(text)
-        except ValueError as error:
-            raise typer.BadParameter(str(error)) from None
+        read_option(read, text, option)
         return text
 
     return check
@@ -59,7 +56,7 @@ async def wait(
         str,
         typer.Option(
             "--for",
-            callback=_checked(parse_condition),
+            callback=_checked(parse_condition, "--for"),
             metavar="CONDITION",
             help="Condition to wait for: TYPE, !TYPE, or delete.",
         ),
@@ -68,7 +65,7 @@ async def wait(
         str,
         typer.Option(
             "--timeout",
-            callback=_checked(parse_duration),
+            callback=_checked(parse_duration, "--timeout"),
             metavar="DURATION",
             help="Maximum time to wait, for example 60s, 5m or 1h30m.",
         ),

@@ -107,6 +107,10 @@ class WebhookForwarder:
         elif self._state.mongodb.up and is_relevant(event, self._state.live, self._rooms()):
             self._relay.enqueue(ForwardedEvent(event.event, event.room, event.sid, event.kind))
 
+    def check_people(self, room: str) -> None:
+        """Somebody may have to leave the LiveKit room, of whom no webhook tells: they connected no media."""
+        self.on_webhook(WebhookEvent("participant_joined", room=room))
+
     def forward_received(self) -> None:
         """Act on forwarded webhooks. A replica on standby drops them: the holder of the lease reads them."""
         for event in self._relay.pop_all():

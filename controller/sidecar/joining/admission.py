@@ -168,7 +168,7 @@ class Admission:
         if not _is_full(occupants, admitted, seats):
             return
         if admitted.claims.proof and spec.reserved_seats and occupants.unreserved > seats:
-            self._reconciler.report_crowd(admitted.room.name)
+            self._reconciler.check_people(admitted.room.name)
         raise ApiError(Code.ROOM_FULL)
 
     def _issue_token(self, admitted: "_Admitted", shown_name: str | None, badge: Badge) -> str:

@@ -136,6 +136,17 @@ async def test_nobody_is_named_in_the_database(pair: Pair) -> None:
     ]
 
 
+async def test_a_crowd_that_a_standby_finds_is_handed_on(pair: Pair) -> None:
+    name = pair.holder.name("stage")
+    pair.acts.check_people(name)
+    assert pair.holder.store.database.hints == []
+    pair.hands_on.check_people(name)
+    await pair.later()
+    assert [(hint.event, hint.room) for hint in pair.holder.store.database.hints] == [
+        ("participant_joined", name)
+    ]
+
+
 async def test_the_holder_hands_nothing_on(pair: Pair) -> None:
     pair.acts.on_webhook(WebhookEvent("participant_joined", room=pair.holder.name("stage"), kind="STANDARD"))
     assert pair.holder.triggers.woken

@@ -166,7 +166,8 @@ class Harness:
         self.state.mongodb.record_success(self.clock())
         self.state.livekit.record_success(self.clock())
         self.put(record())
-        self.reconciler = ReconcilerHandle(on_webhook=self.hints.append)
+        self.checked: list[str] = []
+        self.reconciler = ReconcilerHandle(on_webhook=self.hints.append, check_people=self.checked.append)
         context = Context(
             settings,
             self.state,

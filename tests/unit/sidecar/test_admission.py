@@ -15,7 +15,6 @@ from controller.access.invites import Invite, mint_egress, mint_invite
 from controller.access.policy import Role, permission_for
 from controller.access.tokens import Badge, Minter
 from controller.live.room import Participant, Permission
-from controller.live.webhook import WebhookEvent
 from controller.records.record import IdentityRule, LiveName
 from controller.room import Join, Purpose, derive_key
 from controller.settings import Settings
@@ -485,9 +484,9 @@ class TestReservedSeats:
             harness.put(record(spec=replace_spec(reserved_seats=2)))
             harness.people.inside[ROOM_NAME] = [person(f"guest-{number}") for number in range(3)]
             assert (await way.asks(harness)).code == "ROOM_FULL"
-            assert harness.hints == []
+            assert harness.checked == []
             assert (await way.asks(harness, invite())).code == "ROOM_FULL"
-            assert harness.hints == [WebhookEvent("participant_joined", room=ROOM_NAME)]
+            assert harness.checked == [ROOM_NAME]
 
 
 class TestFairness:
