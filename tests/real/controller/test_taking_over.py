@@ -1,14 +1,19 @@
 """Rooms that exist already come under a manifest with everybody inside, on a real livekit-server."""
 
+import json
 import secrets
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from hashlib import sha256
 from pathlib import Path
+from typing import Any
 
+import aiohttp
 import pytest
 
 from controller.live.room import LiveRoom
 from controller.plan.metadata import owner_mark
+from controller.room import Disruption
 from tests.support.api import api_of
 from tests.support.controller import Site
 from tests.support.embedded import Server
@@ -140,3 +145,49 @@ async def test_api_room_is_taken_over_with_its_people(site: Site) -> None:
             again = await site.verb("import", "--from", "api", "--to", str(site.rooms_dir / "imported"))
             assert (again.code, again.out) == (0, "")
             assert ann.inside
+
+
+async def test_import_of_somebody_elses_room_takes_nothing_from_its_people(site: Site, name: str) -> None:
+    theirs = await made_by_others(site, name)
+    folder = site.rooms_dir / "imported"
+    async with canary(site.livekit.ws_url, token(site.livekit, name, "ann")) as ann:
+        imported = await site.verb("import", "--from", "live", "-o", "json", "--to", str(site.folder / "all"))
+        assert imported.code in (0, 3), imported.err
+        (file,) = (file for file in (site.folder / "all").iterdir() if name in file.read_text())
+        folder.mkdir()
+        manifest = file.rename(folder / "talk.yaml")
+        (change,) = (await site.plan()).changes
+        assert change.disruption is Disruption.NONE
+        async with site.run():
+            record = await site.until_record("imported/talk", lambda record: record.sid == theirs.sid)
+            assert record.live is not None
+            assert record.live.name == name
+            await site.until_condition("imported/talk", "Deferred", "True")
+            manifest.write_text(manifest.read_text().replace("adopt:", "# adopt:"))
+            await site.until_record("imported/talk", lambda record: record.status.observed_generation == 1)
+            assert (await site.plan()).notes == ()
+            assert ann.inside
+            assert ann.permission.can_publish
+
+
+async def test_api_refuses_to_change_a_room_that_was_taken_over(site: Site, tmp_path: Path) -> None:
+    tokens = tmp_path / "tokens.yaml"
+    tokens.write_text(f"- {{token_sha256: {sha256(b'secret').hexdigest()}, user_id: booking}}\n")
+    async with site.run(ROOMCTL_ACCESS_TOKENS_FILE=str(tokens)), aiohttp.ClientSession() as http:
+
+        async def call(verb: str, /, **body: object) -> tuple[int, Any]:
+            url = f"http://127.0.0.1:{site.private}/api/conferences/{verb}"
+            async with http.post(url, json=body, headers={"x-access-token": "secret"}) as answer:
+                return answer.status, await answer.json()
+
+        _, made = await call("create", name="Booked", max_participants=5)
+        returned = tmp_path / "rooms.json"
+        _, listed = await call("getAll")
+        returned.write_text(json.dumps(listed))
+        imported = await site.verb("import", "--from", str(returned))
+        assert imported.code == 0, imported.err
+        await site.until_record("imported/booked", lambda record: record.file is not None)
+        status, refused = await call("update", id=made["id"], max_participants=6)
+        assert (status, refused["code"]) == (409, "MANAGED_BY_MANIFEST")
+        assert "imported/booked.yaml" in refused["error"]
+        assert await call("getById", id=made["id"]) == (200, made)

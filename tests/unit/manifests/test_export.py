@@ -52,7 +52,7 @@ def policies(draw: st.DrawFn) -> FolderPolicy:
     names = st.sampled_from([*PRESETS, "hall"])
     presets = draw(st.dictionaries(names, specs(), max_size=2))
     values = {name: _without_name(spec) for name, spec in presets.items()}
-    return FolderPolicy(ChainMap({**BUILT_IN.presets, **values}), _without_name(draw(specs())))
+    return FolderPolicy(BUILT_IN.presets.new_child(values), _without_name(draw(specs())))
 
 
 def _without_name(spec: RoomSpec) -> Values:
