@@ -68,5 +68,7 @@ and applier.py carries it out.
 git.py finds the commit of a manifest; `plan`, `status`, `describe` and events show it.
 
 errors.py has the tree of errors, settings.py all settings, metrics.py and logs.py what operators see.
-Each verb is a module in cli/. Those that only read ask LiveKit through live/lookup.py.
+Each verb is a module in cli/. Those that only read ask LiveKit through live/lookup.py. `roomctl import` goes
+the other way: manifests/export.py writes a manifest for a room that exists already, and steps 3 and 4 take that
+room over, by `adopt:` or by the id of a room of the API.
 """

@@ -49,6 +49,7 @@ from controller.room import (
     RoomSpec,
     field_changes,
     format_time,
+    redact_key,
 )
 from controller.text import quote_excerpt
 
@@ -240,8 +241,11 @@ def _follow_manifest(matched: Match) -> tuple[_Step, ...]:
     if record.removed:
         return ((Create(manifest, matched.id), "manifest added again"),)
     if record.key != manifest.key:
-        made = "made over the API" if record.origin is Origin.API else "with this id"
-        return ((Update(manifest), f"takes over an existing room {made}"),)
+        is_of_api = record.origin is Origin.API
+        room = (
+            f"the room {redact_key(record.key)} of the API" if is_of_api else "an existing room with this id"
+        )
+        return ((Update(manifest), f"takes over {room}"),)
     if record.spec is not manifest.spec and record.spec != manifest.spec:
         return ((Update(manifest), _what_changed(record, manifest.spec)),)
     if record.file != manifest.file:

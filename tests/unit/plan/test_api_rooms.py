@@ -141,7 +141,7 @@ def test_a_manifest_that_pins_its_id_takes_it_over_with_everybody_inside() -> No
     room = by_api(record("a", live="x"))
     change = only(planned(desired(manifest("b", pinned=room.id)), (room,), (live_room(room),), {"x": 3}))
     assert (change.key, kinds(change), change.fields) == ("b", ["Update"], ())
-    assert change.reason == "takes over an existing room made over the API"
+    assert change.reason == f"takes over the room {redact_key(room.key)} of the API"
     assert change.disruption is Disruption.NONE
 
 
