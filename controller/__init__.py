@@ -69,6 +69,6 @@ git.py finds the commit of a manifest; `plan`, `status`, `describe` and events s
 
 errors.py has the tree of errors, settings.py all settings, metrics.py and logs.py what operators see.
 Each verb is a module in cli/. Those that only read ask LiveKit through live/lookup.py. `roomctl import` goes
-the other way: manifests/export.py writes a manifest for a room that exists already, and steps 3 and 4 take that
-room over, by `adopt:` or by the id of a room of the API.
+the other way: manifests/export.py writes a manifest for a room that exists already, and steps 3 and 4 take
+that room over, by `adopt:` or by the id of a room of the API.
 """
