@@ -19,6 +19,7 @@ from controller.live.room import Permission
 from controller.manifests.snapshot import ManifestRoom, RoomsDirState
 from controller.plan.model import Plan
 from controller.records.record import Hold, Origin, RoomRecord, Status
+from controller.room import format_time
 from controller.sidecar.http.response import ApiError
 from controller.sidecar.rooms.desired_state import changeable
 from tests.support.fake_store import FakeStore
@@ -28,6 +29,7 @@ from tests.support.worlds import by_api, desired, manifest, record, spec
 
 KEYS: Final = ("a", "b", "c")
 API_ROOM: Final = replace(by_api(record("of the api")), status=Status(0))
+HOUR: Final = timedelta(hours=1)
 SPEC_NUMBERS: Final = st.integers(0, len(SPECS) - 1)
 HOURS: Final = st.integers(1, 3)
 AWAY: Final = LiveKitUnavailableError("nobody answers")
@@ -68,6 +70,11 @@ class Holds(RuleBasedStateMachine):
     @rule(key=st.sampled_from(KEYS), number=SPEC_NUMBERS)
     def edit(self, key: str, number: int) -> None:
         self._commit(manifest(key, name=key, **SPECS[number]), without=f"moved-{key}")
+
+    @rule(key=st.sampled_from(KEYS), overrun=st.sampled_from(["0s", "24h"]))
+    def close_in_an_hour(self, key: str, overrun: str) -> None:
+        closes = format_time(self.process.time.wall() + HOUR)
+        self._commit(manifest(key, name=key, closes=closes, overrun=overrun), without=f"moved-{key}")
 
     @rule(key=st.sampled_from(KEYS))
     def delete(self, key: str) -> None:
@@ -257,7 +264,9 @@ class Holds(RuleBasedStateMachine):
         assert {key for key, room in rooms.items() if room.origin is Origin.MANIFEST} == set(self.manifests)
         for key, wanted in self.manifests.items():
             assert rooms[key].spec == wanted.spec
-            assert (rooms[key].live is not None) == wanted.spec.active
+            now = self.process.time.wall()
+            is_open = wanted.spec.active and wanted.spec.opening(now).is_prepared(now)
+            assert (rooms[key].live is not None) == is_open
             assert rooms[key].status.condition("Held") is None
 
     async def _end(self) -> None:
