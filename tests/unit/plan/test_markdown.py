@@ -85,6 +85,12 @@ def test_five_thousand_rooms_fit_into_one_comment() -> None:
         tuple(record(f"{n}", active=False) for n in range(2_000)),
     )
     assert len(as_markdown(edited)) <= MAX_LENGTH
+    rooms = tuple(record(f"{n}", live=f"x{n}", allow_chat=True) for n in range(5_000))
+    people = {f"x{n}": n % 7 for n in range(5_000)}
+    wanted = desired(*(manifest(f"{n}", max_participants=n + 30) for n in range(5_000)))
+    waiting = as_markdown(planned(wanted, rooms, tuple(map(live_room, rooms)), people))
+    assert len(waiting) <= MAX_LENGTH
+    assert waiting.count("  - waits: recreate") > 50
     errors = tuple(ManifestError(f"{n}.yaml", "x" * 300) for n in range(1_000))
     assert len(as_markdown(Plan(invalid=errors))) <= MAX_LENGTH
 
