@@ -27,7 +27,7 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
    record of each manifest; ours has none, so it is a new room, whose id follows from its key (room.py).
    planner.py decides what each room needs: here create and start. guards.py blocks removals that look
    like a mistake, and defers what would disconnect people. maintenance.py adds cleaning up. `roomctl
-   plan` (one_shot.py) prints this with render.py and ends.
+   plan` (one_shot.py) prints this with render.py and ends; steps.py says of each action when and to whom.
 
 4. Apply. reconcile/task_runner.py gives the room a task of its own, with its own backoff. The task
    (change_applier.py) first makes one write: it inserts the record with a new LiveKit name already in it
