@@ -22,7 +22,7 @@ from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.observe import StateObserver
 from controller.reconcile.peers import Peers
 from controller.reconcile.task_runner import TaskRunner
-from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker, is_limited, is_restricted
+from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhooks import (
     WatchedRooms,
@@ -31,7 +31,7 @@ from controller.reconcile.webhooks import (
     needs_permission_check,
 )
 from controller.records.ports import Lease, RecordReader, RemovalApproval, RemovalApprovals
-from controller.records.record import IdentityRule
+from controller.records.record import IdentityRule, RoomRecord
 
 EMPTY_PLAN_TTL_SECONDS: Final = 60.0
 """How long an empty plan is kept if only time could change it."""
@@ -178,6 +178,7 @@ class Reconciler:
     desired: Desired | None = None
     _guards: frozenset[BlockReason] = frozenset()
     _kicks: Mapping[str, tuple[IdentityRule, ...]] = field(default_factory=dict)
+    _kicks_of: Mapping[str, RoomRecord] | None = None
     _watched: WatchedRooms = field(default_factory=WatchedRooms)
     _audit: Audit = field(default_factory=Audit)
 
@@ -203,7 +204,7 @@ class Reconciler:
         observed = self._withhold_manifests(observed, now)
         plan = await self.planner.plan(observed)
         await self.planner.consume_removal_approval(plan, observed)
-        self._watched = self._watched_rooms(plan, observed)
+        self._watched = self._watched_rooms(plan)
         if (due := self.planner.remember(plan, observed)) is not None:
             self.triggers.files_later(due)
         if self.planner.unsure:
@@ -238,17 +239,21 @@ class Reconciler:
     def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
         """Check the queued rooms, and at an audit some of the occupied ones."""
         if queued := self.triggers.permission_checks.drain() | self._newly_kicked(observed):
-            for record in self.planner.records.by_id.values():  # read now, to include new ones
-                if record.live is None or record.live.name not in queued or not record.should_be_live:
+            for name in queued:
+                record = self.planner.records.by_live.get(name)  # read now, to include new ones
+                if record is None or not record.should_be_live:
                     continue
                 if not self.task_runner.start_maintenance(EnforcePermissions(record), again=True):
-                    self.triggers.permission_checks.keep(record.live.name)
+                    self.triggers.permission_checks.keep(name)
         if audit:
-            for record in self._audit.choose(observed.records.values(), observed.live):
+            for record in self._audit.choose(self.planner.records.by_live, observed.live):
                 self.task_runner.start_maintenance(EnforcePermissions(record))
 
     def _newly_kicked(self, observed: Observed) -> frozenset[str]:
         """The live names of rooms whose kicks changed since the last pass."""
+        if observed.records is self._kicks_of:
+            return frozenset()
+        self._kicks_of = observed.records
         before, self._kicks = self._kicks, {r.id: r.kicked for r in observed.records.values() if r.kicked}
         changed = (observed.records[each] for each, kicks in self._kicks.items() if before.get(each) != kicks)
         return frozenset(record.live.name for record in changed if record.live is not None)
@@ -270,16 +275,13 @@ class Reconciler:
             log.warning("removals blocked", reason=str(guard), room_count=counts[guard], hint=hint)
         self._guards = frozenset(counts)
 
-    def _watched_rooms(self, plan: Plan, observed: Observed) -> WatchedRooms:
-        current = {r.live.name: r for r in observed.records.values() if r.live is not None}
+    def _watched_rooms(self, plan: Plan) -> WatchedRooms:
         checks = (chore for chore in plan.chores if isinstance(chore, EnforcePermissions))
         enforced = {check.record.live.name for check in checks if check.record.live is not None}
         changing = {change.live_name for change in plan.changes if change.live_name is not None}
         return WatchedRooms(
-            ours=frozenset(current),
+            ours=self.planner.records.by_live,
             people=frozenset(enforced | changing),
-            limited=frozenset(name for name, record in current.items() if is_limited(record)),
-            restricted=frozenset(name for name, record in current.items() if is_restricted(record)),
-            served=frozenset(name for name, record in current.items() if self.companions.concern(record)),
+            serves=self.companions.concern,
             instance=self.planner.inputs.owner.instance,
         )

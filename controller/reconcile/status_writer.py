@@ -1,29 +1,47 @@
 """Writes the status of rooms into their records, only when it has changed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import TypeAlias
+from datetime import UTC, datetime
+from itertools import chain
+from typing import Final
 
 from controller.clock import Clock
 from controller.companions.companion import Companion, NewCondition
 from controller.hours import ALWAYS
+from controller.live.room import LiveRoom
 from controller.plan.model import Plan, RoomChange
 from controller.reconcile.status import TRUE, StatusInputs, guarded, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
 from controller.records.ports import RecordWriter
-from controller.records.record import RoomRecord
+from controller.records.record import Hold, RoomRecord
 from controller.room import format_time
 from controller.state_cache import StateCache
 
-_Extras: TypeAlias = tuple[tuple[NewCondition, ...], str | None]
-"""What changes a room's status without a change of its record: conditions, and whether it is closed."""
+_BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    """What the last pass was about: the statuses of rooms for which all of it is the same are right."""
+
+    records: Mapping[str, RoomRecord] = field(default_factory=dict)
+    live: Mapping[str, LiveRoom] = field(default_factory=dict)
+    planned: frozenset[str] = frozenset()
+    held: Hold | None = None
+    at: datetime = _BEGINNING
+    changes_at: datetime | None = None
 
 
 @dataclass(slots=True)
 class StatusWriter:
-    """`_failures` holds, by room id, why the last try failed, if LiveKit refused this room."""
+    """`_failures` holds, by room id, why the last try failed, if LiveKit refused this room.
+
+    A status is compared when something about its room has changed since the last pass, while it is wrong
+    (`_unsettled`), in each pass if it depends on more than that (`_unsteady`), and when open hours change
+    something (`_scheduled`).
+    """
 
     store: RecordWriter
     state: StateCache
@@ -31,7 +49,10 @@ class StatusWriter:
     flapping: FlapDetector
     companions: tuple[Companion, ...] = ()
     _failures: dict[str, str] = field(default_factory=dict)
-    _up_to_date: dict[str, tuple[RoomRecord, _Extras]] = field(default_factory=dict)
+    _seen: _Seen = field(default_factory=_Seen)
+    _unsettled: set[str] = field(default_factory=set)
+    _unsteady: set[str] = field(default_factory=set)
+    _scheduled: set[str] = field(default_factory=set)
 
     async def write_status(self, record: RoomRecord, plan: Plan, left: RoomChange | None) -> None:
         """Write the record's sid and status after an action; `left` is what is still to do.
@@ -52,39 +73,74 @@ class StatusWriter:
     def outdated(
         self, plan: Plan, records: Mapping[str, RoomRecord], busy: AbstractSet[str]
     ) -> list[tuple[RoomRecord, RoomChange | None]]:
-        """The rooms with an outdated status, without `busy` ones, and what is still to do for each.
-
-        A room without a planned change and with unchanged conditions of companions is not computed again.
-        """
-        outdated: list[tuple[RoomRecord, RoomChange | None]] = []
+        """The rooms with an outdated status, without `busy` ones, and what is still to do for each."""
         changes = {change.id: change for change in plan.changes}
         for room_id in self._failures.keys() - changes.keys() - busy:
-            del self._failures[room_id]  # what had failed is not wanted any more, or is done
-        up_to_date: dict[str, tuple[RoomRecord, _Extras]] = {}
-        at = self.clock.wall()
-        for record in records.values():
-            if record.removed or record.id in busy:
-                continue
-            change, now = changes.get(record.id), (self._extra_conditions(record, at), _closed(record, at))
-            before = self._up_to_date.get(record.id)
-            plain = change is None and record.key not in plan.stale and record.key not in plan.guarded
-            sid_is_current = self._is_sid_current(record)
-            if plain and sid_is_current and before is not None and before[0] is record and before[1] == now:
-                up_to_date[record.id] = before
-            elif not sid_is_current or not self._is_up_to_date(record, plan, change):
-                outdated.append((record, change))
-            elif plain and not self._is_stalled(record):
-                up_to_date[record.id] = record, now
-        self._up_to_date = up_to_date
+            self.record_success(room_id)  # what had failed is not wanted any more, or is done
+        outdated: list[tuple[RoomRecord, RoomChange | None]] = []
+        for room_id in sorted(self._to_compare(plan, records)):
+            record = records.get(room_id)
+            if record is None or record.removed:
+                self._forget(room_id)
+            elif room_id in busy:
+                self._unsettled.add(room_id)
+            elif self._is_outdated(record, plan, changes.get(room_id)):
+                outdated.append((record, changes.get(room_id)))
         return outdated
+
+    def _to_compare(self, plan: Plan, records: Mapping[str, RoomRecord]) -> set[str]:
+        before, now = self._seen, self.clock.wall()
+        hold = self.store.hold_all
+        held = hold if hold is not None and hold.until > now else None
+        self._seen = _Seen(records, dict(self.state.live), self._planned(plan), held, now, plan.changes_at)
+        if held != before.held or now < before.at:
+            return set(records)
+        scheduled = before.changes_at is not None and now >= before.changes_at
+        return {
+            *changed_keys(before.records, records),
+            *self._ids_of_live(changed_keys(before.live, self._seen.live)),
+            *(before.planned | self._seen.planned),
+            *self._unsettled,
+            *self._unsteady,
+            *(self._scheduled if scheduled else ()),
+        }
+
+    def _planned(self, plan: Plan) -> frozenset[str]:
+        """The ids of the rooms that the plan is about."""
+        by_key = self.store.by_key
+        kept = (by_key[key].id for key in (*plan.stale, *plan.guarded) if key in by_key)
+        return frozenset(chain((change.id for change in plan.changes), kept))
+
+    def _ids_of_live(self, names: Iterable[str]) -> Iterator[str]:
+        by_live = self.store.by_live
+        return (by_live[name].id for name in names if name in by_live)
+
+    def _is_outdated(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
+        """Compare the status, and note when it has to be compared again."""
+        inputs = self._status_inputs(record, plan, change)
+        status = status_of(record, inputs, self.clock.wall())
+        outdated = not self._is_sid_current(record) or status != record.status or bool(record.incomplete)
+        for kept, wanted in (
+            (self._unsettled, outdated),
+            (self._unsteady, bool(inputs.companions) or inputs.stalled),
+            (self._scheduled, record.spec.opening(self._seen.at) is not ALWAYS),
+        ):
+            (kept.add if wanted else kept.discard)(record.id)
+        return outdated
+
+    def _forget(self, room_id: str) -> None:
+        for kept in (self._unsettled, self._unsteady, self._scheduled):
+            kept.discard(room_id)
 
     def record_failure(self, room_id: str, error: Exception) -> None:
         """LiveKit refused the room: the next status shows it."""
         self._failures[room_id] = str(error)
+        self._unsettled.add(room_id)
 
     def record_success(self, room_id: str) -> None:
-        """The room's actions were done."""
-        self._failures.pop(room_id, None)
+        """The room's actions were done, or are not wanted any more."""
+        if self._failures.pop(room_id, None) is not None:
+            self._unsettled.add(room_id)
 
     async def write_condition(self, record: RoomRecord, new: NewCondition) -> None:
         """Write only one companion's condition; the others stay. StoreError's kinds."""
@@ -95,10 +151,6 @@ class StatusWriter:
         """As stop, and the status is of this generation, which the caller of the API waits for."""
         status = replace(record.status, observed_generation=record.generation)
         await self.store.save(record, record.with_status(status))
-
-    def _is_up_to_date(self, record: RoomRecord, plan: Plan, change: RoomChange | None) -> bool:
-        status = status_of(record, self._status_inputs(record, plan, change), self.clock.wall())
-        return status == record.status and not record.incomplete
 
     def _is_stalled(self, record: RoomRecord) -> bool:
         return self.flapping.stalled(record.id, self.clock.monotonic())
@@ -136,3 +188,11 @@ def _closed(record: RoomRecord, now: datetime) -> str | None:
         return None
     opens = opening.opens(now)
     return f"opens at {format_time(opens)}" if opens is not None else "does not open again"
+
+
+def changed_keys(before: Mapping[str, object], now: Mapping[str, object]) -> set[str]:
+    """The keys under which there is another object now, or none."""
+    if before is now:
+        return set()
+    changed = {key for key, value in now.items() if before.get(key) is not value}
+    return changed | (before.keys() - now.keys())

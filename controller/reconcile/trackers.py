@@ -115,8 +115,8 @@ class Audit:
         self._checked: dict[str, int] = {}
         self._round = 0
 
-    def choose(self, records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]) -> list[RoomRecord]:
-        """The rooms to check now, of those with a listed live room.
+    def choose(self, records: Mapping[str, RoomRecord], live: Mapping[str, LiveRoom]) -> list[RoomRecord]:
+        """The rooms to check now, of those with a listed live room; both are by LiveKit name.
 
         All occupied ones if they are few; otherwise restricted ones first, and the least recently checked.
         """
@@ -140,15 +140,17 @@ class Audit:
 
 
 def _by_people(
-    records: Iterable[RoomRecord], live: Mapping[str, LiveRoom]
+    records: Mapping[str, RoomRecord], live: Mapping[str, LiveRoom]
 ) -> tuple[list[RoomRecord], list[RoomRecord]]:
     """The occupied rooms by the listing, and the restricted ones that seem empty."""
     occupied: list[RoomRecord] = []
     quiet: list[RoomRecord] = []
-    for record in records:
-        room = live.get(record.live.name) if record.should_be_live and record.live is not None else None
-        if room is not None and room.num_participants:
+    for name, room in live.items():
+        record = records.get(name)
+        if record is None or not record.should_be_live:
+            continue
+        if room.num_participants:
             occupied.append(record)
-        elif room is not None and is_restricted(record):
+        elif is_restricted(record):
             quiet.append(record)
     return occupied, quiet

@@ -1,12 +1,13 @@
 """Decides what a webhook requires, and forwards it from a replica on standby to the holder of the lease."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 from controller.live.room import LiveRoom
 from controller.live.webhook import WebhookEvent
 from controller.plan.metadata import owner_mark
+from controller.reconcile.trackers import is_limited, is_restricted
 from controller.records.ports import ForwardedEvent, Lease, Relay
 from controller.records.record import RoomRecord
 from controller.state_cache import StateCache
@@ -19,20 +20,28 @@ _HEEDED: Final = _PEOPLE | _EGRESS | {"room_started", "room_finished", "track_pu
 
 @dataclass(frozen=True, slots=True)
 class WatchedRooms:
-    """The live names for which webhooks matter, as of the last pass.
+    """The live rooms for which webhooks matter.
 
-    `ours` are all current names; `people` those where it matters who is inside: a change is recent, running
-    or deferred; `limited` those in which not everyone may stay; `restricted` those that may not carry all
-    media; `served` those with a companion. A room created since then is recognized by the mark of our
-    `instance`.
+    `ours` are the records by their current name; `people` the names where it matters who is inside, as of the
+    last pass: a change is recent, running or deferred. `serves` says whether a companion serves the room. A
+    room created since then is recognized by the mark of our `instance`.
     """
 
-    ours: frozenset[str] = frozenset()
+    ours: Mapping[str, RoomRecord] = field(default_factory=dict)
     people: frozenset[str] = frozenset()
-    limited: frozenset[str] = frozenset()
-    restricted: frozenset[str] = frozenset()
-    served: frozenset[str] = frozenset()
+    serves: Callable[[RoomRecord], bool] = lambda _: False
     instance: str = ""
+
+    def is_limited(self, name: str) -> bool:
+        """Whether not everyone who joins the room may stay."""
+        return name in self.ours and is_limited(self.ours[name])
+
+    def is_restricted(self, name: str) -> bool:
+        """Whether the room may not carry all media."""
+        return name in self.ours and is_restricted(self.ours[name])
+
+    def is_served(self, name: str) -> bool:
+        return name in self.ours and self.serves(self.ours[name])
 
 
 def needs_pass(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
@@ -59,16 +68,16 @@ def needs_permission_check(event: WebhookEvent, live: Mapping[str, LiveRoom], wa
         case "participant_joined" | "track_published" if event.room not in watched.ours:
             return _is_ours(event, live.get(event.room), watched)
         case "participant_joined":
-            return event.room in watched.people or event.room in watched.limited
+            return event.room in watched.people or watched.is_limited(event.room)
         case "track_published":
-            return event.room in watched.restricted or event.room in watched.people
+            return event.room in watched.people or watched.is_restricted(event.room)
         case _:
             return False
 
 
 def needs_companion_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
     """Whether a webhook may need work of a companion; events of the recorder itself do not count."""
-    if event.room not in watched.served and (
+    if not watched.is_served(event.room) and (
         event.room in watched.ours or not _is_ours(event, live.get(event.room), watched)
     ):
         return False
@@ -97,14 +106,13 @@ class WebhookForwarder:
         instance: str,
     ) -> None:
         self._act, self._lease, self._state, self._relay = act, lease, state, relay
-        self._watched = WatchedRooms(instance=instance)
-        self._records: Mapping[str, RoomRecord] | None = None
+        self._instance = instance
 
     def on_webhook(self, event: WebhookEvent) -> None:
         """A verified webhook. Does not wait and never fails; on standby it is dropped without MongoDB."""
         if self._lease.held:
             self._act(event)
-        elif self._state.mongodb.up and is_relevant(event, self._state.live, self._rooms()):
+        elif self._state.mongodb.up and is_relevant(event, self._state.live, self._watched()):
             self._relay.enqueue(ForwardedEvent(event.event, event.room, event.sid, event.kind))
 
     def check_people(self, room: str) -> None:
@@ -117,10 +125,5 @@ class WebhookForwarder:
             if self._lease.held:
                 self._act(WebhookEvent(event.event, room=event.room, sid=event.sid, kind=event.kind))
 
-    def _rooms(self) -> WatchedRooms:
-        """Our rooms; computed again only when a record has changed."""
-        records = self._state.records.by_id  # the mapping is replaced when a record changes
-        if records is not self._records:
-            names = frozenset(record.live.name for record in records.values() if record.live is not None)
-            self._records, self._watched = records, WatchedRooms(ours=names, instance=self._watched.instance)
-        return self._watched
+    def _watched(self) -> WatchedRooms:
+        return WatchedRooms(self._state.records.by_live, instance=self._instance)

@@ -121,6 +121,10 @@ class Records(Protocol):
     def by_key(self) -> Mapping[str, RoomRecord]: ...
 
     @property
+    def by_live(self) -> Mapping[str, RoomRecord]:
+        """The records with a live room, by its current LiveKit name."""
+
+    @property
     def unusable(self) -> Mapping[str, UnusableRecord]:
         """The records that this release must not act on, by id; `by_id` keeps their last good version."""
 

@@ -12,11 +12,13 @@ class RecordCache:
     """All mappings are replaced as a whole: an iteration keeps the state of one moment.
 
     `unusable` are the records that this release must not act on, by id. The last good version of a damaged
-    one, if any, stays in `by_id`: guests are answered from it. `hold_all` is the hold on all rooms.
+    one, if any, stays in `by_id`: guests are answered from it. `by_live` has the current LiveKit names.
+    `hold_all` is the hold on all rooms.
     """
 
     by_id: Mapping[str, RoomRecord] = field(default_factory=dict)
     by_key: Mapping[str, RoomRecord] = field(default_factory=dict)
+    by_live: Mapping[str, RoomRecord] = field(default_factory=dict)
     unusable: Mapping[str, UnusableRecord] = field(default_factory=dict)
     hold_all: Hold | None = None
     next_change: asyncio.Event = field(default_factory=asyncio.Event)
@@ -56,5 +58,6 @@ class RecordCache:
     def _set(self, by_id: dict[str, RoomRecord], unusable: dict[str, UnusableRecord]) -> None:
         self.by_id, self.unusable = by_id, unusable
         self.by_key = {record.key: record for record in by_id.values()}
+        self.by_live = {record.live.name: record for record in by_id.values() if record.live is not None}
         replaced, self.next_change = self.next_change, asyncio.Event()
         replaced.set()

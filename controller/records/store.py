@@ -125,6 +125,10 @@ class MongoStore:
         return self._cache.by_key
 
     @property
+    def by_live(self) -> Mapping[str, RoomRecord]:
+        return self._cache.by_live
+
+    @property
     def unusable(self) -> Mapping[str, UnusableRecord]:
         return self._cache.unusable
 

@@ -61,6 +61,10 @@ class FakeStore:
         return self._cache.by_key
 
     @property
+    def by_live(self) -> Mapping[str, RoomRecord]:
+        return self._cache.by_live
+
+    @property
     def unusable(self) -> Mapping[str, UnusableRecord]:
         return self._cache.unusable
 

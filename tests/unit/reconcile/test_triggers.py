@@ -19,7 +19,12 @@ from tests.support.worlds import INSTANCE, live_room, record
 OURS = LiveRoom("ours", "RM_1")
 NEW = live_room(record("a"), "new")
 LIVE = {"ours": OURS, "theirs": LiveRoom("theirs", "RM_2"), "new": NEW}
-WATCHED = WatchedRooms(ours=frozenset({"ours", "gone"}), instance=INSTANCE)
+PLAIN = {name: record(name, live=name) for name in ("ours", "gone")}
+WATCHED = WatchedRooms(ours=PLAIN, instance=INSTANCE)
+RESTRICTED = replace(
+    WATCHED, ours=PLAIN | {"ours": record("ours", live="ours", mediaType="MEDIA_TYPE_AUDIO_ONLY")}
+)
+LIMITED = replace(WATCHED, ours=PLAIN | {"ours": record("ours", live="ours", reserved_seats=1)})
 
 
 @pytest.mark.parametrize(
@@ -64,9 +69,9 @@ def test_a_room_with_another_instances_mark_is_not_ours() -> None:
     ("room", "watched", "suspect"),
     [
         ("ours", WATCHED, False),
-        ("ours", replace(WATCHED, restricted=frozenset({"ours"})), True),
+        ("ours", RESTRICTED, True),
         ("ours", replace(WATCHED, people=frozenset({"ours"})), True),
-        ("theirs", replace(WATCHED, restricted=frozenset({"ours"})), False),
+        ("theirs", RESTRICTED, False),
         ("new", WATCHED, True),
         ("new", replace(WATCHED, instance="other"), False),
         ("unheard-of", WATCHED, False),
@@ -82,13 +87,13 @@ def test_media_make_a_room_suspect_where_not_every_kind_is_allowed(
 def test_who_joins_is_suspect_where_an_older_token_may_be_used() -> None:
     event = WebhookEvent("participant_joined", room="ours")
     assert needs_permission_check(event, LIVE, replace(WATCHED, people=frozenset({"ours"})))
-    assert not needs_permission_check(event, LIVE, replace(WATCHED, restricted=frozenset({"ours"})))
+    assert not needs_permission_check(event, LIVE, RESTRICTED)
     assert not needs_pass(event, LIVE, WATCHED)
 
 
 def test_who_joins_is_suspect_where_not_everyone_may_stay_and_in_a_room_that_is_new() -> None:
     event = WebhookEvent("participant_joined", room="ours")
-    assert needs_permission_check(event, LIVE, replace(WATCHED, limited=frozenset({"ours"})))
+    assert needs_permission_check(event, LIVE, LIMITED)
     assert not needs_permission_check(event, LIVE, WATCHED)
     assert needs_permission_check(replace(event, room="new"), LIVE, WATCHED)
     assert not needs_permission_check(replace(event, room="theirs"), LIVE, WATCHED)
@@ -116,7 +121,10 @@ def test_a_recording_is_about_people_and_egresses_and_its_recorder_is_nobody(
     name: str, kind: str, looks: bool
 ) -> None:
     event = WebhookEvent(name, room="ours", sid="RM_1", kind=kind)
-    assert needs_companion_check(event, LIVE, replace(WATCHED, served=frozenset({"ours"}))) is looks
+    assert (
+        needs_companion_check(event, LIVE, replace(WATCHED, serves=lambda each: each is PLAIN["ours"]))
+        is looks
+    )
     assert not needs_companion_check(event, LIVE, WATCHED)
 
 

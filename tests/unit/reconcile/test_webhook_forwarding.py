@@ -212,14 +212,16 @@ async def test_while_the_database_is_away_a_standby_keeps_nothing(pair: Pair) ->
 @pytest.mark.parametrize("fields", [{}, {"sid": "RM_7"}, {"kind": "STANDARD"}, {"kind": "EGRESS"}])
 @pytest.mark.parametrize("event", EVENTS)
 def test_a_standby_drops_no_event_that_a_holder_minds(event: str, fields: dict[str, Any]) -> None:
-    room = live_room(record("a"), "ours")
-    names, live = frozenset({"ours"}), {"ours": room}
-    minds = WatchedRooms(names, names, names, names, names, INSTANCE)
+    ours = record("a", live="ours", mediaType="MEDIA_TYPE_AUDIO_ONLY", reserved_seats=1)
+    live = {"ours": live_room(ours)}
+    minds = WatchedRooms({"ours": ours}, frozenset({"ours"}), lambda _: True, INSTANCE)
     hint = WebhookEvent(event, room="ours", **fields)
     minded = [ask(hint, live, minds) for ask in (needs_pass, needs_permission_check, needs_companion_check)]
-    assert is_relevant(hint, live, WatchedRooms(ours=names)) or not any(minded)
+    assert is_relevant(hint, live, WatchedRooms(ours={"ours": ours})) or not any(minded)
 
 
 @pytest.mark.parametrize("event", ["track_unpublished", "ingress_started", "an event to come", ""])
 def test_what_no_holder_minds_is_of_no_use(event: str) -> None:
-    assert not is_relevant(WebhookEvent(event, room="ours"), {}, WatchedRooms(ours=frozenset({"ours"})))
+    assert not is_relevant(
+        WebhookEvent(event, room="ours"), {}, WatchedRooms(ours={"ours": record("a", live="ours")})
+    )

@@ -69,6 +69,7 @@ class Clock:
 class RecordCache:
     by_id: dict[str, RoomRecord] = field(default_factory=dict)
     by_key: dict[str, RoomRecord] = field(default_factory=dict)
+    by_live: dict[str, RoomRecord] = field(default_factory=dict)
     unusable: dict[str, UnusableRecord] = field(default_factory=dict)
     hold_all: Hold | None = None
 
