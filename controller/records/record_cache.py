@@ -26,10 +26,19 @@ class RecordCache:
 
     def put(self, stored: Mapping[str, RoomRecord | None]) -> None:
         """Update what is now stored under these ids; None: deleted."""
-        by_id = {**self.by_id, **{i: r for i, r in stored.items() if r is not None}}
-        for room_id in [i for i, record in stored.items() if record is None]:
-            by_id.pop(room_id, None)
-        self._set(by_id, {i: record for i, record in self.unusable.items() if i not in stored})
+        by_id, by_key, by_live = dict(self.by_id), dict(self.by_key), dict(self.by_live)
+        for room_id, record in stored.items():
+            if (before := by_id.get(room_id)) is not None:
+                _drop(by_key, before.key, before)
+                _drop(by_live, before.live.name if before.live is not None else None, before)
+            if record is None:
+                by_id.pop(room_id, None)
+                continue
+            by_id[room_id] = by_key[record.key] = record
+            if record.live is not None:
+                by_live[record.live.name] = record
+        unusable = {i: record for i, record in self.unusable.items() if i not in stored}
+        self._set(by_id, by_key, by_live, unusable)
 
     def replace(self, records: Iterable[RoomRecord], unusable: Iterable[UnusableRecord] = ()) -> bool:
         """Take in a full read; whether anything differs. An equal record stays the same object."""
@@ -47,7 +56,9 @@ class RecordCache:
             else:
                 changed = True
         if changed:
-            self._set(by_id, withheld)
+            by_key = {record.key: record for record in by_id.values()}
+            by_live = {record.live.name: record for record in by_id.values() if record.live is not None}
+            self._set(by_id, by_key, by_live, withheld)
         return changed
 
     def put_hold_all(self, hold: Hold | None) -> bool:
@@ -55,9 +66,19 @@ class RecordCache:
         before, self.hold_all = self.hold_all, hold
         return hold != before
 
-    def _set(self, by_id: dict[str, RoomRecord], unusable: dict[str, UnusableRecord]) -> None:
-        self.by_id, self.unusable = by_id, unusable
-        self.by_key = {record.key: record for record in by_id.values()}
-        self.by_live = {record.live.name: record for record in by_id.values() if record.live is not None}
+    def _set(
+        self,
+        by_id: dict[str, RoomRecord],
+        by_key: dict[str, RoomRecord],
+        by_live: dict[str, RoomRecord],
+        unusable: dict[str, UnusableRecord],
+    ) -> None:
+        self.by_id, self.by_key, self.by_live, self.unusable = by_id, by_key, by_live, unusable
         replaced, self.next_change = self.next_change, asyncio.Event()
         replaced.set()
+
+
+def _drop(records: dict[str, RoomRecord], name: str | None, record: RoomRecord) -> None:
+    """Remove the record, unless another one has the name now."""
+    if name is not None and records.get(name) is record:
+        del records[name]
