@@ -45,8 +45,6 @@ SHUTDOWN_TIMEOUT_SECONDS: Final = 4.5
 """Seconds for running tasks at the end, and for the whole shutdown."""
 RESTART_DELAY_SECONDS: Final = 0.5
 """Seconds before a background task is restarted."""
-FOLLOW_SECONDS: Final = 1.0
-"""Seconds between two checks whether another process wrote records or forwarded a webhook."""
 OTHER_IDS: Final = "new rooms get different ids, and invites need ROOMCTL_SECRET_PREVIOUS"
 GC_THRESHOLDS: Final = (50_000, 20, 50)
 """Thresholds of the garbage collector: with ten thousand rooms a full collection takes as long as a pass."""
@@ -159,7 +157,8 @@ async def _control(
         parts = build_controller(process, store, lease)
         announcer = _announcer(process, parts, store, lease)
         act, instance = parts.reconciler.on_webhook, process.inputs.owner.instance
-        forwarder = WebhookForwarder(act, lease, process.state, store.relay, instance)
+        want = parts.reconciler.want
+        forwarder = WebhookForwarder(act, want, lease, process.state, store.relay, instance=instance)
         loop = Loop(
             parts.reconciler,
             triggers,
@@ -171,7 +170,7 @@ async def _control(
         )
         takeovers = Takeovers(process.state, process.events, process.clock)
         on_webhook = partial(_to_all, (takeovers.on_webhook, forwarder.on_webhook))
-        reconciler_handle.connect(store, on_webhook, forwarder.check_people)
+        reconciler_handle.connect(store, on_webhook, forwarder.check_people, forwarder.want)
         works: tuple[Work, ...] = (
             partial(_lead, lease, store, announcer, restore_secret(settings)),
             partial(_announce, store, announcer),
@@ -290,7 +289,7 @@ async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:
 async def _follow(store: RoomStore, process: Process, forwarder: WebhookForwarder) -> None:
     """Wake the loop soon after another process wrote: a room by API, or a live name that guests need.
 
-    Also act on webhooks that others forward, from the first read on.
+    Also act on webhooks and wishes that others forward, from the first read on.
     """
     while True:
         try:
@@ -301,7 +300,7 @@ async def _follow(store: RoomStore, process: Process, forwarder: WebhookForwarde
             if process.state.mongodb.up:  # the first call that fails: a pass says it at once
                 process.state.mongodb.record_failure(error)
                 process.triggers.wake()
-        await asyncio.sleep(FOLLOW_SECONDS)
+        await asyncio.sleep(forwarder.next_poll_in())
 
 
 T = TypeVar("T")

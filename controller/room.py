@@ -75,6 +75,13 @@ class Join(StrEnum):
     INVITE = "invite"
 
 
+class Liveness(StrEnum):
+    """When a room is live: always, or on demand, from when somebody asks for it until it is empty."""
+
+    ALWAYS = "always"
+    ON_DEMAND = "on-demand"
+
+
 _UTC: Final = read_zone("UTC")
 
 
@@ -102,6 +109,7 @@ Media = Annotated[MediaType, Field(strict=False)]
 Participants = Annotated[int, Field(ge=1, le=MAX_PARTICIPANTS)]
 Mode = Annotated[RecordMode, Field(strict=False)]
 JoinMode = Annotated[Join, Field(strict=False)]
+LiveMode = Annotated[Liveness, Field(strict=False)]
 ReservedSeats = Annotated[int, Field(ge=0, lt=MAX_PARTICIPANTS)]
 _Line = Annotated[str, StringConstraints(max_length=500)]
 Zone = Annotated[_Line, _readable(read_zone, required=True)]
@@ -254,6 +262,13 @@ class RoomSpec(BaseModel):
             disconnects=operator.lt,
         ),
     ] = 0
+    live: Annotated[
+        LiveMode,
+        RoomField(
+            "When the room is live: always, or on-demand, from when somebody asks for it until it is empty.",
+            is_ours=True,
+        ),
+    ] = Liveness.ALWAYS
     timezone: Annotated[
         Zone,
         RoomField(
@@ -309,6 +324,11 @@ class RoomSpec(BaseModel):
             values = {**dict.fromkeys(_HOURS, ""), **info.data, str(info.field_name): text}
             open_hours(**{name: values[name] for name in _HOURS})
         return text
+
+    @property
+    def is_on_demand(self) -> bool:
+        """Whether the room is live only while somebody asks for it or is inside."""
+        return self.live is Liveness.ON_DEMAND
 
     def opening(self, now: datetime) -> Opening:
         """The current or the next window of the open hours; `now` is UTC."""

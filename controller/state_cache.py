@@ -4,6 +4,7 @@ The HTTP servers answer only from here, so that no request waits for MongoDB or 
 Times are of a monotonic clock, in seconds.
 """
 
+import asyncio
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 
@@ -54,6 +55,7 @@ class StateCache:
     untrusted_proxy_at: float | None = None
     last_pass_at: float | None = None
     _ours: dict[str, tuple[float, LiveRoom | None]] = field(default_factory=dict)
+    _next_change: asyncio.Event = field(default_factory=asyncio.Event)
 
     def room(self, room_id: str) -> RoomRecord | None:
         """The record that participants can see: active, and not removed."""
@@ -97,6 +99,7 @@ class StateCache:
         """We created or changed a live room."""
         self.live[room.name] = room
         self._ours[room.name] = (now, room)
+        self._changed()
 
     def record_deleted(self, name: str, now: float) -> None:
         """We deleted a live room."""
@@ -122,3 +125,12 @@ class StateCache:
     def record_pass(self, now: float) -> None:
         """The loop ended a pass, successful or not."""
         self.last_pass_at = now
+        self._changed()
+
+    def next_change(self) -> asyncio.Event:
+        """Set when a room was created, or a pass has ended. Get it before you read the state."""
+        return self._next_change
+
+    def _changed(self) -> None:
+        changed, self._next_change = self._next_change, asyncio.Event()
+        changed.set()

@@ -189,6 +189,11 @@ class ApiReader:
         self._seen = {room.name: read_room(room, self._seen.get(room.name)) for room in answer.rooms}
         return list(self._seen.values())
 
+    async def is_listed(self, name: str) -> bool:
+        request = ListRoomsRequest(names=[name])
+        answer = await self._connection.read(self._connection.service.list_rooms, request)
+        return bool(answer.rooms)
+
     @property
     def clock_ahead_s(self) -> float | None:
         return self._connection.server_clock.ahead_s
@@ -248,14 +253,15 @@ class ApiWriter:
         self._connection = connection
         self._service, self._egress = connection.service, connection.egress
 
-    async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
-        """As the port says; the room stays when it is empty."""
+    async def create_room(
+        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+    ) -> LiveRoom:
         request = CreateRoomRequest(
             name=name,
             metadata=metadata,
             max_participants=max_participants,
-            empty_timeout=EMPTY_TIMEOUT_SECONDS,
-            departure_timeout=EMPTY_TIMEOUT_SECONDS,
+            empty_timeout=empty_timeout,
+            departure_timeout=empty_timeout,
         )
         room = await self._connection.write(self._service.create_room, request)
         if room.name != name or not room.sid:

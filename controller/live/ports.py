@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from controller.live.egress import Egress, RecordingRequest
-from controller.live.room import LiveRoom, Participant, Permission
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission
 
 
 class RoomReader(Protocol):
@@ -22,11 +22,14 @@ class RoomReader(Protocol):
 
 
 class LiveKitReader(RoomReader, Protocol):
-    """Also compares the clocks."""
+    """Also compares the clocks, and reads one room."""
 
     @property
     def clock_ahead_s(self) -> float | None:
         """How far our clock is ahead of LiveKit's, in seconds; None while unknown."""
+
+    async def is_listed(self, name: str) -> bool:
+        """Whether the room `name` is live now: one ListRooms of that name."""
 
 
 class EgressReader(LiveKitReader, Protocol):
@@ -54,8 +57,13 @@ class LiveKitWriter(Protocol):
     All but Start may be repeated.
     """
 
-    async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
-        """Create the room, or return it unchanged if it is live: compare the result with the request."""
+    async def create_room(
+        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+    ) -> LiveRoom:
+        """Create the room, or return it unchanged if it is live: compare the result with the request.
+
+        `empty_timeout`: after how many seconds LiveKit closes it while nobody is inside.
+        """
 
     async def delete_room(self, name: str) -> None:
         """Disconnect everybody and delete the room; a missing room is not an error."""

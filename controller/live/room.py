@@ -5,6 +5,8 @@ from typing import Final
 
 EMPTY_TIMEOUT_SECONDS: Final = 10 * 365 * 24 * 3600
 """empty_timeout and departure_timeout of our rooms: ten years, since LiveKit has no unlimited value."""
+ON_DEMAND_TIMEOUT_SECONDS: Final = 600
+"""The same of a room that is live on demand: LiveKit closes it once it has been empty for so long."""
 
 SOURCES: Final = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
 """LiveKit's track sources in the one order in which we write and compare them."""

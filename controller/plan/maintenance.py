@@ -7,6 +7,7 @@ from controller.access.occupancy import unreserved_seats
 from controller.live.room import LiveRoom
 from controller.plan.matching import Matching
 from controller.plan.model import (
+    CheckOccupancy,
     Chore,
     DeleteOrphan,
     DeleteTombstonedRoom,
@@ -17,6 +18,7 @@ from controller.plan.model import (
     PruneExpired,
     PruneRetiredNames,
     PurgeTombstone,
+    RetireVanished,
 )
 from controller.plan.ownership import given_up_rooms
 from controller.records.record import TOMBSTONE_TTL, Origin, RoomRecord
@@ -39,6 +41,8 @@ def plan_chores(
             yield EnforcePermissions(record)
         if any(end <= inputs.now for end in record.expires):
             yield PruneExpired(record)
+        if record.spec.is_on_demand:
+            yield from _of_on_demand(record, observed, inputs)
     yield from (DeleteOrphan(name) for name in sorted(orphans & inputs.ripe_orphans))
 
 
@@ -51,6 +55,18 @@ def _for_tombstone(record: RoomRecord, observed: Observed, inputs: PlanInputs) -
     unsettled = listed or record.recording is not None
     if not unsettled and record.removed_at is not None and inputs.now - record.removed_at >= TOMBSTONE_TTL:
         yield PurgeTombstone(record)
+
+
+def _of_on_demand(record: RoomRecord, observed: Observed, inputs: PlanInputs) -> Iterator[Chore]:
+    """Keep on record whether people are inside, and retire the name of a room that LiveKit closed empty."""
+    if record.live is None or not record.should_be_live:
+        return
+    room = observed.live.get(record.live.name)
+    if room is None:
+        if not record.occupied and record.id not in inputs.wanted:
+            yield RetireVanished(record)
+    elif bool(room.num_participants) is not record.occupied:
+        yield CheckOccupancy(record)
 
 
 def _has_live_side(record: RoomRecord) -> bool:

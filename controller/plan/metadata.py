@@ -1,4 +1,4 @@
-"""The metadata that we write into a live room: its owner, and what its guests may know. Pure.
+"""What a live room is made with: timeouts, and metadata with its owner and what its guests may know. Pure.
 
 All participants can read it, so it contains ids as keyed hashes: anyone with a room's id can join it.
 """
@@ -12,6 +12,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Final
 
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, ON_DEMAND_TIMEOUT_SECONDS
 from controller.room import FIELDS, RoomSpec, format_time
 
 
@@ -57,6 +58,11 @@ _IDS: Final = (("store", "store"), ("room", "room_id"))
 """The parts of a mark, and the names under which the first release wrote their ids."""
 _SHOWN: Final = tuple(name for name, field in FIELDS.items() if field.in_metadata)
 _POLICY: Final = tuple(name for name, field in FIELDS.items() if field.restricts is not None)
+
+
+def empty_timeout(spec: RoomSpec) -> int:
+    """Both timeouts of the live room, in seconds: after which time LiveKit closes it when it is empty."""
+    return ON_DEMAND_TIMEOUT_SECONDS if spec.is_on_demand else EMPTY_TIMEOUT_SECONDS
 
 
 def room_metadata(

@@ -59,9 +59,13 @@ class RestoreRecord:
 
 @dataclass(frozen=True, slots=True)
 class Start:
-    """Create a live room under a new name. `scheduled`: because its open hours begin."""
+    """Create a live room under a new name.
+
+    `scheduled`: because its open hours begin. `wanted`: it is live on demand, and somebody asks for it.
+    """
 
     scheduled: bool = False
+    wanted: bool = False
     action_name = ActionName.START
     label = "start"
 
@@ -124,6 +128,17 @@ class Close:
 
 
 @dataclass(frozen=True, slots=True)
+class PutToSleep:
+    """Delete the live room of a room that is live on demand, once it is empty.
+
+    It cannot be changed in place, and is made as specified when somebody asks for it again.
+    """
+
+    action_name = ActionName.STOP
+    label = "sleep"
+
+
+@dataclass(frozen=True, slots=True)
 class Recreate:
     """Replace a live room that cannot be changed in place by one of a new name, once it is empty."""
 
@@ -158,16 +173,17 @@ Action: TypeAlias = (
     | Repair
     | Stop
     | Close
+    | PutToSleep
     | Recreate
     | DeleteRetiredRoom
     | Remove
 )
 """`label` is the label of `roomctl_actions_total`: it stays if the class is renamed."""
 
-Holdable: TypeAlias = Update | Stop | Close | Recreate | Remove
+Holdable: TypeAlias = Update | Stop | Close | PutToSleep | Recreate | Remove
 """What waits for the end of a hold."""
 
-Deferrable: TypeAlias = Close | Recreate | Remove
+Deferrable: TypeAlias = Close | PutToSleep | Recreate | Remove
 """What waits until the room is empty."""
 
 
@@ -335,8 +351,24 @@ class PruneExpired:
     record: RoomRecord
 
 
+@dataclass(frozen=True, slots=True)
+class CheckOccupancy:
+    """Read who is inside a room that is live on demand, for the time when it vanishes."""
+
+    record: RoomRecord
+
+
+@dataclass(frozen=True, slots=True)
+class RetireVanished:
+    """Retire the live name of a room that is live on demand: LiveKit has closed the empty room."""
+
+    record: RoomRecord
+
+
 Housekeeping: TypeAlias = (
     EnforcePermissions
+    | CheckOccupancy
+    | RetireVanished
     | DeleteTombstonedRoom
     | DeleteOrphan
     | PurgeTombstone
@@ -411,8 +443,8 @@ class PlanInputs:
     `id_key` is the derived key for room ids. `missing_for_seconds`, by key, is how long a manifest has been
     missing in every valid snapshot (no entry: just now); `prune_grace_seconds` how long it must have been
     missing (0 for `apply`, 10 for `run`). `approved_removals` are rooms that may be removed although a guard
-    blocks it. `ripe_orphans` are live names that two checks found empty. `clock_is_right`: the time is good
-    enough to cut people off by it.
+    blocks it. `ripe_orphans` are live names that two checks found empty. `wanted` are the ids of rooms for
+    which somebody asks. `clock_is_right`: the time is good enough to cut people off by it.
     """
 
     owner: Owner
@@ -425,6 +457,7 @@ class PlanInputs:
     approved_removals: frozenset[str] = frozenset()
     hold_all: Hold | None = None
     ripe_orphans: frozenset[str] = frozenset()
+    wanted: frozenset[str] = frozenset()
     clock_is_right: bool = True
 
 

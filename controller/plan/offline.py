@@ -8,9 +8,9 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Final
 
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
+from controller.live.room import LiveRoom
 from controller.manifests.snapshot import Desired, ManifestRoom
-from controller.plan.metadata import Owner, room_metadata
+from controller.plan.metadata import Owner, empty_timeout, room_metadata
 from controller.plan.model import Observed, Plan, PlanInputs
 from controller.plan.planner import make_plan
 from controller.records.record import LiveName, RoomRecord, Status
@@ -42,8 +42,8 @@ def compare_manifests(base: Desired, desired: Desired, now: datetime) -> Plan:
 def _record(room: ManifestRoom, now: datetime) -> RoomRecord:
     identifier = room.pinned_id or room_id(room.key, _KEY)
     record = RoomRecord.new(identifier, room.key, room.file, room.spec, now=now, invite_epoch=0)
-    is_live = room.spec.active and room.spec.opening(now).is_prepared(now)
-    name = LiveName(room.key, "") if is_live else None
+    is_open = room.spec.active and room.spec.opening(now).is_prepared(now)
+    name = LiveName(room.key, "") if is_open and not room.spec.is_on_demand else None
     return replace(record, live=name, status=Status(1))
 
 
@@ -53,6 +53,6 @@ def _live(record: RoomRecord, now: datetime) -> LiveRoom:
         sid="",
         metadata=room_metadata(record.spec, record.id, _OWNER, "", now),
         max_participants=record.spec.max_participants,
-        empty_timeout=EMPTY_TIMEOUT_SECONDS,
-        departure_timeout=EMPTY_TIMEOUT_SECONDS,
+        empty_timeout=empty_timeout(record.spec),
+        departure_timeout=empty_timeout(record.spec),
     )

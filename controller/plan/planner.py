@@ -10,13 +10,13 @@ from datetime import datetime
 from itertools import chain
 from typing import Final, TypeAlias
 
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
+from controller.live.room import ON_DEMAND_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
 from controller.plan.fields import adoption_disruption, disruption, drift
 from controller.plan.guards import apply_guards, guarded_rooms, people_inside
 from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
-from controller.plan.metadata import has_mark, is_of_foreign, room_metadata
+from controller.plan.metadata import empty_timeout, has_mark, is_of_foreign, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
@@ -29,6 +29,7 @@ from controller.plan.model import (
     Observed,
     Plan,
     PlanInputs,
+    PutToSleep,
     Recreate,
     Remove,
     Repair,
@@ -164,10 +165,20 @@ class _PlanContext:
         owner, store = self.inputs.owner, self.inputs.store
         if room.metadata != room_metadata(spec, room_id, owner, store, self.inputs.now, adopted=adopted):
             yield Repair(room.name), "LiveKit room metadata is out of date"
-        if room.max_participants != spec.max_participants:
-            yield Recreate(), "max_participants cannot be changed on a live room"
-        elif min(room.empty_timeout, room.departure_timeout) < EMPTY_TIMEOUT_SECONDS:
-            yield Recreate(), "LiveKit would close the room when it is empty"
+        if problem := _lasting_drift(room, spec):
+            yield PutToSleep() if spec.is_on_demand else Recreate(), problem
+
+
+def _lasting_drift(room: LiveRoom, spec: RoomSpec) -> str:
+    """What cannot be changed on the live room; '' if it is as specified."""
+    timeouts = (room.empty_timeout, room.departure_timeout)
+    if room.max_participants != spec.max_participants:
+        return "max_participants cannot be changed on a live room"
+    if spec.is_on_demand and max(timeouts) > ON_DEMAND_TIMEOUT_SECONDS:
+        return "LiveKit would keep the room when it is empty"
+    if min(timeouts) < empty_timeout(spec):
+        return "LiveKit would close the room when it is empty"
+    return ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -269,9 +280,9 @@ def _live_steps(
 
     `adopt` is the foreign room that its manifest names, unless the record has adopted one before.
     """
-    live = context.observed.live
+    live, now = context.observed.live, context.inputs.now
     current = record.live if record is not None else None
-    is_adopted, now = record is not None and record.is_adopted, context.inputs.now
+    is_adopted = record is not None and record.is_adopted
     if not spec.active:
         if current is not None:
             yield Stop(), "room is inactive"
@@ -282,17 +293,28 @@ def _live_steps(
         yield from context.drift_steps(live[current.name], spec, room_id, adopted=is_adopted)
     elif (found := context.adoptable(room_id)) is not None:
         yield from context.adopt_steps(found, spec, room_id, was_foreign=is_of_foreign(found.metadata))
-    elif current is not None and not is_adopted:
-        yield (
-            Heal(current.name),
-            "LiveKit room disappeared" if current.sid else "LiveKit room not created yet",
-        )
-    elif adopt in context.owners.unmarked:
-        yield from context.adopt_steps(live[adopt], spec, room_id, was_foreign=True)
     else:
-        yield _start(record, adopt, live)
+        yield from _missing_steps(context, room_id, spec, record, adopt)
     for name in context.owners.given_up.get(room_id, ()):
         yield DeleteRetiredRoom(name), "a replaced LiveKit room still exists"
+
+
+def _missing_steps(
+    context: _PlanContext, room_id: str, spec: RoomSpec, record: RoomRecord | None, adopt: str | None
+) -> Iterator[_Step]:
+    """An open room without a live room. One that is live on demand sleeps until somebody asks for it."""
+    current = record.live if record is not None and not record.is_adopted else None
+    wanted, live = room_id in context.inputs.wanted, context.observed.live
+    sleeps = spec.is_on_demand and (record is None or not record.occupied)
+    if current is not None and (wanted and not current.sid if sleeps else True):
+        why = "LiveKit room disappeared" if current.sid else "LiveKit room not created yet"
+        yield Heal(current.name), why
+    elif adopt in context.owners.unmarked:
+        yield from context.adopt_steps(live[adopt], spec, room_id, was_foreign=True)
+    elif sleeps and wanted:
+        yield Start(wanted=True), "somebody asks for the room"
+    elif not sleeps:
+        yield _start(record, adopt, live)
 
 
 def _coming_close(spec: RoomSpec, record: RoomRecord | None, context: _PlanContext) -> Iterator[_Step]:

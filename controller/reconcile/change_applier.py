@@ -12,17 +12,18 @@ from functools import partial
 from typing import Final, TypeAlias, TypeVar, assert_never
 
 from controller.access.occupancy import Removal, removals
-from controller.access.people import people_in
+from controller.access.people import is_person, people_in
 from controller.access.policy import Correction, permission_correction
 from controller.clock import Clock
 from controller.companions.companion import Companion
 from controller.errors import LiveKitNotFoundError, StoreConflictError
 from controller.live.ports import LiveKitReader, LiveKitWriter
 from controller.live.room import Participant
-from controller.plan.metadata import Owner, room_metadata
+from controller.plan.metadata import Owner, empty_timeout, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
+    CheckOccupancy,
     Close,
     Create,
     Deferrable,
@@ -36,10 +37,12 @@ from controller.plan.model import (
     PruneExpired,
     PruneRetiredNames,
     PurgeTombstone,
+    PutToSleep,
     Recreate,
     Remove,
     Repair,
     RestoreRecord,
+    RetireVanished,
     RoomChange,
     Start,
     Stop,
@@ -53,7 +56,7 @@ from controller.state_cache import StateCache
 MAX_CONCURRENT_PERMISSION_UPDATES: Final = 10
 """People of one room whose permissions are changed concurrently; calls for other rooms go in between."""
 
-Recorded: TypeAlias = Create | Update | RestoreRecord | Stop | Close | Remove
+Recorded: TypeAlias = Create | Update | RestoreRecord | Stop | Close | PutToSleep | Remove
 """Actions that are not planned again once they are in the record."""
 
 
@@ -151,7 +154,7 @@ class ChangeApplier:
                 case Adopt(name, sid):
                     adopted = record.with_adopted_room(name, sid, now)
                     record = adopted if sid else record.with_live_name(name, now)
-                case Stop() | Close():
+                case Stop() | Close() | PutToSleep():
                     record = record.without_live_name(now)
                 case Remove():
                     record = record.with_tombstone(now)
@@ -171,7 +174,7 @@ class ChangeApplier:
             case Recreate():
                 record = await self._ensure_room(record)
                 await self._delete_retired_rooms(before, record)
-            case Stop() | Close() | Remove():
+            case Stop() | Close() | PutToSleep() | Remove():
                 await self._delete_retired_rooms(before, record)
             case Adopt(name):
                 room = self.state.live.get(name)
@@ -190,8 +193,10 @@ class ChangeApplier:
         """CreateRoom, and a check of its result: an existing room is returned unchanged."""
         if record.live is None:
             return record
-        metadata = self._metadata(record)
-        room = await self.writer.create_room(record.live.name, metadata, record.spec.max_participants)
+        metadata, spec = self._metadata(record), record.spec
+        room = await self.writer.create_room(
+            record.live.name, metadata, spec.max_participants, empty_timeout(spec)
+        )
         self.state.record_created(room, self.clock.monotonic())
         if room.metadata != metadata:
             await self._sync_metadata(room.name, record)
@@ -283,6 +288,11 @@ class ChangeApplier:
         match chore:
             case EnforcePermissions(record):
                 return await self.enforce(record)
+            case CheckOccupancy(record):
+                await self._check_occupancy(record)
+                return 0
+            case RetireVanished(record):
+                return await self._retire_vanished(record)
             case DeleteTombstonedRoom(record, name):
                 await self._delete(name, record)
             case DeleteOrphan(name):
@@ -296,6 +306,22 @@ class ChangeApplier:
                 await self._update(record, lambda current: current.without_expired(now))
             case _:
                 assert_never(chore)
+        return 1
+
+    async def _check_occupancy(self, record: RoomRecord) -> None:
+        """Write whether people are inside. A room that is gone shows nobody: then the record keeps it."""
+        if record.live is None:
+            return
+        name = record.live.name
+        occupied = any(map(is_person, await self.reader.participants(name)))
+        if occupied or await self.reader.is_listed(name):
+            await self._update(record, lambda current: current.with_occupancy(name, occupied=occupied))
+
+    async def _retire_vanished(self, record: RoomRecord) -> int:
+        current = self.store.by_id.get(record.id)
+        if current is None or current.live != record.live or self.state.live_room(current) is not None:
+            return 0  # it was started meanwhile
+        await self.store.save(current, current.without_live_name(self.clock.wall()))
         return 1
 
     async def finalize_api_removal(self, room_id: str) -> RoomRecord | None:

@@ -16,17 +16,18 @@ from controller.errors import LiveKitError
 from controller.live.webhook import WebhookEvent
 from controller.logs import get_logger
 from controller.manifests.snapshot import Desired, RoomsDirState
-from controller.plan.model import BlockReason, EnforcePermissions, Observed, Plan, PlanInputs
+from controller.plan.model import BlockReason, CheckOccupancy, EnforcePermissions, Observed, Plan, PlanInputs
 from controller.plan.planner import make_plan, names_to_check
 from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.observe import StateObserver
 from controller.reconcile.peers import Peers
 from controller.reconcile.task_runner import TaskRunner
-from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker
+from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker, Wishes, names_to_count
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhooks import (
     WatchedRooms,
     needs_companion_check,
+    needs_occupancy_check,
     needs_pass,
     needs_permission_check,
 )
@@ -68,6 +69,7 @@ class Planner:
     clock: Clock
     absence: AbsenceTracker = field(default_factory=AbsenceTracker)
     orphans: OrphanTracker = field(default_factory=OrphanTracker)
+    wishes: Wishes = field(default_factory=Wishes)
     unsure: bool = False
     _empty_plan: _EmptyPlan | None = None
     _approval: RemovalApproval | None = None
@@ -85,10 +87,10 @@ class Planner:
         `everyone`: of each room that changes, for a plan that is shown. Writes nothing.
         """
         now = self.clock.monotonic()
-        last = self._empty_plan
-        if last is not None and self._is_valid(last, now) and observed == last.observed:
+        last, wanted = self._empty_plan, self.wishes.unfulfilled(self._is_live, now)
+        if last is not None and not wanted and self._is_valid(last, now) and observed == last.observed:
             return last.plan
-        plan = await self._fresh(observed, approved_removals, everyone=everyone)
+        plan = await self._fresh(observed, approved_removals, wanted, everyone=everyone)
         idle = plan.empty and not plan.chores and not plan.orphans
         self._empty_plan = _EmptyPlan(observed, plan, now + EMPTY_PLAN_TTL_SECONDS) if idle else None
         return plan
@@ -98,7 +100,18 @@ class Planner:
         changes_at = last.plan.changes_at
         return now < last.until and (changes_at is None or self.clock.wall() < changes_at)
 
-    async def _fresh(self, observed: Observed, approved_removals: frozenset[str], *, everyone: bool) -> Plan:
+    def _is_live(self, room_id: str) -> bool:
+        record = self.records.by_id.get(room_id)
+        return record is not None and self.observer.state.live_room(record) is not None
+
+    async def _fresh(
+        self,
+        observed: Observed,
+        approved_removals: frozenset[str],
+        wanted: frozenset[str],
+        *,
+        everyone: bool,
+    ) -> Plan:
         inputs = replace(
             self.inputs,
             store=self.records.identity.store,
@@ -107,6 +120,7 @@ class Planner:
             hold_all=self.records.hold_all,
             missing_for_seconds=self.absence.missing_for_seconds(self.clock.monotonic()),
             ripe_orphans=self.orphans.ripe(),
+            wanted=wanted,
             clock_is_right=abs(self.observer.state.clock_ahead_s or 0.0) <= CLOCK_LIMIT_SECONDS,
         )
         draft = make_plan(observed, inputs)
@@ -212,6 +226,7 @@ class Reconciler:
         if plan.changes_at is not None:
             self.triggers.later((plan.changes_at - self.planner.clock.wall()).total_seconds())
         self._log_blocked(plan)
+        self._start_occupancy_checks(observed, audit=audit)
         self._start_permission_checks(observed, audit=audit)
         self.task_runner.start_changes(plan, check_permissions=audit)
         await self.companions.run_pass(observed, audit=audit)
@@ -224,6 +239,11 @@ class Reconciler:
         self.task_runner.start_statuses(plan, self.planner.records.by_id)
         await self.task_runner.wait_until_idle()
 
+    def want(self, room_id: str) -> None:
+        """Somebody asks for the room: if it is live on demand, it is made soon."""
+        self.planner.wishes.put(room_id, self.planner.clock.monotonic())
+        self.triggers.wake()
+
     def on_webhook(self, event: WebhookEvent) -> None:
         """A verified webhook: wakes the loop if it may need work."""
         live = self.planner.observer.state.live
@@ -233,8 +253,22 @@ class Reconciler:
             self.triggers.permission_checks.put(event.room)
         elif needs_pass(event, live, self._watched):
             self.triggers.wake()
+        if needs_occupancy_check(event, live, self._watched):
+            self.triggers.occupancy_checks.put(event.room)
         if needs_companion_check(event, live, self._watched):
             self.triggers.companion_checks.put(event.room)
+
+    def _start_occupancy_checks(self, observed: Observed, *, audit: bool) -> None:
+        """Check who is inside the queued rooms that are live on demand, and at an audit the newest ones."""
+        by_live, queued = self.planner.records.by_live, self.triggers.occupancy_checks.drain()
+        if audit:
+            queued |= names_to_count(by_live, observed.live)
+        for name in queued:
+            record = by_live.get(name)
+            if record is None or not record.spec.is_on_demand:
+                continue
+            if not self.task_runner.start_maintenance(CheckOccupancy(record), again=True):
+                self.triggers.occupancy_checks.keep(name)
 
     def _start_permission_checks(self, observed: Observed, *, audit: bool) -> None:
         """Check the queued rooms, and at an audit some of the occupied ones."""

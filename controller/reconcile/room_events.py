@@ -19,6 +19,7 @@ from controller.plan.model import (
     DeleteRetiredRoom,
     Heal,
     Plan,
+    PutToSleep,
     Repair,
     RestoreRecord,
     RoomChange,
@@ -73,7 +74,8 @@ class RoomEvents:
 
         def on_done(action: Action) -> None:
             kind = event_type(action, change)
-            ours = file is not None or kind in _OURS_ON_API_ROOMS or is_scheduled(action)
+            own = is_scheduled(action) or _is_on_demand(action)
+            ours = file is not None or kind in _OURS_ON_API_ROOMS or own
             if kind in recorded or not ours:
                 return
             recorded.add(kind)
@@ -112,6 +114,14 @@ class RoomEvents:
                 at=self.clock.wall(), type=EventType.KICK, key=record.key, room_id=record.id, reason=text
             )
             self.log.record(event)
+
+    def closed_by_livekit(self, record: RoomRecord) -> None:
+        """A room that is live on demand has ended by itself."""
+        text = "LiveKit closed the empty room"
+        event = Event(
+            at=self.clock.wall(), type=EventType.STOP, key=record.key, room_id=record.id, reason=text
+        )
+        self.log.record(event)
 
     def compare(self, plan: Plan) -> None:
         """Record what waits since this plan."""
@@ -175,6 +185,7 @@ class RoomEvents:
             return SCHEDULE
         file = manifest_file(change)
         repairs = (isinstance(action, Heal) and vanished(change)) or _adopts_again(action)
+        repairs = repairs or _is_on_demand(action)
         if file is None or repairs or isinstance(action, Repair | RestoreRecord | DeleteRetiredRoom):
             return CONTROLLER
         return self.author_of(file) or f"manifest {file}"
@@ -183,6 +194,11 @@ class RoomEvents:
 def is_scheduled(action: Action) -> bool:
     """Whether it is done because of the room's open hours."""
     return isinstance(action, Close) or (isinstance(action, Start | Stop) and action.scheduled)
+
+
+def _is_on_demand(action: Action) -> bool:
+    """Whether it begins or ends a life of a room that is live on demand, by nobody's change."""
+    return isinstance(action, PutToSleep) or (isinstance(action, Start) and action.wanted)
 
 
 def _adopts_again(action: Action) -> bool:

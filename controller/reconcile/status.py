@@ -3,16 +3,22 @@
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Final
+from typing import Final, NamedTuple
 
 from controller.companions.companion import NewCondition
 from controller.manifests.snapshot import ManifestError
 from controller.plan.model import BlockReason, DeleteRetiredRoom, Heal, RoomChange
-from controller.plan.planner import CLOSED
 from controller.records.record import Condition, Origin, RoomRecord, Status
 
 TRUE: Final = "True"
 FALSE: Final = "False"
+
+
+class Rest(NamedTuple):
+    """Why an active room is not live now: the reason of its conditions, and what comes next."""
+
+    reason: str
+    message: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,7 +27,7 @@ class StatusInputs:
 
     `live`: its live room exists. `failure`: why the last try failed, one sentence. `change`: what is still
     to do. `guard`: what keeps it although its manifest is gone. `stale`: the error that keeps it at its last
-    valid spec. `companions`: their conditions. `closed`: its open hours are over, and what comes next.
+    valid spec. `companions`: their conditions. `rest`: why it is not meant to be live although it is active.
     """
 
     live: bool
@@ -31,7 +37,7 @@ class StatusInputs:
     failure: str | None = None
     stalled: bool = False
     companions: tuple[NewCondition, ...] = ()
-    closed: str | None = None
+    rest: Rest | None = None
 
 
 def status_of(record: RoomRecord, inputs: StatusInputs, now: datetime) -> Status:
@@ -74,14 +80,14 @@ def _conditions(record: RoomRecord, inputs: StatusInputs) -> Iterator[NewConditi
 def _ready(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
     if inputs.failure is not None:
         return NewCondition("Ready", FALSE, "Failed", inputs.failure)
-    wanted, waiting = record.should_be_live and inputs.closed is None, _waiting(inputs)
+    wanted, waiting = record.should_be_live and inputs.rest is None, _waiting(inputs)
     if wanted and not inputs.live:
         return NewCondition("Ready", FALSE, "NotLive", "the LiveKit room has not been created yet")
     stays = record.should_be_live and waiting is not None
     if not wanted and not stays and (inputs.live or _given_up(inputs.change)):
         return NewCondition("Ready", FALSE, "StillLive", "the LiveKit room has not been deleted yet")
-    if inputs.closed is not None and record.should_be_live and waiting is None:
-        return NewCondition("Ready", TRUE, CLOSED, inputs.closed)
+    if inputs.rest is not None and record.should_be_live and waiting is None:
+        return NewCondition("Ready", TRUE, *inputs.rest)
     return waiting or NewCondition("Ready", TRUE, "AsSpecified", _removed_soon(inputs.change))
 
 
@@ -117,7 +123,7 @@ def _live(record: RoomRecord, inputs: StatusInputs) -> NewCondition:
         return NewCondition("Live", TRUE, "Listed")
     if not record.should_be_live:
         return NewCondition("Live", FALSE, "Inactive")
-    return NewCondition("Live", FALSE, "NotListed" if inputs.closed is None else CLOSED)
+    return NewCondition("Live", FALSE, "NotListed" if inputs.rest is None else inputs.rest.reason)
 
 
 def _manifest_valid(stale: ManifestError | None) -> NewCondition:

@@ -12,13 +12,17 @@ from controller.companions.companion import Companion, NewCondition
 from controller.hours import ALWAYS
 from controller.live.room import LiveRoom
 from controller.plan.model import Plan, RoomChange
-from controller.reconcile.status import TRUE, StatusInputs, guarded, status_of, with_condition
+from controller.plan.planner import CLOSED
+from controller.reconcile.status import TRUE, Rest, StatusInputs, guarded, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
 from controller.records.ports import RecordWriter
 from controller.records.record import Hold, RoomRecord
 from controller.room import format_time
 from controller.state_cache import StateCache
 
+ON_DEMAND: Final = "OnDemand"
+"""The reason of the condition Ready while a room that is live on demand is not live."""
+_ASLEEP: Final = Rest(ON_DEMAND, "made when somebody asks for it")
 _BEGINNING: Final = datetime.min.replace(tzinfo=UTC)
 
 
@@ -177,17 +181,24 @@ class StatusWriter:
             failure=self._failures.get(record.id),
             stalled=self._is_stalled(record),
             companions=self._extra_conditions(record, now),
-            closed=_closed(record, now),
+            rest=self._rest(record, now),
         )
 
+    def _rest(self, record: RoomRecord, now: datetime) -> Rest | None:
+        """Why the room is not meant to be live although it is active; None if it is."""
+        if (closed := _closed(record, now)) is not None:
+            return closed
+        sleeps = record.spec.is_on_demand and not record.occupied
+        return _ASLEEP if sleeps and self.state.live_room(record) is None else None
 
-def _closed(record: RoomRecord, now: datetime) -> str | None:
-    """When a closed room opens, as text; None if it is open."""
+
+def _closed(record: RoomRecord, now: datetime) -> Rest | None:
+    """When a closed room opens; None if it is open."""
     opening = record.spec.opening(now)
     if opening is ALWAYS or opening.is_prepared(now):
         return None
     opens = opening.opens(now)
-    return f"opens at {format_time(opens)}" if opens is not None else "does not open again"
+    return Rest(CLOSED, f"opens at {format_time(opens)}" if opens is not None else "does not open again")
 
 
 def changed_keys(before: Mapping[str, object], now: Mapping[str, object]) -> set[str]:

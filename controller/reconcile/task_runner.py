@@ -23,6 +23,7 @@ from controller.metrics import Metrics
 from controller.plan.model import (
     Action,
     ActionName,
+    CheckOccupancy,
     Chore,
     DeleteOrphan,
     DeleteRetiredRoom,
@@ -36,13 +37,16 @@ from controller.plan.model import (
     PurgeTombstone,
     Repair,
     RestoreRecord,
+    RetireVanished,
     RoomChange,
+    Start,
     Update,
 )
 from controller.reconcile.change_applier import ApplyResult, ChangeApplier
 from controller.reconcile.room_events import RoomEvents
 from controller.reconcile.status import vanished
 from controller.reconcile.status_writer import StatusWriter
+from controller.reconcile.trackers import Wishes
 from controller.reconcile.triggers import Triggers
 from controller.records.record import RoomRecord
 from controller.room import redact_key
@@ -73,6 +77,7 @@ class TaskRunner:
     applier: ChangeApplier
     status_writer: StatusWriter
     events: RoomEvents
+    wishes: Wishes
     triggers: Triggers
     metrics: Metrics
     progress: Progress
@@ -210,6 +215,8 @@ class TaskRunner:
         self._backoff.succeeded(change.id)
         self.events.succeeded(change)
         self.status_writer.record_success(change.id)
+        if any(isinstance(action, Start | Heal) for action in result.done):
+            self.wishes.fulfill(change.id)
         if vanished(change) and self.status_writer.flapping.vanished(change.id, self._now()):
             log.warning("room flapping", key=redact_key(change.key))
         for action in result.done:
@@ -281,6 +288,9 @@ class TaskRunner:
                 )
         else:
             self._backoff.succeeded(key)
+            if changed and isinstance(chore, RetireVanished):
+                self.events.closed_by_livekit(chore.record)
+                self.triggers.wake()  # the next pass writes the status
             if changed:
                 log.info(_MAINTENANCE_LOG[type(chore)], key=_chore_room(chore), count=changed)
 
@@ -305,6 +315,8 @@ _PAST: Final = {
 
 _MAINTENANCE_LOG: Final = {
     EnforcePermissions: "permissions enforced",
+    CheckOccupancy: "occupancy read",
+    RetireVanished: "empty room closed by LiveKit",
     FinalizeApiRemoval: "room removed",
     DeleteTombstonedRoom: "retired room deleted",
     DeleteOrphan: "orphan room deleted",
@@ -320,8 +332,10 @@ def _backoff_key(chore: Chore) -> str:
 
 
 def _task_key(chore: Chore) -> str:
-    """A room is not deleted while another task of it runs: CreateRoom might come after."""
-    return chore.record.id if isinstance(chore, FinalizeApiRemoval) else _backoff_key(chore)
+    """The name of a room is not given up while another task of it runs: CreateRoom might come after."""
+    if isinstance(chore, FinalizeApiRemoval | RetireVanished):
+        return chore.record.id
+    return _backoff_key(chore)
 
 
 def _chore_room(chore: Chore) -> str:

@@ -4,7 +4,8 @@ Nothing is stored: after a restart every count starts again, which only delays a
 """
 
 from collections import deque
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping
+from heapq import nlargest
 from typing import Final
 
 from controller.live.room import LiveRoom
@@ -15,9 +16,13 @@ PRUNE_GRACE_SECONDS: Final = 10.0
 """How long a manifest must be missing in every snapshot before its room is removed."""
 ORPHAN_CONFIRM_SECONDS: Final = 30.0
 """Time between the two checks that must find an orphan empty."""
+WISH_SECONDS: Final = 5.0
+"""How long somebody waits for a room, and a little more for the way through the database."""
 FLAP_THRESHOLD: Final = 5
 FLAP_WINDOW_SECONDS: Final = 600.0
 FLAP_HEAL_INTERVAL_SECONDS: Final = 60.0
+MAX_COUNTED_PER_AUDIT: Final = 20
+"""Maximum of new rooms in which people are counted at one resync."""
 MAX_ROOMS_PER_AUDIT: Final = 100
 """Maximum of rooms checked at one resync."""
 MIN_UNRESTRICTED_ROOMS_PER_AUDIT: Final = 20
@@ -65,6 +70,29 @@ class OrphanTracker:
         return frozenset(name for name, at, since in empty if at - since >= ORPHAN_CONFIRM_SECONDS)
 
 
+class Wishes:
+    """The rooms for which somebody asks, by id: each for as long as somebody waits, or until it is live."""
+
+    def __init__(self) -> None:
+        self._asked: dict[str, float] = {}
+
+    def put(self, room_id: str, now: float) -> None:
+        self._asked[room_id] = now
+
+    def fulfill(self, room_id: str) -> None:
+        """The room was made."""
+        self._asked.pop(room_id, None)
+
+    def unfulfilled(self, is_live: Callable[[str], bool], now: float) -> frozenset[str]:
+        """The rooms that are not live yet; the others are forgotten."""
+        self._asked = {
+            room_id: at
+            for room_id, at in self._asked.items()
+            if now - at <= WISH_SECONDS and not is_live(room_id)
+        }
+        return frozenset(self._asked)
+
+
 class FlapDetector:
     """Rooms that vanish again and again: stalled after five times in ten minutes, until one lasts ten."""
 
@@ -89,6 +117,17 @@ class FlapDetector:
     def may_heal(self, key: str, now: float) -> bool:
         """A stalled room is healed at most once a minute."""
         return not self.stalled(key, now) or now - self._vanished[key][-1] >= FLAP_HEAL_INTERVAL_SECONDS
+
+
+def names_to_count(records: Mapping[str, RoomRecord], live: Mapping[str, LiveRoom]) -> frozenset[str]:
+    """The newest live rooms that are live on demand and seem empty: their first participant may have joined.
+
+    The count of a listing shows that five seconds later, and webhooks get lost. `records` are by live name.
+    """
+    on_demand = (name for name, record in records.items() if record.spec.is_on_demand)
+    rooms = (live[name] for name in on_demand if name in live)
+    newest = nlargest(MAX_COUNTED_PER_AUDIT, rooms, key=lambda room: room.created_at)
+    return frozenset(room.name for room in newest if not room.num_participants)
 
 
 def is_restricted(record: RoomRecord) -> bool:

@@ -35,13 +35,14 @@ class Triggers:
     """Wakes one waiting loop; a wake during a pass counts for the next.
 
     `permission_checks`: participants inside may have wrong permissions. `companion_checks`: participants, or
-    what serves the room, may have changed.
+    what serves the room, may have changed. `occupancy_checks`: participants have joined or left.
     """
 
     def __init__(self) -> None:
         self._woken = asyncio.Event()
         self._files = True
         self.permission_checks, self.companion_checks = CheckQueue(self.wake), CheckQueue(self.wake)
+        self.occupancy_checks = CheckQueue(self.wake)
         self._timers: dict[_Slot, asyncio.TimerHandle] = {}
 
     def wake(self) -> None:

@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
-from controller.live.room import LiveRoom
+from controller.live.room import ON_DEMAND_TIMEOUT_SECONDS, LiveRoom
 from controller.live.webhook import WebhookEvent
 from controller.plan.metadata import owner_mark
 from controller.reconcile.trackers import is_limited, is_restricted
@@ -15,6 +15,12 @@ from controller.state_cache import StateCache
 _LEFT: Final = frozenset({"participant_left", "participant_connection_aborted"})
 _PEOPLE: Final = _LEFT | {"participant_joined"}
 _EGRESS: Final = frozenset({"egress_started", "egress_updated", "egress_ended"})
+ROOM_WANTED: Final = "room_wanted"
+"""The name under which a wish is forwarded; `room` is the room's id. Older releases ignore it."""
+FOLLOW_SECONDS: Final = 1.0
+"""Seconds between two checks whether another process wrote records or forwarded something."""
+POLL_SECONDS: Final = 0.2
+POLLS_PER_WISH: Final = 10
 _HEEDED: Final = _PEOPLE | _EGRESS | {"room_started", "room_finished", "track_published"}
 
 
@@ -84,6 +90,13 @@ def needs_companion_check(event: WebhookEvent, live: Mapping[str, LiveRoom], wat
     return event.event in _EGRESS or (event.event in _PEOPLE and event.kind != "EGRESS")
 
 
+def needs_occupancy_check(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
+    """Whether people joined or left a room that LiveKit closes when it is empty."""
+    room = live.get(event.room)
+    is_on_demand = room is not None and room.empty_timeout == ON_DEMAND_TIMEOUT_SECONDS
+    return is_on_demand and event.event in _PEOPLE and _is_ours(event, room, watched)
+
+
 def is_relevant(event: WebhookEvent, live: Mapping[str, LiveRoom], watched: WatchedRooms) -> bool:
     """Whether a webhook may need work at all, for a replica that only knows which rooms are `ours`."""
     return event.event in _HEEDED and _is_ours(event, live.get(event.room), watched)
@@ -95,18 +108,24 @@ def _is_ours(event: WebhookEvent, room: LiveRoom | None, watched: WatchedRooms) 
 
 
 class WebhookForwarder:
-    """Webhooks of one process: calls `act` while it holds the lease, forwards them while on standby."""
+    """Webhooks of one process, and the rooms that its callers want.
+
+    Calls `act` and `want` while it holds the lease, forwards both while on standby.
+    """
 
     def __init__(
         self,
         act: Callable[[WebhookEvent], None],
+        want: Callable[[str], None],
         lease: Lease,
         state: StateCache,
         relay: Relay,
+        *,
         instance: str,
     ) -> None:
-        self._act, self._lease, self._state, self._relay = act, lease, state, relay
-        self._instance = instance
+        self._act, self._want = act, want
+        self._lease, self._state, self._relay = lease, state, relay
+        self._instance, self._polls = instance, 0
 
     def on_webhook(self, event: WebhookEvent) -> None:
         """A verified webhook. Does not wait and never fails; on standby it is dropped without MongoDB."""
@@ -119,10 +138,25 @@ class WebhookForwarder:
         """Somebody may have to leave the LiveKit room, of whom no webhook tells: they connected no media."""
         self.on_webhook(WebhookEvent("participant_joined", room=room))
 
+    def want(self, room_id: str) -> None:
+        """Somebody asks for the room of this id, and waits until it is live."""
+        if self._lease.held:
+            self._want(room_id)
+        else:
+            self._relay.enqueue(ForwardedEvent(ROOM_WANTED, room_id, "", ""))
+            self._polls = POLLS_PER_WISH
+
+    def next_poll_in(self) -> float:
+        """Seconds until what other replicas wrote is read again: few while a caller waits for it."""
+        self._polls -= self._polls > 0
+        return POLL_SECONDS if self._polls else FOLLOW_SECONDS
+
     def forward_received(self) -> None:
-        """Act on forwarded webhooks. A replica on standby drops them: the holder of the lease reads them."""
+        """Act on what was forwarded. A replica on standby drops it: the holder of the lease reads it."""
         for event in self._relay.pop_all():
-            if self._lease.held:
+            if self._lease.held and event.event == ROOM_WANTED:
+                self._want(event.room)
+            elif self._lease.held:
                 self._act(WebhookEvent(event.event, room=event.room, sid=event.sid, kind=event.kind))
 
     def _watched(self) -> WatchedRooms:

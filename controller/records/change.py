@@ -14,7 +14,7 @@ from typing import Any, ClassVar, Final, TypeAlias
 from controller.records.codec import STORED_FIELDS, Document, encode_field, value_of
 from controller.records.record import LiveName, Recording, RoomRecord, UnusableRecord
 
-LIVE: Final = frozenset({"live", "sid", "retired", "adopted", "recording"})
+LIVE: Final = frozenset({"live", "sid", "retired", "adopted", "occupied", "recording"})
 DESIRED: Final = STORED_FIELDS.keys() - LIVE - {"_id", "status"}
 
 Stored: TypeAlias = RoomRecord | None

@@ -111,6 +111,12 @@ def _whole(stored: Any) -> int:
     return number
 
 
+def _flag(stored: Any) -> bool:
+    if not isinstance(stored, bool):
+        raise UnreadablePartError
+    return stored
+
+
 def _optional(read: Callable[[Any], T], stored: Any) -> T | None:
     return None if stored is None else read(stored)
 
@@ -274,12 +280,13 @@ STORED_FIELDS: Final[Mapping[str, StoredField]] = {
     "sid": StoredField(_text, None, nullable=True),
     "retired": StoredField(_read_retired, (), _write_retired),
     "adopted": StoredField(_read_live, None, _write_part, nullable=True),
+    "occupied": StoredField(_flag, False),
     "recording": StoredField(_read_recording, None, _write_part, nullable=True),
     "status": StoredField(_read_status, Status(), _write_status),
 }
 """The document, field by field. A default of None that is not a value is derived from other fields."""
 
-_NOT_REWRITTEN: Final = frozenset({"invite_epoch", "bound", "kicked", "reader"})
+_NOT_REWRITTEN: Final = frozenset({"invite_epoch", "bound", "kicked", "reader", "occupied"})
 """Absent in records of older releases, and read as their default wherever they are compared."""
 
 

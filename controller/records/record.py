@@ -124,6 +124,7 @@ class RoomRecord:
     identities that may not enter. `reader` is the oldest schema that may act on the record.
     `adopted` is the LiveKit room of somebody else that the manifest's `adopt:` took over, also after it was
     given up. roomctl did not choose that name, so only the room of that sid is ever the record's own.
+    `occupied`: people were inside its current LiveKit room; only kept of rooms that are live on demand.
     `incomplete` names fields missing from the document: they are derived, and the next pass writes them.
     """
 
@@ -145,6 +146,7 @@ class RoomRecord:
     sid: str | None = None
     retired: tuple[Retired, ...] = ()
     adopted: LiveName | None = None
+    occupied: bool = False
     recording: Recording | None = None
     status: Status = Status()
     incomplete: frozenset[str] = frozenset()
@@ -215,13 +217,19 @@ class RoomRecord:
         room = LiveName(name, sid)
         return _with_reader(replace(self.without_live_name(now), live=room, adopted=room, sid=sid))
 
+    def with_occupancy(self, name: str, *, occupied: bool) -> "RoomRecord":
+        """Whether people are inside the LiveKit room `name`; unchanged if it is not the current one."""
+        is_current = self.live is not None and self.live.name == name
+        return replace(self, occupied=occupied) if is_current else self
+
     def without_live_name(self, now: datetime) -> "RoomRecord":
         """No live room; its name is retired, unless it was adopted. Written before DeleteRoom."""
         if self.live is None:
             return self
         if self.is_adopted:
-            return _with_reader(replace(self, live=None))
-        return replace(self, live=None, retired=(*self.retired, Retired(self.live.name, now)))
+            return _with_reader(replace(self, live=None, occupied=False))
+        retired = (*self.retired, Retired(self.live.name, now))
+        return replace(self, live=None, occupied=False, retired=retired)
 
     def with_sid(self, sid: str) -> "RoomRecord":
         """The sid of the current live room, from CreateRoom or a listing."""

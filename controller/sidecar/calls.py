@@ -68,7 +68,7 @@ CALLS: Final = (
     _room("getAll", RoomHandlers.get_all, list[rooms.Room]),
     _room("getById", RoomHandlers.get_by_id, rooms.Room, Code.ROOM_NOT_FOUND),
     _room("update", RoomHandlers.update, rooms.Room, *_CHANGING, Code.BEYOND_LIMIT),
-    _room("start", RoomHandlers.start, Done, *_CHANGING, Code.ROOM_CLOSED),
+    _room("start", RoomHandlers.start, Done, *_CHANGING, Code.ROOM_CLOSED, Code.ROOM_NOT_READY),
     _room("stop", RoomHandlers.stop, Done, *_CHANGING),
     _room("remove", RoomHandlers.remove, Done, *_CHANGING, method="DELETE"),
     _join(f"{_GUEST}findLKRoomNameById", JoinHandlers.find, joining.FindAnswer, _JOINING),

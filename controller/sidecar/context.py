@@ -21,24 +21,29 @@ class ReconcilerHandle:
     """The reconciler's part of the process, set when it starts: both listeners are bound before.
 
     `store` writes the desired state, `wake` starts a pass soon, `on_webhook` passes a webhook on.
-    `check_people` has it checked soon who may be inside a LiveKit room.
+    `check_people` has it checked soon who may be inside a LiveKit room. `want` has a room made soon that is
+    live on demand.
     """
 
     store: RecordStore | None = None
     wake: Callable[[], None] = lambda: None
     on_webhook: Callable[[WebhookEvent], None] = lambda _: None
     check_people: Callable[[str], None] = lambda _: None
+    want: Callable[[str], None] = lambda _: None
 
     def connect(
         self,
         store: RecordStore,
         on_webhook: Callable[[WebhookEvent], None],
         check_people: Callable[[str], None],
+        want: Callable[[str], None],
     ) -> None:
-        self.store, self.on_webhook, self.check_people = store, on_webhook, check_people
+        self.store, self.on_webhook = store, on_webhook
+        self.check_people, self.want = check_people, want
 
     def disconnect(self) -> None:
-        self.store, self.on_webhook, self.check_people = None, lambda _: None, lambda _: None
+        self.store, self.on_webhook = None, lambda _: None
+        self.check_people = self.want = lambda _: None
 
 
 async def no_limits() -> tuple[Limit, ...] | None:

@@ -51,7 +51,13 @@ class FakeLive:
         inside = [one for one in self._inside.get(name, {}).values() if one.identity not in self.forgotten]
         return [replace(one, gone=True) if one.identity in self.ghosts else one for one in inside]
 
-    async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
+    async def is_listed(self, name: str) -> bool:
+        self._called("is_listed", name)
+        return name in self._rooms
+
+    async def create_room(
+        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+    ) -> LiveRoom:
         """On a room that is live a pure get, as on the real server."""
         self._called("create_room", name)
         if len(name.encode()) > 256:
@@ -64,8 +70,8 @@ class FakeLive:
                     sid=f"RM_{self._made:012}",
                     metadata=metadata,
                     max_participants=max_participants,
-                    empty_timeout=EMPTY_TIMEOUT_SECONDS,
-                    departure_timeout=EMPTY_TIMEOUT_SECONDS,
+                    empty_timeout=empty_timeout,
+                    departure_timeout=empty_timeout,
                     created_at=1_700_000_000_000 + self._made,
                 )
             )

@@ -10,12 +10,13 @@ from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from typing import Any, assert_never
 
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant
+from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom, RoomsDirState, SourcePosition
-from controller.plan.metadata import Owner, room_metadata
+from controller.plan.metadata import Owner, empty_timeout, room_metadata
 from controller.plan.model import (
     Action,
     Adopt,
+    CheckOccupancy,
     Close,
     Create,
     DeleteOrphan,
@@ -29,10 +30,12 @@ from controller.plan.model import (
     PlanInputs,
     PruneRetiredNames,
     PurgeTombstone,
+    PutToSleep,
     Recreate,
     Remove,
     Repair,
     RestoreRecord,
+    RetireVanished,
     RoomChange,
     Start,
     Stop,
@@ -108,8 +111,8 @@ def live_room(room: RoomRecord, name: str | None = None, *, store: str = STORE, 
         sid=f"RM_{called}",
         metadata=room_metadata(room.spec, room.id, OWNER, store, NOW, adopted=room.is_adopted),
         max_participants=room.spec.max_participants,
-        empty_timeout=EMPTY_TIMEOUT_SECONDS,
-        departure_timeout=EMPTY_TIMEOUT_SECONDS,
+        empty_timeout=empty_timeout(room.spec),
+        departure_timeout=empty_timeout(room.spec),
     )
     return replace(wanted, **fields)
 
@@ -247,7 +250,7 @@ class World:
             case Adopt(name, sid):
                 adopted = room.with_adopted_room(name, sid, self.now)
                 room = adopted if sid else room.with_live_name(name, self.now)
-            case Stop() | Close():
+            case Stop() | Close() | PutToSleep():
                 room = room.without_live_name(self.now)
             case Remove():
                 room = room.with_tombstone(self.now)
@@ -282,6 +285,11 @@ class World:
                 self.records.pop(room.id, None)
             case PruneRetiredNames(room, names):
                 self.records[room.id] = self.records[room.id].without_retired(names)
+            case CheckOccupancy(room) if room.live is not None:
+                inside = self.occupied(room.live.name)
+                self.records[room.id] = self.records[room.id].with_occupancy(room.live.name, occupied=inside)
+            case RetireVanished(room):
+                self.records[room.id] = self.records[room.id].without_live_name(self.now)
             case EnforcePermissions():
                 pass
 

@@ -21,6 +21,7 @@ from controller.sidecar.http.limits import RateLimiter
 from controller.sidecar.http.response import ApiError, Code
 from controller.sidecar.joining.credentials import CredentialVerifier, VerifiedClaims
 from controller.sidecar.joining.participant_cache import ParticipantCache, RoomOccupants
+from controller.sidecar.waking import Waker
 
 _IDENTITY_BYTES: Final = 12
 _TOKEN_ID_BYTES: Final = 16
@@ -64,7 +65,12 @@ class Admission:
         self._shares = RateLimiter(settings.room_tokens_per_second * _SHARE)
         self._minted = {role: metrics.tokens.labels(role) for role in Role}
         self._skipped = metrics.participant_checks_skipped
+        self._waker = Waker(context)
         self.participants = ParticipantCache(context.reader, context.clock)
+
+    async def wake(self, room_id: str) -> None:
+        """Have the room made if it is open and live on demand, and wait for it."""
+        await self._waker.wake(room_id)
 
     def live(self, room_id: str) -> tuple[RoomRecord, LiveRoom]:
         """The room of this id and its live room, for newcomers. ApiError also if the room is closed."""

@@ -48,8 +48,10 @@ class JoinHandlers:
     async def find(self, _: Caller, body: FindBody) -> Response:
         """Find a room's LiveKit name.
 
-        The first of the two calls that a join page makes. The name changes when the room is restarted.
+        The first of the two calls that a join page makes. The name changes when the room is restarted. A room
+        that is live on demand is made now.
         """
+        await self._admission.wake(body.id)
         began = self._clock()
         try:
             record, room = self._admission.live(body.id)
@@ -93,6 +95,7 @@ class JoinHandlers:
         await self._admission.participants.close()
 
     async def _admit(self, caller: Caller, join_request: JoinRequest, seconds: Histogram) -> str:
+        await self._admission.wake(join_request.room_id)  # who waits is not in flight
         if self._in_flight >= MAX_TOKEN_REQUESTS_IN_FLIGHT:
             raise ApiError(Code.UNAVAILABLE, "Too many concurrent token requests", retry_after=1)
         began = self._clock()

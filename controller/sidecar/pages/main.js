@@ -15,6 +15,7 @@ import { t } from "./texts.js";
 import { askRoom, requestToken, TokenError } from "./token.js";
 import { removeDirectionControls } from "./user-text.js";
 
+const NOT_FOUND = 404;
 const MAX_RETRY_SECONDS = 60;
 const MAX_SPREAD_SECONDS = 2;
 const MAX_REJOIN_DELAY_MS = 10_000;
@@ -82,7 +83,7 @@ async function join(tracks = {}) {
   setJoinAttempt(new AbortController());
   const { signal } = joinAttempt;
   try {
-    await joinCall(await requestToken(), tracks, onCallEnded, signal);
+    await enterCall(tracks, signal);
     session.save({ inside: true });
     setPageTitle(byId("room-name").textContent);
     showView("call");
@@ -95,6 +96,17 @@ async function join(tracks = {}) {
     showError(...described);
   }
   setJoinAttempt(null);
+}
+
+// LiveKit closes an empty room by itself. If it has no such room, another request for a token wakes the room.
+async function enterCall(tracks, signal) {
+  const connect = async () => joinCall(await requestToken(), tracks, onCallEnded, signal);
+  try {
+    await connect();
+  } catch (error) {
+    if (error.status !== NOT_FOUND || signal.aborted) throw error;
+    await connect();
+  }
 }
 
 function setJoinAttempt(attempt) {
@@ -116,7 +128,7 @@ async function describeJoinError(error) {
 // Our server has just answered, so the network works. Whoever was in the call knows that the address is right.
 async function describeConnectionError({ status }) {
   if (!session.inside && (status === 401 || !(await isLiveKit(session.livekitUrl)))) return "MEDIA_ADDRESS";
-  return status === 404 ? "ROOM_NOT_READY" : "MEDIA_SERVER";
+  return status === NOT_FOUND ? "ROOM_NOT_READY" : "MEDIA_SERVER";
 }
 
 // Rejoins after an unexpected end: the room may have been replaced, or the network was away.

@@ -10,7 +10,7 @@ from controller.errors import LiveKitError, StoreConflictError, StoreError
 from controller.limits import Limit, as_written, exceeded
 from controller.live.room import LiveRoom
 from controller.records.ports import Records, RecordStore, StoredRecords
-from controller.records.record import Origin, RoomRecord
+from controller.records.record import LiveName, Origin, RoomRecord
 from controller.room import RoomSpec
 from controller.sidecar.access_tokens import ApiCaller
 from controller.sidecar.context import Context
@@ -119,10 +119,12 @@ class DesiredStateWriter:
             raise unavailable_error() from None
         self._reconciler.wake()
 
-    async def until(self, store: RecordStore, holds: Callable[[], Awaitable[bool]]) -> bool:
-        """Whether the condition held within five seconds."""
+    async def until(
+        self, store: RecordStore, holds: Callable[[], Awaitable[bool]], seconds: float | None = None
+    ) -> bool:
+        """Whether the condition held within so many seconds, five if none are given."""
         try:
-            async with asyncio.timeout(WAIT_SECONDS):
+            async with asyncio.timeout(seconds or WAIT_SECONDS):
                 next_change = store.next_change()
                 while not await holds():
                     await self._wait_for_change(next_change)
@@ -132,12 +134,22 @@ class DesiredStateWriter:
         return True
 
     async def is_live_as_desired(self, store: RecordStore, room_id: str) -> bool:
-        """Whether the room is live as desired, by LiveKit itself: the cached state may be old."""
+        """Whether the room is live as desired, by LiveKit itself: the cached state may be old.
+
+        One that is live on demand is asked for.
+        """
         record = store.by_id.get(room_id)
-        if record is None or not record.should_be_live or record.live is None or not is_reconciled(record):
+        if record is None or not record.should_be_live:
             return False
+        if record.live is not None and is_reconciled(record) and await self._is_listed(record.live):
+            return True
+        if record.spec.is_on_demand:
+            self._reconciler.want(room_id)
+        return False
+
+    async def _is_listed(self, live: LiveName) -> bool:
         try:
-            listed = record.live.name in {room.name for room in await self._rooms()}
+            listed = live.name in {room.name for room in await self._rooms()}
         except LiveKitError:
             return False
         if not listed:

@@ -42,6 +42,7 @@ from controller.sidecar.rooms.desired_state import (
 )
 from controller.sidecar.rooms.query import DEFAULT_ORDER, compile_filter, parse_sort
 from controller.sidecar.rooms.response_cache import ResponseCache
+from controller.sidecar.waking import WAIT_SECONDS as WAKE_SECONDS
 
 RECORDS_PER_YIELD: Final = 500
 """Rooms read before other tasks run, so that participants do not wait for a long list."""
@@ -130,8 +131,9 @@ class RoomHandlers:
         """Start a room.
 
         Takes effect with the first request. Answers when the room is live, or with 503 after 5 seconds:
-        repeat the request. Changes nothing if the room is live. A room outside its open hours is started
-        when it opens, and the answer is 409.
+        repeat the request. Changes nothing if the room is live. A room that is live on demand is made now, or
+        the answer is 503 after 3 seconds. A room outside its open hours is started when it opens, and the
+        answer is 409.
         """
         store = await self._desired_state.for_writing()
         record = await self._respecify("start", store, caller, body.id, {"active": True})
@@ -142,8 +144,9 @@ class RoomHandlers:
             own_room(store, caller, body.id)  # raises if it was removed meanwhile
             return await self._desired_state.is_live_as_desired(store, body.id)
 
-        if not await self._desired_state.until(store, is_done):
-            raise _not_yet("starting")
+        on_demand = record.spec.is_on_demand
+        if not await self._desired_state.until(store, is_done, WAKE_SECONDS if on_demand else None):
+            raise ApiError(Code.ROOM_NOT_READY) if on_demand else _not_yet("starting")
         return Response(_DONE)
 
     async def stop(self, caller: ApiCaller, body: bodies.RoomId) -> Response:
@@ -281,7 +284,7 @@ def _not_yet(doing: str) -> ApiError:
 
 def _created(record: RoomRecord) -> Iterator[_Change]:
     yield EventType.CREATE, ()
-    if record.spec.active:
+    if record.spec.active and not record.spec.is_on_demand:
         yield EventType.START, ()
 
 

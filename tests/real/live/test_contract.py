@@ -12,7 +12,7 @@ from livekit.rtc import TrackSource
 from controller.errors import LiveKitNotFoundError, LiveKitRejectedError, NoEgressServiceError
 from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
 from controller.live.ports import EgressReader, LiveKitWriter
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Permission, Track
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, ON_DEMAND_TIMEOUT_SECONDS, LiveRoom, Permission, Track
 from tests.support.fake_live import FakeLive
 from tests.support.livekit import LiveKitServer
 from tests.support.participants import canary, guest, token
@@ -86,6 +86,14 @@ async def test_a_room_is_made_as_asked_to_stay_when_empty(live: Live, name: str)
     assert made.empty_timeout == made.departure_timeout == EMPTY_TIMEOUT_SECONDS
     assert made.created_at > 1_600_000_000_000
     assert made in await live.reader.rooms()
+
+
+async def test_a_room_is_made_to_be_closed_when_it_has_been_empty(live: Live, name: str) -> None:
+    made = await live.writer.create_room(name, "", 5, ON_DEMAND_TIMEOUT_SECONDS)
+    assert made.empty_timeout == made.departure_timeout == ON_DEMAND_TIMEOUT_SECONDS
+    assert await live.reader.is_listed(name)
+    await live.writer.delete_room(name)
+    assert not await live.reader.is_listed(name)
 
 
 async def test_creating_a_live_room_changes_nothing_of_it(live: Live, name: str) -> None:

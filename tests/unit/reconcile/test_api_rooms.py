@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from controller.errors import LiveKitRejectedError, LiveKitUnavailableError
-from controller.live.room import LiveRoom, Permission
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Permission
 from controller.records.record import LiveName, Origin, RoomRecord, Status
 from tests.support.crash import Died, Fuse, fused
 from tests.support.fake_live import FakeLive
@@ -127,10 +127,12 @@ class Held(FakeLive):
         super().__init__()
         self.asked, self.go_on = asyncio.Event(), asyncio.Event()
 
-    async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
+    async def create_room(
+        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+    ) -> LiveRoom:
         self.asked.set()
         await self.go_on.wait()
-        return await super().create_room(name, metadata, max_participants)
+        return await super().create_room(name, metadata, max_participants, empty_timeout)
 
 
 async def test_one_removed_while_it_is_being_made_leaves_no_live_room() -> None:

@@ -11,7 +11,7 @@ from controller.errors import (
     StoreConflictError,
     StoreUnavailableError,
 )
-from controller.live.room import LiveRoom
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom
 from controller.live.webhook import WebhookEvent
 from controller.manifests.snapshot import Desired
 from controller.reconcile.task_runner import MAX_CONFLICT_RETRIES
@@ -33,11 +33,13 @@ class HangingLive(FakeLive):
         super().__init__()
         self.free = asyncio.Event()
 
-    async def create_room(self, name: str, metadata: str, max_participants: int) -> LiveRoom:
+    async def create_room(
+        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+    ) -> LiveRoom:
         if '"name":"slow"' in metadata:
             self._called("create_room", name)
             await self.free.wait()
-        return await super().create_room(name, metadata, max_participants)
+        return await super().create_room(name, metadata, max_participants, empty_timeout)
 
 
 def ready(process: InProcess, key: str) -> str:

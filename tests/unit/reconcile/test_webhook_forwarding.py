@@ -43,8 +43,9 @@ EVENTS = [
 
 
 def handover(process: InProcess) -> WebhookForwarder:
-    act = process.reconciler.on_webhook
-    return WebhookForwarder(act, process.lease, process.state, process.store.relay, INSTANCE)
+    act, want = process.reconciler.on_webhook, process.reconciler.want
+    relay = process.store.relay
+    return WebhookForwarder(act, want, process.lease, process.state, relay, instance=INSTANCE)
 
 
 class Pair:

@@ -77,7 +77,7 @@ def test_the_document_has_the_documented_fields() -> None:
     assert list(document) == [
         *("_id", "origin", "created", "key", "file", "spec", "modified", "generation"),
         *("invite_epoch", "bound", "kicked", "hold", "reader", "removed_at"),
-        *("live", "sid", "retired", "adopted", "recording", "status"),
+        *("live", "sid", "retired", "adopted", "occupied", "recording", "status"),
     ]
     assert document["live"] == {"name": "two", "sid": None}
     assert document["retired"] == [{"name": "one", "at": NOW}]

@@ -91,6 +91,10 @@ class People:
     async def rooms(self) -> list[LiveRoom]:
         return []
 
+    async def is_listed(self, name: str) -> bool:
+        del name
+        return False
+
     async def participants(self, name: str, within: float | None = None) -> list[Participant]:
         self.looks += 1
         self.asked.set()
@@ -168,7 +172,10 @@ class Harness:
         self.state.livekit.record_success(self.clock())
         self.put(record())
         self.checked: list[str] = []
-        self.reconciler = ReconcilerHandle(on_webhook=self.hints.append, check_people=self.checked.append)
+        self.wanted: list[str] = []
+        self.reconciler = ReconcilerHandle(
+            on_webhook=self.hints.append, check_people=self.checked.append, want=self.wanted.append
+        )
         context = Context(
             settings,
             self.state,

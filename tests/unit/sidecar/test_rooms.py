@@ -170,12 +170,15 @@ def _impatient(office: Office, monkeypatch: pytest.MonkeyPatch) -> None:
     patient = desired_state.DesiredStateWriter.until
 
     async def until(
-        self: desired_state.DesiredStateWriter, store: RecordStore, holds: Callable[[], Awaitable[bool]]
+        self: desired_state.DesiredStateWriter,
+        store: RecordStore,
+        holds: Callable[[], Awaitable[bool]],
+        seconds: float | None = None,
     ) -> bool:
         hopeless = not office.works or office.people.error is not None
         try:
             async with asyncio.timeout(0.05 if hopeless else None):
-                return await patient(self, store, holds)
+                return await patient(self, store, holds, seconds)
         except TimeoutError:
             return False
 
