@@ -542,7 +542,8 @@ def _wrong(record: RoomRecord, fields: Mapping[str, Any], live: Mapping[str, Liv
     if ready is None or ready.status != "True" or record.status.observed_generation != record.generation:
         return f"{record.key}: its status is {record.status} at generation {record.generation}"
     if record.live is None:
-        return f"{record.key}: it is active and has no name" if record.spec.active else ""
+        is_missing = record.spec.active and not record.spec.is_on_demand
+        return f"{record.key}: it is active and has no name" if is_missing else ""
     return _wrong_live(record, live[record.live.name], owner)
 
 
