@@ -9,6 +9,7 @@ from dataclasses import dataclass, field, replace
 from functools import partial
 
 from controller.clock import Clock
+from controller.companions.agents.companion import AgentCompanion
 from controller.companions.companion import CompanionContext, CompanionFactory
 from controller.companions.recording.companion import RecordingCompanion
 from controller.companions.recording.config import RecordingConfig
@@ -21,7 +22,7 @@ from controller.live.client import (
     ApiWriter,
     LiveKitConnection,
 )
-from controller.live.ports import EgressReader, LiveKitWriter
+from controller.live.ports import CompanionReader, LiveKitWriter
 from controller.manifests.folder_policy import policy_files
 from controller.manifests.load import Cache, load
 from controller.manifests.snapshot import Desired
@@ -57,7 +58,7 @@ class Process:
     """
 
     read_manifests: Callable[[], Awaitable[Desired]]
-    reader: EgressReader
+    reader: CompanionReader
     writer: LiveKitWriter
     inputs: PlanInputs
     state: StateCache
@@ -126,8 +127,7 @@ def build_controller(
 ) -> ControllerParts:
     """All parts, for `run`, for `apply` and for tests."""
     reader, state, clock, triggers = process.reader, process.state, process.clock, process.triggers
-    context = _companion_context(process, store, lease)
-    companions = tuple(factory(context) for factory in process.companions)
+    companions = tuple(factory(_companion_context(process, store, lease)) for factory in process.companions)
     planner = build_planner(process, store, tuple(companion.observe for companion in companions))
     writer = fenced(process.writer, lease, asyncio.Semaphore(MAX_CONCURRENT_WRITES))
     events = RoomEvents(process.events, state, clock, process.author_of)
@@ -143,11 +143,11 @@ def build_controller(
 
 def _companions(settings: Settings) -> tuple[CompanionFactory, ...]:
     """What serves rooms beside the plan."""
-    return (partial(RecordingCompanion, RecordingConfig.from_settings(settings)),)
+    return (partial(RecordingCompanion, RecordingConfig.from_settings(settings)), AgentCompanion)
 
 
 def _companion_context(process: Process, store: RoomStore, lease: Lease) -> CompanionContext:
-    """What companions write has a lane of its own: no room waits for it."""
+    """What a companion writes has a lane of its own: neither a room nor another companion waits for it."""
     return CompanionContext(
         store=store,
         reader=process.reader,

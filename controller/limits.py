@@ -7,6 +7,7 @@ from enum import StrEnum
 from fnmatch import fnmatchcase
 from typing import Any, Final, TypeAlias
 
+from controller.agents import read_agents
 from controller.room import FIELDS, FieldKind, RoomSpec
 
 MAX_SHOWN: Final = 10
@@ -24,7 +25,7 @@ def has_maximum(kind: FieldKind) -> bool:
 
 
 def takes_patterns(kind: FieldKind) -> bool:
-    """Whether the values of a limit may be patterns: those of a text field."""
+    """Whether the values of a limit may be patterns: those of a text field, and of a list of names."""
     return not issubclass(kind, int | StrEnum)
 
 
@@ -34,8 +35,10 @@ def is_pattern(text: str) -> bool:
 
 
 def as_written(value: Any) -> str:
-    """A JSON value as a manifest has it: `true`, `500`, `events`."""
-    return str(value).lower() if isinstance(value, bool) else str(value)
+    """A JSON value as a manifest has it: `true`, `500`, `events`; of a list the names."""
+    if isinstance(value, list):
+        return ", ".join(agent.name or '""' for agent in read_agents(value))
+    return str(value).lower() if isinstance(value, bool) else str(value) or '""'
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,13 +73,19 @@ class Limit:
         return self.allowed
 
     def allows(self, value: Any) -> bool:
-        """Whether the value is within the limit. A field that is not set is."""
+        """Whether the value is within the limit. A field that is not set is; of a list each name must be."""
         if value is None or value == "":
             return True
         if isinstance(self.allowed, int):
             return bool(value <= self.allowed)
-        return value in self.allowed or any(
-            self._is_pattern(each) and fnmatchcase(value, each) for each in self.allowed
+        if isinstance(value, list | tuple):
+            return all(self._lists(agent.name) for agent in read_agents(value))
+        return self._lists(value)
+
+    def _lists(self, value: Any) -> bool:
+        allowed = self.allowed if isinstance(self.allowed, tuple) else ()
+        return value in allowed or any(
+            self._is_pattern(each) and fnmatchcase(value, each) for each in allowed
         )
 
     def _is_pattern(self, value: Any) -> bool:

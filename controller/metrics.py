@@ -78,6 +78,10 @@ class Metrics:
     recordings = _counter("Finished recordings, by final state", "state")
     recording_failures = _counter("Recordings that failed or could not start, by reason", "reason")
     recorded_seconds = _counter("Total duration of completed recordings in seconds")
+    agents = _gauge("Agents inside rooms that ask for them")
+    agent_calls = _counter(
+        "Calls of agents, by outcome: called, inside, no_worker, lost, sent_away", "outcome"
+    )
     events_lost = _counter("Events lost because too many waited for MongoDB")
     event_deliveries = _counter("Events for the receiver, by outcome: sent, failed, dropped", "outcome")
 

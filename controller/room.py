@@ -8,13 +8,14 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from functools import partial
-from typing import Annotated, Any, Final, Self, TypeAlias
+from typing import Annotated, Any, Final, Self, TypeAlias, get_origin
 
 from pydantic import (
     AfterValidator,
     BaseModel,
     ConfigDict,
     Field,
+    PlainValidator,
     StringConstraints,
     ValidationError,
     ValidationInfo,
@@ -24,6 +25,8 @@ from pydantic import (
 from pydantic.fields import FieldInfo
 from pydantic_core import PydanticCustomError
 
+from controller import agents as agent_list
+from controller.agents import Agent, read_agents
 from controller.hours import (
     ALWAYS,
     MOMENT_PATTERN,
@@ -99,6 +102,13 @@ def _readable(read: Callable[[str], Any], *, required: bool = False) -> AfterVal
     return AfterValidator(check)
 
 
+def _agents(value: Any) -> tuple[Agent, ...]:
+    try:
+        return read_agents(value)
+    except ValueError:
+        raise PydanticCustomError("unreadable", "it cannot be read") from None
+
+
 Name = Annotated[
     str,
     StringConstraints(strip_whitespace=True, min_length=1, max_length=100, pattern=NAME_PATTERN),
@@ -120,8 +130,10 @@ Moment = Annotated[
 ]
 Rule = Annotated[_Line, _readable(check_rule)]
 Duration = Annotated[_Line, _readable(read_overrun, required=True)]
+Agents = Annotated[tuple[Agent, ...], PlainValidator(_agents), WithJsonSchema(agent_list.SCHEMA)]
 
-FieldKind: TypeAlias = type[str] | type[int] | type[bool] | type[StrEnum]
+FieldKind: TypeAlias = type[str] | type[int] | type[bool] | type[StrEnum] | type[tuple[Any, ...]]
+"""A tuple is a list of names or of mappings: the agents."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -155,11 +167,12 @@ class RoomField:
     def of_model(cls, name: str, info: FieldInfo) -> Self:
         """The field as declared in `RoomSpec`."""
         declared = next(part for part in info.metadata if isinstance(part, cls))
-        kind: Any = info.annotation
+        annotation: Any = info.annotation
+        kind: Any = get_origin(annotation) or annotation
         return replace(
             declared,
             name=name,
-            annotation=Annotated[kind, *info.metadata],
+            annotation=Annotated[annotation, *info.metadata],
             kind=kind,
             required=info.is_required(),
             default=None if info.is_required() else _plain(info.default),
@@ -173,6 +186,8 @@ def _rule(kind: type) -> str:
 
 def _plain(value: Any) -> Any:
     """The value as JSON."""
+    if isinstance(value, tuple):
+        return [agent.as_json() for agent in value]
     return str(value) if isinstance(value, StrEnum) else value
 
 
@@ -307,6 +322,12 @@ class RoomSpec(BaseModel):
             is_ours=True,
         ),
     ] = "15m"
+    agents: Annotated[
+        Agents,
+        RoomField(
+            "The LiveKit agents that serve the room while people are inside.", agent_list.RULE, is_ours=True
+        ),
+    ] = ()
 
     @field_validator("reserved_seats")
     @classmethod

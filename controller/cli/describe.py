@@ -10,7 +10,7 @@ from typing import Annotated, Any, Final, Literal
 
 import typer
 
-from controller.access.people import is_person
+from controller.access.people import headcount
 from controller.cli.console import Exit, print_data, print_error, to_yaml
 from controller.cli.events import describe as describe_event
 from controller.cli.events import event_keys
@@ -31,7 +31,7 @@ from controller.records.ports import RoomStore
 from controller.records.record import Condition, RoomRecord
 from controller.room import Disruption, RoomSpec, field_changes, format_time, redact_key
 from controller.settings import SettingGroup, Settings
-from controller.text import format_age, pluralize
+from controller.text import format_age
 
 LAST_EVENTS: Final = 10
 ASK_SECONDS: Final = 3.0
@@ -95,9 +95,7 @@ class Description:
         worst = Disruption.DISCONNECTS if stops else Disruption.worst(each.disruption for each in changes)
         if worst is Disruption.NONE:
             return fields
-        people = "everybody inside"
-        if self.people is not None:
-            people = pluralize(sum(map(is_person, self.people)), "participant")
+        people = "everybody inside" if self.people is None else headcount(None, self.people)
         return f"{fields} - {worst} {people}"
 
 

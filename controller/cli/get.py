@@ -151,7 +151,7 @@ def _show(rooms: Sequence[RoomStatus], output: RoomsFormat) -> None:
 
 
 _HEADER: Final = ("KEY", "READY", "REASON", "LIVE", "PEOPLE", "NOTE")
-_WIDE_HEADER: Final = ("RECORDING", "NAME", "FILE", "LKROOMNAME")
+_WIDE_HEADER: Final = ("RECORDING", "AGENTS", "NAME", "FILE", "LKROOMNAME")
 _NOTES: Final = (  # the first that applies: condition, its status, the note
     ("Held", "True", "Held"),
     ("Guarded", "True", "Guarded"),
@@ -175,10 +175,10 @@ def _row(room: RoomStatus, *, wide: bool) -> tuple[str, ...]:
     )
     if not wide:
         return cells
-    recording = room.condition("Recording")
+    companions = (room.condition(kind) for kind in ("Recording", "Agents"))
     return (
         *cells,
-        recording.reason if recording else "-",
+        *(condition.reason if condition else "-" for condition in companions),
         record.spec.name,
         record.file or "-",
         record.live.name if record.live is not None else "-",

@@ -195,7 +195,7 @@ def _failures(failures: Sequence[Event]) -> CheckResult:
 
 
 def _is_notable(kind: str, status: str) -> bool:
-    return status == "True" and kind in ("Deferred", "Guarded", "Held", "Stalled", "Recording")
+    return status == "True" and kind in ("Deferred", "Guarded", "Held", "Stalled", "Recording", "Agents")
 
 
 def _named(keys: Sequence[str]) -> str:

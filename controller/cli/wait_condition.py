@@ -8,7 +8,17 @@ from controller.cli.rooms import CONTROLLER_AWAY, RoomStatus
 from controller.room import RoomSpec
 from controller.text import quote_excerpt, suggestion
 
-TYPES: Final = ("Ready", "Live", "ManifestValid", "Recording", "Deferred", "Guarded", "Held", "Stalled")
+TYPES: Final = (
+    "Ready",
+    "Live",
+    "ManifestValid",
+    "Recording",
+    "Agents",
+    "Deferred",
+    "Guarded",
+    "Held",
+    "Stalled",
+)
 _CONDITION: Final = re.compile(r"(condition=)?(?P<not>!)?(?P<type>[A-Za-z]+)")
 
 

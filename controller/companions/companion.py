@@ -13,7 +13,7 @@ from typing import Protocol, TypeAlias
 from controller.clock import Clock
 from controller.errors import LiveKitError
 from controller.events.log import EventLog
-from controller.live.ports import EgressReader, LiveKitWriter
+from controller.live.ports import CompanionReader, LiveKitWriter
 from controller.metrics import Metrics
 from controller.plan.metadata import Owner
 from controller.plan.model import Observed
@@ -30,7 +30,7 @@ class CompanionContext:
     """
 
     store: RoomStore
-    reader: EgressReader
+    reader: CompanionReader
     writer: LiveKitWriter
     state: StateCache
     clock: Clock

@@ -3,7 +3,7 @@
 import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from contextlib import AbstractAsyncContextManager
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 from http import HTTPStatus
 from typing import Final, TypeAlias, TypeVar
@@ -12,6 +12,12 @@ from uuid import uuid4
 
 import aiohttp
 from livekit.api import AccessToken, LiveKitAPI, VideoGrants
+from livekit.protocol.agent_dispatch import (
+    AgentDispatch,
+    CreateAgentDispatchRequest,
+    DeleteAgentDispatchRequest,
+    RoomAgentDispatch,
+)
 from livekit.protocol.egress import ListEgressRequest, StopEgressRequest
 from livekit.protocol.models import ParticipantInfo
 from livekit.protocol.room import (
@@ -24,13 +30,15 @@ from livekit.protocol.room import (
     UpdateRoomMetadataRequest,
 )
 
+from controller.agents import NO_AGENT
 from controller.errors import LiveKitNodeUnavailableError, LiveKitNotFoundError, LiveKitUnavailableError
 from controller.live.egress import Egress, RecordingRequest
 from controller.live.failures import FOREIGN, START_RECORDING, to_livekit_error
 from controller.live.presence import Presence
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, Dispatch, LiveRoom, Participant, Permission
 from controller.live.server_clock import ServerClock
 from controller.live.wire import (
+    read_dispatch,
     read_egress,
     read_participant,
     read_room,
@@ -48,12 +56,16 @@ STOP_TIMEOUT_SECONDS: Final = 10.0
 MAX_CONCURRENT_WRITES: Final = 20
 MAX_CONCURRENT_READS: Final = 8
 MAX_CONCURRENT_GUEST_READS: Final = 4
+MAX_CONCURRENT_AGENT_CALLS: Final = 8
 MAX_CONCURRENT_COMPANION_CALLS: Final = 32
 """Concurrent calls per kind: a guest's read never waits for a thousand creations, and neither waits for
 egress workers, which may take half a minute to respond."""
 
 _AUTO_CREATES: Final[Mapping[int, bool]] = {HTTPStatus.OK: True, HTTPStatus.NOT_FOUND: False}
 """Shows whether LiveKit creates rooms, by its answer to a request to join a missing one."""
+
+_NO_AGENTS: Final = (RoomAgentDispatch(agent_name=NO_AGENT),)
+"""LiveKit sends agents by itself into a new room, unless it is created with some."""
 
 T = TypeVar("T")
 R = TypeVar("R")
@@ -91,6 +103,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         self.write_limit = asyncio.Semaphore(MAX_CONCURRENT_WRITES)
         self.read_limit = asyncio.Semaphore(MAX_CONCURRENT_READS)
         self.guest_limit = asyncio.Semaphore(MAX_CONCURRENT_GUEST_READS)
+        self.agent_limit = asyncio.Semaphore(MAX_CONCURRENT_AGENT_CALLS)
         self.server_clock = ServerClock()
         self._session = aiohttp.ClientSession(
             trace_configs=[self.server_clock.trace()],
@@ -98,7 +111,8 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
                 limit=MAX_CONCURRENT_WRITES
                 + MAX_CONCURRENT_READS
                 + MAX_CONCURRENT_GUEST_READS
-                + MAX_CONCURRENT_COMPANION_CALLS
+                + 2 * MAX_CONCURRENT_COMPANION_CALLS
+                + MAX_CONCURRENT_AGENT_CALLS
             ),
             # every call has its own deadline; the library disables the session's
             timeout=aiohttp.ClientTimeout(total=None),
@@ -106,6 +120,7 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
         self._api = LiveKitAPI(access.url, access.key, access.secret, session=self._session, failover=False)
         self.service = self._api.room
         self.egress = self._api.egress
+        self.agents = self._api.agent_dispatch
 
     async def read(self, method: Method[R, T], request: R) -> T:
         async with self.read_limit:
@@ -132,6 +147,10 @@ class LiveKitConnection(AbstractAsyncContextManager["LiveKitConnection"]):
                 self.presence.invalidate()
                 self._on_unavailable()
             raise failure from None
+
+    async def delete_dispatch(self, request: DeleteAgentDispatchRequest) -> AgentDispatch:
+        """As a method of LiveKit's client for `call`."""
+        return await self.agents.delete_dispatch(request.dispatch_id, request.room)
 
     async def is_connected(self, room: str, identity: str) -> bool:
         """Whether a server has the participant. A list may be Redis's, the answer to an update is not."""
@@ -241,6 +260,12 @@ class ApiReader:
     async def recordings_of(self, name: str) -> list[Egress]:
         return await self._egresses(ListEgressRequest(room_name=name))
 
+    async def dispatches(self, name: str) -> list[Dispatch]:
+        """As the port says, in a lane of its own: a room that is missing takes LiveKit three seconds."""
+        async with self._connection.agent_limit:
+            listed = await self._connection.call(self._connection.agents.list_dispatch, name)
+        return [read_dispatch(each) for each in listed]
+
     async def _egresses(self, request: ListEgressRequest) -> list[Egress]:
         answer = await self._connection.read(self._connection.egress.list_egress, request)
         return [read_egress(info) for info in answer.items]
@@ -254,7 +279,13 @@ class ApiWriter:
         self._service, self._egress = connection.service, connection.egress
 
     async def create_room(
-        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+        self,
+        name: str,
+        metadata: str,
+        max_participants: int,
+        empty_timeout: int = EMPTY_TIMEOUT_SECONDS,
+        *,
+        calls_agents: bool = False,
     ) -> LiveRoom:
         request = CreateRoomRequest(
             name=name,
@@ -262,6 +293,7 @@ class ApiWriter:
             max_participants=max_participants,
             empty_timeout=empty_timeout,
             departure_timeout=empty_timeout,
+            agents=_NO_AGENTS if calls_agents else (),
         )
         room = await self._connection.write(self._service.create_room, request)
         if room.name != name or not room.sid:
@@ -281,7 +313,7 @@ class ApiWriter:
             except LiveKitNotFoundError:
                 return
             except LiveKitNodeUnavailableError:
-                await call(self._service.create_room, CreateRoomRequest(name=name))
+                await call(self._service.create_room, CreateRoomRequest(name=name, agents=_NO_AGENTS))
                 await call(self._service.delete_room, request)
 
     async def update_metadata(self, name: str, metadata: str) -> None:
@@ -311,6 +343,15 @@ class ApiWriter:
     async def stop_recording(self, egress_id: str) -> None:
         request = StopEgressRequest(egress_id=egress_id)
         await self._connection.call(self._egress.stop_egress, request, STOP_TIMEOUT_SECONDS)
+
+    async def call_agent(self, name: str, agent: str, metadata: str) -> None:
+        request = CreateAgentDispatchRequest(room=name, agent_name=agent, metadata=metadata)
+        await self._connection.call(self._connection.agents.create_dispatch, request)
+
+    async def delete_dispatch(self, name: str, dispatch_id: str) -> None:
+        request = DeleteAgentDispatchRequest(room=name, dispatch_id=dispatch_id)
+        with suppress(LiveKitNotFoundError):
+            await self._connection.call(self._connection.delete_dispatch, request)
 
     def _no_livekit(self, call: str) -> LiveKitUnavailableError:
         return LiveKitUnavailableError(f"what answers at {self._connection.address} is not LiveKit ({call})")

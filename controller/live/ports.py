@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Protocol
 
 from controller.live.egress import Egress, RecordingRequest
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, Dispatch, LiveRoom, Participant, Permission
 
 
 class RoomReader(Protocol):
@@ -51,18 +51,35 @@ class EgressReader(LiveKitReader, Protocol):
         """All egresses of the live room `name` that LiveKit remembers, ended ones too."""
 
 
+class CompanionReader(EgressReader, Protocol):
+    """Also reads which agents were called."""
+
+    async def dispatches(self, name: str) -> list[Dispatch]:
+        """The calls of agents in the live room `name`.
+
+        LiveKitNodeUnavailableError, after three seconds, if it is not live.
+        """
+
+
 class LiveKitWriter(Protocol):
     """Writes. Every call has a deadline and raises only LiveKitError's kinds.
 
-    All but Start may be repeated.
+    All but Start and the call of an agent may be repeated.
     """
 
     async def create_room(
-        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+        self,
+        name: str,
+        metadata: str,
+        max_participants: int,
+        empty_timeout: int = EMPTY_TIMEOUT_SECONDS,
+        *,
+        calls_agents: bool = False,
     ) -> LiveRoom:
         """Create the room, or return it unchanged if it is live: compare the result with the request.
 
-        `empty_timeout`: after how many seconds LiveKit closes it while nobody is inside.
+        `empty_timeout`: after how many seconds LiveKit closes it while nobody is inside. `calls_agents`:
+        LiveKit sends no agent by itself into a room that is created.
         """
 
     async def delete_room(self, name: str) -> None:
@@ -99,3 +116,13 @@ class LiveKitWriter(Protocol):
 
         LiveKitUnavailableError, after some seconds, if its worker does not respond.
         """
+
+    async def call_agent(self, name: str, agent: str, metadata: str) -> None:
+        """Have a worker send the agent into the live room `name`. Each call brings one more.
+
+        LiveKitNodeUnavailableError, after three seconds, if the room is not live. An agent of that name that
+        no worker has is no error.
+        """
+
+    async def delete_dispatch(self, name: str, dispatch_id: str) -> None:
+        """Take back the call of an agent, and put it out. One that is unknown is no error."""

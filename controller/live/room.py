@@ -8,6 +8,9 @@ EMPTY_TIMEOUT_SECONDS: Final = 10 * 365 * 24 * 3600
 ON_DEMAND_TIMEOUT_SECONDS: Final = 600
 """The same of a room that is live on demand: LiveKit closes it once it has been empty for so long."""
 
+AGENT_NAME_ATTRIBUTES: Final = ("lk.agent.name", "lk.agent_name")
+"""LiveKit gives each agent that it dispatches an attribute with its name; older servers know the second."""
+
 SOURCES: Final = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
 """LiveKit's track sources in the one order in which we write and compare them."""
 
@@ -60,6 +63,18 @@ class Track:
 
 
 @dataclass(frozen=True, slots=True)
+class Dispatch:
+    """A call of an agent as LiveKit lists it. `job_count` is how many workers have taken it, as far as known.
+
+    It does not say whether the agent is inside (docs/livekit.md#agents).
+    """
+
+    id: str
+    agent: str
+    job_count: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Participant:
     """A participant as ListParticipants returns it.
 
@@ -77,3 +92,12 @@ class Participant:
     joined_at: int = 0
     gone: bool = False
     name: str = ""
+
+    @property
+    def agent(self) -> str | None:
+        """The name of a dispatched agent, '' for the unnamed one; None for all other participants."""
+        if self.kind != "AGENT":
+            return None
+        return next(
+            (self.attributes[name] for name in AGENT_NAME_ATTRIBUTES if name in self.attributes), None
+        )

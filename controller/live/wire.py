@@ -5,6 +5,7 @@ from datetime import UTC, datetime, timedelta
 from operator import attrgetter
 from typing import Any, Final
 
+from livekit.protocol.agent_dispatch import AgentDispatch
 from livekit.protocol.egress import (
     EgressInfo,
     EncodedFileOutput,
@@ -17,7 +18,7 @@ from livekit.protocol.egress import EgressStatus as WireStatus
 from livekit.protocol.models import ParticipantInfo, ParticipantPermission, Room, TrackSource, TrackType
 
 from controller.live.egress import Egress, EgressStatus, RecordingRequest, S3Access
-from controller.live.room import LiveRoom, Participant, Permission, Track
+from controller.live.room import Dispatch, LiveRoom, Participant, Permission, Track
 
 _SOURCES: Final = {number: name for name, number in TrackSource.items() if number}
 _TYPES: Final = {number: name for name, number in TrackType.items()}
@@ -71,6 +72,11 @@ def write_permission(permission: Permission) -> ParticipantPermission:
 def _flags(permission: Permission | ParticipantPermission) -> dict[str, Any]:
     """The fields with the same name on both sides."""
     return {name: getattr(permission, name) for name in _FLAGS}
+
+
+def read_dispatch(dispatch: AgentDispatch) -> Dispatch:
+    """A listed call of an agent."""
+    return Dispatch(dispatch.id, dispatch.agent_name, len(dispatch.state.jobs))
 
 
 _STATUSES: Final = {WireStatus.Value(f"EGRESS_{status}"): status for status in EgressStatus}

@@ -87,7 +87,11 @@ class Document:
     is_mapping: bool = True
 
     def wrong(self, event: Event, message: str) -> None:
-        self.diagnostics.append(Diagnostic(position_of(event), message))
+        self.add(position_of(event), message)
+
+    def add(self, position: SourcePosition, message: str) -> None:
+        """An error at that position."""
+        self.diagnostics.append(Diagnostic(position, message))
 
 
 def position_of(event: Event) -> SourcePosition:
@@ -159,7 +163,7 @@ def _document(root: Event, events: Iterator[Event]) -> Document | None:
     offset = root.start_mark.index if root.start_mark is not None else 0
     document = Document(position_of(root), offset, is_mapping=isinstance(root, MappingStartEvent))
     if not document.is_mapping:
-        document.wrong(root, f"{_NO_MAPPING}, got {_shown(root)}")
+        document.wrong(root, f"{_NO_MAPPING}, got {shown(root)}")
         _pass_over(root, events, depth=0)
         return document
     _refuse_properties(document, root)
@@ -181,30 +185,42 @@ def nested_mapping(document: Document, entry: Entry) -> Document:
     if isinstance(entry.value, MappingStartEvent):
         _read_entries(inner, iter(entry.inside))
     elif entry.value is not None:
-        inner.wrong(entry.value, f"{_NO_MAPPING}, got {_shown(entry.value)}")
+        inner.wrong(entry.value, f"{_NO_MAPPING}, got {shown(entry.value)}")
     return inner
 
 
 def nested_list(document: Document, entry: Entry, expected: str) -> list[ScalarEvent]:
     """The scalars of the list that is the entry's value; anything else is an error of `document`."""
+    items = nested_items(document, entry, expected, ScalarEvent)
+    return [item for item in items if isinstance(item, ScalarEvent)]
+
+
+def nested_items(
+    document: Document, entry: Entry, expected: str, *kinds: type[Event]
+) -> Iterator[ScalarEvent | Document]:
+    """The items of the list that is the entry's value: scalars, and mappings as documents of their own.
+
+    An item of another kind, or a value that is no list, is an error of `document`.
+    """
     if not isinstance(entry.value, SequenceStartEvent):
         if entry.value is not None:
-            document.wrong(entry.value, f"{entry.key.value}: expected {expected}, got {_shown(entry.value)}")
-        return []
-    scalars = []
+            document.wrong(entry.value, f"{entry.key.value}: expected {expected}, got {shown(entry.value)}")
+        return
     events = iter(entry.inside[:-1])
     for event in events:
-        _pass_over(event, events)
+        inside = _pass_over(event, events)
         if not _refuse_properties(document, event):
             continue
-        if isinstance(event, ScalarEvent):
-            scalars.append(event)
+        if not isinstance(event, kinds):
+            document.wrong(event, f"{entry.key.value}: expected {expected}, got {shown(event)} in it")
+        elif isinstance(event, ScalarEvent):
+            yield event
         else:
-            document.wrong(event, f"{entry.key.value}: expected {expected}, got {_shown(event)} in it")
-    return scalars
+            yield nested_mapping(document, Entry(entry.key, event, inside))
 
 
-def _shown(value: Event) -> str:
+def shown(value: Event) -> str:
+    """The value in an error."""
     if isinstance(value, ScalarEvent):
         return quote_excerpt(value.value)
     return "a mapping" if isinstance(value, MappingStartEvent) else "a list"

@@ -99,6 +99,10 @@ def _slug(title: str) -> str:
 
 def _scalar(value: Any) -> str:
     """The value in YAML, on one line."""
+    if isinstance(value, list):
+        return f"[{', '.join(map(_scalar, value))}]"
+    if isinstance(value, dict):
+        return f"{{{', '.join(f'{name}: {_scalar(each)}' for name, each in value.items())}}}"
     if not isinstance(value, str):
         return json.dumps(value)
     if _PLAIN.fullmatch(value) and value not in NULLS:

@@ -10,7 +10,8 @@ from pydantic import ValidationError
 from yaml.events import Event, MappingStartEvent, ScalarEvent
 
 from controller.limits import as_written, exceeded
-from controller.manifests.document import Diagnostic, Document, is_null, is_plain, position_of
+from controller.manifests.agent_list import read_agent_list
+from controller.manifests.document import Diagnostic, Document, Entry, is_null, is_plain, position_of
 from controller.manifests.folder_policy import (
     BUILT_IN,
     POLICY_FILE,
@@ -115,23 +116,28 @@ def _position_of_value(document: Document, name: str) -> SourcePosition:
     return document.position if value is None else position_of(value)
 
 
-def _given(document: Document, name: str) -> ScalarEvent | None:
-    """The value of the field in the document itself; None if it is missing, null or no scalar."""
+def _given(document: Document, name: str) -> Event | None:
+    """The value of the field in the document itself; None if it is missing or null."""
     entry = document.entries.get(name)
     value = entry.value if entry is not None else None
-    return value if isinstance(value, ScalarEvent) and not is_null(value) else None
+    return None if isinstance(value, ScalarEvent) and is_null(value) else value
+
+
+def _preset_name(document: Document) -> str:
+    preset = _given(document, "preset")
+    return preset.value if isinstance(preset, ScalarEvent) else ""
 
 
 def _origin(document: Document, policy: FolderPolicy, name: str, value: Any) -> str:
     """The field's value for an error, with what gives it."""
-    if (given := _given(document, name)) is not None:
-        return quote_excerpt(given.value)
-    shown = quote_excerpt(as_written(value))
-    preset = _given(document, "preset")
-    values = policy.presets.get(preset.value, Values()) if preset is not None else Values()
-    if preset is not None and name in values.values:
+    given, shown = _given(document, name), quote_excerpt(as_written(value))
+    if given is not None:
+        return quote_excerpt(given.value) if isinstance(given, ScalarEvent) else shown
+    preset = _preset_name(document)
+    values = policy.presets.get(preset, Values())
+    if name in values.values:
         place = f" ({values.places[name]})" if name in values.places else ""
-        return f"{shown} of the preset {preset.value}{place}"
+        return f"{shown} of the preset {preset}{place}"
     place = f" of {policy.defaults.places[name]}" if name in policy.defaults.places else ""
     return f"the default {shown}{place}"
 
@@ -155,7 +161,7 @@ class FieldReading:
             elif entry.value is None:
                 self.wrong.add(name)
             else:
-                self._value(name, entry.value)
+                self._value(name, entry, entry.value)
         self.key_is_known &= "key" not in self.wrong
 
     def position(self, name: str) -> SourcePosition | None:
@@ -165,10 +171,14 @@ class FieldReading:
         value = self.document.entries[name].value
         return position_of(value) if value is not None else None
 
-    def _value(self, name: str, value: Event) -> None:
+    def _value(self, name: str, entry: Entry, value: Event) -> None:
+        before = len(self.document.diagnostics)
         try:
-            if (read := read_value(name, value)) is not None:
+            read = read_agent_list(self.document, entry) if is_list(name) else read_value(name, value)
+            if read is not None:
                 self.values[name] = read
+            elif len(self.document.diagnostics) > before:
+                self.wrong.add(name)
         except InvalidValueError as wrong:
             self.wrong.add(name)
             self.document.wrong(value, f"{name}: {wrong}")
@@ -257,6 +267,11 @@ def _cut(diagnostics: list[Diagnostic]) -> tuple[Diagnostic, ...]:
         *diagnostics[:MAX_DIAGNOSTICS],
         Diagnostic(diagnostics[MAX_DIAGNOSTICS].position, f"{rest} more errors not shown; fix these first"),
     )
+
+
+def is_list(name: str) -> bool:
+    """Whether the value of the field is a list."""
+    return name in FIELDS and FIELDS[name].kind is tuple
 
 
 def read_value(name: str, value: Event) -> Any:

@@ -17,9 +17,10 @@ from controller.manifests.folder_policy import BUILT_IN, FolderPolicy, Values
 from controller.manifests.snapshot import SourcePosition
 from controller.room import FIELDS, RoomSpec
 
+_JSON: Final = {bool: bool, int: int, tuple: list}
 _KINDS: Final[Mapping[str, type]] = {
     "preset": str,
-    **{name: each.kind if each.kind in (bool, int) else str for name, each in FIELDS.items()},
+    **{name: _JSON.get(each.kind, str) for name, each in FIELDS.items()},
 }
 _TEXT: Final = r"[A-Za-z0-9][A-Za-z0-9_./-]*+(?: [A-Za-z0-9_./-]++)*+"
 _FIELD: Final = rf'({"|".join(_KINDS)}): ++(?:({_TEXT})|"([A-Za-z0-9 _./-]*+)")(?: ++#[ -~]*+| *+)'

@@ -21,7 +21,14 @@ from controller.manifests.document import (
     nested_mapping,
     position_of,
 )
-from controller.manifests.fields import OURS, FieldReading, InvalidValueError, read_value, sort_diagnostics
+from controller.manifests.fields import (
+    OURS,
+    FieldReading,
+    InvalidValueError,
+    is_list,
+    read_value,
+    sort_diagnostics,
+)
 from controller.manifests.folder_policy import SECTIONS, PolicyContent, Preset, Values
 from controller.manifests.snapshot import SourcePosition
 from controller.room import FIELDS, FieldKind, RoomSpec
@@ -161,7 +168,7 @@ def _form(kind: FieldKind) -> str:
 
 
 def _item(section: Document, name: str, item: ScalarEvent) -> Any:
-    if takes_patterns(FIELDS[name].kind) and is_pattern(item.value):
+    if is_list(name) or (takes_patterns(FIELDS[name].kind) and is_pattern(item.value)):
         return item.value
     return _value(section, name, item)
 

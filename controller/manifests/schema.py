@@ -144,7 +144,8 @@ def _field(field: RoomField) -> dict[str, Any]:
     elif field.name == "name":
         schema |= {"type": [*_TEXT], "pattern": TRIMMED_NAME_PATTERN}
     else:
-        schema |= TypeAdapter(field.annotation).json_schema() | {"type": [*_TEXT, "null"]}
+        kinds = ["array"] if field.kind is tuple else [*_TEXT]
+        schema |= TypeAdapter(field.annotation).json_schema() | {"type": [*kinds, "null"]}
     return schema if field.required else schema | {"default": field.default}
 
 

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
-from controller.access.people import people_in
+from controller.access.people import Headcount, headcount
 from controller.manifests.snapshot import RoomsDirState
 from controller.plan.fields import disruption
 from controller.plan.matching import Matching
@@ -17,6 +17,7 @@ from controller.plan.model import (
     RoomChange,
 )
 from controller.records.record import Origin
+from controller.room import Disruption
 
 MIN_ROOMS_FOR_GUARD: Final = 10
 """With fewer manifest rooms the share of missing ones is not checked."""
@@ -73,13 +74,14 @@ def _removed_alone(change: RoomChange) -> RoomChange:
     """A room that is removed now is not healed first."""
     actions = tuple(action for action in change.actions if isinstance(action, DeleteRetiredRoom | Remove))
     reason = change.reason.rpartition("; ")[2]
-    return replace(change, actions=actions, reason=reason, disruption=disruption(actions, ()))
+    cut_off = Disruption.DISCONNECTS if change.ingress else disruption(actions, ())
+    return replace(change, actions=actions, reason=reason, disruption=cut_off)
 
 
-def people_inside(name: str | None, observed: Observed) -> int | None:
-    """How many people are in the live room `name`; None if unknown."""
+def people_inside(name: str | None, observed: Observed) -> Headcount | None:
+    """How many are in the live room `name`; None if unknown."""
     if name is None or name not in observed.live:
-        return 0
+        return Headcount()
     if name not in observed.people:
         return None
-    return people_in(observed.live[name], observed.people[name])
+    return headcount(observed.live[name], observed.people[name])

@@ -8,13 +8,13 @@ from enum import StrEnum
 from types import UnionType
 from typing import Final, TypeAlias
 
+from controller.access.people import Headcount
 from controller.git import Commit
 from controller.live.room import LiveRoom, Participant
 from controller.manifests.snapshot import Desired, ManifestError, ManifestRoom
 from controller.plan.metadata import Owner
 from controller.records.record import Hold, RoomRecord, UnusableRecord
 from controller.room import Disruption, FieldChange, format_time
-from controller.text import pluralize
 
 
 class ActionName(StrEnum):
@@ -228,9 +228,9 @@ class RoomChange:
     """All actions for one room, in order.
 
     `record` is the record that was planned for, None for a new room; `live_name` its live room.
-    `participants` is the number of people inside by ListParticipants. `deferred`: it waits until they have
-    left. `blocked_by`: the guard that blocks it. `actions` includes deferred and blocked ones; `due` does
-    not.
+    `participants` is the number of people inside by ListParticipants, of whom `ingress` are streams.
+    `deferred`: it waits until they have left. `blocked_by`: the guard that blocks it. `actions` includes
+    deferred and blocked ones; `due` does not.
     """
 
     key: str
@@ -243,6 +243,7 @@ class RoomChange:
     fields: tuple[FieldChange, ...] = ()
     disruption: Disruption = Disruption.NONE
     participants: int = 0
+    ingress: int = 0
     deferred: bool = False
     blocked_by: BlockReason | None = None
     hold: Hold | None = None
@@ -280,9 +281,9 @@ class RoomChange:
         return " and ".join(dict.fromkeys(a.action_name for a in self.actions if self.waits_for(a)))
 
     @property
-    def people(self) -> str:
-        """How many are inside, as text."""
-        return pluralize(self.participants, "participant")
+    def people(self) -> Headcount:
+        """How many are inside."""
+        return Headcount(self.participants - self.ingress, self.ingress)
 
     @property
     def cut_off(self) -> datetime | None:
@@ -292,7 +293,7 @@ class RoomChange:
     @property
     def deferral(self) -> str:
         latest = f" or until {format_time(self.cut_off)}" if self.cut_off is not None else ""
-        return f"deferred until the room is empty{latest}, {self.people} inside"
+        return f"deferred until the room is empty{latest}, {self.people.inside}"
 
     @property
     def action_names(self) -> tuple[ActionName, ...]:

@@ -10,6 +10,7 @@ from datetime import datetime
 from itertools import chain
 from typing import Final, TypeAlias
 
+from controller.access.people import people_to_wait_for
 from controller.live.room import ON_DEMAND_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
 from controller.plan.fields import adoption_disruption, disruption, drift
@@ -366,6 +367,7 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
     fields = () if restored else field_changes(None if created or record is None else record.spec, need.spec)
     live_name = _live_name(actions, record)
     people = people_inside(live_name, observed)
+    waits = people is None or _has_people_to_wait_for(live_name, actions, observed)
     return RoomChange(
         key=need.key,
         id=need.id,
@@ -377,10 +379,18 @@ def _change(need: _Need, observed: Observed) -> RoomChange:
         fields=fields,
         disruption=_disruption(actions, fields, need.spec, live_name, observed),
         live_name=live_name,
-        participants=people or 0,
+        participants=people.seats if people is not None else 0,
+        ingress=people.ingress if people is not None else 0,
         # a room that was not read may not be empty
-        deferred=people != 0 and need.hold is None and any(map(_waits_for_empty_room, actions)),
+        deferred=waits and need.hold is None and any(map(_waits_for_empty_room, actions)),
     )
+
+
+def _has_people_to_wait_for(name: str | None, actions: Sequence[Action], observed: Observed) -> bool:
+    """Whether somebody inside makes these actions wait."""
+    removal = any(isinstance(action, Remove) for action in actions)
+    room, inside = observed.live.get(name or ""), observed.people.get(name or "", ())
+    return room is not None and people_to_wait_for(room, inside, removal=removal) > 0
 
 
 def _reasons(need: _Need) -> Iterator[str]:

@@ -118,7 +118,7 @@ def _objection(change: RoomChange, saved: SavedChange | None, *, again: bool) ->
     if Disruption.worst((now.disruption, saved.disruption)) is not saved.disruption:
         return f"it {now.disruption} {change.people}, and the saved plan says {saved.disruption}"
     if change.disruption is Disruption.DISCONNECTS and now.participants > saved.participants:
-        return f"{change.people} inside, and the saved plan says {saved.participants}"
+        return f"{change.people.inside}, and the saved plan says {saved.participants}"
     return ""
 
 

@@ -8,12 +8,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from controller.access.people import Headcount
 from controller.plan.model import (
     Action,
     Close,
     Deferrable,
     DeleteRetiredRoom,
     Plan,
+    Remove,
     Repair,
     RoomChange,
     Stop,
@@ -22,7 +24,6 @@ from controller.plan.model import (
 )
 from controller.records.record import Status
 from controller.room import Disruption, format_time
-from controller.text import pluralize
 
 _DISCONNECTING: Final = Stop | Close | DeleteRetiredRoom
 
@@ -40,6 +41,7 @@ class Step:
     wait: str
     disruption: Disruption
     participants: int | None
+    ingress: int = 0
 
     @property
     def effect(self) -> str:
@@ -48,7 +50,7 @@ class Step:
             return ""
         if self.participants is None:
             return f"{self.disruption} everybody inside"
-        return f"{self.disruption} {pluralize(self.participants, 'participant')}"
+        return f"{self.disruption} {Headcount(self.participants - self.ingress, self.ingress)}"
 
     @property
     def what(self) -> str:
@@ -97,6 +99,7 @@ def _step(change: RoomChange, plan: Plan, waits_for: tuple[WaitsFor, ...], actio
         wait="; ".join(_wait(change, plan, each) for each in waits_for),
         disruption=disruption,
         participants=_affected(change, plan, disruption),
+        ingress=change.ingress if _affected(change, plan, disruption) else 0,
     )
 
 
@@ -120,7 +123,7 @@ def _wait(change: RoomChange, plan: Plan, wait: WaitsFor) -> str:
 
 def _disruption(change: RoomChange, action: Action) -> Disruption:
     """What this action alone does to the people inside."""
-    if isinstance(action, _DISCONNECTING):
+    if isinstance(action, _DISCONNECTING) or (isinstance(action, Remove) and change.ingress):
         return Disruption.DISCONNECTS
     if not isinstance(action, _policy_action(change)):
         return Disruption.NONE

@@ -12,7 +12,7 @@ from functools import partial
 from typing import Final, TypeAlias, TypeVar, assert_never
 
 from controller.access.occupancy import Removal, removals
-from controller.access.people import is_person, people_in
+from controller.access.people import is_person, people_in, people_to_wait_for
 from controller.access.policy import Correction, permission_correction
 from controller.clock import Clock
 from controller.companions.companion import Companion
@@ -112,9 +112,11 @@ class ChangeApplier:
         """Without removals and recreates if participants have joined since planning: read again."""
         if not any(isinstance(action, Deferrable) for action in change.due):
             return change.due
-        if change.live_name is None or not await self._people(change.live_name):
+        if change.live_name is None:
             return change.due
-        return replace(change, deferred=True).due
+        room, inside = self.state.live.get(change.live_name), await self.reader.participants(change.live_name)
+        waits = people_to_wait_for(room, inside, removal=change.removes) > 0
+        return replace(change, deferred=True).due if waits else change.due
 
     async def _people(self, name: str) -> int:
         return people_in(self.state.live.get(name), await self.reader.participants(name))
@@ -195,7 +197,11 @@ class ChangeApplier:
             return record
         metadata, spec = self._metadata(record), record.spec
         room = await self.writer.create_room(
-            record.live.name, metadata, spec.max_participants, empty_timeout(spec)
+            record.live.name,
+            metadata,
+            spec.max_participants,
+            empty_timeout(spec),
+            calls_agents=bool(spec.agents),
         )
         self.state.record_created(room, self.clock.monotonic())
         if room.metadata != metadata:

@@ -8,7 +8,7 @@ from typing import Final
 
 from controller.records.record import Condition, RoomRecord, UnusableRecord
 
-_SEEN_ON_LIVEKIT: Final = ("Ready", "Live")
+_SEEN_ON_LIVEKIT: Final = ("Ready", "Live", "Agents")
 
 
 def unusable_condition(each: UnusableRecord) -> Condition:

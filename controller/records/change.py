@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from typing import Any, ClassVar, Final, TypeAlias
 
 from controller.records.codec import STORED_FIELDS, Document, encode_field, value_of
-from controller.records.record import LiveName, Recording, RoomRecord, UnusableRecord
+from controller.records.record import AgentCalls, LiveName, Recording, RoomRecord, UnusableRecord
 
-LIVE: Final = frozenset({"live", "sid", "retired", "adopted", "occupied", "recording"})
+LIVE: Final = frozenset({"live", "sid", "retired", "adopted", "occupied", "recording", "agents"})
 DESIRED: Final = STORED_FIELDS.keys() - LIVE - {"_id", "status"}
 
 Stored: TypeAlias = RoomRecord | None
@@ -106,6 +106,8 @@ class Change:
                 query |= _list_query(name, getattr(self.before, name), keys)
         if "recording" in self.fields:
             query |= _attempt_query(self.before)
+        if "agents" in self.fields:
+            query |= _agents_query(self.before)
         if "status" in self.fields:  # also if there is none
             query["status.observedGeneration"] = {"$not": {"$gt": self.fields["status"].observed_generation}}
         return query
@@ -179,12 +181,17 @@ def _assignment(name: str, before: Any, after: Any, *, whole: bool) -> Document:
 
 
 def _is_same_part(before: Any, after: Any) -> bool:
-    """Whether both are about the same live room or recording attempt; if not, nothing of the old is kept."""
+    """Whether both are about the same live room, recording attempt or room of agents.
+
+    If not, nothing of the old is kept.
+    """
     match before, after:
         case LiveName(), LiveName():
             return before.name == after.name
         case Recording(), Recording():
             return (before.attempt_at, before.file) == (after.attempt_at, after.file)
+        case AgentCalls(), AgentCalls():
+            return before.room == after.room
         case _:
             return False
 
@@ -229,3 +236,9 @@ def _attempt_query(before: RoomRecord) -> Document:
     if recording is None:
         return {"recording": None}
     return {"recording.attempt_at": recording.attempt_at, "recording.egress_id": recording.egress_id}
+
+
+def _agents_query(before: RoomRecord) -> Document:
+    """A writer that read another state must read again before it calls an agent."""
+    agents = before.agents
+    return {"agents": None} if agents is None else {"agents.version": agents.version}

@@ -17,7 +17,11 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.errors import BSONError
 from pydantic import ValidationError
 
+from controller.agents import read_agents
 from controller.records.record import (
+    AgentCall,
+    AgentCalls,
+    CallState,
     Condition,
     Hold,
     IdentityRule,
@@ -46,6 +50,9 @@ _REQUIRED: Final[Any] = object()
 _ALL_FIELDS: Final = set(FIELDS)
 _OUR_DEFAULTS: Final = {name: FIELDS[name].default for name in OUR_FIELDS}
 """Most rooms have these values, which need no check."""
+_DEFAULTS: Final = {
+    name: None if info.is_required() else info.default for name, info in RoomSpec.model_fields.items()
+}
 _MAX_WHOLE: Final = 2**53
 """Above it a float is not exact, and a count that increases would soon be too large for BSON."""
 _LAST_YEAR: Final = 9998
@@ -149,9 +156,8 @@ def _number(stored: Any) -> Any:
 
 def _partial_spec(values: Mapping[str, Any]) -> RoomSpec:
     """Only for display: fields that cannot be read have their default, required ones None."""
-    return RoomSpec.model_construct(
-        _ALL_FIELDS, **{name: values.get(name, field.default) for name, field in FIELDS.items()}
-    )
+    read = {name: read_agents(value) if isinstance(value, list) else value for name, value in values.items()}
+    return RoomSpec.model_construct(_ALL_FIELDS, **(_DEFAULTS | read))
 
 
 def _read_live(stored: Any) -> LiveName:
@@ -159,8 +165,12 @@ def _read_live(stored: Any) -> LiveName:
 
 
 def _write_part(part: LiveName | Recording | None) -> Document | None:
+    return None if part is None else _fields(part)
+
+
+def _fields(part: LiveName | Recording | AgentCalls) -> Document:
     """The part's fields by their own names."""
-    return None if part is None else {each.name: getattr(part, each.name) for each in fields(part)}
+    return {each.name: getattr(part, each.name) for each in fields(part)}
 
 
 def _read_retired(stored: Any) -> tuple[Retired, ...]:
@@ -213,6 +223,45 @@ def _read_recording(stored: Any) -> Recording:
         egress_id=_optional(_text, stored.get("egress_id")),
         empty_since=_optional(_time, stored.get("empty_since")),
     )
+
+
+def _read_agents(stored: Any) -> AgentCalls:
+    return AgentCalls(
+        room=_text(stored["room"]),
+        sid=_text(stored.get("sid") or ""),
+        calls=tuple(map(_read_call, stored.get("calls") or ())),
+        empty_since=_optional(_time, stored.get("empty_since")),
+        version=_whole(stored.get("version") or 0),
+    )
+
+
+def _read_call(stored: Any) -> AgentCall:
+    """A state of a newer release may be that of an agent that is inside: it is not called again at once."""
+    state = _text(stored["state"])
+    known = {"name", "at", "state", "failure"}
+    return AgentCall(
+        _text(stored["name"]),
+        _time(stored["at"]),
+        CallState(state) if state in tuple(CallState) else CallState.CALLED,
+        _text(stored.get("failure") or ""),
+        {name: stored[name] for name in stored.keys() - known},
+    )
+
+
+def _write_agents(agents: AgentCalls | None) -> Document | None:
+    if agents is None:
+        return None
+    calls = [
+        {
+            **call.unknown,
+            "name": call.name,
+            "at": call.at,
+            "state": str(call.state),
+            "failure": call.failure,
+        }
+        for call in agents.calls
+    ]
+    return {**_fields(agents), "calls": calls}
 
 
 def _read_status(stored: Any) -> Status:
@@ -282,6 +331,7 @@ STORED_FIELDS: Final[Mapping[str, StoredField]] = {
     "adopted": StoredField(_read_live, None, _write_part, nullable=True),
     "occupied": StoredField(_flag, False),
     "recording": StoredField(_read_recording, None, _write_part, nullable=True),
+    "agents": StoredField(_read_agents, None, _write_agents, nullable=True),
     "status": StoredField(_read_status, Status(), _write_status),
 }
 """The document, field by field. A default of None that is not a value is derived from other fields."""

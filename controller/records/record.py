@@ -1,7 +1,8 @@
 """The room record: what MongoDB remembers of one room, and how it may change. Frozen and pure.
 
 Two halves with different writers: the desired half (`key` to `removed_at`) belongs to manifests and the
-private API, the live half (`live`, `sid`, `retired`, `recording`, `status`) to the reconciler that holds the
+private API, the live half (`live`, `sid`, `retired`, `recording`, `agents`,
+`status`) to the reconciler that holds the
 lease.
 Each transition gives a new record; `RoomStore.save` writes the difference by compare-and-set.
 """
@@ -114,6 +115,55 @@ class Recording:
     empty_since: datetime | None = None
 
 
+class CallState(StrEnum):
+    """How far the call of an agent is: CALLED is written before it is called."""
+
+    CALLED = "called"
+    INSIDE = "inside"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCall:
+    """The last call of one agent. `at` is when its state was written.
+
+    `failure` is why the agent is missing: a reason of the condition Agents, '' for none. `unknown`: as in
+    `Retired`.
+    """
+
+    name: str
+    at: datetime
+    state: CallState = CallState.CALLED
+    failure: str = ""
+    unknown: Mapping[str, Any] = field(default_factory=dict, compare=False)
+
+
+@dataclass(frozen=True, slots=True)
+class AgentCalls:
+    """The calls of a room's agents. `room` and `sid` are the LiveKit room's at the last call.
+
+    `empty_since`: since then no participant who counts has been inside. `version` counts the writes.
+    """
+
+    room: str
+    sid: str = ""
+    calls: tuple[AgentCall, ...] = ()
+    empty_since: datetime | None = None
+    version: int = 0
+
+    def call(self, name: str) -> AgentCall | None:
+        """The last call of that agent."""
+        return next((call for call in self.calls if call.name == name), None)
+
+    def with_call(self, call: AgentCall) -> "AgentCalls":
+        """With this one as the agent's last call."""
+        return replace(self, calls=(*(one for one in self.calls if one.name != call.name), call))
+
+    def without_call(self, name: str) -> "AgentCalls":
+        """Nothing is known of that agent any more."""
+        return replace(self, calls=tuple(one for one in self.calls if one.name != name))
+
+
 @dataclass(frozen=True, slots=True)
 class RoomRecord:
     """One room as stored. `id` is 24 hex digits; times are UTC with whole milliseconds.
@@ -148,6 +198,7 @@ class RoomRecord:
     adopted: LiveName | None = None
     occupied: bool = False
     recording: Recording | None = None
+    agents: AgentCalls | None = None
     status: Status = Status()
     incomplete: frozenset[str] = frozenset()
 
@@ -299,6 +350,11 @@ class RoomRecord:
 
     def with_recording(self, recording: Recording | None) -> "RoomRecord":
         return replace(self, recording=recording)
+
+    def with_agents(self, agents: AgentCalls | None) -> "RoomRecord":
+        """Each write has a version of its own: of two that read the same state, the second fails."""
+        version = self.agents.version if self.agents is not None else 0
+        return replace(self, agents=None if agents is None else replace(agents, version=version + 1))
 
     def with_status(self, status: Status) -> "RoomRecord":
         return replace(self, status=status)

@@ -7,20 +7,27 @@ from datetime import UTC, datetime
 from typing import Any
 
 from controller.access.people import is_person
-from controller.errors import LiveKitError, LiveKitNotFoundError, LiveKitRejectedError
+from controller.agents import NO_AGENT
+from controller.errors import (
+    LiveKitError,
+    LiveKitNodeUnavailableError,
+    LiveKitNotFoundError,
+    LiveKitRejectedError,
+)
 from controller.live.egress import Egress, EgressStatus, RecordingRequest
-from controller.live.room import EMPTY_TIMEOUT_SECONDS, LiveRoom, Participant, Permission, Track
+from controller.live.room import EMPTY_TIMEOUT_SECONDS, Dispatch, LiveRoom, Participant, Permission, Track
 
 _CANONICAL = ("CAMERA", "MICROPHONE", "SCREEN_SHARE", "SCREEN_SHARE_AUDIO")
 
 
 class FakeLive:
-    """Both faces of LiveKit: an EgressReader and a LiveKitWriter.
+    """Both faces of LiveKit: a CompanionReader and a LiveKitWriter.
 
     `fail[call]` is raised by that call (`create_room`, or `create_room NAME` for one room alone) until it
     is taken out again; `calls` counts each call. `vanish` is what expiry or a hand does to a room, `enter`
     and `go` are people; `ghosts` are listed without being there, `forgotten` are there without being listed.
-    `egresses` are its recordings; `becomes` is what a worker says of one.
+    `egresses` are its recordings; `becomes` is what a worker says of one. `workers` are the names of agents
+    that a worker sends at once; `called` are all calls of agents so far, as (room, agent, metadata).
     """
 
     def __init__(self) -> None:
@@ -29,6 +36,9 @@ class FakeLive:
         self.egresses: dict[str, Egress] = {}
         self.ghosts: set[str] = set()
         self.forgotten: set[str] = set()
+        self.workers: set[str] = set()
+        self.called: list[tuple[str, str, str]] = []
+        self._dispatches: dict[str, dict[str, Dispatch]] = {}
         self._rooms: dict[str, LiveRoom] = {}
         self._inside: dict[str, dict[str, Participant]] = {}
         self._made = 0
@@ -56,7 +66,13 @@ class FakeLive:
         return name in self._rooms
 
     async def create_room(
-        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+        self,
+        name: str,
+        metadata: str,
+        max_participants: int,
+        empty_timeout: int = EMPTY_TIMEOUT_SECONDS,
+        *,
+        calls_agents: bool = False,
     ) -> LiveRoom:
         """On a room that is live a pure get, as on the real server."""
         self._called("create_room", name)
@@ -75,6 +91,7 @@ class FakeLive:
                     created_at=1_700_000_000_000 + self._made,
                 )
             )
+            self._dispatch(name, NO_AGENT if calls_agents else "")
         return self._rooms[name]
 
     async def delete_room(self, name: str) -> None:
@@ -111,6 +128,33 @@ class FakeLive:
     async def is_connected(self, name: str, identity: str) -> bool:
         self._called("is_connected", name)
         return identity in self._inside.get(name, {}) and identity not in self.ghosts
+
+    async def dispatches(self, name: str) -> list[Dispatch]:
+        self._called("dispatches", name)
+        if name not in self._rooms:
+            raise LiveKitNodeUnavailableError("the fake has no such room (ListDispatch)")
+        return list(self._dispatches.get(name, {}).values())
+
+    async def call_agent(self, name: str, agent: str, metadata: str) -> None:
+        self._called("call_agent", name)
+        if name not in self._rooms:
+            raise LiveKitNodeUnavailableError("the fake has no such room (CreateDispatch)")
+        self.called.append((name, agent, metadata))
+        self._dispatch(name, agent)
+
+    async def delete_dispatch(self, name: str, dispatch_id: str) -> None:
+        self._called("delete_dispatch", name)
+        if self._dispatches.get(name, {}).pop(dispatch_id, None) is not None:
+            self._inside.get(name, {}).pop(f"agent-{dispatch_id}", None)
+
+    def _dispatch(self, name: str, agent: str) -> None:
+        """A call of an agent, which comes at once if a worker has it; LiveKit's own call is not listed."""
+        self._made += 1
+        dispatch = Dispatch(f"AD_{self._made:012}", agent, int(agent in self.workers))
+        if agent in self.workers:
+            identity = f"agent-{dispatch.id}"
+            self.enter(name, identity, Permission(), {"lk.agent.name": agent}, kind="AGENT")
+        self._dispatches.setdefault(name, {})[dispatch.id] = dispatch
 
     async def recordings(self) -> list[Egress]:
         self._called("recordings", "")
@@ -177,6 +221,7 @@ class FakeLive:
         """The room is gone, and everybody in it is out; one that is not there is none the less gone."""
         self._rooms.pop(name, None)
         self._inside.pop(name, None)
+        self._dispatches.pop(name, None)
 
     def enter(
         self,

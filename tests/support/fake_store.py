@@ -313,6 +313,8 @@ def is_expected(change: Change, stored: RoomRecord) -> bool:
     compared += (operator.attrgetter(name) for name in ("bound", "kicked") if name in fields)
     if "recording" in fields:
         compared.append(lambda r: r.recording and (r.recording.attempt_at, r.recording.egress_id))
+    if "agents" in fields:
+        compared.append(lambda r: r.agents and r.agents.version)
     newest = fields["status"].observed_generation if "status" in fields else stored.status.observed_generation
     return stored.status.observed_generation <= newest and all(get(stored) == get(before) for get in compared)
 

@@ -9,6 +9,7 @@ from itertools import count
 
 from controller.app import Process, build_controller
 from controller.clock import Clock
+from controller.companions.agents.companion import AgentCompanion
 from controller.companions.companion import CompanionFactory
 from controller.companions.recording.companion import RecordingCompanion
 from controller.companions.recording.config import RecordingConfig
@@ -34,6 +35,8 @@ WRITES = (
     "update_metadata",
     "update_permission",
     "remove_participant",
+    "call_agent",
+    "delete_dispatch",
 )
 _names = count(1)
 
@@ -94,7 +97,7 @@ class TellingTriggers(Triggers):
 class InProcess:
     """One controller process. `manifests` is what rooms.d says; a second on its fakes is a restart.
 
-    `companions` serve beside recording.
+    `companions` serve beside recording and agents.
     """
 
     def __init__(
@@ -124,7 +127,7 @@ class InProcess:
             plan_inputs(prune_grace_seconds=prune_grace_seconds),
             self.state,
             self.events,
-            (partial(RecordingCompanion, config or RecordingConfig()), *companions),
+            (partial(RecordingCompanion, config or RecordingConfig()), AgentCompanion, *companions),
             self.triggers,
             self.metrics,
             self.time.clock(),

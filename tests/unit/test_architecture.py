@@ -29,10 +29,12 @@ def calls(face: type) -> set[str]:
 
 
 def test_what_observes_livekit_has_no_way_to_write() -> None:
-    lists = {"rooms", "is_listed", "participants", "recordings", "recording", "recordings_of"}
+    egress = {"recordings", "recording", "recordings_of"}
+    lists = {"rooms", "is_listed", "participants", "dispatches"} | egress
     assert calls(ApiReader) == lists | {"is_connected"}  # it sends an update that changes nothing
     rooms = {"create_room", "delete_room", "update_metadata", "update_permission", "remove_participant"}
-    assert calls(ApiWriter) == rooms | {"start_recording", "stop_recording"}
+    companions = {"start_recording", "stop_recording", "call_agent", "delete_dispatch"}
+    assert calls(ApiWriter) == rooms | companions
 
 
 def assigned_from_outside(tree: ast.AST, own: str = "self") -> Iterator[str]:

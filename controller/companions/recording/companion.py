@@ -8,10 +8,10 @@ from collections.abc import Set as AbstractSet
 from typing import Final
 
 from controller.companions.companion import CompanionContext, NewCondition
+from controller.companions.occupancy import EMPTY, Occupancy, OccupancyTracker
 from controller.companions.recording.applier import RecordingApplier
 from controller.companions.recording.config import RecordingConfig
 from controller.companions.recording.decision import (
-    Occupancy,
     ProbeWorker,
     RecordingInputs,
     RecordingRules,
@@ -26,7 +26,6 @@ from controller.companions.recording.decision import (
 from controller.companions.recording.failures import RecordingBlockedLog, RecordingFailures
 from controller.companions.recording.ledger import EgressTracker, Ledger
 from controller.companions.recording.listing import EgressListing
-from controller.companions.recording.occupancy import EMPTY, OccupancyTracker
 from controller.companions.recording.outcome import RecordingFailure, with_previous
 from controller.errors import LiveKitError
 from controller.live.egress import Egress, EgressStatus
@@ -58,7 +57,13 @@ class RecordingCompanion:
             failures=self._failures,
             tracker=self._tracker,
         )
-        self._occupancy = OccupancyTracker(context.reader, self._state, self._clock)
+        self._occupancy = OccupancyTracker(
+            context.reader,
+            self._state,
+            self._clock,
+            asks=lambda record: record.spec.record,
+            is_served=lambda record: record.recording is not None,
+        )
         self._blocked_log = RecordingBlockedLog(config.output is not None, context.metrics)
         self._last_pass_at = self._clock.monotonic()
         self._lists_egress = True

@@ -4,17 +4,16 @@ Level-triggered: one step at a time, which may get lost or be repeated, since th
 Only Start must not be repeated: while its result is unknown, the step is to find it.
 """
 
-from collections.abc import Container, Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping
 from collections.abc import Set as AbstractSet
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Final, TypeAlias
 
-from controller.access.people import is_person
 from controller.companions.companion import NewCondition
+from controller.companions.occupancy import Occupancy
 from controller.companions.recording.outcome import RecordingFailure, StandingFailures, with_previous
 from controller.live.egress import Egress, EgressStatus, Layout
-from controller.live.room import Participant
 from controller.plan.metadata import Owner
 from controller.recording_output import RecordingOutput
 from controller.records.record import Origin, Recording, RoomRecord
@@ -64,18 +63,6 @@ class ProbeWorker:
 
 
 Step: TypeAlias = UpdateRecordingRecord | StartRecording | ResolveStart | StopRecording | ProbeWorker
-
-
-@dataclass(frozen=True, slots=True)
-class Occupancy:
-    """Who is inside a live room: the number of people who count, and recorders by identity.
-
-    `gone` are recorders who are listed but no longer connected.
-    """
-
-    people: int
-    recorders: frozenset[str] = frozenset()
-    gone: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,20 +213,6 @@ def mode_of(egress: Egress) -> RecordMode:
 
 def layout_of(mode: RecordMode) -> Layout:
     return Layout.SPEAKER if mode is RecordMode.SPEAKER else Layout.GRID
-
-
-def counts(one: Participant) -> bool:
-    return is_person(one) and not one.permission.hidden
-
-
-def occupancy_of(inside: Sequence[Participant], unlisted: int = 0) -> Occupancy:
-    """Without hidden participants, agents, recorders and those who are gone, plus `unlisted` people."""
-    recorders = [one for one in inside if one.kind == "EGRESS" or one.recorder]
-    return Occupancy(
-        people=sum(counts(one) for one in inside) or unlisted,
-        recorders=frozenset(one.identity for one in recorders),
-        gone=frozenset(one.identity for one in recorders if one.gone),
-    )
 
 
 def file_keys(record: RoomRecord, owner: Owner) -> tuple[str, ...]:

@@ -9,9 +9,15 @@ from typing import Final
 import pytest
 from livekit.rtc import TrackSource
 
-from controller.errors import LiveKitNotFoundError, LiveKitRejectedError, NoEgressServiceError
+from controller.agents import NO_AGENT
+from controller.errors import (
+    LiveKitNodeUnavailableError,
+    LiveKitNotFoundError,
+    LiveKitRejectedError,
+    NoEgressServiceError,
+)
 from controller.live.client import ApiReader, ApiWriter, LiveKitConnection
-from controller.live.ports import EgressReader, LiveKitWriter
+from controller.live.ports import CompanionReader, LiveKitWriter
 from controller.live.room import EMPTY_TIMEOUT_SECONDS, ON_DEMAND_TIMEOUT_SECONDS, LiveRoom, Permission, Track
 from tests.support.fake_live import FakeLive
 from tests.support.livekit import LiveKitServer
@@ -29,7 +35,7 @@ class Live:
     `enter` is to walk in as GUEST; `lie` to come for the microphone alone, and call a video by its name.
     """
 
-    reader: EgressReader
+    reader: CompanionReader
     writer: LiveKitWriter
     enter: Callable[[str, str], Awaitable[None]]
     lie: Callable[[str, str], Awaitable[None]]
@@ -280,3 +286,23 @@ async def test_without_redis_there_is_no_egress_service(live: Live, name: str, c
 async def test_a_name_that_is_too_long_is_rejected(live: Live) -> None:
     with pytest.raises(LiveKitRejectedError):
         await live.writer.create_room("x" * 257, "", 5)
+
+
+async def test_each_call_of_an_agent_is_listed_until_it_is_taken_back(live: Live, name: str) -> None:
+    await live.writer.create_room(name, "", 3, calls_agents=True)
+    assert [each.agent for each in await live.reader.dispatches(name)] == [NO_AGENT]
+    for _ in range(2):
+        await live.writer.call_agent(name, "helper", "metadata")
+    calls = [each for each in await live.reader.dispatches(name) if each.agent == "helper"]
+    assert [each.job_count for each in calls] == [0, 0]
+    assert len({each.id for each in calls}) == 2
+    for call in (*calls, calls[0]):
+        await live.writer.delete_dispatch(name, call.id)
+    assert [each.agent for each in await live.reader.dispatches(name)] == [NO_AGENT]
+
+
+async def test_a_room_that_is_not_live_has_no_agents(live: Live, name: str) -> None:
+    with pytest.raises(LiveKitNodeUnavailableError):
+        await live.reader.dispatches(name)
+    with pytest.raises(LiveKitNodeUnavailableError):
+        await live.writer.call_agent(name, "helper", "")

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.companions.occupancy import Occupancy, occupancy_of
 from controller.companions.recording.decision import (
-    Occupancy,
     ProbeWorker,
     RecordingInputs,
     RecordingRules,
@@ -23,7 +23,6 @@ from controller.companions.recording.decision import (
     condition,
     file_keys,
     next_step,
-    occupancy_of,
     ours_on,
 )
 from controller.companions.recording.outcome import RecordingFailure, StandingFailures

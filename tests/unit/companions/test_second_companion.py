@@ -148,7 +148,7 @@ async def test_its_calls_are_made_only_while_the_lease_is_held() -> None:
     process, stage, _ = await opened()
     await process.planner.observer.observe(process.manifests)
     process.lease.held = False
-    _, pianos = process.status_writer.companions
+    *_, pianos = process.status_writer.companions
     with pytest.raises(LeaseLostError):
         await pianos.step(process.record("hall").id)
     assert not stage.pianos

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from controller.agents import MAX_AGENTS, NO_AGENT
 from controller.manifests.export import MAX_NAME_LENGTH, Export, file_names, manifest_text
 from controller.manifests.fields import MAX_LIVEKIT_NAME_BYTES
 from controller.manifests.folder_policy import BUILT_IN, FolderPolicy, Values
@@ -22,6 +23,17 @@ TEXTS: dict[str, st.SearchStrategy[Any]] = {
     | st.sampled_from(["null", "~", "a: b", "#", "a #b", "'", '"', "\\", "{", "\u2028", "\ufeff"]),
 }
 SEATS = st.integers(1, 3)
+AGENTS = st.lists(
+    st.builds(
+        lambda name, metadata: {"name": name, "metadata": metadata},
+        st.text(st.characters(exclude_categories=["C", "Z"]), max_size=8).filter(
+            lambda name: name != NO_AGENT
+        ),
+        st.sampled_from(["", "null"]) | st.text(st.characters(exclude_categories=["Cs"]), max_size=8),
+    ),
+    max_size=MAX_AGENTS,
+    unique_by=lambda agent: agent["name"],
+)
 IDS = st.none() | st.text("0123456789abcdef", min_size=24, max_size=24)
 NAMES = st.none() | st.text(st.characters(exclude_categories=["Cs"]), min_size=1).filter(
     lambda name: len(name.encode()) <= MAX_LIVEKIT_NAME_BYTES
@@ -43,6 +55,8 @@ def _values(name: str) -> st.SearchStrategy[Any]:
         return TEXTS[name]
     if kind is bool:
         return st.booleans()
+    if kind is tuple:
+        return AGENTS
     return SEATS if kind is int else st.sampled_from(list(kind)) if issubclass(kind, StrEnum) else st.none()
 
 

@@ -3,6 +3,8 @@
 from controller.live.room import LiveRoom, Participant
 from controller.plan.model import Heal, Observed, Plan, Remove, RoomChange
 from controller.plan.planner import make_plan, names_to_check
+from controller.plan.render import as_text
+from controller.room import Disruption
 from tests.support.worlds import desired, live_room, manifest, only, plan_inputs, planned, record
 
 KEEP = record("b", active=False)
@@ -30,6 +32,29 @@ def test_hidden_people_count_and_machines_do_not() -> None:
     machines = (Participant("agent-1", kind="AGENT"), Participant("EG_1", kind="EGRESS"))
     assert only(removal(*machines, Participant("rec", recorder=True))).due == (Remove(),)
     assert only(removal(*machines, Participant("SIP", kind="SIP"))).deferred
+
+
+def test_a_removal_cuts_off_a_stream_and_says_so() -> None:
+    stream = Participant("camera", kind="INGRESS")
+    plan = removal(stream)
+    change = only(plan)
+    assert (change.due, change.disruption, change.participants) == ((Remove(),), Disruption.DISCONNECTS, 1)
+    assert as_text(plan).splitlines()[0].endswith(" - disconnects 1 ingress")
+
+
+def test_people_beside_a_stream_are_counted_apart() -> None:
+    plan = removal(Participant("camera", kind="INGRESS"), Participant("ann"), Participant("bob"))
+    assert only(plan).deferral == "deferred until the room is empty, 2 inside, 1 ingress"
+    assert only(plan).participants == 3
+
+
+def test_a_recreate_waits_for_a_stream() -> None:
+    room = record("a", live="x", max_participants=3)
+    wanted = desired(manifest("a", max_participants=4))
+    live = {"x": live_room(room)}
+    people = {"x": (Participant("camera", kind="INGRESS"),)}
+    change = only(make_plan(Observed(wanted, {room.id: room}, live, people), plan_inputs()))
+    assert (change.deferred, change.deferral) == (True, "deferred until the room is empty, 1 ingress inside")
 
 
 def test_the_room_is_in_full_service_meanwhile() -> None:

@@ -128,11 +128,19 @@ class Held(FakeLive):
         self.asked, self.go_on = asyncio.Event(), asyncio.Event()
 
     async def create_room(
-        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+        self,
+        name: str,
+        metadata: str,
+        max_participants: int,
+        empty_timeout: int = EMPTY_TIMEOUT_SECONDS,
+        *,
+        calls_agents: bool = False,
     ) -> LiveRoom:
         self.asked.set()
         await self.go_on.wait()
-        return await super().create_room(name, metadata, max_participants, empty_timeout)
+        return await super().create_room(
+            name, metadata, max_participants, empty_timeout, calls_agents=calls_agents
+        )
 
 
 async def test_one_removed_while_it_is_being_made_leaves_no_live_room() -> None:

@@ -34,12 +34,20 @@ class HangingLive(FakeLive):
         self.free = asyncio.Event()
 
     async def create_room(
-        self, name: str, metadata: str, max_participants: int, empty_timeout: int = EMPTY_TIMEOUT_SECONDS
+        self,
+        name: str,
+        metadata: str,
+        max_participants: int,
+        empty_timeout: int = EMPTY_TIMEOUT_SECONDS,
+        *,
+        calls_agents: bool = False,
     ) -> LiveRoom:
         if '"name":"slow"' in metadata:
             self._called("create_room", name)
             await self.free.wait()
-        return await super().create_room(name, metadata, max_participants, empty_timeout)
+        return await super().create_room(
+            name, metadata, max_participants, empty_timeout, calls_agents=calls_agents
+        )
 
 
 def ready(process: InProcess, key: str) -> str:

@@ -8,9 +8,9 @@ from unittest.mock import AsyncMock
 
 import pytest
 
+from controller.companions.occupancy import MAX_EMPTY_ROOM_CHECKS
 from controller.companions.recording.companion import RecordingCompanion
 from controller.companions.recording.config import RecordingConfig
-from controller.companions.recording.occupancy import MAX_EMPTY_ROOM_CHECKS
 from controller.errors import (
     LiveKitUnavailableError,
     NoEgressServiceError,
@@ -52,7 +52,7 @@ async def live(controller: InProcess) -> str:
 
 
 def recording_of(controller: InProcess) -> RecordingCompanion:
-    (companion,) = controller.status_writer.companions
+    companion, *_ = controller.status_writer.companions
     assert isinstance(companion, RecordingCompanion)
     return companion
 

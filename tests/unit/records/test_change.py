@@ -7,7 +7,14 @@ import pytest
 
 from controller.records.change import Rewrite, change
 from controller.records.codec import decode, encode
-from controller.records.record import Recording, RoomRecord, UnusableReason, UnusableRecord
+from controller.records.record import (
+    AgentCall,
+    AgentCalls,
+    Recording,
+    RoomRecord,
+    UnusableReason,
+    UnusableRecord,
+)
 from controller.room import RoomSpec
 from tests.support.fake_store import is_expected
 from tests.support.rooms import NOW, room, status
@@ -201,3 +208,14 @@ def test_what_the_insert_set_never_changes(field: str) -> None:
     after = replace(room(), **{field: "f" * 24 if field == "id" else LATER})  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="never change"):
         change(room(), after)
+
+
+def test_of_two_calls_of_an_agent_on_one_state_the_second_must_read_again() -> None:
+    first = room(live="one").with_agents(AgentCalls("one", calls=(AgentCall("a", NOW),)))
+    difference = change(room(live="one"), first)
+    assert difference.query() == {"_id": first.id, "live.name": "one", "agents": None}
+    assert first.agents is not None
+    second = change(first, first.with_agents(replace(first.agents, empty_since=NOW)))
+    assert second.query() == {"_id": first.id, "live.name": "one", "agents.version": 1}
+    assert second.update() == {"$set": {"agents.empty_since": NOW, "agents.version": 2}}
+    assert not is_expected(second, second.onto(first))

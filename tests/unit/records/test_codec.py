@@ -15,6 +15,9 @@ from hypothesis import strategies as st
 from controller.manifests.snapshot import ManifestRoom, SourcePosition
 from controller.records.codec import RECORD_SCHEMA, decode, decode_bson, encode
 from controller.records.record import (
+    AgentCall,
+    AgentCalls,
+    CallState,
     Condition,
     LiveName,
     Origin,
@@ -77,7 +80,7 @@ def test_the_document_has_the_documented_fields() -> None:
     assert list(document) == [
         *("_id", "origin", "created", "key", "file", "spec", "modified", "generation"),
         *("invite_epoch", "bound", "kicked", "hold", "reader", "removed_at"),
-        *("live", "sid", "retired", "adopted", "occupied", "recording", "status"),
+        *("live", "sid", "retired", "adopted", "occupied", "recording", "agents", "status"),
     ]
     assert document["live"] == {"name": "two", "sid": None}
     assert document["retired"] == [{"name": "one", "at": NOW}]
@@ -136,6 +139,9 @@ def test_a_decoded_spec_equals_and_hashes_as_a_validated_one() -> None:
         ("recording", {"attempt_at": NOW, "room": 7, "file": "f"}, "cannot read recording"),
         ("recording", {"attempt_at": NOW, "room": "r", "file": "f", "egress_id": 7}, "cannot read recording"),
         ("recording", "EG_1", "cannot read recording"),
+        ("agents", {"calls": []}, "cannot read agents"),
+        ("agents", {"room": "r", "calls": [{"name": "a"}]}, "cannot read agents"),
+        ("agents", ["a"], "cannot read agents"),
         ("status", {"conditions": [{}]}, "cannot read status"),
         ("status", [], "cannot read status"),
         ("spec", {}, "spec.max_participants is missing; spec.name is missing"),
@@ -284,3 +290,31 @@ def test_restored_record_voids_invites_whose_epoch_is_lost() -> None:
     assert isinstance(unusable, UnusableRecord)
     assert not unusable.needs_manifest
     assert unusable.restored(None, RESTORED_AT).invite_epoch > 1_000_000
+
+
+def test_calls_of_agents_keep_what_a_newer_release_has_stored() -> None:
+    stored = {"name": "a", "at": NOW, "state": "dreaming", "failure": "", "more": 1}
+    document = encode(room(live="one")) | {"agents": {"room": "one", "calls": [stored]}}
+    record = decode(document)
+    assert isinstance(record, RoomRecord)
+    assert record.agents == AgentCalls("one", calls=(AgentCall("a", NOW),))
+    assert encode(record)["agents"]["calls"] == [stored | {"state": "called"}]
+
+
+def test_the_calls_of_agents_read_back() -> None:
+    call = AgentCall("", NOW, CallState.ENDED, "Lost")
+    before = room(live="one").with_agents(AgentCalls("one", "RM_1", (call,), NOW))
+    assert decode(encode(before)) == before
+    assert before.agents is not None
+    assert before.agents.version == 1
+
+
+@pytest.mark.parametrize("agents", [[], ["helper"]])
+def test_what_is_left_of_a_damaged_spec_can_be_compared(agents: list[str]) -> None:
+    """A plan keeps it in sets."""
+    document = encode(room(agents=agents))
+    document["spec"]["max_participants"] = "many"
+    damaged = decode(document)
+    assert isinstance(damaged, UnusableRecord)
+    assert hash(damaged) == hash(decode(document))
+    assert [agent.name for agent in damaged.record.spec.agents] == agents

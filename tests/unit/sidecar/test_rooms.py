@@ -275,6 +275,7 @@ ALLOWED: dict[str, Allowed] = {
     "record": (False,),
     "join": ("invite",),
     "name": ("Team *", "All hands"),
+    "agents": ("helper", "team-*"),
 }
 LIMITS = tuple(Limit(field, allowed, "/srv/rooms.d/_policy.yaml", 1, 1) for field, allowed in ALLOWED.items())
 WITHIN: dict[str, Any] = {"name": "Team 1", "max_participants": 500, "record": False, "join": "invite"}
@@ -286,6 +287,7 @@ WITHIN: dict[str, Any] = {"name": "Team 1", "max_participants": 500, "record": F
         ({"max_participants": 501}, 'max_participants is "501", which {}; use at most 500.'),
         ({"record": True}, 'record is "true", which {}; use false.'),
         ({"join": "link"}, 'join is "link", which {}; use invite.'),
+        ({"agents": ["team-1", "spy"]}, 'agents is "team-1, spy", which {}; use helper, team-*.'),
         ({"name": "Lobby"}, 'name is "Lobby", which {}; use Team *, All hands.'),
     ],
 )
@@ -414,6 +416,9 @@ async def test_create_and_update_succeed_though_the_reconciler_is_away(office: O
         ({"record_mode": 0}, "record_mode must be one of ROOM_COMPOSITE_GRID, "),
         ({"allow_chat": 1}, "allow_chat must be true or false"),
         ({"active": "true"}, "active must be true or false"),
+        ({"agents": "helper"}, "agents must be a list of at most 8 agents, each a name of at most 128"),
+        ({"agents": ["a", "a"]}, "agents must be a list of at most 8 agents, each a name"),
+        ({"agents": [{"nam": "a"}]}, "agents must be a list of at most 8 agents, each a name"),
         ({"maxParticipants": 3}, 'Unknown field "maxParticipants"; did you mean max_participants?'),
         (
             {"max_participants": None, "max_participant": 3},
@@ -461,6 +466,18 @@ async def test_an_id_is_a_string_and_required(office: Office, name: str) -> None
 
 
 # -- update -----------------------------------------------------------------------------------------------
+
+
+async def test_agents_are_returned_only_where_they_are_set(office: Office) -> None:
+    assert "agents" not in await office.made()
+    agents = ["helper", {"name": "", "metadata": "m"}]
+    room = await office.made(agents=agents)
+    assert room["agents"] == agents
+    (changed,) = [(await office.call("update", {"id": room["id"], "allow_chat": True})).json]
+    assert changed["agents"] == agents
+    again = (await office.call("update", {**room, "agents": ["helper"]})).json
+    assert (again["agents"], again["modified"] > room["modified"]) == (["helper"], True)
+    assert "agents" not in (await office.call("update", {"id": room["id"], "agents": None})).json
 
 
 async def test_fields_that_are_not_given_stay(office: Office) -> None:

@@ -1,0 +1,1 @@
+"""Calls LiveKit agents into rooms while people are inside, as a companion (docs/agents.md)."""
