@@ -10,6 +10,7 @@ from controller.plan.fields import disruption
 from controller.plan.matching import Matching
 from controller.plan.model import (
     BlockReason,
+    Close,
     DeleteRetiredRoom,
     Observed,
     PlanInputs,
@@ -64,10 +65,16 @@ def _guard_change(change: RoomChange, block_reason: BlockReason | None, inputs: 
         return change
     if block_reason is BlockReason.UNREAD_MANIFEST or change.key not in inputs.approved_removals:
         if block_reason is not None:
-            return replace(change, blocked_by=block_reason, deferred=False)
+            return _blocked(change, block_reason)
         if inputs.missing_for_seconds.get(change.key, 0.0) < inputs.prune_grace_seconds:
-            return replace(change, blocked_by=BlockReason.NOT_YET, deferred=False)
+            return _blocked(change, BlockReason.NOT_YET)
     return change if change.deferred or change.hold is not None else _removed_alone(change)
+
+
+def _blocked(change: RoomChange, reason: BlockReason) -> RoomChange:
+    """Only its removal is blocked: a room whose open hours are over closes, once it is empty."""
+    closes = any(isinstance(action, Close) for action in change.actions)
+    return replace(change, blocked_by=reason, deferred=change.deferred and closes)
 
 
 def _removed_alone(change: RoomChange) -> RoomChange:

@@ -229,8 +229,8 @@ class RoomChange:
 
     `record` is the record that was planned for, None for a new room; `live_name` its live room.
     `participants` is the number of people inside by ListParticipants, of whom `ingress` are streams.
-    `deferred`: it waits until they have left. `blocked_by`: the guard that blocks it. `actions` includes
-    deferred and blocked ones; `due` does not.
+    `deferred`: it waits until they have left. `blocked_by`: the guard that blocks its removal. `actions`
+    includes deferred and blocked ones; `due` does not.
     """
 
     key: str
@@ -261,12 +261,12 @@ class RoomChange:
             return (WaitsFor.TIME,)
         return tuple(wait for wait, kinds in self._waits() if isinstance(action, kinds))
 
-    def _waits(self) -> Iterator[tuple[WaitsFor, UnionType]]:
+    def _waits(self) -> Iterator[tuple[WaitsFor, type[Remove] | UnionType]]:
         """What is waited for, and by which actions."""
         if self.hold is not None:
             yield WaitsFor.HOLD, Holdable
         if self.blocked_by is not None:
-            yield WaitsFor.GRACE if self.blocked_by is BlockReason.NOT_YET else WaitsFor.GUARD, Deferrable
+            yield WaitsFor.GRACE if self.blocked_by is BlockReason.NOT_YET else WaitsFor.GUARD, Remove
         if self.deferred:
             yield WaitsFor.EMPTY, Deferrable
 

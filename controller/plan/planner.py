@@ -128,8 +128,10 @@ def names_to_check(plan: Plan, *, everyone: bool = False) -> frozenset[str]:
 
 
 def _may_be_deferred(change: RoomChange) -> bool:
-    blocked = change.blocked_by is not None or change.hold is not None
-    return not blocked and any(map(_waits_for_empty_room, change.actions))
+    """Who is inside matters to nothing that a hold or a guard blocks."""
+    blocked = None if change.blocked_by is None else Remove
+    waiting = (action for action in change.actions if blocked is None or not isinstance(action, blocked))
+    return change.hold is None and any(map(_waits_for_empty_room, waiting))
 
 
 def _waits_for_empty_room(action: Action) -> bool:

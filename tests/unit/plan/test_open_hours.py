@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from controller.plan.model import Close, Plan, Start, Stop, WaitsFor
+from controller.plan.model import Close, Plan, Remove, Start, Stop, WaitsFor
+from controller.plan.planner import names_to_check
 from controller.plan.steps import steps_of
 from controller.records.record import Condition, Hold, RoomRecord, Status
 from controller.room import Disruption
@@ -106,6 +107,20 @@ def test_a_hold_lets_the_room_go_on() -> None:
     for now in (NOW, CUT_OFF):
         change = only(plan_of(open_room(**TODAY).with_hold(hold), people=3, now=now))
         assert (change.due, change.hold) == ((), hold)
+
+
+@pytest.mark.parametrize("grace", [10.0, 0.0], ids=["grace", "guard"])
+def test_a_room_whose_removal_is_blocked_closes_nevertheless(grace: float) -> None:
+    room, other = record("a", live="x", **TODAY), record("b", live="y")
+    kept = (manifest("b"),) if grace else ()
+    live = (live_room(room), live_room(other))
+    for people, due in ((0, [Close(CUT_OFF)]), (3, [])):
+        plan = planned(desired(*kept), (room, other), live, {"x": people}, prune_grace_seconds=grace)
+        change = plan.changes[0]
+        assert (list(change.due), change.deferred) == (due, people > 0)
+        assert kinds(change) == ["Close", "Remove"]
+        assert (WaitsFor.GRACE if grace else WaitsFor.GUARD) in change.waits_for(Remove())
+        assert "x" in names_to_check(plan)
 
 
 def test_new_hours_say_when_they_cut_off_whoever_is_inside() -> None:
