@@ -5,7 +5,8 @@ of one that exists twice it is the first: what `fold=0` means.
 """
 
 import re
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from functools import lru_cache
 from itertools import dropwhile
@@ -29,6 +30,17 @@ _RULE_PARTS: Final = frozenset(
     {"FREQ", "INTERVAL", "COUNT", "UNTIL", "WKST", "BYSETPOS"}
     | {"BYDAY", "BYMONTHDAY", "BYYEARDAY", "BYWEEKNO", "BYMONTH"}
 )
+_NUMBERS: Final = {
+    "BYMONTH": range(1, 13),
+    "BYMONTHDAY": range(-31, 32),
+    "BYYEARDAY": range(-366, 367),
+    "BYWEEKNO": range(-53, 54),
+    "BYSETPOS": range(-366, 367),
+}
+_NUMBER: Final = re.compile(r"[+-]?\d{1,3}\Z", re.ASCII)
+_DAY: Final = re.compile(r"([+-]?\d{1,2})?(MO|TU|WE|TH|FR|SA|SU)\Z", re.ASCII)
+_NO_ZONE: Final = re.compile(r"(posix|right)/|(posixrules|localtime|Factory)\Z")
+"""Files among the time zones of a system that are no zone of IANA, or not the same everywhere."""
 _MAX_RULE_LENGTH: Final = 500
 _FIRST_WITHIN_YEARS: Final = 10
 _WEEK: Final = timedelta(days=7)
@@ -170,10 +182,10 @@ def open_hours(opens: str, closes: str, timezone: str, repeats: str) -> OpenHour
 @lru_cache(maxsize=1024)
 def read_zone(name: str) -> ZoneInfo:
     """The IANA time zone. ValueError: there is none of that name."""
-    try:
-        return ZoneInfo(name)
-    except (ZoneInfoNotFoundError, ValueError, OSError):
-        raise ValueError("an IANA time zone") from None
+    if _NO_ZONE.match(name) is None:
+        with suppress(ZoneInfoNotFoundError, ValueError, OSError):
+            return ZoneInfo(name)
+    raise ValueError("an IANA time zone")
 
 
 def read_moment(text: str, zone: ZoneInfo) -> datetime:
@@ -244,14 +256,36 @@ def _rule_parts(text: str) -> dict[str, str]:
     """The parts by name. ValueError: unknown or doubled ones, or a rule that is too long."""
     pairs = [part.partition("=")[::2] for part in text.upper().removeprefix("RRULE:").split(";")]
     parts = dict(pairs)
-    known = parts.keys() <= _RULE_PARTS and len(parts) == len(pairs) and len(text) <= _MAX_RULE_LENGTH
+    known = parts.keys() <= _RULE_PARTS and len(parts) == len(pairs)
+    readable = text.isascii() and len(text) <= _MAX_RULE_LENGTH
     counted = not {"COUNT", "UNTIL"} <= parts.keys()
     numbers = all(parts.get(name, "1").isdecimal() for name in ("INTERVAL", "COUNT"))
-    if not (known and counted and numbers and parts.get("FREQ") in _FREQUENCIES):
+    if not (known and readable and counted and numbers and parts.get("FREQ") in _FREQUENCIES):
         raise ValueError("an RRULE")
-    if not 0 < int(parts.get("INTERVAL", "1")) < _CYCLE:
+    if not (0 < int(parts.get("INTERVAL", "1")) < _CYCLE and _dates_exist(parts)):
         raise ValueError("an RRULE")
     return parts
+
+
+def _dates_exist(parts: Mapping[str, str]) -> bool:
+    """Whether its months and days exist: dateutil ignores some that do not, and breaks off at others."""
+    days = [_DAY.match(text) for text in parts.get("BYDAY", "MO").split(",")]
+    counts = _weeks_to_count(parts)
+    listed = [(text, name) for name in _NUMBERS for text in parts.get(name, "1").split(",")]
+    return all(_is_number(text, _NUMBERS[name]) for text, name in listed) and all(
+        day is not None and (day[1] is None or abs(int(day[1])) in counts) for day in days
+    )
+
+
+def _is_number(text: str, numbers: range) -> bool:
+    return _NUMBER.match(text) is not None and int(text) != 0 and int(text) in numbers
+
+
+def _weeks_to_count(parts: Mapping[str, str]) -> range:
+    """Which Mondays `BYDAY=2MO` can name: those of a month or of a year, none where there is no such span."""
+    if parts["FREQ"] == "MONTHLY" or (parts["FREQ"] == "YEARLY" and "BYMONTH" in parts):
+        return range(1, 6)
+    return range(1, 54) if parts["FREQ"] == "YEARLY" and "BYWEEKNO" not in parts else range(0)
 
 
 def _read_until(text: str, zone: ZoneInfo) -> datetime:

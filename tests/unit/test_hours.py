@@ -119,6 +119,17 @@ def test_overlapping_windows_are_one() -> None:
         "FREQ=DAILY;BYSECOND=3",
         "FREQ=DAILY;FREQ=WEEKLY",
         "FREQ=DAILY;INTERVAL=0",
+        "FREQ=MONTHLY;BYDAY=9MO,1TU",  # dateutil breaks off at this one in December
+        "FREQ=YEARLY;BYMONTH=12;BYDAY=20MO",
+        "FREQ=YEARLY;BYDAY=54MO",
+        "FREQ=MONTHLY;BYDAY=0MO",
+        "FREQ=WEEKLY;BYDAY=2MO",  # and reads this one as each Monday
+        "FREQ=YEARLY;BYWEEKNO=5;BYDAY=2MO",
+        "FREQ=MONTHLY;BYMONTHDAY=1,99",
+        "FREQ=MONTHLY;BYMONTHDAY=0",
+        "FREQ=YEARLY;BYMONTH=1,13",
+        "FREQ=YEARLY;BYMONTH=-1",
+        "FREQ=DAILY;COUNT=\N{ARABIC-INDIC DIGIT ONE}",
         "FREQ=DAILY;INTERVAL=-1",
         "FREQ=DAILY;COUNT=2;UNTIL=20270101",
         "FREQ=DAILY;UNTIL=tomorrow",
@@ -133,6 +144,14 @@ def test_overlapping_windows_are_one() -> None:
 def test_what_is_no_rule(rule: str) -> None:
     with pytest.raises(ValueError, match="RRULE"):
         check_rule(rule)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    ["FREQ=MONTHLY;BYDAY=-5FR", "FREQ=YEARLY;BYDAY=53MO,+1TU", "FREQ=YEARLY;BYMONTHDAY=-31;BYYEARDAY=-366"],
+)
+def test_a_rule_counts_days_from_the_end_too(rule: str) -> None:
+    check_rule(rule)
 
 
 @pytest.mark.parametrize(
@@ -175,6 +194,8 @@ def test_a_date_as_the_end_of_a_rule_is_the_whole_day() -> None:
         (("2101-01-01T14:00",), "2000 to 2100"),
         (("", "", "Mars/Base"), "IANA"),
         (("", "", "../../etc/passwd"), "IANA"),
+        (("", "", "right/Europe/Berlin"), "IANA"),
+        (("", "", "localtime"), "IANA"),
     ],
 )
 def test_what_does_not_fit_together(fields: tuple[str, ...], needs: str) -> None:
