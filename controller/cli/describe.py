@@ -43,7 +43,7 @@ DescribeFormat = Literal["text", "json", "yaml"]
 
 @dataclass(frozen=True, slots=True)
 class Manifest:
-    """The room's manifest in the caller's rooms directory; `room` is None if it is missing."""
+    """The room's manifest in the caller's rooms directory; `room` is None if it is missing or invalid."""
 
     file: str
     room: ManifestRoom | None = None
@@ -214,7 +214,10 @@ def _place(described: Description) -> str:
     if manifest is None:
         return "none; made over the API"
     if manifest.room is None:
-        return f"{manifest.file} (not in this rooms directory)"
+        invalid = any(
+            each.type == "ManifestValid" and each.status == "False" for each in described.room.conditions
+        )
+        return f"{manifest.file} ({'invalid' if invalid else 'not in this rooms directory'})"
     commit = f", {manifest.commit.describe(described.now)}" if manifest.commit is not None else ""
     return f"{manifest.file}:{manifest.room.position.line}{commit}"
 

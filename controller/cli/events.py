@@ -20,7 +20,7 @@ from controller.records.ports import StoredEvents
 from controller.records.record import RoomRecord
 from controller.room import FieldChange, api_key, format_time, redact_key, redact_room_id
 from controller.settings import SettingGroup, Settings
-from controller.text import parse_duration
+from controller.text import parse_duration, pluralize
 
 POLL_INTERVAL_SECONDS: Final = 1.0
 OVERLAP: Final = timedelta(seconds=60)
@@ -177,7 +177,7 @@ def describe(event: Event) -> str:
     """What was done and why, in one line."""
     changes = ", ".join(map(_change, event.fields))
     parts = [event.error or "", changes or event.reason, _people(event)]
-    text = "; ".join(filter(None, parts)) + (f" ({event.count} times)" if event.count else "")
+    text = "; ".join(filter(None, parts)) + (f" ({pluralize(event.count, 'time')})" if event.count else "")
     return redact_room_id(text, event.room_id) if event.room_id else text
 
 

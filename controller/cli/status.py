@@ -190,7 +190,7 @@ def _rooms(conditions: Counter[tuple[str, str]]) -> CheckResult:
 
 def _failures(failures: Sequence[Event]) -> CheckResult:
     errors = Counter(event.error or event.reason for event in failures).most_common(MAX_ERRORS)
-    counts = "; ".join(f"{error} ({count} times)" for error, count in errors)
+    counts = "; ".join(f"{error} ({pluralize(count, 'time')})" for error, count in errors)
     return warn("errors", f"in the last hour: {counts}; to list them: roomctl events --since 1h --type fail")
 
 

@@ -112,6 +112,9 @@ def test_what_is_not_known_is_said_to_be_unknown(capsys: pytest.CaptureFixture[s
     assert "People: nobody\n" in page(description(people=[]), capsys)
     elsewhere = page(description(manifest=Manifest("events/room-1.yaml")), capsys)
     assert "Manifest:     events/room-1.yaml (not in this rooms directory)\n" in elsewhere
+    wrong = Condition("ManifestValid", "False", "Invalid", "events/room-1.yaml:1:1: it is wrong", NOW)
+    invalid = page(description(wrong, manifest=Manifest("events/room-1.yaml")), capsys)
+    assert "Manifest:     events/room-1.yaml (invalid)\n" in invalid
 
 
 def test_document_is_the_room_of_get_with_more_keys() -> None:

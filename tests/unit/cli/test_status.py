@@ -164,7 +164,7 @@ def test_failures_of_the_last_hour_are_counted_by_error() -> None:
     severity, text = lines(replace(overview(), failures=failures))["errors"]
     assert severity == "warn"
     assert text.startswith(
-        "in the last hour: no node (2 times); rejected (1 times); to list them: roomctl events"
+        "in the last hour: no node (2 times); rejected (1 time); to list them: roomctl events"
     )
 
 
