@@ -327,7 +327,7 @@ def _coming_close(spec: RoomSpec, record: RoomRecord | None, context: _PlanConte
     now = context.inputs.now
     changed = any(getattr(spec, name) != getattr(record.spec, name) for name in HOURS)
     if changed and spec.opening(now).is_prepared(now) and (cut_off := spec.cut_off(now)) is not None:
-        yield Close(cut_off, later=True), f"closes at {format_time(cut_off)}"
+        yield Close(cut_off, later=True), _closes_at(spec, cut_off)
 
 
 def _was_closed(record: RoomRecord) -> bool:
@@ -347,7 +347,13 @@ def _closing_steps(
     if name in live:
         drift = context.drift_steps(live[name], spec, room_id, adopted=adopted)
         yield from (step for step in drift if not isinstance(step[0], Recreate))
-    yield Close(cut_off), f"closes at {format_time(cut_off)}" if cut_off is not None else "not open yet"
+    yield Close(cut_off), _closes_at(spec, cut_off) if cut_off is not None else "not open yet"
+
+
+def _closes_at(spec: RoomSpec, cut_off: datetime) -> str:
+    """When newcomers are refused, and when those inside have to leave."""
+    closes = f"closes at {format_time(cut_off - spec.overrun_time)}"
+    return f"{closes}, for those inside at {format_time(cut_off)}" if spec.overrun_time else closes
 
 
 def _start(record: RoomRecord | None, adopt: str | None, live: Mapping[str, LiveRoom]) -> _Step:

@@ -47,6 +47,7 @@ def as_dict(plan: Plan, generated_at: datetime, place: Place = same) -> dict[str
         },
         "changes": [_change(change, plan) for change in plan.changes],
         "invalid": [error_dict(error, place) for error in plan.invalid],
+        **({"notes": list(plan.notes)} if plan.notes else {}),
     }
 
 
@@ -58,7 +59,7 @@ def _change(change: RoomChange, plan: Plan) -> dict[str, Any]:
         "actions": [str(name) for name in change.action_names],
         "fields": [field.as_dict() for field in change.fields],
         "disruption": str(change.disruption),
-        "participants": change.participants,
+        "participants": change.participants if plan.people_known else None,
         "deferred": change.deferred,
         "reason": _reason(change, plan),
         "steps": [step.as_dict() for step in steps_of(change, plan)],

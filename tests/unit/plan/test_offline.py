@@ -41,7 +41,10 @@ def test_what_an_apply_would_do_is_shown() -> None:
 def test_ids_are_unknown_unless_they_are_pinned() -> None:
     base = desired(manifest("b"))
     plan = compare_manifests(base, desired(manifest("a"), manifest("b", allow_chat=True)), NOW)
-    assert [change["id"] for change in as_dict(plan, NOW)["changes"]] == [None, None]
+    document = as_dict(plan, NOW)
+    assert [change["id"] for change in document["changes"]] == [None, None]
+    assert [change["participants"] for change in document["changes"]] == [None, None]
+    assert document["notes"] == [OFFLINE_NOTE]
     pinned = only(compare_manifests(base, desired(manifest("b"), manifest("c", pinned="c" * 24)), NOW))
     assert pinned.id == "c" * 24
 

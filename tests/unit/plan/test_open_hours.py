@@ -16,7 +16,7 @@ from tests.support.worlds import NOW, by_api, desired, kinds, live_room, manifes
 TODAY = {"opens": "2026-03-24T14:00", "closes": "2026-03-24T15:55"}
 EVENING = {"opens": "2026-03-24T14:00", "closes": "2026-03-24T20:00"}
 CUT_OFF = datetime(2026, 3, 24, 16, 10, tzinfo=UTC)
-CUT_OFF_TEXT = "closes at 2026-03-24T16:10:00.000Z"
+CUT_OFF_TEXT = "closes at 2026-03-24T15:55:00.000Z, for those inside at 2026-03-24T16:10:00.000Z"
 
 
 def open_room(**fields: Any) -> RoomRecord:
@@ -61,6 +61,13 @@ def test_whoever_is_inside_may_stay_for_the_overrun_and_the_plan_says_until_when
         "deferred until the room is empty or until 2026-03-24T16:10:00.000Z, 3 participants inside"
     )
     assert plan.changes_at == CUT_OFF
+
+
+def test_without_an_overrun_it_closes_for_all_at_once() -> None:
+    before = record("a", live="x")
+    after = manifest("a", **EVENING, overrun="0s")
+    change = only(planned(desired(after), (before,), (live_room(before),)))
+    assert change.reason == "manifest changed; closes at 2026-03-24T20:00:00.000Z"
 
 
 def test_after_the_overrun_the_room_goes_with_whoever_is_inside() -> None:
@@ -130,7 +137,8 @@ def test_new_hours_say_when_they_cut_off_whoever_is_inside() -> None:
     assert kinds(change) == ["Update", "Repair", "Close"]
     assert [type(action).__name__ for action in change.due] == ["Update", "Repair"]
     assert change.disruption is Disruption.DISCONNECTS
-    assert change.reason == "manifest changed; closes at 2026-03-24T20:15:00.000Z"
+    hours = "closes at 2026-03-24T20:00:00.000Z, for those inside at 2026-03-24T20:15:00.000Z"
+    assert change.reason == f"manifest changed; {hours}"
     assert not change.deferred
     now, later = steps_of(change, plan)
     assert (now.disruption, later.disruption) == (Disruption.NONE, Disruption.DISCONNECTS)
