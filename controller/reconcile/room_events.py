@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from typing import Final
+from typing import Final, TypeAlias
 
 from controller.access.occupancy import Removal
 from controller.clock import Clock
@@ -51,12 +51,20 @@ def unknown_author(_file: str) -> None:
     """For use without a Git history."""
 
 
+_Blocked: TypeAlias = tuple[BlockReason | None, bool]
+"""A guard, and whether there is a hold."""
+
+
+def _blocked(change: RoomChange) -> _Blocked:
+    return change.blocked_by, change.hold is not None
+
+
 @dataclass(slots=True)
 class RoomEvents:
     """Records the work on rooms, while this process holds the lease.
 
-    `_failed` has the last error by room id, `_held_back` what blocks a change, None if it is deferred,
-    `_guards` the active ones about the rooms directory, None before the first plan.
+    `_failed` has the last error by room id, `_held_back` what blocks a change: a guard or a hold, else
+    it is deferred, `_guards` the active ones about the rooms directory, None before the first plan.
     """
 
     log: EventLog
@@ -64,7 +72,7 @@ class RoomEvents:
     clock: Clock
     author_of: AuthorOf = unknown_author
     _failed: dict[str, str] = field(default_factory=dict)
-    _held_back: dict[str, BlockReason | None] = field(default_factory=dict)
+    _held_back: dict[str, _Blocked] = field(default_factory=dict)
     _guards: frozenset[BlockReason] | None = None
 
     def recorder(self, change: RoomChange, revision: str) -> Callable[[Action], None]:
@@ -136,7 +144,7 @@ class RoomEvents:
                 kind = EventType.DEFER if guard is None else EventType.GUARD
                 reason = f"{guard}: {plan.block_message(change)}" if guard else f"{change.waiting} {wait}"
                 self.log.record(self._event(change, kind, reason, plan.revision))
-        self._held_back = {room_id: change.blocked_by for room_id, change in held_back.items()}
+        self._held_back = {room_id: _blocked(change) for room_id, change in held_back.items()}
 
     def _compare_guards(self, plan: Plan) -> None:
         before = self._guards_on_record() if self._guards is None else self._guards
@@ -158,7 +166,7 @@ class RoomEvents:
     def _begins(self, change: RoomChange) -> bool:
         """Whether it has begun to wait; after a restart the room's status shows this."""
         if change.id in self._held_back:
-            return self._held_back[change.id] is not change.blocked_by
+            return self._held_back[change.id] != _blocked(change)
         conditions = change.record.status.conditions if change.record is not None else ()
         if change.blocked_by is None:
             return all(condition.type != "Deferred" for condition in conditions)

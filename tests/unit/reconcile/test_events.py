@@ -1,6 +1,7 @@
 """Which events the reconciler records, of what it did and of what has to wait."""
 
 from dataclasses import replace
+from datetime import timedelta
 
 import pytest
 
@@ -8,6 +9,7 @@ from controller.access.policy import Role, permission_for
 from controller.errors import LiveKitRejectedError, LiveKitUnavailableError, StoreUnavailableError
 from controller.manifests.snapshot import ManifestError, RoomsDirState
 from controller.records.events import Event
+from controller.records.record import Hold
 from controller.room import FieldChange
 from tests.support.fake_live import FakeLive
 from tests.support.fake_store import FakeDatabase
@@ -126,6 +128,23 @@ async def test_a_removal_that_waits_is_recorded_when_it_begins_to_wait() -> None
     process.live.go(process.name("a"), "ann")
     await process.reconcile()
     assert words(await process.news()) == ["remove"]
+
+
+async def test_what_a_hold_held_back_is_recorded_again_when_it_waits_for_people() -> None:
+    process = await converged("a", "b")
+    process.enter("a")
+    process.manifests = desired(manifest("b"))
+    await process.store.put_hold_all(Hold("ann", "the show is on", process.time.wall() + timedelta(hours=1)))
+    await process.reconcile()
+    assert [event.reason for event in await process.news()] == ["remove held"]
+    await process.store.put_hold_all(None)
+    for _ in range(2):
+        await process.reconcile()
+    (defer,) = await process.news()
+    assert (defer.type, defer.reason) == (
+        "defer",
+        "remove deferred until the room is empty, 1 participant inside",
+    )
 
 
 async def test_a_wait_that_an_earlier_controller_recorded_is_not_recorded_again() -> None:
