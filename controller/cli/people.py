@@ -15,7 +15,14 @@ def person_row(each: Participant, now: datetime) -> tuple[str, ...]:
     """The cells of one participant, in the order of HEADER."""
     since = format_age(now.timestamp() - each.joined_at / 1000)
     publishes = ", ".join(track.source.lower() for track in each.tracks) or "-"
-    return each.identity, each.name or "-", each.kind.lower(), role_of(each) or "-", since, publishes
+    return (
+        each.identity,
+        each.name or each.agent or "-",
+        each.kind.lower(),
+        role_of(each) or "-",
+        since,
+        publishes,
+    )
 
 
 def person_dict(each: Participant) -> dict[str, Any]:

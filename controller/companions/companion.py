@@ -42,12 +42,16 @@ class CompanionContext:
 
 @dataclass(frozen=True, slots=True)
 class NewCondition:
-    """A condition of a room now; the status writer adds the time of its last transition."""
+    """A condition of a room now; the status writer adds the time of its last transition.
+
+    `is_steady`: it changes only with the room's record and its live room, so it need not be asked for again.
+    """
 
     type: str
     status: str
     reason: str
     message: str = ""
+    is_steady: bool = False
 
 
 class Companion(Protocol):

@@ -81,6 +81,7 @@ class OccupancyTracker:
     """The last reads, by room id; raises LiveKitError's kinds.
 
     `asks`: the room should be served while people are inside. `is_served`: something may be there.
+    `max_empty_checks`: how many seemingly empty rooms are read at a resync.
     """
 
     reader: LiveKitReader
@@ -88,6 +89,7 @@ class OccupancyTracker:
     clock: Clock
     asks: Callable[[RoomRecord], bool]
     is_served: Callable[[RoomRecord], bool]
+    max_empty_checks: int = MAX_EMPTY_ROOM_CHECKS
     _seen: dict[str, _Seen] = field(default_factory=dict)
 
     def last(self, record: RoomRecord) -> Occupancy | None:
@@ -122,7 +124,7 @@ class OccupancyTracker:
                 yield record.id
             elif seen is None or not seen.occupancy.people:
                 quiet.append((seen.at if seen is not None else 0.0, record.id))
-        yield from (room_id for _, room_id in nsmallest(MAX_EMPTY_ROOM_CHECKS, quiet))
+        yield from (room_id for _, room_id in nsmallest(self.max_empty_checks, quiet))
 
     async def check(self, record: RoomRecord) -> Occupancy:
         """Who is inside its live room now; empty if it is not live."""

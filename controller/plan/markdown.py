@@ -6,9 +6,10 @@ key, as in the text.
 
 import json
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Final
 
+from controller.access.people import Headcount
 from controller.manifests.report import Place, error_text, same
 from controller.plan.model import Plan, RoomChange
 from controller.plan.render import sign, summary
@@ -50,11 +51,17 @@ def _cut_off(plan: Plan) -> str:
     cutting = [step for step in steps if step.disruption is Disruption.DISCONNECTS]
     if not plan.people_known:
         return f"; **disconnects everybody inside {pluralize(len(cutting), 'room')}**" if cutting else ""
-    now = sum(step.participants or 0 for step in cutting if not step.waits_for)
-    later = sum(step.participants or 0 for step in cutting if step.waits_for)
-    told = [pluralize(now, "participant")] if now else []
-    told += [f"{later} later" if now else f"{pluralize(later, 'participant')} later"] if later else []
+    now = _headcount(step for step in cutting if not step.waits_for)
+    later = _headcount(step for step in cutting if step.waits_for)
+    told = [str(now)] if now.seats else []
+    told += [f"{later.seats if now.people else later} later"] if later.seats else []
     return f"; **disconnects {' and '.join(told)}**" if told else ""
+
+
+def _headcount(steps: Iterable[Step]) -> Headcount:
+    counted = [(step.participants or 0, step.ingress) for step in steps]
+    ingress = sum(count for _, count in counted)
+    return Headcount(sum(seats for seats, _ in counted) - ingress, ingress)
 
 
 def _fitting(plan: Plan, room: int) -> Iterator[str]:

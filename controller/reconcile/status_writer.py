@@ -126,7 +126,7 @@ class StatusWriter:
         outdated = not self._is_sid_current(record) or status != record.status or bool(record.incomplete)
         for kept, wanted in (
             (self._unsettled, outdated),
-            (self._unsteady, bool(inputs.companions) or inputs.stalled),
+            (self._unsteady, not all(each.is_steady for each in inputs.companions) or inputs.stalled),
             (self._scheduled, record.spec.opening(self._seen.at) is not ALWAYS),
         ):
             (kept.add if wanted else kept.discard)(record.id)

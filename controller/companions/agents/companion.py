@@ -5,9 +5,9 @@ from collections.abc import Set as AbstractSet
 from itertools import chain
 
 from controller.companions.agents.applier import AgentApplier, backoff_key
-from controller.companions.agents.decision import AgentInputs, Step, condition, next_step
+from controller.companions.agents.decision import AgentInputs, condition, next_step
 from controller.companions.companion import CompanionContext, NewCondition
-from controller.companions.occupancy import Occupancy, OccupancyTracker
+from controller.companions.occupancy import EMPTY, Occupancy, OccupancyTracker
 from controller.errors import LiveKitError
 from controller.plan.model import Observed
 from controller.records.record import CallState, RoomRecord
@@ -21,7 +21,7 @@ class AgentCompanion:
     def __init__(self, context: CompanionContext) -> None:
         self._context, self._applier = context, AgentApplier(context)
         self._occupancy = OccupancyTracker(
-            context.reader, context.state, context.clock, asks=_asks, is_served=_is_served
+            context.reader, context.state, context.clock, _asks, _is_served, max_empty_checks=0
         )
         self._records: Mapping[str, RoomRecord] = {}
         self._concerned: tuple[RoomRecord, ...] = ()
@@ -47,7 +47,7 @@ class AgentCompanion:
         record = self._context.store.by_id.get(room_id)
         if record is None:
             return False
-        occupancy = await self._check_occupancy(record)
+        occupancy = await self._occupancy.check(record)
         record = self._context.store.by_id.get(room_id, record)
         step = next_step(self._inputs(record, occupancy))
         if step is None:
@@ -61,9 +61,7 @@ class AgentCompanion:
         """LiveKit puts agents out together with everybody else."""
 
     def condition(self, record: RoomRecord) -> NewCondition | None:
-        if not record.spec.agents:
-            return None
-        return condition(self._inputs(record, self._occupancy.last(record)))
+        return condition(record, is_live=self._context.state.live_room(record) is not None)
 
     def conditions_without_livekit(self, error: LiveKitError) -> Iterator[tuple[RoomRecord, NewCondition]]:
         """None is written: what is shown meanwhile is Unknown (reconcile/shown_conditions.py)."""
@@ -78,22 +76,14 @@ class AgentCompanion:
         self._applier.jobs.clear()
         self._context.metrics.agents.set(0)
 
-    async def _check_occupancy(self, record: RoomRecord) -> Occupancy:
-        before, occupancy = self._occupancy.last(record), await self._occupancy.check(record)
-        if before is not None and before != occupancy:
-            self._context.later(0.0)  # its status may change
-        return occupancy
-
     def _is_awaited(self, record: RoomRecord, *, audit: bool) -> bool:
         """Whether the record is enough for a step, or an agent may have come without a webhook."""
-        calls = record.agents
-        if calls is None:
-            return self._next_step(record) is not None
-        awaited = audit and any(call.state is CallState.CALLED for call in calls.calls)
-        return awaited or self._next_step(record) is not None
-
-    def _next_step(self, record: RoomRecord) -> Step | None:
-        return next_step(self._inputs(record, self._occupancy.last(record)))
+        calls, seen = record.agents, self._occupancy.last(record)
+        if calls is None and (seen is None or seen == EMPTY):
+            return False  # most rooms, most of the time
+        if audit and calls is not None and any(call.state is CallState.CALLED for call in calls.calls):
+            return True
+        return next_step(self._inputs(record, seen)) is not None
 
     def _inputs(self, record: RoomRecord, occupancy: Occupancy | None) -> AgentInputs:
         clock, backoff = self._context.clock, self._applier.backoff

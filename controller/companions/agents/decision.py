@@ -17,6 +17,7 @@ from controller.companions.companion import NewCondition
 from controller.companions.occupancy import AgentInside, Occupancy
 from controller.live.room import LiveRoom
 from controller.records.record import AgentCall, AgentCalls, CallState, RoomRecord
+from controller.text import quote_excerpt
 
 IDLE: Final = timedelta(seconds=60)
 """How long agents stay after the last person has left."""
@@ -215,48 +216,43 @@ class _View:
                 yield CallAgent(agent, call.failure if call is not None else "")
 
 
-def condition(inputs: AgentInputs) -> NewCondition | None:
-    """The condition of a room with agents; None without."""
-    agents = inputs.record.spec.agents
+def condition(record: RoomRecord, *, is_live: bool) -> NewCondition | None:
+    """The condition of a room with agents; None without. The record has all that was seen of them."""
+    agents, calls = record.spec.agents, record.agents
     if not agents:
         return None
-    seen = _seen(inputs)
-    missing = [agent.name for agent in agents if agent.name not in {one.name for one in seen.agents}]
-    if inputs.room is not None and not missing:
-        return NewCondition("Agents", "True", "Inside", f"{_names([agent.name for agent in agents])} inside")
-    if inputs.room is None or not seen.people:
-        return NewCondition("Agents", "False", "Idle", "no participants")
-    return _missing_condition(missing, inputs.record.agents)
+    states = {call.name: call.state for call in calls.calls} if calls is not None else {}
+    missing = [agent.name for agent in agents if states.get(agent.name) is not CallState.INSIDE]
+    if is_live and not missing:
+        return _condition("True", "Inside", f"{_names([agent.name for agent in agents])} inside")
+    if not is_live or calls is None or calls.empty_since is not None:
+        return _condition("False", "Idle", "no participants")
+    return _missing_condition(missing, calls)
 
 
-def _missing_condition(missing: list[str], calls: AgentCalls | None) -> NewCondition:
+def _condition(status: str, reason: str, message: str) -> NewCondition:
+    return NewCondition("Agents", status, reason, message, is_steady=True)
+
+
+def _missing_condition(missing: list[str], calls: AgentCalls) -> NewCondition:
     """The worst reason, and the agents that it is about."""
     reasons = {name: _reason(name, calls) for name in missing}
     worst = next(reason for reason in _TEXTS if reason in reasons.values())
     names = [name for name, reason in reasons.items() if reason == worst]
-    return NewCondition("Agents", "False", worst, _TEXTS[worst].format(names=_names(names)))
+    return _condition("False", worst, _TEXTS[worst].format(names=_names(names)))
 
 
-def _reason(name: str, calls: AgentCalls | None) -> str:
-    call = calls.call(name) if calls is not None else None
+def _reason(name: str, calls: AgentCalls) -> str:
+    call = calls.call(name)
     return call.failure if call is not None and call.failure in tuple(Failure) else "Calling"
 
 
 _TEXTS: Final = {
-    "Lost": "{names} left or crashed while people are inside, and is called again",
-    "NoWorker": "no worker has sent {names}: start one of that name, or add capacity",
+    "Lost": "{names} left or crashed while people are inside; called again",
+    "NoWorker": "no worker has sent {names}: start one, or add capacity",
     "Calling": "waiting for {names}",
 }
 """By reason, the worst first."""
-
-
-def _seen(inputs: AgentInputs) -> Occupancy:
-    """Who is inside; while that was not read, as the record has it."""
-    calls = inputs.record.agents
-    if inputs.occupancy is not None or calls is None:
-        return inputs.occupancy or Occupancy(0)
-    inside = (AgentInside(call.name, "") for call in calls.calls if call.state is CallState.INSIDE)
-    return Occupancy(0 if calls.empty_since is not None else 1, agents=tuple(inside))
 
 
 def _names(names: list[str]) -> str:
@@ -265,4 +261,4 @@ def _names(names: list[str]) -> str:
 
 def shown_name(name: str) -> str:
     """The agent for people."""
-    return name or "the unnamed agent"
+    return quote_excerpt(name) if name else "the unnamed agent"

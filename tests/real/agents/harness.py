@@ -2,13 +2,12 @@
 
 import asyncio
 from collections import Counter
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
 
 from controller.errors import LiveKitError
-from controller.live.room import Participant
 from controller.records.record import Condition, RoomRecord
 from tests.support.agents import AgentWorker
 from tests.support.controller import Site
@@ -29,8 +28,10 @@ class AgentSite(Site):
 
     async def agents(self, key: str) -> list[str]:
         """The names of the agents that LiveKit lists in the room."""
-        listed = await self.reader.participants(await self.room_name(key))
-        return sorted(one.agent for one in listed if one.agent is not None)
+        return await self._listed(await self.room_name(key))
+
+    async def _listed(self, name: str) -> list[str]:
+        return sorted(one.agent for one in await self.reader.participants(name) if one.agent is not None)
 
     async def until_agents(self, key: str, *names: str, within: float = WITHIN) -> None:
         """Return when exactly these are listed."""
@@ -60,21 +61,21 @@ class AgentSite(Site):
 
     @asynccontextmanager
     async def never_two(self, *keys: str) -> AsyncIterator[None]:
-        """All the while no room lists two agents of one name."""
-        watching = asyncio.create_task(self._watch(keys))
+        """All the while none of the live rooms lists two agents of one name."""
+        names, over = [await self.room_name(key) for key in keys], asyncio.Event()
+        watching = asyncio.create_task(self._watch(names, over))
         try:
             yield
         finally:
-            watching.cancel()
-            with suppress(asyncio.CancelledError):
-                await watching
+            over.set()
+            await watching
 
-    async def _watch(self, keys: tuple[str, ...]) -> None:
-        while True:
-            for key in keys:
+    async def _watch(self, names: Sequence[str], over: asyncio.Event) -> None:
+        while not over.is_set():
+            for name in names:
                 with suppress(LiveKitError):
-                    counts = Counter(await self.agents(key))
-                    assert max(counts.values(), default=1) == 1, f"two of one name in {key}: {counts}"
+                    counts = Counter(await self._listed(name))
+                    assert max(counts.values(), default=1) == 1, f"two of one name: {counts}"
             await asyncio.sleep(0.1)
 
 
@@ -89,7 +90,3 @@ async def agent_site(folder: Path, mongodb: str, **settings: str) -> AsyncIterat
     ):
         site.private = port
         yield site
-
-
-def names(people: list[Participant]) -> list[str]:
-    return sorted(one.identity for one in people)

@@ -147,10 +147,10 @@ async def test_a_lost_agent_is_called_again() -> None:
     assert len(live.called) == 2
     reasons = [event.reason for event in await process.recorded() if event.type == "agent"]
     assert reasons == [
-        "helper called",
-        "helper is inside",
-        "helper is gone while people are inside",
-        "helper is inside",
+        '"helper" called',
+        '"helper" is inside',
+        '"helper" is gone while people are inside',
+        '"helper" is inside',
     ]
 
 
@@ -326,7 +326,7 @@ async def test_a_room_without_people_costs_no_call() -> None:
     process, live, _ = await opened()
     await passes(process, 31)
     live.calls.clear()
-    await process.reconcile()
+    await process.reconcile(audit=True)
     assert live.calls == {"rooms": 1}
 
 
