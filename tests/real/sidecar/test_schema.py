@@ -117,6 +117,7 @@ def _beyond_schemas(case: Case) -> bool:
         return len({content.get("id"), (case.query or {}).get("id")} - {None}) != 1
     return (
         not OPEN_HOURS.isdisjoint(content)
+        or bool(content.get("agents"))  # each name once, of printable characters
         or _takes_all_seats(content)
         or _unsaid(content)
         or _terms(meant) > MAX_FILTER_TERMS
