@@ -1,6 +1,6 @@
 """Makes the pictures of the documents anew: all, or those that are named.
 
-python -m tests.pictures [architecture.svg] [plan.svg] [join.png]
+python -m tests.pictures [architecture.svg] [plan.svg] [size.svg] [join.png]
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Final
 
 from tests.pictures.architecture import architecture
 from tests.pictures.join_page import join_page
+from tests.pictures.size import size
 from tests.pictures.terminal import terminal
 from tests.support.documents import DOCS
 
@@ -26,6 +27,7 @@ def _join() -> bytes:
 MAKERS: Final[Mapping[str, Callable[[], bytes]]] = {
     "architecture.svg": lambda: architecture().encode(),
     "plan.svg": lambda: terminal().encode(),
+    "size.svg": lambda: size().encode(),
     "join.png": _join,
 }
 

@@ -5,6 +5,7 @@ from html import unescape
 
 from tests.pictures.__main__ import FOLDER, MAKERS
 from tests.pictures.architecture import architecture
+from tests.pictures.size import size
 from tests.pictures.terminal import terminal
 from tests.support.documents import ROOT
 
@@ -28,6 +29,10 @@ def test_figure_of_the_architecture_names_folders_that_exist() -> None:
 def test_picture_of_a_plan_shows_what_the_verb_prints() -> None:
     shown = texts((FOLDER / "plan.svg").read_text())
     assert shown == texts(terminal()), "run `python -m tests.pictures plan.svg`"
+
+
+def test_plot_of_sizes_shows_the_figures_of_its_document() -> None:
+    assert (FOLDER / "size.svg").read_text() == size(), "run `python -m tests.pictures size.svg`"
 
 
 def test_pictures_are_small() -> None:
