@@ -23,6 +23,7 @@ SPECS: list[dict[str, Any]] = [
     {"allow_webinar_mode": True, "mediaType": "MEDIA_TYPE_AUDIO_ONLY"},
     {"max_participants": 5},
     {"active": False},
+    {"live": "on-demand"},
 ]
 FOREIGN = [
     "",
@@ -128,6 +129,19 @@ def _interrupted(world: World, room: str) -> None:
     world.records[room] = world.records[room].without_live_name(world.now)
 
 
+def _asked_for(world: World, room: str) -> None:
+    """Somebody asks for the room."""
+    world.wanted.add(room)
+
+
+def _counted(world: World, room: str) -> None:
+    """It is known who is inside."""
+    record = world.records[room]
+    if record.live is not None and record.live.name in world.live:
+        name = record.live.name
+        world.records[room] = record.with_occupancy(name, occupied=world.occupied(name))
+
+
 def _doubled(world: World, room: str) -> None:
     """Somebody's copy of a live room, mark and all."""
     world.live[f"copy-{room}"] = live_room(world.records[room], f"copy-{room}")
@@ -142,8 +156,8 @@ def database_lost(world: World) -> None:
 def create_by_api(number: int) -> Event:
     def event(world: World) -> None:
         world.called += 1
-        room = by_api(record(f"an api room {world.called}", **SPECS[number]))
-        world.records[room.id] = replace(room, status=Status(0))
+        room = by_api(record(f"an api room {world.called}"))
+        world.records[room.id] = replace(room, spec=spec(**SPECS[number]), status=Status(0))
 
     return event
 
@@ -202,6 +216,8 @@ other_events: st.SearchStrategy[Event] = st.one_of(
     st.builds(foreign, st.integers(0, len(FOREIGN) - 1)),
     st.builds(on_record, _number, st.just(_lost)),
     st.builds(on_record, _number, st.just(_interrupted)),
+    st.builds(on_record, _number, st.just(_asked_for)),
+    st.builds(on_record, _number, st.just(_counted)),
     st.builds(on_record, _number, st.just(_doubled)),
     st.just(database_lost),
     api_events,

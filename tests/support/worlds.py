@@ -161,6 +161,8 @@ class World:
     live: dict[str, LiveRoom] = field(default_factory=dict)
     people: dict[str, set[str]] = field(default_factory=dict)
     now: datetime = NOW
+    wanted: set[str] = field(default_factory=set)
+    """The rooms for which somebody asks, by id."""
     made: int = 0
     called: int = 0
     """How many rooms were made by API."""
@@ -189,7 +191,7 @@ class World:
 
     def plan(self, **fields: Any) -> Plan:
         """As the reconciler plans: a draft, a look inside the rooms it names, the plan."""
-        given = plan_inputs(now=self.now, **fields)
+        given = plan_inputs(now=self.now, wanted=frozenset(self.wanted), **fields)
         return make_plan(self.observed(names_to_check(make_plan(self.observed(), given))), given)
 
     def converge(self, plan: Plan, *, chores: bool = True) -> None:
@@ -199,12 +201,13 @@ class World:
         if chores:
             for chore in plan.chores:
                 self._run_maintenance(chore)
+        self.wanted.clear()
 
     def run_until_stable(self, rounds: int = 4, **fields: Any) -> Plan:
         """Plan and carry out until nothing is due; the last plan."""
         for _ in range(rounds):
             plan = self.plan(**fields)
-            standing = any(isinstance(chore, FinalizeApiRemoval) for chore in plan.chores)
+            standing = any(isinstance(chore, FinalizeApiRemoval | RetireVanished) for chore in plan.chores)
             if not standing and not any(change.due for change in plan.changes):
                 return plan
             self.converge(plan)
@@ -288,8 +291,8 @@ class World:
             case CheckOccupancy(room) if room.live is not None:
                 inside = self.occupied(room.live.name)
                 self.records[room.id] = self.records[room.id].with_occupancy(room.live.name, occupied=inside)
-            case RetireVanished(room):
-                self.records[room.id] = self.records[room.id].without_live_name(self.now)
+            case RetireVanished(room) if self.records[room.id] == room:
+                self.records[room.id] = room.without_live_name(self.now)
             case EnforcePermissions():
                 pass
 

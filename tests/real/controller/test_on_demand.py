@@ -83,6 +83,13 @@ async def test_each_life_of_a_room_has_another_name(venue: Site) -> None:
     await until(recorded)
 
 
+async def test_livekit_closes_a_room_that_has_been_empty_for_its_timeout(venue: Site) -> None:
+    """With a second in place of ten minutes."""
+    await venue.writer.create_room("short-lived", "", 5, 1)
+    await venue.until_live(lambda live: "short-lived" not in live)
+    assert not await venue.reader.is_listed("short-lived")
+
+
 async def test_what_the_verbs_say_of_a_sleeping_room(venue: Site) -> None:
     await sleeping(venue, "desk")
     (_, row) = (await venue.verb("get")).out.splitlines()

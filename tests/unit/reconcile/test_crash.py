@@ -168,3 +168,34 @@ async def test_a_crash_in_between_a_tombstones_end_leaves_no_room() -> None:
         assert {room.key for room in database.rooms.values()} == AFTER.rooms.keys()
         assert not any(room.retired for room in database.rooms.values())
         assert len(await last.listed()) == sum(room.spec.active for room in AFTER.rooms.values())
+
+
+@pytest.mark.parametrize("after", [False, True], ids=["before the call", "after the call"])
+async def test_a_crash_while_a_room_is_woken_or_falls_asleep_leaves_one_room_or_none(after: bool) -> None:
+    manifests = desired(manifest("woken", live="on-demand"), manifest("ended", live="on-demand"))
+    died_at: Counter[str] = Counter()
+    for fuse in steps(after=after):
+        live, database = FakeLive(), FakeDatabase()
+        first = await start(live, database, manifests)
+        first.reconciler.want(first.record("ended").id)
+        await first.run_until_stable()
+        ended = first.name("ended")
+        live.vanish(ended)
+        process = InProcess(fused(live, fuse), store=fused(FakeStore(database), fuse))
+        process.manifests = manifests
+        process.reconciler.want(first.record("woken").id)
+        with contextlib.suppress(Died):
+            await process.reconciler.reconcile(read_files=True)
+        await asyncio.gather(*process.task_runner._tasks.values(), return_exceptions=True)
+        again = await start(live, database, manifests)
+        rooms = {room.key: room for room in database.rooms.values()}
+        names = {room.live.name for room in rooms.values() if room.live is not None}
+        assert await again.listed() == names
+        assert ended not in names
+        again.reconciler.want(rooms["woken"].id)
+        await again.run_until_stable()
+        assert await again.listed() == {again.name("woken")}
+        if not fuse.burnt:
+            break
+        died_at[fuse.last] += 1
+    assert died_at.keys() >= {"save", "create_room"}
