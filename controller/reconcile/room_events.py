@@ -82,7 +82,7 @@ class RoomEvents:
 
         def on_done(action: Action) -> None:
             kind = event_type(action, change)
-            own = is_scheduled(action) or _is_on_demand(action)
+            own = is_scheduled(action) or _is_on_demand(action, change)
             ours = file is not None or kind in _OURS_ON_API_ROOMS or own
             if kind in recorded or not ours:
                 return
@@ -193,7 +193,7 @@ class RoomEvents:
             return SCHEDULE
         file = manifest_file(change)
         repairs = (isinstance(action, Heal) and vanished(change)) or _adopts_again(action)
-        repairs = repairs or _is_on_demand(action)
+        repairs = repairs or _is_on_demand(action, change)
         if file is None or repairs or isinstance(action, Repair | RestoreRecord | DeleteRetiredRoom):
             return CONTROLLER
         return self.author_of(file) or f"manifest {file}"
@@ -204,9 +204,14 @@ def is_scheduled(action: Action) -> bool:
     return isinstance(action, Close) or (isinstance(action, Start | Stop) and action.scheduled)
 
 
-def _is_on_demand(action: Action) -> bool:
+def _is_on_demand(action: Action, change: RoomChange) -> bool:
     """Whether it begins or ends a life of a room that is live on demand, by nobody's change."""
-    return isinstance(action, PutToSleep) or (isinstance(action, Start) and action.wanted)
+    match action:
+        case Start():
+            return action.wanted
+        case Heal():  # of a start that was interrupted
+            return change.record is not None and change.record.spec.is_on_demand
+    return isinstance(action, PutToSleep)
 
 
 def _adopts_again(action: Action) -> bool:

@@ -79,12 +79,11 @@ async def test_each_life_of_a_room_has_another_name(venue: Site) -> None:
 
     async def recorded() -> bool:
         events = json.loads((await venue.verb("events", "desk", "-o", "json")).out)
-        lives[:] = [f"{each['type']}: {each['reason']}" for each in events if each["by"] == "controller"]
+        lives[:] = [each["type"] for each in events if each["by"] == "controller"]
         return len(lives) >= 5
 
     await until(recorded)
-    begins, is_over = "start: somebody asks for the room", "stop: LiveKit closed the empty room"
-    assert lives == [begins, is_over, begins, is_over, begins]
+    assert lives == ["start", "stop", "start", "stop", "start"]
 
 
 async def test_livekit_closes_a_room_that_has_been_empty_for_its_timeout(venue: Site) -> None:

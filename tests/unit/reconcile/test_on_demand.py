@@ -181,6 +181,7 @@ async def test_a_life_that_was_interrupted_is_ended_or_goes_on() -> None:
     await process.store.save(room, room.with_live_name("half", process.time.wall()))
     assert await wake(process) == "half"
     assert await process.listed() == {"half"}
+    assert [event.by for event in await process.recorded() if event.type == "start"] == ["controller"]
 
 
 async def test_a_room_that_becomes_on_demand_ends_when_it_is_empty() -> None:
