@@ -66,7 +66,7 @@ is removed after ten seconds and once it is empty; a tombstone keeps its names f
 Recordings run next to the plan, so that a fault in one never delays its room. companions/companion.py is the
 interface of such a companion; reconcile/companion_runner.py runs them. For recordings a pure
 function (companions/recording/decision.py) decides the next step from what LiveKit lists and who is inside,
-and applier.py carries it out.
+and applier.py carries it out. LiveKit's agents are called by a second one, companions/agents/.
 
 git.py finds the commit of a manifest; `plan`, `status`, `describe` and events show it.
 

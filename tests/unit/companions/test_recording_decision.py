@@ -253,11 +253,12 @@ def test_each_layout_goes_on_under_its_own_mode_alone(mode: str, layout: str, pa
     assert goes_on == [mode]
 
 
-def test_hidden_ones_agents_and_recorders_are_nobody() -> None:
+def test_hidden_ones_streams_agents_and_recorders_are_nobody() -> None:
     people = [
         Participant("ann", permission=Permission(can_publish=True)),
         Participant("hid", permission=Permission(hidden=True)),
         Participant("bot", kind="AGENT"),
+        Participant("camera", kind="INGRESS"),
         Participant("EG_1", kind="EGRESS"),
         Participant("EG_2", recorder=True),
     ]

@@ -336,3 +336,26 @@ def _fields(room: Any) -> dict[str, Any]:
 
 def _millis(process: InProcess) -> int:
     return int(process.time.wall().timestamp() * 1000)
+
+
+async def test_a_room_on_demand_has_agents_in_each_of_its_lives() -> None:
+    live = FakeLive()
+    live.workers = {"helper"}
+    process = InProcess(live)
+    process.manifests = desired(hall("helper", live="on-demand"))
+    await process.run_until_stable()
+    assert said(process) == ("False", "Idle")
+    for count in (1, 2):
+        process.reconciler.want(process.record("hall").id)
+        await process.reconcile()
+        name = process.name("hall")
+        live.enter(name, "ann", TALKER)
+        await passes(process)
+        assert (len(live.called), said(process)) == (count, ("True", "Inside"))
+        live.go(name, "ann")
+        await passes(process, 1)
+        await passes(process, 61)
+        assert inside(live, name) == []
+        live.vanish(name)
+        await passes(process, 5)
+        assert process.record("hall").live is None
