@@ -6,7 +6,9 @@ key, as in the text.
 
 import json
 import re
+from bisect import bisect_right
 from collections.abc import Iterable, Iterator, Sequence
+from itertools import accumulate
 from typing import Final
 
 from controller.access.people import Headcount
@@ -65,10 +67,10 @@ def _headcount(steps: Iterable[Step]) -> Headcount:
 
 
 def _fitting(plan: Plan, room: int) -> Iterator[str]:
-    """The rooms, as far as they fit."""
-    shown = 0
-    for group in _groups(plan):
-        lines = list(_rows(group, plan))
+    """The rooms, as far as they fit; a large group leaves room for what the next ones are."""
+    shown, groups = 0, _groups(plan)
+    for group in groups:
+        lines = list(_rows(group, plan, room if group is groups[-1] else room // 2))
         length = sum(len(line) + 1 for line in lines)
         if length > room:
             rest = len(plan.changes) - shown
@@ -94,18 +96,27 @@ def _likeness(change: RoomChange, plan: Plan) -> tuple[object, ...]:
     return change.reason, tuple(steps_of(change, plan)), last_failure(change), fields
 
 
-def _rows(group: Sequence[RoomChange], plan: Plan) -> Iterator[str]:
+def _rows(group: Sequence[RoomChange], plan: Plan, room: int) -> Iterator[str]:
     if len(group) < MIN_FOLDED:
         for change in group:
             yield from _room(change, plan)
         return
     first = group[0]
-    yield f"<details><summary>{sign(first)} {len(group)} rooms: {_what(first, plan)}</summary>"
-    yield ""
-    yield ", ".join(_code(redact_key(change.key)) for change in group)
-    yield from _lines(first, plan, without=("name",))
-    yield "</details>"
-    yield ""
+    head = [f"<details><summary>{sign(first)} {len(group)} rooms: {_what(first, plan)}</summary>", ""]
+    foot = [*_lines(first, plan, without=("name",)), "</details>", ""]
+    yield from head
+    yield _names(group, room - sum(len(line) + 1 for line in (*head, *foot)) - 1)
+    yield from foot
+
+
+def _names(group: Sequence[RoomChange], room: int) -> str:
+    """Their keys, as many as fit, but at least one."""
+    keys = [_code(redact_key(change.key)) for change in group]
+    ends = list(accumulate(len(key) + len(", ") for key in keys))
+    if ends[-1] <= room:
+        return ", ".join(keys)
+    fitting = max(1, bisect_right(ends, room - len(f"and {len(keys)} more")))
+    return f"{', '.join(keys[:fitting])} and {len(keys) - fitting} more"
 
 
 def _room(change: RoomChange, plan: Plan) -> Iterator[str]:

@@ -90,6 +90,13 @@ def test_five_thousand_rooms_fit_into_one_comment() -> None:
     wanted = desired(*(manifest(f"{n}", max_participants=n + 30) for n in range(5_000)))
     waiting = as_markdown(planned(wanted, rooms, tuple(map(live_room, rooms)), people))
     assert len(waiting) <= MAX_LENGTH
+    gone = tuple(record(f"{'deep/' * 9}{n}", active=False) for n in range(5_000))
+    other = manifest("new", name="Another", user_id="ann", max_participants=9, allow_chat=True)
+    removed = as_markdown(planned(desired(other), gone))
+    assert MAX_LENGTH // 3 < len(removed) <= MAX_LENGTH
+    assert "- 5000 rooms: remove (manifest deleted, id and links end until the key comes back)" in removed
+    assert re.search(r"</code> and \d+ more\n", removed)
+    assert "<code>new</code>" in removed, "the next group is told, too"
     assert waiting.count("  - waits: recreate") > 50
     errors = tuple(ManifestError(f"{n}.yaml", "x" * 300) for n in range(1_000))
     assert len(as_markdown(Plan(invalid=errors))) <= MAX_LENGTH
