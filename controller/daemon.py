@@ -300,7 +300,7 @@ async def _follow(store: RoomStore, process: Process, forwarder: WebhookForwarde
             if process.state.mongodb.up:  # the first call that fails: a pass says it at once
                 process.state.mongodb.record_failure(error)
                 process.triggers.wake()
-        await asyncio.sleep(forwarder.next_poll_in())
+        await forwarder.wait_for_next_poll()
 
 
 T = TypeVar("T")

@@ -1,6 +1,8 @@
 """Decides what a webhook requires, and forwards it from a replica on standby to the holder of the lease."""
 
+import asyncio
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -125,7 +127,8 @@ class WebhookForwarder:
     ) -> None:
         self._act, self._want = act, want
         self._lease, self._state, self._relay = lease, state, relay
-        self._instance, self._polls = instance, 0
+        self._instance = instance
+        self._polls, self._wished = 0, asyncio.Event()
 
     def on_webhook(self, event: WebhookEvent) -> None:
         """A verified webhook. Does not wait and never fails; on standby it is dropped without MongoDB."""
@@ -145,11 +148,18 @@ class WebhookForwarder:
         else:
             self._relay.enqueue(ForwardedEvent(ROOM_WANTED, room_id, "", ""))
             self._polls = POLLS_PER_WISH
+            self._wished.set()
 
-    def next_poll_in(self) -> float:
-        """Seconds until what other replicas wrote is read again: few while a caller waits for it."""
-        self._polls -= self._polls > 0
-        return POLL_SECONDS if self._polls else FOLLOW_SECONDS
+    async def wait_for_next_poll(self) -> None:
+        """Until what other replicas wrote is to be read again: soon while a caller waits for it."""
+        if not self._polls:
+            with suppress(TimeoutError):
+                async with asyncio.timeout(FOLLOW_SECONDS):
+                    await self._wished.wait()
+        self._wished.clear()
+        if self._polls:
+            self._polls -= 1
+            await asyncio.sleep(POLL_SECONDS)
 
     def forward_received(self) -> None:
         """Act on what was forwarded. A replica on standby drops it: the holder of the lease reads it."""

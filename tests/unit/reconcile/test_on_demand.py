@@ -7,10 +7,12 @@ import pytest
 from controller.access.policy import Role, permission_for
 from controller.errors import LiveKitRejectedError
 from controller.live.webhook import WebhookEvent
+from controller.reconcile import webhooks
 from controller.reconcile.trackers import WISH_SECONDS
-from controller.reconcile.webhooks import FOLLOW_SECONDS, POLL_SECONDS, WebhookForwarder
+from controller.reconcile.webhooks import POLLS_PER_WISH, WebhookForwarder
 from controller.records.record import RoomRecord
 from tests.support.inprocess import InProcess
+from tests.support.wait import PATIENCE
 from tests.support.worlds import INSTANCE, desired, manifest, spec
 
 SPEAKER = permission_for(Role.SPEAKER, spec())
@@ -241,10 +243,20 @@ async def test_a_wish_at_a_replica_on_standby_reaches_the_holder(pair: Pair) -> 
     assert pair.standby.state.live_room(record) is not None
 
 
-async def test_a_replica_reads_soon_what_others_wrote_while_somebody_waits(pair: Pair) -> None:
-    assert pair.here.next_poll_in() == FOLLOW_SECONDS
+async def test_a_replica_reads_soon_what_others_wrote_while_somebody_waits(
+    pair: Pair, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(webhooks, "FOLLOW_SECONDS", 3600.0)
+    monkeypatch.setattr(webhooks, "POLL_SECONDS", 0.0)
+    waiting = asyncio.create_task(pair.here.wait_for_next_poll())
+    await asyncio.sleep(0)
+    assert not waiting.done()
     pair.here.want("an id")
-    assert pair.here.next_poll_in() == POLL_SECONDS
-    waits = [pair.here.next_poll_in() for _ in range(20)]
-    assert waits[0] == POLL_SECONDS
-    assert waits[-1] == FOLLOW_SECONDS
+    async with asyncio.timeout(PATIENCE):
+        await waiting
+        for _ in range(POLLS_PER_WISH - 1):
+            await pair.here.wait_for_next_poll()
+    idle = asyncio.create_task(pair.here.wait_for_next_poll())
+    await asyncio.sleep(0.01)
+    assert not idle.done()
+    idle.cancel()
