@@ -5,15 +5,20 @@ Each job is a process of its own, as in production.
 
 import os
 import signal
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.cache import python_with
 from tests.support.child_process import Child
 from tests.support.livekit import LiveKitServer
 from tests.support.wait import until
 
 _ROOT = Path(__file__).parents[2]
+
+
+def livekit_agents() -> Path:
+    """The interpreter that runs workers. Its half a gigabyte of packages is not in the tests' environment."""
+    return python_with("livekit-agents==1.8.9")
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,11 +46,8 @@ class AgentWorker(Child):
             f"LIVEKIT_API_SECRET={self._livekit.secret}",
             f"AGENT_NAME={self.agent}",
         )
-        python = (
-            sys.executable,
-            "-m",
-            "tests.support.agent_program",
-        )  # by its path, livekit would be a sibling
+        # by its path, livekit would be a sibling
+        python = (str(livekit_agents()), "-m", "tests.support.agent_program")
         self.launch(("env", "-C", str(_ROOT), *environment, *python, "start", "--log-level", "info"))
         await until(self._has_registered)
 

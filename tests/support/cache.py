@@ -41,6 +41,17 @@ def go_build(source: Path, binary: str) -> Path:
     return _built(program, ("go", "build", "-o", f"{program}.new", "."), source, {})
 
 
+def python_with(requirement: str) -> Path:
+    """The interpreter of a virtual environment with this package, for what only a few tests start."""
+    version = f"{sys.version_info.major}.{sys.version_info.minor}"
+    folder = cache_dir() / "python" / f"{version}-{re.sub(r'[^A-Za-z0-9.-]+', '-', requirement)}"
+    made, python = folder / "made", folder / "bin" / "python"
+    steps = ('"$0" -m venv "$1"', '"$1/bin/python" -m pip install --quiet "$2"', 'touch "$1/made.new"')
+    command = ("sh", "-ec", "\n".join(steps), sys.executable, str(folder), requirement)
+    _built(made, command, Path.cwd(), {"PIP_DISABLE_PIP_VERSION_CHECK": "1"})
+    return python
+
+
 def _built(program: Path, command: Sequence[str], where: Path, env: dict[str, str]) -> Path:
     """`program`, made by `command` where it is missing; processes that want the same one build it once."""
     program.parent.mkdir(parents=True, exist_ok=True)

@@ -16,6 +16,7 @@ import grimp
 
 PARTS: Final = {
     "livekit": "livekit_binary",
+    "agents": "livekit_agents",
     "egress": "build",
     "chromium": "chromium",
     "redis": "redis_server",
