@@ -172,9 +172,8 @@ class _View:
     def _with_seen(self, calls: AgentCalls, name: str) -> AgentCalls:
         call, inside = calls.call(name), bool(self.inside(name))
         if inside and (call is None or call.state is CallState.CALLED):
-            return replace(
-                calls.with_call(AgentCall(name, self.inputs.now, CallState.INSIDE)), sid=self.room.sid
-            )
+            sid = calls.sid if self.may_resume else self.room.sid  # others may still come back
+            return replace(calls.with_call(AgentCall(name, self.inputs.now, CallState.INSIDE)), sid=sid)
         if call is None or inside:
             return calls
         left = call.state is CallState.INSIDE and not self.has_people and not self.may_resume

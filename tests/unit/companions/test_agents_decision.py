@@ -103,6 +103,17 @@ def test_what_is_written_is_written_once(inputs: AgentInputs) -> None:
         assert not isinstance(next_step(again), UpdateCalls)
 
 
+def test_an_agent_that_may_come_back_is_not_given_up_because_another_one_came() -> None:
+    made_again = replace(ROOM, created_at=int(NOW.timestamp() * 1000))
+    both = (AgentCall("a", NOW, CallState.CALLED), AgentCall("b", NOW, CallState.INSIDE))
+    room = record("hall", live="now", agents=read_agents(["a", "b"]))
+    before = replace(room, agents=AgentCalls("now", "RM_0", both))
+    seen = AgentInputs(before, made_again, Occupancy(1, agents=(AgentInside("a", "PA_1"),)), NOW)
+    step = next_step(seen)
+    assert isinstance(step, UpdateCalls)
+    assert next_step(replace(seen, record=replace(room, agents=step.calls))) is None
+
+
 @given(facts())
 def test_a_condition_is_there_while_there_are_agents(inputs: AgentInputs) -> None:
     shown = condition(inputs.record, is_live=inputs.room is not None)
