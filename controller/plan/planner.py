@@ -1,23 +1,23 @@
 """The planner: observed state and rules -> one plan for all rooms. Pure.
 
-Stage 1 (matching.py) finds the record of each manifest. Stage 2 (here) decides what each room needs to
-match its spec. guards.py blocks unsafe removals, and defers what would disconnect people.
+Stage 1 (matching.py) finds the record of each manifest. Stage 2 (live_steps.py) decides what the live side of
+each room needs. guards.py blocks unsafe removals, and defers what would disconnect people.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from itertools import chain
-from typing import Final, TypeAlias
+from typing import Final
 
 from controller.access.people import people_to_wait_for
-from controller.live.room import ON_DEMAND_TIMEOUT_SECONDS, LiveRoom
 from controller.manifests.snapshot import ManifestRoom
 from controller.plan.fields import adoption_disruption, disruption, drift
 from controller.plan.guards import apply_guards, guarded_rooms, people_inside
+from controller.plan.live_steps import PlanContext, Step, coming_close, live_steps
 from controller.plan.maintenance import plan_chores
 from controller.plan.matching import Match, Matching, match
-from controller.plan.metadata import empty_timeout, has_mark, is_of_foreign, room_metadata
+from controller.plan.metadata import has_mark
 from controller.plan.model import (
     Action,
     Adopt,
@@ -30,37 +30,27 @@ from controller.plan.model import (
     Observed,
     Plan,
     PlanInputs,
-    PutToSleep,
     Recreate,
     Remove,
     Repair,
     RestoreRecord,
     RoomChange,
-    Start,
-    Stop,
     Update,
 )
 from controller.plan.moves import find_moves, with_moves
-from controller.plan.ownership import Ownership, classify_rooms, without_impostors
+from controller.plan.ownership import classify_rooms, without_impostors
 from controller.plan.unusable import claims, notes, restorations
 from controller.records.record import Hold, Origin, RoomRecord
 from controller.room import (
-    HOURS,
     Disruption,
     FieldChange,
     RoomSpec,
     field_changes,
-    format_time,
     redact_key,
 )
-from controller.text import quote_excerpt
 
 REMOVED: Final = "manifest deleted, id and links end until the key comes back"
-CLOSED: Final = "Closed"
-"""The reason of the condition Ready while a room is closed."""
 SECOND_FILE: Final = "the recording goes on in a second file"
-_Step: TypeAlias = tuple[Action, str]
-"""An action and the reason for it."""
 
 
 def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
@@ -74,7 +64,7 @@ def make_plan(observed: Observed, inputs: PlanInputs) -> Plan:
     claimed = claims(observed, inputs.id_key)
     restored = {each.damaged.record.id: each for each in restorations(observed, claimed)}
     matching = _match(observed, inputs, claimed)
-    context = _PlanContext(observed, owners, inputs)
+    context = PlanContext(observed, owners, inputs)
     needs = [_with_hold(need, context) for need in _needs(matching, context)]
     needs += map(_restoration, restored.values())
     planned = [_change(need, observed) for need in sorted(needs, key=lambda need: need.key)]
@@ -139,52 +129,6 @@ def _waits_for_empty_room(action: Action) -> bool:
 
 
 @dataclass(frozen=True, slots=True)
-class _PlanContext:
-    """The inputs that all rooms share."""
-
-    observed: Observed
-    owners: Ownership
-    inputs: PlanInputs
-
-    def adoptable(self, room_id: str) -> LiveRoom | None:
-        """The live room with our mark of this room, under a name that no record has."""
-        unknown = self.owners.unknown
-        marks = self.inputs.owner.room_marks(room_id) if unknown else ()
-        return next((unknown[mark][0] for mark in marks if mark in unknown), None)
-
-    def adopt_steps(
-        self, room: LiveRoom, spec: RoomSpec, room_id: str, *, was_foreign: bool
-    ) -> Iterator[_Step]:
-        """Take the live room over as it is, then correct what can be corrected."""
-        if has_mark(room.metadata):
-            why = "adopts an existing LiveKit room of this instance"
-        else:
-            why = f"adopts the LiveKit room {quote_excerpt(room.name)}"
-        yield Adopt(room.name, room.sid if was_foreign else ""), why
-        yield from self.drift_steps(room, spec, room_id, adopted=was_foreign)
-
-    def drift_steps(self, room: LiveRoom, spec: RoomSpec, room_id: str, *, adopted: bool) -> Iterator[_Step]:
-        """Bring the live room to the spec."""
-        owner, store = self.inputs.owner, self.inputs.store
-        if room.metadata != room_metadata(spec, room_id, owner, store, self.inputs.now, adopted=adopted):
-            yield Repair(room.name), "LiveKit room metadata is out of date"
-        if problem := _lasting_drift(room, spec):
-            yield PutToSleep() if spec.is_on_demand else Recreate(), problem
-
-
-def _lasting_drift(room: LiveRoom, spec: RoomSpec) -> str:
-    """What cannot be changed on the live room; '' if it is as specified."""
-    timeouts = (room.empty_timeout, room.departure_timeout)
-    if room.max_participants != spec.max_participants:
-        return "max_participants cannot be changed on a live room"
-    if spec.is_on_demand and max(timeouts) > ON_DEMAND_TIMEOUT_SECONDS:
-        return "LiveKit would keep the room when it is empty"
-    if min(timeouts) < empty_timeout(spec):
-        return "LiveKit would close the room when it is empty"
-    return ""
-
-
-@dataclass(frozen=True, slots=True)
 class _Need:
     """A room that differs from its spec, and the first steps to correct it."""
 
@@ -192,11 +136,11 @@ class _Need:
     id: str
     spec: RoomSpec
     record: RoomRecord | None
-    steps: tuple[_Step, ...]
+    steps: tuple[Step, ...]
     hold: Hold | None = None
 
 
-def _with_hold(need: _Need, context: _PlanContext) -> _Need:
+def _with_hold(need: _Need, context: PlanContext) -> _Need:
     """A held room is served as its record has it; what else it needs waits, last in order."""
     record, inputs = need.record, context.inputs
     if record is None or record.removed:
@@ -207,25 +151,25 @@ def _with_hold(need: _Need, context: _PlanContext) -> _Need:
         return need
     served = (
         step
-        for step in _live_steps(context, record.id, record.spec, record)
+        for step in live_steps(context, record.id, record.spec, record)
         if not isinstance(step[0], Holdable)
     )
     return replace(need, steps=(*served, *waiting), hold=hold)
 
 
-def _needs(matching: Matching, context: _PlanContext) -> Iterator[_Need]:
+def _needs(matching: Matching, context: PlanContext) -> Iterator[_Need]:
     for matched in matching.matches:
         spec, record = matched.manifest.spec, matched.record
         alive = record if record is not None and not record.removed else None
         adopt = matched.manifest.adopt if alive is None or alive.adopted is None else None
-        live_steps = _live_steps(context, matched.id, spec, alive, adopt)
-        if steps := (*_follow_manifest(matched), *live_steps, *_coming_close(spec, alive, context)):
+        on_live = live_steps(context, matched.id, spec, alive, adopt)
+        if steps := (*_follow_manifest(matched), *on_live, *coming_close(spec, alive, context)):
             yield _Need(matched.manifest.key, matched.id, spec, record, steps)
     for record in matching.untouched:
-        if steps := tuple(_live_steps(context, record.id, record.spec, record)):
+        if steps := tuple(live_steps(context, record.id, record.spec, record)):
             yield _Need(record.key, record.id, record.spec, record, steps)
     for record in matching.gone:
-        live = _live_steps(context, record.id, record.spec, record)
+        live = live_steps(context, record.id, record.spec, record)
         # what it needs while its removal is blocked; it is not replaced any more
         serve = [step for step in live if not isinstance(step[0], Recreate)]
         yield _Need(record.key, record.id, record.spec, record, (*serve, (Remove(), REMOVED)))
@@ -247,7 +191,7 @@ def _restoration(action: RestoreRecord) -> _Need:
     return _Need(wanted.key, record.id, wanted.spec, None, (step,))
 
 
-def _follow_manifest(matched: Match) -> tuple[_Step, ...]:
+def _follow_manifest(matched: Match) -> tuple[Step, ...]:
     """Stage 1: change the record to its manifest."""
     manifest, record = matched.manifest, matched.record
     if record is None:
@@ -274,98 +218,6 @@ def _what_changed(record: RoomRecord, spec: RoomSpec) -> str:
         return "manifest changed"
     alone = record.spec == spec.model_copy(update={"record_mode": record.spec.record_mode})
     return SECOND_FILE if alone else f"manifest changed; {SECOND_FILE}"
-
-
-def _live_steps(
-    context: _PlanContext, room_id: str, spec: RoomSpec, record: RoomRecord | None, adopt: str | None = None
-) -> Iterator[_Step]:
-    """Stage 2: what the live side of one room needs for the spec after stage 1.
-
-    `adopt` is the foreign room that its manifest names, unless the record has adopted one before.
-    """
-    live, now = context.observed.live, context.inputs.now
-    current = record.live if record is not None else None
-    is_adopted = record is not None and record.is_adopted
-    if not spec.active:
-        if current is not None:
-            yield Stop(), "room is inactive"
-    elif not spec.opening(now).is_prepared(now):
-        if current is not None:
-            yield from _closing_steps(current.name, spec, room_id, context, adopted=is_adopted)
-    elif current is not None and current.name in live:
-        yield from context.drift_steps(live[current.name], spec, room_id, adopted=is_adopted)
-    elif (found := context.adoptable(room_id)) is not None:
-        yield from context.adopt_steps(found, spec, room_id, was_foreign=is_of_foreign(found.metadata))
-    else:
-        yield from _missing_steps(context, room_id, spec, record, adopt)
-    for name in context.owners.given_up.get(room_id, ()):
-        yield DeleteRetiredRoom(name), "a replaced LiveKit room still exists"
-
-
-def _missing_steps(
-    context: _PlanContext, room_id: str, spec: RoomSpec, record: RoomRecord | None, adopt: str | None
-) -> Iterator[_Step]:
-    """An open room without a live room. One that is live on demand sleeps until somebody asks for it."""
-    current = record.live if record is not None and not record.is_adopted else None
-    wanted, live = room_id in context.inputs.wanted, context.observed.live
-    sleeps = spec.is_on_demand and (record is None or not record.occupied)
-    if current is not None and (wanted and not current.sid if sleeps else True):
-        why = "LiveKit room disappeared" if current.sid else "LiveKit room not created yet"
-        yield Heal(current.name), why
-    elif adopt in context.owners.unmarked:
-        yield from context.adopt_steps(live[adopt], spec, room_id, was_foreign=True)
-    elif sleeps and wanted:
-        yield Start(wanted=True), "somebody asks for the room"
-    elif not sleeps:
-        yield _start(record, adopt, live)
-
-
-def _coming_close(spec: RoomSpec, record: RoomRecord | None, context: _PlanContext) -> Iterator[_Step]:
-    """Changed open hours of a live room: when they will cut off the people inside."""
-    if record is None or record.live is None or record.spec is spec or not spec.active:
-        return
-    now = context.inputs.now
-    changed = any(getattr(spec, name) != getattr(record.spec, name) for name in HOURS)
-    if changed and spec.opening(now).is_prepared(now) and (cut_off := spec.cut_off(now)) is not None:
-        yield Close(cut_off, later=True), _closes_at(spec, cut_off)
-
-
-def _was_closed(record: RoomRecord) -> bool:
-    """Whether its open hours were over, so that nobody started it now."""
-    ready = record.status.condition("Ready")
-    return ready is not None and ready.reason == CLOSED
-
-
-def _closing_steps(
-    name: str, spec: RoomSpec, room_id: str, context: _PlanContext, *, adopted: bool
-) -> Iterator[_Step]:
-    """The room is closed. Who is still inside may stay for the overrun, and has to keep to the policy."""
-    now, cut_off, live = context.inputs.now, spec.cut_off(context.inputs.now), context.observed.live
-    if cut_off is not None and now >= cut_off and context.inputs.clock_is_right:
-        yield Stop(scheduled=True), f"closed at {format_time(cut_off - spec.overrun_time)}"
-        return
-    if name in live:
-        drift = context.drift_steps(live[name], spec, room_id, adopted=adopted)
-        yield from (step for step in drift if not isinstance(step[0], Recreate))
-    yield Close(cut_off), _closes_at(spec, cut_off) if cut_off is not None else "not open yet"
-
-
-def _closes_at(spec: RoomSpec, cut_off: datetime) -> str:
-    """When newcomers are refused, and when those inside have to leave."""
-    closes = f"closes at {format_time(cut_off - spec.overrun_time)}"
-    return f"{closes}, for those inside at {format_time(cut_off)}" if spec.overrun_time else closes
-
-
-def _start(record: RoomRecord | None, adopt: str | None, live: Mapping[str, LiveRoom]) -> _Step:
-    """A room of a new name, and why it is not the one adopted that the manifest names."""
-    if record is not None and record.is_adopted:
-        return Start(), "the adopted LiveKit room ended"
-    opens = record is not None and _was_closed(record)
-    why = "room opens" if opens else "room is active"
-    if adopt is not None:
-        known = "roomctl manages the LiveKit room" if adopt in live else "LiveKit has no room"
-        why = f"{why}; nothing to adopt: {known} {quote_excerpt(adopt)}"
-    return Start(scheduled=opens), why
 
 
 def _change(need: _Need, observed: Observed) -> RoomChange:

@@ -11,8 +11,8 @@ from controller.clock import Clock
 from controller.companions.companion import Companion, NewCondition
 from controller.hours import ALWAYS
 from controller.live.room import LiveRoom
+from controller.plan.live_steps import CLOSED
 from controller.plan.model import Plan, RoomChange
-from controller.plan.planner import CLOSED
 from controller.reconcile.status import TRUE, Rest, StatusInputs, guarded, status_of, with_condition
 from controller.reconcile.trackers import FlapDetector
 from controller.records.ports import RecordWriter
