@@ -1,6 +1,7 @@
 """Plans in a pipeline, on real servers: saved and applied, as Markdown, and without any server."""
 
 import json
+import re
 from pathlib import Path
 
 from tests.support.controller import Site
@@ -35,7 +36,7 @@ async def test_more_people_than_the_plan_says_are_not_cut_off(site: Site, tmp_pa
         tried = await site.verb("apply", str(saved), "--yes")
         assert tried.code == 3
         assert "(1 participant inside, and the saved plan says 0)" in tried.err
-        assert "made 0 s ago from revision " in tried.err
+        assert re.search(r"made \d+ s ago from revision ", tried.err)
         assert len(await site.people("team")) == 1
         assert (await site.verb("plan", "--out", str(saved))).code == 0
         assert (await site.verb("apply", str(saved), "--yes")).code == 0
