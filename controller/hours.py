@@ -193,10 +193,11 @@ def read_moment(text: str, zone: ZoneInfo) -> datetime:
     if _MOMENT.match(text) is None:
         raise ValueError("a date and time")
     moment = datetime.fromisoformat(text)
-    local = moment if moment.tzinfo is None else moment.astimezone(zone).replace(tzinfo=None)
-    if local.year not in YEARS:
-        raise ValueError("a year from 2000 to 2100")
-    return local
+    with suppress(OverflowError):  # in the first and the last year of the calendar
+        local = moment if moment.tzinfo is None else moment.astimezone(zone).replace(tzinfo=None)
+        if local.year in YEARS:
+            return local
+    raise ValueError("a year from 2000 to 2100")
 
 
 @lru_cache(maxsize=1024)

@@ -192,6 +192,8 @@ def test_a_date_as_the_end_of_a_rule_is_the_whole_day() -> None:
         (("", "2026-12-01T14:00", "UTC", "FREQ=DAILY"), "both opens and closes"),
         (("1999-12-31T14:00",), "2000 to 2100"),
         (("2101-01-01T14:00",), "2000 to 2100"),
+        (("0001-01-01T00:00+14:00",), "2000 to 2100"),
+        (("9999-12-31T23:00-14:00",), "2000 to 2100"),
         (("", "", "Mars/Base"), "IANA"),
         (("", "", "../../etc/passwd"), "IANA"),
         (("", "", "right/Europe/Berlin"), "IANA"),
