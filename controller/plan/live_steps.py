@@ -150,7 +150,7 @@ def _closing_steps(
         return
     if name in live:
         drift = context.drift_steps(live[name], spec, room_id, adopted=adopted)
-        yield from (step for step in drift if not isinstance(step[0], Recreate))
+        yield from (step for step in drift if isinstance(step[0], Repair))  # a closed room is not replaced
     yield Close(cut_off), _closes_at(spec, cut_off) if cut_off is not None else "not open yet"
 
 

@@ -70,3 +70,16 @@ async def test_those_inside_are_warned_and_come_back_after_a_reload(house: Site,
     bob = await welcome()
     await bob.open(room)
     assert await bob.sentence("ROOM_CLOSED")
+
+
+async def test_a_room_that_is_held_open_does_not_say_that_it_closes(house: Site, welcome: Welcome) -> None:
+    room = await open_room(house, "held", closes=moment(seconds=25), overrun="0s")
+    held = await house.verb("hold", "held", "--for", "1h", "--reason", "it runs over")
+    assert held.code == 0
+    ann = await welcome()
+    await ann.join(room, "Ann")
+    await expect(ann["#closing"]).to_have_text("This room closes in 1 minute.")
+    await expect(ann["#closing"]).to_have_text("")
+    await ann.view("call")
+    bob = await welcome()
+    await bob.join(room, "Bob")

@@ -22,8 +22,9 @@ export class ClosingWarning {
   render(room) {
     clearTimeout(this.#timer);
     const left = millisUntil(roomPolicy(room).cut_off);
-    const minutes = Math.max(1, Math.ceil(left / MINUTE_MS));
-    byId("closing").textContent = left <= WARNING_MS ? t("call.closing", { count: minutes }) : "";
+    const minutes = Math.ceil(left / MINUTE_MS);
+    // after that time the room is held open
+    byId("closing").textContent = left > 0 && left <= WARNING_MS ? t("call.closing", { count: minutes }) : "";
     if (!(left > 0)) return;
     const next = left > WARNING_MS ? Math.min(left - WARNING_MS, MAX_TIMER_MS) : left % MINUTE_MS + 1;
     this.#timer = setTimeout(() => this.render(room), next);

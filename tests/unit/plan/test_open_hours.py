@@ -10,7 +10,7 @@ from controller.plan.model import Close, Plan, Remove, Start, Stop, WaitsFor
 from controller.plan.planner import names_to_check
 from controller.plan.steps import steps_of
 from controller.records.record import Condition, Hold, RoomRecord, Status
-from controller.room import Disruption
+from controller.room import Disruption, Liveness
 from tests.support.worlds import NOW, by_api, desired, kinds, live_room, manifest, only, planned, record
 
 TODAY = {"opens": "2026-03-24T14:00", "closes": "2026-03-24T15:55"}
@@ -98,6 +98,13 @@ def test_those_who_stay_keep_to_the_policy() -> None:
     change = only(planned(desired(), (room,), (old,), {"x": 1}))
     assert kinds(change) == ["Repair", "Close"]
     assert [type(action).__name__ for action in change.due] == ["Repair"]
+
+
+def test_a_closed_room_on_demand_is_closed_once_and_not_put_to_sleep_besides() -> None:
+    always = open_room(**TODAY)
+    room = replace(always, spec=always.spec.model_copy(update={"live": Liveness.ON_DEMAND}))
+    larger = replace(live_room(room), max_participants=99)
+    assert kinds(only(planned(desired(), (room,), (larger,), {"x": 1}))) == ["Close"]
 
 
 def test_a_room_that_livekit_lost_while_it_was_closed_is_not_healed() -> None:
