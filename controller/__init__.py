@@ -46,7 +46,7 @@ docs/decisions.md the reasons, docs/glossary.md the terms. The manifest is `room
    order, credentials.py checks what the request proves, access/policy.py gives the rights of that role, and
    access/tokens.py signs the token.
 
-A room that is live on demand has no live room until somebody asks: sidecar/waking.py hands the wish to
+A room that is live on demand has no live room until somebody asks: sidecar/waking.py hands the demand to
 the reconciler, over the database if this replica is on standby, and waits for the state cache.
 
 Rooms over the API enter at step 2: sidecar/rooms/ checks the access token and the body, writes the

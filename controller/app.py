@@ -134,8 +134,8 @@ def build_controller(
     owner = process.inputs.owner
     applier = ChangeApplier(store, writer, reader, state, clock, owner, companions, events.removed)
     status_writer = StatusWriter(store, state, clock, FlapDetector(), companions)
-    wishes, metrics = planner.wishes, process.metrics
-    task_runner = TaskRunner(applier, status_writer, events, wishes, triggers, metrics, progress)
+    demands, metrics = planner.demands, process.metrics
+    task_runner = TaskRunner(applier, status_writer, events, demands, triggers, metrics, progress)
     runner = CompanionRunner(companions, task_runner, triggers, store)
     reconciler = Reconciler(planner, task_runner, runner, lease, triggers, process.peers)
     return ControllerParts(planner, applier, status_writer, task_runner, reconciler)

@@ -289,7 +289,7 @@ async def _watch(watch: ManifestWatcher, triggers: Triggers) -> None:
 async def _follow(store: RoomStore, process: Process, forwarder: WebhookForwarder) -> None:
     """Wake the loop soon after another process wrote: a room by API, or a live name that guests need.
 
-    Also act on webhooks and wishes that others forward, from the first read on.
+    Also act on webhooks and demands that others forward, from the first read on.
     """
     while True:
         try:

@@ -22,7 +22,7 @@ from controller.reconcile.companion_runner import CompanionRunner
 from controller.reconcile.observe import StateObserver
 from controller.reconcile.peers import Peers
 from controller.reconcile.task_runner import TaskRunner
-from controller.reconcile.trackers import AbsenceTracker, Audit, OrphanTracker, Wishes, names_to_count
+from controller.reconcile.trackers import AbsenceTracker, Audit, Demands, OrphanTracker, names_to_count
 from controller.reconcile.triggers import Triggers
 from controller.reconcile.webhooks import (
     WatchedRooms,
@@ -69,7 +69,7 @@ class Planner:
     clock: Clock
     absence: AbsenceTracker = field(default_factory=AbsenceTracker)
     orphans: OrphanTracker = field(default_factory=OrphanTracker)
-    wishes: Wishes = field(default_factory=Wishes)
+    demands: Demands = field(default_factory=Demands)
     unsure: bool = False
     _empty_plan: _EmptyPlan | None = None
     _approval: RemovalApproval | None = None
@@ -87,7 +87,7 @@ class Planner:
         `everyone`: of each room that changes, for a plan that is shown. Writes nothing.
         """
         now = self.clock.monotonic()
-        last, wanted = self._empty_plan, self.wishes.unfulfilled(self._is_live, now)
+        last, wanted = self._empty_plan, self.demands.unfulfilled(self._is_live, now)
         if last is not None and not wanted and self._is_valid(last, now) and observed == last.observed:
             return last.plan
         plan = await self._fresh(observed, approved_removals, wanted, everyone=everyone)
@@ -241,7 +241,7 @@ class Reconciler:
 
     def want(self, room_id: str) -> None:
         """Somebody asks for the room: if it is live on demand, it is made soon."""
-        self.planner.wishes.put(room_id, self.planner.clock.monotonic())
+        self.planner.demands.put(room_id, self.planner.clock.monotonic())
         self.triggers.wake()
 
     def on_webhook(self, event: WebhookEvent) -> None:

@@ -46,7 +46,7 @@ from controller.reconcile.change_applier import ApplyResult, ChangeApplier
 from controller.reconcile.room_events import RoomEvents
 from controller.reconcile.status import vanished
 from controller.reconcile.status_writer import StatusWriter
-from controller.reconcile.trackers import Wishes
+from controller.reconcile.trackers import Demands
 from controller.reconcile.triggers import Triggers
 from controller.records.record import RoomRecord
 from controller.room import redact_key
@@ -77,7 +77,7 @@ class TaskRunner:
     applier: ChangeApplier
     status_writer: StatusWriter
     events: RoomEvents
-    wishes: Wishes
+    demands: Demands
     triggers: Triggers
     metrics: Metrics
     progress: Progress
@@ -216,7 +216,7 @@ class TaskRunner:
         self.events.succeeded(change)
         self.status_writer.record_success(change.id)
         if any(isinstance(action, Start | Heal) for action in result.done):
-            self.wishes.fulfill(change.id)
+            self.demands.fulfill(change.id)
         if vanished(change) and self.status_writer.flapping.vanished(change.id, self._now()):
             log.warning("room flapping", key=redact_key(change.key))
         for action in result.done:

@@ -16,7 +16,7 @@ PRUNE_GRACE_SECONDS: Final = 10.0
 """How long a manifest must be missing in every snapshot before its room is removed."""
 ORPHAN_CONFIRM_SECONDS: Final = 30.0
 """Time between the two checks that must find an orphan empty."""
-WISH_SECONDS: Final = 5.0
+DEMAND_SECONDS: Final = 5.0
 """How long somebody waits for a room, and a little more for the way through the database."""
 FLAP_THRESHOLD: Final = 5
 FLAP_WINDOW_SECONDS: Final = 600.0
@@ -70,7 +70,7 @@ class OrphanTracker:
         return frozenset(name for name, at, since in empty if at - since >= ORPHAN_CONFIRM_SECONDS)
 
 
-class Wishes:
+class Demands:
     """The rooms for which somebody asks, by id: each for as long as somebody waits, or until it is live."""
 
     def __init__(self) -> None:
@@ -88,7 +88,7 @@ class Wishes:
         self._asked = {
             room_id: at
             for room_id, at in self._asked.items()
-            if now - at <= WISH_SECONDS and not is_live(room_id)
+            if now - at <= DEMAND_SECONDS and not is_live(room_id)
         }
         return frozenset(self._asked)
 

@@ -18,11 +18,11 @@ _LEFT: Final = frozenset({"participant_left", "participant_connection_aborted"})
 _PEOPLE: Final = _LEFT | {"participant_joined"}
 _EGRESS: Final = frozenset({"egress_started", "egress_updated", "egress_ended"})
 ROOM_WANTED: Final = "room_wanted"
-"""The name under which a wish is forwarded; `room` is the room's id. Older releases ignore it."""
+"""The name under which a demand is forwarded; `room` is the room's id. Older releases ignore it."""
 FOLLOW_SECONDS: Final = 1.0
 """Seconds between two checks whether another process wrote records or forwarded something."""
 POLL_SECONDS: Final = 0.2
-POLLS_PER_WISH: Final = 10
+POLLS_PER_DEMAND: Final = 10
 _HEEDED: Final = _PEOPLE | _EGRESS | {"room_started", "room_finished", "track_published"}
 
 
@@ -128,7 +128,7 @@ class WebhookForwarder:
         self._act, self._want = act, want
         self._lease, self._state, self._relay = lease, state, relay
         self._instance = instance
-        self._polls, self._wished = 0, asyncio.Event()
+        self._polls, self._demanded = 0, asyncio.Event()
 
     def on_webhook(self, event: WebhookEvent) -> None:
         """A verified webhook. Does not wait and never fails; on standby it is dropped without MongoDB."""
@@ -147,16 +147,16 @@ class WebhookForwarder:
             self._want(room_id)
         else:
             self._relay.enqueue(ForwardedEvent(ROOM_WANTED, room_id, "", ""))
-            self._polls = POLLS_PER_WISH
-            self._wished.set()
+            self._polls = POLLS_PER_DEMAND
+            self._demanded.set()
 
     async def wait_for_next_poll(self) -> None:
         """Until what other replicas wrote is to be read again: soon while a caller waits for it."""
         if not self._polls:
             with suppress(TimeoutError):
                 async with asyncio.timeout(FOLLOW_SECONDS):
-                    await self._wished.wait()
-        self._wished.clear()
+                    await self._demanded.wait()
+        self._demanded.clear()
         if self._polls:
             self._polls -= 1
             await asyncio.sleep(POLL_SECONDS)

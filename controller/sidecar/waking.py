@@ -12,7 +12,7 @@ from controller.sidecar.context import Context
 WAIT_SECONDS: Final = 3.0
 """How long a call waits for a room."""
 ASK_AGAIN_SECONDS: Final = 1.0
-"""A wish may be lost on its way to the holder of the lease: it is repeated while somebody waits."""
+"""A demand may be lost on its way to the holder of the lease: it is repeated while somebody waits."""
 
 
 class Waker:
@@ -24,7 +24,7 @@ class Waker:
     async def wake(self, room_id: str) -> None:
         """Return when the room is live, or after three seconds.
 
-        At once if it is closed, unknown or not live on demand. Calls for one room are one wish.
+        At once if it is closed, unknown or not live on demand. Calls for one room are one demand.
         """
         sleeps = partial(self._sleeps, room_id)
         with suppress(TimeoutError):

@@ -55,7 +55,7 @@ def test_a_room_that_somebody_asks_for_is_started() -> None:
     assert change.disruption is Disruption.NONE
 
 
-def test_a_wish_for_another_room_starts_nothing() -> None:
+def test_a_demand_for_another_room_starts_nothing() -> None:
     plan = planned(ROOMS, (asleep(),), wanted=frozenset({"another", record("b").id}))
     assert plan.empty
 

@@ -8,8 +8,8 @@ from controller.access.policy import Role, permission_for
 from controller.errors import LiveKitRejectedError
 from controller.live.webhook import WebhookEvent
 from controller.reconcile import webhooks
-from controller.reconcile.trackers import WISH_SECONDS
-from controller.reconcile.webhooks import POLLS_PER_WISH, WebhookForwarder
+from controller.reconcile.trackers import DEMAND_SECONDS
+from controller.reconcile.webhooks import POLLS_PER_DEMAND, WebhookForwarder
 from controller.records.record import RoomRecord
 from tests.support.inprocess import InProcess
 from tests.support.wait import PATIENCE
@@ -89,7 +89,7 @@ async def test_a_room_is_live_while_it_is_wanted_and_sleeps_again_under_another_
     ]
 
 
-async def test_many_wishes_make_one_room() -> None:
+async def test_many_demands_make_one_room() -> None:
     process = await sleeping("a", "b")
     for _ in range(500):
         process.reconciler.want(process.record("a").id)
@@ -101,14 +101,14 @@ async def test_many_wishes_make_one_room() -> None:
     assert await process.listed() == {process.name("a")}
 
 
-async def test_a_wish_is_forgotten_when_the_room_is_live_or_nobody_waits_any_more() -> None:
+async def test_a_demand_is_forgotten_when_the_room_is_live_or_nobody_waits_any_more() -> None:
     process = await woken()
     process.live.vanish(process.name("a"))
     await process.reconcile()
     await process.reconcile()
     assert await process.listed() == set()
     process.reconciler.want(process.record("a").id)
-    process.time.seconds += WISH_SECONDS + 1
+    process.time.seconds += DEMAND_SECONDS + 1
     await process.reconcile()
     assert await process.listed() == set()
 
@@ -166,7 +166,7 @@ async def test_a_room_that_livekit_refuses_is_not_ready_until_nobody_asks() -> N
     await process.reconcile()
     await process.reconcile()
     assert conditions(process.record("a"))["Ready"] == "False Failed"
-    process.time.seconds += WISH_SECONDS + 1
+    process.time.seconds += DEMAND_SECONDS + 1
     for _ in range(3):
         await process.reconcile()
     assert conditions(process.record("a"))["Ready"] == "True OnDemand"
@@ -228,7 +228,7 @@ async def _pair() -> Pair:
     return Pair(holder, InProcess(holder.live, holder.store.database))
 
 
-async def test_a_wish_at_a_replica_on_standby_reaches_the_holder(pair: Pair) -> None:
+async def test_a_demand_at_a_replica_on_standby_reaches_the_holder(pair: Pair) -> None:
     await pair.holder.store.has_remote_changes()
     pair.here.want(pair.holder.record("a").id)
     flushing = asyncio.create_task(pair.standby.store.relay.flush_forever())
@@ -254,7 +254,7 @@ async def test_a_replica_reads_soon_what_others_wrote_while_somebody_waits(
     pair.here.want("an id")
     async with asyncio.timeout(PATIENCE):
         await waiting
-        for _ in range(POLLS_PER_WISH - 1):
+        for _ in range(POLLS_PER_DEMAND - 1):
             await pair.here.wait_for_next_poll()
     idle = asyncio.create_task(pair.here.wait_for_next_poll())
     await asyncio.sleep(0.01)

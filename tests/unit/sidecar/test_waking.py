@@ -80,7 +80,7 @@ async def test_a_room_that_is_not_made_in_time_is_not_ready(
     assert (reply.status, reply.code) == (503, "ROOM_NOT_READY")
 
 
-async def test_the_wish_is_repeated_while_somebody_waits(
+async def test_the_demand_is_repeated_while_somebody_waits(
     asleep: Harness, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(waking, "ASK_AGAIN_SECONDS", 0.01)
