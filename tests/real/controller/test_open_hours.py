@@ -67,10 +67,13 @@ async def test_a_room_opens_closes_and_ends_after_the_overrun(venue: Site) -> No
     assert (await venue.verb("get")).out.splitlines()[1].split()[-1] == "Closed"
     assert (await venue.verb("wait", "--timeout", "20s")).code == 0
     assert "closed, and does not open again" in (await venue.verb("describe", "show")).out
-    events = json.loads((await venue.verb("events", "show", "-o", "json")).out)
-    assert [(event["type"], event["participants"]) for event in events if event["by"] == "schedule"] == [
-        ("stop", 1)
-    ]
+
+    async def is_recorded() -> bool:  # a moment after it was done
+        events = json.loads((await venue.verb("events", "show", "-o", "json")).out)
+        scheduled = [(event["type"], event["participants"]) for event in events if event["by"] == "schedule"]
+        return scheduled == [("stop", 1)]
+
+    await until(is_recorded)
 
 
 async def test_a_closed_room_goes_as_soon_as_the_last_one_leaves(venue: Site) -> None:
